@@ -1,0 +1,90 @@
+//! Starting the ingestor: which tasks it has.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use freshet_bus::Bus;
+use freshet_proto::subject::Subjects;
+use freshet_runtime::admin::{ReadyState, Readiness};
+use freshet_runtime::clock::Clock;
+use freshet_runtime::metrics::Registry;
+use freshet_runtime::supervisor::Supervisor;
+use tokio::net::TcpListener;
+
+use crate::config::Config;
+use crate::metrics::Metrics;
+use crate::publish::Publisher;
+use crate::{schedule, webhook};
+
+const READINESS_CONDITION: &str = "ingestor.bus";
+
+/// What the ingestor stands on.
+pub struct Deps {
+    /// Where signals go.
+    pub bus: Bus,
+    /// What time it is.
+    pub clock: Clock,
+    /// Where metrics are registered.
+    pub registry: Registry,
+    /// Where readiness is reported.
+    pub readiness: Readiness,
+    /// Where webhooks arrive; bound by the caller, so that its address is known before the start.
+    pub listener: TcpListener,
+}
+
+/// A running ingestor.
+#[derive(Clone, Copy, Debug)]
+pub struct Handle {
+    /// Where webhooks arrive.
+    pub webhook_address: SocketAddr,
+}
+
+/// Starts the webhook listener and the schedules as tasks of `supervisor`.
+///
+/// # Errors
+///
+/// If the listener's address cannot be read.
+pub fn start(config: Config, deps: Deps, supervisor: &mut Supervisor) -> std::io::Result<Handle> {
+    let webhook_address = deps.listener.local_addr()?;
+    let metrics = Metrics::register(&deps.registry);
+    let subjects = Subjects::new(&config.subject_prefix);
+    let publisher = Publisher::new(deps.bus.clone(), subjects, config.limits.publish_timeout);
+
+    let receiver = webhook::Receiver::new(
+        config.webhooks,
+        config.limits,
+        publisher.clone(),
+        deps.clock.clone(),
+        metrics.clone(),
+    );
+    supervisor.spawn("webhooks", webhook::serve(Arc::new(receiver), deps.listener, supervisor.shutdown()));
+
+    let ticker = schedule::Ticker::new(config.schedules, publisher, deps.clock, metrics);
+    supervisor.spawn("schedules", ticker.run(supervisor.shutdown()));
+
+    deps.readiness.set(READINESS_CONDITION, ReadyState::Ready);
+    supervisor.spawn("ingestor readiness", watch_bus(deps.bus, deps.readiness, supervisor.shutdown()));
+    Ok(Handle { webhook_address })
+}
+
+const READINESS_EVERY: std::time::Duration = std::time::Duration::from_secs(1);
+
+async fn watch_bus(
+    bus: Bus,
+    readiness: Readiness,
+    shutdown: tokio_util::sync::CancellationToken,
+) -> Result<(), std::convert::Infallible> {
+    let mut every = tokio::time::interval(READINESS_EVERY);
+    loop {
+        tokio::select! {
+            () = shutdown.cancelled() => return Ok(()),
+            _ = every.tick() => {}
+        }
+        let state = if bus.is_connected() {
+            ReadyState::Ready
+        } else {
+            ReadyState::NotReady("the bus is not connected".to_owned())
+        };
+        readiness.set(READINESS_CONDITION, state);
+    }
+}

@@ -1,0 +1,65 @@
+//! The few fields of GitHub's payloads that Freshet reads. Everything else is skipped while
+//! parsing, so a payload of 25 MB costs no more memory than its bytes.
+
+use serde::Deserialize;
+
+/// The fields every event may have.
+#[derive(Debug, Default, Deserialize)]
+pub(super) struct AnyEvent {
+    #[serde(default)]
+    pub(super) action: Option<String>,
+}
+
+/// A `push` event. See "Webhook events and payloads" in GitHub's documentation.
+#[derive(Debug, Deserialize)]
+pub(super) struct Push {
+    #[serde(rename = "ref")]
+    pub(super) git_ref: String,
+    pub(super) before: String,
+    pub(super) after: String,
+    #[serde(default)]
+    pub(super) deleted: bool,
+    #[serde(default)]
+    pub(super) forced: bool,
+    #[serde(default)]
+    pub(super) commits: Vec<Commit>,
+    pub(super) repository: Repository,
+    #[serde(default)]
+    pub(super) sender: Option<Sender>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct Commit {
+    pub(super) id: String,
+    #[serde(default)]
+    pub(super) added: Vec<String>,
+    #[serde(default)]
+    pub(super) removed: Vec<String>,
+    #[serde(default)]
+    pub(super) modified: Vec<String>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct Repository {
+    pub(super) id: u64,
+    pub(super) node_id: String,
+    pub(super) name: String,
+    pub(super) owner: Owner,
+    pub(super) html_url: String,
+    pub(super) default_branch: String,
+    #[serde(default)]
+    pub(super) archived: bool,
+    /// Seconds in `push` events, RFC 3339 text elsewhere.
+    #[serde(default)]
+    pub(super) pushed_at: Option<serde_json::Value>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct Owner {
+    pub(super) login: String,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct Sender {
+    pub(super) login: String,
+}

@@ -1,0 +1,18 @@
+//! Compiles the message contract with protox, so that no `protoc` is needed.
+
+use std::error::Error;
+
+const FILES: [&str; 3] = [
+    "freshet/v1/signal.proto",
+    "freshet/v1/job.proto",
+    "freshet/v1/observation.proto",
+];
+
+fn main() -> Result<(), Box<dyn Error>> {
+    for file in FILES {
+        println!("cargo:rerun-if-changed={file}");
+    }
+    let descriptors = protox::compile(FILES, ["."])?;
+    prost_build::Config::new().compile_fds(descriptors)?;
+    Ok(())
+}

@@ -1,0 +1,80 @@
+//! Which fields of a document changed, as JSON pointers.
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+/// Fields added, updated and deleted, each sorted by pointer.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Fields {
+    /// Present now and not before.
+    pub added: Vec<FieldChange>,
+    /// Present in both, with another value.
+    pub updated: Vec<FieldChange>,
+    /// Present before and not now.
+    pub deleted: Vec<FieldChange>,
+}
+
+/// One field.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct FieldChange {
+    /// JSON pointer (RFC 6901) into the declared document.
+    pub path: String,
+    /// Its value before, if it had one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub old: Option<Value>,
+    /// Its value now, if it has one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub new: Option<Value>,
+}
+
+/// A value whose JSON is longer than this is named by its path only.
+const VALUE_BYTES_MAX: usize = 4 * 1024;
+
+/// Compares two documents. Objects are compared key by key, everything else as a whole: an item
+/// inserted at the front of a list is one updated list, not a shift of every item.
+#[must_use]
+pub fn field_changes(before: &Value, after: &Value) -> Fields {
+    let mut fields = Fields::default();
+    compare(&mut String::new(), before, after, &mut fields);
+    for list in [&mut fields.added, &mut fields.updated, &mut fields.deleted] {
+        list.sort_by(|left, right| left.path.cmp(&right.path));
+    }
+    fields
+}
+
+fn compare(pointer: &mut String, before: &Value, after: &Value, fields: &mut Fields) {
+    let (Value::Object(old), Value::Object(new)) = (before, after) else {
+        if before != after {
+            fields.updated.push(change(pointer, Some(before), Some(after)));
+        }
+        return;
+    };
+    for (key, old_value) in old {
+        at(pointer, key, |pointer| match new.get(key) {
+            Some(new_value) => compare(pointer, old_value, new_value, fields),
+            None => fields.deleted.push(change(pointer, Some(old_value), None)),
+        });
+    }
+    for (key, new_value) in new.iter().filter(|(key, _)| !old.contains_key(*key)) {
+        at(pointer, key, |pointer| fields.added.push(change(pointer, None, Some(new_value))));
+    }
+}
+
+fn at(pointer: &mut String, key: &str, visit: impl FnOnce(&mut String)) {
+    let length = pointer.len();
+    pointer.push('/');
+    pointer.push_str(&key.replace('~', "~0").replace('/', "~1"));
+    visit(pointer);
+    pointer.truncate(length);
+}
+
+fn change(pointer: &str, old: Option<&Value>, new: Option<&Value>) -> FieldChange {
+    let short = |value: &&Value| value.to_string().len() <= VALUE_BYTES_MAX;
+    FieldChange {
+        path: pointer.to_owned(),
+        old: old.filter(short).cloned(),
+        new: new.filter(short).cloned(),
+    }
+}

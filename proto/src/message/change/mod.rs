@@ -1,0 +1,382 @@
+//! The public change event, version 1: CloudEvents 1.0 with the body described by
+//! `schema/change.v1.json`.
+//!
+//! One committed revision is one event; events are never merged. Fields may be added to this
+//! version, never changed or removed: a break is a new type (`….v2`) published beside this one.
+
+mod cloud_event;
+mod fields;
+
+use freshet_model::EntityRef;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use serde_json::value::RawValue;
+
+pub use cloud_event::{Attributes, binary_headers, structured};
+pub use fields::{FieldChange, Fields, field_changes};
+
+/// A document larger than this many bytes is left out of the event; its digest and link stand in.
+pub const DOCUMENT_BYTES_MAX: usize = 256 * 1024;
+
+/// What happened, as the last token of the subject and of the event type.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Verb {
+    /// An entity appeared.
+    Created,
+    /// An entity's declared document or relations changed.
+    Updated,
+    /// An entity left.
+    Deleted,
+    /// Other entities gained or lost relations to this one; its own document is as it was.
+    Related,
+    /// A file has a problem that it did not have.
+    ProblemOpened,
+    /// A known problem moved or reads differently.
+    ProblemUpdated,
+    /// A problem is gone.
+    ProblemResolved,
+}
+
+/// Every verb, in the order of their stored numbers.
+pub const VERBS: [Verb; 7] = [
+    Verb::Created,
+    Verb::Updated,
+    Verb::Deleted,
+    Verb::Related,
+    Verb::ProblemOpened,
+    Verb::ProblemUpdated,
+    Verb::ProblemResolved,
+];
+
+impl Verb {
+    /// The verb as a subject token and in JSON.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Created => "created",
+            Self::Updated => "updated",
+            Self::Deleted => "deleted",
+            Self::Related => "related",
+            Self::ProblemOpened => "problem-opened",
+            Self::ProblemUpdated => "problem-updated",
+            Self::ProblemResolved => "problem-resolved",
+        }
+    }
+
+    /// The verb spelled `text`.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        VERBS.into_iter().find(|verb| verb.as_str() == text)
+    }
+
+    /// Whether the subject of the change is a problem rather than an entity.
+    #[must_use]
+    pub fn is_problem(self) -> bool {
+        match self {
+            Self::Created | Self::Updated | Self::Deleted | Self::Related => false,
+            Self::ProblemOpened | Self::ProblemUpdated | Self::ProblemResolved => true,
+        }
+    }
+}
+
+/// The body of a change event, but for `after` and `timing.published`, which are known later.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ChangeData {
+    /// What happened.
+    pub op: Verb,
+    /// The entity it happened to; absent for problems of files without an entity.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub entity: Option<EntityInfo>,
+    /// The problem it happened to.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub problem: Option<ProblemInfo>,
+    /// Where in the history it stands.
+    pub revision: RevisionInfo,
+    /// What is different now.
+    pub change: ChangeInfo,
+    /// Why it happened.
+    pub cause: CauseInfo,
+    /// Where it was read.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub origin: Option<Origin>,
+    /// When each step happened, RFC 3339 in UTC with microseconds.
+    pub timing: Timing,
+}
+
+/// The entity a change is about.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct EntityInfo {
+    /// Canonical ref.
+    #[serde(rename = "ref")]
+    pub entity_ref: EntityRef,
+    /// Identity that survives content changes, moves and renames.
+    pub uid: String,
+    /// Kind as written.
+    pub kind: String,
+    /// Canonical ref of the owner, if it declares one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub owner: Option<EntityRef>,
+}
+
+/// The problem a change is about.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ProblemInfo {
+    /// Stable id of the problem.
+    pub id: i64,
+    /// Stable id of the broken rule.
+    pub rule: String,
+    /// What is wrong.
+    pub message: String,
+    /// What to do about it.
+    pub hint: String,
+    /// 1-based.
+    pub line: u32,
+    /// 1-based.
+    pub column: u32,
+}
+
+/// Where a change stands in the history.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RevisionInfo {
+    /// Revision of the catalog: contiguous, one event each.
+    pub catalog: i64,
+    /// Revision at which this entity last changed; 0 if never.
+    pub previous: i64,
+    /// Version of the entity: +1 with each of its events; 0 for problems.
+    pub entity: i64,
+}
+
+/// What part of an entity a change touches; coarse, for filtering.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum Category {
+    /// The entity appeared or left.
+    Lifecycle,
+    /// Who owns it.
+    Owner,
+    /// Its relations, declared or derived.
+    Relation,
+    /// Its spec.
+    Spec,
+    /// Its name, title, description.
+    Metadata,
+    /// Its annotations.
+    Annotation,
+    /// Its labels.
+    Label,
+    /// Its tags.
+    Tag,
+    /// Its links.
+    Link,
+    /// Its problems.
+    Condition,
+}
+
+/// What is different after a change.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ChangeInfo {
+    /// Touched parts, sorted, without duplicates.
+    pub categories: Vec<Category>,
+    /// Whether other entities caused it.
+    pub derived: bool,
+    /// Fields of the declared document.
+    pub fields: Fields,
+    /// Relations of the entity.
+    pub relations: RelationChanges,
+}
+
+/// Relations gained and lost.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RelationChanges {
+    /// Gained, sorted.
+    pub added: Vec<RelationInfo>,
+    /// Lost, sorted.
+    pub removed: Vec<RelationInfo>,
+}
+
+/// One relation of the entity, as the catalog API shows it.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RelationInfo {
+    /// Such as `ownedBy`.
+    #[serde(rename = "type")]
+    pub relation_type: String,
+    /// Canonical ref of the other end.
+    pub target_ref: EntityRef,
+}
+
+/// Why a change happened.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct CauseInfo {
+    /// Id of the signal, such as `gh:github.com:<guid>`.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub delivery: String,
+    /// Commit that was read.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub commit: String,
+    /// Login of who pushed.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub actor: String,
+    /// Such as `github`.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub provider: String,
+    /// `push`, `tick`, `refresh`, `reconcile`.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub mechanism: String,
+}
+
+/// Where a change was read.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Origin {
+    /// The provider's id of the repository.
+    pub repository_id: u64,
+    /// `owner/name` at the time.
+    pub repository: String,
+    /// Location ref, such as `url:https://…/blob/main/catalog-info.yaml`.
+    pub location: String,
+    /// Path inside the repository.
+    pub path: String,
+    /// Branch.
+    #[serde(rename = "ref")]
+    pub git_ref: String,
+    /// Blob id of the file.
+    pub blob: String,
+}
+
+/// When each step of a change happened; absent steps did not, or are not known.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Timing {
+    /// The push, by the provider's clock.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pushed: Option<String>,
+    /// First byte of the webhook.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub received: Option<String>,
+    /// The source's answer.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub fetched: Option<String>,
+    /// The transaction.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub committed: Option<String>,
+    /// The publication of this event.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub published: Option<String>,
+}
+
+/// The complete body as published: [`ChangeData`] and the document after the change.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PublishedChange {
+    /// Everything but the document.
+    #[serde(flatten)]
+    pub data: ChangeData,
+    /// The declared document after the change.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub after: Option<Value>,
+    /// Digest of a document too large for an event.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub after_digest: Option<String>,
+    /// Where a document too large for an event is read.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub after_link: Option<String>,
+}
+
+/// The document after a change, as it enters the published body.
+#[derive(Clone, Copy, Debug)]
+pub enum After<'a> {
+    /// The change has none: deletions, derived changes, problems.
+    Nothing,
+    /// The document's JSON text.
+    Document(&'a str),
+    /// Too large: its digest and a link.
+    TooLarge {
+        /// SHA-256, hex.
+        digest: &'a str,
+        /// Where to read it.
+        link: &'a str,
+    },
+}
+
+impl<'a> After<'a> {
+    /// The document itself, or digest and link if it exceeds [`DOCUMENT_BYTES_MAX`].
+    #[must_use]
+    pub fn of(document: &'a str, digest: &'a str, link: &'a str) -> Self {
+        if document.len() > DOCUMENT_BYTES_MAX {
+            return Self::TooLarge { digest, link };
+        }
+        Self::Document(document)
+    }
+}
+
+/// Writes the published body from stored text: `data` (JSON of [`ChangeData`]), the time of
+/// publication and the document, without parsing any of them again.
+///
+/// # Panics
+///
+/// If `data` is not the JSON of a [`ChangeData`], which only this module writes.
+#[must_use]
+pub fn published_body(data: &str, after: After<'_>, published: &str) -> String {
+    let timing_start = data.rfind(TIMING_KEY).expect("ChangeData ends with its timing");
+    let inner = timing_start + TIMING_KEY.len();
+    let mut body = String::with_capacity(data.len() + 64 + after_length(after));
+    body.push_str(&data[..inner]);
+    let had_steps = !data[inner..].starts_with('}');
+    let steps = data[inner..].trim_end_matches('}');
+    body.push_str(steps);
+    if had_steps {
+        body.push(',');
+    }
+    body.push_str("\"published\":\"");
+    body.push_str(published);
+    body.push_str("\"}");
+    push_after(&mut body, after);
+    body.push('}');
+    body
+}
+
+const TIMING_KEY: &str = "\"timing\":{";
+
+fn after_length(after: After<'_>) -> usize {
+    match after {
+        After::Nothing => 0,
+        After::Document(document) => document.len(),
+        After::TooLarge { digest, link } => digest.len() + link.len() + 64,
+    }
+}
+
+fn push_after(body: &mut String, after: After<'_>) {
+    match after {
+        After::Nothing => {}
+        After::Document(document) => {
+            body.push_str(",\"after\":");
+            body.push_str(document);
+        }
+        After::TooLarge { digest, link } => {
+            for (key, value) in [("afterDigest", digest), ("afterLink", link)] {
+                body.push_str(",\"");
+                body.push_str(key);
+                body.push_str("\":");
+                body.push_str(&Value::from(value).to_string());
+            }
+        }
+    }
+}
+
+/// The document text of a stored change as a raw JSON value, for bodies built with serde.
+#[must_use]
+pub fn raw_document(document: &str) -> Option<Box<RawValue>> {
+    RawValue::from_string(document.to_owned()).ok()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,294 @@
+//! The streams and consumers, as plain data. `freshet-bus` creates them and refuses drift.
+
+use std::time::Duration;
+
+use crate::message::Lane;
+use crate::message::change::Verb;
+use crate::subject::{Filter, Subjects, lane_token, token};
+
+/// Name of the stream of signals.
+pub const SIGNALS: &str = "SIGNALS";
+/// Name of the stream of jobs.
+pub const JOBS: &str = "JOBS";
+/// Name of the stream of observations.
+pub const OBSERVATIONS: &str = "OBSERVATIONS";
+/// Name of the public stream of changes.
+pub const CHANGES: &str = "CHANGES";
+/// Name of the stream of messages that could not be handled.
+pub const DEAD_LETTERS: &str = "DEAD_LETTERS";
+/// Name of the key-value bucket with the newest declared document of each entity.
+pub const STATE_BUCKET: &str = "catalog_state";
+
+const MEBIBYTE: i64 = 1024 * 1024;
+const GIBIBYTE: i64 = 1024 * MEBIBYTE;
+const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// How long a handler may be silent before its message is delivered again.
+pub const ACK_WAIT: Duration = Duration::from_secs(15);
+/// How often a handler that is still at work says so.
+pub const KEEP_ALIVE_EVERY: Duration = Duration::from_secs(5);
+/// How long a handler may keep one message by saying so.
+pub const KEEP_ALIVE_MAX: Duration = Duration::from_secs(5 * 60);
+/// Largest payload of an internal message, in bytes.
+pub const PAYLOAD_BYTES_MAX: usize = 512 * 1024;
+
+/// When a message leaves a stream.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Retention {
+    /// When it was acknowledged.
+    WorkQueue,
+    /// When a limit of the stream says so.
+    Limits,
+}
+
+/// Where a stream is kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Storage {
+    /// On disk: survives a restart of the server.
+    File,
+    /// In memory: rebuilt from SQL after a restart.
+    Memory,
+}
+
+/// What gives way when a stream is full.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Discard {
+    /// The publisher is refused.
+    New,
+    /// The oldest message goes.
+    Old,
+}
+
+/// One stream.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StreamSpec {
+    /// Its name.
+    pub name: String,
+    /// What it captures.
+    pub subjects: Vec<Filter>,
+    /// When messages leave.
+    pub retention: Retention,
+    /// Where it is kept.
+    pub storage: Storage,
+    /// What gives way when it is full.
+    pub discard: Discard,
+    /// Upper bound of the stored bytes; `None` is unbounded.
+    pub bytes_max: Option<i64>,
+    /// How many messages one subject may hold; `None` is unbounded.
+    pub messages_per_subject_max: Option<i64>,
+    /// Age at which a message leaves; `None` is never.
+    pub age_max: Option<Duration>,
+    /// How long a message id is remembered.
+    pub duplicate_window: Duration,
+    /// Whether blocks are compressed.
+    pub compressed: bool,
+    /// Whether deleting and purging are refused.
+    pub append_only: bool,
+    /// Whether atomic batches may be published.
+    pub atomic_batches: bool,
+    /// Copies in a cluster.
+    pub replicas: u8,
+}
+
+/// One durable pull consumer with explicit acknowledgement.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ConsumerSpec {
+    /// The stream it reads.
+    pub stream: String,
+    /// Its durable name.
+    pub name: String,
+    /// What it reads of the stream.
+    pub filter: Filter,
+    /// How long a handler may be silent.
+    pub ack_wait: Duration,
+    /// How many messages may be out at once.
+    pub ack_pending_max: i64,
+}
+
+/// A key-value bucket fed from a stream, one key per entity.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KvSpec {
+    /// The bucket's name.
+    pub bucket: String,
+    /// The stream it is sourced from.
+    pub source: String,
+    /// What is taken from the source, and which verb token is dropped to form the key.
+    pub transforms: Vec<(Filter, String)>,
+    /// Copies in a cluster.
+    pub replicas: u8,
+}
+
+/// Everything that must exist on the server.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Topology {
+    /// The streams.
+    pub streams: Vec<StreamSpec>,
+    /// The buckets.
+    pub buckets: Vec<KvSpec>,
+}
+
+/// The streams and buckets of one installation, with `replicas` copies of each.
+#[must_use]
+pub fn topology(subjects: &Subjects, replicas: u8) -> Topology {
+    Topology {
+        streams: vec![
+            signals(subjects, replicas),
+            jobs(subjects, replicas),
+            observations(subjects, replicas),
+            changes(subjects, replicas),
+            dead_letters(subjects, replicas),
+        ],
+        buckets: vec![state_bucket(subjects, replicas)],
+    }
+}
+
+fn base(name: &str, subjects: Vec<Filter>, replicas: u8) -> StreamSpec {
+    StreamSpec {
+        name: name.to_owned(),
+        subjects,
+        retention: Retention::WorkQueue,
+        storage: Storage::File,
+        discard: Discard::New,
+        bytes_max: None,
+        messages_per_subject_max: None,
+        age_max: None,
+        duplicate_window: Duration::from_secs(120),
+        compressed: false,
+        append_only: false,
+        atomic_batches: false,
+        replicas,
+    }
+}
+
+fn signals(subjects: &Subjects, replicas: u8) -> StreamSpec {
+    StreamSpec {
+        bytes_max: Some(4 * GIBIBYTE),
+        duplicate_window: Duration::from_secs(600),
+        ..base(SIGNALS, vec![subjects.signals_all()], replicas)
+    }
+}
+
+// One message per subject, the newest: SQL can rebuild any job, so the old one may go.
+fn jobs(subjects: &Subjects, replicas: u8) -> StreamSpec {
+    StreamSpec {
+        storage: Storage::Memory,
+        discard: Discard::Old,
+        messages_per_subject_max: Some(1),
+        ..base(JOBS, vec![subjects.jobs_all()], replicas)
+    }
+}
+
+fn observations(subjects: &Subjects, replicas: u8) -> StreamSpec {
+    StreamSpec {
+        storage: Storage::Memory,
+        bytes_max: Some(GIBIBYTE),
+        ..base(OBSERVATIONS, vec![subjects.observations_all()], replicas)
+    }
+}
+
+fn changes(subjects: &Subjects, replicas: u8) -> StreamSpec {
+    StreamSpec {
+        retention: Retention::Limits,
+        discard: Discard::Old,
+        age_max: Some(30 * DAY),
+        compressed: true,
+        append_only: true,
+        atomic_batches: true,
+        ..base(CHANGES, vec![subjects.changes_all(), subjects.problems_all()], replicas)
+    }
+}
+
+fn dead_letters(subjects: &Subjects, replicas: u8) -> StreamSpec {
+    StreamSpec {
+        retention: Retention::Limits,
+        bytes_max: Some(GIBIBYTE),
+        age_max: Some(90 * DAY),
+        ..base(DEAD_LETTERS, vec![subjects.dead_all()], replicas)
+    }
+}
+
+// Related changes carry no document, so they are not sourced. Each verb is one transform that
+// keeps the three name tokens as the key.
+fn state_bucket(subjects: &Subjects, replicas: u8) -> KvSpec {
+    let transforms = [Verb::Created, Verb::Updated, Verb::Deleted]
+        .into_iter()
+        .map(|verb| {
+            let key = format!("$KV.{STATE_BUCKET}.{{{{wildcard(1)}}}}.{{{{wildcard(2)}}}}.{{{{wildcard(3)}}}}");
+            (subjects.changes_with(verb), key)
+        })
+        .collect();
+    KvSpec { bucket: STATE_BUCKET.to_owned(), source: CHANGES.to_owned(), transforms, replicas }
+}
+
+/// The ledger's consumer of signals.
+#[must_use]
+pub fn signals_consumer(subjects: &Subjects) -> ConsumerSpec {
+    ConsumerSpec {
+        stream: SIGNALS.to_owned(),
+        name: "ledger".to_owned(),
+        filter: subjects.signals_all(),
+        ack_wait: ACK_WAIT,
+        ack_pending_max: 10_000,
+    }
+}
+
+/// The processors' consumer of one installation's jobs in one lane.
+#[must_use]
+pub fn job_consumer(subjects: &Subjects, lane: Lane, installation: &str) -> ConsumerSpec {
+    ConsumerSpec {
+        stream: JOBS.to_owned(),
+        name: format!("job_{}_{}", lane_token(lane), token(installation)),
+        filter: subjects.jobs(lane, installation),
+        ack_wait: ACK_WAIT,
+        ack_pending_max: 20_000,
+    }
+}
+
+/// The store's consumer of observations in one lane.
+#[must_use]
+pub fn observation_consumer(subjects: &Subjects, lane: Lane) -> ConsumerSpec {
+    ConsumerSpec {
+        stream: OBSERVATIONS.to_owned(),
+        name: format!("apply_{}", lane_token(lane)),
+        filter: subjects.observations(lane),
+        ack_wait: ACK_WAIT,
+        ack_pending_max: 10_000,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_subject_is_captured_by_exactly_one_stream() {
+        let subjects = Subjects::default();
+        let topology = topology(&subjects, 1);
+        let entity = freshet_model::EntityRef::parse("component:default/a").expect("a valid ref");
+        let samples = [
+            subjects.signal("github", "push", "github.com", "1"),
+            subjects.job(Lane::Hi, "github.com", 1),
+            subjects.observation(Lane::Lo, "github.com", 1),
+            subjects.change(&entity, Verb::Related),
+            subjects.problem("github", 1, Verb::ProblemOpened),
+            subjects.dead(crate::subject::Stage::Apply, "unreadable", "github.com", "1"),
+        ];
+        for sample in samples {
+            let captured_by = topology
+                .streams
+                .iter()
+                .filter(|stream| stream.subjects.iter().any(|filter| filter.matches(sample.as_str())))
+                .count();
+            assert_eq!(captured_by, 1, "{sample}");
+        }
+    }
+
+    #[test]
+    fn consumers_of_different_installations_do_not_overlap() {
+        let subjects = Subjects::default();
+        let one = job_consumer(&subjects, Lane::Hi, "github.com");
+        let other = job_consumer(&subjects, Lane::Hi, "ghe.acme.example");
+        assert_ne!(one.name, other.name);
+        assert!(!one.filter.matches(subjects.job(Lane::Hi, "ghe.acme.example", 1).as_str()));
+    }
+}
