@@ -1,1 +1,24 @@
-//! Placeholder.
+//! The vocabulary of the catalog: what an entity, a reference, a kind, a relation and a
+//! location are, and which documents are valid.
+//!
+//! Everything here is a pure function of its arguments, so that the service that reads
+//! files, the one that stores them and a command line tool give the same answers. It
+//! refuses to do input or output, to look at a clock and to know any message or database.
+
+pub mod annotation;
+mod digest;
+mod entity;
+mod entity_ref;
+mod kind;
+pub mod location;
+mod relation;
+mod validate;
+mod violation;
+
+pub use digest::{canonical_json, digest, etag, utf16_order};
+pub use entity::Entity;
+pub use entity_ref::{DEFAULT_NAMESPACE, EntityRef, REF_CHARACTERS_MAX, RefError, RefPart};
+pub use kind::Kinds;
+pub use relation::RelationDeclaration;
+pub use validate::{Checked, validate};
+pub use violation::{Blast, ErrorClass, Violation};
