@@ -1,0 +1,86 @@
+//! The command line.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// Keeps a software catalog true: every push is in it within milliseconds.
+#[derive(Debug, Parser)]
+#[command(name = "freshet", version, about)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What `freshet` can do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Receive webhooks, read catalog files, keep the catalog and serve it.
+    Serve(ServeArguments),
+}
+
+/// Arguments of `freshet serve`.
+#[derive(Debug, Args)]
+pub struct ServeArguments {
+    /// Configuration file, Backstage's app-config.yaml with a `freshet:` block. May be repeated: later files win,
+    /// objects merge, lists replace.
+    #[arg(long, value_name = "FILE", default_value = "app-config.yaml")]
+    pub config: Vec<PathBuf>,
+    /// Run one role only. Separate processes need `freshet.bus.nats`.
+    #[arg(long, value_enum, default_value = "all")]
+    pub role: Role,
+}
+
+/// Which services a process runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Role {
+    /// All three.
+    All,
+    /// Webhooks and schedules.
+    Ingestor,
+    /// Reads of GitHub.
+    Processor,
+    /// Ledger, catalog, API and change feed.
+    Store,
+}
+
+impl Role {
+    /// Whether this process runs the ingestor.
+    #[must_use]
+    pub fn ingests(self) -> bool {
+        matches!(self, Self::All | Self::Ingestor)
+    }
+
+    /// Whether this process runs the processor.
+    #[must_use]
+    pub fn processes(self) -> bool {
+        matches!(self, Self::All | Self::Processor)
+    }
+
+    /// Whether this process runs the store.
+    #[must_use]
+    pub fn stores(self) -> bool {
+        matches!(self, Self::All | Self::Store)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_well_formed() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn configuration_files_may_be_repeated() {
+        let cli = Cli::parse_from(["freshet", "serve", "--config", "a.yaml", "--config", "b.yaml"]);
+        let Command::Serve(arguments) = cli.command;
+        assert_eq!(arguments.config, [PathBuf::from("a.yaml"), PathBuf::from("b.yaml")]);
+        assert_eq!(arguments.role, Role::All);
+    }
+}
