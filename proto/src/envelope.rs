@@ -25,7 +25,10 @@ impl Envelope {
     /// An envelope with this identity and no trace context.
     #[must_use]
     pub fn with_id(id: impl Into<String>) -> Self {
-        Self { id: Some(id.into()), traceparent: None }
+        Self {
+            id: Some(id.into()),
+            traceparent: None,
+        }
     }
 
     /// The same envelope in the given trace.

@@ -194,7 +194,11 @@ fn changes(subjects: &Subjects, replicas: u8) -> StreamSpec {
         compressed: true,
         append_only: true,
         atomic_batches: true,
-        ..base(CHANGES, vec![subjects.changes_all(), subjects.problems_all()], replicas)
+        ..base(
+            CHANGES,
+            vec![subjects.changes_all(), subjects.problems_all()],
+            replicas,
+        )
     }
 }
 
@@ -213,11 +217,18 @@ fn state_bucket(subjects: &Subjects, replicas: u8) -> KvSpec {
     let transforms = [Verb::Created, Verb::Updated, Verb::Deleted]
         .into_iter()
         .map(|verb| {
-            let key = format!("$KV.{STATE_BUCKET}.{{{{wildcard(1)}}}}.{{{{wildcard(2)}}}}.{{{{wildcard(3)}}}}");
+            let key = format!(
+                "$KV.{STATE_BUCKET}.{{{{wildcard(1)}}}}.{{{{wildcard(2)}}}}.{{{{wildcard(3)}}}}"
+            );
             (subjects.changes_with(verb), key)
         })
         .collect();
-    KvSpec { bucket: STATE_BUCKET.to_owned(), source: CHANGES.to_owned(), transforms, replicas }
+    KvSpec {
+        bucket: STATE_BUCKET.to_owned(),
+        source: CHANGES.to_owned(),
+        transforms,
+        replicas,
+    }
 }
 
 /// The ledger's consumer of signals.
@@ -271,13 +282,23 @@ mod tests {
             subjects.observation(Lane::Lo, "github.com", 1),
             subjects.change(&entity, Verb::Related),
             subjects.problem("github", 1, Verb::ProblemOpened),
-            subjects.dead(crate::subject::Stage::Apply, "unreadable", "github.com", "1"),
+            subjects.dead(
+                crate::subject::Stage::Apply,
+                "unreadable",
+                "github.com",
+                "1",
+            ),
         ];
         for sample in samples {
             let captured_by = topology
                 .streams
                 .iter()
-                .filter(|stream| stream.subjects.iter().any(|filter| filter.matches(sample.as_str())))
+                .filter(|stream| {
+                    stream
+                        .subjects
+                        .iter()
+                        .any(|filter| filter.matches(sample.as_str()))
+                })
                 .count();
             assert_eq!(captured_by, 1, "{sample}");
         }
@@ -289,6 +310,9 @@ mod tests {
         let one = job_consumer(&subjects, Lane::Hi, "github.com");
         let other = job_consumer(&subjects, Lane::Hi, "ghe.acme.example");
         assert_ne!(one.name, other.name);
-        assert!(!one.filter.matches(subjects.job(Lane::Hi, "ghe.acme.example", 1).as_str()));
+        assert!(
+            !one.filter
+                .matches(subjects.job(Lane::Hi, "ghe.acme.example", 1).as_str())
+        );
     }
 }

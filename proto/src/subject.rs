@@ -41,7 +41,10 @@ pub fn token(raw: &str) -> String {
     if encoded.len() <= TOKEN_BYTES_MAX {
         return encoded;
     }
-    format!("{DIGEST_MARK}{}", hex::encode(Sha256::digest(lower.as_bytes())))
+    format!(
+        "{DIGEST_MARK}{}",
+        hex::encode(Sha256::digest(lower.as_bytes()))
+    )
 }
 
 /// The (lower-cased) name behind a token; `None` if it is no token or holds only a digest.
@@ -156,7 +159,9 @@ impl Subjects {
     /// Subjects under `prefix`, which is encoded as one token.
     #[must_use]
     pub fn new(prefix: &str) -> Self {
-        Self { prefix: token(prefix) }
+        Self {
+            prefix: token(prefix),
+        }
     }
 
     /// The encoded prefix.
@@ -174,25 +179,42 @@ impl Subjects {
     /// The job of one source in one lane. Two jobs with this subject replace each other.
     #[must_use]
     pub fn job(&self, lane: Lane, installation: &str, source_id: i64) -> Subject {
-        self.subject("job", &[lane_token(lane), installation, &source_id.to_string()])
+        self.subject(
+            "job",
+            &[lane_token(lane), installation, &source_id.to_string()],
+        )
     }
 
     /// What a processor saw at one source.
     #[must_use]
     pub fn observation(&self, lane: Lane, installation: &str, source_id: i64) -> Subject {
-        self.subject("observation", &[lane_token(lane), installation, &source_id.to_string()])
+        self.subject(
+            "observation",
+            &[lane_token(lane), installation, &source_id.to_string()],
+        )
     }
 
     /// A change of one entity.
     #[must_use]
     pub fn change(&self, entity: &EntityRef, verb: Verb) -> Subject {
-        self.subject("change", &[entity.kind(), entity.namespace(), entity.name(), verb.as_str()])
+        self.subject(
+            "change",
+            &[
+                entity.kind(),
+                entity.namespace(),
+                entity.name(),
+                verb.as_str(),
+            ],
+        )
     }
 
     /// A change of one source's problems.
     #[must_use]
     pub fn problem(&self, provider: &str, source_id: i64, verb: Verb) -> Subject {
-        self.subject("problem", &[provider, &source_id.to_string(), verb.as_str()])
+        self.subject(
+            "problem",
+            &[provider, &source_id.to_string(), verb.as_str()],
+        )
     }
 
     /// A message one stage could not handle.
@@ -216,7 +238,11 @@ impl Subjects {
     /// Jobs of one lane and installation.
     #[must_use]
     pub fn jobs(&self, lane: Lane, installation: &str) -> Filter {
-        self.filter(&format!("job.{}.{}.>", lane_token(lane), token(installation)))
+        self.filter(&format!(
+            "job.{}.{}.>",
+            lane_token(lane),
+            token(installation)
+        ))
     }
 
     /// All observations.
@@ -287,7 +313,10 @@ mod tests {
     #[track_caller]
     fn check(raw: &str, expected: &str) {
         assert_eq!(token(raw), expected);
-        assert_eq!(decode_token(expected).as_deref(), Some(raw.to_lowercase().as_str()));
+        assert_eq!(
+            decode_token(expected).as_deref(),
+            Some(raw.to_lowercase().as_str())
+        );
     }
 
     #[test]
@@ -320,8 +349,16 @@ mod tests {
         assert!(subjects.jobs(Lane::Hi, "github.com").matches(job.as_str()));
         assert!(!subjects.jobs(Lane::Lo, "github.com").matches(job.as_str()));
         assert!(!subjects.jobs(Lane::Hi, "github").matches(job.as_str()));
-        assert!(subjects.changes_with(Verb::Deleted).matches("catalog.change.component.default.a.deleted"));
-        assert!(!subjects.changes_with(Verb::Deleted).matches("catalog.change.component.default.a.updated"));
+        assert!(
+            subjects
+                .changes_with(Verb::Deleted)
+                .matches("catalog.change.component.default.a.deleted")
+        );
+        assert!(
+            !subjects
+                .changes_with(Verb::Deleted)
+                .matches("catalog.change.component.default.a.updated")
+        );
         assert!(!subjects.jobs_all().matches("catalog.job"));
     }
 

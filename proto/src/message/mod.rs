@@ -3,13 +3,18 @@
 pub mod change;
 
 /// Version 1 of the internal messages.
-#[expect(missing_docs, reason = "generated; the comments are in the .proto files")]
+#[expect(
+    missing_docs,
+    reason = "generated; the comments are in the .proto files"
+)]
 pub mod v1 {
     include!(concat!(env!("OUT_DIR"), "/freshet.v1.rs"));
 }
 
 pub use v1::{
-    Behind, Cause, Content, EntityObserved, Failed, FailureKind, Gone, Ignored, Job, Lane, ListedRepository, ListingObserved,
-    ListingTarget, LocationObserved, Observation, ProblemObserved, Push, Refresh, RelationObserved, Repository, RepositoryObserved,
-    RepositoryTarget, Signal, Tick, Unchanged, WantedPath, job, location_observed, observation, signal,
+    Behind, Cause, Content, EntityObserved, Failed, FailureKind, Gone, Ignored, Job, Lane,
+    ListedRepository, ListingObserved, ListingTarget, LocationObserved, Observation,
+    ProblemObserved, Push, Refresh, RelationObserved, Repository, RepositoryObserved,
+    RepositoryTarget, Signal, Tick, Unchanged, WantedPath, job, location_observed, observation,
+    signal,
 };

@@ -35,7 +35,11 @@ pub struct Attributes<'a> {
 
 impl Attributes<'_> {
     fn event_type(&self) -> String {
-        let family = if self.verb.is_problem() { "problem" } else { "entity" };
+        let family = if self.verb.is_problem() {
+            "problem"
+        } else {
+            "entity"
+        };
         let verb = self.verb.as_str().trim_start_matches("problem-");
         format!("io.freshet.catalog.{family}.{verb}.v1")
     }
@@ -82,7 +86,10 @@ pub fn binary_headers(attributes: &Attributes<'_>) -> Vec<(String, String)> {
 /// `data` is the body as [`super::published_body`] writes it.
 #[must_use]
 pub fn structured(attributes: &Attributes<'_>, data: &str) -> String {
-    debug_assert!(serde_json::from_str::<&RawValue>(data).is_ok(), "data is JSON");
+    debug_assert!(
+        serde_json::from_str::<&RawValue>(data).is_ok(),
+        "data is JSON"
+    );
     let mut event = String::with_capacity(data.len() + 512);
     event.push('{');
     for (name, value) in attributes.pairs() {

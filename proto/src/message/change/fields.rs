@@ -47,7 +47,9 @@ pub fn field_changes(before: &Value, after: &Value) -> Fields {
 fn compare(pointer: &mut String, before: &Value, after: &Value, fields: &mut Fields) {
     let (Value::Object(old), Value::Object(new)) = (before, after) else {
         if before != after {
-            fields.updated.push(change(pointer, Some(before), Some(after)));
+            fields
+                .updated
+                .push(change(pointer, Some(before), Some(after)));
         }
         return;
     };
@@ -58,7 +60,9 @@ fn compare(pointer: &mut String, before: &Value, after: &Value, fields: &mut Fie
         });
     }
     for (key, new_value) in new.iter().filter(|(key, _)| !old.contains_key(*key)) {
-        at(pointer, key, |pointer| fields.added.push(change(pointer, None, Some(new_value))));
+        at(pointer, key, |pointer| {
+            fields.added.push(change(pointer, None, Some(new_value)))
+        });
     }
 }
 

@@ -326,7 +326,9 @@ impl<'a> After<'a> {
 /// If `data` is not the JSON of a [`ChangeData`], which only this module writes.
 #[must_use]
 pub fn published_body(data: &str, after: After<'_>, published: &str) -> String {
-    let timing_start = data.rfind(TIMING_KEY).expect("ChangeData ends with its timing");
+    let timing_start = data
+        .rfind(TIMING_KEY)
+        .expect("ChangeData ends with its timing");
     let inner = timing_start + TIMING_KEY.len();
     let mut body = String::with_capacity(data.len() + 64 + after_length(after));
     body.push_str(&data[..inner]);

@@ -12,7 +12,11 @@ fn sample() -> ChangeData {
             owner: Some(EntityRef::parse("group:default/payments").expect("valid")),
         }),
         problem: None,
-        revision: RevisionInfo { catalog: 42, previous: 17, entity: 3 },
+        revision: RevisionInfo {
+            catalog: 42,
+            previous: 17,
+            entity: 3,
+        },
         change: ChangeInfo {
             categories: vec![Category::Owner, Category::Relation, Category::Spec],
             derived: false,
@@ -43,13 +47,17 @@ fn sample() -> ChangeData {
             git_ref: "main".to_owned(),
             blob: "a81e".to_owned(),
         }),
-        timing: Timing { committed: Some("2026-11-21T09:14:03.412000Z".to_owned()), ..Timing::default() },
+        timing: Timing {
+            committed: Some("2026-11-21T09:14:03.412000Z".to_owned()),
+            ..Timing::default()
+        },
     }
 }
 
 fn body(data: &ChangeData, after: After<'_>) -> Value {
     let text = serde_json::to_string(data).expect("serialisable");
-    serde_json::from_str(&published_body(&text, after, "2026-11-21T09:14:03.413000Z")).expect("valid JSON")
+    serde_json::from_str(&published_body(&text, after, "2026-11-21T09:14:03.413000Z"))
+        .expect("valid JSON")
 }
 
 fn attributes(data: &ChangeData) -> Attributes<'_> {
@@ -69,17 +77,29 @@ fn the_published_body_is_the_data_with_its_document_and_time() {
     let data = sample();
     let published = body(&data, After::Document(r#"{"kind":"Component"}"#));
     assert_eq!(published["after"], json!({"kind": "Component"}));
-    assert_eq!(published["timing"]["published"], "2026-11-21T09:14:03.413000Z");
-    assert_eq!(published["timing"]["committed"], "2026-11-21T09:14:03.412000Z");
+    assert_eq!(
+        published["timing"]["published"],
+        "2026-11-21T09:14:03.413000Z"
+    );
+    assert_eq!(
+        published["timing"]["committed"],
+        "2026-11-21T09:14:03.412000Z"
+    );
     let decoded: PublishedChange = serde_json::from_value(published).expect("decodes");
     assert_eq!(decoded.data.revision, data.revision);
 }
 
 #[test]
 fn a_body_without_any_step_or_document_is_still_valid() {
-    let data = ChangeData { timing: Timing::default(), ..sample() };
+    let data = ChangeData {
+        timing: Timing::default(),
+        ..sample()
+    };
     let published = body(&data, After::Nothing);
-    assert_eq!(published["timing"], json!({"published": "2026-11-21T09:14:03.413000Z"}));
+    assert_eq!(
+        published["timing"],
+        json!({"published": "2026-11-21T09:14:03.413000Z"})
+    );
     assert_eq!(published.get("after"), None);
 }
 
@@ -97,7 +117,11 @@ fn fields_are_named_by_json_pointers() {
     let before = json!({"a/b": 1, "list": [1], "gone": true, "same": {"x": 1}});
     let after = json!({"a/b": 2, "list": [0, 1], "new": null, "same": {"x": 1}});
     let fields = field_changes(&before, &after);
-    let paths = |list: &[FieldChange]| list.iter().map(|field| field.path.clone()).collect::<Vec<_>>();
+    let paths = |list: &[FieldChange]| {
+        list.iter()
+            .map(|field| field.path.clone())
+            .collect::<Vec<_>>()
+    };
     assert_eq!(paths(&fields.updated), ["/a~1b", "/list"]);
     assert_eq!(paths(&fields.added), ["/new"]);
     assert_eq!(paths(&fields.deleted), ["/gone"]);
@@ -109,21 +133,38 @@ fn headers_carry_the_envelope_and_the_cursor() {
     let mut with_odd_subject = attributes(&data);
     with_odd_subject.subject = "group:default/team é \"x\"";
     let headers = binary_headers(&with_odd_subject);
-    let value = |name: &str| headers.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str());
+    let value = |name: &str| {
+        headers
+            .iter()
+            .find(|(key, _)| key == name)
+            .map(|(_, value)| value.as_str())
+    };
     assert_eq!(value("ce-id"), Some("e1-42"));
-    assert_eq!(value("ce-type"), Some("io.freshet.catalog.entity.updated.v1"));
-    assert_eq!(value("ce-subject"), Some("group:default/team%20%C3%A9%20%22x%22"));
+    assert_eq!(
+        value("ce-type"),
+        Some("io.freshet.catalog.entity.updated.v1")
+    );
+    assert_eq!(
+        value("ce-subject"),
+        Some("group:default/team%20%C3%A9%20%22x%22")
+    );
     assert_eq!(value("Catalog-Revision"), Some("42"));
     assert_eq!(value("KV-Operation"), None);
 }
 
 #[test]
 fn every_version_ever_published_still_decodes_and_keeps_its_shape() {
-    let golden: Value = serde_json::from_str(include_str!("../../../golden/change.v1.json")).expect("JSON");
+    let golden: Value =
+        serde_json::from_str(include_str!("../../../golden/change.v1.json")).expect("JSON");
     let data = sample();
     let text = serde_json::to_string(&data).expect("serialisable");
-    let published = published_body(&text, After::Document(r#"{"kind":"Component"}"#), "2026-11-21T09:14:03.413000Z");
-    let event: Value = serde_json::from_str(&structured(&attributes(&data), &published)).expect("JSON");
+    let published = published_body(
+        &text,
+        After::Document(r#"{"kind":"Component"}"#),
+        "2026-11-21T09:14:03.413000Z",
+    );
+    let event: Value =
+        serde_json::from_str(&structured(&attributes(&data), &published)).expect("JSON");
     assert_eq!(event, golden, "\n{event:#}");
     let decoded: PublishedChange = serde_json::from_value(golden["data"].clone()).expect("decodes");
     assert_eq!(decoded.data, data);
@@ -131,10 +172,15 @@ fn every_version_ever_published_still_decodes_and_keeps_its_shape() {
 
 #[test]
 fn the_golden_event_satisfies_the_published_schema() {
-    let schema: Value = serde_json::from_str(include_str!("../../../schema/change.v1.json")).expect("JSON");
+    let schema: Value =
+        serde_json::from_str(include_str!("../../../schema/change.v1.json")).expect("JSON");
     let validator = jsonschema::validator_for(&schema).expect("a valid schema");
-    let golden: Value = serde_json::from_str(include_str!("../../../golden/change.v1.json")).expect("JSON");
-    let errors: Vec<String> = validator.iter_errors(&golden["data"]).map(|error| error.to_string()).collect();
+    let golden: Value =
+        serde_json::from_str(include_str!("../../../golden/change.v1.json")).expect("JSON");
+    let errors: Vec<String> = validator
+        .iter_errors(&golden["data"])
+        .map(|error| error.to_string())
+        .collect();
     assert_eq!(errors, Vec::<String>::new());
     let mut broken = golden["data"].clone();
     broken["revision"]["catalog"] = json!("42");
