@@ -61,7 +61,7 @@ fn compare(pointer: &mut String, before: &Value, after: &Value, fields: &mut Fie
     }
     for (key, new_value) in new.iter().filter(|(key, _)| !old.contains_key(*key)) {
         at(pointer, key, |pointer| {
-            fields.added.push(change(pointer, None, Some(new_value)))
+            fields.added.push(change(pointer, None, Some(new_value)));
         });
     }
 }
