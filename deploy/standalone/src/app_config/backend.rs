@@ -1,0 +1,124 @@
+//! `backend`: where the API listens, who may call it from a browser, where the catalog is stored.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+
+use freshet_runtime::config::Reader;
+use freshet_store::{Cors, DatabaseConfig};
+use secrecy::SecretString;
+use url::Url;
+
+use super::freshet::listen;
+
+const API: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 7007);
+/// Where the embedded database lives unless configured otherwise.
+const DATA_DIRECTORY: &str = "freshet-data";
+const DATABASE_FILE: &str = "freshet.sqlite";
+const POSTGRES_PORT: u64 = 5432;
+const POSTGRES_DATABASE: &str = "freshet";
+const POOL_MAX: u64 = 10;
+
+/// What the block says.
+pub(super) struct Backend {
+    pub(super) listen: SocketAddr,
+    pub(super) cors: Option<Cors>,
+    pub(super) database: DatabaseConfig,
+}
+
+/// Reads the block. Other plugins have keys in it, so unknown ones are theirs.
+pub(super) fn read(root: &Reader<'_>) -> Backend {
+    let Some(block) = root.open_block("backend") else {
+        return Backend { listen: API, cors: None, database: embedded(None) };
+    };
+    let api = listen(&block, "listen", API);
+    if !api.ip().is_loopback() {
+        block.mistake("listen", "must be a loopback address such as 127.0.0.1:7007: the API has no authentication yet");
+    }
+    Backend { listen: api, cors: cors(&block), database: database(&block) }
+}
+
+fn cors(block: &Reader<'_>) -> Option<Cors> {
+    let cors = block.block("cors")?;
+    for key in ["allowedHeaders", "exposedHeaders", "maxAge", "preflightContinue", "optionsSuccessStatus"] {
+        cors.ignore(key);
+    }
+    Some(Cors {
+        origins: cors.strings("origin").unwrap_or_default(),
+        methods: cors.strings("methods").unwrap_or_default(),
+        credentials: cors.bool("credentials").unwrap_or(false),
+    })
+}
+
+fn database(block: &Reader<'_>) -> DatabaseConfig {
+    let Some(database) = block.open_block("database") else {
+        return embedded(None);
+    };
+    match database.string("client").as_deref() {
+        None | Some("better-sqlite3" | "sqlite3") => sqlite(&database),
+        Some("pg") => postgres(&database),
+        Some(other) => {
+            database.mistake("client", format!("is `{other}`; Freshet knows `better-sqlite3` and `pg`"));
+            embedded(None)
+        }
+    }
+}
+
+fn embedded(directory: Option<String>) -> DatabaseConfig {
+    let directory = PathBuf::from(directory.unwrap_or_else(|| DATA_DIRECTORY.to_owned()));
+    DatabaseConfig::Sqlite { path: directory.join(DATABASE_FILE) }
+}
+
+fn sqlite(database: &Reader<'_>) -> DatabaseConfig {
+    match database.value("connection") {
+        None => embedded(None),
+        Some(serde_json::Value::String(text)) if text == ":memory:" => {
+            database.mistake("connection", "is `:memory:`, which forgets the catalog at every stop; name a directory: `connection: {directory: …}`");
+            embedded(None)
+        }
+        Some(serde_json::Value::String(path)) => DatabaseConfig::Sqlite { path: PathBuf::from(path) },
+        Some(_) => {
+            let directory = database.block("connection").map(|connection| connection.required_string("directory"));
+            embedded(directory)
+        }
+    }
+}
+
+fn postgres(database: &Reader<'_>) -> DatabaseConfig {
+    let pool_max = database.open_block("pool").and_then(|pool| pool.integer("max")).unwrap_or(POOL_MAX);
+    let url = match database.value("connection") {
+        Some(serde_json::Value::String(url)) => SecretString::from(url),
+        Some(serde_json::Value::Object(_)) => database.block("connection").map(|connection| connection_url(&connection)).unwrap_or_default(),
+        _ => {
+            database.mistake("connection", "is required for `pg`: a URL, or host, port, user, password, database");
+            SecretString::default()
+        }
+    };
+    DatabaseConfig::Postgres { url, pool_max: u32::try_from(pool_max).unwrap_or(u32::MAX) }
+}
+
+fn connection_url(connection: &Reader<'_>) -> SecretString {
+    use secrecy::ExposeSecret as _;
+
+    let mut url = Url::parse("postgres://localhost").expect("a constant URL");
+    let host = connection.required_string("host");
+    let port = connection.integer("port").unwrap_or(POSTGRES_PORT);
+    let user = connection.string("user").unwrap_or_default();
+    let database = connection.string("database").unwrap_or_else(|| POSTGRES_DATABASE.to_owned());
+    let accepted = url.set_host(Some(&host)).is_ok()
+        && url.set_port(u16::try_from(port).ok()).is_ok()
+        && url.set_username(&user).is_ok()
+        && match connection.secret("password") {
+            Some(password) => url.set_password(Some(password.expose_secret())).is_ok(),
+            None => true,
+        };
+    if !accepted {
+        connection.mistake("host", "does not make a valid connection with port, user and password");
+    }
+    url.set_path(&database);
+    match connection.value("ssl") {
+        None | Some(serde_json::Value::Bool(false)) => url.set_query(Some("sslmode=prefer")),
+        Some(_) => url.set_query(Some("sslmode=require")),
+    }
+    connection.block("ssl");
+    SecretString::from(url.to_string())
+}

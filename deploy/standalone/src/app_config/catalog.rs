@@ -1,0 +1,138 @@
+//! `catalog`: what is looked at, how often, and which kinds may come from there.
+
+use std::time::Duration;
+
+use freshet_ingestor::Schedule;
+use freshet_processor::GithubIntegration;
+use freshet_runtime::config::Reader;
+use freshet_store::{GithubProvider, ProviderFilters, Rule};
+
+/// Backstage's default schedule of GitHub discovery.
+const FREQUENCY: Duration = Duration::from_secs(3 * 60 * 60);
+const CATALOG_PATH: &str = "catalog-info.yaml";
+const GITHUB_COM: &str = "github.com";
+/// Id of a provider configured without one.
+const DEFAULT_ID: &str = "default";
+
+/// Keys of Backstage's `catalog` block that steer what Freshet does not do, or does by itself.
+const KEYS_WITHOUT_MEANING: [&str; 10] = [
+    "import",
+    "locations",
+    "orphanProviderStrategy",
+    "orphanStrategy",
+    "processingInterval",
+    "processors",
+    "readonly",
+    "scmEvents",
+    "stitchingStrategy",
+    "useUrlReadersSearch",
+];
+
+/// What the block says.
+pub(super) struct Catalog {
+    pub(super) providers: Vec<GithubProvider>,
+    pub(super) schedules: Vec<Schedule>,
+    pub(super) rules: Vec<Rule>,
+}
+
+/// Reads the block; absent, it names no provider and Backstage's default rules.
+pub(super) fn read(root: &Reader<'_>, integrations: &[GithubIntegration]) -> Catalog {
+    let mut catalog = Catalog { providers: Vec::new(), schedules: Vec::new(), rules: Rule::defaults() };
+    let Some(block) = root.block("catalog") else {
+        return catalog;
+    };
+    for key in KEYS_WITHOUT_MEANING {
+        block.ignore(key);
+    }
+    if block.has("rules") {
+        catalog.rules = block.list("rules").iter().map(rule).collect();
+    }
+    if let Some(providers) = block.open_block("providers") {
+        for (id, reader) in github_providers(&providers) {
+            let (provider, schedule) = provider(id, &reader, integrations);
+            catalog.providers.push(provider);
+            catalog.schedules.push(schedule);
+        }
+    }
+    catalog
+}
+
+fn rule(reader: &Reader<'_>) -> Rule {
+    if reader.has("locations") {
+        reader.ignore("locations");
+        reader.mistake("locations", "rules for single locations are not supported yet");
+    }
+    Rule { allow: reader.strings("allow").unwrap_or_default() }
+}
+
+/// `github` holds one provider, or a map of id to provider.
+fn github_providers<'a>(providers: &'a Reader<'a>) -> Vec<(String, Reader<'a>)> {
+    let is_single = providers.open_block("github").is_some_and(|github| github.string("organization").is_some());
+    if is_single {
+        return providers.block("github").map(|github| (DEFAULT_ID.to_owned(), github)).into_iter().collect();
+    }
+    providers.entries_of("github")
+}
+
+fn provider(id: String, reader: &Reader<'_>, integrations: &[GithubIntegration]) -> (GithubProvider, Schedule) {
+    let host = reader.string("host").unwrap_or_else(|| GITHUB_COM.to_owned());
+    match integrations.iter().find(|integration| integration.host == host) {
+        None => reader.mistake("host", format!("integrations.github has no entry for {host}")),
+        Some(integration) if integration.token.is_none() => {
+            reader.mistake("host", format!("the entry for {host} in integrations.github needs a token: GitHub lists repositories to nobody without one"));
+        }
+        Some(_) => {}
+    }
+    if reader.has("app") {
+        reader.ignore("app");
+        reader.mistake("app", "GitHub Apps are not supported yet; configure `organization`");
+    }
+    reader.ignore("validateLocationsExist");
+    reader.ignore("pageSizes");
+    let organization = reader.required_string("organization");
+    let (frequency, initial_delay) = schedule(reader);
+    let schedule = Schedule { provider_id: id.clone(), host: host.clone(), organization: organization.clone(), frequency, initial_delay };
+    let (filters, branch) = filters(reader);
+    let provider = GithubProvider { id, host, organization, catalog_path: catalog_path(reader), frequency, branch, filters };
+    (provider, schedule)
+}
+
+fn catalog_path(reader: &Reader<'_>) -> String {
+    let path = reader.string("catalogPath").unwrap_or_else(|| CATALOG_PATH.to_owned());
+    if path.contains('*') {
+        reader.mistake("catalogPath", "globs are not supported yet; name one file");
+    }
+    path.trim_start_matches('/').to_owned()
+}
+
+fn schedule(reader: &Reader<'_>) -> (Duration, Duration) {
+    let Some(schedule) = reader.block("schedule") else {
+        return (FREQUENCY, Duration::ZERO);
+    };
+    schedule.ignore("timeout");
+    schedule.ignore("scope");
+    let frequency = schedule.duration("frequency").unwrap_or(FREQUENCY);
+    if frequency.is_zero() {
+        schedule.mistake("frequency", "must be longer than nothing");
+    }
+    (frequency, schedule.duration("initialDelay").unwrap_or_default())
+}
+
+fn filters(reader: &Reader<'_>) -> (ProviderFilters, Option<String>) {
+    let Some(block) = reader.block("filters") else {
+        return (ProviderFilters::default(), None);
+    };
+    for unsupported in ["topic", "visibility"] {
+        if block.has(unsupported) {
+            block.ignore(unsupported);
+            block.mistake(unsupported, "is not supported yet");
+        }
+    }
+    let defaults = ProviderFilters::default();
+    let filters = ProviderFilters {
+        repository: block.string("repository"),
+        allow_archived: block.bool("allowArchived").unwrap_or(defaults.allow_archived),
+        allow_forks: block.bool("allowForks").unwrap_or(defaults.allow_forks),
+    };
+    (filters, block.string("branch"))
+}

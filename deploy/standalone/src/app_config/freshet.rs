@@ -1,0 +1,156 @@
+//! `freshet`: what Backstage's configuration has no key for.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::time::Duration;
+
+use freshet_ingestor::WebhookSecret;
+use freshet_processor::GithubIntegration;
+use freshet_proto::subject::DEFAULT_PREFIX;
+use freshet_runtime::config::Reader;
+use freshet_runtime::telemetry::{LogFormat, TelemetryConfig};
+use secrecy::SecretString;
+
+const WEBHOOKS: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 7008);
+const ADMIN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 7009);
+const STOP_DEADLINE: Duration = Duration::from_secs(20);
+const LOG_FILTER: &str = "info";
+const SERVICE_NAME: &str = "freshet";
+
+/// Which bus carries the messages.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum BusConfig {
+    /// Inside this process.
+    Memory,
+    /// A NATS server with JetStream.
+    Nats {
+        /// Its URLs, comma separated.
+        url: String,
+        /// File with NATS credentials.
+        credentials: Option<std::path::PathBuf>,
+        /// Copies of each stream.
+        replicas: u8,
+    },
+}
+
+/// What the block says.
+pub(super) struct Freshet {
+    pub(super) bus: BusConfig,
+    pub(super) webhook_listen: SocketAddr,
+    pub(super) webhooks: Vec<WebhookSecret>,
+    pub(super) admin_listen: SocketAddr,
+    pub(super) subject_prefix: String,
+    pub(super) stop_deadline: Duration,
+    pub(super) telemetry: TelemetryConfig,
+}
+
+/// Reads the block; everything in it has a default.
+pub(super) fn read(root: &Reader<'_>, integrations: &[GithubIntegration]) -> Freshet {
+    let block = root.block("freshet");
+    let block = block.as_ref();
+    let (webhook_listen, webhooks) = webhooks(block, backstage_secret(root), integrations);
+    let admin = block.and_then(|block| block.block("admin"));
+    Freshet {
+        bus: bus(block),
+        webhook_listen,
+        webhooks,
+        admin_listen: admin.map_or(ADMIN, |admin| listen(&admin, "listen", ADMIN)),
+        subject_prefix: block.and_then(|block| block.string("subjectPrefix")).unwrap_or_else(|| DEFAULT_PREFIX.to_owned()),
+        stop_deadline: block.and_then(|block| block.duration("stopDeadline")).unwrap_or(STOP_DEADLINE),
+        telemetry: telemetry(block),
+    }
+}
+
+/// Reads a listen address: `7008`, `:7008`, `127.0.0.1:7008` or `{host, port}`.
+pub(super) fn listen(block: &Reader<'_>, key: &str, default: SocketAddr) -> SocketAddr {
+    let Some(value) = block.value(key) else {
+        return default;
+    };
+    freshet_runtime::listen::parse(&value).unwrap_or_else(|message| {
+        block.mistake(key, message);
+        default
+    })
+}
+
+fn bus(block: Option<&Reader<'_>>) -> BusConfig {
+    let Some(block) = block else {
+        return BusConfig::Memory;
+    };
+    match block.value("bus") {
+        None => BusConfig::Memory,
+        Some(serde_json::Value::String(name)) if name == "memory" => BusConfig::Memory,
+        Some(serde_json::Value::Object(_)) => block.block("bus").and_then(|bus| bus.block("nats")).map_or(BusConfig::Memory, |nats| nats_bus(&nats)),
+        Some(_) => {
+            block.mistake("bus", "must be `memory` or `{nats: {url: …}}`");
+            BusConfig::Memory
+        }
+    }
+}
+
+fn nats_bus(nats: &Reader<'_>) -> BusConfig {
+    let replicas = nats.integer("replicas").unwrap_or(1);
+    if !matches!(replicas, 1 | 3 | 5) {
+        nats.mistake("replicas", "must be 1, 3 or 5");
+    }
+    BusConfig::Nats {
+        url: nats.required_string("url"),
+        credentials: nats.string("credentials").map(Into::into),
+        replicas: u8::try_from(replicas).unwrap_or(1),
+    }
+}
+
+/// `events.modules.github.webhookSecret`, where a Backstage installation keeps the secret of its hooks.
+fn backstage_secret(root: &Reader<'_>) -> Option<SecretString> {
+    root.open_block("events")?.open_block("modules")?.open_block("github")?.secret("webhookSecret")
+}
+
+fn webhooks(
+    block: Option<&Reader<'_>>,
+    backstage: Option<SecretString>,
+    integrations: &[GithubIntegration],
+) -> (SocketAddr, Vec<WebhookSecret>) {
+    let block = block.and_then(|block| block.block("webhooks"));
+    let address = block.as_ref().map_or(WEBHOOKS, |block| listen(block, "listen", WEBHOOKS));
+    let mut webhooks: Vec<WebhookSecret> =
+        block.as_ref().map(|block| block.list("github").iter().map(|hook| webhook(hook, integrations)).collect()).unwrap_or_default();
+    if let (true, Some(secret), Some(first)) = (webhooks.is_empty(), backstage, integrations.first()) {
+        webhooks.push(WebhookSecret { host: first.host.clone(), secrets: vec![secret] });
+    }
+    if let (Some(block), true, false) = (&block, webhooks.is_empty(), address.ip().is_loopback()) {
+        block.mistake("listen", "may leave loopback only when a hook has a secret (freshet.webhooks.github)");
+    }
+    (address, webhooks)
+}
+
+fn webhook(hook: &Reader<'_>, integrations: &[GithubIntegration]) -> WebhookSecret {
+    let host = hook.string("host").unwrap_or_else(|| "github.com".to_owned());
+    if !integrations.iter().any(|integration| integration.host == host) {
+        hook.mistake("host", format!("integrations.github has no entry for {host}"));
+    }
+    let current = hook.secret("secret");
+    if current.is_none() {
+        hook.mistake("secret", "is required: unsigned deliveries are never accepted");
+    }
+    let secrets = current.into_iter().chain(hook.secret("previousSecret")).collect();
+    WebhookSecret { host, secrets }
+}
+
+fn telemetry(block: Option<&Reader<'_>>) -> TelemetryConfig {
+    let telemetry = block.and_then(|block| block.block("telemetry"));
+    let text = |key: &str| telemetry.as_ref().and_then(|telemetry| telemetry.string(key));
+    let log_format = match text("logFormat").as_deref() {
+        None | Some("text") => LogFormat::Text,
+        Some("json") => LogFormat::Json,
+        Some(_) => {
+            if let Some(telemetry) = &telemetry {
+                telemetry.mistake("logFormat", "must be `text` or `json`");
+            }
+            LogFormat::Text
+        }
+    };
+    TelemetryConfig {
+        log_format,
+        log_filter: text("logFilter").unwrap_or_else(|| LOG_FILTER.to_owned()),
+        otlp_endpoint: text("otlpEndpoint"),
+        service_name: SERVICE_NAME.to_owned(),
+    }
+}

@@ -1,0 +1,101 @@
+//! From Backstage's app-config and its `freshet:` block to the configuration of each service.
+//!
+//! One file per block. Keys of other plugins are ignored; an unknown key inside a block Freshet reads is
+//! a mistake; all mistakes are reported together, each with its path.
+
+mod backend;
+mod catalog;
+mod freshet;
+mod integrations;
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use freshet_runtime::config::{Document, Mistakes};
+use freshet_runtime::telemetry::TelemetryConfig;
+
+pub use freshet::BusConfig;
+
+/// Everything one process is told.
+#[derive(Clone, Debug)]
+pub struct AppConfig {
+    /// Which bus carries the messages.
+    pub bus: BusConfig,
+    /// Where the three listeners bind.
+    pub listeners: Listeners,
+    /// How long a graceful stop may take in all.
+    pub stop_deadline: Duration,
+    /// Logs and traces.
+    pub telemetry: TelemetryConfig,
+    /// The ingestor's part.
+    pub ingestor: freshet_ingestor::Config,
+    /// The processor's part.
+    pub processor: freshet_processor::Config,
+    /// The store's part.
+    pub store: freshet_store::Config,
+}
+
+/// Where the listeners bind.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Listeners {
+    /// The catalog API. Loopback only, as it has no authentication.
+    pub api: SocketAddr,
+    /// Webhooks. Anywhere, once every hook has a secret.
+    pub webhooks: SocketAddr,
+    /// Health and metrics; no entity data.
+    pub admin: SocketAddr,
+}
+
+impl AppConfig {
+    /// Reads every block.
+    ///
+    /// # Errors
+    ///
+    /// All mistakes together.
+    pub fn read(document: &Document) -> Result<Self, Mistakes> {
+        let root = document.reader();
+        let backend = backend::read(&root);
+        let integrations = integrations::read(&root);
+        let catalog = catalog::read(&root, &integrations);
+        let freshet = freshet::read(&root, &integrations);
+        let config = Self::assemble(backend, integrations, catalog, freshet);
+        root.finish()?;
+        Ok(config)
+    }
+
+    fn assemble(
+        backend: backend::Backend,
+        integrations: Vec<freshet_processor::GithubIntegration>,
+        catalog: catalog::Catalog,
+        freshet: freshet::Freshet,
+    ) -> Self {
+        let processor = freshet_processor::Config {
+            subject_prefix: freshet.subject_prefix.clone(),
+            github: integrations,
+            ..freshet_processor::Config::default()
+        };
+        let ingestor = freshet_ingestor::Config {
+            subject_prefix: freshet.subject_prefix.clone(),
+            webhooks: freshet.webhooks,
+            schedules: catalog.schedules,
+            ..freshet_ingestor::Config::default()
+        };
+        let store = freshet_store::Config {
+            subject_prefix: freshet.subject_prefix,
+            providers: catalog.providers,
+            rules: catalog.rules,
+            fingerprint: processor.fingerprint(),
+            cors: backend.cors,
+            ..freshet_store::Config::new(backend.database)
+        };
+        Self {
+            bus: freshet.bus,
+            listeners: Listeners { api: backend.listen, webhooks: freshet.webhook_listen, admin: freshet.admin_listen },
+            stop_deadline: freshet.stop_deadline,
+            telemetry: freshet.telemetry,
+            ingestor,
+            processor,
+            store,
+        }
+    }
+}

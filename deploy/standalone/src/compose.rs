@@ -1,0 +1,119 @@
+//! Composition: which services a process runs, over which bus, on which listeners.
+
+use std::net::SocketAddr;
+
+use anyhow::{Context as _, bail};
+use freshet_bus::Bus;
+use freshet_proto::stream::topology;
+use freshet_proto::subject::Subjects;
+use freshet_runtime::admin::{Admin, Readiness};
+use freshet_runtime::clock::Clock;
+use freshet_runtime::metrics::Registry;
+use freshet_runtime::supervisor::Supervisor;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+
+use crate::app_config::{AppConfig, BusConfig};
+use crate::cli::Role;
+
+/// A started process: its tasks and where it listens.
+pub struct Running {
+    /// Owns every task; run it to the end.
+    pub supervisor: Supervisor,
+    /// Where the listeners are.
+    pub addresses: Addresses,
+    /// The store, if this process runs it.
+    pub store: Option<freshet_store::Handle>,
+}
+
+/// Where the listeners are, with real ports.
+#[derive(Clone, Copy, Debug)]
+pub struct Addresses {
+    /// The catalog API, if this process runs the store.
+    pub api: Option<SocketAddr>,
+    /// Webhooks, if this process runs the ingestor.
+    pub webhooks: Option<SocketAddr>,
+    /// Health and metrics.
+    pub admin: SocketAddr,
+}
+
+/// Starts the services of `role`.
+///
+/// # Errors
+///
+/// If a listener cannot be bound, the bus or the database cannot be reached, or the role needs a bus
+/// that reaches other processes.
+pub async fn start(config: AppConfig, role: Role, shutdown: CancellationToken) -> anyhow::Result<Running> {
+    if role != Role::All && config.bus == BusConfig::Memory {
+        bail!("--role needs freshet.bus.nats: the memory bus does not leave its process");
+    }
+    let clock = Clock::system();
+    let bus = connect(&config.bus, &config.store.subject_prefix).await?;
+    let registry = Registry::new("catalog");
+    let readiness = Readiness::default();
+    let mut supervisor = Supervisor::new(shutdown, config.stop_deadline);
+    let mut admin = Admin::new(registry.clone(), readiness.clone());
+
+    let mut store = None;
+    if role.stores() {
+        let deps = freshet_store::Deps {
+            bus: bus.clone(),
+            clock: clock.clone(),
+            registry: registry.clone(),
+            readiness: readiness.clone(),
+            listener: bind(config.listeners.api, "backend.listen").await?,
+        };
+        let handle = freshet_store::start(config.store, deps, &mut supervisor).await.context("cannot start the store")?;
+        let scraped = handle.clone();
+        admin.on_scrape(move || scraped.refresh_service_metrics());
+        store = Some(handle);
+    }
+    if role.processes() {
+        let deps = freshet_processor::Deps {
+            bus: bus.clone(),
+            clock: clock.clone(),
+            registry: registry.clone(),
+            readiness: readiness.clone(),
+        };
+        freshet_processor::start(config.processor, deps, &mut supervisor).await.context("cannot start the processor")?;
+    }
+    let mut webhooks = None;
+    if role.ingests() {
+        let deps = freshet_ingestor::Deps {
+            bus,
+            clock,
+            registry,
+            readiness,
+            listener: bind(config.listeners.webhooks, "freshet.webhooks.listen").await?,
+        };
+        let handle = freshet_ingestor::start(config.ingestor, deps, &mut supervisor).context("cannot start the ingestor")?;
+        webhooks = Some(handle.webhook_address);
+    }
+
+    let admin_listener = bind(config.listeners.admin, "freshet.admin.listen").await?;
+    let addresses = Addresses {
+        api: store.as_ref().map(|handle| handle.api_address),
+        webhooks,
+        admin: admin_listener.local_addr()?,
+    };
+    supervisor.spawn("admin", admin.serve(admin_listener, supervisor.shutdown()));
+    Ok(Running { supervisor, addresses, store })
+}
+
+async fn connect(config: &BusConfig, prefix: &str) -> anyhow::Result<Bus> {
+    match config {
+        BusConfig::Memory => Ok(Bus::memory(&topology(&Subjects::new(prefix), 1))),
+        BusConfig::Nats { url, credentials, replicas } => {
+            let mut nats = freshet_bus::NatsConfig::new(url);
+            nats.credentials.clone_from(credentials);
+            let bus = Bus::connect(&nats).await.with_context(|| format!("cannot reach NATS at {url}"))?;
+            let topology = topology(&Subjects::new(prefix), *replicas);
+            bus.provision(&topology).await.context("cannot provision the streams")?;
+            Ok(bus)
+        }
+    }
+}
+
+async fn bind(address: SocketAddr, setting: &str) -> anyhow::Result<TcpListener> {
+    TcpListener::bind(address).await.with_context(|| format!("cannot listen on {address} ({setting})"))
+}
