@@ -1,0 +1,175 @@
+//! Rules Backstage lacks and fails without: a NUL cannot be stored, and keys that differ
+//! only by the case of their letters cannot be searched, so both froze an entity silently.
+
+use std::collections::HashMap;
+
+use serde_json::Value;
+
+use super::findings::{Findings, Step, pointer, quote};
+
+/// Looks at every key and string of the document once.
+pub(super) fn check(document: &Value, findings: &mut Findings) {
+    let mut walk = Walk::default();
+    walk.visit(document, EMPTY_PATH);
+    if walk.has_nul {
+        report_nul(document, &mut Vec::new(), findings);
+    }
+    // Paths that are as many ignoring case as not: no two differ only by case.
+    if distinct(&mut walk.exact) != distinct(&mut walk.folded) {
+        let mut seen = HashMap::new();
+        report_case(document, &mut Vec::new(), "", &mut seen, findings);
+    }
+}
+
+fn distinct(hashes: &mut Vec<u64>) -> usize {
+    hashes.sort_unstable();
+    hashes.dedup();
+    hashes.len()
+}
+
+/// The hashes of a path as written and in lower case.
+#[derive(Clone, Copy)]
+struct PathHash {
+    exact: u64,
+    folded: u64,
+}
+
+const FNV_OFFSET: u64 = 0xcbf2_9ce4_8422_2325;
+const FNV_PRIME: u64 = 0x0000_0100_0000_01b3;
+const EMPTY_PATH: PathHash = PathHash {
+    exact: FNV_OFFSET,
+    folded: FNV_OFFSET,
+};
+
+impl PathHash {
+    fn child(self, key: &str) -> Self {
+        let mix = |hash: u64, byte: u8| (hash ^ u64::from(byte)).wrapping_mul(FNV_PRIME);
+        let mut path = Self {
+            exact: mix(self.exact, b'.'),
+            folded: mix(self.folded, b'.'),
+        };
+        for byte in key.bytes() {
+            path.exact = mix(path.exact, byte);
+        }
+        if key.is_ascii() {
+            for byte in key.bytes() {
+                path.folded = mix(path.folded, byte.to_ascii_lowercase());
+            }
+        } else {
+            for byte in key.to_lowercase().bytes() {
+                path.folded = mix(path.folded, byte);
+            }
+        }
+        path
+    }
+}
+
+/// What one walk without allocations per key can tell: enough to know that all is well.
+#[derive(Default)]
+struct Walk {
+    exact: Vec<u64>,
+    folded: Vec<u64>,
+    has_nul: bool,
+}
+
+impl Walk {
+    fn visit(&mut self, value: &Value, path: PathHash) {
+        match value {
+            Value::Object(fields) => {
+                for (key, value) in fields {
+                    self.has_nul |= has_nul(key);
+                    self.visit(value, path.child(key));
+                }
+            }
+            // Items are searched under the path of their list.
+            Value::Array(items) => items.iter().for_each(|item| self.visit(item, path)),
+            Value::String(text) => {
+                self.has_nul |= has_nul(text);
+                self.leaf(path);
+            }
+            Value::Null | Value::Bool(_) | Value::Number(_) => self.leaf(path),
+        }
+    }
+
+    fn leaf(&mut self, path: PathHash) {
+        self.exact.push(path.exact);
+        self.folded.push(path.folded);
+    }
+}
+
+fn has_nul(text: &str) -> bool {
+    text.as_bytes().contains(&0)
+}
+
+fn report_nul<'d>(value: &'d Value, at: &mut Vec<Step<'d>>, findings: &mut Findings) {
+    match value {
+        Value::Object(fields) => {
+            for (key, value) in fields {
+                at.push(key.as_str().into());
+                if has_nul(key) {
+                    nul(at, findings);
+                }
+                report_nul(value, at, findings);
+                at.pop();
+            }
+        }
+        Value::Array(items) => {
+            for (index, item) in items.iter().enumerate() {
+                at.push(index.into());
+                report_nul(item, at, findings);
+                at.pop();
+            }
+        }
+        Value::String(text) if has_nul(text) => nul(at, findings),
+        Value::String(_) | Value::Null | Value::Bool(_) | Value::Number(_) => {}
+    }
+}
+
+fn nul(at: &[Step<'_>], findings: &mut Findings) {
+    findings.entity(
+        "document.nul",
+        pointer(at),
+        "a text holds the character NUL, which cannot be stored".to_owned(),
+        "Remove the character.",
+    );
+}
+
+/// Reports each leaf whose path differs only by case from one before it.
+fn report_case<'d>(
+    value: &'d Value,
+    at: &mut Vec<Step<'d>>,
+    path: &str,
+    seen: &mut HashMap<String, String>,
+    findings: &mut Findings,
+) {
+    match value {
+        Value::Object(fields) => {
+            for (key, value) in fields {
+                at.push(key.as_str().into());
+                report_case(value, at, &format!("{path}.{key}"), seen, findings);
+                at.pop();
+            }
+        }
+        Value::Array(items) => {
+            for (index, item) in items.iter().enumerate() {
+                at.push(index.into());
+                report_case(item, at, path, seen, findings);
+                at.pop();
+            }
+        }
+        Value::String(_) | Value::Null | Value::Bool(_) | Value::Number(_) => {
+            let first = seen
+                .entry(path.to_lowercase())
+                .or_insert_with(|| path.to_owned());
+            if first != path {
+                let [first, this] = [first.as_str(), path].map(|path| quote(&path[1..]));
+                findings.entity(
+                    "document.key.case",
+                    pointer(at),
+                    format!("{this} differs from {first} only by the case of its letters"),
+                    "Rename or remove one of the two keys.",
+                );
+            }
+        }
+    }
+}

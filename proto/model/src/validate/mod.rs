@@ -1,0 +1,96 @@
+//! Which declared documents are valid, and what they say once they are.
+//!
+//! A document passes through the stages Backstage has, in its order: the envelope, the
+//! generic schema, the root fields, the formats, the schema of its kind, its relations. The
+//! stages of Backstage stop at the first failure; these go on, because an author wants to
+//! mend his file once. The first violation is the one Backstage reports; behind those come
+//! the rules Backstage does not have (see the Decisions in the README).
+
+mod envelope;
+mod findings;
+mod format;
+mod hygiene;
+mod metadata;
+mod normalise;
+mod relations;
+mod schema;
+
+use serde_json::{Map, Value};
+
+use crate::{DEFAULT_NAMESPACE, Entity, EntityRef, Kinds, RelationDeclaration, Violation};
+use findings::Findings;
+
+/// A document that passed, with what it declares about others.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Checked {
+    /// The entity.
+    pub entity: Entity,
+    /// Its relations, sorted, each once.
+    pub relations: Vec<RelationDeclaration>,
+}
+
+/// Checks a declared document against every rule of the model.
+///
+/// The document of the result has its namespace filled in, its relation lists sorted, and
+/// lacks what only the catalog may say: `metadata.uid`, `metadata.etag` and the orphan
+/// annotation.
+///
+/// # Errors
+/// Every violation, first the one Backstage would report.
+pub fn validate(mut document: Value, kinds: &Kinds) -> Result<Checked, Vec<Violation>> {
+    let mut findings = Findings::default();
+    let passed = check(&document, kinds, &mut findings);
+    let violations = findings.into_violations();
+    match passed {
+        Some(passed) if violations.is_empty() => {
+            normalise::normalise(&mut document, &passed.list_fields);
+            let entity = Entity::new(passed.entity_ref, document, passed.owner);
+            Ok(Checked {
+                entity,
+                relations: passed.relations,
+            })
+        }
+        Some(_) | None => Err(violations),
+    }
+}
+
+/// What the checks learn about a document on the way.
+struct Passed<'k> {
+    entity_ref: EntityRef,
+    relations: Vec<RelationDeclaration>,
+    owner: Option<EntityRef>,
+    list_fields: Vec<&'k str>,
+}
+
+/// The parts of a document whose envelope is sound enough to look further.
+#[derive(Clone, Copy)]
+struct Outline<'d> {
+    root: &'d Map<String, Value>,
+    metadata: &'d Map<String, Value>,
+    api_version: Option<&'d str>,
+    kind: Option<&'d str>,
+    name: Option<&'d str>,
+    namespace: Option<&'d str>,
+}
+
+/// Runs every stage. `None` only if there is at least one finding.
+fn check<'k>(document: &Value, kinds: &'k Kinds, findings: &mut Findings) -> Option<Passed<'k>> {
+    let outline = envelope::check(document, findings)?;
+    envelope::check_root(&outline, findings);
+    format::check(&outline, findings);
+    let kind = schema::check(document, &outline, kinds, findings);
+    let namespace = outline.namespace.unwrap_or(DEFAULT_NAMESPACE);
+    let declared = kind.map(|kind| relations::check(&outline, namespace, kind, findings));
+    hygiene::check(document, findings);
+    let entity_ref = EntityRef::new(outline.kind?, namespace, outline.name?).ok()?;
+    let declared = declared?;
+    Some(Passed {
+        entity_ref,
+        owner: declared.owner,
+        relations: declared.relations,
+        list_fields: kind.map(relations::list_fields).unwrap_or_default(),
+    })
+}
+
+#[cfg(test)]
+mod tests;
