@@ -1,0 +1,190 @@
+//! Keys of mappings: what they are called, and when two of them are the same.
+//!
+//! JSON has only text keys, YAML has any node. Two keys are the same if they are the same
+//! scalar; `1` and `"1"` are not, yet they have one name, and the later one wins.
+
+use std::collections::HashSet;
+
+use serde_json::{Map, Value};
+
+use super::number;
+use super::scalar::Scalar;
+
+/// What a node is when it is compared as a key.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum Identity {
+    Null,
+    Bool(bool),
+    Number(f64),
+    Text,
+    /// Equal to nothing: a collection, an alias, a date.
+    Alone,
+}
+
+impl Identity {
+    /// The JSON value of a scalar and its identity.
+    pub(super) fn of(scalar: Scalar, text: &str) -> (Value, Self) {
+        match scalar {
+            Scalar::Null => (Value::Null, Self::Null),
+            Scalar::Bool(truth) => (Value::Bool(truth), Self::Bool(truth)),
+            Scalar::Number(number) => (number::value_of(number), Self::Number(number)),
+            Scalar::Text => (Value::String(text.to_owned()), Self::Text),
+            Scalar::Made(value) => (value, Self::Alone),
+        }
+    }
+
+    /// The name of the member that a key of this identity and value makes.
+    pub(super) fn name(self, value: Value) -> String {
+        match (self, value) {
+            (Self::Number(number), _) => number::text_of(number),
+            (_, Value::Null) => String::new(),
+            (_, Value::Bool(truth)) => truth.to_string(),
+            (_, Value::Number(number)) => number::text_of(number.as_f64().unwrap_or(f64::NAN)),
+            (_, Value::String(text)) => text,
+            (_, collection) => flow(&collection),
+        }
+    }
+}
+
+/// A key of a mapping for comparison.
+#[derive(PartialEq, Eq, Hash)]
+enum Seen {
+    Null,
+    Bool(bool),
+    Number(u64),
+    Text(String),
+}
+
+/// The keys a mapping has had. While all are texts its members say it all.
+#[derive(Default)]
+pub(super) struct Keys {
+    differing: Option<HashSet<Seen>>,
+}
+
+impl Keys {
+    /// Whether the mapping with these members had this key before; remembers it.
+    pub(super) fn is_duplicate(
+        &mut self,
+        members: &Map<String, Value>,
+        identity: Identity,
+        name: &str,
+    ) -> bool {
+        let seen = match identity {
+            Identity::Text if self.differing.is_none() => return members.contains_key(name),
+            Identity::Text => Seen::Text(name.to_owned()),
+            Identity::Null => Seen::Null,
+            Identity::Bool(truth) => Seen::Bool(truth),
+            Identity::Number(number) if number.is_nan() => {
+                self.will_differ_from(members);
+                return false;
+            }
+            // Adding zero makes the two zeros one.
+            Identity::Number(number) => Seen::Number((number + 0.0).to_bits()),
+            Identity::Alone => {
+                self.will_differ_from(members);
+                return false;
+            }
+        };
+        self.will_differ_from(members);
+        self.differing
+            .as_mut()
+            .is_some_and(|differing| !differing.insert(seen))
+    }
+
+    /// From now on the members may have names that no text key gave them.
+    pub(super) fn will_differ_from(&mut self, members: &Map<String, Value>) {
+        self.differing
+            .get_or_insert_with(|| members.keys().cloned().map(Seen::Text).collect());
+    }
+}
+
+/// A collection in flow style on one line: the name it has as a key.
+fn flow(value: &Value) -> String {
+    match value {
+        Value::Array(items) if items.is_empty() => "[]".to_owned(),
+        Value::Array(items) => {
+            let items: Vec<_> = items.iter().map(flow).collect();
+            format!("[ {} ]", items.join(", "))
+        }
+        Value::Object(members) if members.is_empty() => "{}".to_owned(),
+        Value::Object(members) => {
+            let members: Vec<_> = members.iter().map(flow_member).collect();
+            format!("{{ {} }}", members.join(", "))
+        }
+        Value::String(text) => flow_text(text),
+        Value::Number(number) => number::text_of(number.as_f64().unwrap_or(f64::NAN)),
+        Value::Null | Value::Bool(_) => value.to_string(),
+    }
+}
+
+fn flow_member((name, value): (&String, &Value)) -> String {
+    match value {
+        Value::Null => flow_text(name),
+        value => format!("{}: {}", flow_text(name), flow(value)),
+    }
+}
+
+fn flow_text(text: &str) -> String {
+    let safe = |c: char| c.is_alphanumeric() || matches!(c, '_' | '-' | '.' | '/' | ' ' | '$');
+    let plain = text.starts_with(|c: char| c.is_alphabetic() || matches!(c, '_' | '/' | '$' | '.'))
+        && !text.ends_with(' ')
+        && text.chars().all(safe)
+        && !matches!(text, "true" | "false" | "null");
+    if plain {
+        text.to_owned()
+    } else {
+        Value::String(text.to_owned()).to_string()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[track_caller]
+    fn check(key: Value, name: &str) {
+        assert_eq!(Identity::Alone.name(key), name);
+    }
+
+    #[test]
+    fn a_key_that_is_no_text_is_written_as_one() {
+        check(json!(null), "");
+        check(json!(true), "true");
+        check(json!(1.5), "1.5");
+        check(json!(["x", "y", 1, []]), "[ x, y, 1, [] ]");
+        check(json!({"x": null}), "{ x }");
+        check(json!({"a": "b", "c d": {}}), "{ a: b, c d: {} }");
+        check(json!(["a: b", "true", ""]), r#"[ "a: b", "true", "" ]"#);
+        assert_eq!(
+            Identity::Number(f64::INFINITY).name(Value::Null),
+            "Infinity"
+        );
+    }
+
+    #[test]
+    fn only_equal_scalars_are_the_same_key() {
+        let mut members = Map::new();
+        let mut keys = Keys::default();
+        let mut add = |identity, name: &str| {
+            let duplicate = keys.is_duplicate(&members, identity, name);
+            members.insert(name.to_owned(), Value::Null);
+            duplicate
+        };
+        assert!(!add(Identity::Text, "1"));
+        assert!(add(Identity::Text, "1"));
+        assert!(!add(Identity::Number(1.0), "1"));
+        assert!(add(Identity::Number(1.0), "1"));
+        assert!(add(Identity::Text, "1"));
+        assert!(!add(Identity::Number(0.0), "0"));
+        assert!(add(Identity::Number(-0.0), "0"));
+        assert!(!add(Identity::Number(f64::NAN), "NaN"));
+        assert!(!add(Identity::Number(f64::NAN), "NaN"));
+        assert!(!add(Identity::Null, ""));
+        assert!(!add(Identity::Text, ""));
+        assert!(add(Identity::Null, ""));
+        assert!(!add(Identity::Alone, "x"));
+        assert!(!add(Identity::Text, "x"));
+        assert!(add(Identity::Text, "x"));
+    }
+}

@@ -1,0 +1,52 @@
+//! How much of a catalog file the reader is willing to look at.
+//!
+//! A catalog file is written by anybody who can push to a repository, so every way in which
+//! a small file can cost much has a named bound here. Backstage's own bound on aliases is
+//! part of what "the same answer" means and therefore has the same value.
+
+/// The bounds of one read. `Default` is what production uses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Longest file in bytes.
+    pub file_bytes: usize,
+    /// Most documents in one file.
+    pub documents: usize,
+    /// Deepest nesting of mappings and sequences in one document.
+    pub depth: usize,
+    /// Most uses of one anchor, multiplied through nested anchors; the definition counts as one.
+    pub alias_uses: u64,
+    /// Most values in one file, with aliases expanded.
+    pub nodes: usize,
+    /// Most bytes of keys and scalars in one file, with aliases expanded.
+    pub scalar_bytes: usize,
+    /// Most bytes read again because the scanner stopped at a tab it need not have stopped at.
+    pub reread_bytes: usize,
+    /// Most problems reported for one file; a file with more says so in its last one.
+    pub problems: usize,
+}
+
+/// 5 MiB: the largest descriptor seen in practice embeds an API definition of about 4 MiB.
+const FILE_BYTES_MAX: usize = 5 * 1024 * 1024;
+const DOCUMENTS_MAX: usize = 1_000;
+const DEPTH_MAX: usize = 100;
+/// The default of the npm package `yaml`, which Backstage does not change.
+const ALIAS_USES_MAX: u64 = 100;
+const NODES_MAX: usize = 500_000;
+const SCALAR_BYTES_MAX: usize = 16 * 1024 * 1024;
+const REREAD_BYTES_MAX: usize = 16 * 1024 * 1024;
+const PROBLEMS_MAX: usize = 1_000;
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            file_bytes: FILE_BYTES_MAX,
+            documents: DOCUMENTS_MAX,
+            depth: DEPTH_MAX,
+            alias_uses: ALIAS_USES_MAX,
+            nodes: NODES_MAX,
+            scalar_bytes: SCALAR_BYTES_MAX,
+            reread_bytes: REREAD_BYTES_MAX,
+            problems: PROBLEMS_MAX,
+        }
+    }
+}

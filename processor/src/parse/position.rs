@@ -1,0 +1,211 @@
+//! Where in a file each value of a document stands.
+//!
+//! Positions are needed only when something is wrong, which is rare, so they are recorded as
+//! one flat array in document order and a JSON pointer is resolved by walking it when asked.
+
+/// A place in a file; both numbers start at 1, columns count characters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Position {
+    /// The line.
+    pub line: u32,
+    /// The character in the line.
+    pub column: u32,
+}
+
+impl Position {
+    /// The first character of a file.
+    pub const START: Self = Self { line: 1, column: 1 };
+}
+
+/// JSON pointer to the places where its key and its value start.
+///
+/// A value that came through an alias has the place of the alias, and so has all below it.
+#[derive(Clone, Debug, Default)]
+pub struct Positions {
+    nodes: Vec<Node>,
+    names: String,
+}
+
+#[derive(Clone, Debug)]
+struct Node {
+    value: Position,
+    key: Position,
+    name: Name,
+    /// Index after the last node of this subtree.
+    end: u32,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Name {
+    Root,
+    Element,
+    Member { start: u32, end: u32 },
+}
+
+/// How the node to be recorded hangs under its parent.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Under<'a> {
+    Root,
+    Sequence,
+    Mapping { name: &'a str, key: Position },
+}
+
+impl Positions {
+    /// Where the value at `pointer` starts, or its nearest ancestor that exists.
+    pub fn value_at(&self, pointer: &str) -> Position {
+        self.find(pointer)
+            .map_or(Position::START, |node| node.value)
+    }
+
+    /// Where the key of the value at `pointer` starts. What has no key (the document itself,
+    /// an element of a sequence) is where its value is.
+    pub fn key_at(&self, pointer: &str) -> Position {
+        self.find(pointer).map_or(Position::START, |node| node.key)
+    }
+
+    /// Where a reader looks for the value at `pointer`: at the value if it begins on the line
+    /// of its key, else at the key.
+    pub fn shown_at(&self, pointer: &str) -> Position {
+        self.find(pointer).map_or(Position::START, |node| {
+            if node.value.line == node.key.line {
+                node.value
+            } else {
+                node.key
+            }
+        })
+    }
+
+    /// Records a value that starts here and returns its index.
+    pub(super) fn open(&mut self, value: Position, under: Under<'_>) -> usize {
+        let index = self.nodes.len();
+        let (name, key) = match under {
+            Under::Root => (Name::Root, value),
+            Under::Sequence => (Name::Element, value),
+            Under::Mapping { name, key } => {
+                let start = narrow(self.names.len());
+                self.names.push_str(name);
+                let end = narrow(self.names.len());
+                (Name::Member { start, end }, key)
+            }
+        };
+        self.nodes.push(Node {
+            value,
+            key,
+            name,
+            end: narrow(index + 1),
+        });
+        index
+    }
+
+    /// All that was recorded since `index` is below it.
+    pub(super) fn close(&mut self, index: usize) {
+        self.nodes[index].end = narrow(self.nodes.len());
+    }
+
+    /// Forgets `index` and all after it: it was a key, not a value.
+    pub(super) fn forget_from(&mut self, index: usize) {
+        self.nodes.truncate(index);
+    }
+
+    fn find(&self, pointer: &str) -> Option<&Node> {
+        let mut at = 0;
+        self.nodes.first()?;
+        for token in pointer.split('/').skip(1) {
+            let name = token.replace("~1", "/").replace("~0", "~");
+            match self.child(at, &name) {
+                Some(child) => at = child,
+                None => break,
+            }
+        }
+        self.nodes.get(at)
+    }
+
+    /// The last child of that name: a later one replaces an earlier one in the document too.
+    fn child(&self, parent: usize, name: &str) -> Option<usize> {
+        let end = self.nodes[parent].end as usize;
+        let wanted = name.parse::<usize>().ok();
+        let mut found = None;
+        let mut at = parent + 1;
+        let mut nth = 0;
+        while at < end {
+            let matches = match self.nodes[at].name {
+                Name::Root => false,
+                Name::Element => wanted == Some(nth),
+                Name::Member { start, end } => &self.names[start as usize..end as usize] == name,
+            };
+            if matches {
+                found = Some(at);
+            }
+            nth += 1;
+            at = self.nodes[at].end as usize;
+        }
+        found
+    }
+}
+
+fn narrow(length: usize) -> u32 {
+    u32::try_from(length).unwrap_or(u32::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(line: u32, column: u32) -> Position {
+        Position { line, column }
+    }
+
+    fn sample() -> Positions {
+        // a:
+        //   - x
+        //   - b/c: y
+        let mut positions = Positions::default();
+        let member = |name, line, column| Under::Mapping {
+            name,
+            key: at(line, column),
+        };
+        let root = positions.open(at(1, 1), Under::Root);
+        let list = positions.open(at(2, 3), member("a", 1, 1));
+        positions.open(at(2, 5), Under::Sequence);
+        let map = positions.open(at(3, 5), Under::Sequence);
+        positions.open(at(3, 10), member("b/c", 3, 5));
+        positions.close(map);
+        positions.close(list);
+        positions.close(root);
+        positions
+    }
+
+    #[track_caller]
+    fn check(pointer: &str, value: (u32, u32), key: (u32, u32)) {
+        let positions = sample();
+        assert_eq!(positions.value_at(pointer), at(value.0, value.1), "value");
+        assert_eq!(positions.key_at(pointer), at(key.0, key.1), "key");
+    }
+
+    #[test]
+    fn a_pointer_finds_its_value_and_its_key() {
+        check("", (1, 1), (1, 1));
+        check("/a", (2, 3), (1, 1));
+        check("/a/0", (2, 5), (2, 5));
+        check("/a/1/b~1c", (3, 10), (3, 5));
+    }
+
+    #[test]
+    fn a_pointer_to_nothing_finds_its_nearest_ancestor() {
+        check("/b", (1, 1), (1, 1));
+        check("/a/7/x", (2, 3), (1, 1));
+        check("/a/1/b~1c/deep", (3, 10), (3, 5));
+    }
+
+    #[test]
+    fn a_problem_is_shown_at_the_key_of_a_block() {
+        let positions = sample();
+        assert_eq!(positions.shown_at("/a"), at(1, 1));
+        assert_eq!(positions.shown_at("/a/1/b~1c"), at(3, 10));
+    }
+
+    #[test]
+    fn no_document_is_the_start_of_the_file() {
+        assert_eq!(Positions::default().value_at("/a"), Position::START);
+    }
+}
