@@ -98,10 +98,13 @@ impl Supervisor {
                 () = stopping.cancelled() => break,
                 ended = self.tasks.join_next_with_id() => ended,
             };
-            let Some(ended) = ended else { return Ok(()) };
+            let Some(ended) = ended else {
+                return Ok(());
+            };
             if let Some(failure) = self.outcome(ended, !stopping.is_cancelled()) {
                 first_failure = Some(failure);
                 stopping.cancel();
+                break;
             }
         }
         let drained = self.drain(&mut first_failure).await;
@@ -121,7 +124,7 @@ impl Supervisor {
                 Ok(None) => return Ok(()),
                 Ok(Some(ended)) => {
                     let failure = self.outcome(ended, false);
-                    first_failure.get_or_insert_with_option(failure);
+                    first_failure.keep_first_or(failure);
                 }
                 Err(_elapsed) => {
                     let tasks: Vec<_> = self.names.iter().map(|(_, name)| *name).collect();
@@ -164,12 +167,13 @@ impl Supervisor {
     }
 }
 
+/// Keeps the failure that came first.
 trait KeepFirst<T> {
-    fn get_or_insert_with_option(&mut self, other: Option<T>);
+    fn keep_first_or(&mut self, other: Option<T>);
 }
 
 impl<T> KeepFirst<T> for Option<T> {
-    fn get_or_insert_with_option(&mut self, other: Option<T>) {
+    fn keep_first_or(&mut self, other: Option<T>) {
         if self.is_none() {
             *self = other;
         }
