@@ -1,0 +1,1 @@
+//! One suite of what a bus must do, run against both implementations.

@@ -1,0 +1,37 @@
+//! Where a consumer's messages arrive.
+
+use crate::{Delivery, ReceiveError, memory, nats};
+
+/// The messages of one consumer. Several inboxes of one consumer share its messages.
+pub struct Inbox(Kind);
+
+enum Kind {
+    Nats(Box<nats::Inbox>),
+    Memory(memory::Inbox),
+}
+
+impl Inbox {
+    pub(crate) fn nats(inbox: nats::Inbox) -> Self {
+        Self(Kind::Nats(Box::new(inbox)))
+    }
+
+    pub(crate) fn memory(inbox: memory::Inbox) -> Self {
+        Self(Kind::Memory(inbox))
+    }
+
+    /// Waits for at least one message, then returns what is there, up to `max` (at least 1).
+    ///
+    /// Nothing is fetched ahead: a message that waits in our hands would run down its time. Cancel
+    /// safe: what arrived after a cancellation is returned by the next call.
+    ///
+    /// # Errors
+    ///
+    /// When the consumer cannot be reached and could not be made again. Call again later.
+    pub async fn next(&mut self, max: usize) -> Result<Vec<Delivery>, ReceiveError> {
+        let max = max.max(1);
+        match &mut self.0 {
+            Kind::Nats(inbox) => inbox.next(max).await,
+            Kind::Memory(inbox) => inbox.next(max).await,
+        }
+    }
+}

@@ -1,0 +1,96 @@
+//! What one consumer of a stream has waiting and in hand. Pure: time is passed in.
+
+use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
+
+use freshet_proto::stream::ConsumerSpec;
+use tokio::sync::Notify;
+use tokio::time::Instant;
+
+/// One consumer. Sequences only; the messages belong to the stream.
+pub(super) struct Consumer {
+    pub(super) spec: ConsumerSpec,
+    /// Fires when a message became available or a deadline moved.
+    pub(super) moved: Arc<Notify>,
+    waiting: BTreeSet<u64>,
+    /// In flight or put off, until when. Both count against `ack_pending_max`, as in JetStream.
+    held_until: HashMap<u64, Instant>,
+    deadlines: BTreeSet<(Instant, u64)>,
+    attempts: HashMap<u64, u64>,
+}
+
+impl Consumer {
+    pub(super) fn new(spec: ConsumerSpec, stored: impl Iterator<Item = u64>) -> Self {
+        Self {
+            spec,
+            moved: Arc::new(Notify::new()),
+            waiting: stored.collect(),
+            held_until: HashMap::new(),
+            deadlines: BTreeSet::new(),
+            attempts: HashMap::new(),
+        }
+    }
+
+    pub(super) fn offer(&mut self, sequence: u64) {
+        self.waiting.insert(sequence);
+        self.moved.notify_waiters();
+    }
+
+    /// The message left the stream.
+    pub(super) fn forget(&mut self, sequence: u64) {
+        self.waiting.remove(&sequence);
+        self.attempts.remove(&sequence);
+        self.release(sequence);
+    }
+
+    /// Takes up to `max` messages in hand, oldest first, each with its attempt.
+    pub(super) fn take(&mut self, max: usize, now: Instant) -> Vec<(u64, u64)> {
+        self.expire(now);
+        let room = usize::try_from(self.spec.ack_pending_max).unwrap_or(usize::MAX).saturating_sub(self.held_until.len());
+        let until = now + self.spec.ack_wait;
+        let taken: Vec<u64> = self.waiting.iter().copied().take(max.min(room)).collect();
+        taken.into_iter().map(|sequence| (sequence, self.hand_out(sequence, until))).collect()
+    }
+
+    /// Moves the deadline of a message in hand; one that is no longer in hand is left alone.
+    pub(super) fn hold(&mut self, sequence: u64, until: Instant) {
+        if self.release(sequence) {
+            self.held_until.insert(sequence, until);
+            self.deadlines.insert((until, sequence));
+            self.moved.notify_waiters();
+        }
+    }
+
+    /// When the next message in hand comes back.
+    pub(super) fn next_deadline(&self) -> Option<Instant> {
+        self.deadlines.first().map(|(until, _)| *until)
+    }
+
+    fn hand_out(&mut self, sequence: u64, until: Instant) -> u64 {
+        self.waiting.remove(&sequence);
+        self.held_until.insert(sequence, until);
+        self.deadlines.insert((until, sequence));
+        let attempt = self.attempts.entry(sequence).or_insert(0);
+        *attempt += 1;
+        *attempt
+    }
+
+    fn expire(&mut self, now: Instant) {
+        while let Some((until, sequence)) = self.deadlines.first().copied() {
+            if until > now {
+                break;
+            }
+            self.release(sequence);
+            self.waiting.insert(sequence);
+        }
+    }
+
+    fn release(&mut self, sequence: u64) -> bool {
+        let until = self.held_until.remove(&sequence);
+        if let Some(until) = until {
+            self.deadlines.remove(&(until, sequence));
+            self.moved.notify_waiters();
+        }
+        until.is_some()
+    }
+}

@@ -1,0 +1,301 @@
+//! Receiving: one pull at a time, which ends as soon as it has delivered what is there.
+//!
+//! A pull says `no_wait` together with an expiry. The server then waits for the first message, delivers
+//! what it has up to the batch, and ends the pull; nothing is fetched ahead, and the answer needs one round
+//! trip. Each delivery says how many messages are left, so that usually the end need not be awaited.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_nats::header::HeaderMap;
+use async_nats::jetstream::Message as JetStreamMessage;
+use async_nats::{Message, Request, StatusCode, Subscriber};
+use bytes::Bytes;
+use freshet_proto::stream::ConsumerSpec;
+use futures::{FutureExt as _, StreamExt as _};
+use tokio::sync::watch;
+use tokio::time::Instant;
+
+use super::Core;
+use crate::delivery::unwrap_envelope;
+use crate::{
+    AckError, ConsumeError, Delivery, RETRY_UNAVAILABLE_AFTER, ReceiveError, delivery,
+};
+
+/// How long one pull stays open on the server.
+const PULL_EXPIRES: Duration = Duration::from_secs(30);
+/// How often the server says that an open pull is alive.
+const PULL_HEARTBEAT: Duration = Duration::from_secs(2);
+/// A pull that is silent for longer than this is given up: the server has forgotten it.
+const PULL_SILENCE_MAX: Duration = Duration::from_secs(5);
+/// How long the rest of a pull is awaited after its first message: the server stops in the middle when
+/// the consumer has as many messages out as it may.
+const GATHER_MAX: Duration = Duration::from_millis(50);
+
+const HEARTBEAT: u16 = 100;
+const CONFLICT: u16 = 409;
+
+/// The messages of one consumer.
+pub(crate) struct Inbox {
+    core: Arc<Core>,
+    spec: Arc<ConsumerSpec>,
+    subscription: Subscriber,
+    /// Where answers go, without the number of the pull.
+    address: String,
+    pulls: u64,
+    open: Option<Pull>,
+    arrived: VecDeque<Delivery>,
+    reconnections: watch::Receiver<u64>,
+}
+
+/// A pull the server may still answer.
+struct Pull {
+    reply: String,
+    left: usize,
+    silent_at: Instant,
+}
+
+/// What a message to the inbox means for the open pull.
+enum Arrival {
+    /// A message, and how many more the server has for this consumer.
+    Message { pending: u64 },
+    /// The pull is alive, or an old one has ended.
+    Nothing,
+    /// The pull has ended; another one may follow at once.
+    Ended,
+    /// The pull was refused, or nobody answers for the consumer.
+    Lost,
+}
+
+impl Inbox {
+    pub(super) async fn open(core: Arc<Core>, spec: &ConsumerSpec) -> Result<Self, ConsumeError> {
+        let address = core.client.new_inbox();
+        let reconnections = core.reconnections.subscribe();
+        let subscription = core.client.subscribe(format!("{address}.*")).await.map_err(|error| {
+            ConsumeError::Unavailable { consumer: spec.name.clone(), source: error.into() }
+        })?;
+        Ok(Self {
+            core,
+            spec: Arc::new(spec.clone()),
+            subscription,
+            address,
+            pulls: 0,
+            open: None,
+            arrived: VecDeque::new(),
+            reconnections,
+        })
+    }
+
+    /// Cancel safe: whatever was received is in `self` before the next await.
+    pub(crate) async fn next(&mut self, max: usize) -> Result<Vec<Delivery>, ReceiveError> {
+        self.receive_buffered();
+        while self.arrived.is_empty() {
+            if self.open.is_none() {
+                self.pull(max).await?;
+            }
+            self.receive_first().await?;
+        }
+        if self.arrived.len() < max && self.open.is_some() {
+            // Running out of time only means that there is no more.
+            let _elapsed = tokio::time::timeout(GATHER_MAX, self.gather(max)).await;
+        }
+        let count = self.arrived.len().min(max);
+        Ok(self.arrived.drain(..count).collect())
+    }
+
+    async fn receive_first(&mut self) -> Result<(), ReceiveError> {
+        let silent_at = self.open.as_ref().map_or_else(Instant::now, |pull| pull.silent_at);
+        let arrival = tokio::select! {
+            message = self.subscription.next() => match message {
+                Some(message) => self.sort(message),
+                None => return Err(ReceiveError::Closed { consumer: self.spec.name.clone() }),
+            },
+            // Everything was made again and the server knows nothing of this pull.
+            changed = self.reconnections.changed() => match changed {
+                Ok(()) => Arrival::Ended,
+                Err(_) => return Err(ReceiveError::Closed { consumer: self.spec.name.clone() }),
+            },
+            () = tokio::time::sleep_until(silent_at) => Arrival::Lost,
+        };
+        match arrival {
+            Arrival::Message { pending: 1.. } | Arrival::Nothing => Ok(()),
+            // Nothing is left, so the server is ending the pull now; its word for that may come later.
+            Arrival::Message { pending: 0 } => Ok(()),
+            Arrival::Ended => {
+                self.open = None;
+                Ok(())
+            }
+            Arrival::Lost => self.recover().await,
+        }
+    }
+
+    /// Receives the rest of the pull.
+    async fn gather(&mut self, max: usize) {
+        while self.arrived.len() < max && self.open.is_some() && self.last_pending() > 0 {
+            let Some(message) = self.subscription.next().await else { return };
+            if let Arrival::Ended | Arrival::Lost = self.sort(message) {
+                self.open = None;
+            }
+        }
+    }
+
+    fn receive_buffered(&mut self) {
+        while let Some(Some(message)) = self.subscription.next().now_or_never() {
+            if let Arrival::Ended | Arrival::Lost = self.sort(message) {
+                self.open = None;
+            }
+        }
+    }
+
+    fn last_pending(&self) -> u64 {
+        self.arrived.back().map_or(0, |delivery| match &delivery.receipt {
+            delivery::Receipt::Nats(receipt) => receipt.pending,
+            delivery::Receipt::Memory(_) => 0,
+        })
+    }
+
+    async fn pull(&mut self, max: usize) -> Result<(), ReceiveError> {
+        self.pulls += 1;
+        let reply = format!("{}.{}", self.address, self.pulls);
+        let subject = format!("$JS.API.CONSUMER.MSG.NEXT.{}.{}", self.spec.stream, self.spec.name);
+        let request = serde_json::json!({
+            "batch": max,
+            "expires": nanoseconds(PULL_EXPIRES),
+            "no_wait": true,
+            "idle_heartbeat": nanoseconds(PULL_HEARTBEAT),
+        });
+        let payload = Bytes::from(request.to_string());
+        self.core.client.publish_with_reply(subject, reply.clone(), payload).await.map_err(|error| {
+            ReceiveError::Unavailable { consumer: self.spec.name.clone(), source: error.into() }
+        })?;
+        self.open = Some(Pull { reply, left: max, silent_at: Instant::now() + PULL_SILENCE_MAX });
+        Ok(())
+    }
+
+    fn sort(&mut self, message: Message) -> Arrival {
+        let Some(status) = message.status else { return self.accept(message) };
+        let Some(pull) = self.open.as_mut().filter(|pull| pull.reply == message.subject.as_str()) else {
+            return Arrival::Nothing;
+        };
+        match status.as_u16() {
+            HEARTBEAT => {
+                pull.silent_at = Instant::now() + PULL_SILENCE_MAX;
+                Arrival::Nothing
+            }
+            CONFLICT => Arrival::Lost,
+            _ if status == StatusCode::NO_RESPONDERS => Arrival::Lost,
+            _ => Arrival::Ended,
+        }
+    }
+
+    fn accept(&mut self, message: Message) -> Arrival {
+        let message = JetStreamMessage { message, context: self.core.context.clone() };
+        let Ok(info) = message.info() else {
+            tracing::warn!(consumer = %self.spec.name, "A message without a receipt was ignored.");
+            return Arrival::Nothing;
+        };
+        let (sequence, pending) = (info.stream_sequence, info.pending);
+        let attempt = u64::try_from(info.delivered).unwrap_or(1);
+        let message = message.message;
+        let Some(reply) = message.reply else { return Arrival::Nothing };
+        let (envelope, headers) = unwrap_envelope(message.headers.as_ref().map(flatten).unwrap_or_default());
+        self.arrived.push_back(Delivery {
+            subject: message.subject.to_string(),
+            payload: message.payload,
+            envelope,
+            headers,
+            attempt,
+            sequence,
+            ack_wait: self.spec.ack_wait,
+            receipt: delivery::Receipt::Nats(Receipt { core: Arc::clone(&self.core), reply, pending }),
+        });
+        self.count_off();
+        Arrival::Message { pending }
+    }
+
+    fn count_off(&mut self) {
+        if let Some(pull) = &mut self.open {
+            pull.left -= 1;
+            pull.silent_at = Instant::now() + PULL_SILENCE_MAX;
+            if pull.left == 0 {
+                self.open = None;
+            }
+        }
+    }
+
+    /// Looks whether the consumer is there, and makes it again if not.
+    async fn recover(&mut self) -> Result<(), ReceiveError> {
+        self.open = None;
+        // Asking at once would be a busy loop while the server starts.
+        tokio::time::sleep(RETRY_UNAVAILABLE_AFTER).await;
+        self.core.open_consumer(&self.spec).await.map_err(|error| ReceiveError::Unavailable {
+            consumer: self.spec.name.clone(),
+            source: error.into(),
+        })
+    }
+}
+
+fn nanoseconds(duration: Duration) -> u64 {
+    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
+}
+
+/// Headers as pairs, one per value.
+pub(super) fn flatten(headers: &HeaderMap) -> Vec<(String, String)> {
+    let values = headers.iter().flat_map(|(name, values)| values.iter().map(move |value| (name, value)));
+    values.map(|(name, value)| (name.to_string(), value.to_string())).collect()
+}
+
+/// The way back for one delivered message.
+#[derive(Clone)]
+pub(crate) struct Receipt {
+    core: Arc<Core>,
+    reply: async_nats::Subject,
+    /// How many messages the consumer had left when this one was delivered.
+    pending: u64,
+}
+
+impl Receipt {
+    pub(crate) async fn ack(&self, sequence: u64) -> Result<(), AckError> {
+        self.tell(sequence, Bytes::from_static(b"+ACK")).await
+    }
+
+    pub(crate) async fn retry_after(&self, sequence: u64, delay: Duration) {
+        let answer = serde_json::json!({ "delay": nanoseconds(delay) });
+        self.tell_if_possible(sequence, format!("-NAK {answer}")).await;
+    }
+
+    pub(crate) async fn terminate(&self, sequence: u64, reason: &str) {
+        self.tell_if_possible(sequence, format!("+TERM {reason}")).await;
+    }
+
+    pub(crate) async fn in_progress(&self) {
+        if !self.core.is_connected() {
+            return;
+        }
+        if let Err(error) = self.core.client.publish(self.reply.clone(), Bytes::from_static(b"+WPI")).await {
+            tracing::debug!(error = %error, "A sign of life was not sent.");
+        }
+    }
+
+    async fn tell_if_possible(&self, sequence: u64, word: String) {
+        if let Err(error) = self.tell(sequence, word.into()).await {
+            tracing::debug!(error = %error, "The message will come again when its time is up.");
+        }
+    }
+
+    /// Says something about the message and waits until the server has heard it.
+    async fn tell(&self, sequence: u64, word: Bytes) -> Result<(), AckError> {
+        if !self.core.is_connected() {
+            return Err(AckError { sequence, source: None });
+        }
+        let request = Request::new().payload(word).timeout(Some(self.core.request_timeout));
+        tokio::select! {
+            answer = self.core.client.send_request(self.reply.clone(), request) => match answer {
+                Ok(_) => Ok(()),
+                Err(error) => Err(AckError { sequence, source: Some(error.into()) }),
+            },
+            () = self.core.disconnected() => Err(AckError { sequence, source: None }),
+        }
+    }
+}

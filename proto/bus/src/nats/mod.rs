@@ -1,0 +1,141 @@
+//! NATS JetStream.
+//!
+//! Requests are confirmed by the server or they fail; while there is no connection they fail at once,
+//! because a message the client would send later is one its publisher has given up on. When the
+//! connection is back, the streams and consumers are made again first (a server keeps no memory stream
+//! across a restart), and only then do [`crate::Bus::reconnections`] move.
+
+mod connect;
+mod inbox;
+mod kv;
+mod provision;
+mod publisher;
+
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use async_nats::jetstream::Context;
+use freshet_proto::stream::{ConsumerSpec, Topology};
+use secrecy::SecretString;
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+pub(crate) use inbox::{Inbox, Receipt};
+pub use kv::Kv;
+
+/// How long one request to the server may take unless configured otherwise.
+pub const DEFAULT_REQUEST_TIMEOUT: Duration = Duration::from_secs(3);
+/// How often the server is asked whether it is there unless configured otherwise. Two questions
+/// without an answer end the connection.
+pub const DEFAULT_PING_INTERVAL: Duration = Duration::from_secs(2);
+/// How long closing may take.
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// How to reach the server.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Addresses, separated by commas; may hold a user and a password.
+    pub url: SecretString,
+    /// A credentials file, for servers with accounts.
+    pub credentials_file: Option<PathBuf>,
+    /// What this connection is called in the server's reports.
+    pub name: String,
+    /// How long one request may take.
+    pub request_timeout: Duration,
+    /// How often the server is asked whether it is there.
+    pub ping_interval: Duration,
+}
+
+impl Config {
+    /// Settings for `url` with defaults for the rest.
+    #[must_use]
+    pub fn new(url: impl Into<SecretString>, name: impl Into<String>) -> Self {
+        Self {
+            url: url.into(),
+            credentials_file: None,
+            name: name.into(),
+            request_timeout: DEFAULT_REQUEST_TIMEOUT,
+            ping_interval: DEFAULT_PING_INTERVAL,
+        }
+    }
+}
+
+/// A connection to a NATS server with JetStream.
+pub struct Nats {
+    core: Arc<Core>,
+    tasks: TaskTracker,
+}
+
+/// What the connection's tasks and inboxes share.
+pub(crate) struct Core {
+    client: async_nats::Client,
+    context: Context,
+    request_timeout: Duration,
+    link: watch::Receiver<Link>,
+    reconnections: watch::Sender<u64>,
+    made: Mutex<Made>,
+    closed: CancellationToken,
+}
+
+/// The connection, as its events tell.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Link {
+    connections: u64,
+    is_up: bool,
+}
+
+/// What was provisioned and opened here, to be made again after a restart of the server.
+struct Made {
+    topology: Topology,
+    consumers: Vec<ConsumerSpec>,
+}
+
+impl Default for Made {
+    fn default() -> Self {
+        Self { topology: Topology { streams: Vec::new(), buckets: Vec::new() }, consumers: Vec::new() }
+    }
+}
+
+impl Nats {
+    pub(crate) fn is_connected(&self) -> bool {
+        self.core.is_connected()
+    }
+
+    pub(crate) fn reconnections(&self) -> watch::Receiver<u64> {
+        self.core.reconnections.subscribe()
+    }
+
+    pub(crate) async fn close(&self) {
+        self.core.closed.cancel();
+        self.tasks.close();
+        let closing = async {
+            self.tasks.wait().await;
+            if let Err(error) = self.core.client.drain().await {
+                tracing::debug!(error = %error, "The connection was closed already.");
+            }
+        };
+        if tokio::time::timeout(CLOSE_TIMEOUT, closing).await.is_err() {
+            tracing::warn!("The connection to NATS did not close in time.");
+        }
+    }
+}
+
+impl Core {
+    fn is_connected(&self) -> bool {
+        self.client.connection_state() == async_nats::connection::State::Connected
+    }
+
+    /// Resolves when the connection is lost.
+    async fn disconnected(&self) {
+        let mut link = self.link.clone();
+        if link.wait_for(|link| !link.is_up).await.is_err() {
+            // The client is gone, which is as lost as a connection can be.
+        }
+    }
+
+    fn made(&self) -> MutexGuard<'_, Made> {
+        self.made.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,302 @@
+//! Streams, buckets and consumers: creating what is missing, refusing what differs.
+
+use std::time::Duration;
+
+use async_nats::jetstream::consumer::{AckPolicy, DeliverPolicy, pull};
+use async_nats::jetstream::context::GetStreamErrorKind;
+use async_nats::jetstream::stream::{
+    Compression, Config, ConsumerErrorKind, DiscardPolicy, RawMessageErrorKind, RetentionPolicy, Source,
+    StorageType, SubjectTransform,
+};
+use async_nats::jetstream::{ErrorCode, stream};
+use freshet_proto::stream::{
+    ConsumerSpec, Discard, KvSpec, PAYLOAD_BYTES_MAX, Retention, Storage, StreamSpec, Topology,
+};
+
+use super::{Core, Nats};
+use crate::{
+    ConsumeError, Drift, Drifts, HEADER_BYTES_MAX, ProvisionError, ReadError, StoredMessage, StreamDepth, Tail,
+};
+
+/// Room for what the server adds to a message's own headers.
+const SERVER_HEADER_BYTES: usize = 4 * 1024;
+const UNBOUNDED: i64 = -1;
+const BUCKET_DUPLICATE_WINDOW: Duration = Duration::from_secs(120);
+
+impl Nats {
+    pub(crate) async fn provision(&self, topology: &Topology) -> Result<(), ProvisionError> {
+        self.core.provision(topology).await?;
+        self.core.made().topology = topology.clone();
+        Ok(())
+    }
+
+    pub(crate) async fn consume(&self, spec: &ConsumerSpec) -> Result<super::Inbox, ConsumeError> {
+        self.core.open_consumer(spec).await?;
+        {
+            let mut made = self.core.made();
+            if !made.consumers.contains(spec) {
+                made.consumers.push(spec.clone());
+            }
+        }
+        super::Inbox::open(std::sync::Arc::clone(&self.core), spec).await
+    }
+
+    pub(crate) async fn last_message(&self, name: &str) -> Result<Tail, ReadError> {
+        let stream = self.core.look_up(name).await?;
+        let last_sequence = stream.cached_info().state.last_sequence;
+        if last_sequence == 0 {
+            return Ok(Tail { last_sequence, message: None });
+        }
+        let message = match stream.get_raw_message(last_sequence).await {
+            Ok(message) => Some(StoredMessage {
+                sequence: message.sequence,
+                subject: message.subject.to_string(),
+                headers: super::inbox::flatten(&message.headers),
+            }),
+            Err(error) => match error.kind() {
+                RawMessageErrorKind::NoMessageFound => None,
+                RawMessageErrorKind::JetStream(error) if error.error_code() == ErrorCode::NO_MESSAGE_FOUND => None,
+                _ => return Err(ReadError::Unavailable { name: name.to_owned(), source: error.into() }),
+            },
+        };
+        Ok(Tail { last_sequence, message })
+    }
+
+    pub(crate) async fn depths(&self) -> Result<Vec<StreamDepth>, ReadError> {
+        let names: Vec<String> = {
+            let made = self.core.made();
+            made.topology.streams.iter().map(|stream| stream.name.clone()).collect()
+        };
+        let mut depths = Vec::with_capacity(names.len());
+        for name in names {
+            let stream = self.core.look_up(&name).await?;
+            let state = &stream.cached_info().state;
+            depths.push(StreamDepth { stream: name, messages: state.messages, bytes: state.bytes });
+        }
+        Ok(depths)
+    }
+
+    pub(crate) async fn kv(&self, bucket: &str) -> Result<super::Kv, ReadError> {
+        let unavailable = |source: crate::Cause| ReadError::Unavailable { name: bucket.to_owned(), source };
+        let context = &self.core.context;
+        let (described, replicas) = {
+            let made = self.core.made();
+            let described = made.topology.buckets.iter().any(|spec| spec.bucket == bucket);
+            (described, made.topology.streams.iter().map(|stream| stream.replicas).max().unwrap_or(1))
+        };
+        if described {
+            let store = context.get_key_value(bucket).await.map_err(|error| unavailable(error.into()))?;
+            return Ok(super::Kv::new(store, self.core.request_timeout));
+        }
+        let config = async_nats::jetstream::kv::Config {
+            bucket: bucket.to_owned(),
+            history: 1,
+            num_replicas: usize::from(replicas),
+            ..Default::default()
+        };
+        let store = context.create_or_update_key_value(config).await.map_err(|error| unavailable(error.into()))?;
+        Ok(super::Kv::new(store, self.core.request_timeout))
+    }
+}
+
+impl Core {
+    /// Everything that was provisioned and opened through this connection, once more.
+    pub(super) async fn make_again(&self) -> Result<(), crate::Cause> {
+        let (topology, consumers) = {
+            let made = self.made();
+            (made.topology.clone(), made.consumers.clone())
+        };
+        self.provision(&topology).await?;
+        for consumer in &consumers {
+            self.open_consumer(consumer).await?;
+        }
+        Ok(())
+    }
+
+    async fn provision(&self, topology: &Topology) -> Result<(), ProvisionError> {
+        let streams = topology.streams.iter().map(stream_config);
+        let buckets = topology.buckets.iter().map(bucket_config);
+        let mut drifts = Vec::new();
+        for config in streams.chain(buckets) {
+            drifts.extend(self.provision_stream(config).await?);
+        }
+        if drifts.is_empty() { Ok(()) } else { Err(ProvisionError::Drift(Drifts(drifts))) }
+    }
+
+    async fn provision_stream(&self, wanted: Config) -> Result<Vec<Drift>, ProvisionError> {
+        let name = wanted.name.clone();
+        let unavailable = |source: crate::Cause| ProvisionError::Unavailable { name: name.clone(), source };
+        let found = match self.look_up(&name).await {
+            Ok(stream) => stream.cached_info().config.clone(),
+            Err(ReadError::Missing { .. }) => match self.context.create_stream(wanted.clone()).await {
+                Ok(stream) => stream.cached_info().config.clone(),
+                // Somebody else created it meanwhile, or it cannot be created; looking tells which.
+                Err(error) => match self.look_up(&name).await {
+                    Ok(stream) => stream.cached_info().config.clone(),
+                    Err(_) => return Err(unavailable(error.into())),
+                },
+            },
+            Err(error @ ReadError::Unavailable { .. }) => return Err(unavailable(error.into())),
+        };
+        Ok(drift_between(&name, stream_fields(&found), stream_fields(&wanted)))
+    }
+
+    pub(super) async fn open_consumer(&self, spec: &ConsumerSpec) -> Result<(), ConsumeError> {
+        let unavailable =
+            |source: crate::Cause| ConsumeError::Unavailable { consumer: spec.name.clone(), source };
+        let stream = match self.look_up(&spec.stream).await {
+            Ok(stream) => stream,
+            Err(ReadError::Missing { name }) => return Err(ConsumeError::NoStream { stream: name }),
+            Err(error @ ReadError::Unavailable { .. }) => return Err(unavailable(error.into())),
+        };
+        let wanted = consumer_config(spec);
+        let found = match stream.get_or_create_consumer(&spec.name, wanted.clone()).await {
+            Ok(consumer) => consumer.cached_info().config.clone(),
+            Err(error) => {
+                return Err(match error.kind() {
+                    ConsumerErrorKind::JetStream(error)
+                        if error.error_code() == ErrorCode::CONSUMER_WQ_CONSUMER_NOT_UNIQUE =>
+                    {
+                        ConsumeError::Overlap { consumer: spec.name.clone() }
+                    }
+                    _ => unavailable(error.into()),
+                });
+            }
+        };
+        let wanted_fields = consumer_fields(&wanted.filter_subject, wanted.ack_wait, wanted.max_ack_pending);
+        let found_fields = consumer_fields(&found.filter_subject, found.ack_wait, found.max_ack_pending);
+        let drift = Drifts(drift_between(&spec.name, found_fields, wanted_fields));
+        if drift.0.is_empty() { Ok(()) } else { Err(ConsumeError::Drift { consumer: spec.name.clone(), drift }) }
+    }
+
+    /// Asks the stream's leader about it.
+    async fn look_up(&self, name: &str) -> Result<stream::Stream, ReadError> {
+        self.context.get_stream(name).await.map_err(|error| match error.kind() {
+            GetStreamErrorKind::JetStream(reason) if reason.error_code() == ErrorCode::STREAM_NOT_FOUND => {
+                ReadError::Missing { name: name.to_owned() }
+            }
+            _ => ReadError::Unavailable { name: name.to_owned(), source: error.into() },
+        })
+    }
+}
+
+fn stream_config(spec: &StreamSpec) -> Config {
+    let message_bytes_max = PAYLOAD_BYTES_MAX + HEADER_BYTES_MAX + SERVER_HEADER_BYTES;
+    Config {
+        name: spec.name.clone(),
+        subjects: spec.subjects.iter().map(|filter| filter.as_str().to_owned()).collect(),
+        retention: match spec.retention {
+            Retention::WorkQueue => RetentionPolicy::WorkQueue,
+            Retention::Limits => RetentionPolicy::Limits,
+        },
+        storage: match spec.storage {
+            Storage::File => StorageType::File,
+            Storage::Memory => StorageType::Memory,
+        },
+        discard: match spec.discard {
+            Discard::New => DiscardPolicy::New,
+            Discard::Old => DiscardPolicy::Old,
+        },
+        max_bytes: spec.bytes_max.unwrap_or(UNBOUNDED),
+        max_messages: UNBOUNDED,
+        max_messages_per_subject: spec.messages_per_subject_max.unwrap_or(UNBOUNDED),
+        max_consumers: -1,
+        max_age: spec.age_max.unwrap_or(Duration::ZERO),
+        max_message_size: i32::try_from(message_bytes_max).expect("a message is smaller than 2 GiB"),
+        duplicate_window: spec.duplicate_window,
+        compression: Some(if spec.compressed { Compression::S2 } else { Compression::None }),
+        deny_delete: spec.append_only,
+        deny_purge: spec.append_only,
+        allow_atomic_publish: spec.atomic_batches,
+        num_replicas: usize::from(spec.replicas),
+        ..Default::default()
+    }
+}
+
+/// A bucket is a stream that any key-value client understands; here it has a source instead of writers.
+fn bucket_config(spec: &KvSpec) -> Config {
+    let transforms = spec.transforms.iter().map(|(filter, key)| SubjectTransform {
+        source: filter.as_str().to_owned(),
+        destination: key.clone(),
+    });
+    // One source with a transform per verb: sources are read independently of each other, and a deletion
+    // must not overtake the update before it.
+    let source = Source {
+        name: spec.source.clone(),
+        subject_transforms: transforms.collect(),
+        ..Default::default()
+    };
+    Config {
+        name: format!("KV_{}", spec.bucket),
+        subjects: vec![format!("$KV.{}.>", spec.bucket)],
+        sources: Some(vec![source]),
+        retention: RetentionPolicy::Limits,
+        storage: StorageType::File,
+        discard: DiscardPolicy::New,
+        max_bytes: UNBOUNDED,
+        max_messages: UNBOUNDED,
+        max_messages_per_subject: 1,
+        max_consumers: -1,
+        max_message_size: -1,
+        duplicate_window: BUCKET_DUPLICATE_WINDOW,
+        compression: Some(Compression::S2),
+        deny_delete: true,
+        allow_rollup: true,
+        allow_direct: true,
+        num_replicas: usize::from(spec.replicas),
+        ..Default::default()
+    }
+}
+
+fn consumer_config(spec: &ConsumerSpec) -> pull::Config {
+    pull::Config {
+        durable_name: Some(spec.name.clone()),
+        deliver_policy: DeliverPolicy::All,
+        ack_policy: AckPolicy::Explicit,
+        ack_wait: spec.ack_wait,
+        max_deliver: UNBOUNDED,
+        filter_subject: spec.filter.as_str().to_owned(),
+        max_ack_pending: spec.ack_pending_max,
+        ..Default::default()
+    }
+}
+
+type Fields = Vec<(&'static str, String)>;
+
+fn stream_fields(config: &Config) -> Fields {
+    let sources = config.sources.iter().flatten().map(|source| (&source.name, &source.subject_transforms));
+    vec![
+        ("subjects", format!("{:?}", config.subjects)),
+        ("sources", format!("{:?}", sources.collect::<Vec<_>>())),
+        ("retention", format!("{:?}", config.retention)),
+        ("storage", format!("{:?}", config.storage)),
+        ("discard", format!("{:?}", config.discard)),
+        ("max_bytes", config.max_bytes.to_string()),
+        ("max_msgs", config.max_messages.to_string()),
+        ("max_msgs_per_subject", config.max_messages_per_subject.to_string()),
+        ("discard_new_per_subject", config.discard_new_per_subject.to_string()),
+        ("max_age", format!("{:?}", config.max_age)),
+        ("max_msg_size", config.max_message_size.to_string()),
+        ("duplicate_window", format!("{:?}", config.duplicate_window)),
+        ("compression", format!("{:?}", config.compression.as_ref().unwrap_or(&Compression::None))),
+        ("deny_delete", config.deny_delete.to_string()),
+        ("deny_purge", config.deny_purge.to_string()),
+        ("allow_atomic", config.allow_atomic_publish.to_string()),
+        ("allow_msg_ttl", config.allow_message_ttl.to_string()),
+        ("persist_mode", format!("{:?}", config.persist_mode.as_ref())),
+        ("num_replicas", config.num_replicas.to_string()),
+    ]
+}
+
+fn consumer_fields(filter: &str, ack_wait: Duration, max_ack_pending: i64) -> Fields {
+    vec![
+        ("filter_subject", filter.to_owned()),
+        ("ack_wait", format!("{ack_wait:?}")),
+        ("max_ack_pending", max_ack_pending.to_string()),
+    ]
+}
+
+fn drift_between(name: &str, found: Fields, wanted: Fields) -> Vec<Drift> {
+    let fields = found.into_iter().zip(wanted).map(|((field, found), (_, wanted))| (field, found, wanted));
+    Drifts::between(name, fields).0
+}
