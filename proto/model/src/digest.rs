@@ -1,16 +1,30 @@
 //! Canonical text of documents, and the digests made from it.
 //!
 //! Two documents that say the same thing have the same canonical text whatever the order
-//! of their keys, so "nothing changed" is one comparison of digests.
+//! of their keys, so "nothing changed" is one comparison of digests. Numbers are written as
+//! JavaScript writes them, because that is what clients of a catalog have always read.
 
 use std::fmt::Write as _;
 
-use serde_json::{Map, Value};
+use serde_json::{Map, Number, Value};
 use sha2::{Digest as _, Sha256};
 
 use crate::RelationDeclaration;
 
+/// Largest integer up to which every integer is a double-precision number.
+const EXACT_INTEGER_MAX: u64 = 1 << 53;
+
+/// Digits before the point from which JavaScript writes an exponent.
+const PLAIN_DIGITS_MAX: usize = 21;
+
+/// Smallest exponent, negated, that JavaScript writes as zeros behind the point.
+const PLAIN_ZEROS_MAX: i32 = 6;
+
+const NEVER_FAILS: &str = "writing to a string cannot fail";
+
 /// The document as JSON with keys sorted by UTF-16 code units and no white space.
+///
+/// All numbers are double-precision floating point numbers, as in JavaScript.
 #[must_use]
 pub fn canonical_json(value: &Value) -> String {
     let mut text = String::with_capacity(1024);
@@ -42,9 +56,7 @@ fn write_value(text: &mut String, value: &Value) {
             text.push(']');
         }
         Value::String(string) => write_string(text, string),
-        Value::Number(number) => {
-            write!(text, "{number}").expect("writing to a string cannot fail");
-        }
+        Value::Number(number) => write_number(text, number),
         Value::Bool(true) => text.push_str("true"),
         Value::Bool(false) => text.push_str("false"),
         Value::Null => text.push_str("null"),
@@ -64,6 +76,59 @@ fn write_object(text: &mut String, fields: &Map<String, Value>) {
         write_value(text, &fields[key]);
     }
     text.push('}');
+}
+
+fn write_number(text: &mut String, number: &Number) {
+    match number.as_i64() {
+        Some(integer) if integer.unsigned_abs() <= EXACT_INTEGER_MAX => {
+            write!(text, "{integer}").expect(NEVER_FAILS);
+        }
+        // A number of serde_json is always some double-precision number, at worst rounded.
+        Some(_) | None => write_float(text, number.as_f64().unwrap_or_default()),
+    }
+}
+
+/// The shortest digits that read back as this number, laid out as JavaScript does: plain
+/// from 1e-6 up to below 1e21, with an exponent outside. Negative zero has no sign.
+fn write_float(text: &mut String, float: f64) {
+    if float == 0.0 {
+        text.push('0');
+        return;
+    }
+    let scientific = format!("{:e}", float.abs());
+    let (mantissa, exponent) = scientific
+        .split_once('e')
+        .expect("the format has an exponent");
+    let exponent: i32 = exponent.parse().expect("the exponent is a small integer");
+    let digits = mantissa.replace('.', "");
+    if float < 0.0 {
+        text.push('-');
+    }
+    match usize::try_from(exponent) {
+        Ok(exponent) if exponent >= PLAIN_DIGITS_MAX => {
+            write_exponent(text, &digits, '+', exponent)
+        }
+        Ok(exponent) if digits.len() <= exponent + 1 => {
+            text.push_str(&digits);
+            text.extend(std::iter::repeat_n('0', exponent + 1 - digits.len()));
+        }
+        Ok(exponent) => {
+            let (whole, fraction) = digits.split_at(exponent + 1);
+            write!(text, "{whole}.{fraction}").expect(NEVER_FAILS);
+        }
+        Err(_) if exponent >= -PLAIN_ZEROS_MAX => {
+            text.push_str("0.");
+            text.extend((exponent + 1..0).map(|_| '0'));
+            text.push_str(&digits);
+        }
+        Err(_) => write_exponent(text, &digits, '-', exponent.unsigned_abs() as usize),
+    }
+}
+
+fn write_exponent(text: &mut String, digits: &str, sign: char, exponent: usize) {
+    let (first, rest) = digits.split_at(1);
+    let point = if rest.is_empty() { "" } else { "." };
+    write!(text, "{first}{point}{rest}e{sign}{exponent}").expect(NEVER_FAILS);
 }
 
 fn write_string(text: &mut String, string: &str) {
@@ -111,4 +176,110 @@ const ETAG_BYTES: usize = 20;
 fn frame(hash: &mut Sha256, string: &str) {
     hash.update((string.len() as u64).to_be_bytes());
     hash.update(string.as_bytes());
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use serde_json::json;
+
+    use super::*;
+    use crate::EntityRef;
+
+    #[track_caller]
+    fn check(json: &str, expected: &str) {
+        let value: Value = serde_json::from_str(json).expect("the test holds JSON");
+        assert_eq!(canonical_json(&value), expected);
+    }
+
+    #[test]
+    fn canonical_json_is_that_of_backstage() {
+        check(
+            r#"{"spec":{"t":true,"nul":null,"neg":-0.0,"n":1.0,"big":1e21,"arr":["b","a"]},"relations":[],
+               "metadata":{"name":"a","annotations":{"z":"1","é":"4","_":"3","A":"2"}},"kind":"Component"}"#,
+            r#"{"kind":"Component","metadata":{"annotations":{"A":"2","_":"3","z":"1","é":"4"},"name":"a"},"relations":[],"spec":{"arr":["b","a"],"big":1e+21,"n":1,"neg":0,"nul":null,"t":true}}"#,
+        );
+    }
+
+    #[test]
+    fn numbers_are_written_as_javascript_writes_them() {
+        for (json, expected) in [
+            ("0", "0"),
+            ("-0", "0"),
+            ("-7", "-7"),
+            ("1.50", "1.5"),
+            ("1e2", "100"),
+            ("9007199254740993", "9007199254740992"),
+            ("12345678901234567890", "12345678901234567000"),
+            ("-12345678901234567890", "-12345678901234567000"),
+            ("123456789012345680000", "123456789012345680000"),
+            ("1.2345e21", "1.2345e+21"),
+            ("0.000001", "0.000001"),
+            ("0.00000123", "0.00000123"),
+            ("1e-7", "1e-7"),
+            ("-1.5e-9", "-1.5e-9"),
+            ("0.1", "0.1"),
+            ("123.456", "123.456"),
+        ] {
+            check(json, expected);
+        }
+    }
+
+    #[test]
+    fn keys_are_sorted_by_utf16_code_units() {
+        check(
+            "{\"\u{ffff}\":1,\"\u{10000}\":2}",
+            "{\"\u{10000}\":2,\"\u{ffff}\":1}",
+        );
+    }
+
+    #[test]
+    fn strings_are_escaped_as_json() {
+        check(r#"["\"\\\n\u0001é"]"#, r#"["\"\\\n\u0001é"]"#);
+    }
+
+    #[test]
+    fn the_digest_tells_documents_and_relations_apart() {
+        let relation = |forward: &str, name: &str| RelationDeclaration {
+            forward: forward.to_owned(),
+            reverse: Some("ownerOf".to_owned()),
+            target: EntityRef::new("group", "default", name).expect("well formed"),
+        };
+        let one = digest("{}", &[relation("ownedBy", "a")]);
+        assert_eq!(one.len(), 64);
+        assert_eq!(one, digest("{}", &[relation("ownedBy", "a")]));
+        assert_ne!(one, digest("{}", &[relation("ownedBy", "b")]));
+        assert_ne!(one, digest("{ }", &[relation("ownedBy", "a")]));
+        assert_ne!(one, digest("{}", &[]));
+    }
+
+    #[test]
+    fn the_etag_changes_with_every_revision() {
+        assert_eq!(etag("u", 1), etag("u", 1));
+        assert_ne!(etag("u", 1), etag("u", 2));
+        assert_ne!(etag("u", 1), etag("v", 1));
+        assert_eq!(etag("u", 1).len(), 2 * ETAG_BYTES);
+    }
+
+    proptest! {
+        #[test]
+        fn canonical_json_does_not_depend_on_the_order_of_keys(
+            fields in proptest::collection::btree_map(".{0,6}", any::<i32>(), 0..8)
+        ) {
+            let forward: Map<String, Value> =
+                fields.iter().map(|(key, value)| (key.clone(), json!(value))).collect();
+            let backward: Map<String, Value> =
+                fields.iter().rev().map(|(key, value)| (key.clone(), json!(value))).collect();
+            let text = canonical_json(&Value::Object(forward.clone()));
+            prop_assert_eq!(&text, &canonical_json(&Value::Object(backward)));
+            let read: Value = serde_json::from_str(&text).expect("canonical JSON is JSON");
+            prop_assert_eq!(read, Value::Object(forward));
+        }
+
+        #[test]
+        fn a_float_reads_back_as_itself(float in any::<f64>().prop_filter("finite", |f| f.is_finite())) {
+            let read: f64 = canonical_json(&json!(float)).parse().expect("a number");
+            prop_assert!(read == float);
+        }
+    }
 }

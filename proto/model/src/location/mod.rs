@@ -11,3 +11,6 @@ pub use reference::{
     is_script_url,
 };
 pub use resolve::{ResolveError, edit_url, resolve, source_location};
+
+#[cfg(test)]
+mod tests;

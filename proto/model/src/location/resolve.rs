@@ -112,12 +112,19 @@ fn page_of(rest: &str, before: usize) -> Option<(usize, usize)> {
 /// What a relative target must stay behind: `/owner/repo/page/ref/` of a file, else
 /// `/owner/repo/` if there is that much.
 fn fence(path: &str) -> Option<&str> {
-    let through = |slash| {
-        path.match_indices('/')
-            .nth(slash)
-            .map(|(end, _)| &path[..=end])
-    };
-    through(4).filter(|_| is_file(path)).or_else(|| through(2))
+    file_root(path).or_else(|| through_slash(path, 2))
+}
+
+/// `/owner/repo/page/ref/` of the path of a file.
+fn file_root(path: &str) -> Option<&str> {
+    through_slash(path, 4).filter(|_| is_file(path))
+}
+
+/// The path up to and with its slash number `index`, counted from 0.
+fn through_slash(path: &str, index: usize) -> Option<&str> {
+    path.match_indices('/')
+        .nth(index)
+        .map(|(end, _)| &path[..=end])
 }
 
 /// Whether the path is that of a page: `/owner/repo/page/…`.
