@@ -1,12 +1,15 @@
 //! What the ingestor counts as it happens.
 
 use freshet_runtime::metrics::Registry;
-use freshet_runtime::metrics::prometheus_client::encoding::{EncodeLabelSet, EncodeLabelValue, LabelValueEncoder};
+use freshet_runtime::metrics::prometheus_client::encoding::{
+    EncodeLabelSet, EncodeLabelValue, LabelValueEncoder,
+};
 use freshet_runtime::metrics::prometheus_client::metrics::counter::Counter;
 use freshet_runtime::metrics::prometheus_client::metrics::family::Family;
 use freshet_runtime::metrics::prometheus_client::metrics::histogram::Histogram;
 
-const ANSWER_SECONDS_BUCKETS: [f64; 10] = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 1.0, 3.0, 10.0];
+const ANSWER_SECONDS_BUCKETS: [f64; 10] =
+    [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 1.0, 3.0, 10.0];
 
 /// How one delivery was answered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -94,17 +97,25 @@ impl Metrics {
             "Time from a delivery's first byte to its answer",
             metrics.hook_answer_seconds.clone(),
         );
-        registry.register("ingestor_ticks", "Schedule ticks published", metrics.ticks.clone());
+        registry.register(
+            "ingestor_ticks",
+            "Schedule ticks published",
+            metrics.ticks.clone(),
+        );
         metrics
     }
 
     pub(crate) fn answered(&self, answer: Answer, seconds: f64) {
-        self.hook_requests.get_or_create(&AnswerLabels { answer }).inc();
+        self.hook_requests
+            .get_or_create(&AnswerLabels { answer })
+            .inc();
         self.hook_answer_seconds.observe(seconds);
     }
 
     pub(crate) fn verified(&self, result: Signature) {
-        self.hook_signatures.get_or_create(&SignatureLabels { result }).inc();
+        self.hook_signatures
+            .get_or_create(&SignatureLabels { result })
+            .inc();
     }
 
     pub(crate) fn ticked(&self) {

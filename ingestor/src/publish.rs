@@ -30,7 +30,11 @@ pub(crate) struct Publisher {
 
 impl Publisher {
     pub(crate) fn new(bus: Bus, subjects: Subjects, timeout: Duration) -> Self {
-        Self { bus, subjects, timeout }
+        Self {
+            bus,
+            subjects,
+            timeout,
+        }
     }
 
     /// Resolves when the signal is durable.
@@ -51,16 +55,28 @@ impl Publisher {
 
     async fn attempt(&self, signal: &Signal) -> Result<Published, PublishError> {
         let publish = self.bus.publish(self.outbound(signal));
-        let published = tokio::time::timeout(self.timeout, publish).await.unwrap_or(Err(PublishError::Ambiguous))?;
-        Ok(if published.duplicate { Published::Duplicate } else { Published::New })
+        let published = tokio::time::timeout(self.timeout, publish)
+            .await
+            .unwrap_or(Err(PublishError::Ambiguous))?;
+        Ok(if published.duplicate {
+            Published::Duplicate
+        } else {
+            Published::New
+        })
     }
 
     fn outbound(&self, signal: &Signal) -> Outbound {
-        let subject = self.subjects.signal(&signal.provider, &signal.event, &signal.host, &source_name(signal));
+        let subject = self.subjects.signal(
+            &signal.provider,
+            &signal.event,
+            &signal.host,
+            &source_name(signal),
+        );
         Outbound {
             subject,
             payload: signal.encode_to_vec().into(),
-            envelope: Envelope::with_id(&signal.id).traced(freshet_runtime::telemetry::current_traceparent()),
+            envelope: Envelope::with_id(&signal.id)
+                .traced(freshet_runtime::telemetry::current_traceparent()),
             headers: Vec::new(),
             expect: Expect::Nothing,
         }
@@ -70,9 +86,10 @@ impl Publisher {
 /// What the signal is about, for its subject.
 fn source_name(signal: &Signal) -> String {
     match &signal.body {
-        Some(signal::Body::Push(push)) => {
-            push.repository.as_ref().map_or_else(String::new, |repository| repository.id.to_string())
-        }
+        Some(signal::Body::Push(push)) => push
+            .repository
+            .as_ref()
+            .map_or_else(String::new, |repository| repository.id.to_string()),
         Some(signal::Body::Tick(tick)) => tick.provider_id.clone(),
         Some(signal::Body::Refresh(refresh)) => refresh.source_id.to_string(),
         Some(signal::Body::Ignored(_)) | None => String::new(),

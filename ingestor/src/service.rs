@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use freshet_bus::Bus;
 use freshet_proto::subject::Subjects;
-use freshet_runtime::admin::{ReadyState, Readiness};
+use freshet_runtime::admin::{Readiness, ReadyState};
 use freshet_runtime::clock::Clock;
 use freshet_runtime::metrics::Registry;
 use freshet_runtime::supervisor::Supervisor;
@@ -57,13 +57,19 @@ pub fn start(config: Config, deps: Deps, supervisor: &mut Supervisor) -> std::io
         deps.clock.clone(),
         metrics.clone(),
     );
-    supervisor.spawn("webhooks", webhook::serve(Arc::new(receiver), deps.listener, supervisor.shutdown()));
+    supervisor.spawn(
+        "webhooks",
+        webhook::serve(Arc::new(receiver), deps.listener, supervisor.shutdown()),
+    );
 
     let ticker = schedule::Ticker::new(config.schedules, publisher, deps.clock, metrics);
     supervisor.spawn("schedules", ticker.run(supervisor.shutdown()));
 
     deps.readiness.set(READINESS_CONDITION, ReadyState::Ready);
-    supervisor.spawn("ingestor readiness", watch_bus(deps.bus, deps.readiness, supervisor.shutdown()));
+    supervisor.spawn(
+        "ingestor readiness",
+        watch_bus(deps.bus, deps.readiness, supervisor.shutdown()),
+    );
     Ok(Handle { webhook_address })
 }
 

@@ -34,8 +34,18 @@ pub(crate) struct Ticker {
 }
 
 impl Ticker {
-    pub(crate) fn new(schedules: Vec<Schedule>, publisher: Publisher, clock: Clock, metrics: Metrics) -> Self {
-        Self { schedules, publisher, clock, metrics }
+    pub(crate) fn new(
+        schedules: Vec<Schedule>,
+        publisher: Publisher,
+        clock: Clock,
+        metrics: Metrics,
+    ) -> Self {
+        Self {
+            schedules,
+            publisher,
+            clock,
+            metrics,
+        }
     }
 
     /// Publishes until `shutdown`.
@@ -54,7 +64,11 @@ impl Ticker {
         loop {
             let slot = plan::slot_at(self.clock.now_micros(), schedule.frequency);
             self.publish_until_durable(schedule, slot).await;
-            tokio::time::sleep(plan::until_next_slot(self.clock.now_micros(), schedule.frequency)).await;
+            tokio::time::sleep(plan::until_next_slot(
+                self.clock.now_micros(),
+                schedule.frequency,
+            ))
+            .await;
         }
     }
 

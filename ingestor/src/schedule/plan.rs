@@ -16,7 +16,9 @@ pub(super) fn until_next_slot(now: i64, frequency: Duration) -> Duration {
 }
 
 fn slot_length(frequency: Duration) -> i64 {
-    i64::try_from(frequency.as_micros()).unwrap_or(i64::MAX).max(1)
+    i64::try_from(frequency.as_micros())
+        .unwrap_or(i64::MAX)
+        .max(1)
 }
 
 #[cfg(test)]
@@ -27,7 +29,10 @@ mod tests {
     fn check(now: i64, frequency_micros: u64, expected_slot: i64, expected_wait: u64) {
         let frequency = Duration::from_micros(frequency_micros);
         assert_eq!(slot_at(now, frequency), expected_slot);
-        assert_eq!(until_next_slot(now, frequency), Duration::from_micros(expected_wait));
+        assert_eq!(
+            until_next_slot(now, frequency),
+            Duration::from_micros(expected_wait)
+        );
     }
 
     #[test]

@@ -60,7 +60,14 @@ impl Receiver {
         metrics: Metrics,
     ) -> Self {
         let in_flight_bytes = Semaphore::new(limits.in_flight_bytes_max);
-        Self { keyring: Keyring::new(webhooks), limits, in_flight_bytes, publisher, clock, metrics }
+        Self {
+            keyring: Keyring::new(webhooks),
+            limits,
+            in_flight_bytes,
+            publisher,
+            clock,
+            metrics,
+        }
     }
 }
 
@@ -70,13 +77,17 @@ pub(crate) async fn serve(
     listener: TcpListener,
     shutdown: CancellationToken,
 ) -> std::io::Result<()> {
-    axum::serve(listener, router(receiver)).with_graceful_shutdown(shutdown.cancelled_owned()).await
+    axum::serve(listener, router(receiver))
+        .with_graceful_shutdown(shutdown.cancelled_owned())
+        .await
 }
 
 /// Both paths are one handler: the second is where existing Backstage GitHub Apps already point.
 fn router(receiver: Arc<Receiver>) -> Router {
     let shed = ServiceBuilder::new()
-        .layer(HandleErrorLayer::new(async |_overloaded| refuse_unavailable("too many deliveries at once")))
+        .layer(HandleErrorLayer::new(async |_overloaded| {
+            refuse_unavailable("too many deliveries at once")
+        }))
         .load_shed()
         .concurrency_limit(receiver.limits.concurrency_max);
     Router::new()
@@ -86,19 +97,29 @@ fn router(receiver: Arc<Receiver>) -> Router {
         .with_state(receiver)
 }
 
-async fn receive(State(receiver): State<Arc<Receiver>>, request: Request<Body>) -> Result<Response, Infallible> {
+async fn receive(
+    State(receiver): State<Arc<Receiver>>,
+    request: Request<Body>,
+) -> Result<Response, Infallible> {
     let received_at = receiver.clock.now_micros();
     let (answer, response) = match receiver.handle(request, received_at).await {
         Ok((answer, guid)) => (answer, accepted(&guid)),
         Err(refusal) => (refusal.answer(), refusal.into_response()),
     };
     let micros = receiver.clock.now_micros().saturating_sub(received_at);
-    receiver.metrics.answered(answer, Duration::from_micros(micros.max(0).unsigned_abs()).as_secs_f64());
+    receiver.metrics.answered(
+        answer,
+        Duration::from_micros(micros.max(0).unsigned_abs()).as_secs_f64(),
+    );
     Ok(response)
 }
 
 impl Receiver {
-    async fn handle(&self, request: Request<Body>, received_at: i64) -> Result<(Answer, String), Refusal> {
+    async fn handle(
+        &self,
+        request: Request<Body>,
+        received_at: i64,
+    ) -> Result<(Answer, String), Refusal> {
         let (parts, body) = request.into_parts();
         let expected_bytes = self.check_head(&parts.headers)?;
         let _held = self.hold(expected_bytes)?;
@@ -113,10 +134,14 @@ impl Receiver {
     /// Cheap refusals before the body is read. Returns how many bytes to expect.
     fn check_head(&self, headers: &HeaderMap) -> Result<usize, Refusal> {
         let content_type = text(headers, CONTENT_TYPE.as_str()).unwrap_or_default();
-        if !content_type.to_ascii_lowercase().starts_with("application/json") {
+        if !content_type
+            .to_ascii_lowercase()
+            .starts_with("application/json")
+        {
             return Err(Refusal::NotJson);
         }
-        let declared = text(headers, CONTENT_LENGTH.as_str()).and_then(|length| length.parse::<usize>().ok());
+        let declared =
+            text(headers, CONTENT_LENGTH.as_str()).and_then(|length| length.parse::<usize>().ok());
         match declared {
             Some(length) if length > self.limits.body_bytes_max => Err(Refusal::TooLarge),
             Some(length) => Ok(length),
@@ -126,7 +151,9 @@ impl Receiver {
 
     fn hold(&self, bytes: usize) -> Result<SemaphorePermit<'_>, Refusal> {
         let permits = u32::try_from(bytes).map_err(|_| Refusal::TooLarge)?;
-        self.in_flight_bytes.try_acquire_many(permits).map_err(|_| Refusal::Overloaded)
+        self.in_flight_bytes
+            .try_acquire_many(permits)
+            .map_err(|_| Refusal::Overloaded)
     }
 
     async fn read(&self, body: Body) -> Result<Bytes, Refusal> {
@@ -143,7 +170,11 @@ impl Receiver {
     fn verify(&self, headers: &HeaderMap, body: &[u8]) -> Result<&str, Refusal> {
         match self.keyring.verify(text(headers, SIGNATURE_HEADER), body) {
             Verified::By { host, current } => {
-                self.metrics.verified(if current { Signature::Current } else { Signature::Previous });
+                self.metrics.verified(if current {
+                    Signature::Current
+                } else {
+                    Signature::Previous
+                });
                 Ok(host)
             }
             Verified::ByNobody => {
@@ -168,7 +199,11 @@ impl Receiver {
     }
 }
 
-fn delivery<'a>(headers: &'a HeaderMap, host: &'a str, received_at: i64) -> Result<Delivery<'a>, Refusal> {
+fn delivery<'a>(
+    headers: &'a HeaderMap,
+    host: &'a str,
+    received_at: i64,
+) -> Result<Delivery<'a>, Refusal> {
     let named = |name| text(headers, name).filter(|value| !value.is_empty());
     Ok(Delivery {
         guid: named(DELIVERY_HEADER).ok_or(Refusal::HeaderMissing(DELIVERY_HEADER))?,
@@ -184,7 +219,9 @@ fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
 
 fn is_length_limit(error: &axum::Error) -> bool {
     use std::error::Error as _;
-    error.source().is_some_and(|source| source.to_string().contains("length limit"))
+    error
+        .source()
+        .is_some_and(|source| source.to_string().contains("length limit"))
 }
 
 /// Why a delivery was not accepted.
@@ -203,7 +240,11 @@ enum Refusal {
 impl Refusal {
     fn answer(&self) -> Answer {
         match self {
-            Self::NotJson | Self::TooLarge | Self::Slow | Self::Interrupted | Self::HeaderMissing(_) => Answer::Refused,
+            Self::NotJson
+            | Self::TooLarge
+            | Self::Slow
+            | Self::Interrupted
+            | Self::HeaderMissing(_) => Answer::Refused,
             Self::Forged => Answer::Forged,
             Self::Overloaded | Self::NotDurable => Answer::Unavailable,
         }
@@ -218,10 +259,16 @@ impl IntoResponse for Refusal {
                 "set the hook's content type to application/json",
             ),
             Self::TooLarge => refuse(StatusCode::PAYLOAD_TOO_LARGE, "the body exceeds 26 MiB"),
-            Self::Slow => refuse(StatusCode::REQUEST_TIMEOUT, "the body did not arrive in time"),
+            Self::Slow => refuse(
+                StatusCode::REQUEST_TIMEOUT,
+                "the body did not arrive in time",
+            ),
             Self::Interrupted => refuse(StatusCode::BAD_REQUEST, "the body ended early"),
             Self::Forged => refuse(StatusCode::UNAUTHORIZED, "the signature does not match"),
-            Self::HeaderMissing(name) => refuse(StatusCode::BAD_REQUEST, &format!("the header {name} is missing")),
+            Self::HeaderMissing(name) => refuse(
+                StatusCode::BAD_REQUEST,
+                &format!("the header {name} is missing"),
+            ),
             Self::Overloaded => refuse_unavailable("too many deliveries at once"),
             Self::NotDurable => refuse_unavailable("the delivery could not be made durable"),
         }
@@ -239,8 +286,9 @@ fn refuse(status: StatusCode, message: &str) -> Response {
 
 fn refuse_unavailable(message: &str) -> Response {
     let mut response = refuse(StatusCode::SERVICE_UNAVAILABLE, message);
-    response
-        .headers_mut()
-        .insert(RETRY_AFTER, axum::http::HeaderValue::from_static(RETRY_AFTER_SECONDS));
+    response.headers_mut().insert(
+        RETRY_AFTER,
+        axum::http::HeaderValue::from_static(RETRY_AFTER_SECONDS),
+    );
     response
 }

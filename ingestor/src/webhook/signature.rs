@@ -42,7 +42,10 @@ impl Keyring {
             for (age, secret) in webhook.secrets.iter().enumerate() {
                 let matches = matches(secret.expose_secret().as_bytes(), body, given.as_deref());
                 if matches && verified == Verified::ByNobody {
-                    verified = Verified::By { host: &webhook.host, current: age == 0 };
+                    verified = Verified::By {
+                        host: &webhook.host,
+                        current: age == 0,
+                    };
                 }
             }
         }
@@ -55,7 +58,8 @@ fn decode(header: &str) -> Option<Vec<u8>> {
 }
 
 fn matches(secret: &[u8], body: &[u8], given: Option<&[u8]>) -> bool {
-    let mut mac = <Hmac<Sha256> as KeyInit>::new_from_slice(secret).expect("HMAC takes keys of any length");
+    let mut mac =
+        <Hmac<Sha256> as KeyInit>::new_from_slice(secret).expect("HMAC takes keys of any length");
     mac.update(body);
     // An absent signature is compared too: same work, never equal.
     mac.verify_slice(given.unwrap_or_default()).is_ok() && given.is_some()
@@ -68,12 +72,19 @@ mod tests {
     // The example of GitHub's documentation.
     const SECRET: &str = "It's a Secret to Everybody";
     const BODY: &[u8] = b"Hello, World!";
-    const SIGNATURE: &str = "sha256=757107ea0eb2509fc211221cce984b8a37570b6d7586c22c46f4379c8b043e17";
+    const SIGNATURE: &str =
+        "sha256=757107ea0eb2509fc211221cce984b8a37570b6d7586c22c46f4379c8b043e17";
 
     fn keyring() -> Keyring {
         Keyring::new(vec![
-            WebhookSecret { host: "ghe.acme.example".to_owned(), secrets: vec!["other".into()] },
-            WebhookSecret { host: "github.com".to_owned(), secrets: vec!["new".into(), SECRET.into()] },
+            WebhookSecret {
+                host: "ghe.acme.example".to_owned(),
+                secrets: vec!["other".into()],
+            },
+            WebhookSecret {
+                host: "github.com".to_owned(),
+                secrets: vec!["new".into(), SECRET.into()],
+            },
         ])
     }
 
@@ -104,7 +115,10 @@ mod tests {
         let keyring = keyring();
         assert_eq!(
             keyring.verify(Some(SIGNATURE), BODY),
-            Verified::By { host: "github.com", current: false }
+            Verified::By {
+                host: "github.com",
+                current: false
+            }
         );
     }
 }

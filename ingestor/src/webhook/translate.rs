@@ -40,7 +40,10 @@ pub(super) fn translate(delivery: &Delivery<'_>, body: &[u8]) -> Signal {
     let (event, body) = match delivery.event {
         PUSH => match serde_json::from_slice(body) {
             Ok(push) => (PUSH, signal::Body::Push(translate_push(push))),
-            Err(error) => (IGNORED, ignored(PUSH, &format!("unreadable payload: {error}"))),
+            Err(error) => (
+                IGNORED,
+                ignored(PUSH, &format!("unreadable payload: {error}")),
+            ),
         },
         other => (IGNORED, ignored(&named(other, body), "event not used")),
     };
@@ -55,7 +58,10 @@ pub(super) fn translate(delivery: &Delivery<'_>, body: &[u8]) -> Signal {
 }
 
 fn ignored(event: &str, reason: &str) -> signal::Body {
-    signal::Body::Ignored(Ignored { event: event.to_owned(), reason: reason.to_owned() })
+    signal::Body::Ignored(Ignored {
+        event: event.to_owned(),
+        reason: reason.to_owned(),
+    })
 }
 
 /// `event.action`, or `event` where there is no action.
@@ -121,7 +127,10 @@ fn touched(push: &payload::Push) -> Option<Vec<String>> {
 
 fn pushed_at(value: Option<&Value>) -> i64 {
     match value {
-        Some(Value::Number(seconds)) => seconds.as_i64().unwrap_or(0).saturating_mul(MICROS_PER_SECOND),
+        Some(Value::Number(seconds)) => seconds
+            .as_i64()
+            .unwrap_or(0)
+            .saturating_mul(MICROS_PER_SECOND),
         Some(Value::String(text)) => parse_rfc3339(text).unwrap_or(0),
         _ => 0,
     }
@@ -133,8 +142,12 @@ mod tests {
 
     use super::*;
 
-    const DELIVERY: Delivery<'static> =
-        Delivery { guid: "72d3162e", event: "push", host: "github.com", received_at: 7 };
+    const DELIVERY: Delivery<'static> = Delivery {
+        guid: "72d3162e",
+        event: "push",
+        host: "github.com",
+        received_at: 7,
+    };
 
     fn push_payload() -> Value {
         json!({
@@ -187,7 +200,9 @@ mod tests {
         check_incomplete(|payload| payload["forced"] = json!(true));
         check_incomplete(|payload| payload["commits"] = json!([]));
         check_incomplete(|payload| payload["after"] = json!("ddd"));
-        check_incomplete(|payload| payload["commits"][0]["added"] = json!(vec!["x"; FILES_LISTED_MAX]));
+        check_incomplete(|payload| {
+            payload["commits"][0]["added"] = json!(vec!["x"; FILES_LISTED_MAX])
+        });
         check_incomplete(|payload| {
             payload["commits"] = json!(vec![json!({"id": "ccc"}); COMMITS_LISTED_MAX]);
         });
@@ -201,11 +216,18 @@ mod tests {
     fn check_ignored(event: &str, body: &str, expected_event: &str, expected_reason: &str) {
         let delivery = Delivery { event, ..DELIVERY };
         let signal = translate(&delivery, body.as_bytes());
-        assert_eq!((signal.id.as_str(), signal.event.as_str()), ("gh:github.com:72d3162e", "ignored"));
+        assert_eq!(
+            (signal.id.as_str(), signal.event.as_str()),
+            ("gh:github.com:72d3162e", "ignored")
+        );
         match signal.body {
             Some(signal::Body::Ignored(ignored)) => {
                 assert_eq!(ignored.event, expected_event);
-                assert!(ignored.reason.starts_with(expected_reason), "{}", ignored.reason);
+                assert!(
+                    ignored.reason.starts_with(expected_reason),
+                    "{}",
+                    ignored.reason
+                );
             }
             other => panic!("not ignored: {other:?}"),
         }
@@ -214,7 +236,12 @@ mod tests {
     #[test]
     fn what_asks_for_nothing_is_still_accounted_for() {
         check_ignored("ping", "{}", "ping", "event not used");
-        check_ignored("repository", r#"{"action":"created"}"#, "repository.created", "event not used");
+        check_ignored(
+            "repository",
+            r#"{"action":"created"}"#,
+            "repository.created",
+            "event not used",
+        );
         check_ignored("star", "not json", "star", "event not used");
         check_ignored("push", "{}", "push", "unreadable payload");
     }
