@@ -1,3 +1,27 @@
-//! Placeholder.
+//! The processor: finds out what is true at a source.
+//!
+//! A job says where to look and what the catalog holds; the processor reads the source as it is now,
+//! parses, validates and relates what it finds, and publishes an observation of all of it. It is the
+//! only service that talks to GitHub and the owner of the rate budget. It keeps no state: jobs may be
+//! lost, repeated or reordered, and the answer is the same.
+//!
+//! It refuses to decide what the catalog should become: it reports what is in the files, what
+//! is proven absent, and what could not be read.
 
+pub mod budget;
+pub mod config;
+pub mod content;
+mod discover;
+mod fingerprint;
+pub mod metrics;
+pub mod observation;
+pub mod outcome;
 pub mod parse;
+pub mod reconcile;
+mod service;
+pub mod source;
+mod worker;
+
+pub use config::{Config, GithubIntegration};
+pub use fingerprint::{ENGINE_VERSION, fingerprint};
+pub use service::{Deps, Handle, StartError, start};

@@ -1,0 +1,126 @@
+//! What one credential may still ask of GitHub.
+//!
+//! [`window`] follows the limits the headers tell, [`bucket`] the per-minute ones they do not, and a
+//! semaphore bounds the calls in flight. A [`Budget`] puts them together for the worker (which asks
+//! before it pulls a job) and for the client (which asks before each call). It is exact for one
+//! process; several processors with one credential still obey every header, but may split a
+//! window unevenly.
+
+pub mod bucket;
+pub mod headers;
+pub mod window;
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use freshet_proto::message::Lane;
+use freshet_runtime::clock::Clock;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+
+use self::bucket::Buckets;
+use self::headers::{Limit, RateHeaders, Resource};
+use self::window::{Admission, Windows};
+
+/// Longest time a worker sleeps before it looks at the budget again: the wall clock may be set.
+const LOOK_AGAIN_MAX: Duration = Duration::from_secs(30);
+
+/// A call that must not be made yet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Closed {
+    /// Until when, microseconds UTC.
+    pub until: i64,
+}
+
+/// The budget of one credential.
+pub struct Budget {
+    clock: Clock,
+    windows: Mutex<Windows>,
+    buckets: Buckets,
+    calls: Arc<Semaphore>,
+    /// Counts closings, so that a worker waiting for jobs notices one.
+    closings: watch::Sender<u64>,
+}
+
+impl Budget {
+    /// A budget for the API at `api_host`, with at most `concurrent_calls_max` calls in flight.
+    #[must_use]
+    pub fn new(api_host: &str, concurrent_calls_max: usize, clock: Clock) -> Self {
+        Self {
+            clock,
+            windows: Mutex::default(),
+            buckets: Buckets::for_api_host(api_host),
+            calls: Arc::new(Semaphore::new(concurrent_calls_max)),
+            closings: watch::Sender::new(0),
+        }
+    }
+
+    /// Waits for a free place and the pace, then spends one call. Hold the permit until the answer is read.
+    ///
+    /// # Errors
+    /// [`Closed`] if a limit forbids the call; waiting that out is the caller's decision.
+    pub async fn admit(&self, lane: Lane, resource: Resource) -> Result<OwnedSemaphorePermit, Closed> {
+        let permit = Arc::clone(&self.calls).acquire_owned().await.expect("the semaphore is never closed");
+        // The window is asked last: between place and pace another call may have been limited.
+        while let Err(wait) = self.buckets.take(resource) {
+            tokio::time::sleep(wait).await;
+        }
+        match self.windows().admit(lane, resource, self.clock.now_micros()) {
+            Admission::Granted => Ok(permit),
+            Admission::Closed { until } => Err(Closed { until }),
+        }
+    }
+
+    /// Waits until a job of this lane may be pulled.
+    pub async fn opened(&self, lane: Lane) {
+        loop {
+            let now = self.clock.now_micros();
+            let Admission::Closed { until } = self.windows().look(lane, Resource::Graphql, now) else { return };
+            tokio::time::sleep(micros_between(now, until).min(LOOK_AGAIN_MAX)).await;
+        }
+    }
+
+    /// A receiver that sees a change whenever the budget closes.
+    #[must_use]
+    pub fn closings(&self) -> watch::Receiver<u64> {
+        self.closings.subscribe()
+    }
+
+    /// Learns from an answer that was not limited.
+    pub fn learn(&self, resource: Resource, headers: &RateHeaders) {
+        let mut windows = self.windows();
+        windows.learn(resource, headers);
+        windows.unlimited();
+    }
+
+    /// Closes the budget after a limit was reported.
+    pub fn close(&self, resource: Resource, headers: &RateHeaders, limit: Limit) -> Closed {
+        let until = {
+            let mut windows = self.windows();
+            windows.learn(resource, headers);
+            windows.close(resource, limit, self.clock.now_micros())
+        };
+        self.closings.send_modify(|count| *count += 1);
+        Closed { until }
+    }
+
+    /// How long from now until `closed` ends.
+    #[must_use]
+    pub fn remaining_wait(&self, closed: Closed) -> Duration {
+        micros_between(self.clock.now_micros(), closed.until)
+    }
+
+    /// Points left, as far as answers have told.
+    #[must_use]
+    pub fn remaining(&self, resource: Resource) -> Option<u64> {
+        self.windows().remaining(resource)
+    }
+
+    // The state is plain numbers, valid at every step, so a poisoned lock is still good.
+    fn windows(&self) -> std::sync::MutexGuard<'_, Windows> {
+        self.windows.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn micros_between(now: i64, until: i64) -> Duration {
+    Duration::from_micros(u64::try_from(until.saturating_sub(now)).unwrap_or(0))
+}

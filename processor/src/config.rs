@@ -1,0 +1,105 @@
+//! What a processor is told at start; every bound and wait of it has its default here.
+
+use std::time::Duration;
+
+use freshet_model::Kinds;
+use freshet_proto::subject::DEFAULT_PREFIX;
+use secrecy::SecretString;
+
+use crate::parse::Limits;
+use crate::source::github::files::REPOSITORIES_PER_QUERY_MAX;
+
+/// Address of the API of github.com.
+pub const GITHUB_API_BASE_URL: &str = "https://api.github.com";
+
+/// Configuration of one processor.
+#[derive(Clone)]
+pub struct Config {
+    /// First token of every subject.
+    pub subject_prefix: String,
+    /// The GitHubs it reads, one credential each.
+    pub github: Vec<GithubIntegration>,
+    /// The kinds entities may have.
+    pub kinds: Kinds,
+    /// How much of one file it is willing to look at.
+    pub limits: Limits,
+    /// How long it waits for GitHub.
+    pub timeouts: Timeouts,
+    /// How often it asks again after a failed call.
+    pub retry: RetryPolicy,
+    /// Repositories per page of a listing.
+    pub listing_page: usize,
+    /// Most jobs answered by one query.
+    pub read_batch: usize,
+    /// Most calls in flight per credential.
+    pub max_concurrent_calls: usize,
+    /// How long to wait before asking again each time GitHub still shows the head from before a push.
+    pub behind_delays: Vec<Duration>,
+    /// How old a push may be before a head that is still the one from before it counts as the truth:
+    /// the branch was then set back, or the hooks came in the wrong order.
+    pub behind_age_max: Duration,
+    /// How long jobs already taken wait for GitHub's limits before they are given back.
+    pub hold_max: Duration,
+}
+
+/// One GitHub and the credential for it.
+#[derive(Clone)]
+pub struct GithubIntegration {
+    /// Host of its web pages, such as `github.com`; also the name of the credential in subjects.
+    pub host: String,
+    /// REST base URL; the GraphQL one follows from it.
+    pub api_base_url: String,
+    /// Personal or installation token; anonymous without.
+    pub token: Option<SecretString>,
+}
+
+/// How long to wait for GitHub.
+#[derive(Clone, Copy, Debug)]
+pub struct Timeouts {
+    /// For a connection.
+    pub connect: Duration,
+    /// For one whole answer. GitHub itself stops at ten seconds.
+    pub call: Duration,
+}
+
+/// How often to ask again after a failed call, with growing, jittered waits.
+#[derive(Clone, Copy, Debug)]
+pub struct RetryPolicy {
+    /// First wait.
+    pub delay_min: Duration,
+    /// Longest wait.
+    pub delay_max: Duration,
+    /// Most repetitions.
+    pub times_max: usize,
+}
+
+impl Default for Timeouts {
+    fn default() -> Self {
+        Self { connect: Duration::from_secs(5), call: Duration::from_secs(15) }
+    }
+}
+
+impl Default for RetryPolicy {
+    fn default() -> Self {
+        Self { delay_min: Duration::from_millis(200), delay_max: Duration::from_secs(5), times_max: 3 }
+    }
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            subject_prefix: DEFAULT_PREFIX.to_owned(),
+            github: Vec::new(),
+            kinds: Kinds::builtin(),
+            limits: Limits::default(),
+            timeouts: Timeouts::default(),
+            retry: RetryPolicy::default(),
+            listing_page: 100,
+            read_batch: REPOSITORIES_PER_QUERY_MAX,
+            max_concurrent_calls: 20,
+            behind_delays: [1, 2, 4].map(Duration::from_secs).to_vec(),
+            behind_age_max: Duration::from_secs(10 * 60),
+            hold_max: Duration::from_secs(4 * 60),
+        }
+    }
+}

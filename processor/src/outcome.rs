@@ -1,0 +1,44 @@
+//! Why a source, or one file of it, could not be read.
+
+use freshet_proto::message::{Failed, FailureKind};
+
+/// A reading that proved nothing. It never deletes: only a complete observation of absence does.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Failure {
+    /// What kind of obstacle.
+    pub kind: FailureKind,
+    /// For the operator and the owner of the source.
+    pub message: String,
+}
+
+impl Failure {
+    /// No answer, or a broken one; trying again may help.
+    #[must_use]
+    pub fn unreachable(message: impl Into<String>) -> Self {
+        Self { kind: FailureKind::Unreachable, message: message.into() }
+    }
+
+    /// The credential may not do this.
+    #[must_use]
+    pub fn denied(message: impl Into<String>) -> Self {
+        Self { kind: FailureKind::Denied, message: message.into() }
+    }
+
+    /// GitHub does not show it to this credential, which does not prove that it is gone.
+    #[must_use]
+    pub fn not_visible(message: impl Into<String>) -> Self {
+        Self { kind: FailureKind::NotVisible, message: message.into() }
+    }
+
+    /// An answer that could not be understood or does not add up.
+    #[must_use]
+    pub fn unreadable(message: impl Into<String>) -> Self {
+        Self { kind: FailureKind::Unreadable, message: message.into() }
+    }
+}
+
+impl From<Failure> for Failed {
+    fn from(failure: Failure) -> Self {
+        Self { kind: failure.kind.into(), message: failure.message }
+    }
+}

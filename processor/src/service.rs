@@ -1,0 +1,114 @@
+//! Puts a processor together.
+
+use std::sync::Arc;
+
+use freshet_bus::{Bus, ConsumeError};
+use freshet_proto::message::Lane;
+use freshet_proto::stream::job_consumer;
+use freshet_proto::subject::Subjects;
+use freshet_runtime::admin::{Readiness, ReadyState};
+use freshet_runtime::clock::Clock;
+use freshet_runtime::metrics::Registry;
+use freshet_runtime::supervisor::Supervisor;
+use thiserror::Error;
+
+use crate::budget::Budget;
+use crate::config::{Config, GithubIntegration};
+use crate::fingerprint::fingerprint;
+use crate::metrics::Metrics;
+use crate::source::github::client::{Client, ClientError, Endpoints};
+use crate::worker::{Shared, Worker};
+
+const CONDITION: &str = "processor";
+
+/// What a processor needs from its process.
+pub struct Deps {
+    /// Where jobs come from and observations go.
+    pub bus: Bus,
+    /// The time.
+    pub clock: Clock,
+    /// Where its metrics are registered.
+    pub registry: Registry,
+    /// Where it says that it is ready.
+    pub readiness: Readiness,
+}
+
+/// A running processor.
+#[derive(Clone, Debug)]
+pub struct Handle {
+    fingerprint: String,
+}
+
+impl Handle {
+    /// Names its way of reading.
+    #[must_use]
+    pub fn fingerprint(&self) -> &str {
+        &self.fingerprint
+    }
+}
+
+/// Why a processor cannot start.
+#[derive(Debug, Error)]
+pub enum StartError {
+    /// An integration is unusable.
+    #[error("the integration {host}")]
+    Integration {
+        /// Its host.
+        host: String,
+        /// Why.
+        #[source]
+        source: ClientError,
+    },
+    /// Jobs cannot be received.
+    #[error("the jobs of {host}")]
+    Consume {
+        /// Whose jobs.
+        host: String,
+        /// Why.
+        #[source]
+        source: ConsumeError,
+    },
+}
+
+/// Starts a processor: for every integration one worker per lane. The tasks belong to `supervisor`.
+///
+/// # Errors
+/// [`StartError`] if an integration is unusable or its jobs cannot be received.
+pub async fn start(config: Config, deps: Deps, supervisor: &mut Supervisor) -> Result<Handle, StartError> {
+    let fingerprint = fingerprint(&config.kinds, &config.limits);
+    let shared = Arc::new(Shared {
+        subjects: Subjects::new(&config.subject_prefix),
+        fingerprint: fingerprint.clone(),
+        bus: deps.bus,
+        clock: deps.clock,
+        metrics: Metrics::registered(&deps.registry),
+        config,
+    });
+    for integration in &shared.config.github {
+        let client = Arc::new(client(&shared, integration)?);
+        for lane in [Lane::Hi, Lane::Lo] {
+            let spec = job_consumer(&shared.subjects, lane, &integration.host);
+            let inbox = shared
+                .bus
+                .consume(&spec)
+                .await
+                .map_err(|source| StartError::Consume { host: integration.host.clone(), source })?;
+            let worker = Worker { shared: Arc::clone(&shared), client: Arc::clone(&client), lane, inbox };
+            let shutdown = supervisor.shutdown();
+            supervisor.spawn("processor worker", async move {
+                worker.run(shutdown).await;
+                Ok::<(), std::convert::Infallible>(())
+            });
+        }
+    }
+    deps.readiness.set(CONDITION, ReadyState::Ready);
+    Ok(Handle { fingerprint })
+}
+
+fn client(shared: &Shared, integration: &GithubIntegration) -> Result<Client, StartError> {
+    let failed = |source| StartError::Integration { host: integration.host.clone(), source };
+    let endpoints = Endpoints::of(&integration.api_base_url).map_err(failed)?;
+    let config = &shared.config;
+    let budget = Budget::new(&endpoints.host, config.max_concurrent_calls, shared.clock.clone());
+    Client::new(integration, endpoints, config.timeouts, config.retry, budget, shared.metrics.clone()).map_err(failed)
+}

@@ -1,0 +1,321 @@
+//! GraphQL answers into what the catalog reasons about. Pure.
+//!
+//! GitHub answers in part: a field that failed is null and an error names its path. An error without
+//! a path (a query that was cut short) could belong to any null, so then no absence is proven.
+
+use std::collections::HashMap;
+
+use freshet_proto::message::{ListedRepository, Repository};
+use serde::Deserialize;
+
+use super::query::{BRANCH_ALIAS, COMMIT_ALIAS, path_alias, repository_alias};
+use crate::outcome::Failure;
+use crate::reconcile::{ObjectShown, Question, RepositoryShown, TextShown};
+
+/// A GraphQL answer.
+#[derive(Debug, Deserialize)]
+pub struct Answer<T> {
+    /// What was answered; absent if the query failed as a whole.
+    pub data: Option<T>,
+    /// What was not.
+    #[serde(default)]
+    pub errors: Vec<GraphqlError>,
+}
+
+/// One error of an answer.
+#[derive(Clone, Debug, Default, Deserialize)]
+pub struct GraphqlError {
+    /// GitHub's class of the error, such as `NOT_FOUND`.
+    #[serde(default, rename = "type")]
+    pub class: String,
+    /// For people.
+    #[serde(default)]
+    pub message: String,
+    /// The failing field; empty if the error belongs to the whole query.
+    #[serde(default)]
+    path: Option<Vec<serde_json::Value>>,
+}
+
+impl GraphqlError {
+    fn path(&self) -> Vec<&str> {
+        let segments = self.path.as_deref().unwrap_or_default();
+        segments.iter().map(|segment| segment.as_str().unwrap_or_default()).collect()
+    }
+
+    fn index_after(&self, field: &str) -> Option<usize> {
+        let segments = self.path.as_deref()?;
+        let at = segments.iter().position(|segment| segment.as_str() == Some(field))?;
+        usize::try_from(segments.get(at + 1)?.as_u64()?).ok()
+    }
+
+    fn failure(&self) -> Failure {
+        match self.class.as_str() {
+            "NOT_FOUND" => Failure::not_visible(self.message.clone()),
+            "FORBIDDEN" | "INSUFFICIENT_SCOPES" | "SAML_SSO" => Failure::denied(self.message.clone()),
+            _ => Failure::unreadable(self.message.clone()),
+        }
+    }
+}
+
+/// The data of a query made by [`super::query::repositories`].
+pub type RepositoriesData = HashMap<String, Option<RepositoryNode>>;
+
+/// A repository with the objects asked for, by alias.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RepositoryNode {
+    #[serde(flatten)]
+    identity: Identity,
+    #[serde(flatten)]
+    objects: HashMap<String, Option<ObjectNode>>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Identity {
+    #[serde(default)]
+    id: String,
+    database_id: Option<u64>,
+    #[serde(default)]
+    name: String,
+    #[serde(default)]
+    url: String,
+    #[serde(default)]
+    is_archived: bool,
+    #[serde(default)]
+    is_empty: bool,
+    owner: Option<Owner>,
+    default_branch_ref: Option<BranchRef>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Owner {
+    login: String,
+}
+
+#[derive(Debug, Deserialize)]
+struct BranchRef {
+    name: String,
+    target: Option<Target>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Target {
+    oid: String,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct ObjectNode {
+    #[serde(default, rename = "__typename")]
+    typename: String,
+    oid: String,
+    byte_size: Option<u64>,
+    is_binary: Option<bool>,
+    is_truncated: Option<bool>,
+    text: Option<String>,
+}
+
+impl Identity {
+    fn repository(&self) -> Option<Repository> {
+        Some(Repository {
+            id: self.database_id?,
+            node_id: self.id.clone(),
+            owner: self.owner.as_ref()?.login.clone(),
+            name: self.name.clone(),
+            html_url: self.url.clone(),
+            default_branch: self.default_branch_ref.as_ref().map(|branch| branch.name.clone()).unwrap_or_default(),
+            archived: self.is_archived,
+        })
+    }
+
+    fn head(&self) -> Option<String> {
+        Some(self.default_branch_ref.as_ref()?.target.as_ref()?.oid.clone())
+    }
+}
+
+/// What an answer shows of each repository that was asked for, in the order of the questions.
+///
+/// # Errors
+/// Per repository, why the answer proves nothing about it.
+pub fn repositories(
+    answer: Answer<RepositoriesData>,
+    asked: &[(&Question, Branch)],
+) -> Vec<Result<RepositoryShown, Failure>> {
+    let Answer { data, errors } = answer;
+    let mut data = data.unwrap_or_default();
+    let whole = errors.iter().find(|error| error.path().is_empty());
+    asked
+        .iter()
+        .enumerate()
+        .map(|(index, (question, branch))| {
+            let alias = repository_alias(index);
+            let own: Vec<&GraphqlError> =
+                errors.iter().filter(|error| error.path().first() == Some(&alias.as_str())).collect();
+            let node = data.remove(&alias).flatten();
+            repository(node, question, *branch, &own, whole)
+        })
+        .collect()
+}
+
+/// Which branch a question is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Branch {
+    /// The default one.
+    Default,
+    /// One asked for by name.
+    Named,
+}
+
+fn repository(
+    node: Option<RepositoryNode>,
+    question: &Question,
+    branch: Branch,
+    own: &[&GraphqlError],
+    whole: Option<&GraphqlError>,
+) -> Result<RepositoryShown, Failure> {
+    let Some((mut node, repository)) = node.and_then(|node| node.identity.repository().map(|identity| (node, identity)))
+    else {
+        let error = own.first().copied().or(whole);
+        return Err(error.map_or_else(|| Failure::not_visible("GitHub shows no such repository"), GraphqlError::failure));
+    };
+    // Errors of a wanted path concern that path; any other (head, commit) spoils the repository.
+    if let Some(error) = own.iter().find(|error| !concerns_path(error)) {
+        return Err(error.failure());
+    }
+    let head = match branch {
+        Branch::Default => node.identity.head(),
+        Branch::Named => node.objects.remove(BRANCH_ALIAS).flatten().map(|object| object.oid),
+    };
+    if let (None, Some(error)) = (&head, whole) {
+        return Err(error.failure());
+    }
+    let commit_shown = question.base.commit().is_none() || node.objects.get(COMMIT_ALIAS).is_some_and(Option::is_some);
+    let objects = question
+        .texts
+        .iter()
+        .enumerate()
+        .map(|(index, text)| {
+            let alias = path_alias(index);
+            let error = own.iter().copied().find(|error| error.path().get(1) == Some(&alias.as_str()));
+            object(node.objects.remove(&alias).flatten(), *text, error.or(whole))
+        })
+        .collect();
+    Ok(RepositoryShown { repository, is_empty: node.identity.is_empty, head, commit_shown, objects })
+}
+
+fn concerns_path(error: &GraphqlError) -> bool {
+    error.path().get(1).is_some_and(|alias| {
+        alias.strip_prefix('p').is_some_and(|digits| !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit()))
+    })
+}
+
+fn object(node: Option<ObjectNode>, asked_for_text: bool, error: Option<&GraphqlError>) -> ObjectShown {
+    let Some(node) = node else {
+        return error.map_or(ObjectShown::Absent, |error| ObjectShown::Unreadable(error.message.clone()));
+    };
+    if node.typename != "Blob" {
+        return ObjectShown::NotAFile;
+    }
+    let complete = node.is_truncated == Some(false) && node.is_binary == Some(false);
+    let text = match node.text {
+        Some(text) if complete => TextShown::Text(text),
+        _ if asked_for_text => TextShown::OnlyRaw,
+        _ => TextShown::NotAsked,
+    };
+    ObjectShown::Blob { oid: node.oid, size: node.byte_size.unwrap_or_default(), text }
+}
+
+/// The data of a query made by [`super::query::listing`].
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ListingData {
+    repository_owner: Option<OwnerNode>,
+}
+
+#[derive(Debug, Deserialize)]
+struct OwnerNode {
+    login: String,
+    repositories: Option<RepositoryPage>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct RepositoryPage {
+    page_info: PageInfo,
+    #[serde(default)]
+    nodes: Vec<Option<ListedNode>>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct PageInfo {
+    has_next_page: bool,
+    end_cursor: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+struct ListedNode {
+    #[serde(flatten)]
+    identity: Identity,
+    file: Option<ObjectNode>,
+}
+
+/// One page of a listing.
+#[derive(Debug, PartialEq)]
+pub struct Page {
+    /// The account as it spells itself.
+    pub organization: String,
+    /// Its repositories, without those the answer says nothing certain about.
+    pub repositories: Vec<ListedRepository>,
+    /// Cursor of the next page; `None` on the last.
+    pub next: Option<String>,
+}
+
+/// Reads one page of a listing.
+///
+/// A repository whose entry is null or has an error is left out: a source that is not listed keeps
+/// its state and is looked at on its own.
+///
+/// # Errors
+/// Why the page proves nothing.
+pub fn listing(answer: Answer<ListingData>, catalog_path: &str) -> Result<Page, Failure> {
+    let Answer { data, errors } = answer;
+    let owner = data.and_then(|data| data.repository_owner);
+    let spoiled: Vec<Option<usize>> = errors.iter().map(|error| error.index_after("nodes")).collect();
+    let whole = errors.iter().zip(&spoiled).find(|(_, index)| index.is_none());
+    if let Some((error, _)) = whole {
+        return Err(error.failure());
+    }
+    let Some(OwnerNode { login, repositories: Some(page) }) = owner else {
+        let error = errors.first();
+        return Err(error.map_or_else(|| Failure::not_visible("GitHub shows no such account"), GraphqlError::failure));
+    };
+    let repositories = page
+        .nodes
+        .into_iter()
+        .enumerate()
+        .filter(|(index, _)| !spoiled.contains(&Some(*index)))
+        .filter_map(|(_, node)| listed(node?, catalog_path))
+        .filter(|listed| is_owned_by(listed, &login))
+        .collect();
+    let next = page.page_info.end_cursor.filter(|_| page.page_info.has_next_page);
+    Ok(Page { organization: login, repositories, next })
+}
+
+fn listed(node: ListedNode, catalog_path: &str) -> Option<ListedRepository> {
+    Some(ListedRepository {
+        repository: Some(node.identity.repository()?),
+        head: node.identity.head().unwrap_or_default(),
+        blob: node.file.filter(|file| file.typename == "Blob").map(|file| file.oid).unwrap_or_default(),
+        path: catalog_path.to_owned(),
+    })
+}
+
+// A person's list also holds repositories of others they work on.
+fn is_owned_by(listed: &ListedRepository, login: &str) -> bool {
+    listed.repository.as_ref().is_some_and(|repository| repository.owner.eq_ignore_ascii_case(login))
+}
+
+#[cfg(test)]
+mod tests;

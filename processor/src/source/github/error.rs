@@ -1,0 +1,114 @@
+//! Why one call to GitHub brought nothing, and what that means for the source.
+
+use std::time::Duration;
+
+use thiserror::Error;
+
+use crate::budget::Closed;
+use crate::outcome::Failure;
+
+/// Why a call brought nothing.
+#[derive(Debug, Error)]
+pub enum CallError {
+    /// A limit forbids calls for now. Nothing was asked, or GitHub refused to answer.
+    #[error("{operation}: GitHub's limits forbid calls for now")]
+    Limited {
+        /// What was asked.
+        operation: &'static str,
+        /// Until when.
+        closed: Closed,
+    },
+    /// No connection, or it broke.
+    #[error("{operation}: GitHub cannot be reached")]
+    Unreachable {
+        /// What was asked.
+        operation: &'static str,
+        /// Why.
+        #[source]
+        source: Box<octocrab::Error>,
+    },
+    /// No answer in time.
+    #[error("{operation}: no answer within {after:?}")]
+    TimedOut {
+        /// What was asked.
+        operation: &'static str,
+        /// How long was waited.
+        after: Duration,
+    },
+    /// The answer's body broke off or exceeded its limit.
+    #[error("{operation}: the body of the answer could not be read")]
+    Body {
+        /// What was asked.
+        operation: &'static str,
+        /// Why.
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// A status that is not success.
+    #[error("{operation}: status {status}: {message}")]
+    Status {
+        /// What was asked.
+        operation: &'static str,
+        /// GitHub's status.
+        status: u16,
+        /// GitHub's message.
+        message: String,
+    },
+    /// GraphQL answered with errors only.
+    #[error("{operation}: {message}")]
+    Refused {
+        /// What was asked.
+        operation: &'static str,
+        /// GitHub's message.
+        message: String,
+    },
+    /// The answer is not what the API promises.
+    #[error("{operation}: the answer could not be understood")]
+    Unreadable {
+        /// What was asked.
+        operation: &'static str,
+        /// Why.
+        #[source]
+        source: serde_json::Error,
+    },
+    /// The request could not be built: a mistake of ours or of the configuration.
+    #[error("{operation}: the request could not be built")]
+    Request {
+        /// What was asked.
+        operation: &'static str,
+        /// Why.
+        #[source]
+        source: Box<octocrab::Error>,
+    },
+}
+
+impl CallError {
+    /// Whether the same call may succeed a moment later.
+    #[must_use]
+    pub fn is_transient(&self) -> bool {
+        match self {
+            Self::Unreachable { .. } | Self::TimedOut { .. } | Self::Body { .. } | Self::Refused { .. } => true,
+            Self::Status { status, .. } => *status >= 500 || *status == 408,
+            Self::Limited { .. } | Self::Unreadable { .. } | Self::Request { .. } => false,
+        }
+    }
+
+    /// What to report about a source that was to be read; a limit is no fact about a source.
+    ///
+    /// # Errors
+    /// Until when GitHub's limits forbid calls.
+    pub fn failure(&self) -> Result<Failure, Closed> {
+        match self {
+            Self::Limited { closed, .. } => Err(*closed),
+            Self::Unreachable { .. } | Self::TimedOut { .. } | Self::Body { .. } | Self::Refused { .. } => {
+                Ok(Failure::unreachable(self.to_string()))
+            }
+            Self::Status { status: 401 | 403, .. } => Ok(Failure::denied(self.to_string())),
+            Self::Status { status: 404 | 410, .. } => Ok(Failure::not_visible(self.to_string())),
+            Self::Status { status: 500.., .. } => Ok(Failure::unreachable(self.to_string())),
+            Self::Status { .. } | Self::Unreadable { .. } | Self::Request { .. } => {
+                Ok(Failure::unreadable(self.to_string()))
+            }
+        }
+    }
+}

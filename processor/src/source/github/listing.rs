@@ -1,0 +1,40 @@
+//! Lists an account's repositories page by page: heads and blob ids, no texts.
+
+use freshet_proto::message::{Lane, ListingTarget};
+
+use super::answer::{self, ListingData, Page};
+use super::client::Client;
+use super::query;
+use crate::budget::Closed;
+use crate::metrics::CallKind;
+use crate::outcome::Failure;
+
+/// Why a page could not be had.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum PageError {
+    /// The page proves nothing.
+    Failed(Failure),
+    /// GitHub's limits forbid asking for now.
+    Limited(Closed),
+}
+
+/// Reads the page after the cursor `after`, or the first one.
+///
+/// # Errors
+/// [`PageError`] if there is no page.
+pub async fn read_page(
+    client: &Client,
+    lane: Lane,
+    target: &ListingTarget,
+    page_size: usize,
+    after: Option<&str>,
+) -> Result<Page, PageError> {
+    let query = query::listing(target, page_size, after);
+    match client.graphql::<ListingData>(CallKind::Listing, lane, &query).await {
+        Ok(answer) => answer::listing(answer, &target.catalog_path).map_err(PageError::Failed),
+        Err(error) => Err(match error.failure() {
+            Ok(failure) => PageError::Failed(failure),
+            Err(closed) => PageError::Limited(closed),
+        }),
+    }
+}

@@ -1,0 +1,200 @@
+//! GraphQL questions, as GitHub's schema names things. Pure.
+//!
+//! Many repositories are asked in one query through aliases: `r0`, `r1`, …, and in each the wanted
+//! paths as `p0`, `p1`, …. Values are written into the query as escaped literals, for a variable per
+//! path would double its length.
+
+use std::fmt::Write as _;
+
+use freshet_proto::message::{ListingTarget, RepositoryTarget};
+
+use crate::reconcile::{DEFAULT_BRANCH, Question};
+
+const IDENTITY: &str = "fragment I on Repository { id databaseId name url isArchived isEmpty owner { login } \
+     defaultBranchRef { name target { oid } } }";
+const BLOB_ID: &str = "{ __typename oid ... on Blob { byteSize } }";
+const BLOB_TEXT: &str = "{ __typename oid ... on Blob { byteSize isBinary isTruncated text } }";
+
+/// The alias of the `index`-th repository.
+#[must_use]
+pub fn repository_alias(index: usize) -> String {
+    format!("r{index}")
+}
+
+/// The alias of the `index`-th wanted path.
+#[must_use]
+pub fn path_alias(index: usize) -> String {
+    format!("p{index}")
+}
+
+/// Alias of the head of a branch that is not the default one.
+pub const BRANCH_ALIAS: &str = "branch";
+/// Alias of the commit a question is pinned to.
+pub const COMMIT_ALIAS: &str = "commit";
+
+/// One query for many repositories.
+#[must_use]
+pub fn repositories(asked: &[(&RepositoryTarget, &Question)]) -> String {
+    let mut query = String::with_capacity(256 + asked.len() * 256);
+    query.push_str("query Repositories { ");
+    for (index, (target, question)) in asked.iter().enumerate() {
+        write_repository(&mut query, index, target, question);
+    }
+    query.push_str("} ");
+    query.push_str(IDENTITY);
+    query
+}
+
+// By node id where it is known: a name may belong to another repository after a rename.
+fn write_repository(query: &mut String, index: usize, target: &RepositoryTarget, question: &Question) {
+    let alias = repository_alias(index);
+    let repository = target.repository.clone().unwrap_or_default();
+    let selector = if repository.node_id.is_empty() {
+        format!("repository(owner: {}, name: {})", literal(&repository.owner), literal(&repository.name))
+    } else {
+        format!("node(id: {})", literal(&repository.node_id))
+    };
+    push(query, format_args!("{alias}: {selector} {{ ... on Repository {{ ...I "));
+    if target.r#ref != DEFAULT_BRANCH {
+        let branch = literal(&format!("refs/heads/{}", target.r#ref));
+        push(query, format_args!("{BRANCH_ALIAS}: object(expression: {branch}) {{ oid }} "));
+    }
+    if let Some(commit) = question.base.commit() {
+        push(query, format_args!("{COMMIT_ALIAS}: object(expression: {}) {{ oid }} ", literal(commit)));
+    }
+    let base = base_expression(target, question);
+    for (index, (wanted, text)) in target.wanted.iter().zip(&question.texts).enumerate() {
+        let expression = literal(&format!("{base}:{}", wanted.path));
+        let selection = if *text { BLOB_TEXT } else { BLOB_ID };
+        push(query, format_args!("{}: object(expression: {expression}) {selection} ", path_alias(index)));
+    }
+    query.push_str("} } ");
+}
+
+fn base_expression(target: &RepositoryTarget, question: &Question) -> String {
+    match question.base.commit() {
+        Some(commit) => commit.to_owned(),
+        None if target.r#ref == DEFAULT_BRANCH => DEFAULT_BRANCH.to_owned(),
+        None => format!("refs/heads/{}", target.r#ref),
+    }
+}
+
+/// One page of an account's repositories: heads and blob ids, no texts.
+///
+/// In the order of creation, so that repositories made or renamed while the pages are read do not
+/// push others over a page boundary.
+#[must_use]
+pub fn listing(target: &ListingTarget, page_size: usize, after: Option<&str>) -> String {
+    let after = after.map_or_else(|| "null".to_owned(), literal);
+    let expression = literal(&format!("{DEFAULT_BRANCH}:{}", target.catalog_path));
+    format!(
+        "query Listing {{ repositoryOwner(login: {login}) {{ login repositories(first: {page_size}, after: {after}, \
+         orderBy: {{ field: CREATED_AT, direction: ASC }}) {{ pageInfo {{ hasNextPage endCursor }} \
+         nodes {{ ...I file: object(expression: {expression}) {BLOB_ID} }} }} }} }} {IDENTITY}",
+        login = literal(&target.organization),
+    )
+}
+
+fn push(query: &mut String, arguments: std::fmt::Arguments<'_>) {
+    query.write_fmt(arguments).expect("writing to a string cannot fail");
+}
+
+/// A GraphQL string literal. JSON's escapes are a subset of GraphQL's.
+fn literal(text: &str) -> String {
+    serde_json::Value::from(text).to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use freshet_proto::message::{Repository, WantedPath};
+
+    use super::*;
+    use crate::reconcile::Base;
+
+    fn target(node_id: &str, branch: &str, paths: &[&str]) -> RepositoryTarget {
+        RepositoryTarget {
+            repository: Some(Repository {
+                id: 1,
+                node_id: node_id.to_owned(),
+                owner: "acme".to_owned(),
+                name: "pay".to_owned(),
+                ..Repository::default()
+            }),
+            r#ref: branch.to_owned(),
+            wanted: paths
+                .iter()
+                .map(|path| WantedPath { path: (*path).to_owned(), held_blob: String::new() })
+                .collect(),
+            ..RepositoryTarget::default()
+        }
+    }
+
+    #[track_caller]
+    fn check(target: &RepositoryTarget, question: &Question, fragments: &[&str]) {
+        let query = repositories(&[(target, question)]);
+        for fragment in fragments {
+            assert!(query.contains(fragment), "{fragment} is missing in {query}");
+        }
+        assert_eq!(query.matches('{').count(), query.matches('}').count());
+    }
+
+    #[test]
+    fn a_push_is_read_at_its_commit_with_text() {
+        let question = Question { base: Base::Pushed("abc".to_owned()), texts: vec![true] };
+        check(
+            &target("R_1", "HEAD", &["catalog-info.yaml"]),
+            &question,
+            &[
+                r#"r0: node(id: "R_1") { ... on Repository { ...I "#,
+                r#"commit: object(expression: "abc") { oid }"#,
+                r#"p0: object(expression: "abc:catalog-info.yaml") { __typename oid ... on Blob { byteSize isBinary isTruncated text } }"#,
+            ],
+        );
+    }
+
+    #[test]
+    fn a_sweep_asks_for_ids_at_the_default_branch() {
+        let question = Question { base: Base::Branch, texts: vec![false, true] };
+        check(
+            &target("", "HEAD", &["a.yaml", "b.yaml"]),
+            &question,
+            &[
+                r#"r0: repository(owner: "acme", name: "pay")"#,
+                r#"p0: object(expression: "HEAD:a.yaml") { __typename oid ... on Blob { byteSize } }"#,
+                r#"p1: object(expression: "HEAD:b.yaml") { __typename oid ... on Blob { byteSize isBinary"#,
+            ],
+        );
+    }
+
+    #[test]
+    fn another_branch_is_named_in_full() {
+        let question = Question { base: Base::Branch, texts: vec![false] };
+        check(
+            &target("R_1", "release/1", &["a.yaml"]),
+            &question,
+            &[
+                r#"branch: object(expression: "refs/heads/release/1") { oid }"#,
+                r#"p0: object(expression: "refs/heads/release/1:a.yaml")"#,
+            ],
+        );
+    }
+
+    #[test]
+    fn no_path_can_leave_its_literal() {
+        let question = Question { base: Base::Branch, texts: vec![false] };
+        let path = "a\"}\n{ viewer { login }";
+        check(&target("R_1", "HEAD", &[path]), &question, &[r#""HEAD:a\"}\n{ viewer { login }""#]);
+    }
+
+    #[test]
+    fn a_listing_asks_for_no_text() {
+        let target = ListingTarget {
+            provider_id: "default".to_owned(),
+            organization: "acme".to_owned(),
+            catalog_path: "catalog-info.yaml".to_owned(),
+        };
+        let query = listing(&target, 100, Some("cursor"));
+        assert!(query.contains(r#"repositories(first: 100, after: "cursor""#));
+        assert!(!query.contains("text"));
+    }
+}

@@ -1,0 +1,3 @@
+//! Where catalog files are read from. GitHub is the only provider so far.
+
+pub mod github;

@@ -1,0 +1,109 @@
+//! Pulls jobs, has them answered, and settles their messages.
+//!
+//! There is one worker per credential and lane. It pulls only while the credential's budget is
+//! open, takes whatever waits (it never waits for more), and hands each batch to a task of its own.
+//! Every error and panic ends as a decision about the message, never as the end of the loop.
+
+mod batch;
+mod handle;
+mod settle;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use freshet_bus::{Bus, Inbox, ReceiveError};
+use freshet_proto::message::Lane;
+use freshet_proto::subject::Subjects;
+use freshet_runtime::clock::Clock;
+use freshet_runtime::error_chain::Chain;
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::config::Config;
+use crate::metrics::Metrics;
+use crate::source::github::client::Client;
+
+/// Pause before a consumer that could not be reached is asked again.
+const RECEIVE_AGAIN_AFTER: Duration = Duration::from_millis(500);
+
+/// What all workers of a process share.
+pub(crate) struct Shared {
+    pub(crate) config: Config,
+    pub(crate) fingerprint: String,
+    pub(crate) bus: Bus,
+    pub(crate) subjects: Subjects,
+    pub(crate) clock: Clock,
+    pub(crate) metrics: Metrics,
+}
+
+/// The worker of one credential and lane.
+pub(crate) struct Worker {
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) client: Arc<Client>,
+    pub(crate) lane: Lane,
+    pub(crate) inbox: Inbox,
+}
+
+impl Worker {
+    /// Runs until `shutdown`, then until every batch in hand is settled.
+    pub(crate) async fn run(mut self, shutdown: CancellationToken) {
+        let tasks = TaskTracker::new();
+        let slots = Arc::new(Semaphore::new(self.slots()));
+        let mut closings = self.client.budget().closings();
+        let handler = handle::Handler::new(&self, tasks.clone(), shutdown.clone());
+        loop {
+            // Take the slot before the message: a message we hold but cannot start would run down
+            // its time in our hands.
+            let slot = tokio::select! {
+                () = shutdown.cancelled() => break,
+                slot = Arc::clone(&slots).acquire_owned() => slot.expect("the semaphore is never closed"),
+            };
+            closings.mark_unchanged();
+            tokio::select! {
+                () = shutdown.cancelled() => break,
+                () = self.client.budget().opened(self.lane) => {}
+            }
+            // `Inbox::next` is cancel safe: what arrives meanwhile is in the next call.
+            let received = tokio::select! {
+                () = shutdown.cancelled() => break,
+                _ = closings.changed() => continue,
+                received = self.inbox.next(self.shared.config.read_batch) => received,
+            };
+            match received {
+                Ok(deliveries) => handler.start(deliveries, slot),
+                Err(ReceiveError::Closed { .. }) => break,
+                Err(error @ ReceiveError::Unavailable { .. }) => {
+                    tracing::warn!(error = %Chain(&error), "jobs cannot be received");
+                    pause(&shutdown, RECEIVE_AGAIN_AFTER).await;
+                }
+            }
+        }
+        drop(handler);
+        tasks.close();
+        tasks.wait().await;
+    }
+
+    /// Sweeps may fill half of the places, so that a webhook always finds one.
+    fn slots(&self) -> usize {
+        let calls = self.shared.config.max_concurrent_calls;
+        match self.lane {
+            Lane::Hi => calls.max(1),
+            Lane::Lo | Lane::Unspecified => (calls / 2).max(1),
+        }
+    }
+}
+
+/// Whether a pause ended by itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Pause {
+    Over,
+    Stopped,
+}
+
+async fn pause(shutdown: &CancellationToken, duration: Duration) -> Pause {
+    tokio::select! {
+        () = shutdown.cancelled() => Pause::Stopped,
+        () = tokio::time::sleep(duration) => Pause::Over,
+    }
+}

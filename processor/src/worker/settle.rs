@@ -1,0 +1,157 @@
+//! What becomes of a job's message once the job was handled.
+
+use std::time::Duration;
+
+use freshet_bus::{Bus, Delivery, Disposition, Outbound, PublishError, RETRY_UNAVAILABLE_AFTER};
+use freshet_proto::envelope::Envelope;
+use freshet_proto::message::Lane;
+use freshet_proto::subject::{Stage, Subjects, decode_token};
+use freshet_runtime::error_chain::Chain;
+
+use crate::metrics::{JobOutcome, Metrics};
+
+/// Deliveries of one job whose handling may panic before it becomes a dead letter.
+const PANICS_MAX: u64 = 5;
+/// Wait after a panic, times the number of deliveries.
+const RETRY_AFTER_PANIC: Duration = Duration::from_secs(2);
+/// Header of a dead letter: what went wrong.
+const ERROR_HEADER: &str = "Catalog-Error";
+/// Header of a dead letter: where the message was.
+const SUBJECT_HEADER: &str = "Catalog-Subject";
+/// Longest description of an error in a header.
+const ERROR_CHARS_MAX: usize = 500;
+
+/// Why a message cannot be handled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum DeadReason {
+    /// It is no job.
+    Undecodable,
+    /// Handling it panicked, again and again.
+    Panic,
+    /// What was observed cannot be published, now or later.
+    Unpublishable,
+}
+
+impl DeadReason {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Undecodable => "undecodable",
+            Self::Panic => "panic",
+            Self::Unpublishable => "unpublishable",
+        }
+    }
+}
+
+/// What becomes of a message.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Settlement {
+    /// Done: acknowledge it.
+    Done(JobOutcome),
+    /// Give it back, to come again after this long.
+    GiveBack(Duration),
+    /// Move it to the dead letters.
+    Dead(DeadReason, String),
+}
+
+/// What to do after handling panicked: try again a few times, for a panic may come from the moment.
+pub(super) fn after_panic(attempt: u64) -> Settlement {
+    if attempt < PANICS_MAX {
+        let factor = u32::try_from(attempt).unwrap_or(u32::MAX);
+        Settlement::GiveBack(RETRY_AFTER_PANIC * factor)
+    } else {
+        Settlement::Dead(DeadReason::Panic, format!("handling panicked {attempt} times"))
+    }
+}
+
+/// What to do after an observation could not be published. The reading is made again: it costs a call,
+/// and keeping it would mean answering with what was true some time ago.
+pub(super) fn after_publish_error(error: &PublishError) -> Settlement {
+    match error.disposition() {
+        Disposition::RetryAfter(delay) => Settlement::GiveBack(delay),
+        Disposition::ReadAgain => Settlement::GiveBack(RETRY_UNAVAILABLE_AFTER),
+        Disposition::GiveUp => Settlement::Dead(DeadReason::Unpublishable, Chain(error).to_string()),
+    }
+}
+
+/// Carries settlements out.
+#[derive(Clone)]
+pub(super) struct Settler {
+    pub(super) bus: Bus,
+    pub(super) subjects: Subjects,
+    pub(super) metrics: Metrics,
+}
+
+impl Settler {
+    pub(super) async fn settle(&self, lane: Lane, delivery: Delivery, settlement: Settlement) {
+        match settlement {
+            Settlement::Done(outcome) => {
+                self.metrics.job(lane, outcome);
+                if let Err(error) = delivery.ack().await {
+                    tracing::debug!(error = %Chain(&error), "a job may be handled again");
+                }
+            }
+            Settlement::GiveBack(delay) => {
+                self.metrics.job(lane, JobOutcome::GivenBack);
+                delivery.retry_after(delay).await;
+            }
+            Settlement::Dead(reason, error) => self.bury(lane, delivery, reason, &error).await,
+        }
+    }
+
+    // Published first: a crash in between leaves a duplicate, which the id recognises, and never a loss.
+    async fn bury(&self, lane: Lane, delivery: Delivery, reason: DeadReason, error: &str) {
+        tracing::error!(
+            message.subject = delivery.subject,
+            attempt = delivery.attempt,
+            reason = reason.as_str(),
+            error,
+            "a job cannot be handled and becomes a dead letter"
+        );
+        match self.bus.publish(self.dead_letter(&delivery, reason, error)).await {
+            Ok(_) => {
+                self.metrics.job(lane, JobOutcome::Dead);
+                delivery.terminate(reason.as_str()).await;
+            }
+            Err(publish_error) => {
+                tracing::warn!(error = %Chain(&publish_error), "a dead letter could not be published yet");
+                delivery.retry_after(RETRY_AFTER_PANIC).await;
+            }
+        }
+    }
+
+    fn dead_letter(&self, delivery: &Delivery, reason: DeadReason, error: &str) -> Outbound {
+        // prefix.job.lane.installation.source
+        let mut names = delivery.subject.split('.').skip(3).map(|token| decode_token(token).unwrap_or_default());
+        let (installation, source) = (names.next().unwrap_or_default(), names.next().unwrap_or_default());
+        let subject = self.subjects.dead(Stage::Processor, reason.as_str(), &installation, &source);
+        let id = format!("dead:{}:{}", delivery.subject, delivery.sequence);
+        let error: String = error.chars().filter(|character| !character.is_control()).take(ERROR_CHARS_MAX).collect();
+        Outbound::new(subject, delivery.payload.clone())
+            .enveloped(Envelope::with_id(id).traced(delivery.envelope.traceparent.clone()))
+            .with_headers(vec![
+                (SUBJECT_HEADER.to_owned(), delivery.subject.clone()),
+                (ERROR_HEADER.to_owned(), error),
+            ])
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_job_that_keeps_panicking_becomes_a_dead_letter() {
+        assert_eq!(after_panic(1), Settlement::GiveBack(RETRY_AFTER_PANIC));
+        assert_eq!(after_panic(4), Settlement::GiveBack(RETRY_AFTER_PANIC * 4));
+        assert!(matches!(after_panic(5), Settlement::Dead(DeadReason::Panic, _)));
+    }
+
+    #[test]
+    fn what_cannot_be_published_now_is_read_again() {
+        let full = PublishError::Full { subject: "s".to_owned() };
+        assert!(matches!(after_publish_error(&full), Settlement::GiveBack(_)));
+        assert!(matches!(after_publish_error(&PublishError::Ambiguous), Settlement::GiveBack(_)));
+        let too_large = PublishError::TooLarge { subject: "s".to_owned(), bytes: 2, bytes_max: 1 };
+        assert!(matches!(after_publish_error(&too_large), Settlement::Dead(DeadReason::Unpublishable, _)));
+    }
+}
