@@ -12,6 +12,7 @@ use super::anchors::Anchors;
 use super::budget::{Budget, Size};
 use super::key::{Identity, Keys};
 use super::limits::Limits;
+use super::mend::{self, Mend};
 use super::position::{Position, Positions, Under};
 use super::scalar::{self, Schema, Style};
 use super::split::Chunk;
@@ -26,21 +27,28 @@ pub(super) fn compose(
     budget: &mut Budget,
 ) -> Result<ParsedDocument, SyntaxProblem> {
     let mut text = Cow::Borrowed(chunk.text);
+    let mut inserted = Vec::new();
     loop {
         let before = budget.spent();
         let mut composer = Composer::new(chunk, stand_ins, limits, budget);
+        composer.inserted = std::mem::take(&mut inserted);
+        composer.ragged_end = mend::ragged_end(&text);
         match composer.run(Parser::new_from_str(&text)) {
             Ok(()) => return Ok(composer.into_document(chunk)),
             Err(Stop::Problem(problem)) => return Err(problem),
-            Err(Stop::Tab {
-                before_index,
-                problem,
-            }) => {
+            Err(Stop::Mendable { mend, at, problem }) => {
+                inserted = std::mem::take(&mut composer.inserted);
+                let Some(mended) = mend.applied_to(&text, at.index()) else {
+                    return Err(problem);
+                };
                 if !budget.reread(text.len()) {
                     return Err(problem);
                 }
                 budget.rewind(before);
-                text = Cow::Owned(tabs_replaced(&text, before_index));
+                text = Cow::Owned(mended);
+                if mend.inserts() {
+                    inserted.push((at.line(), at.col()));
+                }
             }
         }
     }
@@ -49,10 +57,10 @@ pub(super) fn compose(
 /// Why composing stopped.
 enum Stop {
     Problem(SyntaxProblem),
-    /// The scanner took tabs between a key's colon and its value for indentation.
-    Tab {
-        /// The character after the tabs.
-        before_index: usize,
+    /// The scanner is stricter than Backstage's parser, and a space makes it agree.
+    Mendable {
+        mend: Mend,
+        at: Marker,
         problem: SyntaxProblem,
     },
 }
@@ -63,22 +71,11 @@ impl From<SyntaxProblem> for Stop {
     }
 }
 
-/// What the scanner says when it finds such a tab.
-const TAB_AFTER_COLON: &str = "':' must be followed by a valid YAML whitespace";
-
-/// `text` with spaces for the tabs just before the character with this index.
-fn tabs_replaced(text: &str, before_index: usize) -> String {
-    let end = text
-        .char_indices()
-        .nth(before_index)
-        .map_or(text.len(), |(at, _)| at);
-    let start = text[..end].trim_end_matches('\t').len();
-    let spaces = " ".repeat(end - start);
-    [&text[..start], &spaces, &text[end..]].concat()
-}
-
 struct Composer<'a> {
     lines_before: u32,
+    /// Where a space was inserted: line, and the column before it, in the text as given.
+    inserted: Vec<(usize, usize)>,
+    ragged_end: Option<usize>,
     schema: Schema,
     depth_max: usize,
     stand_ins: &'a StandIns,
@@ -146,6 +143,8 @@ impl<'a> Composer<'a> {
     ) -> Self {
         Self {
             lines_before: chunk.lines_before,
+            inserted: Vec::new(),
+            ragged_end: None,
             schema: chunk.schema,
             depth_max: limits.depth,
             stand_ins,
@@ -175,14 +174,14 @@ impl<'a> Composer<'a> {
 
     fn stop(&self, error: &ScanError) -> Stop {
         let problem = self.scan_problem(error);
-        if error.info() == TAB_AFTER_COLON {
-            let before_index = error.marker().index();
-            return Stop::Tab {
-                before_index,
+        match Mend::of(error.info()) {
+            Some(mend) => Stop::Mendable {
+                mend,
+                at: *error.marker(),
                 problem,
-            };
+            },
+            None => Stop::Problem(problem),
         }
-        Stop::Problem(problem)
     }
 
     fn event(&mut self, event: Event<'_>, span: Span) -> Result<(), SyntaxProblem> {
@@ -197,11 +196,7 @@ impl<'a> Composer<'a> {
             Event::DocumentStart(_) => Ok(()),
             Event::Alias(id) => self.alias(id, at),
             Event::Scalar(text, style, anchor, tag) => {
-                let escapes = match style {
-                    ScalarStyle::DoubleQuoted => Escapes::Read,
-                    _ => Escapes::Text,
-                };
-                let text = self.stand_ins.restore(&text, escapes);
+                let text = self.content(&text, style, span);
                 self.scalar(&text, style, anchor, tag.as_deref(), at)
             }
             Event::SequenceStart(anchor, tag) => {
@@ -226,6 +221,22 @@ impl<'a> Composer<'a> {
             }
             Event::SequenceEnd | Event::MappingEnd => self.close(),
         }
+    }
+
+    /// The text of a scalar as Backstage's parser has it.
+    fn content<'t>(&self, text: &'t str, style: ScalarStyle, span: Span) -> Cow<'t, str> {
+        let escapes = match style {
+            ScalarStyle::DoubleQuoted => Escapes::Read,
+            _ => Escapes::Text,
+        };
+        let at_ragged_end = matches!(style, ScalarStyle::Literal | ScalarStyle::Folded)
+            && self.ragged_end == Some(span.end.index())
+            && span.end.col() == span.start.col();
+        let text = match text.strip_suffix('\n') {
+            Some(shorter) if at_ragged_end && !shorter.trim_matches('\n').is_empty() => shorter,
+            _ => text,
+        };
+        self.stand_ins.restore(text, escapes)
     }
 
     fn scalar(
@@ -376,7 +387,10 @@ impl<'a> Composer<'a> {
 
     fn position(&self, marker: Marker) -> Position {
         let line = u32::try_from(marker.line()).unwrap_or(u32::MAX);
-        let column = u32::try_from(marker.col()).unwrap_or(u32::MAX);
+        let is_before =
+            |(line, col): &&(usize, usize)| *line == marker.line() && *col < marker.col();
+        let inserted = self.inserted.iter().filter(is_before).count();
+        let column = u32::try_from(marker.col() - inserted).unwrap_or(u32::MAX);
         Position {
             line: line.saturating_add(self.lines_before),
             column: column.saturating_add(1),

@@ -14,6 +14,7 @@ mod entity_file;
 mod key;
 mod legacy;
 mod limits;
+mod mend;
 mod number;
 mod position;
 mod scalar;

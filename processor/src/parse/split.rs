@@ -191,7 +191,6 @@ impl<'a> Splitter<'a> {
 
     fn finish(mut self, end: usize) -> Vec<Result<Chunk<'a>, SyntaxProblem>> {
         self.close(end);
-        self.chunks.extend(self.directives.problem.map(Err));
         self.chunks
     }
 }
