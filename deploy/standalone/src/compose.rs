@@ -44,11 +44,11 @@ pub struct Addresses {
 /// If a listener cannot be bound, the bus or the database cannot be reached, or the role needs a bus
 /// that reaches other processes.
 pub async fn start(config: AppConfig, role: Role, shutdown: CancellationToken) -> anyhow::Result<Running> {
-    if role != Role::All && config.bus == BusConfig::Memory {
+    if role != Role::All && matches!(config.bus, BusConfig::Memory) {
         bail!("--role needs freshet.bus.nats: the memory bus does not leave its process");
     }
     let clock = Clock::system();
-    let bus = connect(&config.bus, &config.store.subject_prefix).await?;
+    let bus = connect(&config.bus, &config.store.subject_prefix, role).await?;
     let registry = Registry::new("catalog");
     let readiness = Readiness::default();
     let mut supervisor = Supervisor::new(shutdown, config.stop_deadline);
@@ -100,18 +100,19 @@ pub async fn start(config: AppConfig, role: Role, shutdown: CancellationToken) -
     Ok(Running { supervisor, addresses, store })
 }
 
-async fn connect(config: &BusConfig, prefix: &str) -> anyhow::Result<Bus> {
-    match config {
-        BusConfig::Memory => Ok(Bus::memory(&topology(&Subjects::new(prefix), 1))),
-        BusConfig::Nats { url, credentials, replicas } => {
-            let mut nats = freshet_bus::NatsConfig::new(url);
-            nats.credentials.clone_from(credentials);
-            let bus = Bus::connect(&nats).await.with_context(|| format!("cannot reach NATS at {url}"))?;
-            let topology = topology(&Subjects::new(prefix), *replicas);
-            bus.provision(&topology).await.context("cannot provision the streams")?;
-            Ok(bus)
+async fn connect(config: &BusConfig, prefix: &str, role: Role) -> anyhow::Result<Bus> {
+    let (bus, replicas) = match config {
+        BusConfig::Memory => (Bus::memory(), 1),
+        BusConfig::Nats { url, credentials_file, replicas } => {
+            let mut nats = freshet_bus::nats::Config::new(url.clone(), format!("freshet {role:?}"));
+            nats.credentials_file.clone_from(credentials_file);
+            (Bus::connect(&nats).await.context("cannot reach NATS")?, *replicas)
         }
-    }
+    };
+    bus.provision(&topology(&Subjects::new(prefix), replicas))
+        .await
+        .context("cannot provision the streams")?;
+    Ok(bus)
 }
 
 async fn bind(address: SocketAddr, setting: &str) -> anyhow::Result<TcpListener> {

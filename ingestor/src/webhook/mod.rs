@@ -292,3 +292,6 @@ fn refuse_unavailable(message: &str) -> Response {
     );
     response
 }
+
+#[cfg(test)]
+mod tests;

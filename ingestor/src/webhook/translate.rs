@@ -201,7 +201,7 @@ mod tests {
         check_incomplete(|payload| payload["commits"] = json!([]));
         check_incomplete(|payload| payload["after"] = json!("ddd"));
         check_incomplete(|payload| {
-            payload["commits"][0]["added"] = json!(vec!["x"; FILES_LISTED_MAX])
+            payload["commits"][0]["added"] = json!(vec!["x"; FILES_LISTED_MAX]);
         });
         check_incomplete(|payload| {
             payload["commits"] = json!(vec![json!({"id": "ccc"}); COMMITS_LISTED_MAX]);

@@ -71,7 +71,7 @@ fn github_providers<'a>(providers: &'a Reader<'a>) -> Vec<(String, Reader<'a>)> 
     if is_single {
         return providers.block("github").map(|github| (DEFAULT_ID.to_owned(), github)).into_iter().collect();
     }
-    providers.entries_of("github")
+    providers.entries("github")
 }
 
 fn provider(id: String, reader: &Reader<'_>, integrations: &[GithubIntegration]) -> (GithubProvider, Schedule) {

@@ -17,16 +17,16 @@ const LOG_FILTER: &str = "info";
 const SERVICE_NAME: &str = "freshet";
 
 /// Which bus carries the messages.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub enum BusConfig {
     /// Inside this process.
     Memory,
     /// A NATS server with JetStream.
     Nats {
-        /// Its URLs, comma separated.
-        url: String,
+        /// Its addresses, separated by commas; may hold a user and a password.
+        url: SecretString,
         /// File with NATS credentials.
-        credentials: Option<std::path::PathBuf>,
+        credentials_file: Option<std::path::PathBuf>,
         /// Copies of each stream.
         replicas: u8,
     },
@@ -92,8 +92,8 @@ fn nats_bus(nats: &Reader<'_>) -> BusConfig {
         nats.mistake("replicas", "must be 1, 3 or 5");
     }
     BusConfig::Nats {
-        url: nats.required_string("url"),
-        credentials: nats.string("credentials").map(Into::into),
+        url: SecretString::from(nats.required_string("url")),
+        credentials_file: nats.string("credentialsFile").map(Into::into),
         replicas: u8::try_from(replicas).unwrap_or(1),
     }
 }

@@ -1,0 +1,246 @@
+use std::net::SocketAddr;
+
+use axum::http::Method;
+use freshet_bus::Bus;
+use freshet_proto::stream::{signals_consumer, topology};
+use freshet_proto::subject::Subjects;
+use freshet_runtime::metrics::Registry;
+use hmac::{Hmac, KeyInit, Mac};
+use prost::Message as _;
+use sha2::Sha256;
+use tower::ServiceExt as _;
+
+use super::*;
+
+const SECRET: &str = "s3cret";
+const PUSH: &str = r#"{"ref":"refs/heads/main","before":"a","after":"b","commits":[],
+    "repository":{"id":1,"node_id":"R","name":"pay","owner":{"login":"acme"},"html_url":"https://github.com/acme/pay","default_branch":"main"}}"#;
+
+fn sign(body: &str) -> String {
+    let mut mac =
+        <Hmac<Sha256> as KeyInit>::new_from_slice(SECRET.as_bytes()).expect("any key length");
+    mac.update(body.as_bytes());
+    format!("sha256={}", hex::encode(mac.finalize().into_bytes()))
+}
+
+/// A listener's router over a memory bus, and the bus.
+fn world(limits: Limits) -> (Router, Bus) {
+    let bus = Bus::memory();
+    let publisher = Publisher::new(bus.clone(), Subjects::default(), limits.publish_timeout);
+    let webhooks = vec![WebhookSecret {
+        host: "github.com".to_owned(),
+        secrets: vec![SECRET.into()],
+    }];
+    let (clock, _) = Clock::manual(1_000);
+    let metrics = Metrics::register(&Registry::new("catalog"));
+    (
+        router(Arc::new(Receiver::new(
+            webhooks, limits, publisher, clock, metrics,
+        ))),
+        bus,
+    )
+}
+
+struct Post<'a> {
+    path: &'a str,
+    content_type: &'a str,
+    event: Option<&'a str>,
+    guid: Option<&'a str>,
+    signature: Option<String>,
+    body: String,
+}
+
+fn push() -> Post<'static> {
+    Post {
+        path: "/webhooks/github",
+        content_type: "application/json",
+        event: Some("push"),
+        guid: Some("72d3162e"),
+        signature: Some(sign(PUSH)),
+        body: PUSH.to_owned(),
+    }
+}
+
+async fn post(router: &Router, post: Post<'_>) -> StatusCode {
+    let mut request = Request::builder()
+        .method(Method::POST)
+        .uri(post.path)
+        .header("content-type", post.content_type)
+        .header("content-length", post.body.len());
+    let headers = [
+        (EVENT_HEADER, post.event),
+        (DELIVERY_HEADER, post.guid),
+        (SIGNATURE_HEADER, post.signature.as_deref()),
+    ];
+    for (name, value) in headers {
+        if let Some(value) = value {
+            request = request.header(name, value);
+        }
+    }
+    let request = request.body(Body::from(post.body)).expect("a request");
+    router
+        .clone()
+        .oneshot(request)
+        .await
+        .expect("infallible")
+        .status()
+}
+
+/// Provisions the bus and acknowledges every signal, as the ledger does; returns what arrives.
+async fn ledger(bus: &Bus) -> tokio::sync::mpsc::Receiver<Signal> {
+    let subjects = Subjects::default();
+    bus.provision(&topology(&subjects, 1))
+        .await
+        .expect("provisioned");
+    let mut inbox = bus
+        .consume(&signals_consumer(&subjects))
+        .await
+        .expect("a consumer");
+    let (sender, receiver) = tokio::sync::mpsc::channel(8);
+    tokio::spawn(async move {
+        while let Ok(deliveries) = inbox.next(8).await {
+            for delivery in deliveries {
+                let signal = Signal::decode(delivery.payload.clone()).expect("a signal");
+                delivery.ack().await.expect("acknowledged");
+                sender.send(signal).await.expect("the test listens");
+            }
+        }
+    });
+    receiver
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_authentic_push_is_accepted_once_it_is_durable() {
+    let (router, bus) = world(Limits::default());
+    let mut signals = ledger(&bus).await;
+    assert_eq!(post(&router, push()).await, StatusCode::ACCEPTED);
+    let signal = signals.recv().await.expect("a signal");
+    assert_eq!(
+        (signal.id.as_str(), signal.received_at),
+        ("gh:github.com:72d3162e", 1_000)
+    );
+    assert!(matches!(signal.body, Some(signal::Body::Push(_))));
+}
+
+#[tokio::test(start_paused = true)]
+async fn hooks_that_point_at_backstage_arrive_too() {
+    let (router, bus) = world(Limits::default());
+    let _signals = ledger(&bus).await;
+    let post_there = Post {
+        path: "/api/events/http/github",
+        ..push()
+    };
+    assert_eq!(post(&router, post_there).await, StatusCode::ACCEPTED);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_delivery_that_cannot_be_durable_is_answered_503() {
+    let (router, bus) = world(Limits::default());
+    assert_eq!(
+        post(&router, push()).await,
+        StatusCode::SERVICE_UNAVAILABLE,
+        "there is no stream"
+    );
+    bus.provision(&topology(&Subjects::default(), 1))
+        .await
+        .expect("provisioned");
+    assert_eq!(
+        post(&router, push()).await,
+        StatusCode::SERVICE_UNAVAILABLE,
+        "nobody records it"
+    );
+}
+
+#[track_caller]
+fn check_refused(expected: StatusCode, post_it: Post<'static>) {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .start_paused(true)
+        .build();
+    let status = runtime.expect("a runtime").block_on(async {
+        let (router, bus) = world(Limits {
+            body_bytes_max: 1_000,
+            ..Limits::default()
+        });
+        let mut signals = ledger(&bus).await;
+        let status = post(&router, post_it).await;
+        assert!(signals.try_recv().is_err(), "nothing was published");
+        status
+    });
+    assert_eq!(status, expected);
+}
+
+#[test]
+fn what_is_not_authentic_or_not_readable_is_refused_and_leaves_no_trace() {
+    check_refused(
+        StatusCode::UNAUTHORIZED,
+        Post {
+            signature: None,
+            ..push()
+        },
+    );
+    check_refused(
+        StatusCode::UNAUTHORIZED,
+        Post {
+            signature: Some(sign("other")),
+            ..push()
+        },
+    );
+    check_refused(
+        StatusCode::UNAUTHORIZED,
+        Post {
+            body: format!("{PUSH} "),
+            ..push()
+        },
+    );
+    check_refused(
+        StatusCode::UNSUPPORTED_MEDIA_TYPE,
+        Post {
+            content_type: "application/x-www-form-urlencoded",
+            ..push()
+        },
+    );
+    check_refused(
+        StatusCode::BAD_REQUEST,
+        Post {
+            guid: None,
+            ..push()
+        },
+    );
+    check_refused(
+        StatusCode::BAD_REQUEST,
+        Post {
+            event: None,
+            ..push()
+        },
+    );
+    let large = "x".repeat(1_001);
+    check_refused(
+        StatusCode::PAYLOAD_TOO_LARGE,
+        Post {
+            signature: Some(sign(&large)),
+            body: large,
+            ..push()
+        },
+    );
+}
+
+#[tokio::test]
+async fn the_listener_stops_when_told() {
+    let (_, bus) = world(Limits::default());
+    let publisher = Publisher::new(bus, Subjects::default(), Duration::from_secs(1));
+    let metrics = Metrics::register(&Registry::new("catalog"));
+    let receiver = Receiver::new(
+        Vec::new(),
+        Limits::default(),
+        publisher,
+        Clock::system(),
+        metrics,
+    );
+    let listener = TcpListener::bind(SocketAddr::from(([127, 0, 0, 1], 0)))
+        .await
+        .expect("bound");
+    let shutdown = CancellationToken::new();
+    shutdown.cancel();
+    assert!(serve(Arc::new(receiver), listener, shutdown).await.is_ok());
+}
