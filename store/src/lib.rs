@@ -1,1 +1,24 @@
-//! Placeholder.
+//! The store: what we know, and serving it.
+//!
+//! Signals become generations and jobs ([`ledger`]); observations become changes in one
+//! transaction ([`apply`]); the log of changes is folded into memory ([`view`], [`graph`]), served
+//! ([`api`], [`feed`]) and published ([`relay`]). [`freshness`] says how far all of that can be
+//! believed. Only [`repo`] speaks SQL and only [`api`] speaks HTTP.
+
+pub mod api;
+pub mod apply;
+pub mod change;
+mod config;
+pub mod feed;
+pub mod freshness;
+mod graph;
+pub mod ledger;
+pub mod metrics;
+mod query;
+pub mod relay;
+pub mod repo;
+mod service;
+pub mod view;
+
+pub use config::{Config, Cors, DatabaseConfig, FeedLimits, GithubProvider, ProviderFilters, Rule};
+pub use service::{Deps, Handle, StartError, start};

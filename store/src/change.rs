@@ -1,0 +1,118 @@
+//! The rows the catalog is made of: the change log, the records folded from it, the problems.
+//!
+//! These are what `repo` reads and writes and what `view` folds. They say nothing about SQL and
+//! nothing about HTTP. A document stays the canonical JSON text it was stored as.
+
+use std::sync::Arc;
+
+use freshet_model::{EntityRef, RelationDeclaration};
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+/// What happened to an entity or a problem.
+pub use freshet_proto::message::change::Verb as Op;
+
+/// One committed change: a row of the log.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ChangeRow {
+    /// Its place in the history; revisions have no gaps.
+    pub revision: i64,
+    /// What happened.
+    pub op: Op,
+    /// The entity it happened to; absent for a problem of a file without an entity.
+    pub entity_ref: Option<EntityRef>,
+    /// Version of the entity after it; 0 for problems.
+    pub version: i64,
+    /// Identity of the entity.
+    pub uid: Option<Uuid>,
+    /// The location that holds the entity, or that has the problem.
+    pub location_id: i64,
+    /// The source of that location.
+    pub source_id: i64,
+    /// Declared document after the change; only `created` and `updated` have one.
+    pub document: Option<Arc<str>>,
+    /// Relations the entity declares after the change; present when `document` is.
+    pub relations: Option<Arc<[RelationDeclaration]>>,
+    /// Digest of document and relations; present when `document` is.
+    pub digest: Option<String>,
+    /// The problem, as it is now or, when resolved, as it last was.
+    pub problem: Option<ProblemRow>,
+    /// JSON of the event's `ChangeData`, with `revision.catalog` filled in.
+    pub data: String,
+    /// When the transaction was committed, microseconds UTC.
+    pub committed_at: i64,
+    /// When the fact behind it was received; 0 if there is none.
+    pub fact_at: i64,
+}
+
+/// Something the owner of a file must fix.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ProblemRow {
+    /// Stable id.
+    pub id: i64,
+    /// The file it is in.
+    pub location_id: i64,
+    /// The source of that file.
+    pub source_id: i64,
+    /// Which integration reads the source, such as `github`.
+    pub provider: String,
+    /// `owner/name` as last seen.
+    pub repository: String,
+    /// Path inside the repository.
+    pub path: String,
+    /// Stable id of the broken rule.
+    pub rule: String,
+    /// What is wrong.
+    pub message: String,
+    /// What to do about it.
+    pub hint: String,
+    /// 1-based.
+    pub line: u32,
+    /// 1-based.
+    pub column: u32,
+    /// The entity it is about, if the document got far enough to have a ref.
+    pub entity_ref: Option<EntityRef>,
+    /// When it was opened, microseconds UTC.
+    pub first_seen: i64,
+    /// When it last opened or changed.
+    pub last_seen: i64,
+}
+
+/// One entity of the catalog as it is now.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Record {
+    /// Its name.
+    pub entity_ref: EntityRef,
+    /// Its identity, kept over content changes, moves and renames.
+    pub uid: Uuid,
+    /// +1 with each of its changes.
+    pub version: i64,
+    /// Revision of its newest change.
+    pub revision: i64,
+    /// Digest of document and relations.
+    pub digest: String,
+    /// Declared document, canonical JSON.
+    pub document: Arc<str>,
+    /// Relations it declares.
+    pub relations: Arc<[RelationDeclaration]>,
+    /// The location that holds it.
+    pub location_id: i64,
+    /// The source of that location.
+    pub source_id: i64,
+    /// When its newest change was committed, microseconds UTC.
+    pub changed_at: i64,
+}
+
+/// The whole catalog at one revision.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Snapshot {
+    /// Id of the change log.
+    pub epoch: String,
+    /// Revision it is the state of.
+    pub revision: i64,
+    /// Entities that exist, in any order.
+    pub entities: Vec<Record>,
+    /// Problems that are open, in any order.
+    pub problems: Vec<ProblemRow>,
+}

@@ -1,0 +1,171 @@
+//! What the store is told, and the defaults of what it need not be told.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use freshet_proto::subject::DEFAULT_PREFIX;
+use secrecy::SecretString;
+
+/// Everything the store is told.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// First token of every subject.
+    pub subject_prefix: String,
+    /// Where the catalog is stored.
+    pub database: DatabaseConfig,
+    /// What is discovered on GitHub.
+    pub providers: Vec<GithubProvider>,
+    /// Which kinds may enter; a kind is allowed if any rule allows it.
+    pub rules: Vec<Rule>,
+    /// Names what the processors read with; content read with another one is read again.
+    pub fingerprint: String,
+    /// How often outstanding sources are looked for.
+    pub reconcile_every: Duration,
+    /// A source that was given a job this recently is not given another.
+    pub enqueued_recently: Duration,
+    /// Most messages handled in one transaction.
+    pub batch_max: usize,
+    /// Longest wait for a batch to fill.
+    pub batch_wait: Duration,
+    /// How often changes and freshness written by other processes are looked for.
+    pub follow_every: Duration,
+    /// Which browsers may call the API; `None` sends no CORS headers.
+    pub cors: Option<Cors>,
+    /// Where this API is reached from outside, without a slash at the end.
+    pub base_url: String,
+    /// Limits of the change feed.
+    pub feed: FeedLimits,
+}
+
+impl Config {
+    /// The defaults, with the catalog in `database`.
+    #[must_use]
+    pub fn new(database: DatabaseConfig) -> Self {
+        Self {
+            subject_prefix: DEFAULT_PREFIX.to_owned(),
+            database,
+            providers: Vec::new(),
+            rules: Rule::defaults(),
+            fingerprint: String::new(),
+            reconcile_every: Duration::from_secs(5),
+            enqueued_recently: Duration::from_secs(15),
+            batch_max: 200,
+            batch_wait: Duration::from_millis(50),
+            follow_every: Duration::from_secs(1),
+            cors: None,
+            base_url: "http://localhost:7007".to_owned(),
+            feed: FeedLimits::default(),
+        }
+    }
+}
+
+/// Where the catalog is stored.
+#[derive(Clone, Debug)]
+pub enum DatabaseConfig {
+    /// One file.
+    Sqlite {
+        /// The file; created if absent.
+        path: PathBuf,
+    },
+    /// A server.
+    Postgres {
+        /// Its URL, with credentials.
+        url: SecretString,
+        /// Most connections at once.
+        pool_max: u32,
+    },
+}
+
+/// One organisation whose repositories are discovered.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GithubProvider {
+    /// Its id in the configuration.
+    pub id: String,
+    /// Host of the integration, such as `github.com`.
+    pub host: String,
+    /// The organisation.
+    pub organization: String,
+    /// File looked for in each repository, without a slash in front.
+    pub catalog_path: String,
+    /// How often the organisation is listed.
+    pub frequency: Duration,
+    /// Branch that is read; `None` is each repository's default branch.
+    pub branch: Option<String>,
+    /// Which repositories count.
+    pub filters: ProviderFilters,
+}
+
+/// Which repositories of an organisation count.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ProviderFilters {
+    /// Pattern the whole name must match; `None` matches all.
+    pub repository: Option<String>,
+    /// Whether archived repositories count.
+    pub allow_archived: bool,
+    /// Whether forks count.
+    pub allow_forks: bool,
+}
+
+impl Default for ProviderFilters {
+    fn default() -> Self {
+        Self {
+            repository: None,
+            allow_archived: false,
+            allow_forks: true,
+        }
+    }
+}
+
+/// Kinds that may enter the catalog.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rule {
+    /// Names of kinds, compared without case.
+    pub allow: Vec<String>,
+}
+
+impl Rule {
+    /// What may enter when nothing is configured, as in Backstage.
+    #[must_use]
+    pub fn defaults() -> Vec<Self> {
+        let allow = ["Component", "API", "Location"].map(str::to_owned).to_vec();
+        vec![Self { allow }]
+    }
+}
+
+/// Which browsers may call the API.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Cors {
+    /// Origins, exact; `*` is any.
+    pub origins: Vec<String>,
+    /// Methods; empty is those the API has.
+    pub methods: Vec<String>,
+    /// Whether cookies may be sent along.
+    pub credentials: bool,
+}
+
+/// Limits of the change feed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FeedLimits {
+    /// Most subscribers at once.
+    pub subscribers_max: usize,
+    /// Changes read from the log at once, for one subscriber.
+    pub page_size_max: i64,
+    /// Events that wait for one slow reader.
+    pub pending_events_max: usize,
+    /// A reader that takes nothing for this long is dropped.
+    pub stalled_after: Duration,
+    /// A comment is sent when there was no event for this long.
+    pub heartbeat_every: Duration,
+}
+
+impl Default for FeedLimits {
+    fn default() -> Self {
+        Self {
+            subscribers_max: 256,
+            page_size_max: 256,
+            pending_events_max: 64,
+            stalled_after: Duration::from_secs(30),
+            heartbeat_every: Duration::from_secs(15),
+        }
+    }
+}

@@ -1,0 +1,174 @@
+//! The graph of relations: who declares what about whom.
+//!
+//! A node is a ref. It may have no entity: a relation may point to what does not exist (yet), and
+//! shows as soon as it does. An edge is one declaration, kept with the entity that made it and
+//! replaced with it, so taking an entity in or out costs its own declarations and nobody else's.
+//! Reverse relations are not stored: they are read off the incoming edges.
+
+use std::collections::HashMap;
+
+use freshet_model::{EntityRef, RelationDeclaration};
+use petgraph::Direction;
+use petgraph::stable_graph::{NodeIndex, StableDiGraph};
+use petgraph::visit::EdgeRef as _;
+
+/// A relation as the catalog API shows it: its type and its target.
+pub(crate) type Shown<'a> = (&'a str, &'a EntityRef);
+
+#[derive(Clone, Debug)]
+struct Node<E> {
+    entity_ref: EntityRef,
+    entity: Option<E>,
+}
+
+/// Entities of type `E` by ref, and the relations among them.
+#[derive(Clone, Debug)]
+pub(crate) struct Graph<E> {
+    /// An edge's weight is the place of its declaration in the list of the declaring entity.
+    graph: StableDiGraph<Node<E>, u32, u32>,
+    nodes: HashMap<EntityRef, NodeIndex>,
+    entities: usize,
+}
+
+/// What a graph must know about an entity.
+pub(crate) trait Declares {
+    /// The relations it declares.
+    fn relations(&self) -> &[RelationDeclaration];
+}
+
+impl<E> Default for Graph<E> {
+    fn default() -> Self {
+        Self {
+            graph: StableDiGraph::default(),
+            nodes: HashMap::new(),
+            entities: 0,
+        }
+    }
+}
+
+impl<E: Declares> Graph<E> {
+    /// How many entities there are; refs that are only pointed to do not count.
+    pub(crate) fn len(&self) -> usize {
+        self.entities
+    }
+
+    /// The entity with this ref.
+    pub(crate) fn get(&self, entity_ref: &EntityRef) -> Option<&E> {
+        let node = *self.nodes.get(entity_ref)?;
+        self.graph[node].entity.as_ref()
+    }
+
+    /// The entity with this ref, to change anything but its relations.
+    pub(crate) fn get_mut(&mut self, entity_ref: &EntityRef) -> Option<&mut E> {
+        let node = *self.nodes.get(entity_ref)?;
+        self.graph[node].entity.as_mut()
+    }
+
+    /// All entities, in no particular order.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (&EntityRef, &E)> {
+        self.graph
+            .node_weights()
+            .filter_map(|node| Some((&node.entity_ref, node.entity.as_ref()?)))
+    }
+
+    /// Puts an entity in place of what its ref held, and returns that.
+    pub(crate) fn insert(&mut self, entity_ref: &EntityRef, entity: E) -> Option<E> {
+        let node = self.node(entity_ref);
+        self.forget_declarations(node);
+        for (index, relation) in (0_u32..).zip(entity.relations()) {
+            let target = self.node(&relation.target);
+            self.graph.add_edge(node, target, index);
+        }
+        let before = self.graph[node].entity.replace(entity);
+        self.entities += usize::from(before.is_none());
+        before
+    }
+
+    /// Takes an entity out. Relations that others declare to it stay theirs.
+    pub(crate) fn remove(&mut self, entity_ref: &EntityRef) -> Option<E> {
+        let node = *self.nodes.get(entity_ref)?;
+        let before = self.graph[node].entity.take()?;
+        self.entities -= 1;
+        self.forget_declarations(node);
+        self.forget_if_unused(node);
+        Some(before)
+    }
+
+    /// Who declares what about this ref, whether or not it exists.
+    pub(crate) fn incoming(
+        &self,
+        entity_ref: &EntityRef,
+    ) -> impl Iterator<Item = (&EntityRef, &RelationDeclaration)> {
+        let node = self.nodes.get(entity_ref).copied();
+        node.into_iter()
+            .flat_map(|node| self.graph.edges_directed(node, Direction::Incoming))
+            .filter_map(|edge| {
+                let declaring = &self.graph[edge.source()];
+                let index = usize::try_from(*edge.weight()).ok()?;
+                let relation = declaring.entity.as_ref()?.relations().get(index)?;
+                Some((&declaring.entity_ref, relation))
+            })
+    }
+
+    /// Relations of an entity as the API shows them: its own and the reverse of others', distinct,
+    /// sorted by type, then target.
+    pub(crate) fn shown(&self, entity_ref: &EntityRef) -> Vec<Shown<'_>> {
+        let own = self.get(entity_ref).map_or(&[][..], Declares::relations);
+        let mut shown: Vec<Shown<'_>> = own
+            .iter()
+            .map(|relation| (relation.forward.as_str(), &relation.target))
+            .collect();
+        shown.extend(
+            self.incoming(entity_ref)
+                .filter_map(|(from, relation)| Some((relation.reverse.as_deref()?, from))),
+        );
+        shown.sort_unstable();
+        shown.dedup();
+        shown
+    }
+
+    fn node(&mut self, entity_ref: &EntityRef) -> NodeIndex {
+        if let Some(node) = self.nodes.get(entity_ref) {
+            return *node;
+        }
+        let node = self.graph.add_node(Node {
+            entity_ref: entity_ref.clone(),
+            entity: None,
+        });
+        self.nodes.insert(entity_ref.clone(), node);
+        node
+    }
+
+    fn forget_declarations(&mut self, node: NodeIndex) {
+        let mut edges = self.graph.neighbors(node).detach();
+        let mut targets = Vec::new();
+        while let Some((edge, target)) = edges.next(&self.graph) {
+            self.graph.remove_edge(edge);
+            targets.push(target);
+        }
+        for target in targets {
+            if target != node {
+                self.forget_if_unused(target);
+            }
+        }
+    }
+
+    /// A ref that has no entity and that nobody points to any more is no node.
+    fn forget_if_unused(&mut self, node: NodeIndex) {
+        let Some(weight) = self.graph.node_weight(node) else {
+            return;
+        };
+        let is_used = weight.entity.is_some()
+            || self
+                .graph
+                .neighbors_directed(node, Direction::Incoming)
+                .next()
+                .is_some();
+        if !is_used && let Some(removed) = self.graph.remove_node(node) {
+            self.nodes.remove(&removed.entity_ref);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,235 @@
+//! An entity as the catalog API serves it, spliced together from stored text.
+//!
+//! The declared document is canonical JSON text and stays text: `uid` and `etag` go to the front of
+//! `metadata`, `relations` and `status` to the end. Where that lies is found once, when the document
+//! enters the view. A document that already says something about one of these is parsed and rewritten
+//! instead; that is rare.
+
+use std::fmt::Write as _;
+
+use freshet_model::{EntityRef, etag};
+use serde_json::{Map, Value, json};
+
+use crate::change::{ProblemRow, Record};
+
+const STATUS_TYPE: &str = "backstage.io/catalog-processing";
+/// Class of a problem where no better one is known.
+const STATUS_ERROR_NAME: &str = "InputError";
+/// Room for `uid`, `etag` and punctuation.
+const FIXED_BYTES: usize = 160;
+const BYTES_PER_RELATION: usize = 72;
+
+/// How a document is served.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Splice {
+    /// `uid` and `etag` go to this offset, which is just inside `metadata`.
+    At(usize),
+    /// The document must be rewritten.
+    Rewrite,
+}
+
+/// `status` of an entity, as JSON text; empty if there is nothing to say.
+pub(super) struct Status(String);
+
+impl Status {
+    /// The problems of the entity itself, and those of its file as a whole.
+    pub(super) fn of<'a>(record: &Record, problems: impl Iterator<Item = &'a ProblemRow>) -> Self {
+        let items: Vec<Value> = problems
+            .filter(|problem| {
+                problem
+                    .entity_ref
+                    .as_ref()
+                    .is_none_or(|about| *about == record.entity_ref)
+            })
+            .map(item)
+            .collect();
+        if items.is_empty() {
+            return Self(String::new());
+        }
+        Self(json!({ "items": items }).to_string())
+    }
+}
+
+fn item(problem: &ProblemRow) -> Value {
+    json!({
+        "type": STATUS_TYPE,
+        "level": "error",
+        "message": format!("{STATUS_ERROR_NAME}: {}", problem.message),
+        "error": {
+            "name": STATUS_ERROR_NAME,
+            "message": problem.message,
+            "rule": problem.rule,
+            "hint": problem.hint,
+            "path": problem.path,
+            "line": problem.line,
+            "column": problem.column,
+        },
+    })
+}
+
+impl Splice {
+    /// Finds out how `document` is served.
+    pub(super) fn of(document: &str) -> Self {
+        const METADATA: &str = "\"metadata\":{";
+        // Inside a JSON string the quotes would be escaped, so this is a key; and as keys are sorted,
+        // only `apiVersion` and `kind`, which are strings, may stand before it.
+        let Some(at) = document.find(METADATA) else {
+            return Self::Rewrite;
+        };
+        let stands_after_strings = document[..at].matches(['{', '[']).count() == 1;
+        let says_more = ["\"uid\":", "\"etag\":", "\"relations\":", "\"status\":"]
+            .iter()
+            .any(|key| document.contains(key));
+        if !stands_after_strings || says_more || !document.ends_with('}') {
+            return Self::Rewrite;
+        }
+        Self::At(at + METADATA.len())
+    }
+
+    /// The entity with its identity, relations and status.
+    pub(super) fn serve(
+        self,
+        record: &Record,
+        relations: &[(&str, &EntityRef)],
+        status: &Status,
+    ) -> String {
+        let uid = record.uid.to_string();
+        let etag = etag(&uid, record.revision);
+        match self {
+            Self::At(at) => splice(record, at, [&uid, &etag], relations, status),
+            Self::Rewrite => rewrite(record, [&uid, &etag], relations, status),
+        }
+    }
+}
+
+fn splice(
+    record: &Record,
+    at: usize,
+    [uid, etag]: [&str; 2],
+    relations: &[(&str, &EntityRef)],
+    status: &Status,
+) -> String {
+    let document = &*record.document;
+    let room = FIXED_BYTES + relations.len() * BYTES_PER_RELATION + status.0.len();
+    let mut text = String::with_capacity(document.len() + room);
+    text.push_str(&document[..at]);
+    write!(text, r#""uid":"{uid}","etag":"{etag}""#).expect("writing to a string cannot fail");
+    if document.as_bytes().get(at) != Some(&b'}') {
+        text.push(',');
+    }
+    text.push_str(&document[at..document.len() - 1]);
+    text.push_str(r#","relations":["#);
+    for (index, (relation, target)) in relations.iter().enumerate() {
+        if index > 0 {
+            text.push(',');
+        }
+        push_relation(&mut text, relation, target);
+    }
+    text.push(']');
+    if !status.0.is_empty() {
+        text.push_str(r#","status":"#);
+        text.push_str(&status.0);
+    }
+    text.push('}');
+    text
+}
+
+fn push_relation(text: &mut String, relation: &str, target: &EntityRef) {
+    text.push_str(r#"{"type":"#);
+    push_string(text, relation);
+    text.push_str(r#","targetRef":"#);
+    push_string(text, target.as_str());
+    text.push('}');
+}
+
+fn push_string(text: &mut String, string: &str) {
+    let is_plain = |byte: u8| byte >= 0x20 && byte != b'"' && byte != b'\\';
+    if string.bytes().all(is_plain) {
+        text.push('"');
+        text.push_str(string);
+        text.push('"');
+    } else {
+        text.push_str(&Value::from(string).to_string());
+    }
+}
+
+fn rewrite(
+    record: &Record,
+    [uid, etag]: [&str; 2],
+    relations: &[(&str, &EntityRef)],
+    status: &Status,
+) -> String {
+    let mut entity: Map<String, Value> =
+        serde_json::from_str(&record.document).expect("a stored document is a JSON object");
+    let metadata = entity.entry("metadata").or_insert_with(|| json!({}));
+    if let Some(metadata) = metadata.as_object_mut() {
+        metadata.insert("uid".to_owned(), Value::from(uid));
+        metadata.insert("etag".to_owned(), Value::from(etag));
+    }
+    let relations: Vec<Value> = relations
+        .iter()
+        .map(|(relation, target)| json!({ "type": relation, "targetRef": target.as_str() }))
+        .collect();
+    entity.insert("relations".to_owned(), Value::from(relations));
+    entity.shift_remove("status");
+    if let Ok(status) = serde_json::from_str::<Value>(&status.0) {
+        entity.insert("status".to_owned(), status);
+    }
+    Value::from(entity).to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use uuid::Uuid;
+
+    use super::*;
+
+    fn record(document: &str) -> Record {
+        Record {
+            entity_ref: EntityRef::parse("component:default/a").expect("a valid ref"),
+            uid: Uuid::nil(),
+            version: 1,
+            revision: 1,
+            digest: String::new(),
+            document: Arc::from(document),
+            relations: Arc::from([]),
+            location_id: 1,
+            source_id: 1,
+            changed_at: 0,
+        }
+    }
+
+    #[track_caller]
+    fn check(document: &str, is_spliced: bool) {
+        let record = record(document);
+        let target = EntityRef::parse("group:default/b").expect("a valid ref");
+        let relations = [("ownedBy", &target)];
+        let splice = Splice::of(document);
+        assert_eq!(splice != Splice::Rewrite, is_spliced, "{document}");
+        let none = Status(String::new());
+        let served: Value =
+            serde_json::from_str(&splice.serve(&record, &relations, &none)).expect("JSON");
+        let rewritten: Value =
+            serde_json::from_str(&Splice::Rewrite.serve(&record, &relations, &none)).expect("JSON");
+        assert_eq!(served, rewritten);
+        assert_eq!(served["metadata"]["uid"], Uuid::nil().to_string());
+        assert_eq!(served["relations"][0]["targetRef"], "group:default/b");
+        assert!(served.get("status").is_none());
+    }
+
+    #[test]
+    fn splicing_and_rewriting_agree() {
+        check(r#"{"apiVersion":"v1","kind":"Component","metadata":{"name":"a"},"spec":{}}"#, true);
+        check(r#"{"apiVersion":"v1","kind":"Component","metadata":{}}"#, true);
+        check(r#"{"apiVersion":"v1","kind":"\"metadata\":{","metadata":{"name":"a"}}"#, true);
+    }
+
+    #[test]
+    fn a_document_that_says_more_is_rewritten() {
+        check(r#"{"apiVersion":"v1","kind":"X","metadata":{"etag":"mine","name":"a"}}"#, false);
+        check(r#"{"apiVersion":"v1","attachments":{"metadata":{}},"kind":"X","metadata":{"name":"a"}}"#, false);
+        check(r#"{"apiVersion":"v1","kind":"X","metadata":{"name":"a"},"status":{"items":[]}}"#, false);
+    }
+}

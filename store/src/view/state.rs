@@ -1,0 +1,256 @@
+//! What the view holds, and how one row of the log changes it.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+use freshet_model::{EntityRef, RelationDeclaration};
+use uuid::Uuid;
+
+use super::served::{Splice, Status};
+use crate::change::{ChangeRow, Op, ProblemRow, Record, Snapshot};
+use crate::graph::{Declares, Graph};
+
+/// The catalog at one revision.
+#[derive(Debug, Default)]
+pub struct State {
+    epoch: String,
+    revision: i64,
+    entities: Graph<Held>,
+    by_uid: BTreeMap<Uuid, EntityRef>,
+    by_kind: BTreeMap<String, usize>,
+    problems: HashMap<i64, BTreeMap<i64, ProblemRow>>,
+}
+
+/// An entity and where its document is spliced when it is served.
+#[derive(Clone, Debug)]
+struct Held {
+    record: Arc<Record>,
+    splice: Splice,
+}
+
+impl Declares for Held {
+    fn relations(&self) -> &[RelationDeclaration] {
+        &self.record.relations
+    }
+}
+
+impl State {
+    pub(super) fn load(snapshot: Snapshot) -> Self {
+        let mut state = Self {
+            epoch: snapshot.epoch,
+            revision: snapshot.revision,
+            ..Self::default()
+        };
+        for record in snapshot.entities {
+            state.put(record);
+        }
+        for problem in snapshot.problems {
+            state.open(problem);
+        }
+        state
+    }
+
+    /// Id of the change log.
+    #[must_use]
+    pub fn epoch(&self) -> &str {
+        &self.epoch
+    }
+
+    /// The revision this is the state of.
+    #[must_use]
+    pub fn revision(&self) -> i64 {
+        self.revision
+    }
+
+    /// How many entities there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.entities.len()
+    }
+
+    /// Whether there is no entity.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The entity with this ref.
+    #[must_use]
+    pub fn entity(&self, entity_ref: &EntityRef) -> Option<&Record> {
+        self.entities.get(entity_ref).map(|held| &*held.record)
+    }
+
+    /// The entity with this identity.
+    #[must_use]
+    pub fn entity_by_uid(&self, uid: &Uuid) -> Option<&Record> {
+        self.entity(self.by_uid.get(uid)?)
+    }
+
+    /// All entities, in no particular order.
+    pub fn entities(&self) -> impl Iterator<Item = &Record> {
+        self.entities.iter().map(|(_, held)| &*held.record)
+    }
+
+    /// Who declares what about this ref, whether or not it exists.
+    pub fn incoming(
+        &self,
+        entity_ref: &EntityRef,
+    ) -> impl Iterator<Item = (&EntityRef, &RelationDeclaration)> {
+        self.entities.incoming(entity_ref)
+    }
+
+    /// Relations of an entity as the catalog API shows them: type and target, distinct, sorted.
+    #[must_use]
+    pub fn relations(&self, entity_ref: &EntityRef) -> Vec<(&str, &EntityRef)> {
+        self.entities.shown(entity_ref)
+    }
+
+    /// Open problems of one location, oldest first.
+    pub fn problems_of(&self, location_id: i64) -> impl Iterator<Item = &ProblemRow> {
+        self.problems
+            .get(&location_id)
+            .into_iter()
+            .flat_map(BTreeMap::values)
+    }
+
+    /// All open problems, in no particular order.
+    pub fn problems(&self) -> impl Iterator<Item = &ProblemRow> {
+        self.problems.values().flat_map(BTreeMap::values)
+    }
+
+    /// How many entities each kind has. A kind whose last entity left stays, with 0.
+    pub fn kinds(&self) -> impl Iterator<Item = (&str, usize)> {
+        self.by_kind
+            .iter()
+            .map(|(kind, entities)| (kind.as_str(), *entities))
+    }
+
+    /// Refs of all entities by identity, the order of an unsorted list.
+    pub(crate) fn refs_by_uid(&self) -> impl Iterator<Item = &EntityRef> {
+        self.by_uid.values()
+    }
+
+    /// The entity as the catalog API serves it, as JSON text.
+    #[must_use]
+    pub fn served(&self, entity_ref: &EntityRef) -> Option<String> {
+        let held = self.entities.get(entity_ref)?;
+        let relations = self.entities.shown(entity_ref);
+        let status = Status::of(&held.record, self.problems_of(held.record.location_id));
+        Some(held.splice.serve(&held.record, &relations, &status))
+    }
+
+    /// Takes in one row; `false` if rows before it are missing. A row that is already in is skipped.
+    pub(super) fn fold(&mut self, row: &ChangeRow) -> bool {
+        if row.revision > self.revision + 1 {
+            return false;
+        }
+        if row.revision == self.revision + 1 {
+            self.change(row);
+            self.revision = row.revision;
+        }
+        true
+    }
+
+    fn change(&mut self, row: &ChangeRow) {
+        match row.op {
+            Op::Created | Op::Updated => {
+                if let Some(record) = record_of(row) {
+                    self.put(record);
+                }
+            }
+            Op::Deleted => {
+                if let Some(entity_ref) = &row.entity_ref {
+                    self.take(entity_ref);
+                }
+            }
+            Op::Related => self.touch(row),
+            Op::ProblemOpened | Op::ProblemUpdated => {
+                if let Some(problem) = &row.problem {
+                    self.open(problem.clone());
+                }
+            }
+            Op::ProblemResolved => {
+                if let Some(problem) = &row.problem {
+                    self.resolve(problem);
+                }
+            }
+        }
+    }
+
+    fn put(&mut self, record: Record) {
+        let entity_ref = record.entity_ref.clone();
+        let uid = record.uid;
+        let splice = Splice::of(&record.document);
+        let held = Held {
+            record: Arc::new(record),
+            splice,
+        };
+        match self.entities.insert(&entity_ref, held) {
+            Some(before) if before.record.uid != uid => {
+                self.by_uid.remove(&before.record.uid);
+            }
+            Some(_) => {}
+            None => *self.by_kind.entry(entity_ref.kind().to_owned()).or_default() += 1,
+        }
+        self.by_uid.insert(uid, entity_ref);
+    }
+
+    fn take(&mut self, entity_ref: &EntityRef) {
+        let Some(before) = self.entities.remove(entity_ref) else {
+            return;
+        };
+        self.by_uid.remove(&before.record.uid);
+        if let Some(entities) = self.by_kind.get_mut(entity_ref.kind()) {
+            *entities = entities.saturating_sub(1);
+        }
+    }
+
+    /// A derived change: the entity's relations are read off the graph, but its version and its
+    /// entity tag move.
+    fn touch(&mut self, row: &ChangeRow) {
+        let held = row
+            .entity_ref
+            .as_ref()
+            .and_then(|entity_ref| self.entities.get_mut(entity_ref));
+        if let Some(held) = held {
+            let record = Arc::make_mut(&mut held.record);
+            record.version = row.version;
+            record.revision = row.revision;
+            record.changed_at = row.committed_at;
+        }
+    }
+
+    fn open(&mut self, problem: ProblemRow) {
+        self.problems
+            .entry(problem.location_id)
+            .or_default()
+            .insert(problem.id, problem);
+    }
+
+    fn resolve(&mut self, problem: &ProblemRow) {
+        if let Some(problems) = self.problems.get_mut(&problem.location_id) {
+            problems.remove(&problem.id);
+            if problems.is_empty() {
+                self.problems.remove(&problem.location_id);
+            }
+        }
+    }
+}
+
+/// The entity after a row that carries one. `None` if the row lacks a part, which the log's writer
+/// never lets happen.
+fn record_of(row: &ChangeRow) -> Option<Record> {
+    debug_assert!(row.document.is_some(), "revision {}", row.revision);
+    Some(Record {
+        entity_ref: row.entity_ref.clone()?,
+        uid: row.uid?,
+        version: row.version,
+        revision: row.revision,
+        digest: row.digest.clone().unwrap_or_default(),
+        document: row.document.clone()?,
+        relations: row.relations.clone().unwrap_or_default(),
+        location_id: row.location_id,
+        source_id: row.source_id,
+        changed_at: row.committed_at,
+    })
+}
