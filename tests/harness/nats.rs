@@ -1,0 +1,196 @@
+//! A real NATS server with JetStream, as a child process of the test.
+//!
+//! It listens on a free loopback port, keeps its data in a directory of its own, and is stopped by its
+//! process id. It can be killed and started again on the same port and data, which is what a crash is.
+
+use std::fs;
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tempfile::TempDir;
+use tokio::io::{AsyncBufReadExt as _, BufReader};
+use tokio::net::TcpStream;
+use tokio::time::Instant;
+
+/// Names the server's binary; without it the workspace's own tools and then `PATH` are searched.
+pub const BINARY_VARIABLE: &str = "FRESHET_NATS_SERVER";
+
+const READY_TIMEOUT: Duration = Duration::from_secs(20);
+const LOOK_AGAIN_AFTER: Duration = Duration::from_millis(10);
+/// Somebody else may take the port between our looking for one and the server's taking it.
+const START_ATTEMPTS_MAX: usize = 5;
+const BINARY_NAME: &str = "nats-server";
+
+/// Why there is no server.
+#[derive(Debug, thiserror::Error)]
+pub enum NatsServerError {
+    /// Its files could not be prepared, or its process not started.
+    #[error("cannot start {binary}")]
+    Start {
+        /// The binary.
+        binary: String,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+    /// The process ended or never answered; its log says why.
+    #[error("the NATS server did not become ready; its log:\n{log}")]
+    NotReady {
+        /// What it logged.
+        log: String,
+    },
+}
+
+/// A running (or killed) server. Dropping it kills the process and removes its data.
+pub struct NatsServer {
+    binary: PathBuf,
+    port: u16,
+    directory: TempDir,
+    process: Mutex<Option<Child>>,
+}
+
+impl NatsServer {
+    /// Starts a server and waits until it accepts connections.
+    ///
+    /// # Panics
+    ///
+    /// If it cannot be started: a test without its server has nothing to say.
+    pub async fn start() -> Self {
+        Self::try_start().await.expect("the NATS server starts")
+    }
+
+    /// Starts a server and waits until it accepts connections.
+    ///
+    /// # Errors
+    ///
+    /// If there is no binary, or the server does not become ready.
+    pub async fn try_start() -> Result<Self, NatsServerError> {
+        let binary = find_binary();
+        let mut attempt = 1;
+        loop {
+            let server = Self::prepare(&binary)
+                .map_err(|source| NatsServerError::Start { binary: binary.display().to_string(), source })?;
+            match server.run().await {
+                Err(NatsServerError::NotReady { .. }) if attempt < START_ATTEMPTS_MAX => attempt += 1,
+                outcome => return outcome.map(|()| server),
+            }
+        }
+    }
+
+    /// Where it listens, as a NATS URL.
+    #[must_use]
+    pub fn url(&self) -> String {
+        format!("nats://{}", self.address())
+    }
+
+    /// Where it listens.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        SocketAddr::from((Ipv4Addr::LOCALHOST, self.port))
+    }
+
+    /// Its process id; `None` while it is killed.
+    #[must_use]
+    pub fn pid(&self) -> Option<u32> {
+        self.process().as_ref().map(Child::id)
+    }
+
+    /// What it has logged so far.
+    #[must_use]
+    pub fn log(&self) -> String {
+        fs::read_to_string(self.directory.path().join("log")).unwrap_or_default()
+    }
+
+    /// Ends the process as a crash does, without a chance to write anything.
+    pub fn kill9(&self) {
+        if let Some(mut child) = self.process().take() {
+            // It may have ended by itself; either way it is gone after the wait.
+            let _ended = child.kill();
+            let _status = child.wait();
+        }
+    }
+
+    /// Starts it again on the same port and data; a running one is killed first.
+    ///
+    /// # Panics
+    ///
+    /// If it does not become ready again.
+    pub async fn restart(&self) {
+        self.kill9();
+        self.run().await.expect("the NATS server starts again");
+    }
+
+    fn prepare(binary: &Path) -> io::Result<Self> {
+        let directory = TempDir::with_prefix("freshet-nats-")?;
+        let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port();
+        // One setting per line: the server does not parse these two on the same one.
+        let config = format!(
+            "host: 127.0.0.1\nport: {port}\nserver_name: freshet_test\njetstream {{\n  store_dir: {store:?}\n  sync_interval: always\n}}\nlog_file: {log:?}\n",
+            store = directory.path().join("store"),
+            log = directory.path().join("log"),
+        );
+        fs::write(directory.path().join("config"), config)?;
+        Ok(Self { binary: binary.to_owned(), port, directory, process: Mutex::new(None) })
+    }
+
+    async fn run(&self) -> Result<(), NatsServerError> {
+        let child = Command::new(&self.binary)
+            .arg("--config")
+            .arg(self.directory.path().join("config"))
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .map_err(|source| NatsServerError::Start { binary: self.binary.display().to_string(), source })?;
+        *self.process() = Some(child);
+        let started = Instant::now();
+        while !self.is_ready().await {
+            if self.has_ended() || started.elapsed() > READY_TIMEOUT {
+                self.kill9();
+                return Err(NatsServerError::NotReady { log: self.log() });
+            }
+            tokio::time::sleep(LOOK_AGAIN_AFTER).await;
+        }
+        Ok(())
+    }
+
+    /// Whether it greets with JetStream enabled.
+    async fn is_ready(&self) -> bool {
+        let greet = async {
+            let mut lines = BufReader::new(TcpStream::connect(self.address()).await?).lines();
+            lines.next_line().await
+        };
+        match tokio::time::timeout(READY_TIMEOUT, greet).await {
+            Ok(Ok(Some(line))) => line.starts_with("INFO ") && line.contains("\"jetstream\":true"),
+            Ok(Ok(None) | Err(_)) | Err(_) => false,
+        }
+    }
+
+    fn has_ended(&self) -> bool {
+        self.process().as_mut().is_none_or(|child| !matches!(child.try_wait(), Ok(None)))
+    }
+
+    fn process(&self) -> MutexGuard<'_, Option<Child>> {
+        self.process.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for NatsServer {
+    fn drop(&mut self) {
+        self.kill9();
+    }
+}
+
+/// The binary to run: as configured, or of the workspace's tools, or whatever `PATH` has.
+fn find_binary() -> PathBuf {
+    if let Some(configured) = std::env::var_os(BINARY_VARIABLE) {
+        return configured.into();
+    }
+    let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors();
+    let tools = workspace.map(|folder| folder.join(".tools/nats/bin").join(BINARY_NAME));
+    tools.into_iter().find(|binary| binary.is_file()).unwrap_or_else(|| BINARY_NAME.into())
+}
