@@ -10,9 +10,8 @@ use std::ops::Range;
 use serde_json::Value;
 
 use super::budget::{Budget, Size};
-use super::compose::problem;
 use super::position::Position;
-use super::{SyntaxProblem, rule};
+use super::{SyntaxProblem, problem, rule};
 
 /// The anchors of one document.
 pub(super) struct Anchors {

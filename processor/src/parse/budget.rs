@@ -4,10 +4,9 @@
 
 use std::ops::{Add, Sub};
 
-use super::compose::problem;
 use super::limits::Limits;
 use super::position::Position;
-use super::{SyntaxProblem, rule};
+use super::{SyntaxProblem, problem, rule};
 
 /// An amount of values and of bytes in them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -6,56 +6,39 @@
 use std::borrow::Cow;
 
 use saphyr_parser::{Event, Marker, Parser, ScalarStyle, ScanError, Span, StrInput, Tag};
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use super::anchors::Anchors;
 use super::budget::{Budget, Size};
-use super::key::{Identity, Keys};
+use super::collection::{Becomes, Content, Done, Frame};
+use super::key::Identity;
 use super::limits::Limits;
-use super::mend::{self, Mend};
+use super::mend::Mend;
 use super::position::{Position, Positions, Under};
 use super::scalar::{self, Schema, Style};
 use super::split::Chunk;
 use super::stand_in::{Escapes, StandIns};
-use super::{ParsedDocument, SyntaxProblem, rule};
+use super::{ParsedDocument, SyntaxProblem, problem, rule};
 
-/// Reads the document in `chunk`.
-pub(super) fn compose(
-    chunk: &Chunk<'_>,
-    stand_ins: &StandIns,
-    limits: &Limits,
-    budget: &mut Budget,
-) -> Result<ParsedDocument, SyntaxProblem> {
-    let mut text = Cow::Borrowed(chunk.text);
-    let mut inserted = Vec::new();
-    loop {
-        let before = budget.spent();
-        let mut composer = Composer::new(chunk, stand_ins, limits, budget);
-        composer.inserted = std::mem::take(&mut inserted);
-        composer.ragged_end = mend::ragged_end(&text);
-        match composer.run(Parser::new_from_str(&text)) {
-            Ok(()) => return Ok(composer.into_document(chunk)),
-            Err(Stop::Problem(problem)) => return Err(problem),
-            Err(Stop::Mendable { mend, at, problem }) => {
-                inserted = std::mem::take(&mut composer.inserted);
-                let Some(mended) = mend.applied_to(&text, at.index()) else {
-                    return Err(problem);
-                };
-                if !budget.reread(text.len()) {
-                    return Err(problem);
-                }
-                budget.rewind(before);
-                text = Cow::Owned(mended);
-                if mend.inserts() {
-                    inserted.push((at.line(), at.col()));
-                }
-            }
-        }
-    }
+/// One attempt at one document.
+pub(super) struct Composer<'a> {
+    lines_before: u32,
+    /// Where a space was inserted: line and column in the text as mended, in order.
+    pub inserted: Vec<(usize, usize)>,
+    /// See `mend::ragged_end`.
+    pub ragged_end: Option<usize>,
+    schema: Schema,
+    depth_max: usize,
+    stand_ins: &'a StandIns,
+    positions: Positions,
+    frames: Vec<Frame>,
+    anchors: Anchors,
+    budget: &'a mut Budget,
+    root: Option<Value>,
 }
 
 /// Why composing stopped.
-enum Stop {
+pub(super) enum Stop {
     Problem(SyntaxProblem),
     /// The scanner is stricter than Backstage's parser, and a space makes it agree.
     Mendable {
@@ -71,71 +54,8 @@ impl From<SyntaxProblem> for Stop {
     }
 }
 
-struct Composer<'a> {
-    lines_before: u32,
-    /// Where a space was inserted: line, and the column before it, in the text as given.
-    inserted: Vec<(usize, usize)>,
-    ragged_end: Option<usize>,
-    schema: Schema,
-    depth_max: usize,
-    stand_ins: &'a StandIns,
-    positions: Positions,
-    frames: Vec<Frame>,
-    anchors: Anchors,
-    budget: &'a mut Budget,
-    root: Option<Value>,
-}
-
-/// A collection whose end has not been seen.
-struct Frame {
-    content: Content,
-    /// 0 without an anchor.
-    anchor: usize,
-    start: Position,
-    node: usize,
-    /// What had been counted when it began.
-    before: Size,
-    becomes: Becomes,
-}
-
-enum Content {
-    Sequence(Vec<Value>),
-    Mapping {
-        members: Map<String, Value>,
-        keys: Keys,
-        pending: Option<Key>,
-    },
-}
-
-/// What a tag makes of a collection.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Becomes {
-    Itself,
-    /// A set or an ordered map: objects of JavaScript that JSON shows as `{}`.
-    Nothing,
-    /// A sequence of pairs, each a mapping of one.
-    Pairs,
-}
-
-struct Key {
-    name: String,
-    position: Position,
-    /// The `<<` of YAML 1.1.
-    merges: bool,
-}
-
-/// A node that is complete.
-struct Done {
-    value: Value,
-    identity: Identity,
-    position: Position,
-    /// Its first index in the positions.
-    node: usize,
-    merge_key: bool,
-}
-
 impl<'a> Composer<'a> {
-    fn new(
+    pub(super) fn new(
         chunk: &Chunk<'_>,
         stand_ins: &'a StandIns,
         limits: &Limits,
@@ -156,7 +76,7 @@ impl<'a> Composer<'a> {
         }
     }
 
-    fn into_document(self, chunk: &Chunk<'_>) -> ParsedDocument {
+    pub(super) fn into_document(self, chunk: &Chunk<'_>) -> ParsedDocument {
         ParsedDocument {
             value: self.root.unwrap_or(Value::Null),
             positions: self.positions,
@@ -164,7 +84,7 @@ impl<'a> Composer<'a> {
         }
     }
 
-    fn run(&mut self, mut parser: Parser<'_, StrInput<'_>>) -> Result<(), Stop> {
+    pub(super) fn run(&mut self, mut parser: Parser<'_, StrInput<'_>>) -> Result<(), Stop> {
         while let Some(event) = parser.next_event() {
             let (event, span) = event.map_err(|error| self.stop(&error))?;
             self.event(event, span)?;
@@ -205,19 +125,14 @@ impl<'a> Composer<'a> {
                     Some("pairs") => Becomes::Pairs,
                     _ => Becomes::Itself,
                 };
-                self.open(Content::Sequence(Vec::new()), anchor, becomes, at)
+                self.open(Content::sequence(), anchor, becomes, at)
             }
             Event::MappingStart(anchor, tag) => {
                 let becomes = match tag.as_deref().and_then(scalar::yaml_tag_name) {
                     Some("set") => Becomes::Nothing,
                     _ => Becomes::Itself,
                 };
-                let content = Content::Mapping {
-                    members: Map::new(),
-                    keys: Keys::default(),
-                    pending: None,
-                };
-                self.open(content, anchor, becomes, at)
+                self.open(Content::mapping(), anchor, becomes, at)
             }
             Event::SequenceEnd | Event::MappingEnd => self.close(),
         }
@@ -272,13 +187,8 @@ impl<'a> Composer<'a> {
 
     fn alias(&mut self, id: usize, at: Position) -> Result<(), SyntaxProblem> {
         let node = self.begin(at);
-        let merging = matches!(
-            self.frames.last().map(|frame| &frame.content),
-            Some(Content::Mapping {
-                pending: Some(Key { merges: true, .. }),
-                ..
-            })
-        );
+        let frame = self.frames.last();
+        let merging = frame.is_some_and(|frame| frame.content.is_merging());
         let value = self.anchors.expand(id, merging, (self.budget, at))?;
         self.complete(Done {
             value,
@@ -320,44 +230,24 @@ impl<'a> Composer<'a> {
             return Ok(());
         };
         self.positions.close(frame.node);
-        let value = match (frame.content, frame.becomes) {
-            (Content::Mapping { members, .. }, Becomes::Nothing)
-                if members.values().any(|value| !value.is_null()) =>
-            {
-                let message = "the elements of !!set must not have values";
-                return Err(problem(rule::SYNTAX, message, frame.start));
-            }
-            (_, Becomes::Nothing) => Value::Object(Map::new()),
-            (Content::Sequence(items), Becomes::Pairs) => pairs(items, frame.start)?,
-            (Content::Sequence(items), Becomes::Itself) => Value::Array(items),
-            (Content::Mapping { members, .. }, _) => Value::Object(members),
-        };
         let size = self.budget.spent() - frame.before;
+        let (anchor, start, node) = (frame.anchor, frame.start, frame.node);
+        let value = frame.into_value()?;
         self.anchors
-            .leave(frame.anchor, &value, size, (self.budget, frame.start))?;
+            .leave(anchor, &value, size, (self.budget, start))?;
         self.complete(Done {
             value,
             identity: Identity::Alone,
-            position: frame.start,
-            node: frame.node,
+            position: start,
+            node,
             merge_key: false,
         })
     }
 
-    /// Records where a node begins; if it turns out to be a key, `complete` forgets it.
+    /// Records where a node begins.
     fn begin(&mut self, at: Position) -> usize {
-        let under = match self.frames.last().map(|frame| &frame.content) {
-            None => Under::Root,
-            Some(Content::Sequence(_)) => Under::Sequence,
-            Some(Content::Mapping {
-                pending: Some(key), ..
-            }) => Under::Mapping {
-                name: &key.name,
-                key: key.position,
-            },
-            Some(Content::Mapping { pending: None, .. }) => Under::Sequence,
-        };
-        self.positions.open(at, under)
+        let under = self.frames.last().map(|frame| frame.content.under());
+        self.positions.open(at, under.unwrap_or(Under::Root))
     }
 
     fn complete(&mut self, done: Done) -> Result<(), SyntaxProblem> {
@@ -365,31 +255,19 @@ impl<'a> Composer<'a> {
             self.root = Some(done.value);
             return Ok(());
         };
-        match &mut frame.content {
-            Content::Sequence(items) => items.push(done.value),
-            Content::Mapping {
-                members,
-                keys,
-                pending,
-            } => match pending.take() {
-                Some(key) if key.merges => merge(members, keys, done.value, done.position)?,
-                Some(key) => {
-                    members.insert(key.name, done.value);
-                }
-                None => {
-                    self.positions.forget_from(done.node);
-                    *pending = Some(accept_key(members, keys, done)?);
-                }
-            },
+        if frame.content.expects_key() {
+            self.positions.forget_from(done.node);
         }
-        Ok(())
+        frame.content.add(done)
     }
 
     fn position(&self, marker: Marker) -> Position {
         let line = u32::try_from(marker.line()).unwrap_or(u32::MAX);
-        let is_before =
-            |(line, col): &&(usize, usize)| *line == marker.line() && *col < marker.col();
-        let inserted = self.inserted.iter().filter(is_before).count();
+        let until = |col| {
+            self.inserted
+                .partition_point(|before| *before < (marker.line(), col))
+        };
+        let inserted = until(marker.col()) - until(0);
         let column = u32::try_from(marker.col() - inserted).unwrap_or(u32::MAX);
         Position {
             line: line.saturating_add(self.lines_before),
@@ -404,86 +282,5 @@ impl<'a> Composer<'a> {
             rule::SYNTAX
         };
         problem(rule, error.info(), self.position(*error.marker()))
-    }
-}
-
-fn accept_key(
-    members: &Map<String, Value>,
-    keys: &mut Keys,
-    done: Done,
-) -> Result<Key, SyntaxProblem> {
-    if done.merge_key {
-        return Ok(Key {
-            name: String::new(),
-            position: done.position,
-            merges: true,
-        });
-    }
-    let name = done.identity.name(done.value);
-    if keys.is_duplicate(members, done.identity, &name) {
-        let message = format!("the key {name:?} occurs twice in this mapping");
-        return Err(problem(rule::DUPLICATE_KEY, message, done.position));
-    }
-    Ok(Key {
-        name,
-        position: done.position,
-        merges: false,
-    })
-}
-
-/// Takes over what the mapping does not have yet from a mapping or a sequence of mappings.
-fn merge(
-    members: &mut Map<String, Value>,
-    keys: &mut Keys,
-    source: Value,
-    at: Position,
-) -> Result<(), SyntaxProblem> {
-    let sources = match source {
-        Value::Array(sources) => sources,
-        source => vec![source],
-    };
-    keys.will_differ_from(members);
-    for source in sources {
-        let Value::Object(source) = source else {
-            let message = "a merge key takes a mapping or a sequence of mappings";
-            return Err(problem(rule::SYNTAX, message, at));
-        };
-        for (name, value) in source {
-            members.entry(name).or_insert(value);
-        }
-    }
-    Ok(())
-}
-
-fn pairs(items: Vec<Value>, at: Position) -> Result<Value, SyntaxProblem> {
-    let pair = |item| match item {
-        Value::Object(members) if members.len() > 1 => Err(problem(
-            rule::SYNTAX,
-            "each element of !!pairs must have one key",
-            at,
-        )),
-        Value::Object(members) => Ok(Value::Object(members)),
-        single => Ok(Value::Object(Map::from_iter([(
-            Identity::Alone.name(single),
-            Value::Null,
-        )]))),
-    };
-    items
-        .into_iter()
-        .map(pair)
-        .collect::<Result<_, _>>()
-        .map(Value::Array)
-}
-
-/// A problem of the given rule.
-pub(super) fn problem(
-    rule: &'static str,
-    message: impl Into<String>,
-    position: Position,
-) -> SyntaxProblem {
-    SyntaxProblem {
-        rule,
-        message: message.into(),
-        position,
     }
 }

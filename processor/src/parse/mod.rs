@@ -9,7 +9,9 @@
 
 mod anchors;
 mod budget;
+mod collection;
 mod compose;
+mod document;
 mod entity_file;
 mod key;
 mod legacy;
@@ -89,11 +91,7 @@ pub mod rule {
 pub fn read_documents(bytes: &[u8], limits: &Limits) -> Vec<Result<ParsedDocument, SyntaxProblem>> {
     if bytes.len() > limits.file_bytes {
         let message = format!("the file has more than {} bytes", limits.file_bytes);
-        return vec![Err(compose::problem(
-            rule::FILE_TOO_LARGE,
-            message,
-            Position::START,
-        ))];
+        return vec![Err(problem(rule::FILE_TOO_LARGE, message, Position::START))];
     }
     let text = String::from_utf8_lossy(bytes);
     let text = text.strip_prefix('\u{FEFF}').unwrap_or(&text);
@@ -101,6 +99,15 @@ pub fn read_documents(bytes: &[u8], limits: &Limits) -> Vec<Result<ParsedDocumen
     let mut budget = Budget::new(limits);
     split::split(&text, limits.documents)
         .into_iter()
-        .map(|chunk| compose::compose(&chunk?, &stand_ins, limits, &mut budget))
+        .map(|chunk| document::read(&chunk?, &stand_ins, limits, &mut budget))
         .collect()
+}
+
+/// A problem of the given rule.
+fn problem(rule: &'static str, message: impl Into<String>, position: Position) -> SyntaxProblem {
+    SyntaxProblem {
+        rule,
+        message: message.into(),
+        position,
+    }
 }

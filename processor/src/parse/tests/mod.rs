@@ -2,10 +2,10 @@
 //!
 //! The answers were compared with those of the npm package `yaml` 2.9.1 with its defaults.
 
-use std::fmt::Write as _;
-use std::time::{Duration, Instant};
+mod entity_file;
+mod hostile;
+mod property;
 
-use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::{Limits, ParsedDocument, Position, SyntaxProblem, read_documents, rule};
@@ -415,133 +415,4 @@ fn limits_are_kept() {
     assert_eq!(rules("[1, 2, 3]\n---\n[1, 2, 3, 4]"), ["", rule::TOO_LARGE]);
     assert_eq!(rules("a: 12345678901"), [rule::TOO_LARGE]);
     assert_eq!(rules("a: &a 12345\nb: *a"), [rule::TOO_LARGE]);
-}
-
-/// Long enough for an unoptimised build on a busy machine, short enough to notice a blow-up.
-const PATIENCE: Duration = Duration::from_secs(60);
-
-#[track_caller]
-fn check_hostile(name: &str, text: &str) {
-    let started = Instant::now();
-    let documents = read(text);
-    let took = started.elapsed();
-    assert!(took < PATIENCE, "{name} took {took:?}");
-    assert!(documents.len() <= Limits::default().documents + 1, "{name}");
-}
-
-#[test]
-fn hostile_files_are_read_in_bounded_time() {
-    let max = Limits::default().file_bytes;
-    let of = |piece: &str| piece.repeat(max / piece.len());
-    let mut bomb = "a0: &a0 [x,x,x,x,x,x,x,x,x]\n".to_owned();
-    for level in 1..10 {
-        let aliases = vec![format!("*a{}", level - 1); 9].join(",");
-        writeln!(bomb, "a{level}: &a{level} [{aliases}]").expect("a string can be written to");
-    }
-    check_broken(&bomb, rule::ALIAS_LIMIT, 4, 10);
-    let wide = format!("a: &a [{}]\n", "x,".repeat(10_000));
-    let copies = format!("{wide}b: [{}]\n", vec!["*a"; 90].join(","));
-    check_all(&copies, &json!([{"broken": "yaml.limit.content"}]));
-    check_hostile(
-        "documents that each expand",
-        &vec![
-            format!(
-                "a: &a [{}]\nb: [{}]\n",
-                "x,".repeat(900),
-                vec!["*a"; 90].join(",")
-            );
-            1000
-        ]
-        .join("---\n"),
-    );
-    check_hostile("nested 2,000 deep", &"[".repeat(2000));
-    check_hostile("100,000 documents", &"---\n".repeat(100_000));
-    let nested_anchors: String = (0..90).map(|level| format!("&x{level} [")).collect();
-    check_hostile(
-        "nested anchors",
-        &format!("{nested_anchors}{}*x", "y,".repeat(100_000)),
-    );
-    check_hostile(
-        "numeric keys",
-        &(0..200_000)
-            .map(|n| format!("{n}: x\n"))
-            .collect::<String>(),
-    );
-    for piece in [
-        "[",
-        "]",
-        "{",
-        "- ",
-        "? ",
-        ": ",
-        "\"",
-        "'",
-        "a: ",
-        "a:\t",
-        "{a:[",
-        "&a ",
-        "!t ",
-        "*a ",
-        "- a\n",
-        "a\n",
-        "|\n",
-        "\n",
-        " ",
-        "\t",
-        "#",
-        "\\",
-        "\r",
-        "\0",
-        "\u{FEFF}",
-        "%YAML 1.1\n",
-        "...\n",
-        "\"\\ud83d",
-        "!!pairs [",
-        "[a: ",
-        "x",
-    ] {
-        check_hostile(piece, &of(piece));
-    }
-}
-
-proptest! {
-    #[test]
-    fn any_bytes_are_read(bytes in proptest::collection::vec(any::<u8>(), 0..300)) {
-        read(&bytes);
-    }
-
-    #[test]
-    fn any_pieces_of_yaml_are_read(pieces in proptest::collection::vec(prop_oneof![
-        Just("a"), Just("- "), Just(": "), Just("? "), Just("\n"), Just("  "), Just("\t"), Just("["), Just("]"),
-        Just("{"), Just("}"), Just(","), Just("\""), Just("'"), Just("&a "), Just("*a"), Just("!!str "), Just("|\n"),
-        Just(">\n"), Just("---\n"), Just("...\n"), Just("%YAML 1.1\n"), Just("<<: "), Just("#"), Just("1"), Just("~"),
-        Just("\r"), Just("\0"), Just("\u{FEFF}"), Just("é"), Just("\\ud83d"), Just("!!set "), Just("!!pairs "),
-    ], 0..60)) {
-        for document in read(pieces.concat()).into_iter().flatten() {
-            prop_assert!(document.positions.value_at("/a/0/1").line >= 1);
-        }
-    }
-
-    #[test]
-    fn json_reads_as_itself(value in json_values()) {
-        prop_assert_eq!(outcome(value.to_string()), vec![value.clone()]);
-        let pretty = serde_json::to_string_pretty(&value).expect("a value can be written");
-        prop_assert_eq!(outcome(pretty), vec![value]);
-    }
-}
-
-fn json_values() -> impl Strategy<Value = Value> {
-    let leaf = prop_oneof![
-        Just(Value::Null),
-        any::<bool>().prop_map(Value::from),
-        any::<i32>().prop_map(Value::from),
-        "[ -~é\u{1F600}]{0,12}".prop_map(Value::from),
-    ];
-    leaf.prop_recursive(4, 40, 5, |inner| {
-        prop_oneof![
-            proptest::collection::vec(inner.clone(), 0..5).prop_map(Value::from),
-            proptest::collection::btree_map("[a-z \"]{0,6}", inner, 0..5)
-                .prop_map(|members| Value::Object(members.into_iter().collect())),
-        ]
-    })
 }

@@ -1,0 +1,98 @@
+//! Files made to hurt the reader.
+
+use std::fmt::Write as _;
+use std::time::{Duration, Instant};
+
+use serde_json::json;
+
+use super::super::{Limits, rule};
+use super::{check_all, check_broken, read};
+
+/// Long enough for an unoptimised build on a busy machine, short enough to notice a blow-up.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+#[track_caller]
+fn check_hostile(name: &str, text: &str) {
+    let started = Instant::now();
+    let documents = read(text);
+    let took = started.elapsed();
+    assert!(took < PATIENCE, "{name} took {took:?}");
+    assert!(documents.len() <= Limits::default().documents + 1, "{name}");
+}
+
+#[test]
+fn hostile_files_are_read_in_bounded_time() {
+    let max = Limits::default().file_bytes;
+    let of = |piece: &str| piece.repeat(max / piece.len());
+    let mut bomb = "a0: &a0 [x,x,x,x,x,x,x,x,x]\n".to_owned();
+    for level in 1..10 {
+        let aliases = vec![format!("*a{}", level - 1); 9].join(",");
+        writeln!(bomb, "a{level}: &a{level} [{aliases}]").expect("a string can be written to");
+    }
+    check_broken(&bomb, rule::ALIAS_LIMIT, 4, 10);
+    let wide = format!("a: &a [{}]\n", "x,".repeat(10_000));
+    let copies = format!("{wide}b: [{}]\n", vec!["*a"; 90].join(","));
+    check_all(&copies, &json!([{"broken": "yaml.limit.content"}]));
+    check_hostile("many mends", &format!("[{}]", "{a:[]},".repeat(1500)));
+    check_hostile("mends of a long line", &format!("[{}", of("{a:[]},")));
+    check_hostile(
+        "documents that each expand",
+        &vec![
+            format!(
+                "a: &a [{}]\nb: [{}]\n",
+                "x,".repeat(900),
+                vec!["*a"; 90].join(",")
+            );
+            1000
+        ]
+        .join("---\n"),
+    );
+    check_hostile("nested 2,000 deep", &"[".repeat(2000));
+    check_hostile("100,000 documents", &"---\n".repeat(100_000));
+    let nested_anchors: String = (0..90).map(|level| format!("&x{level} [")).collect();
+    check_hostile(
+        "nested anchors",
+        &format!("{nested_anchors}{}*x", "y,".repeat(100_000)),
+    );
+    check_hostile(
+        "numeric keys",
+        &(0..200_000)
+            .map(|n| format!("{n}: x\n"))
+            .collect::<String>(),
+    );
+    for piece in [
+        "[",
+        "]",
+        "{",
+        "- ",
+        "? ",
+        ": ",
+        "\"",
+        "'",
+        "a: ",
+        "a:\t",
+        "{a:[",
+        "&a ",
+        "!t ",
+        "*a ",
+        "- a\n",
+        "a\n",
+        "|\n",
+        "\n",
+        " ",
+        "\t",
+        "#",
+        "\\",
+        "\r",
+        "\0",
+        "\u{FEFF}",
+        "%YAML 1.1\n",
+        "...\n",
+        "\"\\ud83d",
+        "!!pairs [",
+        "[a: ",
+        "x",
+    ] {
+        check_hostile(piece, &of(piece));
+    }
+}
