@@ -106,7 +106,7 @@ fn write_float(text: &mut String, float: f64) {
     }
     match usize::try_from(exponent) {
         Ok(exponent) if exponent >= PLAIN_DIGITS_MAX => {
-            write_exponent(text, &digits, '+', exponent)
+            write_exponent(text, &digits, '+', exponent);
         }
         Ok(exponent) if digits.len() <= exponent + 1 => {
             text.push_str(&digits);

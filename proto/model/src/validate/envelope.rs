@@ -21,7 +21,9 @@ const SERVED_KEYS: [&str; 2] = ["relations", "status"];
 pub(super) fn check<'d>(document: &'d Value, findings: &mut Findings) -> Option<Outline<'d>> {
     let Value::Object(root) = document else {
         findings.file(
-            ErrorClass::TypeError,
+            // Not the TypeError of the other envelope failures: Backstage says this one
+            // already while it reads the file.
+            ErrorClass::Error,
             "document.type",
             String::new(),
             format!("the document is {}, not an entity", type_name(document)),

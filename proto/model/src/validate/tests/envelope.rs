@@ -86,9 +86,9 @@ fn cases_002_to_008_a_broken_envelope_costs_the_file() {
 #[test]
 fn cases_133_145_what_is_no_entity_costs_the_file() {
     poisons(&json!({}), ErrorClass::TypeError, "apiVersion.required");
-    poisons(&json!([]), ErrorClass::TypeError, "document.type");
-    poisons(&json!("x"), ErrorClass::TypeError, "document.type");
-    poisons(&Value::Null, ErrorClass::TypeError, "document.type");
+    poisons(&json!([]), ErrorClass::Error, "document.type");
+    poisons(&json!("x"), ErrorClass::Error, "document.type");
+    poisons(&Value::Null, ErrorClass::Error, "document.type");
     poisons(
         &metadata("name", json!({"$text": "x"})),
         ErrorClass::TypeError,

@@ -72,7 +72,7 @@ fn accepts_label(key: &str, value: &str) {
 }
 
 #[track_caller]
-fn refuses_label(key: &str, value: Value, rule: &str) {
+fn refuses_label(key: &str, value: &Value, rule: &str) {
     let pointer = format!("/metadata/labels/{}", key.replace('/', "~1"));
     refuses(&metadata("labels", json!({ key: value })), &pointer, rule);
 }
@@ -90,20 +90,20 @@ fn cases_029_to_033_labels() {
         accepts_label(key, value);
     }
     for value in [json!(1), json!(true), Value::Null] {
-        refuses_label("a", value, "metadata.labels.type");
+        refuses_label("a", &value, "metadata.labels.type");
     }
     for key in [
         "A.b/c", "a/b/c", "/a", "a/", "-a", "a-", "a b", "", "a_b.io/c", &long,
     ] {
-        refuses_label(key, json!("v"), "metadata.labels.key.format");
+        refuses_label(key, &json!("v"), "metadata.labels.key.format");
     }
     for value in ["x y", "-x", "x-", "x/y", "é", &long] {
-        refuses_label("a", json!(value), "metadata.labels.value.format");
+        refuses_label("a", &json!(value), "metadata.labels.value.format");
     }
     accepts_label(&format!("{}a/b", "a.".repeat(126)), "v");
     refuses_label(
         &format!("{}a/b", "a.".repeat(127)),
-        json!("v"),
+        &json!("v"),
         "metadata.labels.key.format",
     );
 }
@@ -190,7 +190,7 @@ fn cases_039_to_042_tags() {
 }
 
 #[track_caller]
-fn refuses_link(link: Value, step: &str, rule: &str) {
+fn refuses_link(link: &Value, step: &str, rule: &str) {
     refuses(
         &metadata("links", json!([link])),
         &format!("/metadata/links/0{step}"),
@@ -210,21 +210,21 @@ fn cases_043_to_045_the_url_of_a_link() {
         accepts(&metadata("links", json!([{ "url": url }])));
     }
     for url in ["foo", "/rel", "//a.b", "http://", "https://a b"] {
-        refuses_link(json!({ "url": url }), "/url", "metadata.links.url.format");
+        refuses_link(&json!({ "url": url }), "/url", "metadata.links.url.format");
     }
-    refuses_link(json!({}), "", "metadata.links.url.required");
-    refuses_link(json!({"url": ""}), "/url", "metadata.links.url.empty");
-    refuses_link(json!({"url": 1}), "/url", "metadata.links.url.type");
-    refuses_link(json!("x"), "", "metadata.links.type");
-    refuses_link(Value::Null, "", "metadata.links.type");
+    refuses_link(&json!({}), "", "metadata.links.url.required");
+    refuses_link(&json!({"url": ""}), "/url", "metadata.links.url.empty");
+    refuses_link(&json!({"url": 1}), "/url", "metadata.links.url.type");
+    refuses_link(&json!("x"), "", "metadata.links.type");
+    refuses_link(&Value::Null, "", "metadata.links.type");
 }
 
 #[test]
 fn cases_046_047_the_other_fields_of_a_link() {
     let link = |key: &str, value: &str| json!({ "url": "https://a.b", key: value });
-    refuses_link(link("title", ""), "/title", "metadata.links.title.empty");
-    refuses_link(link("title", " "), "/title", "metadata.links.title.format");
-    refuses_link(link("icon", " "), "/icon", "metadata.links.icon.format");
+    refuses_link(&link("title", ""), "/title", "metadata.links.title.empty");
+    refuses_link(&link("title", " "), "/title", "metadata.links.title.format");
+    refuses_link(&link("icon", " "), "/icon", "metadata.links.icon.format");
     accepts(&metadata(
         "links",
         json!([link("type", " "), link("extra", "")]),
