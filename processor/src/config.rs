@@ -75,13 +75,20 @@ pub struct RetryPolicy {
 
 impl Default for Timeouts {
     fn default() -> Self {
-        Self { connect: Duration::from_secs(5), call: Duration::from_secs(15) }
+        Self {
+            connect: Duration::from_secs(5),
+            call: Duration::from_secs(15),
+        }
     }
 }
 
 impl Default for RetryPolicy {
     fn default() -> Self {
-        Self { delay_min: Duration::from_millis(200), delay_max: Duration::from_secs(5), times_max: 3 }
+        Self {
+            delay_min: Duration::from_millis(200),
+            delay_max: Duration::from_secs(5),
+            times_max: 3,
+        }
     }
 }
 

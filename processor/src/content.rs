@@ -26,15 +26,29 @@ pub fn content_of(blob: String, bytes: &[u8], kinds: &Kinds, limits: &Limits) ->
     if size <= LOCATION_BYTES_MAX {
         return content;
     }
-    let message = format!("The entities of this file take {size} bytes, more than {LOCATION_BYTES_MAX}.");
-    spoiled(content.blob, OUTPUT_TOO_LARGE, message, "Split the file and list the parts in a Location.")
+    let message =
+        format!("The entities of this file take {size} bytes, more than {LOCATION_BYTES_MAX}.");
+    spoiled(
+        content.blob,
+        OUTPUT_TOO_LARGE,
+        message,
+        "Split the file and list the parts in a Location.",
+    )
 }
 
 /// What a file that is too large to be read at all comes to.
 #[must_use]
 pub fn too_large(blob: String, size: u64, limits: &Limits) -> Content {
-    let message = format!("The file has {size} bytes, more than {}.", limits.file_bytes);
-    spoiled(blob, parse::rule::FILE_TOO_LARGE, message, "Split the file and list the parts in a Location.")
+    let message = format!(
+        "The file has {size} bytes, more than {}.",
+        limits.file_bytes
+    );
+    spoiled(
+        blob,
+        parse::rule::FILE_TOO_LARGE,
+        message,
+        "Split the file and list the parts in a Location.",
+    )
 }
 
 // The last good entities stay, and the owner of the file learns why nothing new arrives.
@@ -47,7 +61,12 @@ fn spoiled(blob: String, rule: &str, message: String, hint: &str) -> Content {
         column: 1,
         entity_ref: String::new(),
     };
-    Content { blob, entities: Vec::new(), problems: vec![problem], poisoned: true }
+    Content {
+        blob,
+        entities: Vec::new(),
+        problems: vec![problem],
+        poisoned: true,
+    }
 }
 
 fn entity(declared: FileEntity) -> EntityObserved {
@@ -77,7 +96,11 @@ fn problem(found: FileProblem) -> ProblemObserved {
         hint: found.hint,
         line: found.line,
         column: found.column,
-        entity_ref: found.entity_ref.as_ref().map(EntityRef::to_string).unwrap_or_default(),
+        entity_ref: found
+            .entity_ref
+            .as_ref()
+            .map(EntityRef::to_string)
+            .unwrap_or_default(),
     }
 }
 
@@ -89,24 +112,42 @@ mod tests {
         spec:\n  type: service\n  lifecycle: production\n  owner: team-a\n";
 
     fn read(text: &str) -> Content {
-        content_of("b1".to_owned(), text.as_bytes(), &Kinds::builtin(), &Limits::default())
+        content_of(
+            "b1".to_owned(),
+            text.as_bytes(),
+            &Kinds::builtin(),
+            &Limits::default(),
+        )
     }
 
     #[test]
     fn a_valid_file_becomes_entities_with_document_relations_and_digest() {
         let content = read(PAY);
         assert_eq!(content.problems, []);
-        let [entity] = content.entities.as_slice() else { panic!("{content:?}") };
+        let [entity] = content.entities.as_slice() else {
+            panic!("{content:?}")
+        };
         assert_eq!(entity.r#ref, "component:default/pay");
-        assert!(entity.document.contains(r#""namespace":"default""#), "{}", entity.document);
-        assert!(entity.relations.iter().any(|relation| relation.target == "group:default/team-a"));
+        assert!(
+            entity.document.contains(r#""namespace":"default""#),
+            "{}",
+            entity.document
+        );
+        assert!(
+            entity
+                .relations
+                .iter()
+                .any(|relation| relation.target == "group:default/team-a")
+        );
         assert_eq!(entity.digest.len(), 64);
         assert_eq!(entity.line, 1);
     }
 
     #[test]
     fn an_invalid_document_becomes_a_problem_with_a_position() {
-        let content = read("apiVersion: backstage.io/v1alpha1\nkind: Component\nmetadata:\n  name: \"a b\"\n");
+        let content = read(
+            "apiVersion: backstage.io/v1alpha1\nkind: Component\nmetadata:\n  name: \"a b\"\n",
+        );
         assert_eq!(content.entities, []);
         let problem = content.problems.first().expect("a problem");
         assert!(problem.line >= 1 && problem.column >= 1);

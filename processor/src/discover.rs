@@ -37,24 +37,53 @@ pub(crate) struct Listing<'a> {
 }
 
 impl<'a> Listing<'a> {
-    pub(crate) fn new(client: &'a Client, lane: Lane, target: &'a ListingTarget, page_size: usize) -> Self {
-        Self { client, lane, target, page_size, pages: 0, cursor: None }
+    pub(crate) fn new(
+        client: &'a Client,
+        lane: Lane,
+        target: &'a ListingTarget,
+        page_size: usize,
+    ) -> Self {
+        Self {
+            client,
+            lane,
+            target,
+            page_size,
+            pages: 0,
+            cursor: None,
+        }
     }
 
     /// Reads the next page.
     pub(crate) async fn next(&mut self, occasion: &Occasion<'_>) -> Discovered {
         if self.pages == PAGES_MAX {
-            return Discovered::Failed(Failure::unreadable(format!("the listing has more than {PAGES_MAX} pages")));
+            return Discovered::Failed(Failure::unreadable(format!(
+                "the listing has more than {PAGES_MAX} pages"
+            )));
         }
-        match read_page(self.client, self.lane, self.target, self.page_size, self.cursor.as_deref()).await {
+        match read_page(
+            self.client,
+            self.lane,
+            self.target,
+            self.page_size,
+            self.cursor.as_deref(),
+        )
+        .await
+        {
             Ok(page) => {
                 let number = self.pages;
                 let last = page.next.is_none();
                 self.pages += 1;
                 self.cursor = page.next;
-                let body = ListingObserved { organization: page.organization, repositories: page.repositories };
+                let body = ListingObserved {
+                    organization: page.organization,
+                    repositories: page.repositories,
+                };
                 let observation = occasion.listing(number, last, body);
-                if last { Discovered::Last(observation) } else { Discovered::Part(observation) }
+                if last {
+                    Discovered::Last(observation)
+                } else {
+                    Discovered::Part(observation)
+                }
             }
             Err(PageError::Failed(failure)) => Discovered::Failed(failure),
             Err(PageError::Limited(closed)) => Discovered::Limited(closed),

@@ -26,7 +26,10 @@ mod tests {
         let usual = fingerprint(&kinds, &Limits::default());
         assert_eq!(usual, fingerprint(&kinds, &Limits::default()));
         assert_eq!(usual.len(), 32);
-        let other = Limits { depth: 7, ..Limits::default() };
+        let other = Limits {
+            depth: 7,
+            ..Limits::default()
+        };
         assert_ne!(usual, fingerprint(&kinds, &other));
     }
 }

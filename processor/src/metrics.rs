@@ -15,7 +15,9 @@ use prometheus_client::metrics::histogram::Histogram;
 use crate::budget::headers::Resource;
 
 /// From a local answer to GitHub's own ten-second limit and beyond.
-const CALL_SECONDS: [f64; 12] = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 2.5, 10.0, 30.0];
+const CALL_SECONDS: [f64; 12] = [
+    0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 2.5, 10.0, 30.0,
+];
 
 macro_rules! label {
     ($(#[$meta:meta])* $name:ident { $($(#[$doc:meta])* $variant:ident => $text:literal),+ $(,)? }) => {
@@ -101,7 +103,11 @@ label! {
 
 impl From<Lane> for LaneLabel {
     fn from(lane: Lane) -> Self {
-        if lane_token(lane) == "hi" { Self::Hi } else { Self::Lo }
+        if lane_token(lane) == "hi" {
+            Self::Hi
+        } else {
+            Self::Lo
+        }
     }
 }
 
@@ -182,7 +188,11 @@ impl Metrics {
         let metrics = Self::default();
         let families = &metrics.0;
         registry.register("processor_jobs", "Jobs handled", families.jobs.clone());
-        registry.register("processor_batch_jobs", "Jobs answered by one reading", families.batch.clone());
+        registry.register(
+            "processor_batch_jobs",
+            "Jobs answered by one reading",
+            families.batch.clone(),
+        );
         registry.register("github_requests", "Calls to GitHub", families.calls.clone());
         registry.register(
             "github_request_duration_seconds",
@@ -194,36 +204,65 @@ impl Metrics {
             "Calls left in the current window, as GitHub told last",
             families.remaining.clone(),
         );
-        registry.register("github_limited", "Refusals because of a limit", families.limited.clone());
+        registry.register(
+            "github_limited",
+            "Refusals because of a limit",
+            families.limited.clone(),
+        );
         metrics
     }
 
     /// Counts a job.
     pub fn job(&self, lane: Lane, outcome: JobOutcome) {
-        self.0.jobs.get_or_create(&JobLabels { lane: lane.into(), outcome }).inc();
+        self.0
+            .jobs
+            .get_or_create(&JobLabels {
+                lane: lane.into(),
+                outcome,
+            })
+            .inc();
     }
 
     /// Notes how many jobs one reading answers.
     pub fn batch(&self, jobs: usize) {
-        self.0.batch.observe(f64::from(u32::try_from(jobs).unwrap_or(u32::MAX)));
+        self.0
+            .batch
+            .observe(f64::from(u32::try_from(jobs).unwrap_or(u32::MAX)));
     }
 
     /// Counts a call and its time.
     pub fn called(&self, kind: CallKind, outcome: CallOutcome, took: Duration) {
-        self.0.calls.get_or_create(&CallLabels { kind, outcome }).inc();
-        self.0.call_seconds.get_or_create(&KindLabels { kind }).observe(took.as_secs_f64());
+        self.0
+            .calls
+            .get_or_create(&CallLabels { kind, outcome })
+            .inc();
+        self.0
+            .call_seconds
+            .get_or_create(&KindLabels { kind })
+            .observe(took.as_secs_f64());
     }
 
     /// Notes the rest of a window, if GitHub has told.
     pub fn remaining(&self, installation: &str, resource: Resource, remaining: Option<u64>) {
         if let Some(remaining) = remaining {
-            let labels = WindowLabels { installation: installation.to_owned(), resource: resource.into() };
-            self.0.remaining.get_or_create(&labels).set(i64::try_from(remaining).unwrap_or(i64::MAX));
+            let labels = WindowLabels {
+                installation: installation.to_owned(),
+                resource: resource.into(),
+            };
+            self.0
+                .remaining
+                .get_or_create(&labels)
+                .set(i64::try_from(remaining).unwrap_or(i64::MAX));
         }
     }
 
     /// Counts a refusal because of a limit.
     pub fn limited(&self, installation: &str) {
-        self.0.limited.get_or_create(&InstallationLabels { installation: installation.to_owned() }).inc();
+        self.0
+            .limited
+            .get_or_create(&InstallationLabels {
+                installation: installation.to_owned(),
+            })
+            .inc();
     }
 }

@@ -1,7 +1,8 @@
 //! Observations: what goes back for a job, in parts if it is large. Pure.
 
 use freshet_proto::message::{
-    Behind, Failed, Job, ListingObserved, LocationObserved, Observation, Repository, RepositoryObserved, observation,
+    Behind, Failed, Job, ListingObserved, LocationObserved, Observation, Repository,
+    RepositoryObserved, observation,
 };
 use prost::Message as _;
 
@@ -24,7 +25,12 @@ pub struct Occasion<'a> {
 impl Occasion<'_> {
     /// The state of a repository, split into parts no message is too small for.
     #[must_use]
-    pub fn repository(&self, repository: &Repository, head: &str, locations: Vec<LocationObserved>) -> Vec<Observation> {
+    pub fn repository(
+        &self,
+        repository: &Repository,
+        head: &str,
+        locations: Vec<LocationObserved>,
+    ) -> Vec<Observation> {
         let mut parts = split(locations, PART_BYTES_MAX);
         let last = parts.len() - 1;
         parts
@@ -78,7 +84,13 @@ impl Occasion<'_> {
 /// Identity of one part of one reading: publishing it again after a doubtful acknowledgement is harmless.
 #[must_use]
 pub fn message_id(observation: &Observation) -> String {
-    let Observation { source_id, generation, fetched_at, part, .. } = observation;
+    let Observation {
+        source_id,
+        generation,
+        fetched_at,
+        part,
+        ..
+    } = observation;
     format!("observation:{source_id}:{generation}:{fetched_at}:{part}")
 }
 
@@ -108,8 +120,14 @@ mod tests {
     use super::*;
 
     fn location(bytes: usize) -> LocationObserved {
-        let content = Content { blob: "x".repeat(bytes), ..Content::default() };
-        LocationObserved { path: String::new(), outcome: Some(location_observed::Outcome::Content(content)) }
+        let content = Content {
+            blob: "x".repeat(bytes),
+            ..Content::default()
+        };
+        LocationObserved {
+            path: String::new(),
+            outcome: Some(location_observed::Outcome::Content(content)),
+        }
     }
 
     #[track_caller]
@@ -129,13 +147,29 @@ mod tests {
 
     #[test]
     fn parts_are_numbered_and_only_the_last_is_marked() {
-        let job = Job { source_id: 7, generation: 3, ..Job::default() };
-        let occasion = Occasion { job: &job, fingerprint: "f", fetched_at: 1 };
+        let job = Job {
+            source_id: 7,
+            generation: 3,
+            ..Job::default()
+        };
+        let occasion = Occasion {
+            job: &job,
+            fingerprint: "f",
+            fetched_at: 1,
+        };
         let half = PART_BYTES_MAX / 2 + 1;
-        let parts = occasion.repository(&Repository::default(), "abc", vec![location(half), location(half)]);
+        let parts = occasion.repository(
+            &Repository::default(),
+            "abc",
+            vec![location(half), location(half)],
+        );
         let marks: Vec<_> = parts.iter().map(|part| (part.part, part.last)).collect();
         assert_eq!(marks, [(0, false), (1, true)]);
         assert_ne!(message_id(&parts[0]), message_id(&parts[1]));
-        assert!(parts.iter().all(|part| part.encoded_len() <= freshet_proto::stream::PAYLOAD_BYTES_MAX));
+        assert!(
+            parts
+                .iter()
+                .all(|part| part.encoded_len() <= freshet_proto::stream::PAYLOAD_BYTES_MAX)
+        );
     }
 }

@@ -15,30 +15,45 @@ impl Failure {
     /// No answer, or a broken one; trying again may help.
     #[must_use]
     pub fn unreachable(message: impl Into<String>) -> Self {
-        Self { kind: FailureKind::Unreachable, message: message.into() }
+        Self {
+            kind: FailureKind::Unreachable,
+            message: message.into(),
+        }
     }
 
     /// The credential may not do this.
     #[must_use]
     pub fn denied(message: impl Into<String>) -> Self {
-        Self { kind: FailureKind::Denied, message: message.into() }
+        Self {
+            kind: FailureKind::Denied,
+            message: message.into(),
+        }
     }
 
     /// GitHub does not show it to this credential, which does not prove that it is gone.
     #[must_use]
     pub fn not_visible(message: impl Into<String>) -> Self {
-        Self { kind: FailureKind::NotVisible, message: message.into() }
+        Self {
+            kind: FailureKind::NotVisible,
+            message: message.into(),
+        }
     }
 
     /// An answer that could not be understood or does not add up.
     #[must_use]
     pub fn unreadable(message: impl Into<String>) -> Self {
-        Self { kind: FailureKind::Unreadable, message: message.into() }
+        Self {
+            kind: FailureKind::Unreadable,
+            message: message.into(),
+        }
     }
 }
 
 impl From<Failure> for Failed {
     fn from(failure: Failure) -> Self {
-        Self { kind: failure.kind.into(), message: failure.message }
+        Self {
+            kind: failure.kind.into(),
+            message: failure.message,
+        }
     }
 }

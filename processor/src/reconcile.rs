@@ -172,8 +172,16 @@ const TEXTS_AT_ONCE_MAX: usize = 20;
 pub fn first_question(target: &RepositoryTarget) -> Question {
     let pushed = !target.after.is_empty() && target.after != target.held_head;
     let few = target.wanted.len() <= TEXTS_AT_ONCE_MAX;
-    let texts = target.wanted.iter().map(|path| few && (pushed || path.held_blob.is_empty())).collect();
-    let base = if pushed { Base::Pushed(target.after.clone()) } else { Base::Branch };
+    let texts = target
+        .wanted
+        .iter()
+        .map(|path| few && (pushed || path.held_blob.is_empty()))
+        .collect();
+    let base = if pushed {
+        Base::Pushed(target.after.clone())
+    } else {
+        Base::Branch
+    };
     Question { base, texts }
 }
 
@@ -185,7 +193,9 @@ pub fn judge(target: &RepositoryTarget, question: &Question, shown: RepositorySh
     }
     let head = shown.head.as_deref().unwrap_or_default();
     if is_behind(target, head) {
-        return Verdict::Behind { shown_head: head.to_owned() };
+        return Verdict::Behind {
+            shown_head: head.to_owned(),
+        };
     }
     if head.is_empty() {
         return without_head(target, shown);
@@ -200,10 +210,12 @@ pub fn judge(target: &RepositoryTarget, question: &Question, shown: RepositorySh
             base: Base::Shown(head.to_owned()),
             texts: question.texts.clone(),
         }),
-        Base::Pushed(_) | Base::Shown(_) if !shown.commit_shown => {
-            Verdict::Behind { shown_head: head.to_owned() }
+        Base::Pushed(_) | Base::Shown(_) if !shown.commit_shown => Verdict::Behind {
+            shown_head: head.to_owned(),
+        },
+        Base::Pushed(commit) | Base::Shown(commit) => {
+            read_at(target, question, commit.clone(), shown)
         }
-        Base::Pushed(commit) | Base::Shown(commit) => read_at(target, question, commit.clone(), shown),
     }
 }
 
@@ -211,7 +223,12 @@ pub fn judge(target: &RepositoryTarget, question: &Question, shown: RepositorySh
 ///
 /// A branch that still shows the head from before a push may have been set back since, or the hooks
 /// came in the wrong order. GitHub's replicas lag by seconds, so after `age_max` the head is the truth.
-pub fn forget_old_push(target: &mut RepositoryTarget, cause: Option<&Cause>, now: i64, age_max: Duration) {
+pub fn forget_old_push(
+    target: &mut RepositoryTarget,
+    cause: Option<&Cause>,
+    now: i64,
+    age_max: Duration,
+) {
     let received_at = cause.map_or(0, |cause| cause.received_at);
     let age = u64::try_from(now.saturating_sub(received_at)).unwrap_or(0);
     if received_at > 0 && Duration::from_micros(age) > age_max {
@@ -220,16 +237,29 @@ pub fn forget_old_push(target: &mut RepositoryTarget, cause: Option<&Cause>, now
 }
 
 fn other_repository(target: &RepositoryTarget, shown: &Repository) -> Option<Failure> {
-    let wanted = target.repository.as_ref().map_or(0, |repository| repository.id);
+    let wanted = target
+        .repository
+        .as_ref()
+        .map_or(0, |repository| repository.id);
     (wanted != 0 && wanted != shown.id).then(|| {
-        Failure::not_visible(format!("{}/{} is another repository now", shown.owner, shown.name))
+        Failure::not_visible(format!(
+            "{}/{} is another repository now",
+            shown.owner, shown.name
+        ))
     })
 }
 
 /// Only the head from before the push is behind; any other head is a later push, and as good as ours.
 fn is_behind(target: &RepositoryTarget, head: &str) -> bool {
-    let before = if is_null_commit(&target.before) { "" } else { &target.before };
-    !target.after.is_empty() && !target.before.is_empty() && target.after != before && head == before
+    let before = if is_null_commit(&target.before) {
+        ""
+    } else {
+        &target.before
+    };
+    !target.after.is_empty()
+        && !target.before.is_empty()
+        && target.after != before
+        && head == before
 }
 
 /// GitHub writes the commit before the first and after the last as zeros.
@@ -241,27 +271,42 @@ fn without_head(target: &RepositoryTarget, shown: RepositoryShown) -> Verdict {
     let evidence = if shown.is_empty {
         "the repository has no commits".to_owned()
     } else if target.r#ref == DEFAULT_BRANCH {
-        return Verdict::Failed(Failure::unreadable("the repository shows no default branch"));
+        return Verdict::Failed(Failure::unreadable(
+            "the repository shows no default branch",
+        ));
     } else {
         format!("the repository has no branch {}", target.r#ref)
     };
     let gone = |path: &str| LocationRead {
         path: path.to_owned(),
-        outcome: LocationOutcome::Gone { evidence: evidence.clone() },
+        outcome: LocationOutcome::Gone {
+            evidence: evidence.clone(),
+        },
     };
     Verdict::Read(Reading {
         repository: shown.repository,
         head: String::new(),
-        locations: target.wanted.iter().map(|wanted| gone(&wanted.path)).collect(),
+        locations: target
+            .wanted
+            .iter()
+            .map(|wanted| gone(&wanted.path))
+            .collect(),
     })
 }
 
 /// Whether a reading by branch shows that something we hold may have moved.
 fn moved(target: &RepositoryTarget, shown: &RepositoryShown, head: &str) -> bool {
-    let holds_any = target.wanted.iter().any(|wanted| !wanted.held_blob.is_empty());
-    let differs = changed(target, &shown.objects).into_iter().zip(&target.wanted);
+    let holds_any = target
+        .wanted
+        .iter()
+        .any(|wanted| !wanted.held_blob.is_empty());
+    let differs = changed(target, &shown.objects)
+        .into_iter()
+        .zip(&target.wanted);
     (holds_any && head != target.held_head)
-        || differs.into_iter().any(|(changed, wanted)| changed && !wanted.held_blob.is_empty())
+        || differs
+            .into_iter()
+            .any(|(changed, wanted)| changed && !wanted.held_blob.is_empty())
 }
 
 /// For each wanted path whether something else than the held blob is there.
@@ -278,7 +323,12 @@ fn changed(target: &RepositoryTarget, objects: &[ObjectShown]) -> Vec<bool> {
         .collect()
 }
 
-fn read_at(target: &RepositoryTarget, question: &Question, head: String, shown: RepositoryShown) -> Verdict {
+fn read_at(
+    target: &RepositoryTarget,
+    question: &Question,
+    head: String,
+    shown: RepositoryShown,
+) -> Verdict {
     let missing: Vec<bool> = target
         .wanted
         .iter()
@@ -288,8 +338,15 @@ fn read_at(target: &RepositoryTarget, question: &Question, head: String, shown: 
         })
         .collect();
     if missing.contains(&true) {
-        let texts = missing.iter().zip(&question.texts).map(|(missing, asked)| *missing || *asked).collect();
-        return Verdict::Again(Question { base: Base::Shown(head), texts });
+        let texts = missing
+            .iter()
+            .zip(&question.texts)
+            .map(|(missing, asked)| *missing || *asked)
+            .collect();
+        return Verdict::Again(Question {
+            base: Base::Shown(head),
+            texts,
+        });
     }
     let locations = target
         .wanted
@@ -300,19 +357,35 @@ fn read_at(target: &RepositoryTarget, question: &Question, head: String, shown: 
             outcome: outcome_of(&wanted.held_blob, object, &head),
         })
         .collect();
-    Verdict::Read(Reading { repository: shown.repository, head, locations })
+    Verdict::Read(Reading {
+        repository: shown.repository,
+        head,
+        locations,
+    })
 }
 
 fn outcome_of(held_blob: &str, object: ObjectShown, head: &str) -> LocationOutcome {
     match object {
-        ObjectShown::Absent => LocationOutcome::Gone { evidence: format!("not at commit {head}") },
-        ObjectShown::NotAFile => LocationOutcome::Gone { evidence: format!("no file at commit {head}") },
+        ObjectShown::Absent => LocationOutcome::Gone {
+            evidence: format!("not at commit {head}"),
+        },
+        ObjectShown::NotAFile => LocationOutcome::Gone {
+            evidence: format!("no file at commit {head}"),
+        },
         ObjectShown::Unreadable(message) => LocationOutcome::Failed(Failure::unreadable(message)),
-        ObjectShown::Blob { oid, .. } if oid == held_blob => LocationOutcome::Unchanged { blob: oid },
-        ObjectShown::Blob { oid, text: TextShown::Text(text), .. } => LocationOutcome::Text { blob: oid, text },
-        ObjectShown::Blob { oid, size, text: TextShown::OnlyRaw | TextShown::NotAsked } => {
-            LocationOutcome::Raw { blob: oid, size }
+        ObjectShown::Blob { oid, .. } if oid == held_blob => {
+            LocationOutcome::Unchanged { blob: oid }
         }
+        ObjectShown::Blob {
+            oid,
+            text: TextShown::Text(text),
+            ..
+        } => LocationOutcome::Text { blob: oid, text },
+        ObjectShown::Blob {
+            oid,
+            size,
+            text: TextShown::OnlyRaw | TextShown::NotAsked,
+        } => LocationOutcome::Raw { blob: oid, size },
     }
 }
 

@@ -74,7 +74,11 @@ pub enum StartError {
 ///
 /// # Errors
 /// [`StartError`] if an integration is unusable or its jobs cannot be received.
-pub async fn start(config: Config, deps: Deps, supervisor: &mut Supervisor) -> Result<Handle, StartError> {
+pub async fn start(
+    config: Config,
+    deps: Deps,
+    supervisor: &mut Supervisor,
+) -> Result<Handle, StartError> {
     let fingerprint = fingerprint(&config.kinds, &config.limits);
     let shared = Arc::new(Shared {
         subjects: Subjects::new(&config.subject_prefix),
@@ -92,8 +96,16 @@ pub async fn start(config: Config, deps: Deps, supervisor: &mut Supervisor) -> R
                 .bus
                 .consume(&spec)
                 .await
-                .map_err(|source| StartError::Consume { host: integration.host.clone(), source })?;
-            let worker = Worker { shared: Arc::clone(&shared), client: Arc::clone(&client), lane, inbox };
+                .map_err(|source| StartError::Consume {
+                    host: integration.host.clone(),
+                    source,
+                })?;
+            let worker = Worker {
+                shared: Arc::clone(&shared),
+                client: Arc::clone(&client),
+                lane,
+                inbox,
+            };
             let shutdown = supervisor.shutdown();
             supervisor.spawn("processor worker", async move {
                 worker.run(shutdown).await;
@@ -106,9 +118,24 @@ pub async fn start(config: Config, deps: Deps, supervisor: &mut Supervisor) -> R
 }
 
 fn client(shared: &Shared, integration: &GithubIntegration) -> Result<Client, StartError> {
-    let failed = |source| StartError::Integration { host: integration.host.clone(), source };
+    let failed = |source| StartError::Integration {
+        host: integration.host.clone(),
+        source,
+    };
     let endpoints = Endpoints::of(&integration.api_base_url).map_err(failed)?;
     let config = &shared.config;
-    let budget = Budget::new(&endpoints.host, config.max_concurrent_calls, shared.clock.clone());
-    Client::new(integration, endpoints, config.timeouts, config.retry, budget, shared.metrics.clone()).map_err(failed)
+    let budget = Budget::new(
+        &endpoints.host,
+        config.max_concurrent_calls,
+        shared.clock.clone(),
+    );
+    Client::new(
+        integration,
+        endpoints,
+        config.timeouts,
+        config.retry,
+        budget,
+        shared.metrics.clone(),
+    )
+    .map_err(failed)
 }

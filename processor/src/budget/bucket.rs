@@ -14,8 +14,7 @@ use governor::{Quota, RateLimiter};
 
 use super::headers::Resource;
 
-type Limiter<C> =
-    RateLimiter<NotKeyed, InMemoryState, C, NoOpMiddleware<<C as Clock>::Instant>>;
+type Limiter<C> = RateLimiter<NotKeyed, InMemoryState, C, NoOpMiddleware<<C as Clock>::Instant>>;
 
 /// How many calls of one kind may be made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,11 +27,15 @@ pub struct Pace {
 
 impl Pace {
     /// GraphQL on github.com: 2,000 points a minute, a query is one.
-    pub const GITHUB_GRAPHQL: Self =
-        Self { burst: calls(900), per_minute: calls(1_000) };
+    pub const GITHUB_GRAPHQL: Self = Self {
+        burst: calls(900),
+        per_minute: calls(1_000),
+    };
     /// REST on github.com: 900 points a minute, a read is one.
-    pub const GITHUB_REST: Self =
-        Self { burst: calls(400), per_minute: calls(450) };
+    pub const GITHUB_REST: Self = Self {
+        burst: calls(400),
+        per_minute: calls(450),
+    };
 
     fn quota(self) -> Quota {
         Quota::per_minute(self.per_minute).allow_burst(self.burst)
@@ -60,7 +63,8 @@ impl Buckets {
 
 impl<C: Clock + Clone> Buckets<C> {
     fn with_clock(host: &str, clock: C) -> Self {
-        let paced = host == "github.com" || host.ends_with(".github.com") || host.ends_with(".ghe.com");
+        let paced =
+            host == "github.com" || host.ends_with(".github.com") || host.ends_with(".ghe.com");
         let limiter =
             |pace: Pace| paced.then(|| RateLimiter::direct_with_clock(pace.quota(), clock.clone()));
         Self {
@@ -80,7 +84,9 @@ impl<C: Clock + Clone> Buckets<C> {
             Resource::Graphql => self.graphql.as_ref(),
         };
         limiter.map_or(Ok(()), |limiter| {
-            limiter.check().map_err(|refused| refused.wait_time_from(self.clock.now()))
+            limiter
+                .check()
+                .map_err(|refused| refused.wait_time_from(self.clock.now()))
         })
     }
 }
@@ -92,7 +98,9 @@ mod tests {
     use super::*;
 
     fn taken(buckets: &Buckets<FakeRelativeClock>, tries: u32) -> u32 {
-        (0..tries).map(|_| u32::from(buckets.take(Resource::Graphql).is_ok())).sum()
+        (0..tries)
+            .map(|_| u32::from(buckets.take(Resource::Graphql).is_ok()))
+            .sum()
     }
 
     #[test]
@@ -112,7 +120,9 @@ mod tests {
         let clock = FakeRelativeClock::default();
         let buckets = Buckets::with_clock("acme.ghe.com", clock.clone());
         taken(&buckets, 5_000);
-        let wait = buckets.take(Resource::Graphql).expect_err("the bucket is empty");
+        let wait = buckets
+            .take(Resource::Graphql)
+            .expect_err("the bucket is empty");
         clock.advance(wait);
         assert_eq!(buckets.take(Resource::Graphql), Ok(()));
     }

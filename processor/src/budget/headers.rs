@@ -109,27 +109,64 @@ mod tests {
     fn headers(pairs: &[(&'static str, &'static str)]) -> RateHeaders {
         let map = pairs
             .iter()
-            .map(|(name, value)| ((*name).parse().expect("a name"), HeaderValue::from_static(value)))
+            .map(|(name, value)| {
+                (
+                    (*name).parse().expect("a name"),
+                    HeaderValue::from_static(value),
+                )
+            })
             .collect();
         RateHeaders::read(&map)
     }
 
     #[track_caller]
-    fn check(status: u16, pairs: &[(&'static str, &'static str)], text: &str, expected: Option<Limit>) {
+    fn check(
+        status: u16,
+        pairs: &[(&'static str, &'static str)],
+        text: &str,
+        expected: Option<Limit>,
+    ) {
         assert_eq!(limit_of(status, &headers(pairs), text), expected);
     }
 
     #[test]
     fn a_refusal_is_a_limit_only_if_it_says_so() {
-        let minute = Limit::StayAway { wait: Duration::from_secs(60) };
-        let spent = Limit::WindowSpent { reset_at: 1_700_000_000_000_000 };
+        let minute = Limit::StayAway {
+            wait: Duration::from_secs(60),
+        };
+        let spent = Limit::WindowSpent {
+            reset_at: 1_700_000_000_000_000,
+        };
         check(200, &[("x-ratelimit-remaining", "0")], "", None);
         check(403, &[], "Resource not accessible by integration", None);
-        check(403, &[("x-ratelimit-remaining", "4999")], "Must have admin rights", None);
+        check(
+            403,
+            &[("x-ratelimit-remaining", "4999")],
+            "Must have admin rights",
+            None,
+        );
         check(403, &[("retry-after", "60")], "", Some(minute));
-        check(403, &[("x-ratelimit-remaining", "0"), ("x-ratelimit-reset", "1700000000")], "", Some(spent));
-        check(403, &[], "You have exceeded a secondary rate limit", Some(Limit::Unspecified));
-        check(403, &[], "You have triggered an abuse detection mechanism", Some(Limit::Unspecified));
+        check(
+            403,
+            &[
+                ("x-ratelimit-remaining", "0"),
+                ("x-ratelimit-reset", "1700000000"),
+            ],
+            "",
+            Some(spent),
+        );
+        check(
+            403,
+            &[],
+            "You have exceeded a secondary rate limit",
+            Some(Limit::Unspecified),
+        );
+        check(
+            403,
+            &[],
+            "You have triggered an abuse detection mechanism",
+            Some(Limit::Unspecified),
+        );
         check(429, &[], "", Some(Limit::Unspecified));
         check(429, &[("retry-after", "60")], "", Some(minute));
         check(500, &[], "", None);
@@ -137,22 +174,48 @@ mod tests {
 
     #[test]
     fn a_graphql_limit_comes_with_status_200() {
-        let pairs = [("x-ratelimit-remaining", "0"), ("x-ratelimit-reset", "1700000000")];
-        let spent = Limit::WindowSpent { reset_at: 1_700_000_000_000_000 };
-        check(200, &pairs, "API rate limit exceeded for installation ID 1", Some(spent));
+        let pairs = [
+            ("x-ratelimit-remaining", "0"),
+            ("x-ratelimit-reset", "1700000000"),
+        ];
+        let spent = Limit::WindowSpent {
+            reset_at: 1_700_000_000_000_000,
+        };
+        check(
+            200,
+            &pairs,
+            "API rate limit exceeded for installation ID 1",
+            Some(spent),
+        );
     }
 
     #[test]
     fn retry_after_beats_the_window() {
-        let pairs =
-            [("retry-after", "5"), ("x-ratelimit-remaining", "0"), ("x-ratelimit-reset", "1700000000")];
-        check(429, &pairs, "", Some(Limit::StayAway { wait: Duration::from_secs(5) }));
+        let pairs = [
+            ("retry-after", "5"),
+            ("x-ratelimit-remaining", "0"),
+            ("x-ratelimit-reset", "1700000000"),
+        ];
+        check(
+            429,
+            &pairs,
+            "",
+            Some(Limit::StayAway {
+                wait: Duration::from_secs(5),
+            }),
+        );
     }
 
     #[test]
     fn nonsense_in_a_header_counts_as_absent() {
-        assert_eq!(headers(&[("retry-after", "soon"), ("x-ratelimit-limit", "-1")]), RateHeaders::default());
-        let absurd = headers(&[("retry-after", "99999999999"), ("x-ratelimit-reset", "18446744073709551615")]);
+        assert_eq!(
+            headers(&[("retry-after", "soon"), ("x-ratelimit-limit", "-1")]),
+            RateHeaders::default()
+        );
+        let absurd = headers(&[
+            ("retry-after", "99999999999"),
+            ("x-ratelimit-reset", "18446744073709551615"),
+        ]);
         assert_eq!(absurd.retry_after, Some(WAIT_MAX));
         assert_eq!(absurd.reset_at, None);
     }

@@ -58,13 +58,23 @@ impl Budget {
     ///
     /// # Errors
     /// [`Closed`] if a limit forbids the call; waiting that out is the caller's decision.
-    pub async fn admit(&self, lane: Lane, resource: Resource) -> Result<OwnedSemaphorePermit, Closed> {
-        let permit = Arc::clone(&self.calls).acquire_owned().await.expect("the semaphore is never closed");
+    pub async fn admit(
+        &self,
+        lane: Lane,
+        resource: Resource,
+    ) -> Result<OwnedSemaphorePermit, Closed> {
+        let permit = Arc::clone(&self.calls)
+            .acquire_owned()
+            .await
+            .expect("the semaphore is never closed");
         // The window is asked last: between place and pace another call may have been limited.
         while let Err(wait) = self.buckets.take(resource) {
             tokio::time::sleep(wait).await;
         }
-        match self.windows().admit(lane, resource, self.clock.now_micros()) {
+        match self
+            .windows()
+            .admit(lane, resource, self.clock.now_micros())
+        {
             Admission::Granted => Ok(permit),
             Admission::Closed { until } => Err(Closed { until }),
         }
@@ -74,7 +84,10 @@ impl Budget {
     pub async fn opened(&self, lane: Lane) {
         loop {
             let now = self.clock.now_micros();
-            let Admission::Closed { until } = self.windows().look(lane, Resource::Graphql, now) else { return };
+            let Admission::Closed { until } = self.windows().look(lane, Resource::Graphql, now)
+            else {
+                return;
+            };
             tokio::time::sleep(micros_between(now, until).min(LOOK_AGAIN_MAX)).await;
         }
     }

@@ -60,7 +60,9 @@ impl Windows {
     #[must_use]
     pub fn look(&self, lane: Lane, resource: Resource, now: i64) -> Admission {
         if self.blocked_until > now {
-            return Admission::Closed { until: self.blocked_until };
+            return Admission::Closed {
+                until: self.blocked_until,
+            };
         }
         let window = match resource {
             Resource::Core => self.core,
@@ -69,7 +71,9 @@ impl Windows {
         if window.reset_at <= now || window.remaining > floor(lane, window.limit) {
             return Admission::Granted;
         }
-        Admission::Closed { until: window.reset_at }
+        Admission::Closed {
+            until: window.reset_at,
+        }
     }
 
     /// Learns from the headers of an answer.
@@ -86,9 +90,16 @@ impl Windows {
         if reset_at < window.reset_at {
             return;
         }
-        let remaining =
-            if reset_at == window.reset_at { remaining.min(window.remaining) } else { remaining };
-        *window = Window { limit, remaining, reset_at };
+        let remaining = if reset_at == window.reset_at {
+            remaining.min(window.remaining)
+        } else {
+            remaining
+        };
+        *window = Window {
+            limit,
+            remaining,
+            reset_at,
+        };
     }
 
     /// Closes after a limit was reported; returns until when.
@@ -103,7 +114,8 @@ impl Windows {
             }
             Limit::StayAway { wait } => self.block(now, wait),
             Limit::WindowSpent { .. } | Limit::Unspecified => {
-                let doubled = UNSPECIFIED_WAIT * 2_u32.saturating_pow(self.unspecified_in_a_row.min(6));
+                let doubled =
+                    UNSPECIFIED_WAIT * 2_u32.saturating_pow(self.unspecified_in_a_row.min(6));
                 self.unspecified_in_a_row = self.unspecified_in_a_row.saturating_add(1);
                 self.block(now, doubled.min(UNSPECIFIED_WAIT_MAX))
             }
@@ -183,9 +195,19 @@ mod tests {
     #[test]
     fn sweeps_leave_fifteen_percent_to_webhooks() {
         check(&told(5_000, 751), Lane::Lo, NOW, Admission::Granted);
-        check(&told(5_000, 750), Lane::Lo, NOW, Admission::Closed { until: RESET });
+        check(
+            &told(5_000, 750),
+            Lane::Lo,
+            NOW,
+            Admission::Closed { until: RESET },
+        );
         check(&told(5_000, 750), Lane::Hi, NOW, Admission::Granted);
-        check(&told(5_000, 0), Lane::Hi, NOW, Admission::Closed { until: RESET });
+        check(
+            &told(5_000, 0),
+            Lane::Hi,
+            NOW,
+            Admission::Closed { until: RESET },
+        );
     }
 
     #[test]
@@ -196,8 +218,9 @@ mod tests {
     #[test]
     fn calls_in_flight_cannot_overdraw_a_window() {
         let mut windows = told(5_000, 2);
-        let grants: Vec<_> =
-            (0..3).map(|_| windows.admit(Lane::Hi, Resource::Graphql, NOW)).collect();
+        let grants: Vec<_> = (0..3)
+            .map(|_| windows.admit(Lane::Hi, Resource::Graphql, NOW))
+            .collect();
         let closed = Admission::Closed { until: RESET };
         assert_eq!(grants, [Admission::Granted, Admission::Granted, closed]);
     }
@@ -216,13 +239,18 @@ mod tests {
     #[test]
     fn the_two_windows_are_separate() {
         let mut windows = told(5_000, 0);
-        assert_eq!(windows.admit(Lane::Hi, Resource::Core, NOW), Admission::Granted);
+        assert_eq!(
+            windows.admit(Lane::Hi, Resource::Core, NOW),
+            Admission::Granted
+        );
     }
 
     #[test]
     fn retry_after_closes_both_lanes_and_both_windows() {
         let mut windows = Windows::default();
-        let limit = Limit::StayAway { wait: Duration::from_secs(30) };
+        let limit = Limit::StayAway {
+            wait: Duration::from_secs(30),
+        };
         let until = windows.close(Resource::Core, limit, NOW);
         assert_eq!(until, NOW + 30 * SECOND);
         check(&windows, Lane::Hi, until - 1, Admission::Closed { until });
@@ -232,11 +260,20 @@ mod tests {
     #[test]
     fn limits_without_numbers_wait_longer_each_time_until_an_answer_is_fine() {
         let mut windows = Windows::default();
-        assert_eq!(windows.close(Resource::Core, Limit::Unspecified, NOW), NOW + 60 * SECOND);
-        assert_eq!(windows.close(Resource::Core, Limit::Unspecified, NOW), NOW + 120 * SECOND);
+        assert_eq!(
+            windows.close(Resource::Core, Limit::Unspecified, NOW),
+            NOW + 60 * SECOND
+        );
+        assert_eq!(
+            windows.close(Resource::Core, Limit::Unspecified, NOW),
+            NOW + 120 * SECOND
+        );
         windows.unlimited();
         let later = NOW + 7_200 * SECOND;
-        assert_eq!(windows.close(Resource::Core, Limit::Unspecified, later), later + 60 * SECOND);
+        assert_eq!(
+            windows.close(Resource::Core, Limit::Unspecified, later),
+            later + 60 * SECOND
+        );
         for _ in 0..20 {
             windows.close(Resource::Core, Limit::Unspecified, later);
         }
@@ -247,7 +284,12 @@ mod tests {
     #[test]
     fn a_spent_window_whose_reset_has_passed_still_waits_a_minute() {
         let mut windows = Windows::default();
-        let limit = Limit::WindowSpent { reset_at: NOW - SECOND };
-        assert_eq!(windows.close(Resource::Graphql, limit, NOW), NOW + 60 * SECOND);
+        let limit = Limit::WindowSpent {
+            reset_at: NOW - SECOND,
+        };
+        assert_eq!(
+            windows.close(Resource::Graphql, limit, NOW),
+            NOW + 60 * SECOND
+        );
     }
 }

@@ -7,12 +7,18 @@ const ZERO: &str = "0000000000000000000000000000000000000000";
 /// A job that holds `held` and wants one path per blob it holds (`-` for none).
 fn job(held: &str, push: &str, blobs: &str) -> RepositoryTarget {
     let (before, after) = push.split_once("..").unwrap_or(("", ""));
-    let wanted = blobs.split_whitespace().enumerate().map(|(index, blob)| WantedPath {
-        path: format!("{index}.yaml"),
-        held_blob: blob.trim_matches('-').to_owned(),
-    });
+    let wanted = blobs
+        .split_whitespace()
+        .enumerate()
+        .map(|(index, blob)| WantedPath {
+            path: format!("{index}.yaml"),
+            held_blob: blob.trim_matches('-').to_owned(),
+        });
     RepositoryTarget {
-        repository: Some(Repository { id: 1, ..Repository::default() }),
+        repository: Some(Repository {
+            id: 1,
+            ..Repository::default()
+        }),
         r#ref: DEFAULT_BRANCH.to_owned(),
         held_head: held.to_owned(),
         before: before.to_owned(),
@@ -33,7 +39,10 @@ fn shown(head: &str, objects: &str) -> RepositoryShown {
         (oid, None, None) => blob(oid, TextShown::NotAsked),
     };
     RepositoryShown {
-        repository: Repository { id: 1, ..Repository::default() },
+        repository: Repository {
+            id: 1,
+            ..Repository::default()
+        },
         is_empty: false,
         head: (head != "-").then(|| head.to_owned()),
         commit_shown: true,
@@ -42,19 +51,34 @@ fn shown(head: &str, objects: &str) -> RepositoryShown {
 }
 
 fn blob(oid: &str, text: TextShown) -> ObjectShown {
-    ObjectShown::Blob { oid: oid.to_owned(), size: 1, text }
+    ObjectShown::Blob {
+        oid: oid.to_owned(),
+        size: 1,
+        text,
+    }
 }
 
 fn told(verdict: &Verdict) -> String {
     match verdict {
         Verdict::Again(question) => {
-            let texts: String = question.texts.iter().map(|text| if *text { '+' } else { '.' }).collect();
-            format!("again {} {texts}", question.base.commit().unwrap_or("branch"))
+            let texts: String = question
+                .texts
+                .iter()
+                .map(|text| if *text { '+' } else { '.' })
+                .collect();
+            format!(
+                "again {} {texts}",
+                question.base.commit().unwrap_or("branch")
+            )
         }
         Verdict::Behind { shown_head } => format!("behind {shown_head}"),
         Verdict::Failed(failure) => format!("failed {}", failure.message),
         Verdict::Read(reading) => {
-            let outcomes: Vec<String> = reading.locations.iter().map(|location| outcome_told(&location.outcome)).collect();
+            let outcomes: Vec<String> = reading
+                .locations
+                .iter()
+                .map(|location| outcome_told(&location.outcome))
+                .collect();
             format!("read {}: {}", reading.head, outcomes.join(" "))
         }
     }
@@ -78,7 +102,10 @@ fn check(job: &RepositoryTarget, shown: RepositoryShown, expected: &str) {
 #[track_caller]
 fn check_question(job: &RepositoryTarget, commit: Option<&str>, texts: &[bool]) {
     let question = first_question(job);
-    assert_eq!((question.base.commit(), question.texts.as_slice()), (commit, texts));
+    assert_eq!(
+        (question.base.commit(), question.texts.as_slice()),
+        (commit, texts)
+    );
 }
 
 #[test]
@@ -101,38 +128,78 @@ fn a_repository_with_many_files_is_asked_for_ids_first() {
 
 #[test]
 fn a_push_that_changed_a_file_is_read_in_one_question() {
-    check(&job("h1", "h1..h2", "a"), shown("h2", "b=text"), "read h2: b=text");
-    check(&job("h1", "h1..h2", "a b"), shown("h2", "a=old -"), "read h2: same:a gone");
-    check(&job("", &format!("{ZERO}..h2"), "-"), shown("h2", "b=text"), "read h2: b=text");
+    check(
+        &job("h1", "h1..h2", "a"),
+        shown("h2", "b=text"),
+        "read h2: b=text",
+    );
+    check(
+        &job("h1", "h1..h2", "a b"),
+        shown("h2", "a=old -"),
+        "read h2: same:a gone",
+    );
+    check(
+        &job("", &format!("{ZERO}..h2"), "-"),
+        shown("h2", "b=text"),
+        "read h2: b=text",
+    );
 }
 
 #[test]
 fn only_the_head_from_before_the_push_is_behind() {
     check(&job("h1", "h1..h2", "a"), shown("h1", "a"), "behind h1");
     check(&job("h0", "h1..h2", "a"), shown("h1", "a"), "behind h1");
-    check(&job("", &format!("{ZERO}..h2"), "-"), shown("-", "-"), "behind ");
-    check(&job("h1", "h1..h1", "a"), shown("h1", "a"), "read h1: same:a");
+    check(
+        &job("", &format!("{ZERO}..h2"), "-"),
+        shown("-", "-"),
+        "behind ",
+    );
+    check(
+        &job("h1", "h1..h1", "a"),
+        shown("h1", "a"),
+        "read h1: same:a",
+    );
 }
 
 #[test]
 fn a_later_push_is_read_at_the_later_head() {
-    check(&job("h1", "h1..h2", "a"), shown("h3", "b=text"), "again h3 +");
+    check(
+        &job("h1", "h1..h2", "a"),
+        shown("h3", "b=text"),
+        "again h3 +",
+    );
     let job = job("h1", "h1..h2", "a");
-    let again = Question { base: Base::Shown("h3".to_owned()), texts: vec![true] };
-    assert_eq!(told(&judge(&job, &again, shown("h3", "c=new"))), "read h3: c=new");
-    assert_eq!(told(&judge(&job, &again, shown("h4", "c=new"))), "read h3: c=new");
+    let again = Question {
+        base: Base::Shown("h3".to_owned()),
+        texts: vec![true],
+    };
+    assert_eq!(
+        told(&judge(&job, &again, shown("h3", "c=new"))),
+        "read h3: c=new"
+    );
+    assert_eq!(
+        told(&judge(&job, &again, shown("h4", "c=new"))),
+        "read h3: c=new"
+    );
 }
 
 #[test]
 fn a_commit_that_cannot_be_read_yet_proves_nothing() {
-    let without_commit = RepositoryShown { commit_shown: false, ..shown("h2", "-") };
+    let without_commit = RepositoryShown {
+        commit_shown: false,
+        ..shown("h2", "-")
+    };
     check(&job("h1", "h1..h2", "a"), without_commit, "behind h2");
 }
 
 #[test]
 fn an_unchanged_sweep_is_settled_by_one_question() {
     check(&job("h1", "", "a"), shown("h1", "a"), "read h1: same:a");
-    check(&job("h1", "", "a -"), shown("h1", "a -"), "read h1: same:a gone");
+    check(
+        &job("h1", "", "a -"),
+        shown("h1", "a -"),
+        "read h1: same:a gone",
+    );
 }
 
 #[test]
@@ -147,19 +214,33 @@ fn whatever_moved_is_asked_again_at_the_head_shown() {
     check(&job("h1", "", "a b"), shown("h2", "a b"), "again h2 ..");
     check(&job("h1", "", "a b"), shown("h2", "a c"), "again h2 .+");
     check(&job("h1", "", "a"), shown("h1", "-"), "again h1 +");
-    check(&job("h1", "", "a -"), shown("h1", "a x=new"), "read h1: same:a x=new");
+    check(
+        &job("h1", "", "a -"),
+        shown("h1", "a x=new"),
+        "read h1: same:a x=new",
+    );
 }
 
 #[test]
 fn a_text_that_was_not_asked_for_is_asked_for_at_the_same_commit() {
     let job = job("h1", "", "a");
-    let question = Question { base: Base::Shown("h2".to_owned()), texts: vec![false] };
-    assert_eq!(told(&judge(&job, &question, shown("h2", "b"))), "again h2 +");
+    let question = Question {
+        base: Base::Shown("h2".to_owned()),
+        texts: vec![false],
+    };
+    assert_eq!(
+        told(&judge(&job, &question, shown("h2", "b"))),
+        "again h2 +"
+    );
 }
 
 #[test]
 fn an_error_for_a_file_is_not_its_absence() {
-    check(&job("h1", "h1..h2", "a b"), shown("h2", "! -"), "read h2: failed:broken gone");
+    check(
+        &job("h1", "h1..h2", "a b"),
+        shown("h2", "! -"),
+        "read h2: failed:broken gone",
+    );
 }
 
 #[test]
@@ -169,37 +250,70 @@ fn a_folder_in_place_of_the_file_is_its_absence() {
 
 #[test]
 fn a_repository_without_a_head_loses_its_files_only_if_it_says_it_is_empty() {
-    let empty = || RepositoryShown { is_empty: true, ..shown("-", "- -") };
+    let empty = || RepositoryShown {
+        is_empty: true,
+        ..shown("-", "- -")
+    };
     check(&job("h1", "", "a -"), empty(), "read : gone gone");
-    check(&job("h1", "", "a -"), shown("-", "- -"), "failed the repository shows no default branch");
+    check(
+        &job("h1", "", "a -"),
+        shown("-", "- -"),
+        "failed the repository shows no default branch",
+    );
 }
 
 #[test]
 fn a_branch_that_does_not_exist_has_no_files() {
-    let job = RepositoryTarget { r#ref: "release".to_owned(), ..job("h1", "", "a") };
+    let job = RepositoryTarget {
+        r#ref: "release".to_owned(),
+        ..job("h1", "", "a")
+    };
     check(&job, shown("-", "-"), "read : gone");
 }
 
 #[test]
 fn a_name_that_another_repository_took_proves_nothing() {
-    let other = RepositoryShown { repository: Repository { id: 2, ..Repository::default() }, ..shown("h1", "-") };
-    let verdict = judge(&job("h1", "", "a"), &first_question(&job("h1", "", "a")), other);
-    assert!(matches!(verdict, Verdict::Failed(failure) if failure.kind == freshet_proto::message::FailureKind::NotVisible));
+    let other = RepositoryShown {
+        repository: Repository {
+            id: 2,
+            ..Repository::default()
+        },
+        ..shown("h1", "-")
+    };
+    let verdict = judge(
+        &job("h1", "", "a"),
+        &first_question(&job("h1", "", "a")),
+        other,
+    );
+    assert!(
+        matches!(verdict, Verdict::Failed(failure) if failure.kind == freshet_proto::message::FailureKind::NotVisible)
+    );
 }
 
 #[test]
 fn an_old_push_is_no_longer_waited_for() {
     const SECOND: i64 = 1_000_000;
-    let cause = |received_at| Cause { received_at, ..Cause::default() };
+    let cause = |received_at| Cause {
+        received_at,
+        ..Cause::default()
+    };
     let forgotten = |received_at, now| {
         let mut target = job("h1", "h1..h2", "a");
-        forget_old_push(&mut target, Some(&cause(received_at)), now, Duration::from_secs(600));
+        forget_old_push(
+            &mut target,
+            Some(&cause(received_at)),
+            now,
+            Duration::from_secs(600),
+        );
         target.before.is_empty()
     };
     assert!(!forgotten(SECOND, 600 * SECOND));
     assert!(forgotten(SECOND, 602 * SECOND));
     assert!(!forgotten(0, 602 * SECOND));
     assert!(!forgotten(900 * SECOND, SECOND));
-    let old = RepositoryTarget { before: String::new(), ..job("h1", "h1..h2", "a") };
+    let old = RepositoryTarget {
+        before: String::new(),
+        ..job("h1", "h1..h2", "a")
+    };
     check(&old, shown("h1", "b=text"), "again h1 +");
 }

@@ -14,12 +14,14 @@ pub(super) enum Kind {
 
 /// Groups jobs, given as kind and delivery count, into lists of their indices.
 pub(super) fn groups(jobs: &[(Kind, u64)], together_max: usize) -> Vec<Vec<usize>> {
-    let (together, alone): (Vec<usize>, Vec<usize>) =
-        (0..jobs.len()).partition(|index| {
-            let (kind, attempt) = jobs[*index];
-            kind == Kind::Repository && attempt < ALONE_FROM_ATTEMPT
-        });
-    let mut groups: Vec<Vec<usize>> = together.chunks(together_max.max(1)).map(<[usize]>::to_vec).collect();
+    let (together, alone): (Vec<usize>, Vec<usize>) = (0..jobs.len()).partition(|index| {
+        let (kind, attempt) = jobs[*index];
+        kind == Kind::Repository && attempt < ALONE_FROM_ATTEMPT
+    });
+    let mut groups: Vec<Vec<usize>> = together
+        .chunks(together_max.max(1))
+        .map(<[usize]>::to_vec)
+        .collect();
     groups.extend(alone.into_iter().map(|index| vec![index]));
     groups
 }
@@ -38,8 +40,14 @@ mod tests {
         use Kind::{Listing, Repository};
         check(&[], &[]);
         check(&[(Repository, 1)], &[&[0]]);
-        check(&[(Repository, 1), (Listing, 1), (Repository, 2)], &[&[0, 2], &[1]]);
-        check(&[(Repository, 3), (Repository, 1), (Repository, 9)], &[&[1], &[0], &[2]]);
+        check(
+            &[(Repository, 1), (Listing, 1), (Repository, 2)],
+            &[&[0, 2], &[1]],
+        );
+        check(
+            &[(Repository, 3), (Repository, 1), (Repository, 9)],
+            &[&[1], &[0], &[2]],
+        );
         check(&[(Repository, 1); 4], &[&[0, 1, 2], &[3]]);
     }
 }

@@ -9,8 +9,8 @@ use bytes::Bytes;
 use freshet_bus::{Delivery, KeepAlive, Outbound};
 use freshet_proto::envelope::Envelope;
 use freshet_proto::message::{
-    Content, Failed, Gone, Job, Lane, ListingTarget, LocationObserved, Observation, RepositoryTarget, Unchanged, job,
-    location_observed,
+    Content, Failed, Gone, Job, Lane, ListingTarget, LocationObserved, Observation,
+    RepositoryTarget, Unchanged, job, location_observed,
 };
 use freshet_proto::stream::KEEP_ALIVE_EVERY;
 use freshet_runtime::telemetry;
@@ -77,7 +77,14 @@ impl Handler {
             metrics: shared.metrics.clone(),
         };
         let client = Arc::clone(&worker.client);
-        Self(Arc::new(Inner { shared, client, lane: worker.lane, settler, tasks, shutdown }))
+        Self(Arc::new(Inner {
+            shared,
+            client,
+            lane: worker.lane,
+            settler,
+            tasks,
+            shutdown,
+        }))
     }
 
     /// Starts handling what arrived; the slot is free again when its first readings are settled.
@@ -102,21 +109,39 @@ impl Handler {
     }
 
     async fn decode(&self, delivery: Delivery) -> Option<Held> {
-        let decoded = Job::decode(delivery.payload.clone()).map_err(|error| error.to_string()).and_then(|job| {
-            if job.target.is_some() { Ok(job) } else { Err("a job without a target".to_owned()) }
-        });
+        let decoded = Job::decode(delivery.payload.clone())
+            .map_err(|error| error.to_string())
+            .and_then(|job| {
+                if job.target.is_some() {
+                    Ok(job)
+                } else {
+                    Err("a job without a target".to_owned())
+                }
+            });
         match decoded {
             Ok(mut job) => {
                 if let Some(job::Target::Repository(target)) = &mut job.target {
                     let age_max = self.0.shared.config.behind_age_max;
-                    forget_old_push(target, job.cause.as_ref(), self.0.shared.clock.now_micros(), age_max);
+                    forget_old_push(
+                        target,
+                        job.cause.as_ref(),
+                        self.0.shared.clock.now_micros(),
+                        age_max,
+                    );
                 }
                 let span = span_of(&delivery, &job);
-                Some(Held { delivery, job, span })
+                Some(Held {
+                    delivery,
+                    job,
+                    span,
+                })
             }
             Err(error) => {
                 let settlement = Settlement::Dead(DeadReason::Undecodable, error);
-                self.0.settler.settle(self.0.lane, delivery, settlement).await;
+                self.0
+                    .settler
+                    .settle(self.0.lane, delivery, settlement)
+                    .await;
                 None
             }
         }
@@ -130,7 +155,9 @@ impl Handler {
                     self.listing(held, &target).await;
                 }
             }
-            Some(Some(job::Target::Repository(_))) => self.repositories(group, Patience::default()).await,
+            Some(Some(job::Target::Repository(_))) => {
+                self.repositories(group, Patience::default()).await
+            }
             Some(None) | None => {}
         }
     }
@@ -138,14 +165,25 @@ impl Handler {
     async fn listing(&self, held: Held, target: &ListingTarget) {
         let span = held.span.clone();
         let work = AssertUnwindSafe(self.discover(&held, target)).catch_unwind();
-        let settlement = work.instrument(span).await.unwrap_or_else(|panic| self.panicked(&held.delivery, &*panic));
-        self.0.settler.settle(self.0.lane, held.delivery, settlement).await;
+        let settlement = work
+            .instrument(span)
+            .await
+            .unwrap_or_else(|panic| self.panicked(&held.delivery, &*panic));
+        self.0
+            .settler
+            .settle(self.0.lane, held.delivery, settlement)
+            .await;
     }
 
     async fn discover(&self, held: &Held, target: &ListingTarget) -> Settlement {
         let inner = &self.0;
         let occasion = self.occasion(&held.job);
-        let mut listing = discover::Listing::new(&inner.client, inner.lane, target, inner.shared.config.listing_page);
+        let mut listing = discover::Listing::new(
+            &inner.client,
+            inner.lane,
+            target,
+            inner.shared.config.listing_page,
+        );
         let mut waited = Duration::ZERO;
         loop {
             let discovered = while_alive(&[&held.delivery], listing.next(&occasion)).await;
@@ -153,10 +191,12 @@ impl Handler {
                 Discovered::Part(observation) => (observation, None),
                 Discovered::Last(observation) => (observation, Some(JobOutcome::Observed)),
                 Discovered::Failed(failure) => (occasion.failed(failure), Some(JobOutcome::Failed)),
-                Discovered::Limited(closed) => match self.wait_out(&[&held.delivery], closed, &mut waited).await {
-                    Ok(()) => continue,
-                    Err(delay) => return Settlement::GiveBack(delay),
-                },
+                Discovered::Limited(closed) => {
+                    match self.wait_out(&[&held.delivery], closed, &mut waited).await {
+                        Ok(()) => continue,
+                        Err(delay) => return Settlement::GiveBack(delay),
+                    }
+                }
             };
             if let Err(settlement) = self.publish(observation).await {
                 return settlement;
@@ -168,7 +208,12 @@ impl Handler {
     }
 
     /// Waits until GitHub's limits allow calls, unless that takes longer than jobs may be held.
-    async fn wait_out(&self, held: &[&Delivery], closed: Closed, waited: &mut Duration) -> Result<(), Duration> {
+    async fn wait_out(
+        &self,
+        held: &[&Delivery],
+        closed: Closed,
+        waited: &mut Duration,
+    ) -> Result<(), Duration> {
         let wait = self.0.client.budget().remaining_wait(closed);
         *waited += wait;
         if *waited > self.0.shared.config.hold_max {
@@ -182,9 +227,13 @@ impl Handler {
 
     async fn repositories(&self, group: Vec<Held>, patience: Patience) {
         self.0.shared.metrics.batch(group.len());
-        let targets: Vec<&RepositoryTarget> = group.iter().filter_map(|held| repository_target(&held.job)).collect();
+        let targets: Vec<&RepositoryTarget> = group
+            .iter()
+            .filter_map(|held| repository_target(&held.job))
+            .collect();
         let deliveries: Vec<&Delivery> = group.iter().map(|held| &held.delivery).collect();
-        let reading = AssertUnwindSafe(files::read(&self.0.client, self.0.lane, &targets)).catch_unwind();
+        let reading =
+            AssertUnwindSafe(files::read(&self.0.client, self.0.lane, &targets)).catch_unwind();
         let read = while_alive(&deliveries, reading).await;
         match read {
             Ok(answers) => {
@@ -194,14 +243,23 @@ impl Handler {
             Err(panic) => {
                 for held in group {
                     let settlement = self.panicked(&held.delivery, &*panic);
-                    self.0.settler.settle(self.0.lane, held.delivery, settlement).await;
+                    self.0
+                        .settler
+                        .settle(self.0.lane, held.delivery, settlement)
+                        .await;
                 }
             }
         }
     }
 
     async fn answered(&self, answered: Vec<(Held, Answered)>, patience: Patience) {
-        let delay = self.0.shared.config.behind_delays.get(patience.behind_tries).copied();
+        let delay = self
+            .0
+            .shared
+            .config
+            .behind_delays
+            .get(patience.behind_tries)
+            .copied();
         let (mut ready, mut behind, mut limited) = (Vec::new(), Vec::new(), Vec::new());
         let mut closed_until = None;
         for (held, answer) in answered {
@@ -215,7 +273,10 @@ impl Handler {
             }
         }
         if let (Some(delay), false) = (delay, behind.is_empty()) {
-            let patience = Patience { behind_tries: patience.behind_tries + 1, waited: patience.waited };
+            let patience = Patience {
+                behind_tries: patience.behind_tries + 1,
+                waited: patience.waited,
+            };
             self.ask_again_after(delay, behind, patience);
         }
         if let Some(closed) = closed_until {
@@ -240,7 +301,10 @@ impl Handler {
     async fn give_back(&self, jobs: Vec<Held>, delay: Duration) {
         let mut delay = delay;
         for held in jobs {
-            self.0.settler.settle(self.0.lane, held.delivery, Settlement::GiveBack(delay)).await;
+            self.0
+                .settler
+                .settle(self.0.lane, held.delivery, Settlement::GiveBack(delay))
+                .await;
             delay += GIVE_BACK_SPREAD;
         }
     }
@@ -262,20 +326,31 @@ impl Handler {
     async fn finish(&self, held: Held, answer: Answered) {
         let span = held.span.clone();
         let work = AssertUnwindSafe(self.observe(&held, answer)).catch_unwind();
-        let settlement = work.instrument(span).await.unwrap_or_else(|panic| self.panicked(&held.delivery, &*panic));
-        self.0.settler.settle(self.0.lane, held.delivery, settlement).await;
+        let settlement = work
+            .instrument(span)
+            .await
+            .unwrap_or_else(|panic| self.panicked(&held.delivery, &*panic));
+        self.0
+            .settler
+            .settle(self.0.lane, held.delivery, settlement)
+            .await;
     }
 
     async fn observe(&self, held: &Held, answer: Answered) -> Settlement {
         let occasion = self.occasion(&held.job);
         let (observations, outcome) = match answer {
             Answered::Read(reading) => match self.locations(&held.delivery, &reading).await {
-                Ok(locations) => {
-                    (occasion.repository(&reading.repository, &reading.head, locations), JobOutcome::Observed)
+                Ok(locations) => (
+                    occasion.repository(&reading.repository, &reading.head, locations),
+                    JobOutcome::Observed,
+                ),
+                Err(closed) => {
+                    return Settlement::GiveBack(self.0.client.budget().remaining_wait(closed));
                 }
-                Err(closed) => return Settlement::GiveBack(self.0.client.budget().remaining_wait(closed)),
             },
-            Answered::Behind { shown_head } => (vec![occasion.behind(shown_head)], JobOutcome::Behind),
+            Answered::Behind { shown_head } => {
+                (vec![occasion.behind(shown_head)], JobOutcome::Behind)
+            }
             Answered::Failed(failure) => (vec![occasion.failed(failure)], JobOutcome::Failed),
             Answered::Limited(closed) => {
                 return Settlement::GiveBack(self.0.client.budget().remaining_wait(closed));
@@ -289,7 +364,11 @@ impl Handler {
         Settlement::Done(outcome)
     }
 
-    async fn locations(&self, delivery: &Delivery, reading: &Reading) -> Result<Vec<LocationObserved>, Closed> {
+    async fn locations(
+        &self,
+        delivery: &Delivery,
+        reading: &Reading,
+    ) -> Result<Vec<LocationObserved>, Closed> {
         let mut locations = Vec::with_capacity(reading.locations.len());
         for location in &reading.locations {
             let outcome = match &location.outcome {
@@ -297,26 +376,52 @@ impl Handler {
                     while_alive(&[delivery], self.raw(reading, blob, *size)).await?
                 }
                 LocationOutcome::Text { blob, text } => {
-                    let content = self.parse(blob.clone(), Bytes::copy_from_slice(text.as_bytes())).await;
+                    let content = self
+                        .parse(blob.clone(), Bytes::copy_from_slice(text.as_bytes()))
+                        .await;
                     location_observed::Outcome::Content(content)
                 }
-                LocationOutcome::Unchanged { .. } | LocationOutcome::Gone { .. } | LocationOutcome::Failed(_) => {
-                    known(location)
-                }
+                LocationOutcome::Unchanged { .. }
+                | LocationOutcome::Gone { .. }
+                | LocationOutcome::Failed(_) => known(location),
             };
-            locations.push(LocationObserved { path: location.path.clone(), outcome: Some(outcome) });
+            locations.push(LocationObserved {
+                path: location.path.clone(),
+                outcome: Some(outcome),
+            });
         }
         Ok(locations)
     }
 
-    async fn raw(&self, reading: &Reading, blob: &str, size: u64) -> Result<location_observed::Outcome, Closed> {
+    async fn raw(
+        &self,
+        reading: &Reading,
+        blob: &str,
+        size: u64,
+    ) -> Result<location_observed::Outcome, Closed> {
         let limits = &self.0.shared.config.limits;
         if size > u64::try_from(limits.file_bytes).unwrap_or(u64::MAX) {
-            return Ok(location_observed::Outcome::Content(too_large(blob.to_owned(), size, limits)));
+            return Ok(location_observed::Outcome::Content(too_large(
+                blob.to_owned(),
+                size,
+                limits,
+            )));
         }
-        match files::read_raw(&self.0.client, self.0.lane, reading, blob, limits.file_bytes).await {
-            Ok(bytes) => Ok(location_observed::Outcome::Content(self.parse(blob.to_owned(), bytes).await)),
-            Err(error) => error.failure().map(|failure| location_observed::Outcome::Failed(Failed::from(failure))),
+        match files::read_raw(
+            &self.0.client,
+            self.0.lane,
+            reading,
+            blob,
+            limits.file_bytes,
+        )
+        .await
+        {
+            Ok(bytes) => Ok(location_observed::Outcome::Content(
+                self.parse(blob.to_owned(), bytes).await,
+            )),
+            Err(error) => error
+                .failure()
+                .map(|failure| location_observed::Outcome::Failed(Failed::from(failure))),
         }
     }
 
@@ -326,7 +431,8 @@ impl Handler {
             return content_of(blob, &bytes, kinds, &limits);
         }
         let kinds = kinds.clone();
-        let parsing = tokio::task::spawn_blocking(move || content_of(blob, &bytes, &kinds, &limits));
+        let parsing =
+            tokio::task::spawn_blocking(move || content_of(blob, &bytes, &kinds, &limits));
         match parsing.await {
             Ok(content) => content,
             Err(error) => match error.try_into_panic() {
@@ -339,8 +445,12 @@ impl Handler {
     async fn publish(&self, observation: Observation) -> Result<(), Settlement> {
         let lane = Lane::try_from(observation.lane).unwrap_or(Lane::Lo);
         let shared = &self.0.shared;
-        let subject = shared.subjects.observation(lane, &observation.installation, observation.source_id);
-        let envelope = Envelope::with_id(message_id(&observation)).traced(telemetry::current_traceparent());
+        let subject =
+            shared
+                .subjects
+                .observation(lane, &observation.installation, observation.source_id);
+        let envelope =
+            Envelope::with_id(message_id(&observation)).traced(telemetry::current_traceparent());
         let message = Outbound::new(subject, observation.encode_to_vec()).enveloped(envelope);
         match shared.bus.publish(message).await {
             Ok(_) => Ok(()),
@@ -353,11 +463,18 @@ impl Handler {
 
     fn occasion<'a>(&'a self, job: &'a Job) -> Occasion<'a> {
         let shared = &self.0.shared;
-        Occasion { job, fingerprint: &shared.fingerprint, fetched_at: shared.clock.now_micros() }
+        Occasion {
+            job,
+            fingerprint: &shared.fingerprint,
+            fetched_at: shared.clock.now_micros(),
+        }
     }
 
     fn panicked(&self, delivery: &Delivery, panic: &(dyn Any + Send)) -> Settlement {
-        let said = panic.downcast_ref::<&str>().copied().or_else(|| panic.downcast_ref::<String>().map(String::as_str));
+        let said = panic
+            .downcast_ref::<&str>()
+            .copied()
+            .or_else(|| panic.downcast_ref::<String>().map(String::as_str));
         tracing::error!(
             message.subject = delivery.subject,
             attempt = delivery.attempt,
@@ -371,11 +488,19 @@ impl Handler {
 /// The outcome of a location that needs nothing more than to be said.
 fn known(location: &LocationRead) -> location_observed::Outcome {
     match &location.outcome {
-        LocationOutcome::Unchanged { blob } => location_observed::Outcome::Unchanged(Unchanged { blob: blob.clone() }),
-        LocationOutcome::Gone { evidence } => location_observed::Outcome::Gone(Gone { evidence: evidence.clone() }),
-        LocationOutcome::Failed(failure) => location_observed::Outcome::Failed(Failed::from(failure.clone())),
+        LocationOutcome::Unchanged { blob } => {
+            location_observed::Outcome::Unchanged(Unchanged { blob: blob.clone() })
+        }
+        LocationOutcome::Gone { evidence } => location_observed::Outcome::Gone(Gone {
+            evidence: evidence.clone(),
+        }),
+        LocationOutcome::Failed(failure) => {
+            location_observed::Outcome::Failed(Failed::from(failure.clone()))
+        }
         LocationOutcome::Text { .. } | LocationOutcome::Raw { .. } => {
-            location_observed::Outcome::Failed(Failed::from(Failure::unreadable("the file was not read")))
+            location_observed::Outcome::Failed(Failed::from(Failure::unreadable(
+                "the file was not read",
+            )))
         }
     }
 }
@@ -391,14 +516,23 @@ fn grouped(jobs: Vec<Held>, together_max: usize) -> Vec<Vec<Held>> {
     let kinds: Vec<(Kind, u64)> = jobs
         .iter()
         .map(|held| {
-            let kind = if repository_target(&held.job).is_some() { Kind::Repository } else { Kind::Listing };
+            let kind = if repository_target(&held.job).is_some() {
+                Kind::Repository
+            } else {
+                Kind::Listing
+            };
             (kind, held.delivery.attempt)
         })
         .collect();
     let mut jobs: Vec<Option<Held>> = jobs.into_iter().map(Some).collect();
     batch::groups(&kinds, together_max)
         .into_iter()
-        .map(|group| group.into_iter().filter_map(|index| jobs[index].take()).collect())
+        .map(|group| {
+            group
+                .into_iter()
+                .filter_map(|index| jobs[index].take())
+                .collect()
+        })
         .collect()
 }
 
@@ -427,6 +561,9 @@ async fn while_alive<T>(deliveries: &[&Delivery], work: impl Future<Output = T>)
         done = &mut work => return done,
         () = tokio::time::sleep(KEEP_ALIVE_EVERY) => {}
     }
-    let _guards: Vec<KeepAlive> = deliveries.iter().map(|delivery| delivery.keep_alive()).collect();
+    let _guards: Vec<KeepAlive> = deliveries
+        .iter()
+        .map(|delivery| delivery.keep_alive())
+        .collect();
     work.await
 }

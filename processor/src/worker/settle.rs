@@ -59,7 +59,10 @@ pub(super) fn after_panic(attempt: u64) -> Settlement {
         let factor = u32::try_from(attempt).unwrap_or(u32::MAX);
         Settlement::GiveBack(RETRY_AFTER_PANIC * factor)
     } else {
-        Settlement::Dead(DeadReason::Panic, format!("handling panicked {attempt} times"))
+        Settlement::Dead(
+            DeadReason::Panic,
+            format!("handling panicked {attempt} times"),
+        )
     }
 }
 
@@ -69,7 +72,9 @@ pub(super) fn after_publish_error(error: &PublishError) -> Settlement {
     match error.disposition() {
         Disposition::RetryAfter(delay) => Settlement::GiveBack(delay),
         Disposition::ReadAgain => Settlement::GiveBack(RETRY_UNAVAILABLE_AFTER),
-        Disposition::GiveUp => Settlement::Dead(DeadReason::Unpublishable, Chain(error).to_string()),
+        Disposition::GiveUp => {
+            Settlement::Dead(DeadReason::Unpublishable, Chain(error).to_string())
+        }
     }
 }
 
@@ -107,7 +112,11 @@ impl Settler {
             error,
             "a job cannot be handled and becomes a dead letter"
         );
-        match self.bus.publish(self.dead_letter(&delivery, reason, error)).await {
+        match self
+            .bus
+            .publish(self.dead_letter(&delivery, reason, error))
+            .await
+        {
             Ok(_) => {
                 self.metrics.job(lane, JobOutcome::Dead);
                 delivery.terminate(reason.as_str()).await;
@@ -121,11 +130,24 @@ impl Settler {
 
     fn dead_letter(&self, delivery: &Delivery, reason: DeadReason, error: &str) -> Outbound {
         // prefix.job.lane.installation.source
-        let mut names = delivery.subject.split('.').skip(3).map(|token| decode_token(token).unwrap_or_default());
-        let (installation, source) = (names.next().unwrap_or_default(), names.next().unwrap_or_default());
-        let subject = self.subjects.dead(Stage::Processor, reason.as_str(), &installation, &source);
+        let mut names = delivery
+            .subject
+            .split('.')
+            .skip(3)
+            .map(|token| decode_token(token).unwrap_or_default());
+        let (installation, source) = (
+            names.next().unwrap_or_default(),
+            names.next().unwrap_or_default(),
+        );
+        let subject = self
+            .subjects
+            .dead(Stage::Processor, reason.as_str(), &installation, &source);
         let id = format!("dead:{}:{}", delivery.subject, delivery.sequence);
-        let error: String = error.chars().filter(|character| !character.is_control()).take(ERROR_CHARS_MAX).collect();
+        let error: String = error
+            .chars()
+            .filter(|character| !character.is_control())
+            .take(ERROR_CHARS_MAX)
+            .collect();
         Outbound::new(subject, delivery.payload.clone())
             .enveloped(Envelope::with_id(id).traced(delivery.envelope.traceparent.clone()))
             .with_headers(vec![
@@ -143,15 +165,33 @@ mod tests {
     fn a_job_that_keeps_panicking_becomes_a_dead_letter() {
         assert_eq!(after_panic(1), Settlement::GiveBack(RETRY_AFTER_PANIC));
         assert_eq!(after_panic(4), Settlement::GiveBack(RETRY_AFTER_PANIC * 4));
-        assert!(matches!(after_panic(5), Settlement::Dead(DeadReason::Panic, _)));
+        assert!(matches!(
+            after_panic(5),
+            Settlement::Dead(DeadReason::Panic, _)
+        ));
     }
 
     #[test]
     fn what_cannot_be_published_now_is_read_again() {
-        let full = PublishError::Full { subject: "s".to_owned() };
-        assert!(matches!(after_publish_error(&full), Settlement::GiveBack(_)));
-        assert!(matches!(after_publish_error(&PublishError::Ambiguous), Settlement::GiveBack(_)));
-        let too_large = PublishError::TooLarge { subject: "s".to_owned(), bytes: 2, bytes_max: 1 };
-        assert!(matches!(after_publish_error(&too_large), Settlement::Dead(DeadReason::Unpublishable, _)));
+        let full = PublishError::Full {
+            subject: "s".to_owned(),
+        };
+        assert!(matches!(
+            after_publish_error(&full),
+            Settlement::GiveBack(_)
+        ));
+        assert!(matches!(
+            after_publish_error(&PublishError::Ambiguous),
+            Settlement::GiveBack(_)
+        ));
+        let too_large = PublishError::TooLarge {
+            subject: "s".to_owned(),
+            bytes: 2,
+            bytes_max: 1,
+        };
+        assert!(matches!(
+            after_publish_error(&too_large),
+            Settlement::Dead(DeadReason::Unpublishable, _)
+        ));
     }
 }

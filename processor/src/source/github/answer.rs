@@ -39,19 +39,26 @@ pub struct GraphqlError {
 impl GraphqlError {
     fn path(&self) -> Vec<&str> {
         let segments = self.path.as_deref().unwrap_or_default();
-        segments.iter().map(|segment| segment.as_str().unwrap_or_default()).collect()
+        segments
+            .iter()
+            .map(|segment| segment.as_str().unwrap_or_default())
+            .collect()
     }
 
     fn index_after(&self, field: &str) -> Option<usize> {
         let segments = self.path.as_deref()?;
-        let at = segments.iter().position(|segment| segment.as_str() == Some(field))?;
+        let at = segments
+            .iter()
+            .position(|segment| segment.as_str() == Some(field))?;
         usize::try_from(segments.get(at + 1)?.as_u64()?).ok()
     }
 
     fn failure(&self) -> Failure {
         match self.class.as_str() {
             "NOT_FOUND" => Failure::not_visible(self.message.clone()),
-            "FORBIDDEN" | "INSUFFICIENT_SCOPES" | "SAML_SSO" => Failure::denied(self.message.clone()),
+            "FORBIDDEN" | "INSUFFICIENT_SCOPES" | "SAML_SSO" => {
+                Failure::denied(self.message.clone())
+            }
             _ => Failure::unreadable(self.message.clone()),
         }
     }
@@ -124,13 +131,24 @@ impl Identity {
             owner: self.owner.as_ref()?.login.clone(),
             name: self.name.clone(),
             html_url: self.url.clone(),
-            default_branch: self.default_branch_ref.as_ref().map(|branch| branch.name.clone()).unwrap_or_default(),
+            default_branch: self
+                .default_branch_ref
+                .as_ref()
+                .map(|branch| branch.name.clone())
+                .unwrap_or_default(),
             archived: self.is_archived,
         })
     }
 
     fn head(&self) -> Option<String> {
-        Some(self.default_branch_ref.as_ref()?.target.as_ref()?.oid.clone())
+        Some(
+            self.default_branch_ref
+                .as_ref()?
+                .target
+                .as_ref()?
+                .oid
+                .clone(),
+        )
     }
 }
 
@@ -150,8 +168,10 @@ pub fn repositories(
         .enumerate()
         .map(|(index, (question, branch))| {
             let alias = repository_alias(index);
-            let own: Vec<&GraphqlError> =
-                errors.iter().filter(|error| error.path().first() == Some(&alias.as_str())).collect();
+            let own: Vec<&GraphqlError> = errors
+                .iter()
+                .filter(|error| error.path().first() == Some(&alias.as_str()))
+                .collect();
             let node = data.remove(&alias).flatten();
             repository(node, question, *branch, &own, whole)
         })
@@ -174,10 +194,14 @@ fn repository(
     own: &[&GraphqlError],
     whole: Option<&GraphqlError>,
 ) -> Result<RepositoryShown, Failure> {
-    let Some((mut node, repository)) = node.and_then(|node| node.identity.repository().map(|identity| (node, identity)))
+    let Some((mut node, repository)) =
+        node.and_then(|node| node.identity.repository().map(|identity| (node, identity)))
     else {
         let error = own.first().copied().or(whole);
-        return Err(error.map_or_else(|| Failure::not_visible("GitHub shows no such repository"), GraphqlError::failure));
+        return Err(error.map_or_else(
+            || Failure::not_visible("GitHub shows no such repository"),
+            GraphqlError::failure,
+        ));
     };
     // Errors of a wanted path concern that path; any other (head, commit) spoils the repository.
     if let Some(error) = own.iter().find(|error| !concerns_path(error)) {
@@ -185,34 +209,60 @@ fn repository(
     }
     let head = match branch {
         Branch::Default => node.identity.head(),
-        Branch::Named => node.objects.remove(BRANCH_ALIAS).flatten().map(|object| object.oid),
+        Branch::Named => node
+            .objects
+            .remove(BRANCH_ALIAS)
+            .flatten()
+            .map(|object| object.oid),
     };
     if let (None, Some(error)) = (&head, whole) {
         return Err(error.failure());
     }
-    let commit_shown = question.base.commit().is_none() || node.objects.get(COMMIT_ALIAS).is_some_and(Option::is_some);
+    let commit_shown = question.base.commit().is_none()
+        || node.objects.get(COMMIT_ALIAS).is_some_and(Option::is_some);
     let objects = question
         .texts
         .iter()
         .enumerate()
         .map(|(index, text)| {
             let alias = path_alias(index);
-            let error = own.iter().copied().find(|error| error.path().get(1) == Some(&alias.as_str()));
-            object(node.objects.remove(&alias).flatten(), *text, error.or(whole))
+            let error = own
+                .iter()
+                .copied()
+                .find(|error| error.path().get(1) == Some(&alias.as_str()));
+            object(
+                node.objects.remove(&alias).flatten(),
+                *text,
+                error.or(whole),
+            )
         })
         .collect();
-    Ok(RepositoryShown { repository, is_empty: node.identity.is_empty, head, commit_shown, objects })
+    Ok(RepositoryShown {
+        repository,
+        is_empty: node.identity.is_empty,
+        head,
+        commit_shown,
+        objects,
+    })
 }
 
 fn concerns_path(error: &GraphqlError) -> bool {
     error.path().get(1).is_some_and(|alias| {
-        alias.strip_prefix('p').is_some_and(|digits| !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit()))
+        alias.strip_prefix('p').is_some_and(|digits| {
+            !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit())
+        })
     })
 }
 
-fn object(node: Option<ObjectNode>, asked_for_text: bool, error: Option<&GraphqlError>) -> ObjectShown {
+fn object(
+    node: Option<ObjectNode>,
+    asked_for_text: bool,
+    error: Option<&GraphqlError>,
+) -> ObjectShown {
     let Some(node) = node else {
-        return error.map_or(ObjectShown::Absent, |error| ObjectShown::Unreadable(error.message.clone()));
+        return error.map_or(ObjectShown::Absent, |error| {
+            ObjectShown::Unreadable(error.message.clone())
+        });
     };
     if node.typename != "Blob" {
         return ObjectShown::NotAFile;
@@ -223,7 +273,11 @@ fn object(node: Option<ObjectNode>, asked_for_text: bool, error: Option<&Graphql
         _ if asked_for_text => TextShown::OnlyRaw,
         _ => TextShown::NotAsked,
     };
-    ObjectShown::Blob { oid: node.oid, size: node.byte_size.unwrap_or_default(), text }
+    ObjectShown::Blob {
+        oid: node.oid,
+        size: node.byte_size.unwrap_or_default(),
+        text,
+    }
 }
 
 /// The data of a query made by [`super::query::listing`].
@@ -282,14 +336,27 @@ pub struct Page {
 pub fn listing(answer: Answer<ListingData>, catalog_path: &str) -> Result<Page, Failure> {
     let Answer { data, errors } = answer;
     let owner = data.and_then(|data| data.repository_owner);
-    let spoiled: Vec<Option<usize>> = errors.iter().map(|error| error.index_after("nodes")).collect();
-    let whole = errors.iter().zip(&spoiled).find(|(_, index)| index.is_none());
+    let spoiled: Vec<Option<usize>> = errors
+        .iter()
+        .map(|error| error.index_after("nodes"))
+        .collect();
+    let whole = errors
+        .iter()
+        .zip(&spoiled)
+        .find(|(_, index)| index.is_none());
     if let Some((error, _)) = whole {
         return Err(error.failure());
     }
-    let Some(OwnerNode { login, repositories: Some(page) }) = owner else {
+    let Some(OwnerNode {
+        login,
+        repositories: Some(page),
+    }) = owner
+    else {
         let error = errors.first();
-        return Err(error.map_or_else(|| Failure::not_visible("GitHub shows no such account"), GraphqlError::failure));
+        return Err(error.map_or_else(
+            || Failure::not_visible("GitHub shows no such account"),
+            GraphqlError::failure,
+        ));
     };
     let repositories = page
         .nodes
@@ -299,22 +366,36 @@ pub fn listing(answer: Answer<ListingData>, catalog_path: &str) -> Result<Page, 
         .filter_map(|(_, node)| listed(node?, catalog_path))
         .filter(|listed| is_owned_by(listed, &login))
         .collect();
-    let next = page.page_info.end_cursor.filter(|_| page.page_info.has_next_page);
-    Ok(Page { organization: login, repositories, next })
+    let next = page
+        .page_info
+        .end_cursor
+        .filter(|_| page.page_info.has_next_page);
+    Ok(Page {
+        organization: login,
+        repositories,
+        next,
+    })
 }
 
 fn listed(node: ListedNode, catalog_path: &str) -> Option<ListedRepository> {
     Some(ListedRepository {
         repository: Some(node.identity.repository()?),
         head: node.identity.head().unwrap_or_default(),
-        blob: node.file.filter(|file| file.typename == "Blob").map(|file| file.oid).unwrap_or_default(),
+        blob: node
+            .file
+            .filter(|file| file.typename == "Blob")
+            .map(|file| file.oid)
+            .unwrap_or_default(),
         path: catalog_path.to_owned(),
     })
 }
 
 // A person's list also holds repositories of others they work on.
 fn is_owned_by(listed: &ListedRepository, login: &str) -> bool {
-    listed.repository.as_ref().is_some_and(|repository| repository.owner.eq_ignore_ascii_case(login))
+    listed
+        .repository
+        .as_ref()
+        .is_some_and(|repository| repository.owner.eq_ignore_ascii_case(login))
 }
 
 #[cfg(test)]

@@ -11,7 +11,7 @@ use bytes::Bytes;
 use freshet_proto::message::Lane;
 use http::{HeaderMap, Method, Request};
 use http_body_util::{BodyExt, Limited};
-use octocrab::{Octocrab, OctoBody};
+use octocrab::{OctoBody, Octocrab};
 use secrecy::SecretString;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -77,12 +77,20 @@ impl Endpoints {
     /// # Errors
     /// [`ClientError::BaseUrl`] if it is no URL with a host.
     pub fn of(api_base_url: &str) -> Result<Self, ClientError> {
-        let mistake = |source| ClientError::BaseUrl { url: api_base_url.to_owned(), source };
+        let mistake = |source| ClientError::BaseUrl {
+            url: api_base_url.to_owned(),
+            source,
+        };
         let url = url::Url::parse(api_base_url).map_err(|source| mistake(Some(source)))?;
         let host = url.host_str().ok_or_else(|| mistake(None))?.to_owned();
         let rest = url.path().trim_end_matches('/').to_owned();
         let root = rest.strip_suffix("/v3").unwrap_or(&rest);
-        Ok(Self { origin: url.origin().ascii_serialization(), host, graphql: format!("{root}/graphql"), rest })
+        Ok(Self {
+            origin: url.origin().ascii_serialization(),
+            host,
+            graphql: format!("{root}/graphql"),
+            rest,
+        })
     }
 }
 
@@ -120,7 +128,14 @@ impl Client {
                 url: integration.api_base_url.clone(),
                 source: Box::new(source),
             })?;
-        Ok(Self { octocrab, endpoints, timeouts, retry, budget, metrics })
+        Ok(Self {
+            octocrab,
+            endpoints,
+            timeouts,
+            retry,
+            budget,
+            metrics,
+        })
     }
 
     /// The budget every call of this client is made within.
@@ -150,10 +165,16 @@ impl Client {
     ) -> Result<Answer<T>, CallError> {
         let operation = kind.as_str();
         let body = serde_json::json!({ "query": query });
-        let builder = Request::builder().method(Method::POST).uri(&self.endpoints.graphql);
-        let request = self.octocrab.build_request(builder, Some(&body)).map_err(|source| {
-            CallError::Request { operation, source: Box::new(source) }
-        })?;
+        let builder = Request::builder()
+            .method(Method::POST)
+            .uri(&self.endpoints.graphql);
+        let request = self
+            .octocrab
+            .build_request(builder, Some(&body))
+            .map_err(|source| CallError::Request {
+                operation,
+                source: Box::new(source),
+            })?;
         let answered = self.call(kind, lane, Resource::Graphql, request).await?;
         let answer: Answer<T> = serde_json::from_slice(&answered.body)
             .map_err(|source| CallError::Unreadable { operation, source })?;
@@ -177,8 +198,14 @@ impl Client {
             }
         }
         if answer.data.is_none() {
-            let message = answer.errors.first().map_or("no data", |error| error.message.as_str());
-            return Err(CallError::Refused { operation, message: shortened(message) });
+            let message = answer
+                .errors
+                .first()
+                .map_or("no data", |error| error.message.as_str());
+            return Err(CallError::Refused {
+                operation,
+                message: shortened(message),
+            });
         }
         Ok(answer)
     }
@@ -196,21 +223,31 @@ impl Client {
         size_max: usize,
     ) -> Result<Bytes, CallError> {
         let kind = CallKind::Blob;
-        let path = format!("{}/repos/{owner}/{name}/git/blobs/{oid}", self.endpoints.rest);
+        let path = format!(
+            "{}/repos/{owner}/{name}/git/blobs/{oid}",
+            self.endpoints.rest
+        );
         let once = || async {
             let request = Request::builder()
                 .method(Method::GET)
                 .uri(&path)
                 .header(http::header::ACCEPT, RAW_MEDIA_TYPE);
-            let request = self.octocrab.build_request(request, None::<&()>).map_err(|source| {
-                CallError::Request { operation: kind.as_str(), source: Box::new(source) }
-            })?;
+            let request = self
+                .octocrab
+                .build_request(request, None::<&()>)
+                .map_err(|source| CallError::Request {
+                    operation: kind.as_str(),
+                    source: Box::new(source),
+                })?;
             self.call(kind, lane, Resource::Core, request).await
         };
         let body = self.retrying(once).await?.body;
         if body.len() > size_max {
             let source = format!("{} bytes, more than {size_max}", body.len()).into();
-            return Err(CallError::Body { operation: kind.as_str(), source });
+            return Err(CallError::Body {
+                operation: kind.as_str(),
+                source,
+            });
         }
         Ok(body)
     }
@@ -255,7 +292,11 @@ impl Client {
             Err(_) => CallOutcome::Failed,
         };
         self.metrics.called(kind, outcome, started.elapsed());
-        self.metrics.remaining(&self.endpoints.host, resource, self.budget.remaining(resource));
+        self.metrics.remaining(
+            &self.endpoints.host,
+            resource,
+            self.budget.remaining(resource),
+        );
         result
     }
 
@@ -275,14 +316,22 @@ impl Client {
             return Ok(Answered { headers, body });
         }
         let message = refusal(&body);
-        let limited = if status < 500 { limit_of(status, &headers, &message) } else { None };
+        let limited = if status < 500 {
+            limit_of(status, &headers, &message)
+        } else {
+            None
+        };
         if let Some(limit) = limited {
             let closed = self.budget.close(resource, &headers, limit);
             self.metrics.limited(&self.endpoints.host);
             return Err(CallError::Limited { operation, closed });
         }
         self.budget.learn(resource, &headers);
-        Err(CallError::Status { operation, status, message })
+        Err(CallError::Status {
+            operation,
+            status,
+            message,
+        })
     }
 
     async fn send(
@@ -290,11 +339,14 @@ impl Client {
         operation: &'static str,
         request: Request<OctoBody>,
     ) -> Result<(u16, HeaderMap, Bytes), CallError> {
-        let answer = self
-            .octocrab
-            .execute(request)
-            .await
-            .map_err(|source| CallError::Unreachable { operation, source: Box::new(source) })?;
+        let answer =
+            self.octocrab
+                .execute(request)
+                .await
+                .map_err(|source| CallError::Unreachable {
+                    operation,
+                    source: Box::new(source),
+                })?;
         let (parts, body) = answer.into_parts();
         let body = Limited::new(body, ANSWER_BYTES_MAX)
             .collect()
@@ -327,8 +379,10 @@ fn connection(
 }
 
 fn refusal(body: &[u8]) -> String {
-    let message = serde_json::from_slice::<Refusal>(body)
-        .map_or_else(|_| String::from_utf8_lossy(body).into_owned(), |refusal| refusal.message);
+    let message = serde_json::from_slice::<Refusal>(body).map_or_else(
+        |_| String::from_utf8_lossy(body).into_owned(),
+        |refusal| refusal.message,
+    );
     shortened(&message)
 }
 
@@ -343,15 +397,42 @@ mod tests {
     #[track_caller]
     fn check(api_base_url: &str, origin: &str, graphql: &str, rest: &str) {
         let endpoints = Endpoints::of(api_base_url).expect("a base URL");
-        assert_eq!((endpoints.origin.as_str(), endpoints.graphql.as_str(), endpoints.rest.as_str()), (origin, graphql, rest));
+        assert_eq!(
+            (
+                endpoints.origin.as_str(),
+                endpoints.graphql.as_str(),
+                endpoints.rest.as_str()
+            ),
+            (origin, graphql, rest)
+        );
     }
 
     #[test]
     fn both_apis_follow_from_the_rest_base_url() {
-        check("https://api.github.com", "https://api.github.com", "/graphql", "");
-        check("https://ghe.acme.example/api/v3", "https://ghe.acme.example", "/api/graphql", "/api/v3");
-        check("https://ghe.acme.example/api/v3/", "https://ghe.acme.example", "/api/graphql", "/api/v3");
-        check("http://127.0.0.1:8080", "http://127.0.0.1:8080", "/graphql", "");
+        check(
+            "https://api.github.com",
+            "https://api.github.com",
+            "/graphql",
+            "",
+        );
+        check(
+            "https://ghe.acme.example/api/v3",
+            "https://ghe.acme.example",
+            "/api/graphql",
+            "/api/v3",
+        );
+        check(
+            "https://ghe.acme.example/api/v3/",
+            "https://ghe.acme.example",
+            "/api/graphql",
+            "/api/v3",
+        );
+        check(
+            "http://127.0.0.1:8080",
+            "http://127.0.0.1:8080",
+            "/graphql",
+            "",
+        );
     }
 
     #[test]

@@ -87,7 +87,10 @@ impl CallError {
     #[must_use]
     pub fn is_transient(&self) -> bool {
         match self {
-            Self::Unreachable { .. } | Self::TimedOut { .. } | Self::Body { .. } | Self::Refused { .. } => true,
+            Self::Unreachable { .. }
+            | Self::TimedOut { .. }
+            | Self::Body { .. }
+            | Self::Refused { .. } => true,
             Self::Status { status, .. } => *status >= 500 || *status == 408,
             Self::Limited { .. } | Self::Unreadable { .. } | Self::Request { .. } => false,
         }
@@ -100,11 +103,16 @@ impl CallError {
     pub fn failure(&self) -> Result<Failure, Closed> {
         match self {
             Self::Limited { closed, .. } => Err(*closed),
-            Self::Unreachable { .. } | Self::TimedOut { .. } | Self::Body { .. } | Self::Refused { .. } => {
-                Ok(Failure::unreachable(self.to_string()))
-            }
-            Self::Status { status: 401 | 403, .. } => Ok(Failure::denied(self.to_string())),
-            Self::Status { status: 404 | 410, .. } => Ok(Failure::not_visible(self.to_string())),
+            Self::Unreachable { .. }
+            | Self::TimedOut { .. }
+            | Self::Body { .. }
+            | Self::Refused { .. } => Ok(Failure::unreachable(self.to_string())),
+            Self::Status {
+                status: 401 | 403, ..
+            } => Ok(Failure::denied(self.to_string())),
+            Self::Status {
+                status: 404 | 410, ..
+            } => Ok(Failure::not_visible(self.to_string())),
             Self::Status { status: 500.., .. } => Ok(Failure::unreachable(self.to_string())),
             Self::Status { .. } | Self::Unreadable { .. } | Self::Request { .. } => {
                 Ok(Failure::unreadable(self.to_string()))

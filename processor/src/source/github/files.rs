@@ -39,8 +39,11 @@ pub enum Answered {
 
 /// Reads the wanted files of `targets`, and answers in their order.
 pub async fn read(client: &Client, lane: Lane, targets: &[&RepositoryTarget]) -> Vec<Answered> {
-    let mut open: BTreeMap<usize, Question> =
-        targets.iter().map(|target| first_question(target)).enumerate().collect();
+    let mut open: BTreeMap<usize, Question> = targets
+        .iter()
+        .map(|target| first_question(target))
+        .enumerate()
+        .collect();
     let mut answers: Vec<Option<Answered>> = vec![None; targets.len()];
     for _ in 0..ROUNDS_MAX {
         for chunk in chunks(&open, targets) {
@@ -61,8 +64,15 @@ pub async fn read(client: &Client, lane: Lane, targets: &[&RepositoryTarget]) ->
             break;
         }
     }
-    let restless = || Answered::Failed(Failure::unreadable("the repository kept moving while it was read"));
-    answers.into_iter().map(|answer| answer.unwrap_or_else(restless)).collect()
+    let restless = || {
+        Answered::Failed(Failure::unreadable(
+            "the repository kept moving while it was read",
+        ))
+    };
+    answers
+        .into_iter()
+        .map(|answer| answer.unwrap_or_else(restless))
+        .collect()
 }
 
 enum Asked {
@@ -100,30 +110,47 @@ async fn ask(
     chunk: &[usize],
     open: &BTreeMap<usize, Question>,
 ) -> Vec<Asked> {
-    let asked: Vec<(&RepositoryTarget, &Question)> =
-        chunk.iter().map(|index| (targets[*index], &open[index])).collect();
+    let asked: Vec<(&RepositoryTarget, &Question)> = chunk
+        .iter()
+        .map(|index| (targets[*index], &open[index]))
+        .collect();
     let query = query::repositories(&asked);
-    match client.graphql::<RepositoriesData>(CallKind::Repositories, lane, &query).await {
+    match client
+        .graphql::<RepositoriesData>(CallKind::Repositories, lane, &query)
+        .await
+    {
         Ok(answer) => {
-            let questions: Vec<_> = asked.iter().map(|(target, question)| (*question, branch(target))).collect();
+            let questions: Vec<_> = asked
+                .iter()
+                .map(|(target, question)| (*question, branch(target)))
+                .collect();
             let shown = answer::repositories(answer, &questions);
             asked
                 .iter()
                 .zip(shown)
                 .map(|((target, question), shown)| {
-                    asked_from(shown.map_or_else(Verdict::Failed, |shown| judge(target, question, shown)))
+                    asked_from(
+                        shown.map_or_else(Verdict::Failed, |shown| judge(target, question, shown)),
+                    )
                 })
                 .collect()
         }
         Err(error) => {
             let answered = answered_from(&error);
-            chunk.iter().map(|_| Asked::Done(answered.clone())).collect()
+            chunk
+                .iter()
+                .map(|_| Asked::Done(answered.clone()))
+                .collect()
         }
     }
 }
 
 fn branch(target: &RepositoryTarget) -> Branch {
-    if target.r#ref == DEFAULT_BRANCH { Branch::Default } else { Branch::Named }
+    if target.r#ref == DEFAULT_BRANCH {
+        Branch::Default
+    } else {
+        Branch::Named
+    }
 }
 
 fn asked_from(verdict: Verdict) -> Asked {
@@ -156,7 +183,15 @@ pub async fn read_raw(
     oid: &str,
     size_max: usize,
 ) -> Result<Bytes, CallError> {
-    client.blob(lane, &reading.repository.owner, &reading.repository.name, oid, size_max).await
+    client
+        .blob(
+            lane,
+            &reading.repository.owner,
+            &reading.repository.name,
+            oid,
+            size_max,
+        )
+        .await
 }
 
 #[cfg(test)]
@@ -169,10 +204,17 @@ mod tests {
     fn check(paths_of_each: &[usize], expected: &[usize]) {
         let targets: Vec<RepositoryTarget> = paths_of_each
             .iter()
-            .map(|paths| RepositoryTarget { wanted: vec![WantedPath::default(); *paths], ..RepositoryTarget::default() })
+            .map(|paths| RepositoryTarget {
+                wanted: vec![WantedPath::default(); *paths],
+                ..RepositoryTarget::default()
+            })
             .collect();
         let targets: Vec<&RepositoryTarget> = targets.iter().collect();
-        let open = targets.iter().map(|target| first_question(target)).enumerate().collect();
+        let open = targets
+            .iter()
+            .map(|target| first_question(target))
+            .enumerate()
+            .collect();
         let sizes: Vec<usize> = chunks(&open, &targets).iter().map(Vec::len).collect();
         assert_eq!(sizes, expected);
     }

@@ -30,7 +30,10 @@ pub async fn read_page(
     after: Option<&str>,
 ) -> Result<Page, PageError> {
     let query = query::listing(target, page_size, after);
-    match client.graphql::<ListingData>(CallKind::Listing, lane, &query).await {
+    match client
+        .graphql::<ListingData>(CallKind::Listing, lane, &query)
+        .await
+    {
         Ok(answer) => answer::listing(answer, &target.catalog_path).map_err(PageError::Failed),
         Err(error) => Err(match error.failure() {
             Ok(failure) => PageError::Failed(failure),

@@ -46,27 +46,54 @@ pub fn repositories(asked: &[(&RepositoryTarget, &Question)]) -> String {
 }
 
 // By node id where it is known: a name may belong to another repository after a rename.
-fn write_repository(query: &mut String, index: usize, target: &RepositoryTarget, question: &Question) {
+fn write_repository(
+    query: &mut String,
+    index: usize,
+    target: &RepositoryTarget,
+    question: &Question,
+) {
     let alias = repository_alias(index);
     let repository = target.repository.clone().unwrap_or_default();
     let selector = if repository.node_id.is_empty() {
-        format!("repository(owner: {}, name: {})", literal(&repository.owner), literal(&repository.name))
+        format!(
+            "repository(owner: {}, name: {})",
+            literal(&repository.owner),
+            literal(&repository.name)
+        )
     } else {
         format!("node(id: {})", literal(&repository.node_id))
     };
-    push(query, format_args!("{alias}: {selector} {{ ... on Repository {{ ...I "));
+    push(
+        query,
+        format_args!("{alias}: {selector} {{ ... on Repository {{ ...I "),
+    );
     if target.r#ref != DEFAULT_BRANCH {
         let branch = literal(&format!("refs/heads/{}", target.r#ref));
-        push(query, format_args!("{BRANCH_ALIAS}: object(expression: {branch}) {{ oid }} "));
+        push(
+            query,
+            format_args!("{BRANCH_ALIAS}: object(expression: {branch}) {{ oid }} "),
+        );
     }
     if let Some(commit) = question.base.commit() {
-        push(query, format_args!("{COMMIT_ALIAS}: object(expression: {}) {{ oid }} ", literal(commit)));
+        push(
+            query,
+            format_args!(
+                "{COMMIT_ALIAS}: object(expression: {}) {{ oid }} ",
+                literal(commit)
+            ),
+        );
     }
     let base = base_expression(target, question);
     for (index, (wanted, text)) in target.wanted.iter().zip(&question.texts).enumerate() {
         let expression = literal(&format!("{base}:{}", wanted.path));
         let selection = if *text { BLOB_TEXT } else { BLOB_ID };
-        push(query, format_args!("{}: object(expression: {expression}) {selection} ", path_alias(index)));
+        push(
+            query,
+            format_args!(
+                "{}: object(expression: {expression}) {selection} ",
+                path_alias(index)
+            ),
+        );
     }
     query.push_str("} } ");
 }
@@ -96,7 +123,9 @@ pub fn listing(target: &ListingTarget, page_size: usize, after: Option<&str>) ->
 }
 
 fn push(query: &mut String, arguments: std::fmt::Arguments<'_>) {
-    query.write_fmt(arguments).expect("writing to a string cannot fail");
+    query
+        .write_fmt(arguments)
+        .expect("writing to a string cannot fail");
 }
 
 /// A GraphQL string literal. JSON's escapes are a subset of GraphQL's.
@@ -123,7 +152,10 @@ mod tests {
             r#ref: branch.to_owned(),
             wanted: paths
                 .iter()
-                .map(|path| WantedPath { path: (*path).to_owned(), held_blob: String::new() })
+                .map(|path| WantedPath {
+                    path: (*path).to_owned(),
+                    held_blob: String::new(),
+                })
                 .collect(),
             ..RepositoryTarget::default()
         }
@@ -140,7 +172,10 @@ mod tests {
 
     #[test]
     fn a_push_is_read_at_its_commit_with_text() {
-        let question = Question { base: Base::Pushed("abc".to_owned()), texts: vec![true] };
+        let question = Question {
+            base: Base::Pushed("abc".to_owned()),
+            texts: vec![true],
+        };
         check(
             &target("R_1", "HEAD", &["catalog-info.yaml"]),
             &question,
@@ -154,7 +189,10 @@ mod tests {
 
     #[test]
     fn a_sweep_asks_for_ids_at_the_default_branch() {
-        let question = Question { base: Base::Branch, texts: vec![false, true] };
+        let question = Question {
+            base: Base::Branch,
+            texts: vec![false, true],
+        };
         check(
             &target("", "HEAD", &["a.yaml", "b.yaml"]),
             &question,
@@ -168,7 +206,10 @@ mod tests {
 
     #[test]
     fn another_branch_is_named_in_full() {
-        let question = Question { base: Base::Branch, texts: vec![false] };
+        let question = Question {
+            base: Base::Branch,
+            texts: vec![false],
+        };
         check(
             &target("R_1", "release/1", &["a.yaml"]),
             &question,
@@ -181,9 +222,16 @@ mod tests {
 
     #[test]
     fn no_path_can_leave_its_literal() {
-        let question = Question { base: Base::Branch, texts: vec![false] };
+        let question = Question {
+            base: Base::Branch,
+            texts: vec![false],
+        };
         let path = "a\"}\n{ viewer { login }";
-        check(&target("R_1", "HEAD", &[path]), &question, &[r#""HEAD:a\"}\n{ viewer { login }""#]);
+        check(
+            &target("R_1", "HEAD", &[path]),
+            &question,
+            &[r#""HEAD:a\"}\n{ viewer { login }""#],
+        );
     }
 
     #[test]

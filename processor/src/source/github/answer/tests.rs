@@ -18,7 +18,10 @@ fn repository_json(objects: Value) -> Value {
 fn read(data: Value, errors: Value) -> Result<RepositoryShown, Failure> {
     let answer: Answer<RepositoriesData> =
         serde_json::from_value(json!({"data": data, "errors": errors})).expect("an answer");
-    let question = Question { base: Base::Pushed("h1".to_owned()), texts: vec![true, false] };
+    let question = Question {
+        base: Base::Pushed("h1".to_owned()),
+        texts: vec![true, false],
+    };
     repositories(answer, &[(&question, Branch::Default)]).remove(0)
 }
 
@@ -33,11 +36,18 @@ fn check_objects(objects: Value, errors: Value, expected: &[ObjectShown]) {
 
 #[track_caller]
 fn check_failure(data: Value, errors: Value, expected: FailureKind) {
-    assert_eq!(read(data, errors).expect_err("nothing is proven").kind, expected);
+    assert_eq!(
+        read(data, errors).expect_err("nothing is proven").kind,
+        expected
+    );
 }
 
 fn blob(text: TextShown) -> ObjectShown {
-    ObjectShown::Blob { oid: "b1".to_owned(), size: 4, text }
+    ObjectShown::Blob {
+        oid: "b1".to_owned(),
+        size: 4,
+        text,
+    }
 }
 
 #[test]
@@ -48,15 +58,20 @@ fn files_are_shown_with_or_without_text() {
             "p1": {"__typename": "Blob", "oid": "b1", "byteSize": 4},
         }),
         json!([]),
-        &[blob(TextShown::Text("a: 1".to_owned())), blob(TextShown::NotAsked)],
+        &[
+            blob(TextShown::Text("a: 1".to_owned())),
+            blob(TextShown::NotAsked),
+        ],
     );
 }
 
 #[test]
 fn what_graphql_shows_in_part_is_to_be_read_raw() {
-    for (binary, truncated, text) in
-        [(json!(true), false, Value::Null), (json!(false), true, json!("a")), (Value::Null, false, Value::Null)]
-    {
+    for (binary, truncated, text) in [
+        (json!(true), false, Value::Null),
+        (json!(false), true, json!("a")),
+        (Value::Null, false, Value::Null),
+    ] {
         check_objects(
             json!({
                 "p0": {"__typename": "Blob", "oid": "b1", "byteSize": 4, "isBinary": binary, "isTruncated": truncated, "text": text},
@@ -70,7 +85,11 @@ fn what_graphql_shows_in_part_is_to_be_read_raw() {
 
 #[test]
 fn a_missing_field_is_a_null_field() {
-    check_objects(json!({"p1": {"__typename": "Tree", "oid": "t1"}}), json!([]), &[ObjectShown::Absent, ObjectShown::NotAFile]);
+    check_objects(
+        json!({"p1": {"__typename": "Tree", "oid": "t1"}}),
+        json!([]),
+        &[ObjectShown::Absent, ObjectShown::NotAFile],
+    );
 }
 
 #[test]
@@ -78,7 +97,10 @@ fn an_error_of_one_file_is_of_that_file_alone() {
     check_objects(
         json!({"p0": null, "p1": null}),
         json!([{"message": "broken", "path": ["r0", "p0"]}]),
-        &[ObjectShown::Unreadable("broken".to_owned()), ObjectShown::Absent],
+        &[
+            ObjectShown::Unreadable("broken".to_owned()),
+            ObjectShown::Absent,
+        ],
     );
 }
 
@@ -94,31 +116,47 @@ fn an_error_without_a_path_could_belong_to_any_null() {
 
 #[test]
 fn a_repository_that_is_not_shown_is_not_visible() {
-    let not_found = json!([{"type": "NOT_FOUND", "path": ["r0"], "message": "Could not resolve to a node"}]);
+    let not_found =
+        json!([{"type": "NOT_FOUND", "path": ["r0"], "message": "Could not resolve to a node"}]);
     check_failure(json!({"r0": null}), not_found, FailureKind::NotVisible);
     check_failure(json!({"r0": null}), json!([]), FailureKind::NotVisible);
     check_failure(json!({"r0": {}}), json!([]), FailureKind::NotVisible);
     let forbidden = json!([{"type": "FORBIDDEN", "path": ["r0"], "message": "SAML"}]);
     check_failure(json!({"r0": null}), forbidden, FailureKind::Denied);
-    check_failure(Value::Null, json!([{"message": "something went wrong"}]), FailureKind::Unreadable);
+    check_failure(
+        Value::Null,
+        json!([{"message": "something went wrong"}]),
+        FailureKind::Unreadable,
+    );
 }
 
 #[test]
 fn an_error_of_the_head_spoils_the_repository() {
     let errors = json!([{"message": "timeout", "path": ["r0", "defaultBranchRef"]}]);
-    check_failure(json!({"r0": repository_json(json!({}))}), errors, FailureKind::Unreadable);
+    check_failure(
+        json!({"r0": repository_json(json!({}))}),
+        errors,
+        FailureKind::Unreadable,
+    );
 }
 
 #[test]
 fn an_error_of_one_repository_is_not_anothers() {
     let errors = json!([{"type": "NOT_FOUND", "path": ["r1"], "message": "gone"}]);
-    assert!(read(json!({"r0": repository_json(json!({})), "r1": null}), errors).is_ok());
+    assert!(
+        read(
+            json!({"r0": repository_json(json!({})), "r1": null}),
+            errors
+        )
+        .is_ok()
+    );
 }
 
 fn list(nodes: Value, errors: Value) -> Result<Page, Failure> {
     let page = json!({"pageInfo": {"hasNextPage": true, "endCursor": "c1"}, "nodes": nodes});
     let data = json!({"repositoryOwner": {"login": "acme", "repositories": page}});
-    let answer = serde_json::from_value(json!({"data": data, "errors": errors})).expect("an answer");
+    let answer =
+        serde_json::from_value(json!({"data": data, "errors": errors})).expect("an answer");
     listing(answer, "catalog-info.yaml")
 }
 
@@ -128,7 +166,11 @@ fn a_page_lists_heads_and_blobs() {
     let without = repository_json(json!({"file": null}));
     let folder = repository_json(json!({"file": {"__typename": "Tree", "oid": "t1"}}));
     let page = list(json!([with, without, folder]), json!([])).expect("a page");
-    let blobs: Vec<&str> = page.repositories.iter().map(|listed| listed.blob.as_str()).collect();
+    let blobs: Vec<&str> = page
+        .repositories
+        .iter()
+        .map(|listed| listed.blob.as_str())
+        .collect();
     assert_eq!(blobs, ["b1", "", ""]);
     assert_eq!(page.repositories[0].head, "h1");
     assert_eq!(page.next.as_deref(), Some("c1"));
@@ -146,7 +188,12 @@ fn a_repository_with_an_error_is_left_out_rather_than_listed_without_its_file() 
 fn a_repository_of_somebody_else_is_left_out() {
     let mut other = repository_json(json!({"file": null}));
     other["owner"]["login"] = json!("someone");
-    assert_eq!(list(json!([other]), json!([])).expect("a page").repositories, []);
+    assert_eq!(
+        list(json!([other]), json!([]))
+            .expect("a page")
+            .repositories,
+        []
+    );
 }
 
 #[test]

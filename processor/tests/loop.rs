@@ -1,0 +1,486 @@
+//! The whole processor over the memory bus, against a GitHub that answers as it is told.
+
+mod stub;
+
+use std::time::Duration;
+
+use freshet_bus::{Bus, Delivery, Inbox, Outbound};
+use freshet_processor::config::{GithubIntegration, RetryPolicy};
+use freshet_processor::{Config, Deps, start};
+use freshet_proto::message::{
+    FailureKind, Job, Lane, ListingTarget, Observation, Repository, RepositoryObserved,
+    RepositoryTarget, WantedPath, job, location_observed::Outcome, observation::Body,
+};
+use freshet_proto::stream::{DEAD_LETTERS, JOBS, observation_consumer, topology};
+use freshet_proto::subject::Subjects;
+use freshet_runtime::admin::Readiness;
+use freshet_runtime::clock::Clock;
+use freshet_runtime::metrics::Registry;
+use freshet_runtime::supervisor::Supervisor;
+use prost::Message;
+use serde_json::{Value, json};
+use stub::{Reply, Stub};
+use tokio_util::sync::CancellationToken;
+
+const HOST: &str = "github.test";
+const PATIENCE: Duration = Duration::from_secs(20);
+const PAY: &str = "apiVersion: backstage.io/v1alpha1\nkind: Component\nmetadata:\n  name: pay\n\
+    spec:\n  type: service\n  lifecycle: production\n  owner: team-a\n";
+
+struct World {
+    bus: Bus,
+    subjects: Subjects,
+    github: Stub,
+    hi: Inbox,
+    lo: Inbox,
+    registry: Registry,
+    shutdown: CancellationToken,
+    processor: tokio::task::JoinHandle<()>,
+}
+
+impl World {
+    async fn start(github: Stub) -> Self {
+        Self::start_with(github, |_| {}).await
+    }
+
+    async fn start_with(github: Stub, change: impl FnOnce(&mut Config)) -> Self {
+        let bus = Bus::memory();
+        let subjects = Subjects::default();
+        bus.provision(&topology(&subjects, 1))
+            .await
+            .expect("a fresh bus");
+        let mut config = Config {
+            github: vec![GithubIntegration {
+                host: HOST.to_owned(),
+                api_base_url: github.url(),
+                token: None,
+            }],
+            retry: RetryPolicy {
+                delay_min: Duration::from_millis(1),
+                delay_max: Duration::from_millis(2),
+                times_max: 2,
+            },
+            behind_delays: vec![Duration::from_millis(1); 2],
+            ..Config::default()
+        };
+        change(&mut config);
+        let shutdown = CancellationToken::new();
+        let mut supervisor = Supervisor::new(shutdown.clone(), PATIENCE);
+        let registry = Registry::new("catalog");
+        let deps = Deps {
+            bus: bus.clone(),
+            clock: Clock::system(),
+            registry: registry.clone(),
+            readiness: Readiness::default(),
+        };
+        start(config, deps, &mut supervisor)
+            .await
+            .expect("a processor");
+        let processor = tokio::spawn(async move { supervisor.run().await.expect("a clean stop") });
+        let hi = bus
+            .consume(&observation_consumer(&subjects, Lane::Hi))
+            .await
+            .expect("an inbox");
+        let lo = bus
+            .consume(&observation_consumer(&subjects, Lane::Lo))
+            .await
+            .expect("an inbox");
+        Self {
+            bus,
+            subjects,
+            github,
+            hi,
+            lo,
+            registry,
+            shutdown,
+            processor,
+        }
+    }
+
+    async fn publish(&self, job: &Job) {
+        let subject = self.subjects.job(job.lane(), HOST, job.source_id);
+        let _ = self
+            .bus
+            .publish(Outbound::new(subject, job.encode_to_vec()))
+            .await
+            .expect("a stored job");
+    }
+
+    async fn observed(&mut self, lane: Lane) -> Observation {
+        let inbox = if lane == Lane::Hi {
+            &mut self.hi
+        } else {
+            &mut self.lo
+        };
+        let mut deliveries: Vec<Delivery> = tokio::time::timeout(PATIENCE, inbox.next(1))
+            .await
+            .expect("an observation in time")
+            .expect("a bus");
+        let delivery = deliveries.remove(0);
+        let observation = Observation::decode(delivery.payload.clone()).expect("an observation");
+        delivery.ack().await.expect("an acknowledgement");
+        observation
+    }
+
+    async fn repository_observed(&mut self, lane: Lane) -> RepositoryObserved {
+        match self.observed(lane).await.body {
+            Some(Body::Repository(observed)) => observed,
+            other => panic!("not a repository: {other:?}"),
+        }
+    }
+
+    async fn failure(&mut self, lane: Lane) -> FailureKind {
+        match self.observed(lane).await.body {
+            Some(Body::Failed(failed)) => failed.kind(),
+            other => panic!("not a failure: {other:?}"),
+        }
+    }
+
+    async fn messages(&self, stream: &str) -> u64 {
+        let depths = self.bus.depths().await.expect("depths");
+        depths
+            .iter()
+            .find(|depth| depth.stream == stream)
+            .map_or(0, |depth| depth.messages)
+    }
+
+    async fn stop(&mut self) {
+        self.shutdown.cancel();
+        (&mut self.processor).await.expect("a clean stop");
+        assert_eq!(self.messages(JOBS).await, 0, "every job is settled");
+    }
+}
+
+fn job(source_id: i64, lane: Lane, target: RepositoryTarget) -> Job {
+    Job {
+        source_id,
+        generation: 3,
+        lane: lane.into(),
+        installation: HOST.to_owned(),
+        host: HOST.to_owned(),
+        cause: None,
+        target: Some(job::Target::Repository(target)),
+    }
+}
+
+fn target(id: u64, held: &str, push: (&str, &str), held_blob: &str) -> RepositoryTarget {
+    RepositoryTarget {
+        repository: Some(Repository {
+            id,
+            node_id: format!("R_{id}"),
+            owner: "acme".to_owned(),
+            name: format!("repository-{id}"),
+            ..Repository::default()
+        }),
+        r#ref: "HEAD".to_owned(),
+        held_head: held.to_owned(),
+        before: push.0.to_owned(),
+        after: push.1.to_owned(),
+        wanted: vec![WantedPath {
+            path: "catalog-info.yaml".to_owned(),
+            held_blob: held_blob.to_owned(),
+        }],
+    }
+}
+
+fn push(source_id: i64) -> Job {
+    job(
+        source_id,
+        Lane::Hi,
+        target(source_id.unsigned_abs(), "h1", ("h1", "h2"), "b1"),
+    )
+}
+
+fn sweep(source_id: i64) -> Job {
+    job(
+        source_id,
+        Lane::Lo,
+        target(source_id.unsigned_abs(), "h1", ("", ""), "b1"),
+    )
+}
+
+/// Answers each repository asked for by its node id with this head and file.
+fn repositories(query: &str, head: &str, file: &Value) -> Value {
+    let ids = query.match_indices("node(id: \"R_").map(|(at, mark)| {
+        let digits: String = query[at + mark.len()..]
+            .chars()
+            .take_while(char::is_ascii_digit)
+            .collect();
+        digits.parse::<u64>().expect("an id")
+    });
+    let nodes = ids.enumerate().map(|(index, id)| {
+        let node = json!({
+            "id": format!("R_{id}"), "databaseId": id, "name": format!("repository-{id}"), "url": "https://github.test/acme/x",
+            "isArchived": false, "isEmpty": false, "owner": {"login": "acme"},
+            "defaultBranchRef": {"name": "main", "target": {"oid": head}}, "commit": {"oid": head}, "p0": file,
+        });
+        (format!("r{index}"), node)
+    });
+    json!({ "data": nodes.collect::<serde_json::Map<_, _>>() })
+}
+
+fn text(oid: &str, text: &str) -> Value {
+    json!({"__typename": "Blob", "oid": oid, "byteSize": text.len(), "isBinary": false, "isTruncated": false, "text": text})
+}
+
+fn unchanged() -> Value {
+    json!({"__typename": "Blob", "oid": "b1", "byteSize": 4})
+}
+
+#[tokio::test]
+async fn a_push_becomes_an_observation_with_one_call() {
+    let github =
+        Stub::start(|query, _| Reply::json(repositories(query, "h2", &text("b2", PAY)))).await;
+    let mut world = World::start(github).await;
+    world.publish(&push(1)).await;
+    let observation = world.observed(Lane::Hi).await;
+    assert_eq!(
+        (
+            observation.source_id,
+            observation.generation,
+            observation.last
+        ),
+        (1, 3, true)
+    );
+    assert_eq!(observation.fingerprint.len(), 32);
+    let Some(Body::Repository(observed)) = observation.body else {
+        panic!("not a repository")
+    };
+    assert_eq!(observed.head, "h2");
+    assert_eq!(
+        observed.repository.expect("an identity").name,
+        "repository-1"
+    );
+    let Some(Outcome::Content(content)) = observed.locations[0].outcome.clone() else {
+        panic!("no content")
+    };
+    assert_eq!(content.blob, "b2");
+    assert_eq!(content.entities[0].r#ref, "component:default/pay");
+    assert_eq!(world.github.requests().len(), 1);
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn a_hundred_unchanged_repositories_cost_one_call() {
+    let github = Stub::start(|query, _| Reply::json(repositories(query, "h1", &unchanged()))).await;
+    let mut world = World::start(github).await;
+    let jobs = futures::future::join_all((1..=100).map(|id| {
+        let job = sweep(id);
+        let world = &world;
+        async move { world.publish(&job).await }
+    }));
+    jobs.await;
+    for _ in 0..100 {
+        let observed = world.repository_observed(Lane::Lo).await;
+        assert!(matches!(
+            observed.locations[0].outcome,
+            Some(Outcome::Unchanged(_))
+        ));
+    }
+    let requests = world.github.requests();
+    assert!(requests.len() <= 3, "{} calls", requests.len());
+    assert!(requests.iter().all(|request| !request.contains("text }")));
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn a_head_from_before_the_push_is_asked_for_again_and_then_reported() {
+    let github = Stub::start(|query, _| Reply::json(repositories(query, "h1", &unchanged()))).await;
+    let mut world = World::start(github).await;
+    world.publish(&push(1)).await;
+    let Some(Body::Behind(behind)) = world.observed(Lane::Hi).await.body else {
+        panic!("not behind")
+    };
+    assert_eq!(behind.shown_head, "h1");
+    assert_eq!(world.github.requests().len(), 3);
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn a_head_that_catches_up_is_read() {
+    let github = Stub::start(|query, number| {
+        let (head, file) = if number == 0 {
+            ("h1", unchanged())
+        } else {
+            ("h2", text("b2", PAY))
+        };
+        Reply::json(repositories(query, head, &file))
+    })
+    .await;
+    let mut world = World::start(github).await;
+    world.publish(&push(1)).await;
+    assert_eq!(world.repository_observed(Lane::Hi).await.head, "h2");
+    assert_eq!(world.github.requests().len(), 2);
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn a_retry_after_is_waited_out_without_a_call() {
+    let github = Stub::start(|query, number| match number {
+        0 => Reply::status(403, r#"{"message":"slow down"}"#).header("retry-after", "1"),
+        _ => Reply::json(repositories(query, "h2", &text("b2", PAY))),
+    })
+    .await;
+    let mut world = World::start(github).await;
+    world.publish(&push(1)).await;
+    assert_eq!(world.repository_observed(Lane::Hi).await.head, "h2");
+    let times = world.github.times();
+    assert_eq!(times.len(), 2);
+    assert!(
+        times[1] - times[0] >= Duration::from_millis(990),
+        "{:?}",
+        times[1] - times[0]
+    );
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn a_graphql_limit_with_status_200_closes_the_budget() {
+    let limited =
+        json!({"errors": [{"type": "RATE_LIMITED", "message": "API rate limit exceeded"}]});
+    let github = Stub::start(move |query, number| match number {
+        0 => Reply::json(limited.clone()).header("retry-after", "1"),
+        _ => Reply::json(repositories(query, "h2", &text("b2", PAY))),
+    })
+    .await;
+    let mut world = World::start(github).await;
+    world.publish(&push(1)).await;
+    assert_eq!(world.repository_observed(Lane::Hi).await.head, "h2");
+    assert_eq!(world.github.times().len(), 2);
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn a_permission_is_reported_and_closes_nothing() {
+    let github = Stub::start(|query, number| match number {
+        0 => Reply::status(
+            403,
+            r#"{"message":"Resource not accessible by integration"}"#,
+        ),
+        _ => Reply::json(repositories(query, "h2", &text("b2", PAY))),
+    })
+    .await;
+    let mut world = World::start(github).await;
+    world.publish(&push(1)).await;
+    assert_eq!(world.failure(Lane::Hi).await, FailureKind::Denied);
+    world.publish(&push(2)).await;
+    assert_eq!(world.repository_observed(Lane::Hi).await.head, "h2");
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn an_outage_is_retried_and_then_reported() {
+    let github = Stub::start(|_, _| Reply::status(502, "bad gateway")).await;
+    let mut world = World::start(github).await;
+    world.publish(&push(1)).await;
+    assert_eq!(world.failure(Lane::Hi).await, FailureKind::Unreachable);
+    assert_eq!(world.github.requests().len(), 3);
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn a_blob_graphql_does_not_show_is_read_raw() {
+    let cut = json!({"__typename": "Blob", "oid": "b2", "byteSize": PAY.len(), "isBinary": false, "isTruncated": true, "text": "a"});
+    let github = Stub::start(move |query, _| {
+        if query.contains("/git/blobs/") {
+            Reply::status(200, PAY)
+        } else {
+            Reply::json(repositories(query, "h2", &cut))
+        }
+    })
+    .await;
+    let mut world = World::start(github).await;
+    world.publish(&push(1)).await;
+    let observed = world.repository_observed(Lane::Hi).await;
+    let Some(Outcome::Content(content)) = &observed.locations[0].outcome else {
+        panic!("no content")
+    };
+    assert_eq!(content.entities[0].r#ref, "component:default/pay");
+    assert!(world.github.requests()[1].contains("/repos/acme/repository-1/git/blobs/b2"));
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn a_listing_is_observed_page_by_page() {
+    let github = Stub::start(|query, _| {
+        let last = query.contains("\"next\"");
+        let page = json!({"hasNextPage": !last, "endCursor": "next"});
+        let repositories = json!({"pageInfo": page, "nodes": []});
+        Reply::json(
+            json!({"data": {"repositoryOwner": {"login": "acme", "repositories": repositories}}}),
+        )
+    })
+    .await;
+    let mut world = World::start(github).await;
+    let target = ListingTarget {
+        provider_id: "default".to_owned(),
+        organization: "acme".to_owned(),
+        catalog_path: "catalog-info.yaml".to_owned(),
+    };
+    let job = Job {
+        target: Some(job::Target::Listing(target)),
+        ..sweep(9)
+    };
+    world.publish(&job).await;
+    let mut marks = Vec::new();
+    for _ in 0..2 {
+        let observation = world.observed(Lane::Lo).await;
+        assert!(matches!(observation.body, Some(Body::Listing(_))));
+        marks.push((observation.part, observation.last));
+    }
+    assert_eq!(marks, [(0, false), (1, true)]);
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn what_is_no_job_becomes_a_dead_letter() {
+    let github =
+        Stub::start(|query, _| Reply::json(repositories(query, "h2", &text("b2", PAY)))).await;
+    let mut world = World::start(github).await;
+    let subject = world.subjects.job(Lane::Hi, HOST, 1);
+    let _ = world
+        .bus
+        .publish(Outbound::new(subject, "no job".as_bytes()))
+        .await
+        .expect("a stored message");
+    world.publish(&push(2)).await;
+    world.observed(Lane::Hi).await;
+    let buried = async {
+        while world.messages(DEAD_LETTERS).await == 0 {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, buried)
+        .await
+        .expect("a dead letter in time");
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn jobs_are_given_back_when_a_limit_lasts_longer_than_they_may_be_held() {
+    let github = Stub::start(|_, _| Reply::status(429, "").header("retry-after", "3600")).await;
+    let world = World::start_with(github, |config| config.hold_max = Duration::from_secs(1)).await;
+    world.publish(&push(1)).await;
+    let given_back = async {
+        while !world.registry.encode().contains("outcome=\"given_back\"") {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, given_back)
+        .await
+        .expect("given back in time");
+    world.publish(&push(2)).await;
+    world.shutdown.cancel();
+    world.processor.await.expect("a clean stop");
+    assert_eq!(
+        world.github.requests().len(),
+        1,
+        "no call while GitHub asks to stay away"
+    );
+    let depths = world.bus.depths().await.expect("depths");
+    let jobs = depths
+        .iter()
+        .find(|depth| depth.stream == JOBS)
+        .expect("the stream of jobs");
+    assert_eq!(jobs.messages, 2, "both jobs wait");
+}
