@@ -1,153 +1,169 @@
-//! `/livez`, `/readyz`, `/metrics`. No entity data.
+//! The admin listener: is the process alive, is it ready, what does it measure.
+//!
+//! It serves no entity data and takes no input. `/livez` depends on nothing but the process itself, so
+//! that a restart is never the answer to a database that is down; `/readyz` names every condition.
 
 use std::collections::BTreeMap;
 use std::future::Future;
+use std::io;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use axum::Router;
 use axum::extract::State;
-use axum::http::StatusCode;
-use axum::http::header::CONTENT_TYPE;
+use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
+use axum::{Json, Router};
+use serde::Serialize;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
-use crate::metrics::Registry;
+use crate::metrics::{CONTENT_TYPE, Registry};
 
-/// How long one scrape may compute its metrics; then the last values are served.
-const SCRAPE_TIMEOUT: Duration = Duration::from_secs(5);
-const OPENMETRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+/// How long one scrape hook may take before the metrics are served as they stand.
+const SCRAPE_HOOK_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Whether one condition of serving holds.
+type ScrapeHook = Box<dyn Fn() -> Pin<Box<dyn Future<Output = ()> + Send>> + Send + Sync>;
+
+/// Whether one condition of readiness holds.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ReadyState {
     /// It holds.
     Ready,
-    /// It does not, for this reason.
+    /// It does not, and why.
     NotReady(String),
 }
 
-/// The conditions under which a process serves. With none set it is ready.
+/// The named conditions under which a process is ready; clones share them.
+///
+/// A process that has named none has not started yet and is not ready.
 #[derive(Clone, Debug, Default)]
 pub struct Readiness(Arc<Mutex<BTreeMap<&'static str, ReadyState>>>);
 
-impl Readiness {
-    /// Sets one condition.
-    pub fn set(&self, name: &'static str, state: ReadyState) {
-        self.0
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .insert(name, state);
-    }
-
-    /// What does not hold, by name; empty if ready.
-    #[must_use]
-    pub fn missing(&self) -> BTreeMap<&'static str, String> {
-        let conditions = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        conditions
-            .iter()
-            .filter_map(|(name, state)| match state {
-                ReadyState::Ready => None,
-                ReadyState::NotReady(reason) => Some((*name, reason.clone())),
-            })
-            .collect()
-    }
-
-    /// Whether everything holds.
-    #[must_use]
-    pub fn is_ready(&self) -> bool {
-        self.missing().is_empty()
-    }
+/// One condition, as `/readyz` shows it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+struct Condition {
+    name: &'static str,
+    ready: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<String>,
 }
 
-type ScrapeHook = Arc<dyn Fn() -> Pin<Box<dyn Future<Output = ()> + Send>> + Send + Sync>;
-
-/// The admin listener.
-#[derive(Clone)]
+/// The admin listener before it is served.
 pub struct Admin {
     registry: Registry,
     readiness: Readiness,
-    on_scrape: Vec<ScrapeHook>,
+    hooks: Vec<ScrapeHook>,
+}
+
+impl Readiness {
+    /// States a condition, replacing what was stated before.
+    pub fn set(&self, name: &'static str, state: ReadyState) {
+        self.conditions().insert(name, state);
+    }
+
+    /// Whether every condition holds, and there is at least one.
+    #[must_use]
+    pub fn is_ready(&self) -> bool {
+        let conditions = self.conditions();
+        !conditions.is_empty() && conditions.values().all(|state| *state == ReadyState::Ready)
+    }
+
+    fn report(&self) -> Vec<Condition> {
+        let conditions = self.conditions();
+        conditions
+            .iter()
+            .map(|(name, state)| Condition::new(name, state))
+            .collect()
+    }
+
+    fn conditions(&self) -> std::sync::MutexGuard<'_, BTreeMap<&'static str, ReadyState>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Condition {
+    fn new(name: &'static str, state: &ReadyState) -> Self {
+        match state {
+            ReadyState::Ready => Self {
+                name,
+                ready: true,
+                reason: None,
+            },
+            ReadyState::NotReady(reason) => Self {
+                name,
+                ready: false,
+                reason: Some(reason.clone()),
+            },
+        }
+    }
 }
 
 impl Admin {
-    /// An admin listener over these metrics and conditions.
+    /// Serves these metrics and this readiness.
     #[must_use]
     pub fn new(registry: Registry, readiness: Readiness) -> Self {
         Self {
             registry,
             readiness,
-            on_scrape: Vec::new(),
+            hooks: Vec::new(),
         }
     }
 
-    /// Runs `hook` before each scrape: service metrics are computed then and nowhere else.
-    pub fn on_scrape<F>(&mut self, hook: impl Fn() -> F + Send + Sync + 'static)
+    /// Runs `hook` before every scrape, for metrics that are computed rather than counted.
+    pub fn on_scrape<F, Fut>(&mut self, hook: F)
     where
-        F: Future<Output = ()> + Send + 'static,
+        F: Fn() -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = ()> + Send + 'static,
     {
-        self.on_scrape.push(Arc::new(move || Box::pin(hook())));
+        self.hooks.push(Box::new(move || Box::pin(hook())));
     }
 
-    /// Serves until `shutdown`.
+    /// Answers until `shutdown`.
     ///
     /// # Errors
     ///
     /// If the listener fails.
-    pub async fn serve(
-        self,
-        listener: TcpListener,
-        shutdown: CancellationToken,
-    ) -> std::io::Result<()> {
+    pub async fn serve(self, listener: TcpListener, shutdown: CancellationToken) -> io::Result<()> {
         let router = Router::new()
             .route("/livez", get(|| async { "ok" }))
             .route("/readyz", get(readyz))
             .route("/metrics", get(metrics))
-            .with_state(self);
+            .with_state(Arc::new(self));
         axum::serve(listener, router)
             .with_graceful_shutdown(shutdown.cancelled_owned())
             .await
     }
 }
 
-async fn readyz(State(admin): State<Admin>) -> Response {
-    let missing = admin.readiness.missing();
-    let (status, text) = if missing.is_empty() {
-        (StatusCode::OK, "ready")
+async fn readyz(State(admin): State<Arc<Admin>>) -> Response {
+    let status = if admin.readiness.is_ready() {
+        StatusCode::OK
     } else {
-        (StatusCode::SERVICE_UNAVAILABLE, "not ready")
+        StatusCode::SERVICE_UNAVAILABLE
     };
-    let body = serde_json::json!({"status": text, "missing": missing});
-    (status, axum::Json(body)).into_response()
+    (status, Json(admin.readiness.report())).into_response()
 }
 
-async fn metrics(State(admin): State<Admin>) -> Response {
-    for hook in &admin.on_scrape {
-        if tokio::time::timeout(SCRAPE_TIMEOUT, hook()).await.is_err() {
-            tracing::warn!("service metrics were not computed in time; the last values are served");
+async fn metrics(State(admin): State<Arc<Admin>>) -> Response {
+    for hook in &admin.hooks {
+        if tokio::time::timeout(SCRAPE_HOOK_TIMEOUT, hook())
+            .await
+            .is_err()
+        {
+            tracing::warn!(
+                "Metrics computed at a scrape took too long and are served as they were"
+            );
         }
     }
-    ([(CONTENT_TYPE, OPENMETRICS)], admin.registry.encode()).into_response()
+    (
+        [(header::CONTENT_TYPE, CONTENT_TYPE)],
+        admin.registry.encode(),
+    )
+        .into_response()
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_process_is_ready_when_every_condition_holds() {
-        let readiness = Readiness::default();
-        assert!(readiness.is_ready());
-        readiness.set("bus", ReadyState::NotReady("not connected".to_owned()));
-        readiness.set("database", ReadyState::Ready);
-        assert_eq!(
-            readiness.missing(),
-            BTreeMap::from([("bus", "not connected".to_owned())])
-        );
-        readiness.set("bus", ReadyState::Ready);
-        assert!(readiness.is_ready());
-    }
-}
+#[path = "admin_tests.rs"]
+mod tests;

@@ -1,8 +1,10 @@
-//! The one cryptography provider of the process.
+//! One TLS implementation for the process.
+//!
+//! Two of our dependencies bring rustls without naming a cryptography provider, and the first handshake
+//! panics if none is installed. `main` calls this before anything else.
 
-/// Installs ring for rustls. First thing in `main`: with several providers compiled in by
-/// dependencies, rustls refuses to choose.
+/// Makes `ring` the provider of rustls. Calling it again changes nothing.
 pub fn install_crypto_provider() {
-    // A second installation in one process, as tests do, changes nothing.
-    let _already_installed = rustls::crypto::ring::default_provider().install_default();
+    // An error means that a provider is installed already, which is all that is wanted.
+    let _ = rustls::crypto::ring::default_provider().install_default();
 }

@@ -1,18 +1,19 @@
-//! An error with everything that caused it, on one line.
+//! An error with all its causes, in one line.
 
 use std::error::Error;
 use std::fmt;
 
-/// Shows an error and its sources as `a: b: c`.
+/// Displays an error as `what failed: why: why that`.
+#[derive(Clone, Copy, Debug)]
 pub struct Chain<'a>(pub &'a (dyn Error + 'static));
 
 impl fmt::Display for Chain<'_> {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(formatter, "{}", self.0)?;
-        let mut source = self.0.source();
-        while let Some(error) = source {
+        let mut cause = self.0.source();
+        while let Some(error) = cause {
             write!(formatter, ": {error}")?;
-            source = error.source();
+            cause = error.source();
         }
         Ok(())
     }
@@ -24,11 +25,18 @@ mod tests {
 
     #[derive(Debug, thiserror::Error)]
     #[error("cannot start")]
-    struct Outer(#[source] std::io::Error);
+    struct Outer(#[source] Inner);
+
+    #[derive(Debug, thiserror::Error)]
+    #[error("cannot open the file")]
+    struct Inner(#[source] std::io::Error);
 
     #[test]
-    fn the_whole_chain_is_shown_once() {
-        let outer = Outer(std::io::Error::other("port taken"));
-        assert_eq!(Chain(&outer).to_string(), "cannot start: port taken");
+    fn every_cause_is_named_once() {
+        let error = Outer(Inner(std::io::Error::other("disk on fire")));
+        assert_eq!(
+            Chain(&error).to_string(),
+            "cannot start: cannot open the file: disk on fire"
+        );
     }
 }

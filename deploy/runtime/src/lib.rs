@@ -1,6 +1,9 @@
-//! The process shell: configuration, logs and traces, health, signals, supervision, time.
+//! The process shell around Freshet's services: configuration, logs and traces, health and metrics,
+//! signals, supervision, the clock.
 //!
-//! It knows nothing of catalogs. Services get what they need from here as values; nothing is a process global.
+//! It knows nothing of catalogs, buses or databases, so that every service and test stands on the same
+//! ground. It keeps no process globals of its own beyond the two the libraries demand: the tracing
+//! subscriber and the TLS provider.
 
 pub mod admin;
 pub mod clock;

@@ -1,62 +1,74 @@
-//! Listen addresses as Backstage's `backend.listen` spells them.
+//! Listen addresses as Backstage's `backend.listen` writes them.
+//!
+//! An address without a host is loopback here, while Backstage would take every interface: nothing of
+//! Freshet is reachable from outside unless somebody wrote down that it should be.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use serde_json::Value;
 
-/// Reads `7007`, `:7007`, `127.0.0.1:7007`, `localhost:7007` or `{host, port}`. Without a host it is every address.
+const WANTED: &str = "must be a port, `host:port` or `{host, port}`";
+
+/// Reads `7007`, `":7007"`, `"127.0.0.1:7007"`, `"[::1]:7007"`, `"localhost:7007"` or `{host, port}`.
 ///
 /// # Errors
 ///
-/// A sentence for the person who wrote the setting.
+/// What is wrong with it, as the end of a sentence that begins with the setting's name.
 pub fn parse(value: &Value) -> Result<SocketAddr, String> {
     match value {
-        Value::Number(number) => Ok(SocketAddr::new(everywhere(), port(number.as_u64())?)),
-        Value::String(text) => parse_text(text),
-        Value::Object(object) => {
-            let port = port(object.get("port").and_then(number))?;
-            match object.get("host").and_then(Value::as_str) {
-                Some(host) => Ok(SocketAddr::new(address(host)?, port)),
-                None => Ok(SocketAddr::new(everywhere(), port)),
+        Value::Number(_) => Ok(SocketAddr::new(LOOPBACK, port(value)?)),
+        Value::String(text) => parse_text(text.trim()),
+        Value::Object(parts) => {
+            if let Some(unknown) = parts
+                .keys()
+                .find(|key| !matches!(key.as_str(), "host" | "port"))
+            {
+                return Err(format!("{WANTED}, without `{unknown}`"));
             }
+            let host = match parts.get("host") {
+                None | Some(Value::Null) => LOOPBACK,
+                Some(Value::String(host)) => parse_host(host.trim())?,
+                Some(_) => return Err("needs a host that is text".to_owned()),
+            };
+            let port = parts.get("port").ok_or_else(|| "needs a port".to_owned())?;
+            Ok(SocketAddr::new(host, self::port(port)?))
         }
-        _ => Err("must be `:PORT`, `ADDRESS:PORT` or {host, port}".to_owned()),
+        Value::Null | Value::Bool(_) | Value::Array(_) => Err(WANTED.to_owned()),
     }
 }
+
+const LOOPBACK: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 
 fn parse_text(text: &str) -> Result<SocketAddr, String> {
-    let (host, digits) = text.rsplit_once(':').unwrap_or(("", text));
-    let port = port(digits.parse().ok())?;
+    let (host, port) = text.rsplit_once(':').unwrap_or(("", text));
+    Ok(SocketAddr::new(parse_host(host)?, parse_port(port)?))
+}
+
+fn parse_host(host: &str) -> Result<IpAddr, String> {
     match host {
-        "" => Ok(SocketAddr::new(everywhere(), port)),
-        host => Ok(SocketAddr::new(address(host)?, port)),
-    }
-}
-
-fn number(value: &Value) -> Option<u64> {
-    value.as_u64().or_else(|| value.as_str()?.parse().ok())
-}
-
-fn port(number: Option<u64>) -> Result<u16, String> {
-    number
-        .and_then(|number| u16::try_from(number).ok())
-        .ok_or_else(|| "the port must be a number from 0 to 65535".to_owned())
-}
-
-fn address(host: &str) -> Result<IpAddr, String> {
-    let bare = host.trim_start_matches('[').trim_end_matches(']');
-    match bare {
-        "localhost" => Ok(IpAddr::V4(Ipv4Addr::LOCALHOST)),
-        "*" => Ok(everywhere()),
-        "::" => Ok(IpAddr::V6(Ipv6Addr::UNSPECIFIED)),
+        "" | "localhost" => Ok(LOOPBACK),
+        "*" => Ok(IpAddr::V4(Ipv4Addr::UNSPECIFIED)),
         other => other
+            .trim_start_matches('[')
+            .trim_end_matches(']')
             .parse()
-            .map_err(|_| format!("`{host}` is not an IP address")),
+            .map_err(|_| format!("needs an IP address as host, which `{other}` is not")),
     }
 }
 
-fn everywhere() -> IpAddr {
-    IpAddr::V4(Ipv4Addr::UNSPECIFIED)
+fn port(value: &Value) -> Result<u16, String> {
+    match value {
+        Value::Number(number) => parse_port(&number.to_string()),
+        Value::String(text) => parse_port(text.trim()),
+        Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => {
+            Err("needs a port that is a number".to_owned())
+        }
+    }
+}
+
+fn parse_port(text: &str) -> Result<u16, String> {
+    text.parse()
+        .map_err(|_| format!("needs a port between 0 and 65535, which `{text}` is not"))
 }
 
 #[cfg(test)]
@@ -66,27 +78,46 @@ mod tests {
     use super::*;
 
     #[track_caller]
-    fn check(value: &Value, expected: Option<&str>) {
-        let parsed = parse(value).ok().map(|address| address.to_string());
-        assert_eq!(parsed.as_deref(), expected, "{value}");
+    fn check(value: &Value, expected: &str) {
+        let outcome = parse(value).map_or_else(|message| message, |address| address.to_string());
+        assert_eq!(outcome, expected, "{value}");
     }
 
     #[test]
-    fn addresses_read_as_backstage_reads_them() {
-        check(&json!(":7007"), Some("0.0.0.0:7007"));
-        check(&json!(7007), Some("0.0.0.0:7007"));
-        check(&json!("7007"), Some("0.0.0.0:7007"));
-        check(&json!("127.0.0.1:7007"), Some("127.0.0.1:7007"));
-        check(&json!("localhost:7007"), Some("127.0.0.1:7007"));
-        check(&json!("[::1]:7007"), Some("[::1]:7007"));
+    fn every_spelling_of_an_address_is_understood() {
+        check(&json!(7007), "127.0.0.1:7007");
+        check(&json!("7007"), "127.0.0.1:7007");
+        check(&json!(":7007"), "127.0.0.1:7007");
+        check(&json!("localhost:0"), "127.0.0.1:0");
+        check(&json!("0.0.0.0:7008"), "0.0.0.0:7008");
+        check(&json!("*:7008"), "0.0.0.0:7008");
+        check(&json!("[::1]:7007"), "[::1]:7007");
+        check(&json!({"port": 7007}), "127.0.0.1:7007");
+        check(&json!({"host": "::", "port": "7007"}), "[::]:7007");
+    }
+
+    #[test]
+    fn what_is_no_address_says_why() {
         check(
-            &json!({"host": "127.0.0.1", "port": 7007}),
-            Some("127.0.0.1:7007"),
+            &json!("example.com:80"),
+            "needs an IP address as host, which `example.com` is not",
         );
-        check(&json!({"port": "7007"}), Some("0.0.0.0:7007"));
-        check(&json!("catalog.acme.example:7007"), None);
-        check(&json!(":70000"), None);
-        check(&json!({}), None);
-        check(&json!(null), None);
+        check(
+            &json!(70_000),
+            "needs a port between 0 and 65535, which `70000` is not",
+        );
+        check(
+            &json!("127.0.0.1"),
+            "needs a port between 0 and 65535, which `127.0.0.1` is not",
+        );
+        check(&json!({"host": "127.0.0.1"}), "needs a port");
+        check(
+            &json!({"port": 1, "https": {}}),
+            "must be a port, `host:port` or `{host, port}`, without `https`",
+        );
+        check(
+            &json!([7007]),
+            "must be a port, `host:port` or `{host, port}`",
+        );
     }
 }

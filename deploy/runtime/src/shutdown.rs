@@ -1,30 +1,42 @@
-//! From a signal of the operating system to a cancelled token.
+//! Stopping on request of the operating system.
+//!
+//! The first SIGTERM or SIGINT asks for a graceful stop. A second one means that the person asking no
+//! longer wants to wait: the process ends at once, which the rest of Freshet survives as any crash.
 
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
-/// Exit code of a process that was told twice to stop.
-const EXIT_TOLD_TWICE: i32 = 130;
+/// Added to the signal's number to make the exit code, as shells do.
+const EXIT_CODE_BASE: i32 = 128;
 
-/// Cancels `token` at the first SIGTERM or SIGINT. A second one ends the process at once.
+/// Cancels `token` at the first SIGTERM or SIGINT and exits the process at the second.
 pub async fn on_signal(token: CancellationToken) {
-    let (Ok(mut terminate), Ok(mut interrupt)) = (
-        signal(SignalKind::terminate()),
-        signal(SignalKind::interrupt()),
-    ) else {
-        tracing::error!("signals cannot be watched; the process stops only when killed");
-        return;
+    let signals = signal(SignalKind::terminate())
+        .and_then(|terminate| Ok((terminate, signal(SignalKind::interrupt())?)));
+    let (mut terminate, mut interrupt) = match signals {
+        Ok(signals) => signals,
+        Err(error) => {
+            tracing::error!(%error, "Signals cannot be received, so the process can only be killed");
+            return;
+        }
     };
-    tokio::select! {
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
-    }
-    tracing::info!("stopping");
+    let first = next(&mut terminate, &mut interrupt).await;
+    tracing::info!(
+        signal = first.as_raw_value(),
+        "Stopping on a signal; a second one stops at once"
+    );
     token.cancel();
+    let second = next(&mut terminate, &mut interrupt).await;
+    tracing::warn!(
+        signal = second.as_raw_value(),
+        "Stopping at once on a second signal"
+    );
+    std::process::exit(EXIT_CODE_BASE + second.as_raw_value());
+}
+
+async fn next(terminate: &mut Signal, interrupt: &mut Signal) -> SignalKind {
     tokio::select! {
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
+        _ = terminate.recv() => SignalKind::terminate(),
+        _ = interrupt.recv() => SignalKind::interrupt(),
     }
-    tracing::warn!("told twice to stop, stopping at once");
-    std::process::exit(EXIT_TOLD_TWICE);
 }

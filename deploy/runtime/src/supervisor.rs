@@ -1,8 +1,11 @@
-//! Owns every task of a process.
+//! Who owns the tasks of a process, and how they end.
 //!
-//! The first task that fails, panics or ends before it was told to stops the others. A stop has one
-//! deadline for all; tasks that exceed it are named and dropped.
+//! Every long-running task is spawned here. One that fails or panics takes the whole process down in an
+//! orderly way, because a process that runs without one of its parts only looks healthy. A task that
+//! returns `Ok` before the stop is simply done. The stop as a whole has one deadline; whoever
+//! overruns it is named and aborted.
 
+use std::collections::HashMap;
 use std::error::Error;
 use std::future::Future;
 use std::time::Duration;
@@ -13,67 +16,65 @@ use tokio_util::sync::CancellationToken;
 use crate::error_chain::Chain;
 
 type TaskError = Box<dyn Error + Send + Sync>;
+type Joined = Result<(Id, Result<(), TaskError>), JoinError>;
 
-/// Why a process stopped by itself.
+/// Owns every task of a process. Dropping it aborts them.
+#[derive(Debug)]
+pub struct Supervisor {
+    shutdown: CancellationToken,
+    deadline: Duration,
+    tasks: JoinSet<Result<(), TaskError>>,
+    names: HashMap<Id, &'static str>,
+}
+
+/// Why a process did not end well.
 #[derive(Debug, thiserror::Error)]
 pub enum SupervisorError {
     /// A task returned an error.
-    #[error("the task `{task}` failed")]
+    #[error("{task} failed")]
     Failed {
-        /// Its name.
+        /// Which task.
         task: &'static str,
         /// What it returned.
         source: TaskError,
     },
     /// A task panicked.
-    #[error("the task `{task}` panicked")]
+    #[error("{task} panicked: {message}")]
     Panicked {
-        /// Its name.
+        /// Which task.
         task: &'static str,
+        /// What it said.
+        message: String,
     },
-    /// A task returned although nobody had asked it to stop.
-    #[error("the task `{task}` ended by itself")]
-    Ended {
-        /// Its name.
-        task: &'static str,
-    },
-    /// Some tasks did not stop in time.
-    #[error("these tasks did not stop within {deadline:?}: {tasks:?}")]
-    DeadlineExceeded {
-        /// The deadline of the stop.
-        deadline: Duration,
-        /// Their names.
+    /// The stop took too long.
+    #[error("not stopped within {deadline:?}: {}", tasks.join(", "))]
+    Overrun {
+        /// The tasks that were aborted.
         tasks: Vec<&'static str>,
+        /// How long the stop may take.
+        deadline: Duration,
     },
-}
-
-/// Owns every task of a process.
-pub struct Supervisor {
-    tasks: JoinSet<Result<(), TaskError>>,
-    names: Vec<(Id, &'static str)>,
-    shutdown: CancellationToken,
-    deadline: Duration,
 }
 
 impl Supervisor {
-    /// A supervisor whose tasks stop when `shutdown` is cancelled, within `deadline` all together.
+    /// A supervisor without tasks, which stops them when `shutdown` is cancelled and allows the stop `deadline`.
     #[must_use]
     pub fn new(shutdown: CancellationToken, deadline: Duration) -> Self {
         Self {
-            tasks: JoinSet::new(),
-            names: Vec::new(),
             shutdown,
             deadline,
+            tasks: JoinSet::new(),
+            names: HashMap::new(),
         }
     }
 
-    /// The token every task watches.
+    /// The token every task listens to.
     #[must_use]
     pub fn shutdown(&self) -> CancellationToken {
         self.shutdown.clone()
     }
 
-    /// Starts a task. It must return soon after the shutdown token is cancelled, and not before.
+    /// Starts a task. It must return soon after the token is cancelled.
     pub fn spawn<F, E>(&mut self, name: &'static str, task: F)
     where
         F: Future<Output = Result<(), E>> + Send + 'static,
@@ -82,183 +83,194 @@ impl Supervisor {
         let handle = self
             .tasks
             .spawn(async move { task.await.map_err(Into::into) });
-        self.names.push((handle.id(), name));
+        self.names.insert(handle.id(), name);
     }
 
-    /// Waits until every task has stopped.
+    /// Runs until every task has ended, or until the deadline after the stop began.
     ///
     /// # Errors
     ///
-    /// The first failure, or the tasks that did not stop in time.
+    /// The first failure or panic, else the tasks that overran the deadline.
     pub async fn run(mut self) -> Result<(), SupervisorError> {
-        let mut first_failure = None;
-        let stopping = self.shutdown.clone();
+        let mut first = self.run_until_stop().await;
+        self.shutdown.cancel();
+        let stop = tokio::time::timeout(self.deadline, async {
+            while let Some(joined) = self.tasks.join_next_with_id().await {
+                let failure = self.settle(joined);
+                first = first.take().or(failure);
+            }
+        });
+        if stop.await.is_err() {
+            let overrun = self.abort_rest();
+            first = first.or(Some(overrun));
+        }
+        first.map_or(Ok(()), Err)
+    }
+
+    /// Returns when the stop begins: with the failure that causes it, or nothing.
+    async fn run_until_stop(&mut self) -> Option<SupervisorError> {
+        let shutdown = self.shutdown.clone();
         loop {
-            let ended = tokio::select! {
-                () = stopping.cancelled() => break,
-                ended = self.tasks.join_next_with_id() => ended,
+            // Both branches are cancel safe: a joined task is either returned or still in the set.
+            let joined = tokio::select! {
+                () = shutdown.cancelled() => return None,
+                joined = self.tasks.join_next_with_id() => joined?,
             };
-            let Some(ended) = ended else {
-                return Ok(());
-            };
-            if let Some(failure) = self.outcome(ended, !stopping.is_cancelled()) {
-                first_failure = Some(failure);
-                stopping.cancel();
-                break;
-            }
-        }
-        let drained = self.drain(&mut first_failure).await;
-        match (first_failure, drained) {
-            (Some(failure), _) => Err(failure),
-            (None, outcome) => outcome,
-        }
-    }
-
-    async fn drain(
-        &mut self,
-        first_failure: &mut Option<SupervisorError>,
-    ) -> Result<(), SupervisorError> {
-        let until = tokio::time::Instant::now() + self.deadline;
-        loop {
-            match tokio::time::timeout_at(until, self.tasks.join_next_with_id()).await {
-                Ok(None) => return Ok(()),
-                Ok(Some(ended)) => {
-                    let failure = self.outcome(ended, false);
-                    first_failure.keep_first_or(failure);
-                }
-                Err(_elapsed) => {
-                    let tasks: Vec<_> = self.names.iter().map(|(_, name)| *name).collect();
-                    tracing::error!(tasks = ?tasks, "tasks did not stop in time");
-                    self.tasks.abort_all();
-                    return Err(SupervisorError::DeadlineExceeded {
-                        deadline: self.deadline,
-                        tasks,
-                    });
-                }
+            if let Some(failure) = self.settle(joined) {
+                return Some(failure);
             }
         }
     }
 
-    fn outcome(
-        &mut self,
-        ended: Result<(Id, Result<(), TaskError>), JoinError>,
-        unexpected: bool,
-    ) -> Option<SupervisorError> {
-        let id = match &ended {
-            Ok((id, _)) => *id,
-            Err(error) => error.id(),
+    /// Forgets an ended task and logs how it ended, if badly.
+    fn settle(&mut self, joined: Joined) -> Option<SupervisorError> {
+        let id = joined.as_ref().map_or_else(JoinError::id, |(id, _)| *id);
+        let task = self
+            .names
+            .remove(&id)
+            .expect("a task is named when it is spawned");
+        let failure = failure(task, joined)?;
+        tracing::error!(task, error = %Chain(&failure), "A task failed, so the process stops");
+        Some(failure)
+    }
+
+    fn abort_rest(&mut self) -> SupervisorError {
+        let mut tasks: Vec<_> = self.names.values().copied().collect();
+        tasks.sort_unstable();
+        let overrun = SupervisorError::Overrun {
+            tasks,
+            deadline: self.deadline,
         };
-        let task = self.forget(id);
-        match ended {
-            Ok((_, Ok(()))) => unexpected.then_some(SupervisorError::Ended { task }),
-            Ok((_, Err(source))) => {
-                tracing::error!(task, error = %Chain(source.as_ref()), "a task failed");
-                Some(SupervisorError::Failed { task, source })
-            }
-            Err(_panicked) => Some(SupervisorError::Panicked { task }),
-        }
-    }
-
-    fn forget(&mut self, id: Id) -> &'static str {
-        let Some(position) = self.names.iter().position(|(known, _)| *known == id) else {
-            return "unknown";
-        };
-        self.names.swap_remove(position).1
+        tracing::error!(error = %overrun, "The stop took too long; the rest was aborted");
+        self.tasks.abort_all();
+        overrun
     }
 }
 
-/// Keeps the failure that came first.
-trait KeepFirst<T> {
-    fn keep_first_or(&mut self, other: Option<T>);
+fn failure(task: &'static str, joined: Joined) -> Option<SupervisorError> {
+    match joined {
+        Ok((_, Ok(()))) => None,
+        Ok((_, Err(source))) => Some(SupervisorError::Failed { task, source }),
+        Err(error) => match error.try_into_panic() {
+            Ok(payload) => Some(SupervisorError::Panicked {
+                task,
+                message: panic_message(payload.as_ref()),
+            }),
+            // Only this supervisor holds the handles, and it aborts when it no longer joins.
+            Err(_cancelled) => None,
+        },
+    }
 }
 
-impl<T> KeepFirst<T> for Option<T> {
-    fn keep_first_or(&mut self, other: Option<T>) {
-        if self.is_none() {
-            *self = other;
-        }
-    }
+fn panic_message(payload: &(dyn std::any::Any + Send)) -> String {
+    let text = payload
+        .downcast_ref::<&str>()
+        .copied()
+        .or_else(|| payload.downcast_ref::<String>().map(String::as_str));
+    text.unwrap_or("without a message").to_owned()
 }
 
 #[cfg(test)]
 mod tests {
     use std::convert::Infallible;
-    use std::sync::{Arc, Mutex};
+    use std::io;
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicBool, Ordering};
 
     use super::*;
 
-    const DEADLINE: Duration = Duration::from_secs(20);
+    const DEADLINE: Duration = Duration::from_secs(5);
 
-    fn supervisor() -> Supervisor {
-        Supervisor::new(CancellationToken::new(), DEADLINE)
+    fn supervisor() -> (Supervisor, CancellationToken) {
+        let shutdown = CancellationToken::new();
+        (Supervisor::new(shutdown.clone(), DEADLINE), shutdown)
+    }
+
+    /// A task that ends `after` the stop began, and says that it did.
+    fn spawn_tidy(
+        supervisor: &mut Supervisor,
+        name: &'static str,
+        after: Duration,
+    ) -> Arc<AtomicBool> {
+        let ended = Arc::new(AtomicBool::new(false));
+        let (shutdown, flag) = (supervisor.shutdown(), Arc::clone(&ended));
+        supervisor.spawn(name, async move {
+            shutdown.cancelled().await;
+            tokio::time::sleep(after).await;
+            flag.store(true, Ordering::SeqCst);
+            Ok::<(), Infallible>(())
+        });
+        ended
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_requested_stop_waits_for_every_task() {
+        let (mut supervisor, shutdown) = supervisor();
+        let quick = spawn_tidy(&mut supervisor, "quick", Duration::ZERO);
+        let slow = spawn_tidy(&mut supervisor, "slow", Duration::from_secs(4));
+        shutdown.cancel();
+        supervisor.run().await.expect("a clean stop");
+        assert!(quick.load(Ordering::SeqCst) && slow.load(Ordering::SeqCst));
     }
 
     #[tokio::test(start_paused = true)]
     async fn the_first_failure_stops_the_others_and_is_reported() {
-        let mut supervisor = supervisor();
-        let stopped = Arc::new(Mutex::new(false));
-        let (shutdown, seen) = (supervisor.shutdown(), Arc::clone(&stopped));
-        supervisor.spawn("patient", async move {
-            shutdown.cancelled().await;
-            *seen.lock().expect("not poisoned") = true;
-            Ok::<(), Infallible>(())
-        });
-        supervisor.spawn("failing", async { Err(std::io::Error::other("disk full")) });
-        let error = supervisor.run().await.expect_err("a task failed");
+        let (mut supervisor, shutdown) = supervisor();
+        let tidy = spawn_tidy(&mut supervisor, "tidy", Duration::from_secs(1));
+        supervisor.spawn("relay", async { Err(io::Error::other("no stream")) });
+        let error = supervisor.run().await.expect_err("the relay failed");
+        assert_eq!(Chain(&error).to_string(), "relay failed: no stream");
         assert!(
-            matches!(
-                error,
-                SupervisorError::Failed {
-                    task: "failing",
-                    ..
-                }
-            ),
-            "{error:?}"
+            tidy.load(Ordering::SeqCst),
+            "the other task was stopped, not aborted"
         );
-        assert!(*stopped.lock().expect("not poisoned"));
+        assert!(shutdown.is_cancelled());
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_panic_and_an_early_end_are_failures() {
-        let mut panicking = supervisor();
-        panicking.spawn("panicking", async {
-            assert!(std::hint::black_box(false), "on purpose");
+    async fn a_panic_stops_the_others_and_is_named() {
+        let (mut supervisor, _shutdown) = supervisor();
+        let tidy = spawn_tidy(&mut supervisor, "tidy", Duration::ZERO);
+        supervisor.spawn("apply", async {
+            if true {
+                panic!("row {} is missing", 7);
+            }
             Ok::<(), Infallible>(())
         });
-        assert!(matches!(
-            panicking.run().await,
-            Err(SupervisorError::Panicked { task: "panicking" })
-        ));
-        let mut ending = supervisor();
-        ending.spawn("ending", async { Ok::<(), Infallible>(()) });
-        assert!(matches!(
-            ending.run().await,
-            Err(SupervisorError::Ended { task: "ending" })
-        ));
+        let error = supervisor.run().await.expect_err("apply panicked");
+        assert_eq!(error.to_string(), "apply panicked: row 7 is missing");
+        assert!(tidy.load(Ordering::SeqCst));
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_task_that_does_not_stop_is_named_at_the_deadline() {
-        let mut supervisor = supervisor();
-        supervisor.spawn("stuck", std::future::pending::<Result<(), Infallible>>());
-        supervisor.shutdown().cancel();
-        let started = tokio::time::Instant::now();
-        let error = supervisor.run().await.expect_err("it is stuck");
-        assert!(
-            matches!(error, SupervisorError::DeadlineExceeded { ref tasks, .. } if tasks == &["stuck"])
-        );
-        assert_eq!(started.elapsed(), DEADLINE);
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_clean_stop_is_no_error() {
-        let mut supervisor = supervisor();
-        let shutdown = supervisor.shutdown();
-        supervisor.spawn("patient", async move {
-            shutdown.cancelled().await;
-            Ok::<(), Infallible>(())
+    async fn a_failure_while_stopping_is_reported_too() {
+        let (mut supervisor, shutdown) = supervisor();
+        let token = supervisor.shutdown();
+        supervisor.spawn("flush", async move {
+            token.cancelled().await;
+            Err(io::Error::other("disk full"))
         });
-        supervisor.shutdown().cancel();
-        assert!(supervisor.run().await.is_ok());
+        shutdown.cancel();
+        let error = supervisor.run().await.expect_err("the flush failed");
+        assert_eq!(Chain(&error).to_string(), "flush failed: disk full");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn whoever_overruns_the_deadline_is_named() {
+        let (mut supervisor, shutdown) = supervisor();
+        spawn_tidy(&mut supervisor, "tidy", Duration::ZERO);
+        spawn_tidy(&mut supervisor, "stuck", Duration::from_secs(3_600));
+        shutdown.cancel();
+        let begin = tokio::time::Instant::now();
+        let error = supervisor.run().await.expect_err("one task is stuck");
+        assert_eq!(error.to_string(), "not stopped within 5s: stuck");
+        assert_eq!(begin.elapsed(), DEADLINE);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn it_ends_when_every_task_is_done() {
+        let (mut supervisor, _shutdown) = supervisor();
+        supervisor.spawn("once", async { Ok::<(), Infallible>(()) });
+        supervisor.run().await.expect("nothing failed");
     }
 }

@@ -1,155 +1,197 @@
-//! Logs and traces of a process.
+//! Logs, and traces for a collector.
 //!
-//! Logs go to standard error; traces, if an endpoint is configured, to an OpenTelemetry collector. Spans carry
-//! the W3C trace context across the bus by [`current_traceparent`] and [`set_parent`].
+//! Logs go to standard error, so that standard output stays for what a program prints on purpose. The
+//! trace exporter has its own filter: spans are mostly below the level of logs, and filtering both alike
+//! would export nothing. It also has its own little runtime, because it is set up before the process's
+//! runtime exists and must flush after that is gone.
 
 use std::collections::HashMap;
+use std::io::IsTerminal as _;
+use std::time::Duration;
 
 use opentelemetry::propagation::TextMapPropagator as _;
-use opentelemetry::trace::TracerProvider as _;
+use opentelemetry::trace::{TraceContextExt as _, TracerProvider as _};
 use opentelemetry_otlp::WithExportConfig as _;
-use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::propagation::TraceContextPropagator;
 use opentelemetry_sdk::trace::SdkTracerProvider;
+use tokio::runtime::Runtime;
 use tracing_opentelemetry::OpenTelemetrySpanExt as _;
 use tracing_subscriber::layer::SubscriberExt as _;
-use tracing_subscriber::util::SubscriberInitExt as _;
-use tracing_subscriber::{EnvFilter, Layer as _};
+use tracing_subscriber::registry::LookupSpan;
+use tracing_subscriber::util::{SubscriberInitExt as _, TryInitError};
+use tracing_subscriber::{EnvFilter, Layer, filter};
 
+use crate::error_chain::Chain;
+
+/// Which spans are exported, whatever is logged.
+const TRACE_FILTER: &str = "warn,freshet=debug,tower_http=debug";
+/// How long the exporter may take for one batch.
+const EXPORT_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long the last flush may take.
+const FLUSH_TIMEOUT: Duration = Duration::from_secs(5);
 const TRACEPARENT: &str = "traceparent";
-/// What is traced. Finer than what is logged, as spans below the filter are not exported.
-const TRACE_FILTER: &str =
-    "info,freshet=debug,freshet_ingestor=debug,freshet_processor=debug,freshet_store=debug";
 
-/// What a process logs and traces.
-#[derive(Clone, Debug)]
-pub struct TelemetryConfig {
-    /// How a log line looks.
-    pub log_format: LogFormat,
-    /// What is logged, such as `info,freshet_store=debug`.
-    pub log_filter: String,
-    /// Where traces go (OTLP over gRPC), such as `http://127.0.0.1:4317`; nowhere if absent.
-    pub otlp_endpoint: Option<String>,
-    /// `service.name` of the traces.
-    pub service_name: String,
-}
-
-/// How a log line looks.
+/// How log lines look.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LogFormat {
     /// For people.
     Text,
-    /// For machines, one object a line.
+    /// One JSON object per line.
     Json,
 }
 
-/// Why telemetry could not start.
+/// What is logged and traced.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TelemetryConfig {
+    /// How log lines look.
+    pub log_format: LogFormat,
+    /// Which events are logged, in the syntax of `RUST_LOG`.
+    pub log_filter: String,
+    /// Where spans go by OTLP over gRPC; nowhere without it.
+    pub otlp_endpoint: Option<String>,
+    /// What the spans say they come from.
+    pub service_name: String,
+}
+
+/// Why logs or traces could not be set up.
 #[derive(Debug, thiserror::Error)]
 pub enum TelemetryError {
-    /// The filter does not parse.
-    #[error("`{filter}` is not a log filter")]
+    /// The filter is not one.
+    #[error("cannot read the log filter `{filter}`")]
     Filter {
         /// As configured.
         filter: String,
         /// What is wrong with it.
-        source: tracing_subscriber::filter::ParseError,
+        source: filter::ParseError,
     },
-    /// The exporter cannot be built.
+    /// The exporter's runtime could not be started.
+    #[error("cannot start the runtime of the trace exporter")]
+    Runtime(#[source] std::io::Error),
+    /// The exporter could not be made.
     #[error("cannot export traces to {endpoint}")]
     Exporter {
         /// As configured.
         endpoint: String,
-        /// Why.
+        /// What is wrong with it.
         source: opentelemetry_otlp::ExporterBuildError,
     },
+    /// The process has a subscriber already.
+    #[error("cannot install the log subscriber")]
+    AlreadyInstalled(#[source] TryInitError),
 }
 
-/// Flushes the traces when the process ends.
-#[must_use = "dropping the guard ends the export of traces"]
-pub struct TelemetryGuard(Option<SdkTracerProvider>);
+/// Flushes the last spans when dropped.
+#[must_use = "dropping it ends the export of traces"]
+#[derive(Debug)]
+pub struct TelemetryGuard(Option<Exporter>);
 
-impl Drop for TelemetryGuard {
-    fn drop(&mut self) {
-        if let Some(Err(error)) = self.0.take().map(|provider| provider.shutdown()) {
-            eprintln!("the last traces could not be exported: {error}");
-        }
-    }
+#[derive(Debug)]
+struct Exporter {
+    provider: SdkTracerProvider,
+    runtime: Runtime,
 }
 
-/// Starts logging and tracing for the whole process. A second call in one process changes nothing.
+/// Installs the subscriber of the process. Needs no runtime around it.
 ///
 /// # Errors
 ///
-/// If the filter or the endpoint is wrong.
+/// If the filter or endpoint cannot be read, or a subscriber is installed already.
 pub fn init(config: TelemetryConfig) -> Result<TelemetryGuard, TelemetryError> {
-    let filter = parse_filter(&config.log_filter)?;
-    let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
-    let lines = match config.log_format {
-        LogFormat::Text => lines.boxed(),
-        LogFormat::Json => lines.json().flatten_event(true).boxed(),
-    };
-    let provider = config
-        .otlp_endpoint
-        .map(|endpoint| tracer_provider(endpoint, config.service_name))
-        .transpose()?;
-    let traces = match &provider {
-        Some(provider) => {
-            let tracer = provider.tracer("freshet");
-            Some(
-                tracing_opentelemetry::layer()
-                    .with_tracer(tracer)
-                    .with_filter(parse_filter(TRACE_FILTER)?),
-            )
-        }
+    let exporter = match &config.otlp_endpoint {
+        Some(endpoint) => Some(exporter(endpoint, &config.service_name)?),
         None => None,
     };
-    let installed = tracing_subscriber::registry()
+    let traces = exporter.as_ref().map(|exporter| {
+        tracing_opentelemetry::layer()
+            .with_tracer(exporter.provider.tracer("freshet"))
+            .with_filter(EnvFilter::new(TRACE_FILTER))
+    });
+    tracing_subscriber::registry()
+        .with(log_layer(config)?)
         .with(traces)
-        .with(lines.with_filter(filter))
-        .try_init();
-    if installed.is_err() {
-        return Ok(TelemetryGuard(None));
-    }
-    Ok(TelemetryGuard(provider))
+        .try_init()
+        .map_err(TelemetryError::AlreadyInstalled)?;
+    Ok(TelemetryGuard(exporter))
 }
 
-fn parse_filter(filter: &str) -> Result<EnvFilter, TelemetryError> {
-    EnvFilter::try_new(filter).map_err(|source| TelemetryError::Filter {
-        filter: filter.to_owned(),
-        source,
-    })
-}
-
-fn tracer_provider(
-    endpoint: String,
-    service_name: String,
-) -> Result<SdkTracerProvider, TelemetryError> {
-    let exporter = opentelemetry_otlp::SpanExporter::builder()
-        .with_tonic()
-        .with_endpoint(&endpoint)
-        .build()
-        .map_err(|source| TelemetryError::Exporter { endpoint, source })?;
-    let resource = Resource::builder().with_service_name(service_name).build();
-    Ok(SdkTracerProvider::builder()
-        .with_batch_exporter(exporter)
-        .with_resource(resource)
-        .build())
-}
-
-/// W3C trace context of the current span; `None` if it is not traced.
+/// The current span's context in the W3C form, for the envelope of a message. `None` when nothing is traced.
 #[must_use]
 pub fn current_traceparent() -> Option<String> {
-    let mut carrier = HashMap::new();
     let context = tracing::Span::current().context();
+    if !context.span().span_context().is_valid() {
+        return None;
+    }
+    let mut carrier = HashMap::new();
     TraceContextPropagator::new().inject_context(&context, &mut carrier);
     carrier.remove(TRACEPARENT)
 }
 
-/// Makes `span` a child of the span that sent `traceparent`.
+/// Makes `span` a child of the span a message came from. What is no `traceparent` changes nothing.
 pub fn set_parent(span: &tracing::Span, traceparent: &str) {
     let carrier = HashMap::from([(TRACEPARENT.to_owned(), traceparent.to_owned())]);
     let context = TraceContextPropagator::new().extract(&carrier);
-    if span.set_parent(context).is_err() {
-        tracing::debug!("the span has no trace to join");
+    if context.span().span_context().is_valid() {
+        // It fails when nothing is traced, or when the span has begun without a parent: then it stays a root.
+        let _ = span.set_parent(context);
+    }
+}
+
+type BoxedLayer<S> = Box<dyn Layer<S> + Send + Sync>;
+
+fn log_layer<S>(config: TelemetryConfig) -> Result<BoxedLayer<S>, TelemetryError>
+where
+    S: tracing::Subscriber + for<'a> LookupSpan<'a>,
+{
+    let filter =
+        EnvFilter::try_new(&config.log_filter).map_err(|source| TelemetryError::Filter {
+            filter: config.log_filter,
+            source,
+        })?;
+    let layer = tracing_subscriber::fmt::layer()
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal());
+    Ok(match config.log_format {
+        LogFormat::Text => layer.with_filter(filter).boxed(),
+        LogFormat::Json => layer.json().flatten_event(true).with_filter(filter).boxed(),
+    })
+}
+
+fn exporter(endpoint: &str, service_name: &str) -> Result<Exporter, TelemetryError> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(1)
+        .thread_name("trace-export")
+        .enable_all()
+        .build()
+        .map_err(TelemetryError::Runtime)?;
+    let _inside = runtime.enter();
+    let spans = opentelemetry_otlp::SpanExporter::builder()
+        .with_tonic()
+        .with_endpoint(endpoint)
+        .with_timeout(EXPORT_TIMEOUT)
+        .build()
+        .map_err(|source| TelemetryError::Exporter {
+            endpoint: endpoint.to_owned(),
+            source,
+        })?;
+    let resource = opentelemetry_sdk::Resource::builder()
+        .with_service_name(service_name.to_owned())
+        .build();
+    let provider = SdkTracerProvider::builder()
+        .with_batch_exporter(spans)
+        .with_resource(resource)
+        .build();
+    drop(_inside);
+    Ok(Exporter { provider, runtime })
+}
+
+impl Drop for TelemetryGuard {
+    fn drop(&mut self) {
+        let Some(Exporter { provider, runtime }) = self.0.take() else {
+            return;
+        };
+        if let Err(error) = provider.shutdown_with_timeout(FLUSH_TIMEOUT) {
+            tracing::warn!(error = %Chain(&error), "The last spans could not be exported");
+        }
+        runtime.shutdown_background();
     }
 }

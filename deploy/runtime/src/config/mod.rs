@@ -1,73 +1,149 @@
-//! Configuration as Backstage reads it: several YAML files, the later over the earlier, objects merged and lists
-//! replaced, `${ENV}` and `$env`/`$file`/`$include` substituted; and every mistake reported at once, with its path.
+//! Configuration in the form of Backstage's `app-config.yaml`.
+//!
+//! Several files make one tree: a later file wins, objects merge key by key, lists and texts replace, and
+//! `null` takes away what an earlier file said. Texts may name environment variables (`${NAME}`,
+//! `${NAME:-default}`, escaped as `$${NAME}`), and `$env`, `$file` and `$include` stand for a value from
+//! elsewhere. A text with a variable that is not set counts as not written at all.
+//!
+//! Reading never stops at the first mistake: whoever starts a process learns all of them at once, each
+//! with its path and file. Values never appear in a mistake, because any of them may be a secret.
 
 mod duration;
-mod merge;
-mod mistakes;
+mod node;
 mod reader;
+mod resolve;
 mod substitute;
 
+use std::fmt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use serde_json::Value;
-
-pub use mistakes::{Mistake, Mistakes};
 pub use reader::Reader;
 
-/// A merged and substituted configuration.
-#[derive(Clone, Debug, Default)]
+use node::{Located, Node};
+use resolve::Resolver;
+
+/// The merged configuration, each value with the file it came from.
 pub struct Document {
-    value: Value,
+    root: Located,
+}
+
+/// Everything that is wrong with a configuration.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Mistakes(pub Vec<Mistake>);
+
+/// One thing that is wrong with a configuration.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Mistake {
+    /// Where, such as `catalog.providers.github.acme.organization`. Empty for a whole file.
+    pub path: String,
+    /// In which file, if the value came from one.
+    pub file: Option<PathBuf>,
+    /// What, as the rest of a sentence that begins with the path.
+    pub message: String,
+}
+
+impl std::error::Error for Mistakes {}
+
+impl fmt::Display for Mistakes {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("the configuration has mistakes")?;
+        self.0
+            .iter()
+            .try_for_each(|mistake| write!(formatter, "\n  {mistake}"))
+    }
+}
+
+impl fmt::Display for Mistake {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if !self.path.is_empty() {
+            write!(formatter, "{}: ", self.path)?;
+        }
+        formatter.write_str(&self.message)?;
+        match &self.file {
+            Some(file) => write!(formatter, " (in {})", file.display()),
+            None => Ok(()),
+        }
+    }
+}
+
+/// Secrets are in it, so it does not print itself.
+impl fmt::Debug for Document {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Document").finish_non_exhaustive()
+    }
 }
 
 impl Document {
-    /// A reader of the root. Top-level keys nobody reads belong to other plugins.
+    /// Starts reading. Keys of the top level that nobody reads belong to others.
     #[must_use]
     pub fn reader(&self) -> Reader<'_> {
-        Reader::root(&self.value)
+        Reader::root(&self.root)
     }
 }
 
-/// Reads and merges `files`; `env` answers for the environment.
+/// Reads and merges files, later ones over earlier ones, with variables from `env`.
 ///
 /// # Errors
 ///
-/// Every file that cannot be read or parsed and every substitution that fails, together.
+/// Every file that cannot be read and every value that cannot be resolved.
 pub fn load(files: &[PathBuf], env: &dyn Fn(&str) -> Option<String>) -> Result<Document, Mistakes> {
-    let mut mistakes = Vec::new();
-    let mut merged = Value::Null;
-    for file in files {
-        match read_file(file, env) {
-            Ok(value) => merge::merge(&mut merged, value),
-            Err(more) => mistakes.extend(more.0),
+    let mut resolver = Resolver::new(env);
+    let root = files
+        .iter()
+        .fold(Located::empty(), |base, file| match read(file) {
+            Ok(text) => base.merged_with(resolver.document(
+                &text,
+                file.parent(),
+                Some(&Arc::from(file.as_path())),
+            )),
+            Err(error) => {
+                resolver.mistake("", Some(file), format!("cannot be read: {error}"));
+                base
+            }
+        });
+    finish(root, resolver)
+}
+
+/// Reads one text that names no variables and no other files.
+///
+/// # Errors
+///
+/// Every value that cannot be resolved.
+pub fn from_str(text: &str) -> Result<Document, Mistakes> {
+    let mut resolver = Resolver::new(&|_| None);
+    let root = resolver.document(text, None, None);
+    finish(root, resolver)
+}
+
+fn read(file: &Path) -> std::io::Result<String> {
+    std::fs::read_to_string(file)
+}
+
+fn finish(root: Located, resolver: Resolver<'_>) -> Result<Document, Mistakes> {
+    Mistakes::check(resolver.into_mistakes())?;
+    let root = if root.is_absent() {
+        Located {
+            node: Node::Block(std::collections::BTreeMap::new()),
+            ..root
+        }
+    } else {
+        root
+    };
+    Ok(Document { root })
+}
+
+impl Mistakes {
+    /// Sorted by path, each once; no mistakes is no error.
+    fn check(mut mistakes: Vec<Mistake>) -> Result<(), Self> {
+        mistakes.sort();
+        mistakes.dedup();
+        if mistakes.is_empty() {
+            Ok(())
+        } else {
+            Err(Self(mistakes))
         }
     }
-    Mistakes::none_or(mistakes)?;
-    Ok(Document { value: merged })
-}
-
-/// Reads one configuration from text, with no environment.
-///
-/// # Errors
-///
-/// As [`load`].
-pub fn from_str(text: &str) -> Result<Document, Mistakes> {
-    let value = parse(text, Path::new("configuration"))?;
-    let value = substitute::substitute(value, Path::new("."), &|_| None)?;
-    Ok(Document { value })
-}
-
-fn read_file(file: &Path, env: &dyn Fn(&str) -> Option<String>) -> Result<Value, Mistakes> {
-    let text = std::fs::read_to_string(file)
-        .map_err(|error| Mistakes::of_file(file, format!("cannot be read: {error}")))?;
-    let value = parse(&text, file)?;
-    let folder = file.parent().unwrap_or(Path::new("."));
-    substitute::substitute(value, folder, env).map_err(|mistakes| mistakes.in_file(file))
-}
-
-fn parse(text: &str, file: &Path) -> Result<Value, Mistakes> {
-    serde_yaml::from_str(text)
-        .map_err(|error| Mistakes::of_file(file, format!("is not YAML: {error}")))
 }
 
 #[cfg(test)]

@@ -1,266 +1,382 @@
-//! Typed reading that remembers what was read and collects every mistake.
+//! Typed access to the tree that collects every mistake.
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Duration;
 
 use secrecy::SecretString;
 use serde_json::Value;
 
-use super::duration;
-use super::mistakes::{Mistake, Mistakes};
+use super::node::{Located, Node, join};
+use super::{Mistake, Mistakes, duration};
+
+/// Texts that mean true and false, beside the booleans: a substituted variable is always text.
+const TRUE: [&str; 4] = ["true", "yes", "on", "1"];
+const FALSE: [&str; 4] = ["false", "no", "off", "0"];
 
 /// Reads one object of the configuration.
 ///
-/// A value of the wrong type is a mistake and reads as absent. A key that nobody read in a block opened with
-/// [`Reader::block`], [`Reader::list`] or [`Reader::entries`] is a mistake at [`Reader::finish`].
+/// A getter returns `None` both for what is absent and for what has the wrong type; the latter is also a
+/// mistake, so the caller goes on with its default and the process does not start.
 #[derive(Clone)]
 pub struct Reader<'a> {
-    value: &'a Value,
+    located: &'a Located,
     path: String,
     sink: Rc<RefCell<Sink>>,
 }
 
+/// What all readers of a document share.
 #[derive(Default)]
 struct Sink {
     mistakes: Vec<Mistake>,
-    /// Closed blocks by path: their keys, and which of them were read.
-    closed: BTreeMap<String, BTreeSet<String>>,
-    read: BTreeSet<String>,
+    opened: BTreeMap<String, Opened>,
+}
+
+/// The bookkeeping of one object that was opened.
+struct Opened {
+    /// Every key written in it, with its file.
+    written: BTreeMap<String, Option<Arc<Path>>>,
+    /// Every key somebody asked for.
+    known: BTreeSet<String>,
+    unknown_keys: UnknownKeys,
+}
+
+/// What a key means that nobody asked for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum UnknownKeys {
+    /// It belongs to another plugin.
+    Ignored,
+    /// It is a mistake, most likely a typing error.
+    Refused,
 }
 
 impl<'a> Reader<'a> {
-    pub(super) fn root(value: &'a Value) -> Self {
-        Self {
-            value,
+    pub(super) fn root(located: &'a Located) -> Self {
+        let root = Self {
+            located,
             path: String::new(),
             sink: Rc::default(),
-        }
-    }
-
-    /// Opens an object that is ours alone: a key nobody reads in it is a mistake.
-    #[must_use]
-    pub fn block(&self, key: &str) -> Option<Self> {
-        let reader = self.open_block(key)?;
-        reader.close();
-        Some(reader)
-    }
-
-    /// Opens an object in which other plugins have keys too.
-    #[must_use]
-    pub fn open_block(&self, key: &str) -> Option<Self> {
-        let value = self.get(key)?;
-        if !value.is_object() {
-            self.mistake(key, "must be an object");
-            return None;
-        }
-        Some(self.inner(value, self.path_of(key)))
-    }
-
-    /// The objects of a list; a single object reads as a list of one.
-    #[must_use]
-    pub fn list(&self, key: &str) -> Vec<Self> {
-        let path = self.path_of(key);
-        let items: Vec<Self> = match self.get(key) {
-            None => Vec::new(),
-            Some(Value::Array(items)) => items
-                .iter()
-                .enumerate()
-                .map(|(index, item)| self.inner(item, format!("{path}[{index}]")))
-                .collect(),
-            Some(value) => vec![self.inner(value, path)],
         };
-        items.into_iter().filter(Self::is_closed_object).collect()
+        root.open(UnknownKeys::Ignored);
+        root
     }
 
-    /// The values of an object whose keys the user chose.
+    /// Opens an object. A key of it that nobody reads becomes a mistake.
     #[must_use]
-    pub fn entries(&self, key: &str) -> Vec<(String, Self)> {
-        let Some(block) = self.open_block(key) else {
+    pub fn block(&self, key: &str) -> Option<Reader<'a>> {
+        self.child(key, UnknownKeys::Refused)
+    }
+
+    /// Opens an object in which others have keys too; unless it is also opened with [`Reader::block`],
+    /// unknown keys are ignored.
+    #[must_use]
+    pub fn open_block(&self, key: &str) -> Option<Reader<'a>> {
+        self.child(key, UnknownKeys::Ignored)
+    }
+
+    /// Says that a key is known and means nothing to us.
+    pub fn ignore(&self, key: &str) {
+        self.know(key);
+    }
+
+    /// The objects of a list; empty if there is none.
+    #[must_use]
+    pub fn list(&self, key: &str) -> Vec<Reader<'a>> {
+        let Some(value) = self.present(key) else {
             return Vec::new();
         };
-        let Value::Object(object) = block.value else {
+        let Node::List(items) = &value.node else {
+            self.mistake(key, format!("must be a list, not {}", value.type_name()));
             return Vec::new();
         };
-        let entries = object
+        let readers = items.iter().enumerate().map(|(index, item)| {
+            self.object(item, format!("{key}[{index}]"), UnknownKeys::Refused)
+        });
+        readers.flatten().collect()
+    }
+
+    /// The entries of this object, whose keys the user chose; all of them must be objects.
+    #[must_use]
+    pub fn entries(&self) -> Vec<(String, Reader<'a>)> {
+        let Node::Block(entries) = &self.located.node else {
+            return Vec::new();
+        };
+        let names: Vec<&String> = entries
             .iter()
-            .map(|(name, value)| (name.clone(), self.inner(value, block.path_of(name))));
-        entries
-            .filter(|(_, reader)| reader.is_closed_object())
+            .filter(|(_, value)| !value.is_absent())
+            .map(|(key, _)| key)
+            .collect();
+        entries.keys().for_each(|key| self.know(key));
+        names
+            .into_iter()
+            .filter_map(|name| Some((name.clone(), self.block(name)?)))
             .collect()
     }
 
-    /// Accepts a key without reading it.
-    pub fn ignore(&self, key: &str) {
-        self.get(key);
-    }
-
-    /// Whether the key is there, with a value.
+    /// The entries of the object under `key`; empty if there is none.
     #[must_use]
-    pub fn has(&self, key: &str) -> bool {
-        self.value.get(key).is_some_and(|value| !value.is_null())
+    pub fn entries_of(&self, key: &str) -> Vec<(String, Reader<'a>)> {
+        self.block(key)
+            .map(|block| block.entries())
+            .unwrap_or_default()
     }
 
-    /// The value as it stands.
-    #[must_use]
-    pub fn value(&self, key: &str) -> Option<Value> {
-        self.get(key).cloned()
-    }
-
-    /// A text. Numbers and booleans are accepted, as environment variables make no difference.
+    /// A text.
     #[must_use]
     pub fn string(&self, key: &str) -> Option<String> {
-        match self.get(key)? {
-            Value::String(text) => Some(text.clone()),
-            scalar @ (Value::Number(_) | Value::Bool(_)) => Some(scalar.to_string()),
-            _ => self.wrong(key, "must be a text"),
+        let value = self.present(key)?;
+        match &value.node {
+            Node::Text(text) if text.is_empty() => self.refuse(key, "must not be empty"),
+            Node::Text(text) => Some(text.clone()),
+            _ => self.refuse(key, &format!("must be text, not {}", value.type_name())),
         }
     }
 
-    /// A text that must be there and not be empty; otherwise a mistake and an empty text.
+    /// A text without which there is no going on; empty, with a mistake, if it is absent.
     #[must_use]
     pub fn required_string(&self, key: &str) -> String {
-        let text = self.string(key).unwrap_or_default();
-        if text.is_empty() {
+        if !self.has(key) {
             self.mistake(key, "is required");
         }
-        text
+        self.string(key).unwrap_or_default()
     }
 
-    /// A text that must never be shown. An empty one reads as absent.
+    /// A text that is never printed.
     #[must_use]
     pub fn secret(&self, key: &str) -> Option<SecretString> {
-        self.string(key)
-            .filter(|text| !text.is_empty())
-            .map(SecretString::from)
+        self.string(key).map(SecretString::from)
     }
 
-    /// A truth value, also as a text.
+    /// A boolean, or the text of one.
     #[must_use]
     pub fn bool(&self, key: &str) -> Option<bool> {
-        match self.get(key)? {
-            Value::Bool(flag) => Some(*flag),
-            Value::String(text) if text == "true" => Some(true),
-            Value::String(text) if text == "false" => Some(false),
-            _ => self.wrong(key, "must be true or false"),
-        }
+        let value = self.present(key)?;
+        let read = match &value.node {
+            Node::Bool(value) => Some(*value),
+            Node::Text(text) => text_bool(text),
+            _ => None,
+        };
+        read.or_else(|| self.refuse(key, "must be true or false"))
     }
 
-    /// A whole number, also as a text.
+    /// A number without sign or fraction, or the text of one.
     #[must_use]
     pub fn integer(&self, key: &str) -> Option<u64> {
-        let value = self.get(key)?;
-        let number = value.as_u64().or_else(|| value.as_str()?.parse().ok());
-        number.or_else(|| self.wrong(key, "must be a whole number"))
+        let value = self.present(key)?;
+        let read = match &value.node {
+            Node::Number(number) => number.as_u64(),
+            Node::Text(text) => text.trim().parse().ok(),
+            _ => None,
+        };
+        read.or_else(|| self.refuse(key, "must be a whole number of at least 0"))
     }
 
-    /// A list of texts; a single text reads as a list of one.
+    /// A number, or the text of one.
+    #[must_use]
+    pub fn float(&self, key: &str) -> Option<f64> {
+        let value = self.present(key)?;
+        let read = match &value.node {
+            Node::Number(number) => number.as_f64(),
+            Node::Text(text) => text
+                .trim()
+                .parse()
+                .ok()
+                .filter(|number: &f64| number.is_finite()),
+            _ => None,
+        };
+        read.or_else(|| self.refuse(key, "must be a number"))
+    }
+
+    /// A list of texts; a single text is a list of one.
     #[must_use]
     pub fn strings(&self, key: &str) -> Option<Vec<String>> {
-        match self.get(key)? {
-            Value::String(text) => Some(vec![text.clone()]),
-            Value::Array(items) => {
-                let texts: Option<Vec<String>> = items
-                    .iter()
-                    .map(|item| item.as_str().map(str::to_owned))
-                    .collect();
-                texts.or_else(|| self.wrong(key, "must be a list of texts"))
-            }
-            _ => self.wrong(key, "must be a list of texts"),
+        let value = self.present(key)?;
+        let texts = match &value.node {
+            Node::Text(text) => Some(vec![text.clone()]),
+            Node::List(items) => items.iter().map(text_of).collect(),
+            _ => None,
+        };
+        texts.or_else(|| self.refuse(key, "must be a text or a list of texts"))
+    }
+
+    /// A duration: `{minutes: 5}`, `PT5M`, `5m`.
+    #[must_use]
+    pub fn duration(&self, key: &str) -> Option<Duration> {
+        let value = self.present(key)?;
+        match duration::parse(&value.to_json()) {
+            Ok(duration) => Some(duration),
+            Err(message) => self.refuse(key, &message),
         }
     }
 
-    /// A duration: `{minutes: 5}`, `PT5M` or `5m`.
+    /// The value as it stands, of whatever type.
     #[must_use]
-    pub fn duration(&self, key: &str) -> Option<Duration> {
-        let parsed = duration::parse(self.get(key)?);
-        parsed.or_else(|| self.wrong(key, "must be a duration such as {minutes: 5}, PT5M or 5m"))
+    pub fn value(&self, key: &str) -> Option<Value> {
+        self.present(key).map(Located::to_json)
     }
 
-    /// Where this object is, such as `catalog.providers`.
+    /// Whether there is a value. Asking does not count as reading it.
     #[must_use]
-    pub fn path(&self) -> &str {
-        &self.path
+    pub fn has(&self, key: &str) -> bool {
+        self.written(key).is_some_and(|value| !value.is_absent())
     }
 
-    /// Reports a mistake at `key` of this object.
+    /// Where this object is, such as `catalog.providers`. Empty for the root.
+    #[must_use]
+    pub fn path(&self) -> String {
+        self.path.clone()
+    }
+
+    /// Adds a mistake about `key`, or about the object itself if `key` is empty.
     pub fn mistake(&self, key: &str, message: impl Into<String>) {
-        let mistake = Mistake {
-            path: self.path_of(key),
-            file: None,
-            message: message.into(),
-        };
-        self.sink.borrow_mut().mistakes.push(mistake);
+        let written = self.written(key);
+        let mut message = message.into();
+        if let Some(Located {
+            node: Node::Unset { variable },
+            ..
+        }) = written
+        {
+            message.push_str(&format!("; the environment variable {variable} is not set"));
+        }
+        let file = written
+            .unwrap_or(self.located)
+            .file
+            .as_deref()
+            .map(Path::to_owned);
+        self.sink.borrow_mut().mistakes.push(Mistake {
+            path: join(&self.path, key),
+            file,
+            message,
+        });
     }
 
-    /// Ends the reading of the whole configuration.
+    /// Ends the reading, with the mistakes of every reader of the document.
     ///
     /// # Errors
     ///
-    /// Every mistake made known through this reader or one opened from it, and every key nobody read in a closed block.
+    /// All mistakes, sorted by path, if there is any.
     pub fn finish(&self) -> Result<(), Mistakes> {
         let sink = self.sink.borrow();
-        let unread = sink
-            .closed
-            .values()
-            .flatten()
-            .filter(|path| !sink.read.contains(*path));
-        let unknown = unread.map(|path| Mistake {
-            path: path.clone(),
-            file: None,
-            message: "is not a known key".to_owned(),
-        });
-        Mistakes::none_or(sink.mistakes.iter().cloned().chain(unknown).collect())
+        let unknown = sink
+            .opened
+            .iter()
+            .flat_map(|(path, opened)| opened.unknown(path));
+        Mistakes::check(sink.mistakes.iter().cloned().chain(unknown).collect())
     }
 
-    fn get(&self, key: &str) -> Option<&'a Value> {
-        self.sink.borrow_mut().read.insert(self.path_of(key));
-        self.value.get(key).filter(|value| !value.is_null())
+    fn child(&self, key: &str, unknown_keys: UnknownKeys) -> Option<Reader<'a>> {
+        let value = self.present(key)?;
+        self.object(value, key.to_owned(), unknown_keys)
     }
 
-    fn inner(&self, value: &'a Value, path: String) -> Self {
-        Self {
-            value,
+    fn object(
+        &self,
+        located: &'a Located,
+        key: String,
+        unknown_keys: UnknownKeys,
+    ) -> Option<Reader<'a>> {
+        let path = join(&self.path, &key);
+        let child = Self {
+            located,
             path,
             sink: Rc::clone(&self.sink),
-        }
-    }
-
-    fn path_of(&self, key: &str) -> String {
-        if self.path.is_empty() {
-            key.to_owned()
-        } else {
-            format!("{}.{key}", self.path)
-        }
-    }
-
-    fn is_closed_object(&self) -> bool {
-        if self.value.is_object() {
-            self.close();
-            return true;
-        }
-        let mistake = Mistake {
-            path: self.path.clone(),
-            file: None,
-            message: "must be an object".to_owned(),
         };
-        self.sink.borrow_mut().mistakes.push(mistake);
-        false
+        if !matches!(located.node, Node::Block(_)) {
+            child.mistake(
+                "",
+                format!("must be an object, not {}", located.type_name()),
+            );
+            return None;
+        }
+        child.open(unknown_keys);
+        Some(child)
     }
 
-    fn close(&self) {
-        if let Value::Object(object) = self.value {
-            let keys = object.keys().map(|key| self.path_of(key)).collect();
-            self.sink
-                .borrow_mut()
-                .closed
-                .insert(self.path.clone(), keys);
+    /// Begins or widens the bookkeeping of this object.
+    fn open(&self, unknown_keys: UnknownKeys) {
+        let Node::Block(entries) = &self.located.node else {
+            return;
+        };
+        let mut sink = self.sink.borrow_mut();
+        let opened = sink
+            .opened
+            .entry(self.path.clone())
+            .or_insert_with(|| Opened {
+                written: entries
+                    .iter()
+                    .map(|(key, value)| (key.clone(), value.file.clone()))
+                    .collect(),
+                known: BTreeSet::new(),
+                unknown_keys,
+            });
+        if unknown_keys == UnknownKeys::Refused {
+            opened.unknown_keys = UnknownKeys::Refused;
         }
     }
 
-    fn wrong<T>(&self, key: &str, message: &str) -> Option<T> {
+    fn know(&self, key: &str) {
+        if let Some(opened) = self.sink.borrow_mut().opened.get_mut(&self.path) {
+            opened.known.insert(key.to_owned());
+        }
+    }
+
+    fn present(&self, key: &str) -> Option<&'a Located> {
+        self.know(key);
+        self.written(key).filter(|value| !value.is_absent())
+    }
+
+    fn written(&self, key: &str) -> Option<&'a Located> {
+        match &self.located.node {
+            Node::Block(entries) => entries.get(key),
+            _ => None,
+        }
+    }
+
+    fn refuse<T>(&self, key: &str, message: &str) -> Option<T> {
         self.mistake(key, message);
         None
+    }
+}
+
+impl Opened {
+    fn unknown(&self, path: &str) -> Vec<Mistake> {
+        if self.unknown_keys == UnknownKeys::Ignored {
+            return Vec::new();
+        }
+        let known = self
+            .known
+            .iter()
+            .map(String::as_str)
+            .collect::<Vec<_>>()
+            .join(", ");
+        let unknown = self
+            .written
+            .iter()
+            .filter(|(key, _)| !self.known.contains(*key));
+        let mistake = |(key, file): (&String, &Option<Arc<Path>>)| Mistake {
+            path: join(path, key),
+            file: file.as_deref().map(Path::to_owned),
+            message: format!("is not a known key (known here: {known})"),
+        };
+        unknown.map(mistake).collect()
+    }
+}
+
+fn text_bool(text: &str) -> Option<bool> {
+    let text = text.trim().to_ascii_lowercase();
+    match text.as_str() {
+        text if TRUE.contains(&text) => Some(true),
+        text if FALSE.contains(&text) => Some(false),
+        _ => None,
+    }
+}
+
+fn text_of(item: &Located) -> Option<String> {
+    match &item.node {
+        Node::Text(text) => Some(text.clone()),
+        _ => None,
     }
 }

@@ -1,145 +1,141 @@
-//! `${ENV}` in texts, and `$env`, `$file`, `$include` objects, as Backstage's configuration loader has them.
+//! `${NAME}` in texts.
+//!
+//! As in Backstage: names are trimmed, `$${NAME}` stands for the characters `${NAME}`, and one variable
+//! that is not set makes the whole text unset. `${NAME:-default}` gives a variable a default.
 
-use std::path::Path;
+const DEFAULT_MARK: &str = ":-";
 
-use serde_json::{Map, Value};
-
-use super::mistakes::{Mistake, Mistakes};
-
-/// Substitutes everything in `value`; relative files are relative to `folder`.
-///
-/// A text with a variable that is not set makes its key absent, as in Backstage.
-pub(super) fn substitute(
-    value: Value,
-    folder: &Path,
-    env: &dyn Fn(&str) -> Option<String>,
-) -> Result<Value, Mistakes> {
-    let mut substitution = Substitution {
-        folder,
-        env,
-        mistakes: Vec::new(),
-    };
-    let value = substitution.value(value, "").unwrap_or(Value::Null);
-    Mistakes::none_or(substitution.mistakes)?;
-    Ok(value)
+/// What became of a text.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Substituted {
+    Text(String),
+    /// A variable without value or default.
+    Unset {
+        variable: String,
+    },
 }
 
-struct Substitution<'a> {
-    folder: &'a Path,
-    env: &'a dyn Fn(&str) -> Option<String>,
-    mistakes: Vec<Mistake>,
+/// Puts the values of environment variables into `text`.
+pub(super) fn substitute(text: &str, env: &dyn Fn(&str) -> Option<String>) -> Substituted {
+    let mut done = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(expression) = find(rest) {
+        done.push_str(expression.before);
+        match expression.value(env) {
+            Substituted::Text(value) => done.push_str(&value),
+            unset @ Substituted::Unset { .. } => return unset,
+        }
+        rest = expression.after;
+    }
+    done.push_str(rest);
+    Substituted::Text(done)
 }
 
-impl Substitution<'_> {
-    fn value(&mut self, value: Value, path: &str) -> Option<Value> {
-        match value {
-            Value::String(text) => self.text(&text).map(Value::String),
-            Value::Array(items) => {
-                let items = items.into_iter().enumerate();
-                Some(Value::Array(
-                    items
-                        .filter_map(|(index, item)| self.value(item, &format!("{path}[{index}]")))
-                        .collect(),
-                ))
-            }
-            Value::Object(object) => self.object(object, path),
-            scalar => Some(scalar),
+/// `${inner}` or `$${inner}` in its surroundings.
+struct Expression<'a> {
+    before: &'a str,
+    escaped: bool,
+    inner: &'a str,
+    after: &'a str,
+}
+
+impl Expression<'_> {
+    fn value(&self, env: &dyn Fn(&str) -> Option<String>) -> Substituted {
+        if self.escaped {
+            return Substituted::Text(format!("${{{}}}", self.inner));
         }
-    }
-
-    fn object(&mut self, object: Map<String, Value>, path: &str) -> Option<Value> {
-        if let [(key, Value::String(argument))] = object.iter().collect::<Vec<_>>().as_slice() {
-            match key.as_str() {
-                "$env" => return (self.env)(argument).map(Value::String),
-                "$file" => {
-                    return self
-                        .file(argument, path)
-                        .map(|text| Value::String(text.trim().to_owned()));
-                }
-                "$include" => return self.include(argument, path),
-                _ => {}
-            }
-        }
-        let entries = object.into_iter().filter_map(|(key, value)| {
-            let inner = if path.is_empty() {
-                key.clone()
-            } else {
-                format!("{path}.{key}")
-            };
-            self.value(value, &inner).map(|value| (key, value))
-        });
-        Some(Value::Object(entries.collect()))
-    }
-
-    fn file(&mut self, name: &str, path: &str) -> Option<String> {
-        let file = self.folder.join(name);
-        std::fs::read_to_string(&file)
-            .map_err(|error| {
-                self.mistake(path, format!("{} cannot be read: {error}", file.display()));
-            })
-            .ok()
-    }
-
-    /// `file#a.b.c`: a part of another YAML or JSON file.
-    fn include(&mut self, argument: &str, path: &str) -> Option<Value> {
-        let (name, part) = argument.split_once('#').unwrap_or((argument, ""));
-        let text = self.file(name, path)?;
-        let mut included: Value = match serde_yaml::from_str(&text) {
-            Ok(value) => value,
-            Err(error) => {
-                self.mistake(path, format!("{name} is not YAML: {error}"));
-                return None;
-            }
+        let (name, default) = match self.inner.split_once(DEFAULT_MARK) {
+            Some((name, default)) => (name.trim(), Some(default)),
+            None => (self.inner.trim(), None),
         };
-        for key in part.split('.').filter(|key| !key.is_empty()) {
-            match included.get_mut(key) {
-                Some(inner) => included = inner.take(),
-                None => {
-                    self.mistake(path, format!("{name} has no `{part}`"));
-                    return None;
-                }
-            }
+        let value = env(name).map(|value| value.trim().to_owned());
+        // As in a shell, `:-` also replaces an empty value.
+        let value = value.filter(|value| default.is_none() || !value.is_empty());
+        match value.or_else(|| default.map(str::to_owned)) {
+            Some(value) => Substituted::Text(value),
+            None => Substituted::Unset {
+                variable: name.to_owned(),
+            },
         }
-        Some(included)
     }
+}
 
-    /// `${NAME}` and `${NAME:-default}` substituted, `$${` taken literally; `None` if a variable is not set.
-    fn text(&self, text: &str) -> Option<String> {
-        let mut out = String::with_capacity(text.len());
-        let mut rest = text;
-        while let Some(start) = rest.find("${") {
-            if rest[..start].ends_with('$') {
-                out.push_str(&rest[..start]);
-                out.push('{');
-                rest = &rest[start + 2..];
-                continue;
-            }
-            let Some(length) = rest[start..].find('}') else {
-                break;
-            };
-            out.push_str(&rest[..start]);
-            out.push_str(&self.variable(&rest[start + 2..start + length])?);
-            rest = &rest[start + length + 1..];
+/// The first expression. Braces do not nest: `${a{b}}` is none, but `{b}}` may not hide a later one.
+fn find(text: &str) -> Option<Expression<'_>> {
+    let mut from = 0;
+    while let Some(open) = text[from..].find("${").map(|at| from + at) {
+        let inner_at = open + "${".len();
+        let end = text[inner_at..].find(['{', '}']).map(|at| inner_at + at)?;
+        if text[end..].starts_with('}') {
+            let escaped = text[..open].ends_with('$');
+            let before = &text[..open - usize::from(escaped)];
+            return Some(Expression {
+                before,
+                escaped,
+                inner: &text[inner_at..end],
+                after: &text[end + 1..],
+            });
         }
-        out.push_str(rest);
-        Some(out)
+        from = inner_at;
     }
+    None
+}
 
-    fn variable(&self, expression: &str) -> Option<String> {
-        let (name, default) = match expression.split_once(":-") {
-            Some((name, default)) => (name, Some(default)),
-            None => (expression, None),
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn env(name: &str) -> Option<String> {
+        let value = match name {
+            "SECRET" => "my-secret",
+            "TOKEN" => " my-token\n",
+            "EMPTY" => "",
+            _ => return None,
         };
-        (self.env)(name.trim())
-            .filter(|value| !value.is_empty())
-            .or_else(|| default.map(str::to_owned))
+        Some(value.to_owned())
     }
 
-    fn mistake(&mut self, path: &str, message: String) {
-        self.mistakes.push(Mistake {
-            path: path.to_owned(),
-            file: None,
-            message,
-        });
+    #[track_caller]
+    fn check(text: &str, expected: &str) {
+        let outcome = match substitute(text, &env) {
+            Substituted::Text(text) => text,
+            Substituted::Unset { variable } => format!("<{variable} is not set>"),
+        };
+        assert_eq!(outcome, expected, "{text}");
+    }
+
+    #[test]
+    fn variables_are_put_into_texts() {
+        check("plain", "plain");
+        check("hello ${SECRET}", "hello my-secret");
+        check("${SECRET   } $${} ${TOKEN }", "my-secret ${} my-token");
+        check("${SECRET}${SECRET}", "my-secretmy-secret");
+        check("a ${EMPTY} b", "a  b");
+    }
+
+    #[test]
+    fn one_variable_that_is_not_set_unsets_the_text() {
+        check("foo ${MISSING} ${SECRET}", "<MISSING is not set>");
+        check("empty ${}", "< is not set>");
+    }
+
+    #[test]
+    fn a_doubled_dollar_escapes() {
+        check("$${ESCAPED} $$${TWICE} $${}", "${ESCAPED} $${TWICE} ${}");
+    }
+
+    #[test]
+    fn a_default_replaces_what_is_missing_or_empty() {
+        check("${MISSING:-7007}", "7007");
+        check("${EMPTY:-7007}", "7007");
+        check("${SECRET:-7007}", "my-secret");
+        check("[${MISSING:-}]", "[]");
+    }
+
+    #[test]
+    fn what_is_no_expression_stays() {
+        check("cost: 5$ {x}", "cost: 5$ {x}");
+        check("${open", "${open");
+        check("${a{b}} ${SECRET}", "${a{b}} my-secret");
     }
 }

@@ -1,133 +1,346 @@
-use std::time::Duration;
+//! Configurations as people write them, and what is said about the wrong ones.
 
-use serde_json::json;
+use std::collections::HashMap;
+
+use secrecy::ExposeSecret as _;
+use serde_json::{Value, json};
 
 use super::*;
 
-fn with_env(text: &str, env: &[(&str, &str)]) -> Value {
-    let value = parse(text, Path::new("t.yaml")).expect("YAML");
-    let lookup = |name: &str| {
-        env.iter()
-            .find(|(key, _)| *key == name)
-            .map(|(_, value)| (*value).to_owned())
-    };
-    substitute::substitute(value, Path::new("."), &lookup).expect("no mistakes")
+fn document(text: &str) -> Document {
+    from_str(text).expect("a configuration without mistakes")
 }
 
-#[test]
-fn later_files_win_objects_merge_and_lists_replace() {
-    let mut merged = json!({"a": {"x": 1, "y": [1, 2]}, "b": 1});
-    merge::merge(&mut merged, json!({"a": {"y": [3], "z": 2}, "b": {"c": 1}}));
-    assert_eq!(
-        merged,
-        json!({"a": {"x": 1, "y": [3], "z": 2}, "b": {"c": 1}})
-    );
+fn env(name: &str) -> Option<String> {
+    let variables = HashMap::from([
+        ("ORG", "acme"),
+        ("TOKEN", "t0p"),
+        ("SPACED", "  x \n"),
+        ("PORT", "7007"),
+    ]);
+    variables.get(name).map(|&value| value.to_owned())
 }
 
-#[test]
-fn the_environment_is_substituted_as_in_backstage() {
-    let value = with_env(
-        "a: ${X}\nb: pre-${X}-${Y:-z}\nc: $${X}\nd: ${GONE}\ne: {$env: X}\nf: {$env: GONE}\ng: a$b\n",
-        &[("X", "one")],
-    );
-    assert_eq!(
-        value,
-        json!({"a": "one", "b": "pre-one-z", "c": "${X}", "e": "one", "g": "a$b"})
-    );
-}
-
-#[test]
-fn files_are_read_relative_to_their_configuration() {
-    let folder = tempfile::tempdir().expect("a folder");
-    std::fs::write(folder.path().join("secret.txt"), "  s3cret\n").expect("written");
-    std::fs::write(folder.path().join("more.yaml"), "a: {b: [1]}\n").expect("written");
-    let file = folder.path().join("app-config.yaml");
-    std::fs::write(
-        &file,
-        "x: {$file: secret.txt}\ny: {$include: 'more.yaml#a.b'}\n",
-    )
-    .expect("written");
-    let document = load(std::slice::from_ref(&file), &|_| None).expect("no mistakes");
-    assert_eq!(document.value, json!({"x": "s3cret", "y": [1]}));
-
-    std::fs::write(
-        &file,
-        "x: {$file: gone.txt}\ny: {$include: 'more.yaml#c'}\n",
-    )
-    .expect("written");
-    let missing = folder.path().join("missing.yaml");
-    let mistakes = load(&[file.clone(), missing], &|_| None).expect_err("three mistakes");
-    assert_eq!(mistakes.0.len(), 3, "{mistakes}");
-    assert!(mistakes.to_string().contains("x: "), "{mistakes}");
-}
-
-#[test]
-fn every_mistake_is_reported_at_once_with_its_path() {
-    let document = from_str(
-        "other: {plugin: 1}\nours: {known: 1, typo: 2, list: [{a: 1, b: 2}, 3], map: {x: {ok: true, odd: 1}}}\nshared: {theirs: 1, mine: [1]}\n",
-    )
-    .expect("YAML");
-    let root = document.reader();
-    let ours = root.block("ours").expect("an object");
-    assert_eq!(ours.integer("known"), Some(1));
-    assert_eq!(ours.required_string("absent"), "");
-    assert_eq!(
-        ours.list("list")
-            .iter()
-            .map(|item| item.integer("a"))
-            .collect::<Vec<_>>(),
-        [Some(1)]
-    );
-    for (name, entry) in ours.entries("map") {
-        assert_eq!((name.as_str(), entry.bool("ok")), ("x", Some(true)));
+/// A directory of files, the first ones loaded in their order.
+fn load_files(
+    files: &[(&str, &str)],
+    loaded: &[&str],
+) -> (tempfile::TempDir, Result<Document, Mistakes>) {
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    for (name, text) in files {
+        let path = directory.path().join(name);
+        std::fs::create_dir_all(path.parent().expect("inside the directory")).expect("a directory");
+        std::fs::write(path, text).expect("a written file");
     }
-    let shared = root.open_block("shared").expect("an object");
-    assert_eq!(shared.string("mine"), None);
+    let paths: Vec<PathBuf> = loaded
+        .iter()
+        .map(|name| directory.path().join(name))
+        .collect();
+    let outcome = load(&paths, &env);
+    (directory, outcome)
+}
 
-    let mistakes = root.finish().expect_err("mistakes");
-    let paths: Vec<&str> = mistakes
+/// Loads `texts` in order and compares the whole tree.
+#[track_caller]
+fn check_merge(texts: &[&str], expected: &Value) {
+    let names: Vec<String> = (0..texts.len())
+        .map(|index| format!("{index}.yaml"))
+        .collect();
+    let files: Vec<(&str, &str)> = names
+        .iter()
+        .map(String::as_str)
+        .zip(texts.iter().copied())
+        .collect();
+    let loaded: Vec<&str> = names.iter().map(String::as_str).collect();
+    let (_directory, outcome) = load_files(&files, &loaded);
+    let document = outcome.expect("files without mistakes");
+    assert_eq!(&document.root.to_json(), expected, "{texts:?}");
+}
+
+/// Reads `text` with `read` and compares every mistake.
+#[track_caller]
+fn check_mistakes(text: &str, read: impl FnOnce(&Reader<'_>), expected: &[&str]) {
+    let document = document(text);
+    let root = document.reader();
+    read(&root);
+    let mistakes = root
+        .finish()
+        .err()
+        .map(|mistakes| mistakes.0)
+        .unwrap_or_default();
+    let lines: Vec<String> = mistakes.iter().map(ToString::to_string).collect();
+    assert_eq!(lines, expected, "{text}");
+}
+
+#[test]
+fn later_files_win_key_by_key() {
+    check_merge(
+        &["a: {x: 1, y: 2}", "a: {y: 3, z: 4}"],
+        &json!({"a": {"x": 1, "y": 3, "z": 4}}),
+    );
+    check_merge(&["a: [1, 2]", "a: [3]"], &json!({"a": [3]}));
+    check_merge(&["a: {x: 1}", "a: text"], &json!({"a": "text"}));
+    check_merge(&["a: {x: 1}", ""], &json!({"a": {"x": 1}}));
+}
+
+#[test]
+fn null_takes_away_what_an_earlier_file_said() {
+    check_merge(
+        &["a: {x: 1, y: 2}", "a: {x: null}"],
+        &json!({"a": {"y": 2}}),
+    );
+    check_merge(
+        &["a: {x: 1}", "a: null", "a: {y: 2}"],
+        &json!({"a": {"y": 2}}),
+    );
+}
+
+#[test]
+fn a_variable_that_is_not_set_leaves_what_an_earlier_file_said() {
+    check_merge(
+        &["a: {org: fallback}", "a: {org: '${MISSING}'}"],
+        &json!({"a": {"org": "fallback"}}),
+    );
+    check_merge(&["a: ['${MISSING}', '${ORG}']"], &json!({"a": ["acme"]}));
+    check_merge(&["a: {org: '${MISSING}'}"], &json!({"a": {}}));
+}
+
+#[test]
+fn variables_are_substituted_in_texts_and_by_env() {
+    check_merge(
+        &["url: 'https://${ORG}.example'\nport: '${PORT}'\nraw: '$${ORG}'\nspaced: {$env: SPACED}"],
+        &json!({"url": "https://acme.example", "port": "7007", "raw": "${ORG}", "spaced": "x"}),
+    );
+}
+
+#[test]
+fn files_are_included_relative_to_the_one_that_names_them() {
+    let files = [
+        (
+            "app.yaml",
+            "secret: {$file: 'keys/${ORG}.txt'}\ngithub: {$include: 'parts/all.yaml#github.com'}",
+        ),
+        ("keys/acme.txt", "s3cret\n\n"),
+        (
+            "parts/all.yaml",
+            "github: {com: {org: '${ORG}', deep: {$include: deep.json}}}",
+        ),
+        ("parts/deep.json", r#"{"on": true}"#),
+    ];
+    let (_directory, outcome) = load_files(&files, &["app.yaml"]);
+    let expected = json!({"secret": "s3cret", "github": {"org": "acme", "deep": {"on": true}}});
+    assert_eq!(
+        outcome.expect("files without mistakes").root.to_json(),
+        expected
+    );
+}
+
+#[test]
+fn every_file_that_cannot_be_read_is_named() {
+    let files = [
+        ("broken.yaml", "a: [1"),
+        ("twice.yaml", "a: 1\na: 2"),
+        ("list.yaml", "- a"),
+        (
+            "lost.yaml",
+            "a: {$file: nowhere}\nb: {$include: 'twice.yaml#x'}\nc: {$env: A, and: B}",
+        ),
+        ("circle.yaml", "a: {$include: circle.yaml}"),
+    ];
+    let (directory, outcome) = load_files(
+        &files,
+        &[
+            "absent.yaml",
+            "broken.yaml",
+            "twice.yaml",
+            "list.yaml",
+            "lost.yaml",
+            "circle.yaml",
+        ],
+    );
+    let mistakes = outcome.expect_err("many mistakes");
+    let prefix = directory.path().display().to_string();
+    let text = mistakes.to_string().replace(&prefix, "DIR");
+    for line in [
+        "cannot be read: No such file or directory (os error 2) (in DIR/absent.yaml)",
+        "is not valid YAML",
+        "duplicate entry with key \"a\"",
+        "must be an object at the top level (in DIR/list.yaml)",
+        "a: names DIR/nowhere, which cannot be read: No such file or directory (os error 2) (in DIR/lost.yaml)",
+        "c: must hold `$env: TEXT` and nothing beside it (in DIR/lost.yaml)",
+        "includes files more than 8 deep (in DIR/circle.yaml)",
+    ] {
+        assert!(text.contains(line), "{line:?} is not in:\n{text}");
+    }
+}
+
+#[test]
+fn a_text_alone_cannot_name_files() {
+    let mistakes = from_str("a: {$file: secret.txt}").expect_err("no directory");
+    assert_eq!(mistakes.0.len(), 1);
+    assert_eq!(
+        mistakes.0[0].to_string(),
+        "a: names a file, but this configuration is not in one"
+    );
+}
+
+#[test]
+fn typed_values_are_read() {
+    let text = "a: {text: hello, secret: s, yes: true, no: 'off', n: 5, m: '6', f: 1.5, one: x, many: [x, y], every: {minutes: 5}}";
+    let document = document(text);
+    let root = document.reader();
+    let a = root.block("a").expect("a block");
+    assert_eq!(a.string("text").as_deref(), Some("hello"));
+    assert_eq!(a.secret("secret").expect("a secret").expose_secret(), "s");
+    assert_eq!((a.bool("yes"), a.bool("no")), (Some(true), Some(false)));
+    assert_eq!((a.integer("n"), a.integer("m")), (Some(5), Some(6)));
+    assert_eq!(a.float("f"), Some(1.5));
+    assert_eq!(a.strings("one"), Some(vec!["x".to_owned()]));
+    assert_eq!(
+        a.strings("many"),
+        Some(vec!["x".to_owned(), "y".to_owned()])
+    );
+    assert_eq!(
+        a.duration("every"),
+        Some(std::time::Duration::from_secs(300))
+    );
+    assert_eq!(a.string("absent"), None);
+    assert_eq!(a.path(), "a");
+    root.finish().expect("no mistakes");
+}
+
+#[test]
+fn every_value_of_a_wrong_type_is_reported_with_its_path() {
+    check_mistakes(
+        "a: {text: 5, empty: '', flag: maybe, n: -1, f: x, texts: [1], every: soon, list: {}, block: [], items: [{}, 7]}",
+        |root| {
+            let a = root.block("a").expect("a block");
+            let _ = (
+                a.string("text"),
+                a.string("empty"),
+                a.bool("flag"),
+                a.integer("n"),
+                a.float("f"),
+            );
+            let _ = (
+                a.strings("texts"),
+                a.duration("every"),
+                a.list("list"),
+                a.required_string("needed"),
+            );
+            assert!(a.block("block").is_none());
+            assert_eq!(a.list("items").len(), 1);
+        },
+        &[
+            "a.block: must be an object, not a list",
+            "a.empty: must not be empty",
+            "a.every: must be a duration such as `5m`, `PT5M` or `{minutes: 5}`",
+            "a.f: must be a number",
+            "a.flag: must be true or false",
+            "a.items[1]: must be an object, not a number",
+            "a.list: must be a list, not an object",
+            "a.n: must be a whole number of at least 0",
+            "a.needed: is required",
+            "a.text: must be text, not a number",
+            "a.texts: must be a text or a list of texts",
+        ],
+    );
+}
+
+#[test]
+fn an_unknown_key_in_a_block_is_a_mistake_and_elsewhere_not() {
+    check_mistakes(
+        "techdocs: {builder: local}\nbackend: {auth: {}, listen: ':1'}\ncatalog: {rules: [{alow: [API]}], colour: red, import: {}}",
+        |root| {
+            let _ = root
+                .open_block("backend")
+                .and_then(|backend| backend.string("listen"));
+            let catalog = root.block("catalog").expect("a block");
+            catalog.ignore("import");
+            for rule in catalog.list("rules") {
+                let _ = rule.strings("allow");
+            }
+        },
+        &[
+            "catalog.colour: is not a known key (known here: import, rules)",
+            "catalog.rules[0].alow: is not a known key (known here: allow)",
+        ],
+    );
+}
+
+#[test]
+fn a_block_that_is_read_in_several_places_knows_the_keys_of_all() {
+    check_mistakes(
+        "p: {github: {acme: {organization: acme}, umbrella: {organisation: u}}}",
+        |root| {
+            let p = root.open_block("p").expect("a block");
+            assert_eq!(
+                p.open_block("github")
+                    .expect("a block")
+                    .string("organization"),
+                None
+            );
+            let providers = p.entries_of("github");
+            assert_eq!(
+                providers
+                    .iter()
+                    .map(|(id, _)| id.as_str())
+                    .collect::<Vec<_>>(),
+                ["acme", "umbrella"]
+            );
+            for (_, provider) in providers {
+                let _ = provider.required_string("organization");
+            }
+        },
+        &[
+            "p.github.umbrella.organisation: is not a known key (known here: organization)",
+            "p.github.umbrella.organization: is required",
+        ],
+    );
+}
+
+#[test]
+fn a_required_value_names_the_variable_that_is_not_set() {
+    check_mistakes(
+        "a: {token: '${GITHUB_TOKEN}'}",
+        |root| {
+            let _ = root.block("a").expect("a block").required_string("token");
+        },
+        &["a.token: is required; the environment variable GITHUB_TOKEN is not set"],
+    );
+}
+
+#[test]
+fn a_mistake_names_the_file_its_value_came_from() {
+    let (directory, outcome) = load_files(
+        &[("1.yaml", "a: {x: 1, y: z}"), ("2.yaml", "a: {y: 2}")],
+        &["1.yaml", "2.yaml"],
+    );
+    let document = outcome.expect("files without mistakes");
+    let root = document.reader();
+    let a = root.block("a").expect("a block");
+    let _ = (a.string("x"), a.string("y"));
+    let mistakes = root.finish().expect_err("two mistakes");
+    let files: Vec<_> = mistakes
         .0
         .iter()
-        .map(|mistake| mistake.path.as_str())
+        .map(|mistake| mistake.file.clone().expect("a file"))
         .collect();
     assert_eq!(
-        paths,
+        files,
         [
-            "ours.absent",
-            "ours.list[0].b",
-            "ours.list[1]",
-            "ours.map.x.odd",
-            "ours.typo",
-            "shared.mine"
+            directory.path().join("1.yaml"),
+            directory.path().join("2.yaml")
         ]
     );
 }
 
-#[track_caller]
-fn check_duration(value: &Value, expected: Option<u64>) {
-    assert_eq!(
-        duration::parse(value),
-        expected.map(Duration::from_millis),
-        "{value}"
-    );
-}
-
 #[test]
-fn durations_have_three_spellings() {
-    check_duration(&json!({"minutes": 5}), Some(300_000));
-    check_duration(&json!({"hours": 1, "minutes": 30}), Some(5_400_000));
-    check_duration(&json!("PT5M"), Some(300_000));
-    check_duration(&json!("P1DT1H"), Some(90_000_000));
-    check_duration(&json!("PT0.5S"), Some(500));
-    check_duration(&json!("5m"), Some(300_000));
-    check_duration(&json!("1h 30m"), Some(5_400_000));
-    check_duration(&json!("500ms"), Some(500));
-    check_duration(&json!("5"), None);
-    check_duration(&json!("5 years"), None);
-    check_duration(&json!("P1M"), None);
-    check_duration(&json!("P"), None);
-    check_duration(&json!(""), None);
-    check_duration(&json!({"months": 1}), None);
-    check_duration(&json!({"minutes": -1}), None);
-    check_duration(&json!(5), None);
+fn a_mistake_never_shows_a_value() {
+    let document = document("a: {token: [hunter2], other: hunter2}");
+    let root = document.reader();
+    let a = root.block("a").expect("a block");
+    let _ = (a.secret("token"), a.integer("other"));
+    let mistakes = root.finish().expect_err("two mistakes");
+    assert!(!format!("{mistakes} {mistakes:?} {document:?}").contains("hunter2"));
 }

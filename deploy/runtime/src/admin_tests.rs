@@ -1,0 +1,113 @@
+//! The admin listener over a real socket.
+
+use prometheus_client::metrics::gauge::Gauge;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+
+use super::*;
+
+/// A served admin listener, and what stops it.
+struct World {
+    address: std::net::SocketAddr,
+    shutdown: CancellationToken,
+    served: tokio::task::JoinHandle<io::Result<()>>,
+}
+
+impl World {
+    async fn start(admin: Admin) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        let address = listener.local_addr().expect("a bound listener");
+        let shutdown = CancellationToken::new();
+        let served = tokio::spawn(admin.serve(listener, shutdown.clone()));
+        Self {
+            address,
+            shutdown,
+            served,
+        }
+    }
+
+    /// The whole answer, head and body.
+    async fn get(&self, path: &str) -> String {
+        let mut stream = TcpStream::connect(self.address).await.expect("a listener");
+        let request = format!("GET {path} HTTP/1.1\r\nHost: admin\r\nConnection: close\r\n\r\n");
+        stream
+            .write_all(request.as_bytes())
+            .await
+            .expect("a sent request");
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await.expect("an answer");
+        answer
+    }
+
+    async fn stop(self) {
+        self.shutdown.cancel();
+        self.served.await.expect("no panic").expect("no error");
+    }
+}
+
+#[track_caller]
+fn assert_answer(answer: &str, status: u16, body: &str) {
+    assert!(
+        answer.starts_with(&format!("HTTP/1.1 {status} ")),
+        "{answer}"
+    );
+    assert!(answer.ends_with(&format!("\r\n\r\n{body}")), "{answer}");
+}
+
+#[tokio::test]
+async fn it_is_alive_before_it_is_ready() {
+    let world = World::start(Admin::new(Registry::new("catalog"), Readiness::default())).await;
+    assert_answer(&world.get("/livez").await, 200, "ok");
+    assert_answer(&world.get("/readyz").await, 503, "[]");
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn it_is_ready_when_every_condition_holds() {
+    let readiness = Readiness::default();
+    let world = World::start(Admin::new(Registry::new("catalog"), readiness.clone())).await;
+
+    readiness.set("store.database", ReadyState::Ready);
+    readiness.set(
+        "store.bus",
+        ReadyState::NotReady("the bus is not connected".to_owned()),
+    );
+    let bus = r#"{"name":"store.bus","ready":false,"reason":"the bus is not connected"}"#;
+    assert_answer(
+        &world.get("/readyz").await,
+        503,
+        &format!(r#"[{bus},{{"name":"store.database","ready":true}}]"#),
+    );
+
+    readiness.set("store.bus", ReadyState::Ready);
+    assert_answer(
+        &world.get("/readyz").await,
+        200,
+        r#"[{"name":"store.bus","ready":true},{"name":"store.database","ready":true}]"#,
+    );
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn metrics_are_computed_at_every_scrape() {
+    let registry = Registry::new("catalog");
+    let scrapes: Gauge = Gauge::default();
+    registry.register("scrapes", "Scrapes so far", scrapes.clone());
+    let mut admin = Admin::new(registry, Readiness::default());
+    admin.on_scrape(move || {
+        let scrapes = scrapes.clone();
+        async move {
+            scrapes.inc();
+        }
+    });
+    let world = World::start(admin).await;
+
+    world.get("/metrics").await;
+    let answer = world.get("/metrics").await;
+    assert!(
+        answer.contains("content-type: application/openmetrics-text; version=1.0.0; charset=utf-8"),
+        "{answer}"
+    );
+    assert!(answer.contains("\ncatalog_scrapes 2\n"), "{answer}");
+    world.stop().await;
+}
