@@ -113,3 +113,64 @@ fn is_alphanumeric_word(text: &str) -> bool {
     is_within(text.as_bytes(), NAME_LENGTH_MAX)
         && text.bytes().all(|byte| byte.is_ascii_alphanumeric())
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use regex::Regex;
+
+    use super::*;
+
+    /// One format as Backstage documents it: an expression for the whole text or for its
+    /// part behind the slash, and the greatest length.
+    fn documented(pattern: &str, length_max: usize, text: &str) -> bool {
+        let pattern = Regex::new(pattern).expect("the pattern is valid");
+        (1..=length_max).contains(&text.encode_utf16().count()) && pattern.is_match(text)
+    }
+
+    fn object_name(text: &str) -> bool {
+        documented(r"\A([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]\z", 63, text)
+    }
+
+    fn subdomain(text: &str) -> bool {
+        let label = |part| documented(r"\A[a-z0-9]+(?:\-+[a-z0-9]+)*\z", 63, part);
+        (1..=253).contains(&text.encode_utf16().count()) && text.split('.').all(label)
+    }
+
+    fn behind_subdomain(text: &str, rest: impl Fn(&str) -> bool) -> bool {
+        match *text.split('/').collect::<Vec<_>>() {
+            [name] => rest(name),
+            [prefix, name] => subdomain(prefix) && rest(name),
+            _ => false,
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(500))]
+
+        #[test]
+        fn formats_are_those_of_the_documented_expressions(
+            text in prop_oneof![
+                "[aZ0._:+#/\\-]{0,6}",
+                "[a0-]{0,3}[aZ0._\\-]{58,66}",
+                "([a0]{1,62}\\.){3,5}[a0]{0,62}/?[aZ\\-]{0,3}",
+                "[aä\n \u{212a}/]{0,4}",
+            ]
+        ) {
+            let text = text.as_str();
+            let version = |part: &str| documented(r"\A[a-z0-9A-Z]+\z", 63, part);
+            prop_assert_eq!(is_object_name(text), object_name(text));
+            prop_assert_eq!(is_dns_subdomain(text), subdomain(text));
+            prop_assert_eq!(is_dns_label(text), !text.contains('.') && subdomain(text));
+            prop_assert_eq!(is_kind(text), documented(r"\A[a-zA-Z][a-z0-9A-Z]*\z", 63, text));
+            prop_assert_eq!(is_api_version(text), behind_subdomain(text, version));
+            prop_assert_eq!(is_key(text), behind_subdomain(text, object_name));
+            prop_assert_eq!(is_label_value(text), text.is_empty() || object_name(text));
+            prop_assert_eq!(
+                is_tag(text),
+                documented(r"\A[a-z0-9:+#]+(\-[a-z0-9:+#]+)*\z", 63, text)
+            );
+            prop_assert_eq!(is_relation_type(text), documented(r"\A[0-9A-Za-z_]+\z", usize::MAX, text));
+        }
+    }
+}
