@@ -127,9 +127,11 @@ impl NatsServer {
     fn prepare(binary: &Path) -> io::Result<Self> {
         let directory = TempDir::with_prefix("freshet-nats-")?;
         let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port();
-        // One setting per line: the server does not parse these two on the same one.
+        // One setting per line: the server does not parse `store_dir` and `sync_interval` on the same one.
+        // The limits are no reservation: streams reserve what they may grow to, and a small disk would
+        // refuse the real topology.
         let config = format!(
-            "host: 127.0.0.1\nport: {port}\nserver_name: freshet_test\njetstream {{\n  store_dir: {store:?}\n  sync_interval: always\n}}\nlog_file: {log:?}\n",
+            "host: 127.0.0.1\nport: {port}\nserver_name: freshet_test\njetstream {{\n  store_dir: {store:?}\n  sync_interval: always\n  max_file_store: 1TB\n  max_memory_store: 1TB\n}}\nlog_file: {log:?}\n",
             store = directory.path().join("store"),
             log = directory.path().join("log"),
         );

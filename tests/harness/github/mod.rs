@@ -29,3 +29,6 @@ pub use knobs::Fault;
 pub use repository::{RepoOptions, StaleUntil, Visibility};
 pub use requests::{RequestKind, RequestRecord};
 pub use world::{Member, Team};
+
+#[cfg(test)]
+mod tests;
