@@ -10,6 +10,8 @@
 mod consumer;
 mod kv;
 mod stream;
+#[cfg(test)]
+mod tests;
 
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
