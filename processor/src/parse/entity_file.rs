@@ -106,7 +106,9 @@ impl Reading {
         let declared_ref = declared_ref(&value);
         match freshet_model::validate(value, kinds) {
             Ok(checked) => self.entity(checked, start, &positions),
-            Err(violations) => self.violations(&violations, declared_ref, start, &positions),
+            Err(violations) => {
+                self.violations(&violations, declared_ref.as_ref(), start, &positions);
+            }
         }
     }
 
@@ -125,11 +127,11 @@ impl Reading {
     fn violations(
         &mut self,
         violations: &[Violation],
-        entity_ref: Option<EntityRef>,
+        entity_ref: Option<&EntityRef>,
         start: Position,
         positions: &Positions,
     ) {
-        if let Some(entity_ref) = &entity_ref {
+        if let Some(entity_ref) = entity_ref {
             self.declare(entity_ref, start, None, positions);
         }
         for violation in violations {
@@ -144,7 +146,7 @@ impl Reading {
                 hint: violation.hint.clone(),
                 line: at.line,
                 column: at.column,
-                entity_ref: entity_ref.clone(),
+                entity_ref: entity_ref.cloned(),
                 document: self.index,
             });
         }

@@ -267,20 +267,20 @@ mod tests {
     use super::*;
 
     #[track_caller]
-    fn check(text: &str, expected: Scalar) {
-        assert_eq!(plain(text), expected, "{text}");
+    fn check(text: &str, expected: &Scalar) {
+        assert_eq!(&plain(text), expected, "{text}");
     }
 
     #[test]
     fn yaml_1_1_has_more_booleans() {
         for text in ["y", "Yes", "ON", "true"] {
-            check(text, Scalar::Bool(true));
+            check(text, &Scalar::Bool(true));
         }
         for text in ["n", "No", "OFF", "False"] {
-            check(text, Scalar::Bool(false));
+            check(text, &Scalar::Bool(false));
         }
-        check("yEs", Scalar::Text);
-        check("null", Scalar::Null);
+        check("yEs", &Scalar::Text);
+        check("null", &Scalar::Null);
     }
 
     #[test]
@@ -299,10 +299,10 @@ mod tests {
             (".5", 0.5),
         ];
         for (text, number) in rows {
-            check(text, Scalar::Number(number));
+            check(text, &Scalar::Number(number));
         }
         for text in ["1:60", "_1", "0o10", "1:", "a:1", "1:2:3:x"] {
-            check(text, Scalar::Text);
+            check(text, &Scalar::Text);
         }
     }
 
@@ -318,7 +318,7 @@ mod tests {
             ("2000-02-29 00:00:00Z", "2000-02-29T00:00:00.000Z"),
         ];
         for (text, date) in rows {
-            check(text, Scalar::Made(json!(date)));
+            check(text, &Scalar::Made(json!(date)));
         }
         for text in [
             "2020-01",
@@ -328,7 +328,7 @@ mod tests {
             "2020-01-01 10:00:00 +",
             "2020-1-1-1",
         ] {
-            check(text, Scalar::Text);
+            check(text, &Scalar::Text);
         }
     }
 

@@ -198,20 +198,20 @@ mod tests {
     use super::*;
 
     #[track_caller]
-    fn check(text: &str, expected: Scalar) {
-        assert_eq!(core(text), expected, "{text}");
+    fn check(text: &str, expected: &Scalar) {
+        assert_eq!(&core(text), expected, "{text}");
     }
 
     #[test]
     fn the_core_schema_knows_few_words() {
         for text in ["", "~", "null", "Null", "NULL"] {
-            check(text, Scalar::Null);
+            check(text, &Scalar::Null);
         }
         for text in ["true", "True", "TRUE"] {
-            check(text, Scalar::Bool(true));
+            check(text, &Scalar::Bool(true));
         }
         for text in ["false", "False", "FALSE"] {
-            check(text, Scalar::Bool(false));
+            check(text, &Scalar::Bool(false));
         }
         let texts = [
             "yes",
@@ -251,7 +251,7 @@ mod tests {
             "infinity",
         ];
         for text in texts {
-            check(text, Scalar::Text);
+            check(text, &Scalar::Text);
         }
     }
 
@@ -278,20 +278,20 @@ mod tests {
             ("+.INF", f64::INFINITY),
         ];
         for (text, number) in rows {
-            check(text, Scalar::Number(number));
+            check(text, &Scalar::Number(number));
         }
         assert!(matches!(core(".nan"), Scalar::Number(n) if n.is_nan()));
         assert!(matches!(core("1e999"), Scalar::Number(n) if n.is_infinite()));
     }
 
     #[track_caller]
-    fn check_tag(suffix: &str, text: &str, expected: Result<Scalar, TagMismatch>) {
+    fn check_tag(suffix: &str, text: &str, expected: &Result<Scalar, TagMismatch>) {
         let tag = Tag {
             handle: YAML_TAGS.to_owned(),
             suffix: suffix.to_owned(),
         };
         assert_eq!(
-            resolve(text, Style::Quoted, Some(&tag), Schema::Core),
+            &resolve(text, Style::Quoted, Some(&tag), Schema::Core),
             expected,
             "!!{suffix} {text}"
         );
@@ -299,21 +299,21 @@ mod tests {
 
     #[test]
     fn a_tag_chooses_a_meaning_that_the_text_has() {
-        check_tag("str", "12", Ok(Scalar::Text));
-        check_tag("int", "7", Ok(Scalar::Number(7.0)));
-        check_tag("int", "x", Ok(Scalar::Text));
-        check_tag("int", "1.5", Ok(Scalar::Text));
-        check_tag("float", "1.5", Ok(Scalar::Number(1.5)));
-        check_tag("float", "1", Ok(Scalar::Text));
-        check_tag("bool", "true", Ok(Scalar::Bool(true)));
-        check_tag("bool", "yes", Ok(Scalar::Text));
-        check_tag("null", "~", Ok(Scalar::Null));
-        check_tag("null", "x", Ok(Scalar::Text));
-        check_tag("set", "x", Ok(Scalar::Text));
+        check_tag("str", "12", &Ok(Scalar::Text));
+        check_tag("int", "7", &Ok(Scalar::Number(7.0)));
+        check_tag("int", "x", &Ok(Scalar::Text));
+        check_tag("int", "1.5", &Ok(Scalar::Text));
+        check_tag("float", "1.5", &Ok(Scalar::Number(1.5)));
+        check_tag("float", "1", &Ok(Scalar::Text));
+        check_tag("bool", "true", &Ok(Scalar::Bool(true)));
+        check_tag("bool", "yes", &Ok(Scalar::Text));
+        check_tag("null", "~", &Ok(Scalar::Null));
+        check_tag("null", "x", &Ok(Scalar::Text));
+        check_tag("set", "x", &Ok(Scalar::Text));
         check_tag(
             "timestamp",
             "x",
-            Err(TagMismatch(
+            &Err(TagMismatch(
                 "!!timestamp needs a date that starts with yyyy-mm-dd",
             )),
         );
