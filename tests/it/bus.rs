@@ -1,9 +1,19 @@
-//! The bus on a real server: the conformance suite, and what only a restart of the server shows.
+//! The bus on a real server: the conformance suite, and what only a crash of the server shows.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
 
 use freshet_bus::conformance::{self, Lab};
-use freshet_bus::{Bus, nats};
+use freshet_bus::{Bus, Delivery, Inbox, Outbound, nats};
+use freshet_proto::envelope::Envelope;
+use freshet_proto::message::Lane;
+use freshet_proto::stream::{self, ConsumerSpec};
+use freshet_proto::subject::Subjects;
 
 use freshet_tests::nats::NatsServer;
+
+const PATIENCE: Duration = Duration::from_secs(20);
+const ACK_WAIT_SHORT: Duration = Duration::from_millis(500);
 
 struct NatsLab {
     server: NatsServer,
@@ -27,8 +37,137 @@ async fn connect(server: &NatsServer) -> Bus {
     Bus::connect(&nats::Config::new(server.url(), "it")).await.expect("the server is there")
 }
 
+async fn provisioned(server: &NatsServer) -> (Bus, Subjects) {
+    let (bus, subjects) = (connect(server).await, Subjects::default());
+    bus.provision(&stream::topology(&subjects, 1)).await.expect("the topology is new");
+    (bus, subjects)
+}
+
+fn signal(subjects: &Subjects, number: u64) -> Outbound {
+    let subject = subjects.signal("github", "push", "github.com", &number.to_string());
+    Outbound::new(subject, number.to_string()).enveloped(Envelope::with_id(format!("gh:github.com:{number}")))
+}
+
+fn job(subjects: &Subjects, source_id: i64, text: &'static str) -> Outbound {
+    Outbound::new(subjects.job(Lane::Hi, "github.com", source_id), text)
+}
+
+fn impatient(mut consumer: ConsumerSpec) -> ConsumerSpec {
+    consumer.ack_wait = ACK_WAIT_SHORT;
+    consumer
+}
+
+async fn open(bus: &Bus, consumer: &ConsumerSpec) -> Inbox {
+    bus.consume(consumer).await.expect("the consumer opens")
+}
+
+async fn one(inbox: &mut Inbox) -> Delivery {
+    let received = tokio::time::timeout(PATIENCE, inbox.next(1)).await.expect("a message comes in time");
+    received.expect("the consumer can be reached").pop().expect("a batch has a message")
+}
+
+/// Kills the server, starts it again, and waits until the bus has noticed both.
+async fn crash(server: &NatsServer, bus: &Bus) {
+    let mut reconnections = bus.reconnections();
+    reconnections.mark_unchanged();
+    server.restart().await;
+    let moved = tokio::time::timeout(PATIENCE, reconnections.changed()).await;
+    moved.expect("the connection is back in time").expect("the bus lives");
+}
+
+fn text(delivery: &Delivery) -> String {
+    String::from_utf8_lossy(&delivery.payload).into_owned()
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_nats_bus_conforms() {
     let lab = NatsLab { server: NatsServer::start().await };
     conformance::run_all(&lab).await;
+}
+
+#[tokio::test]
+async fn a_signal_outlives_a_crash_of_the_server_also_in_flight() {
+    let server = NatsServer::start().await;
+    let (bus, subjects) = provisioned(&server).await;
+    let mut signals = open(&bus, &impatient(stream::signals_consumer(&subjects))).await;
+    let _published = bus.publish(signal(&subjects, 1)).await.expect("stored");
+    let in_flight = one(&mut signals).await;
+    let _published = bus.publish(signal(&subjects, 2)).await.expect("stored");
+    crash(&server, &bus).await;
+    drop(in_flight);
+    let seen = BTreeSet::from([text(&one(&mut signals).await), text(&one(&mut signals).await)]);
+    assert_eq!(seen, BTreeSet::from(["1".to_owned(), "2".to_owned()]));
+    assert!(bus.publish(signal(&subjects, 1)).await.expect("recognised").duplicate, "a stored identity is known");
+}
+
+#[tokio::test]
+async fn jobs_are_gone_after_a_crash_and_can_be_published_again() {
+    let server = NatsServer::start().await;
+    let (bus, subjects) = provisioned(&server).await;
+    let mut jobs = open(&bus, &stream::job_consumer(&subjects, Lane::Hi, "github.com")).await;
+    let _published = bus.publish(job(&subjects, 1, "lost")).await.expect("stored");
+    crash(&server, &bus).await;
+    let _published = bus.publish(job(&subjects, 2, "again")).await.expect("the stream exists again");
+    assert_eq!(text(&one(&mut jobs).await), "again", "and its consumer too");
+}
+
+#[tokio::test]
+async fn an_acknowledgement_from_before_a_crash_does_not_remove_another_message() {
+    let server = NatsServer::start().await;
+    let (bus, subjects) = provisioned(&server).await;
+    let mut jobs = open(&bus, &impatient(stream::job_consumer(&subjects, Lane::Hi, "github.com"))).await;
+    let _published = bus.publish(job(&subjects, 1, "old")).await.expect("stored");
+    let old = one(&mut jobs).await;
+    crash(&server, &bus).await;
+    let _published = bus.publish(job(&subjects, 2, "new")).await.expect("stored");
+    let new = one(&mut jobs).await;
+    assert_eq!(old.sequence, new.sequence, "the stream began again, so the receipts look the same");
+    old.ack().await.expect_err("the receipt means nothing any more");
+    let again = one(&mut jobs).await;
+    assert_eq!((text(&again), again.attempt), ("new".to_owned(), 2), "it is still there");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_confirmed_signal_arrives_though_the_server_is_killed() {
+    const SIGNALS: u64 = 400;
+    const KILL_EVERY: u64 = 80;
+    let server = NatsServer::start().await;
+    let (bus, subjects) = provisioned(&server).await;
+    let signals = open(&bus, &impatient(stream::signals_consumer(&subjects))).await;
+    let seen = tokio::spawn(collect(signals, SIGNALS));
+    for number in 1..=SIGNALS {
+        if number % KILL_EVERY == 0 {
+            // The server dies while the publish below is on its way.
+            let (confirmed, ()) = tokio::join!(confirm(&bus, &subjects, number), server.restart());
+            confirmed
+        } else {
+            confirm(&bus, &subjects, number).await
+        }
+    }
+    let seen = tokio::time::timeout(PATIENCE, seen).await.expect("everything arrives in time");
+    assert_eq!(seen.expect("the collector does not panic"), (1..=SIGNALS).collect());
+}
+
+/// Publishes until it is confirmed, as a sender that repeats itself does.
+async fn confirm(bus: &Bus, subjects: &Subjects, number: u64) {
+    loop {
+        match bus.publish(signal(subjects, number)).await {
+            Ok(_) => return,
+            Err(error) => assert!(error.is_transient(), "{error}"),
+        }
+        tokio::time::sleep(freshet_bus::RETRY_UNAVAILABLE_AFTER / 10).await;
+    }
+}
+
+async fn collect(mut signals: Inbox, count: u64) -> BTreeSet<u64> {
+    let mut seen = BTreeSet::new();
+    while u64::try_from(seen.len()).expect("a small number") < count {
+        // An error means that the server is away; asking again is what a consumer does.
+        for delivery in signals.next(50).await.unwrap_or_default() {
+            seen.insert(text(&delivery).parse().expect("a number"));
+            // One that is not confirmed comes again and is in the set already.
+            let _confirmed = delivery.ack().await;
+        }
+    }
+    seen
 }

@@ -75,7 +75,7 @@ impl Bus {
     }
 
     /// Stores all of the messages, in order and after sequence `expect_last_sequence`, or none of them.
-    /// Answers the stream's new last sequence.
+    /// Answers the stream's new last sequence. What a message itself expects is not looked at.
     ///
     /// # Errors
     ///

@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::{Config, Core, Link, Nats};
-use crate::{ConnectError, RETRY_UNAVAILABLE_AFTER};
+use crate::{ConnectError, ProvisionError, RETRY_UNAVAILABLE_AFTER};
 
 /// A lost connection is tried again at least this often.
 const RECONNECT_DELAY_MAX: Duration = Duration::from_millis(250);
@@ -115,7 +115,14 @@ async fn restore(core: &Core) {
     loop {
         match core.make_again().await {
             Ok(()) => return,
-            Err(error) => tracing::debug!(error = %error, "The streams are not there yet."),
+            // Waiting would not change it, and what can be used should be.
+            Err(error @ ProvisionError::Drift(_)) => {
+                tracing::error!(error = %error, "Somebody changed the streams while the server was away.");
+                return;
+            }
+            Err(error @ ProvisionError::Unavailable { .. }) => {
+                tracing::debug!(error = %error, "The streams are not there yet.");
+            }
         }
         tokio::time::sleep(RETRY_UNAVAILABLE_AFTER).await;
     }

@@ -40,6 +40,7 @@ const CONFLICT: u16 = 409;
 pub(crate) struct Inbox {
     core: Arc<Core>,
     spec: Arc<ConsumerSpec>,
+    is_volatile: bool,
     subscription: Subscriber,
     /// Where answers go, without the number of the pull.
     address: String,
@@ -58,8 +59,8 @@ struct Pull {
 
 /// What a message to the inbox means for the open pull.
 enum Arrival {
-    /// A message, and how many more the server has for this consumer.
-    Message { pending: u64 },
+    /// A message.
+    Message,
     /// The pull is alive, or an old one has ended.
     Nothing,
     /// The pull has ended; another one may follow at once.
@@ -76,6 +77,7 @@ impl Inbox {
             ConsumeError::Unavailable { consumer: spec.name.clone(), source: error.into() }
         })?;
         Ok(Self {
+            is_volatile: core.is_volatile(&spec.stream),
             core,
             spec: Arc::new(spec.clone()),
             subscription,
@@ -119,18 +121,15 @@ impl Inbox {
             () = tokio::time::sleep_until(silent_at) => Arrival::Lost,
         };
         match arrival {
-            Arrival::Message { pending: 1.. } | Arrival::Nothing => Ok(()),
-            // Nothing is left, so the server is ending the pull now; its word for that may come later.
-            Arrival::Message { pending: 0 } => Ok(()),
-            Arrival::Ended => {
-                self.open = None;
-                Ok(())
-            }
-            Arrival::Lost => self.recover().await,
+            Arrival::Message | Arrival::Nothing => {}
+            Arrival::Ended => self.open = None,
+            Arrival::Lost => return self.recover().await,
         }
+        Ok(())
     }
 
-    /// Receives the rest of the pull.
+    /// Receives the rest of the pull. When nothing was left behind the newest message, the server is ending
+    /// the pull already, and its word for that can be read later.
     async fn gather(&mut self, max: usize) {
         while self.arrived.len() < max && self.open.is_some() && self.last_pending() > 0 {
             let Some(message) = self.subscription.next().await else { return };
@@ -200,6 +199,8 @@ impl Inbox {
         let message = message.message;
         let Some(reply) = message.reply else { return Arrival::Nothing };
         let (envelope, headers) = unwrap_envelope(message.headers.as_ref().map(flatten).unwrap_or_default());
+        let valid_on = self.is_volatile.then(|| self.core.connection());
+        let receipt = Receipt { core: Arc::clone(&self.core), reply, pending, valid_on };
         self.arrived.push_back(Delivery {
             subject: message.subject.to_string(),
             payload: message.payload,
@@ -208,10 +209,10 @@ impl Inbox {
             attempt,
             sequence,
             ack_wait: self.spec.ack_wait,
-            receipt: delivery::Receipt::Nats(Receipt { core: Arc::clone(&self.core), reply, pending }),
+            receipt: delivery::Receipt::Nats(receipt),
         });
         self.count_off();
-        Arrival::Message { pending }
+        Arrival::Message
     }
 
     fn count_off(&mut self) {
@@ -227,6 +228,15 @@ impl Inbox {
     /// Looks whether the consumer is there, and makes it again if not.
     async fn recover(&mut self) -> Result<(), ReceiveError> {
         self.open = None;
+        if !self.core.is_connected() {
+            // Everything is made again before this moves. If the bus is closed instead, the subscription
+            // ends, and the next look at it says so.
+            tokio::select! {
+                _moved = self.reconnections.changed() => {}
+                () = self.core.closed.cancelled() => {}
+            }
+            return Ok(());
+        }
         // Asking at once would be a busy loop while the server starts.
         tokio::time::sleep(RETRY_UNAVAILABLE_AFTER).await;
         self.core.open_consumer(&self.spec).await.map_err(|error| ReceiveError::Unavailable {
@@ -253,6 +263,9 @@ pub(crate) struct Receipt {
     reply: async_nats::Subject,
     /// How many messages the consumer had left when this one was delivered.
     pending: u64,
+    /// The one connection on which this receipt means its message. A stream in memory begins again at
+    /// sequence 1 when its server restarts, and there an old receipt would mean another message.
+    valid_on: Option<u64>,
 }
 
 impl Receipt {
@@ -270,12 +283,16 @@ impl Receipt {
     }
 
     pub(crate) async fn in_progress(&self) {
-        if !self.core.is_connected() {
+        if !self.is_valid() {
             return;
         }
         if let Err(error) = self.core.client.publish(self.reply.clone(), Bytes::from_static(b"+WPI")).await {
             tracing::debug!(error = %error, "A sign of life was not sent.");
         }
+    }
+
+    fn is_valid(&self) -> bool {
+        self.core.is_connected() && self.valid_on.is_none_or(|connection| connection == self.core.connection())
     }
 
     async fn tell_if_possible(&self, sequence: u64, word: String) {
@@ -286,7 +303,7 @@ impl Receipt {
 
     /// Says something about the message and waits until the server has heard it.
     async fn tell(&self, sequence: u64, word: Bytes) -> Result<(), AckError> {
-        if !self.core.is_connected() {
+        if !self.is_valid() {
             return Err(AckError { sequence, source: None });
         }
         let request = Request::new().payload(word).timeout(Some(self.core.request_timeout));

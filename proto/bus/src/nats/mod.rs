@@ -16,7 +16,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use async_nats::jetstream::Context;
-use freshet_proto::stream::{ConsumerSpec, Topology};
+use freshet_proto::stream::{ConsumerSpec, Storage, Topology};
 use secrecy::SecretString;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
@@ -122,9 +122,26 @@ impl Nats {
     }
 }
 
+impl Drop for Nats {
+    fn drop(&mut self) {
+        self.core.closed.cancel();
+    }
+}
+
 impl Core {
     fn is_connected(&self) -> bool {
         self.client.connection_state() == async_nats::connection::State::Connected
+    }
+
+    /// Which connection this is; another one may have another server behind it.
+    fn connection(&self) -> u64 {
+        self.link.borrow().connections
+    }
+
+    /// Whether a stream is lost when its server restarts. Nothing is known of one that was not provisioned.
+    fn is_volatile(&self, stream: &str) -> bool {
+        let made = self.made();
+        made.topology.streams.iter().any(|spec| spec.name == stream && spec.storage == Storage::Memory)
     }
 
     /// Resolves when the connection is lost.

@@ -101,14 +101,19 @@ impl Nats {
 
 impl Core {
     /// Everything that was provisioned and opened through this connection, once more.
-    pub(super) async fn make_again(&self) -> Result<(), crate::Cause> {
+    pub(super) async fn make_again(&self) -> Result<(), ProvisionError> {
         let (topology, consumers) = {
             let made = self.made();
             (made.topology.clone(), made.consumers.clone())
         };
         self.provision(&topology).await?;
         for consumer in &consumers {
-            self.open_consumer(consumer).await?;
+            self.open_consumer(consumer).await.map_err(|error| match error {
+                ConsumeError::Drift { drift, .. } => ProvisionError::Drift(drift),
+                ConsumeError::NoStream { .. } | ConsumeError::Overlap { .. } | ConsumeError::Unavailable { .. } => {
+                    ProvisionError::Unavailable { name: consumer.name.clone(), source: error.into() }
+                }
+            })?;
         }
         Ok(())
     }

@@ -58,14 +58,13 @@ impl Nats {
         }
         let batch = format!("{:032x}", rand::random::<u128>());
         let last = messages.len();
-        for (message, number) in messages.into_iter().zip(1..) {
+        for (mut message, number) in messages.into_iter().zip(1..) {
+            // The batch has one expectation; a member's own would contradict it.
+            message.expect = if number == 1 { Expect::StreamSequence(expect_last_sequence) } else { Expect::Nothing };
             let subject = message.subject.to_string();
             let mut headers = headers(&message, Some(stream));
             headers.insert(BATCH_ID_HEADER, batch.as_str());
             headers.insert(BATCH_SEQUENCE_HEADER, number.to_string());
-            if number == 1 {
-                headers.insert(EXPECTED_LAST_SEQUENCE_HEADER, expect_last_sequence.to_string());
-            }
             if number == last {
                 headers.insert(BATCH_COMMIT_HEADER, "1");
                 let request = Request::new().payload(message.payload).headers(headers);
