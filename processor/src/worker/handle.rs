@@ -5,39 +5,34 @@ use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
-use freshet_bus::{Delivery, KeepAlive, Outbound};
+use freshet_bus::{Delivery, Outbound};
 use freshet_proto::envelope::Envelope;
-use freshet_proto::message::{
-    Content, Failed, Gone, Job, Lane, ListingTarget, LocationObserved, Observation,
-    RepositoryTarget, Unchanged, job, location_observed,
-};
-use freshet_proto::stream::KEEP_ALIVE_EVERY;
+use freshet_proto::message::{Job, Lane, ListingTarget, Observation, RepositoryTarget, job};
+use freshet_runtime::error_chain::Chain;
 use freshet_runtime::telemetry;
 use futures::{FutureExt, StreamExt};
 use prost::Message as _;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
-use tracing::{Instrument, Span};
+use tracing::Instrument;
 
-use super::batch::{self, Kind};
+use super::contents::Contents;
+use super::held::{Held, decoded, grouped, while_alive};
 use super::settle::{DeadReason, Settlement, Settler, after_panic, after_publish_error};
 use super::{Pause, Shared, Worker, pause};
 use crate::budget::Closed;
-use crate::content::{content_of, too_large};
-use crate::discover::{self, Discovered};
+use crate::discover::{Discovered, Listing};
 use crate::metrics::JobOutcome;
 use crate::observation::{Occasion, message_id};
-use crate::outcome::Failure;
-use crate::reconcile::{LocationOutcome, LocationRead, Reading, forget_old_push};
+use crate::reconcile::{Reading, forget_old_push};
 use crate::source::github::client::Client;
 use crate::source::github::files::{self, Answered};
 
 /// Jobs of one batch that are parsed and published at once.
 const FINISHING_MAX: usize = 32;
-/// Files from this size on are parsed off the runtime's own threads.
-const BLOCKING_FROM_BYTES: usize = 64 * 1024;
+/// How long a reading may still take after the stop was asked for.
+const STOP_GRACE: Duration = Duration::from_secs(2);
 /// Spread of jobs that are given back together, so that they do not all come again at once.
 const GIVE_BACK_SPREAD: Duration = Duration::from_millis(20);
 
@@ -52,13 +47,6 @@ struct Inner {
     settler: Settler,
     tasks: TaskTracker,
     shutdown: CancellationToken,
-}
-
-/// A job and the message it came in.
-struct Held {
-    delivery: Delivery,
-    job: Job,
-    span: Span,
 }
 
 /// How long a batch has been held, and why.
@@ -109,42 +97,28 @@ impl Handler {
     }
 
     async fn decode(&self, delivery: Delivery) -> Option<Held> {
-        let decoded = Job::decode(delivery.payload.clone())
-            .map_err(|error| error.to_string())
-            .and_then(|job| {
-                if job.target.is_some() {
-                    Ok(job)
-                } else {
-                    Err("a job without a target".to_owned())
-                }
-            });
-        match decoded {
+        match decoded(&delivery.payload) {
             Ok(mut job) => {
                 if let Some(job::Target::Repository(target)) = &mut job.target {
+                    let now = self.0.shared.clock.now_micros();
                     let age_max = self.0.shared.config.behind_age_max;
-                    forget_old_push(
-                        target,
-                        job.cause.as_ref(),
-                        self.0.shared.clock.now_micros(),
-                        age_max,
-                    );
+                    forget_old_push(target, job.cause.as_ref(), now, age_max);
                 }
-                let span = span_of(&delivery, &job);
-                Some(Held {
-                    delivery,
-                    job,
-                    span,
-                })
+                Some(Held::new(delivery, job))
             }
             Err(error) => {
-                let settlement = Settlement::Dead(DeadReason::Undecodable, error);
-                self.0
-                    .settler
-                    .settle(self.0.lane, delivery, settlement)
+                self.settle(delivery, Settlement::Dead(DeadReason::Undecodable, error))
                     .await;
                 None
             }
         }
+    }
+
+    async fn settle(&self, delivery: Delivery, settlement: Settlement) {
+        self.0
+            .settler
+            .settle(self.0.lane, delivery, settlement)
+            .await;
     }
 
     async fn group(&self, group: Vec<Held>) {
@@ -156,7 +130,7 @@ impl Handler {
                 }
             }
             Some(Some(job::Target::Repository(_))) => {
-                self.repositories(group, Patience::default()).await
+                self.repositories(group, Patience::default()).await;
             }
             Some(None) | None => {}
         }
@@ -169,16 +143,13 @@ impl Handler {
             .instrument(span)
             .await
             .unwrap_or_else(|panic| self.panicked(&held.delivery, &*panic));
-        self.0
-            .settler
-            .settle(self.0.lane, held.delivery, settlement)
-            .await;
+        self.settle(held.delivery, settlement).await;
     }
 
     async fn discover(&self, held: &Held, target: &ListingTarget) -> Settlement {
         let inner = &self.0;
         let occasion = self.occasion(&held.job);
-        let mut listing = discover::Listing::new(
+        let mut listing = Listing::new(
             &inner.client,
             inner.lane,
             target,
@@ -186,13 +157,18 @@ impl Handler {
         );
         let mut waited = Duration::ZERO;
         loop {
-            let discovered = while_alive(&[&held.delivery], listing.next(&occasion)).await;
-            let (observation, settlement) = match discovered {
+            let Some(discovered) = self
+                .unless_stopped(&[&held.delivery], listing.next(&occasion))
+                .await
+            else {
+                return Settlement::GiveBack(Duration::ZERO);
+            };
+            let (observation, outcome) = match discovered {
                 Discovered::Part(observation) => (observation, None),
                 Discovered::Last(observation) => (observation, Some(JobOutcome::Observed)),
                 Discovered::Failed(failure) => (occasion.failed(failure), Some(JobOutcome::Failed)),
                 Discovered::Limited(closed) => {
-                    match self.wait_out(&[&held.delivery], closed, &mut waited).await {
+                    match self.wait_out(&held.delivery, closed, &mut waited).await {
                         Ok(()) => continue,
                         Err(delay) => return Settlement::GiveBack(delay),
                     }
@@ -201,16 +177,32 @@ impl Handler {
             if let Err(settlement) = self.publish(observation).await {
                 return settlement;
             }
-            if let Some(outcome) = settlement {
+            if let Some(outcome) = outcome {
                 return Settlement::Done(outcome);
             }
+        }
+    }
+
+    /// Does `work` with the messages kept alive; `None` if it is still not done some time after the stop.
+    async fn unless_stopped<T>(
+        &self,
+        deliveries: &[&Delivery],
+        work: impl Future<Output = T>,
+    ) -> Option<T> {
+        let stopped = async {
+            self.0.shutdown.cancelled().await;
+            tokio::time::sleep(STOP_GRACE).await;
+        };
+        tokio::select! {
+            done = while_alive(deliveries, work) => Some(done),
+            () = stopped => None,
         }
     }
 
     /// Waits until GitHub's limits allow calls, unless that takes longer than jobs may be held.
     async fn wait_out(
         &self,
-        held: &[&Delivery],
+        delivery: &Delivery,
         closed: Closed,
         waited: &mut Duration,
     ) -> Result<(), Duration> {
@@ -219,7 +211,7 @@ impl Handler {
         if *waited > self.0.shared.config.hold_max {
             return Err(wait);
         }
-        match while_alive(held, pause(&self.0.shutdown, wait)).await {
+        match while_alive(&[delivery], pause(&self.0.shutdown, wait)).await {
             Pause::Over => Ok(()),
             Pause::Stopped => Err(Duration::ZERO),
         }
@@ -227,28 +219,23 @@ impl Handler {
 
     async fn repositories(&self, group: Vec<Held>, patience: Patience) {
         self.0.shared.metrics.batch(group.len());
-        let targets: Vec<&RepositoryTarget> = group
-            .iter()
-            .filter_map(|held| repository_target(&held.job))
-            .collect();
+        let targets: Vec<&RepositoryTarget> = group.iter().filter_map(Held::repository).collect();
         let deliveries: Vec<&Delivery> = group.iter().map(|held| &held.delivery).collect();
         let reading =
             AssertUnwindSafe(files::read(&self.0.client, self.0.lane, &targets)).catch_unwind();
-        let read = while_alive(&deliveries, reading).await;
+        let read = self.unless_stopped(&deliveries, reading).await;
         match read {
-            Ok(answers) => {
+            Some(Ok(answers)) => {
                 let answered: Vec<(Held, Answered)> = group.into_iter().zip(answers).collect();
                 self.answered(answered, patience).await;
             }
-            Err(panic) => {
+            Some(Err(panic)) => {
                 for held in group {
                     let settlement = self.panicked(&held.delivery, &*panic);
-                    self.0
-                        .settler
-                        .settle(self.0.lane, held.delivery, settlement)
-                        .await;
+                    self.settle(held.delivery, settlement).await;
                 }
             }
+            None => self.give_back(group, Duration::ZERO).await,
         }
     }
 
@@ -301,9 +288,7 @@ impl Handler {
     async fn give_back(&self, jobs: Vec<Held>, delay: Duration) {
         let mut delay = delay;
         for held in jobs {
-            self.0
-                .settler
-                .settle(self.0.lane, held.delivery, Settlement::GiveBack(delay))
+            self.settle(held.delivery, Settlement::GiveBack(delay))
                 .await;
             delay += GIVE_BACK_SPREAD;
         }
@@ -330,31 +315,21 @@ impl Handler {
             .instrument(span)
             .await
             .unwrap_or_else(|panic| self.panicked(&held.delivery, &*panic));
-        self.0
-            .settler
-            .settle(self.0.lane, held.delivery, settlement)
-            .await;
+        self.settle(held.delivery, settlement).await;
     }
 
     async fn observe(&self, held: &Held, answer: Answered) -> Settlement {
         let occasion = self.occasion(&held.job);
         let (observations, outcome) = match answer {
-            Answered::Read(reading) => match self.locations(&held.delivery, &reading).await {
-                Ok(locations) => (
-                    occasion.repository(&reading.repository, &reading.head, locations),
-                    JobOutcome::Observed,
-                ),
-                Err(closed) => {
-                    return Settlement::GiveBack(self.0.client.budget().remaining_wait(closed));
-                }
+            Answered::Read(reading) => match self.contents(held, reading, &occasion).await {
+                Ok(parts) => (parts, JobOutcome::Observed),
+                Err(closed) => return self.given_back(closed),
             },
             Answered::Behind { shown_head } => {
                 (vec![occasion.behind(shown_head)], JobOutcome::Behind)
             }
             Answered::Failed(failure) => (vec![occasion.failed(failure)], JobOutcome::Failed),
-            Answered::Limited(closed) => {
-                return Settlement::GiveBack(self.0.client.budget().remaining_wait(closed));
-            }
+            Answered::Limited(closed) => return self.given_back(closed),
         };
         for observation in observations {
             if let Err(settlement) = self.publish(observation).await {
@@ -364,82 +339,25 @@ impl Handler {
         Settlement::Done(outcome)
     }
 
-    async fn locations(
+    async fn contents(
         &self,
-        delivery: &Delivery,
-        reading: &Reading,
-    ) -> Result<Vec<LocationObserved>, Closed> {
-        let mut locations = Vec::with_capacity(reading.locations.len());
-        for location in &reading.locations {
-            let outcome = match &location.outcome {
-                LocationOutcome::Raw { blob, size } => {
-                    while_alive(&[delivery], self.raw(reading, blob, *size)).await?
-                }
-                LocationOutcome::Text { blob, text } => {
-                    let content = self
-                        .parse(blob.clone(), Bytes::copy_from_slice(text.as_bytes()))
-                        .await;
-                    location_observed::Outcome::Content(content)
-                }
-                LocationOutcome::Unchanged { .. }
-                | LocationOutcome::Gone { .. }
-                | LocationOutcome::Failed(_) => known(location),
-            };
-            locations.push(LocationObserved {
-                path: location.path.clone(),
-                outcome: Some(outcome),
-            });
-        }
-        Ok(locations)
+        held: &Held,
+        reading: Reading,
+        occasion: &Occasion<'_>,
+    ) -> Result<Vec<Observation>, Closed> {
+        let contents = Contents {
+            shared: &self.0.shared,
+            client: &self.0.client,
+            lane: self.0.lane,
+            delivery: &held.delivery,
+            repository: &reading.repository,
+        };
+        let locations = contents.of(reading.locations).await?;
+        Ok(occasion.repository(&reading.repository, &reading.head, locations))
     }
 
-    async fn raw(
-        &self,
-        reading: &Reading,
-        blob: &str,
-        size: u64,
-    ) -> Result<location_observed::Outcome, Closed> {
-        let limits = &self.0.shared.config.limits;
-        if size > u64::try_from(limits.file_bytes).unwrap_or(u64::MAX) {
-            return Ok(location_observed::Outcome::Content(too_large(
-                blob.to_owned(),
-                size,
-                limits,
-            )));
-        }
-        match files::read_raw(
-            &self.0.client,
-            self.0.lane,
-            reading,
-            blob,
-            limits.file_bytes,
-        )
-        .await
-        {
-            Ok(bytes) => Ok(location_observed::Outcome::Content(
-                self.parse(blob.to_owned(), bytes).await,
-            )),
-            Err(error) => error
-                .failure()
-                .map(|failure| location_observed::Outcome::Failed(Failed::from(failure))),
-        }
-    }
-
-    async fn parse(&self, blob: String, bytes: Bytes) -> Content {
-        let (kinds, limits) = (&self.0.shared.config.kinds, self.0.shared.config.limits);
-        if bytes.len() < BLOCKING_FROM_BYTES {
-            return content_of(blob, &bytes, kinds, &limits);
-        }
-        let kinds = kinds.clone();
-        let parsing =
-            tokio::task::spawn_blocking(move || content_of(blob, &bytes, &kinds, &limits));
-        match parsing.await {
-            Ok(content) => content,
-            Err(error) => match error.try_into_panic() {
-                Ok(panic) => std::panic::resume_unwind(panic),
-                Err(_) => unreachable!("a parse is never aborted"),
-            },
-        }
+    fn given_back(&self, closed: Closed) -> Settlement {
+        Settlement::GiveBack(self.0.client.budget().remaining_wait(closed))
     }
 
     async fn publish(&self, observation: Observation) -> Result<(), Settlement> {
@@ -455,7 +373,7 @@ impl Handler {
         match shared.bus.publish(message).await {
             Ok(_) => Ok(()),
             Err(error) => {
-                tracing::warn!(error = %freshet_runtime::error_chain::Chain(&error), "an observation could not be published");
+                tracing::warn!(error = %Chain(&error), "an observation could not be published");
                 Err(after_publish_error(&error))
             }
         }
@@ -483,87 +401,4 @@ impl Handler {
         );
         after_panic(delivery.attempt)
     }
-}
-
-/// The outcome of a location that needs nothing more than to be said.
-fn known(location: &LocationRead) -> location_observed::Outcome {
-    match &location.outcome {
-        LocationOutcome::Unchanged { blob } => {
-            location_observed::Outcome::Unchanged(Unchanged { blob: blob.clone() })
-        }
-        LocationOutcome::Gone { evidence } => location_observed::Outcome::Gone(Gone {
-            evidence: evidence.clone(),
-        }),
-        LocationOutcome::Failed(failure) => {
-            location_observed::Outcome::Failed(Failed::from(failure.clone()))
-        }
-        LocationOutcome::Text { .. } | LocationOutcome::Raw { .. } => {
-            location_observed::Outcome::Failed(Failed::from(Failure::unreadable(
-                "the file was not read",
-            )))
-        }
-    }
-}
-
-fn repository_target(job: &Job) -> Option<&RepositoryTarget> {
-    match &job.target {
-        Some(job::Target::Repository(target)) => Some(target),
-        Some(job::Target::Listing(_)) | None => None,
-    }
-}
-
-fn grouped(jobs: Vec<Held>, together_max: usize) -> Vec<Vec<Held>> {
-    let kinds: Vec<(Kind, u64)> = jobs
-        .iter()
-        .map(|held| {
-            let kind = if repository_target(&held.job).is_some() {
-                Kind::Repository
-            } else {
-                Kind::Listing
-            };
-            (kind, held.delivery.attempt)
-        })
-        .collect();
-    let mut jobs: Vec<Option<Held>> = jobs.into_iter().map(Some).collect();
-    batch::groups(&kinds, together_max)
-        .into_iter()
-        .map(|group| {
-            group
-                .into_iter()
-                .filter_map(|index| jobs[index].take())
-                .collect()
-        })
-        .collect()
-}
-
-fn span_of(delivery: &Delivery, job: &Job) -> Span {
-    let span = tracing::info_span!(
-        "job",
-        message.subject = delivery.subject,
-        message.id = delivery.sequence,
-        attempt = delivery.attempt,
-        source.id = job.source_id,
-        source.generation = job.generation,
-    );
-    if let Some(traceparent) = &delivery.envelope.traceparent {
-        telemetry::set_parent(&span, traceparent);
-    }
-    span
-}
-
-/// Does `work` while the messages are not delivered to anyone else.
-///
-/// Nearly all work is done long before a message has to be kept alive, so the first sign of life is
-/// due only then.
-async fn while_alive<T>(deliveries: &[&Delivery], work: impl Future<Output = T>) -> T {
-    tokio::pin!(work);
-    tokio::select! {
-        done = &mut work => return done,
-        () = tokio::time::sleep(KEEP_ALIVE_EVERY) => {}
-    }
-    let _guards: Vec<KeepAlive> = deliveries
-        .iter()
-        .map(|delivery| delivery.keep_alive())
-        .collect();
-    work.await
 }

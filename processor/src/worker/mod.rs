@@ -5,7 +5,9 @@
 //! Every error and panic ends as a decision about the message, never as the end of the loop.
 
 mod batch;
+mod contents;
 mod handle;
+mod held;
 mod settle;
 
 use std::sync::Arc;

@@ -18,6 +18,10 @@ pub(crate) struct Reply {
 }
 
 impl Reply {
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "JSON literals read best without a reference in front"
+    )]
     pub(crate) fn json(body: serde_json::Value) -> Self {
         Self::status(200, &body.to_string())
     }

@@ -97,6 +97,7 @@ impl Endpoints {
 /// One credential's connection to GitHub.
 pub struct Client {
     octocrab: Octocrab,
+    installation: String,
     endpoints: Endpoints,
     timeouts: Timeouts,
     retry: RetryPolicy,
@@ -130,6 +131,7 @@ impl Client {
             })?;
         Ok(Self {
             octocrab,
+            installation: integration.host.clone(),
             endpoints,
             timeouts,
             retry,
@@ -193,7 +195,7 @@ impl Client {
             let text = if limited { "rate limit" } else { "" };
             if let Some(limit) = limit_of(200, headers, text) {
                 let closed = self.budget.close(Resource::Graphql, headers, limit);
-                self.metrics.limited(&self.endpoints.host);
+                self.metrics.limited(&self.installation);
                 return Err(CallError::Limited { operation, closed });
             }
         }
@@ -293,7 +295,7 @@ impl Client {
         };
         self.metrics.called(kind, outcome, started.elapsed());
         self.metrics.remaining(
-            &self.endpoints.host,
+            &self.installation,
             resource,
             self.budget.remaining(resource),
         );
@@ -323,7 +325,7 @@ impl Client {
         };
         if let Some(limit) = limited {
             let closed = self.budget.close(resource, &headers, limit);
-            self.metrics.limited(&self.endpoints.host);
+            self.metrics.limited(&self.installation);
             return Err(CallError::Limited { operation, closed });
         }
         self.budget.learn(resource, &headers);

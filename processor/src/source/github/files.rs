@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use bytes::Bytes;
 use freshet_proto::message::{Lane, RepositoryTarget};
 
 use super::answer::{self, Branch, RepositoriesData};
@@ -170,28 +169,6 @@ fn answered_from(error: &CallError) -> Answered {
         }
         Err(closed) => Answered::Limited(closed),
     }
-}
-
-/// Reads one blob that GraphQL shows only in part.
-///
-/// # Errors
-/// [`CallError`] if it cannot be read.
-pub async fn read_raw(
-    client: &Client,
-    lane: Lane,
-    reading: &Reading,
-    oid: &str,
-    size_max: usize,
-) -> Result<Bytes, CallError> {
-    client
-        .blob(
-            lane,
-            &reading.repository.owner,
-            &reading.repository.name,
-            oid,
-            size_max,
-        )
-        .await
 }
 
 #[cfg(test)]

@@ -1,3 +1,8 @@
+#![expect(
+    clippy::needless_pass_by_value,
+    reason = "JSON literals read best without a reference in front"
+)]
+
 use freshet_proto::message::FailureKind;
 use serde_json::{Value, json};
 

@@ -1,0 +1,107 @@
+//! Jobs in hand: decoded, grouped, kept alive.
+
+use freshet_bus::{Delivery, KeepAlive};
+use freshet_proto::message::{Job, RepositoryTarget, job};
+use freshet_proto::stream::KEEP_ALIVE_EVERY;
+use freshet_runtime::telemetry;
+use prost::Message as _;
+use tracing::Span;
+
+use super::batch::{self, Kind};
+
+/// A job and the message it came in.
+pub(super) struct Held {
+    pub(super) delivery: Delivery,
+    pub(super) job: Job,
+    pub(super) span: Span,
+}
+
+impl Held {
+    /// A decoded job with its message.
+    pub(super) fn new(delivery: Delivery, job: Job) -> Self {
+        let span = span_of(&delivery, &job);
+        Self {
+            delivery,
+            job,
+            span,
+        }
+    }
+
+    /// The repository it is about, unless it is about a listing.
+    pub(super) fn repository(&self) -> Option<&RepositoryTarget> {
+        match &self.job.target {
+            Some(job::Target::Repository(target)) => Some(target),
+            Some(job::Target::Listing(_)) | None => None,
+        }
+    }
+}
+
+/// Decodes a message.
+///
+/// # Errors
+/// Why it is no job.
+pub(super) fn decoded(payload: &[u8]) -> Result<Job, String> {
+    let job = Job::decode(payload).map_err(|error| error.to_string())?;
+    if job.target.is_some() {
+        Ok(job)
+    } else {
+        Err("a job without a target".to_owned())
+    }
+}
+
+/// Groups jobs that are handled together.
+pub(super) fn grouped(jobs: Vec<Held>, together_max: usize) -> Vec<Vec<Held>> {
+    let kinds: Vec<(Kind, u64)> = jobs
+        .iter()
+        .map(|held| {
+            let kind = if held.repository().is_some() {
+                Kind::Repository
+            } else {
+                Kind::Listing
+            };
+            (kind, held.delivery.attempt)
+        })
+        .collect();
+    let mut jobs: Vec<Option<Held>> = jobs.into_iter().map(Some).collect();
+    batch::groups(&kinds, together_max)
+        .into_iter()
+        .map(|group| {
+            group
+                .into_iter()
+                .filter_map(|index| jobs[index].take())
+                .collect()
+        })
+        .collect()
+}
+
+fn span_of(delivery: &Delivery, job: &Job) -> Span {
+    let span = tracing::info_span!(
+        "job",
+        message.subject = delivery.subject,
+        message.id = delivery.sequence,
+        attempt = delivery.attempt,
+        source.id = job.source_id,
+        source.generation = job.generation,
+    );
+    if let Some(traceparent) = &delivery.envelope.traceparent {
+        telemetry::set_parent(&span, traceparent);
+    }
+    span
+}
+
+/// Does `work` while the messages are not delivered to anyone else.
+///
+/// Nearly all work is done long before a message has to be kept alive, so the first sign of life is
+/// due only then.
+pub(super) async fn while_alive<T>(deliveries: &[&Delivery], work: impl Future<Output = T>) -> T {
+    tokio::pin!(work);
+    tokio::select! {
+        done = &mut work => return done,
+        () = tokio::time::sleep(KEEP_ALIVE_EVERY) => {}
+    }
+    let _guards: Vec<KeepAlive> = deliveries
+        .iter()
+        .map(|delivery| delivery.keep_alive())
+        .collect();
+    work.await
+}
