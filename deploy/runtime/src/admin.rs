@@ -37,7 +37,7 @@ pub enum ReadyState {
 
 /// The named conditions under which a process is ready; clones share them.
 ///
-/// A process that has named none has not started yet and is not ready.
+/// A process names its conditions before it opens the admin listener; with none it is ready.
 #[derive(Clone, Debug, Default)]
 pub struct Readiness(Arc<Mutex<BTreeMap<&'static str, ReadyState>>>);
 
@@ -63,11 +63,12 @@ impl Readiness {
         self.conditions().insert(name, state);
     }
 
-    /// Whether every condition holds, and there is at least one.
+    /// Whether every condition holds.
     #[must_use]
     pub fn is_ready(&self) -> bool {
-        let conditions = self.conditions();
-        !conditions.is_empty() && conditions.values().all(|state| *state == ReadyState::Ready)
+        self.conditions()
+            .values()
+            .all(|state| *state == ReadyState::Ready)
     }
 
     fn report(&self) -> Vec<Condition> {

@@ -1,7 +1,7 @@
 //! Listen addresses as Backstage's `backend.listen` writes them.
 //!
-//! An address without a host is loopback here, while Backstage would take every interface: nothing of
-//! Freshet is reachable from outside unless somebody wrote down that it should be.
+//! An address without a host is every address, as in Backstage. Whether a listener may leave loopback is
+//! decided by whoever opens it, so that a refusal can say what is missing.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
@@ -16,7 +16,7 @@ const WANTED: &str = "must be a port, `host:port` or `{host, port}`";
 /// What is wrong with it, as the end of a sentence that begins with the setting's name.
 pub fn parse(value: &Value) -> Result<SocketAddr, String> {
     match value {
-        Value::Number(_) => Ok(SocketAddr::new(LOOPBACK, port(value)?)),
+        Value::Number(_) => Ok(SocketAddr::new(EVERYWHERE, port(value)?)),
         Value::String(text) => parse_text(text.trim()),
         Value::Object(parts) => {
             if let Some(unknown) = parts
@@ -26,7 +26,7 @@ pub fn parse(value: &Value) -> Result<SocketAddr, String> {
                 return Err(format!("{WANTED}, without `{unknown}`"));
             }
             let host = match parts.get("host") {
-                None | Some(Value::Null) => LOOPBACK,
+                None | Some(Value::Null) => EVERYWHERE,
                 Some(Value::String(host)) => parse_host(host.trim())?,
                 Some(_) => return Err("needs a host that is text".to_owned()),
             };
@@ -37,7 +37,7 @@ pub fn parse(value: &Value) -> Result<SocketAddr, String> {
     }
 }
 
-const LOOPBACK: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
+const EVERYWHERE: IpAddr = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
 
 fn parse_text(text: &str) -> Result<SocketAddr, String> {
     let (host, port) = text.rsplit_once(':').unwrap_or(("", text));
@@ -46,8 +46,8 @@ fn parse_text(text: &str) -> Result<SocketAddr, String> {
 
 fn parse_host(host: &str) -> Result<IpAddr, String> {
     match host {
-        "" | "localhost" => Ok(LOOPBACK),
-        "*" => Ok(IpAddr::V4(Ipv4Addr::UNSPECIFIED)),
+        "localhost" => Ok(IpAddr::V4(Ipv4Addr::LOCALHOST)),
+        "" | "*" => Ok(EVERYWHERE),
         other => other
             .trim_start_matches('[')
             .trim_end_matches(']')
@@ -85,14 +85,14 @@ mod tests {
 
     #[test]
     fn every_spelling_of_an_address_is_understood() {
-        check(&json!(7007), "127.0.0.1:7007");
-        check(&json!("7007"), "127.0.0.1:7007");
-        check(&json!(":7007"), "127.0.0.1:7007");
+        check(&json!(7007), "0.0.0.0:7007");
+        check(&json!("7007"), "0.0.0.0:7007");
+        check(&json!(":7007"), "0.0.0.0:7007");
         check(&json!("localhost:0"), "127.0.0.1:0");
         check(&json!("0.0.0.0:7008"), "0.0.0.0:7008");
         check(&json!("*:7008"), "0.0.0.0:7008");
         check(&json!("[::1]:7007"), "[::1]:7007");
-        check(&json!({"port": 7007}), "127.0.0.1:7007");
+        check(&json!({"port": 7007}), "0.0.0.0:7007");
         check(&json!({"host": "::", "port": "7007"}), "[::]:7007");
     }
 

@@ -1,9 +1,9 @@
 //! Who owns the tasks of a process, and how they end.
 //!
 //! Every long-running task is spawned here. One that fails or panics takes the whole process down in an
-//! orderly way, because a process that runs without one of its parts only looks healthy. A task that
-//! returns `Ok` before the stop is simply done. The stop as a whole has one deadline; whoever
-//! overruns it is named and aborted.
+//! orderly way, because a process that runs without one of its parts only looks healthy. For the same
+//! reason a task that returns before the stop has failed, even with `Ok`. The stop as a whole has one
+//! deadline; whoever overruns it is named and aborted.
 
 use std::collections::HashMap;
 use std::error::Error;
@@ -27,6 +27,13 @@ pub struct Supervisor {
     names: HashMap<Id, &'static str>,
 }
 
+/// What a process is doing when one of its tasks ends.
+#[derive(Clone, Copy)]
+enum Phase {
+    Running,
+    Stopping,
+}
+
 /// Why a process did not end well.
 #[derive(Debug, thiserror::Error)]
 pub enum SupervisorError {
@@ -45,6 +52,12 @@ pub enum SupervisorError {
         task: &'static str,
         /// What it said.
         message: String,
+    },
+    /// A task returned although nobody had asked it to stop.
+    #[error("{task} ended by itself")]
+    Ended {
+        /// Which task.
+        task: &'static str,
     },
     /// The stop took too long.
     #[error("not stopped within {deadline:?}: {}", tasks.join(", "))]
@@ -74,7 +87,7 @@ impl Supervisor {
         self.shutdown.clone()
     }
 
-    /// Starts a task. It must return soon after the token is cancelled.
+    /// Starts a task. It must return soon after the token is cancelled, and not before.
     pub fn spawn<F, E>(&mut self, name: &'static str, task: F)
     where
         F: Future<Output = Result<(), E>> + Send + 'static,
@@ -96,7 +109,7 @@ impl Supervisor {
         self.shutdown.cancel();
         let stop = tokio::time::timeout(self.deadline, async {
             while let Some(joined) = self.tasks.join_next_with_id().await {
-                let failure = self.settle(joined);
+                let failure = self.settle(joined, Phase::Stopping);
                 first = first.take().or(failure);
             }
         });
@@ -116,20 +129,25 @@ impl Supervisor {
                 () = shutdown.cancelled() => return None,
                 joined = self.tasks.join_next_with_id() => joined?,
             };
-            if let Some(failure) = self.settle(joined) {
+            let phase = if shutdown.is_cancelled() {
+                Phase::Stopping
+            } else {
+                Phase::Running
+            };
+            if let Some(failure) = self.settle(joined, phase) {
                 return Some(failure);
             }
         }
     }
 
     /// Forgets an ended task and logs how it ended, if badly.
-    fn settle(&mut self, joined: Joined) -> Option<SupervisorError> {
+    fn settle(&mut self, joined: Joined, phase: Phase) -> Option<SupervisorError> {
         let id = joined.as_ref().map_or_else(JoinError::id, |(id, _)| *id);
         let task = self
             .names
             .remove(&id)
             .expect("a task is named when it is spawned");
-        let failure = failure(task, joined)?;
+        let failure = failure(task, joined, phase)?;
         tracing::error!(task, error = %Chain(&failure), "A task failed, so the process stops");
         Some(failure)
     }
@@ -147,9 +165,12 @@ impl Supervisor {
     }
 }
 
-fn failure(task: &'static str, joined: Joined) -> Option<SupervisorError> {
+fn failure(task: &'static str, joined: Joined, phase: Phase) -> Option<SupervisorError> {
     match joined {
-        Ok((_, Ok(()))) => None,
+        Ok((_, Ok(()))) => match phase {
+            Phase::Running => Some(SupervisorError::Ended { task }),
+            Phase::Stopping => None,
+        },
         Ok((_, Err(source))) => Some(SupervisorError::Failed { task, source }),
         Err(error) => match error.try_into_panic() {
             Ok(payload) => Some(SupervisorError::Panicked {
@@ -268,9 +289,12 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn it_ends_when_every_task_is_done() {
+    async fn a_task_that_ends_before_the_stop_has_failed() {
         let (mut supervisor, _shutdown) = supervisor();
-        supervisor.spawn("once", async { Ok::<(), Infallible>(()) });
-        supervisor.run().await.expect("nothing failed");
+        let tidy = spawn_tidy(&mut supervisor, "tidy", Duration::ZERO);
+        supervisor.spawn("worker", async { Ok::<(), Infallible>(()) });
+        let error = supervisor.run().await.expect_err("the worker ended");
+        assert_eq!(error.to_string(), "worker ended by itself");
+        assert!(tidy.load(Ordering::SeqCst));
     }
 }

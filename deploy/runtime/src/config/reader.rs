@@ -93,35 +93,25 @@ impl<'a> Reader<'a> {
             return Vec::new();
         };
         let readers = items.iter().enumerate().map(|(index, item)| {
-            self.object(item, format!("{key}[{index}]"), UnknownKeys::Refused)
+            self.object(item, &format!("{key}[{index}]"), UnknownKeys::Refused)
         });
         readers.flatten().collect()
     }
 
-    /// The entries of this object, whose keys the user chose; all of them must be objects.
+    /// The entries of the object under `key`, whose keys the user chose; all of them must be objects.
     #[must_use]
-    pub fn entries(&self) -> Vec<(String, Reader<'a>)> {
-        let Node::Block(entries) = &self.located.node else {
+    pub fn entries(&self, key: &str) -> Vec<(String, Reader<'a>)> {
+        let Some(block) = self.block(key) else {
             return Vec::new();
         };
-        let names: Vec<&String> = entries
-            .iter()
-            .filter(|(_, value)| !value.is_absent())
-            .map(|(key, _)| key)
-            .collect();
-        entries.keys().for_each(|key| self.know(key));
-        names
-            .into_iter()
-            .filter_map(|name| Some((name.clone(), self.block(name)?)))
+        let Node::Block(entries) = &block.located.node else {
+            return Vec::new();
+        };
+        entries.keys().for_each(|name| block.know(name));
+        let present = entries.iter().filter(|(_, value)| !value.is_absent());
+        present
+            .filter_map(|(name, _)| Some((name.clone(), block.block(name)?)))
             .collect()
-    }
-
-    /// The entries of the object under `key`; empty if there is none.
-    #[must_use]
-    pub fn entries_of(&self, key: &str) -> Vec<(String, Reader<'a>)> {
-        self.block(key)
-            .map(|block| block.entries())
-            .unwrap_or_default()
     }
 
     /// A text.
@@ -269,16 +259,16 @@ impl<'a> Reader<'a> {
 
     fn child(&self, key: &str, unknown_keys: UnknownKeys) -> Option<Reader<'a>> {
         let value = self.present(key)?;
-        self.object(value, key.to_owned(), unknown_keys)
+        self.object(value, key, unknown_keys)
     }
 
     fn object(
         &self,
         located: &'a Located,
-        key: String,
+        key: &str,
         unknown_keys: UnknownKeys,
     ) -> Option<Reader<'a>> {
-        let path = join(&self.path, &key);
+        let path = join(&self.path, key);
         let child = Self {
             located,
             path,

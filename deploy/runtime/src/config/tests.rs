@@ -280,7 +280,7 @@ fn a_block_that_is_read_in_several_places_knows_the_keys_of_all() {
                     .string("organization"),
                 None
             );
-            let providers = p.entries_of("github");
+            let providers = p.entries("github");
             assert_eq!(
                 providers
                     .iter()
