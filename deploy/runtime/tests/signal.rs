@@ -1,0 +1,29 @@
+//! Signals in a process of their own.
+
+use std::process::Command;
+use std::time::Duration;
+
+use freshet_runtime::shutdown::on_signal;
+use tokio_util::sync::CancellationToken;
+
+const PATIENCE: Duration = Duration::from_secs(10);
+
+#[tokio::test]
+async fn a_termination_signal_asks_for_a_graceful_stop() {
+    let token = CancellationToken::new();
+    let watch = tokio::spawn(on_signal(token.clone()));
+    // On this one thread the watch now runs to its first wait, which is after its handlers are installed.
+    tokio::task::yield_now().await;
+    assert!(!token.is_cancelled());
+
+    let pid = std::process::id().to_string();
+    let sent = Command::new("kill")
+        .args(["-TERM", &pid])
+        .status()
+        .expect("a kill command");
+    assert!(sent.success());
+    tokio::time::timeout(PATIENCE, token.cancelled())
+        .await
+        .expect("a cancelled token");
+    watch.abort();
+}
