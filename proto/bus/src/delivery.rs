@@ -72,7 +72,9 @@ impl Delivery {
     pub fn keep_alive(&self) -> KeepAlive {
         let receipt = self.receipt.clone();
         let every = self.ack_wait / KEEP_ALIVES_PER_ACK_WAIT;
-        KeepAlive { _task: AbortOnDropHandle::new(tokio::spawn(keep_alive(receipt, every))) }
+        KeepAlive {
+            _task: AbortOnDropHandle::new(tokio::spawn(keep_alive(receipt, every))),
+        }
     }
 }
 

@@ -84,8 +84,12 @@ impl PublishError {
         match self {
             Self::Full { .. } => Disposition::RetryAfter(RETRY_FULL_AFTER),
             Self::Refused | Self::Ambiguous => Disposition::ReadAgain,
-            Self::Unavailable | Self::Server { .. } => Disposition::RetryAfter(RETRY_UNAVAILABLE_AFTER),
-            Self::TooLarge { .. } | Self::NoStream { .. } | Self::BatchSize { .. } => Disposition::GiveUp,
+            Self::Unavailable | Self::Server { .. } => {
+                Disposition::RetryAfter(RETRY_UNAVAILABLE_AFTER)
+            }
+            Self::TooLarge { .. } | Self::NoStream { .. } | Self::BatchSize { .. } => {
+                Disposition::GiveUp
+            }
         }
     }
 
@@ -233,10 +237,17 @@ impl Drifts {
         name: &str,
         fields: impl IntoIterator<Item = (&'static str, String, String)>,
     ) -> Self {
-        let differing = fields.into_iter().filter(|(_, found, wanted)| found != wanted);
+        let differing = fields
+            .into_iter()
+            .filter(|(_, found, wanted)| found != wanted);
         Self(
             differing
-                .map(|(field, found, wanted)| Drift { name: name.to_owned(), field, found, wanted })
+                .map(|(field, found, wanted)| Drift {
+                    name: name.to_owned(),
+                    field,
+                    found,
+                    wanted,
+                })
                 .collect(),
         )
     }

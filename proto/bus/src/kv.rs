@@ -17,7 +17,7 @@ pub struct Entry {
 #[derive(Clone)]
 pub enum Kv {
     /// In JetStream.
-    Nats(nats::Kv),
+    Nats(Box<nats::Kv>),
     /// In this process.
     Memory(memory::Kv),
 }
@@ -108,10 +108,15 @@ impl Kv {
 /// anything is sent: a wildcard in a key would reach other keys.
 fn check_key(key: &str) -> Result<(), KvError> {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_=/.".contains(&byte);
-    let valid = !key.is_empty()
-        && key.split('.').all(|token| !token.is_empty())
-        && key.bytes().all(plain);
-    if valid { Ok(()) } else { Err(KvError::InvalidKey { key: key.to_owned() }) }
+    let valid =
+        !key.is_empty() && key.split('.').all(|token| !token.is_empty()) && key.bytes().all(plain);
+    if valid {
+        Ok(())
+    } else {
+        Err(KvError::InvalidKey {
+            key: key.to_owned(),
+        })
+    }
 }
 
 #[cfg(test)]

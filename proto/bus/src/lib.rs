@@ -23,8 +23,9 @@ use tokio::sync::watch;
 
 pub use delivery::{Delivery, KeepAlive};
 pub use error::{
-    AckError, Cause, ConnectError, ConsumeError, Disposition, Drift, Drifts, KvError, ProvisionError,
-    PublishError, ReadError, ReceiveError, RETRY_FULL_AFTER, RETRY_UNAVAILABLE_AFTER,
+    AckError, Cause, ConnectError, ConsumeError, Disposition, Drift, Drifts, KvError,
+    ProvisionError, PublishError, RETRY_FULL_AFTER, RETRY_UNAVAILABLE_AFTER, ReadError,
+    ReceiveError,
 };
 pub use inbox::Inbox;
 pub use kv::{Entry, Kv};
@@ -58,7 +59,9 @@ impl Bus {
     ///
     /// If the server cannot be reached now; it is not retried.
     pub async fn connect(config: &nats::Config) -> Result<Self, ConnectError> {
-        nats::Nats::connect(config).await.map(|nats| Self::Nats(Arc::new(nats)))
+        nats::Nats::connect(config)
+            .await
+            .map(|nats| Self::Nats(Arc::new(nats)))
     }
 
     /// Stores a message and waits for the confirmation.
@@ -87,12 +90,20 @@ impl Bus {
         expect_last_sequence: u64,
     ) -> Result<u64, PublishError> {
         if messages.is_empty() || messages.len() > BATCH_MESSAGES_MAX {
-            return Err(PublishError::BatchSize { messages: messages.len(), messages_max: BATCH_MESSAGES_MAX });
+            return Err(PublishError::BatchSize {
+                messages: messages.len(),
+                messages_max: BATCH_MESSAGES_MAX,
+            });
         }
         messages.iter().try_for_each(check_size)?;
         match self {
-            Self::Nats(nats) => nats.publish_batch(stream, messages, expect_last_sequence).await,
-            Self::Memory(_) => Err(PublishError::NoStream { subject: stream.to_owned() }),
+            Self::Nats(nats) => {
+                nats.publish_batch(stream, messages, expect_last_sequence)
+                    .await
+            }
+            Self::Memory(_) => Err(PublishError::NoStream {
+                subject: stream.to_owned(),
+            }),
         }
     }
 
@@ -139,7 +150,7 @@ impl Bus {
     /// If it cannot be reached, or is fed from a stream this bus does not have.
     pub async fn kv(&self, bucket: &str) -> Result<Kv, ReadError> {
         match self {
-            Self::Nats(nats) => nats.kv(bucket).await.map(Kv::Nats),
+            Self::Nats(nats) => nats.kv(bucket).await.map(|kv| Kv::Nats(Box::new(kv))),
             Self::Memory(memory) => memory.kv(bucket).map(Kv::Memory),
         }
     }
@@ -194,11 +205,19 @@ impl Bus {
 }
 
 fn check_size(message: &Outbound) -> Result<(), PublishError> {
-    let sizes = [(message.payload.len(), PAYLOAD_BYTES_MAX), (message.header_bytes(), HEADER_BYTES_MAX)];
-    match sizes.into_iter().find(|(bytes, bytes_max)| bytes > bytes_max) {
-        Some((bytes, bytes_max)) => {
-            Err(PublishError::TooLarge { subject: message.subject.to_string(), bytes, bytes_max })
-        }
+    let sizes = [
+        (message.payload.len(), PAYLOAD_BYTES_MAX),
+        (message.header_bytes(), HEADER_BYTES_MAX),
+    ];
+    match sizes
+        .into_iter()
+        .find(|(bytes, bytes_max)| bytes > bytes_max)
+    {
+        Some((bytes, bytes_max)) => Err(PublishError::TooLarge {
+            subject: message.subject.to_string(),
+            bytes,
+            bytes_max,
+        }),
         None => Ok(()),
     }
 }

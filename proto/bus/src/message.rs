@@ -57,10 +57,20 @@ impl Outbound {
     }
 
     pub(crate) fn header_bytes(&self) -> usize {
-        let named = self.headers.iter().map(|(name, value)| name.len() + value.len() + HEADER_OVERHEAD_BYTES);
-        let enveloped = [(MESSAGE_ID_HEADER, &self.envelope.id), (TRACEPARENT_HEADER, &self.envelope.traceparent)]
-            .into_iter()
-            .filter_map(|(name, value)| value.as_ref().map(|value| name.len() + value.len() + HEADER_OVERHEAD_BYTES));
+        let named = self
+            .headers
+            .iter()
+            .map(|(name, value)| name.len() + value.len() + HEADER_OVERHEAD_BYTES);
+        let enveloped = [
+            (MESSAGE_ID_HEADER, &self.envelope.id),
+            (TRACEPARENT_HEADER, &self.envelope.traceparent),
+        ]
+        .into_iter()
+        .filter_map(|(name, value)| {
+            value
+                .as_ref()
+                .map(|value| name.len() + value.len() + HEADER_OVERHEAD_BYTES)
+        });
         named.chain(enveloped).sum()
     }
 }
@@ -110,7 +120,10 @@ impl StoredMessage {
     /// The value of a header, if the message has it.
     #[must_use]
     pub fn header(&self, name: &str) -> Option<&str> {
-        self.headers.iter().find(|(given, _)| given == name).map(|(_, value)| value.as_str())
+        self.headers
+            .iter()
+            .find(|(given, _)| given == name)
+            .map(|(_, value)| value.as_str())
     }
 }
 

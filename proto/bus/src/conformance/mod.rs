@@ -86,8 +86,15 @@ impl World {
             bucket.source = format!("{}_{case}", bucket.source);
         }
         let bus = lab.bus().await;
-        bus.provision(&topology).await.expect("the topology can be provisioned");
-        Self { bus, subjects, case, topology }
+        bus.provision(&topology)
+            .await
+            .expect("the topology can be provisioned");
+        Self {
+            bus,
+            subjects,
+            case,
+            topology,
+        }
     }
 
     fn job(&self, source_id: i64) -> Subject {
@@ -105,30 +112,49 @@ impl World {
     }
 
     fn jobs_spec(&self, ack_wait: Duration) -> ConsumerSpec {
-        self.named(stream::job_consumer(&self.subjects, Lane::Hi, INSTALLATION), ack_wait)
+        self.named(
+            stream::job_consumer(&self.subjects, Lane::Hi, INSTALLATION),
+            ack_wait,
+        )
     }
 
     fn observations_spec(&self, ack_wait: Duration) -> ConsumerSpec {
-        self.named(stream::observation_consumer(&self.subjects, Lane::Hi), ack_wait)
+        self.named(
+            stream::observation_consumer(&self.subjects, Lane::Hi),
+            ack_wait,
+        )
     }
 
     async fn jobs(&self, ack_wait: Duration) -> Inbox {
-        self.bus.consume(&self.jobs_spec(ack_wait)).await.expect("the consumer can be opened")
+        self.bus
+            .consume(&self.jobs_spec(ack_wait))
+            .await
+            .expect("the consumer can be opened")
     }
 
     async fn observations(&self, ack_wait: Duration) -> Inbox {
-        self.bus.consume(&self.observations_spec(ack_wait)).await.expect("the consumer can be opened")
+        self.bus
+            .consume(&self.observations_spec(ack_wait))
+            .await
+            .expect("the consumer can be opened")
     }
 
     async fn publish(&self, subject: Subject, text: &str) -> Published {
         let message = Outbound::new(subject, Bytes::copy_from_slice(text.as_bytes()));
-        self.bus.publish(message).await.expect("the message is stored")
+        self.bus
+            .publish(message)
+            .await
+            .expect("the message is stored")
     }
 
     async fn messages_in(&self, stream: &str) -> u64 {
         let name = format!("{stream}_{}", self.case);
         let depths = self.bus.depths().await.expect("the streams can be asked");
-        depths.into_iter().find(|depth| depth.stream == name).expect("the stream exists").messages
+        depths
+            .into_iter()
+            .find(|depth| depth.stream == name)
+            .expect("the stream exists")
+            .messages
     }
 }
 
@@ -140,14 +166,23 @@ async fn one(inbox: &mut Inbox) -> Delivery {
 
 async fn some(inbox: &mut Inbox, max: usize) -> Vec<Delivery> {
     let next = tokio::time::timeout(PATIENCE, inbox.next(max));
-    next.await.expect("a message arrives in time").expect("the consumer can be reached")
+    next.await
+        .expect("a message arrives in time")
+        .expect("the consumer can be reached")
 }
 
 /// Nothing is delivered for `duration`.
 async fn nothing(inbox: &mut Inbox, duration: Duration) {
     if let Ok(received) = tokio::time::timeout(duration, inbox.next(1)).await {
-        let delivery = received.expect("the consumer can be reached").pop().expect("at least one message");
-        panic!("nothing was due, but {} came (attempt {})", text(&delivery), delivery.attempt);
+        let delivery = received
+            .expect("the consumer can be reached")
+            .pop()
+            .expect("at least one message");
+        panic!(
+            "nothing was due, but {} came (attempt {})",
+            text(&delivery),
+            delivery.attempt
+        );
     }
 }
 

@@ -16,18 +16,30 @@ async fn an_outage_is_noticed_and_survived(lab: &impl Lab) {
     reconnections.mark_unchanged();
 
     lab.interrupt(&world.bus).await;
-    let publish = || world.bus.publish(Outbound::new(world.observation(2), "during"));
+    let publish = || {
+        world
+            .bus
+            .publish(Outbound::new(world.observation(2), "during"))
+    };
     let error = publish().await.expect_err("nobody confirms it");
-    assert!(matches!(error, PublishError::Ambiguous | PublishError::Unavailable), "{error:?}");
+    assert!(
+        matches!(error, PublishError::Ambiguous | PublishError::Unavailable),
+        "{error:?}"
+    );
     assert!(error.is_transient());
     in_hand.ack().await.expect_err("nobody confirms it");
     let error = publish().await.expect_err("nobody confirms it");
-    assert!(matches!(error, PublishError::Unavailable), "by now the outage is known: {error:?}");
+    assert!(
+        matches!(error, PublishError::Unavailable),
+        "by now the outage is known: {error:?}"
+    );
     assert!(!world.bus.is_connected());
 
     lab.resume(&world.bus).await;
     let reconnected = tokio::time::timeout(PATIENCE, reconnections.changed()).await;
-    reconnected.expect("the connection is back in time").expect("the bus lives");
+    reconnected
+        .expect("the connection is back in time")
+        .expect("the bus lives");
     assert!(world.bus.is_connected());
     let _published = world.publish(world.observation(3), "after").await;
     loop {

@@ -23,7 +23,9 @@ pub(super) async fn run(lab: &impl Lab) {
 async fn a_batch_is_what_is_there_oldest_first_up_to_its_size(lab: &impl Lab) {
     let world = World::new(lab, "batch").await;
     for number in 1..=5 {
-        let _published = world.publish(world.observation(number), &number.to_string()).await;
+        let _published = world
+            .publish(world.observation(number), &number.to_string())
+            .await;
     }
     let mut observations = world.observations(ACK_WAIT_LONG).await;
     let first = some(&mut observations, 3).await;
@@ -36,8 +38,10 @@ async fn a_message_that_arrives_while_waiting_ends_the_wait(lab: &impl Lab) {
     let world = World::new(lab, "waiting").await;
     let mut observations = world.observations(ACK_WAIT_LONG).await;
     for number in 0..20 {
-        let (deliveries, _published) =
-            tokio::join!(some(&mut observations, 10), world.publish(world.observation(number), "a"));
+        let (deliveries, _published) = tokio::join!(
+            some(&mut observations, 10),
+            world.publish(world.observation(number), "a")
+        );
         assert_eq!(deliveries.len(), 1);
         for delivery in deliveries {
             delivery.ack().await.expect("acknowledged");
@@ -62,7 +66,9 @@ async fn two_inboxes_of_one_consumer_share_its_messages(lab: &impl Lab) {
     let mut one_inbox = world.observations(ACK_WAIT_LONG).await;
     let mut other_inbox = world.observations(ACK_WAIT_LONG).await;
     for number in 0..10 {
-        let _published = world.publish(world.observation(number), &number.to_string()).await;
+        let _published = world
+            .publish(world.observation(number), &number.to_string())
+            .await;
     }
     let mut seen = BTreeSet::new();
     while seen.len() < 10 {
@@ -72,7 +78,10 @@ async fn two_inboxes_of_one_consumer_share_its_messages(lab: &impl Lab) {
             () = tokio::time::sleep(PATIENCE) => panic!("ten messages were due, {} came", seen.len()),
         };
         for delivery in deliveries.expect("the consumer can be reached") {
-            assert!(seen.insert(delivery.sequence), "each message is delivered to one inbox");
+            assert!(
+                seen.insert(delivery.sequence),
+                "each message is delivered to one inbox"
+            );
         }
     }
 }
@@ -89,12 +98,23 @@ async fn a_consumer_sees_its_own_lane_and_installation_only(lab: &impl Lab) {
     ];
     let mut inboxes = Vec::new();
     for (lane, installation) in targets {
-        let spec = world.named(stream::job_consumer(&world.subjects, lane, installation), ACK_WAIT_LONG);
-        inboxes.push(world.bus.consume(&spec).await.expect("the consumer can be opened"));
+        let spec = world.named(
+            stream::job_consumer(&world.subjects, lane, installation),
+            ACK_WAIT_LONG,
+        );
+        inboxes.push(
+            world
+                .bus
+                .consume(&spec)
+                .await
+                .expect("the consumer can be opened"),
+        );
     }
     for (lane, installation) in targets {
         let subject = world.subjects.job(lane, installation, 7);
-        let _published = world.publish(subject, &format!("{lane:?} {installation}")).await;
+        let _published = world
+            .publish(subject, &format!("{lane:?} {installation}"))
+            .await;
     }
     for (inbox, (lane, installation)) in inboxes.iter_mut().zip(targets) {
         let deliveries = some(inbox, 10).await;
@@ -113,8 +133,16 @@ async fn a_consumer_opened_late_sees_what_waits(lab: &impl Lab) {
 async fn a_consumer_with_other_settings_is_refused(lab: &impl Lab) {
     let world = World::new(lab, "settings").await;
     let spec = world.jobs_spec(ACK_WAIT_LONG);
-    let _jobs = world.bus.consume(&spec).await.expect("the consumer can be opened");
-    let _again = world.bus.consume(&spec).await.expect("opening it again changes nothing");
+    let _jobs = world
+        .bus
+        .consume(&spec)
+        .await
+        .expect("the consumer can be opened");
+    let _again = world
+        .bus
+        .consume(&spec)
+        .await
+        .expect("opening it again changes nothing");
     let mut other = world.jobs_spec(ACK_WAIT_LONG * 2);
     other.ack_pending_max += 1;
     match world.bus.consume(&other).await.err() {
@@ -126,11 +154,18 @@ async fn a_consumer_with_other_settings_is_refused(lab: &impl Lab) {
 async fn consumers_that_would_share_messages_are_refused(lab: &impl Lab) {
     let world = World::new(lab, "overlap").await;
     let spec = world.jobs_spec(ACK_WAIT_LONG);
-    let _jobs = world.bus.consume(&spec).await.expect("the consumer can be opened");
+    let _jobs = world
+        .bus
+        .consume(&spec)
+        .await
+        .expect("the consumer can be opened");
     let mut other = spec;
     other.name = "other".to_owned();
     let outcome = world.bus.consume(&other).await.err();
-    assert!(matches!(outcome, Some(ConsumeError::Overlap { .. })), "{outcome:?}");
+    assert!(
+        matches!(outcome, Some(ConsumeError::Overlap { .. })),
+        "{outcome:?}"
+    );
 }
 
 async fn a_consumer_of_a_missing_stream_is_refused(lab: &impl Lab) {
@@ -138,5 +173,8 @@ async fn a_consumer_of_a_missing_stream_is_refused(lab: &impl Lab) {
     let mut spec = world.jobs_spec(ACK_WAIT_LONG);
     spec.stream = "ABSENT".to_owned();
     let outcome = world.bus.consume(&spec).await.err();
-    assert!(matches!(outcome, Some(ConsumeError::NoStream { .. })), "{outcome:?}");
+    assert!(
+        matches!(outcome, Some(ConsumeError::NoStream { .. })),
+        "{outcome:?}"
+    );
 }

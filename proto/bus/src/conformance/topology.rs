@@ -13,7 +13,11 @@ pub(super) async fn run(lab: &impl Lab) {
 async fn provisioning_again_changes_nothing(lab: &impl Lab) {
     let world = World::new(lab, "idempotent").await;
     let _published = world.publish(world.job(1), "a").await;
-    world.bus.provision(&world.topology).await.expect("it is as it should be");
+    world
+        .bus
+        .provision(&world.topology)
+        .await
+        .expect("it is as it should be");
     assert_eq!(world.messages_in(JOBS).await, 1);
 }
 
@@ -29,12 +33,22 @@ async fn every_differing_field_is_named_and_nothing_is_changed(lab: &impl Lab) {
             stream.messages_per_subject_max = Some(2);
         }
     }
-    let error = world.bus.provision(&other).await.expect_err("the streams are not these");
-    let ProvisionError::Drift(drifts) = error else { panic!("expected a drift, got {error}") };
+    let error = world
+        .bus
+        .provision(&other)
+        .await
+        .expect_err("the streams are not these");
+    let ProvisionError::Drift(drifts) = error else {
+        panic!("expected a drift, got {error}")
+    };
     let mut named: Vec<_> = drifts.0.iter().map(|drift| drift.name.clone()).collect();
     named.sort();
     let (jobs, signals) = (format!("{JOBS}_drift"), format!("{SIGNALS}_drift"));
     assert_eq!(named, [jobs, signals.clone(), signals]);
     assert!(drifts.to_string().contains("123456"), "{drifts}");
-    world.bus.provision(&world.topology).await.expect("nothing was changed");
+    world
+        .bus
+        .provision(&world.topology)
+        .await
+        .expect("nothing was changed");
 }

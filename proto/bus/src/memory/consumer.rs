@@ -46,10 +46,15 @@ impl Consumer {
     /// Takes up to `max` messages in hand, oldest first, each with its attempt.
     pub(super) fn take(&mut self, max: usize, now: Instant) -> Vec<(u64, u64)> {
         self.expire(now);
-        let room = usize::try_from(self.spec.ack_pending_max).unwrap_or(usize::MAX).saturating_sub(self.held_until.len());
+        let room = usize::try_from(self.spec.ack_pending_max)
+            .unwrap_or(usize::MAX)
+            .saturating_sub(self.held_until.len());
         let until = now + self.spec.ack_wait;
         let taken: Vec<u64> = self.waiting.iter().copied().take(max.min(room)).collect();
-        taken.into_iter().map(|sequence| (sequence, self.hand_out(sequence, until))).collect()
+        taken
+            .into_iter()
+            .map(|sequence| (sequence, self.hand_out(sequence, until)))
+            .collect()
     }
 
     /// Moves the deadline of a message in hand; one that is no longer in hand is left alone.

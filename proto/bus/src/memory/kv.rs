@@ -20,13 +20,26 @@ struct Bucket {
 impl Bucket {
     fn write(&mut self, key: &str, value: Bytes) -> u64 {
         self.revision += 1;
-        self.entries.insert(key.to_owned(), Entry { value, revision: self.revision });
+        self.entries.insert(
+            key.to_owned(),
+            Entry {
+                value,
+                revision: self.revision,
+            },
+        );
         self.revision
     }
 
-    fn write_over(&mut self, key: &str, value: Bytes, expected: Option<u64>) -> Result<u64, KvError> {
+    fn write_over(
+        &mut self,
+        key: &str,
+        value: Bytes,
+        expected: Option<u64>,
+    ) -> Result<u64, KvError> {
         if self.entries.get(key).map(|entry| entry.revision) != expected {
-            return Err(KvError::WrongRevision { key: key.to_owned() });
+            return Err(KvError::WrongRevision {
+                key: key.to_owned(),
+            });
         }
         Ok(self.write(key, value))
     }

@@ -25,8 +25,8 @@ use tokio_util::sync::CancellationToken;
 pub use kv::Kv;
 
 use crate::{
-    AckError, ConsumeError, Delivery, Drifts, Outbound, ProvisionError, Published, PublishError, ReadError,
-    ReceiveError, StoredMessage, StreamDepth, Tail, delivery,
+    AckError, ConsumeError, Delivery, Drifts, Outbound, ProvisionError, PublishError, Published,
+    ReadError, ReceiveError, StoredMessage, StreamDepth, Tail, delivery,
 };
 use stream::{Offer, Stored, Stream, stream_drift};
 
@@ -39,7 +39,9 @@ pub struct Config {
 
 impl Default for Config {
     fn default() -> Self {
-        Self { publish_timeout: crate::nats::DEFAULT_REQUEST_TIMEOUT }
+        Self {
+            publish_timeout: crate::nats::DEFAULT_REQUEST_TIMEOUT,
+        }
     }
 }
 
@@ -67,7 +69,9 @@ struct State {
 
 impl State {
     fn stream(&mut self, name: &str) -> Option<&mut Stream> {
-        self.streams.iter_mut().find(|stream| stream.spec().name == name)
+        self.streams
+            .iter_mut()
+            .find(|stream| stream.spec().name == name)
     }
 }
 
@@ -119,47 +123,74 @@ impl Memory {
             return Err(PublishError::Ambiguous);
         }
         let confirmation_lost = spend(&mut state.confirmations_to_lose);
-        let Some(stream) = state.streams.iter_mut().find(|stream| stream.captures(&subject)) else {
+        let Some(stream) = state
+            .streams
+            .iter_mut()
+            .find(|stream| stream.captures(&subject))
+        else {
             return Err(PublishError::NoStream { subject });
         };
         let published = match stream.offer(message, Instant::now()) {
-            Offer::Stored(sequence) => Published { stream_sequence: sequence, duplicate: false },
-            Offer::Duplicate(sequence) => Published { stream_sequence: sequence, duplicate: true },
+            Offer::Stored(sequence) => Published {
+                stream_sequence: sequence,
+                duplicate: false,
+            },
+            Offer::Duplicate(sequence) => Published {
+                stream_sequence: sequence,
+                duplicate: true,
+            },
             Offer::Full => return Err(PublishError::Full { subject }),
             Offer::Refused => return Err(PublishError::Refused),
         };
         if confirmation_lost {
             return Err(PublishError::Ambiguous);
         }
-        let done = if stream.confirms_when_done() { stream.when_done(published.stream_sequence) } else { None };
-        Ok(done.map_or(Admission::Confirmed(published), |done| Admission::WhenDone(published, done)))
+        let done = if stream.confirms_when_done() {
+            stream.when_done(published.stream_sequence)
+        } else {
+            None
+        };
+        Ok(done.map_or(Admission::Confirmed(published), |done| {
+            Admission::WhenDone(published, done)
+        }))
     }
 
     pub(crate) fn consume(&self, spec: &ConsumerSpec) -> Result<Inbox, ConsumeError> {
         let mut state = self.state();
         let stream = state
             .stream(&spec.stream)
-            .ok_or_else(|| ConsumeError::NoStream { stream: spec.stream.clone() })?;
+            .ok_or_else(|| ConsumeError::NoStream {
+                stream: spec.stream.clone(),
+            })?;
         stream.open_consumer(spec)?;
-        Ok(Inbox { memory: self.clone(), spec: Arc::new(spec.clone()) })
+        Ok(Inbox {
+            memory: self.clone(),
+            spec: Arc::new(spec.clone()),
+        })
     }
 
     pub(crate) fn last_message(&self, stream: &str) -> Result<Tail, ReadError> {
         let mut state = self.state();
-        let stream = state.stream(stream).ok_or_else(|| ReadError::Missing { name: stream.to_owned() })?;
+        let stream = state.stream(stream).ok_or_else(|| ReadError::Missing {
+            name: stream.to_owned(),
+        })?;
         let (last_sequence, message) = stream.last();
         let message = message.map(|message| StoredMessage {
             sequence: last_sequence,
             subject: message.subject.clone(),
             headers: message.headers.clone(),
         });
-        Ok(Tail { last_sequence, message })
+        Ok(Tail {
+            last_sequence,
+            message,
+        })
     }
 
     pub(crate) fn provision(&self, topology: &Topology) -> Result<(), ProvisionError> {
         let mut state = self.state();
         let mut drifts = Vec::new();
-        let (public, internal): (Vec<_>, Vec<_>) = topology.streams.iter().partition(|spec| spec.append_only);
+        let (public, internal): (Vec<_>, Vec<_>) =
+            topology.streams.iter().partition(|spec| spec.append_only);
         for spec in internal {
             match state.stream(&spec.name) {
                 Some(stream) => drifts.extend(stream_drift(stream.spec(), spec)),
@@ -171,13 +202,19 @@ impl Memory {
                 state.refused_buckets.insert(bucket.bucket.clone());
             }
         }
-        if drifts.is_empty() { Ok(()) } else { Err(ProvisionError::Drift(Drifts(drifts))) }
+        if drifts.is_empty() {
+            Ok(())
+        } else {
+            Err(ProvisionError::Drift(Drifts(drifts)))
+        }
     }
 
     pub(crate) fn kv(&self, bucket: &str) -> Result<Kv, ReadError> {
         let mut state = self.state();
         if state.refused_buckets.contains(bucket) {
-            return Err(ReadError::Missing { name: bucket.to_owned() });
+            return Err(ReadError::Missing {
+                name: bucket.to_owned(),
+            });
         }
         Ok(state.buckets.entry(bucket.to_owned()).or_default().clone())
     }
@@ -220,7 +257,9 @@ impl Inbox {
         let mut connected = self.memory.0.connected.subscribe();
         loop {
             if self.memory.0.closed.is_cancelled() {
-                return Err(ReceiveError::Closed { consumer: self.spec.name.clone() });
+                return Err(ReceiveError::Closed {
+                    consumer: self.spec.name.clone(),
+                });
             }
             let (moved, deadline) = self.watch();
             // Register before looking: a message that arrives in between must wake us.
@@ -241,10 +280,16 @@ impl Inbox {
 
     fn watch(&self) -> (Arc<tokio::sync::Notify>, Option<Instant>) {
         let mut state = self.memory.state();
-        let consumer = state.stream(&self.spec.stream).and_then(|stream| stream.consumer(&self.spec.name));
+        let consumer = state
+            .stream(&self.spec.stream)
+            .and_then(|stream| stream.consumer(&self.spec.name));
         let consumer = consumer.expect("a consumer of this bus is never removed");
         // Without a connection a deadline that has passed could not be acted on.
-        let deadline = if self.memory.is_connected() { consumer.next_deadline() } else { None };
+        let deadline = if self.memory.is_connected() {
+            consumer.next_deadline()
+        } else {
+            None
+        };
         (Arc::clone(&consumer.moved), deadline)
     }
 
@@ -253,11 +298,17 @@ impl Inbox {
             return Vec::new();
         }
         let mut state = self.memory.state();
-        let Some(stream) = state.stream(&self.spec.stream) else { return Vec::new() };
-        let taken = stream.consumer(&self.spec.name).map(|consumer| consumer.take(max, Instant::now()));
+        let Some(stream) = state.stream(&self.spec.stream) else {
+            return Vec::new();
+        };
+        let taken = stream
+            .consumer(&self.spec.name)
+            .map(|consumer| consumer.take(max, Instant::now()));
         let messages = taken.unwrap_or_default().into_iter();
         messages
-            .filter_map(|(sequence, attempt)| Some(self.delivery(sequence, attempt, stream.message(sequence)?)))
+            .filter_map(|(sequence, attempt)| {
+                Some(self.delivery(sequence, attempt, stream.message(sequence)?))
+            })
             .collect()
     }
 
@@ -297,7 +348,10 @@ pub(crate) struct Receipt {
 impl Receipt {
     pub(crate) fn ack(&self, sequence: u64) -> Result<(), AckError> {
         if !self.memory.is_connected() {
-            return Err(AckError { sequence, source: None });
+            return Err(AckError {
+                sequence,
+                source: None,
+            });
         }
         self.settle();
         Ok(())
@@ -328,7 +382,9 @@ impl Receipt {
             return;
         }
         let mut state = self.memory.state();
-        let consumer = state.stream(&self.spec.stream).and_then(|stream| stream.consumer(&self.spec.name));
+        let consumer = state
+            .stream(&self.spec.stream)
+            .and_then(|stream| stream.consumer(&self.spec.name));
         if let Some(consumer) = consumer {
             consumer.hold(self.sequence, Instant::now() + delay);
         }

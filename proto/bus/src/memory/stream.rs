@@ -28,7 +28,11 @@ pub(super) struct Stored {
 
 impl Stored {
     fn bytes(&self) -> u64 {
-        let headers: usize = self.headers.iter().map(|(name, value)| name.len() + value.len()).sum();
+        let headers: usize = self
+            .headers
+            .iter()
+            .map(|(name, value)| name.len() + value.len())
+            .sum();
         u64::try_from(self.subject.len() + self.payload.len() + headers).unwrap_or(u64::MAX)
     }
 }
@@ -76,7 +80,10 @@ impl Stream {
     }
 
     pub(super) fn captures(&self, subject: &str) -> bool {
-        self.spec.subjects.iter().any(|filter| filter.matches(subject))
+        self.spec
+            .subjects
+            .iter()
+            .any(|filter| filter.matches(subject))
     }
 
     /// A work queue on disk promises that a confirmed message survives a crash. This process holds
@@ -143,20 +150,33 @@ impl Stream {
 
     pub(super) fn depth(&self) -> StreamDepth {
         let messages = u64::try_from(self.messages.len()).unwrap_or(u64::MAX);
-        StreamDepth { stream: self.spec.name.clone(), messages, bytes: self.bytes }
+        StreamDepth {
+            stream: self.spec.name.clone(),
+            messages,
+            bytes: self.bytes,
+        }
     }
 
     pub(super) fn open_consumer(&mut self, spec: &ConsumerSpec) -> Result<(), ConsumeError> {
         if let Some(existing) = self.consumers.get(&spec.name) {
             let drift = consumer_drift(&existing.spec, spec);
             let consumer = spec.name.clone();
-            return if drift.0.is_empty() { Ok(()) } else { Err(ConsumeError::Drift { consumer, drift }) };
+            return if drift.0.is_empty() {
+                Ok(())
+            } else {
+                Err(ConsumeError::Drift { consumer, drift })
+            };
         }
         let shared = |other: &Consumer| overlap(other.spec.filter.as_str(), spec.filter.as_str());
         if self.spec.retention == Retention::WorkQueue && self.consumers.values().any(shared) {
-            return Err(ConsumeError::Overlap { consumer: spec.name.clone() });
+            return Err(ConsumeError::Overlap {
+                consumer: spec.name.clone(),
+            });
         }
-        let stored = self.messages.iter().filter(|(_, message)| spec.filter.matches(&message.subject));
+        let stored = self
+            .messages
+            .iter()
+            .filter(|(_, message)| spec.filter.matches(&message.subject));
         let consumer = Consumer::new(spec.clone(), stored.map(|(sequence, _)| *sequence));
         self.consumers.insert(spec.name.clone(), consumer);
         Ok(())
@@ -175,7 +195,8 @@ impl Stream {
         let sequence = self.last_sequence;
         if let Some(id) = &message.envelope.id {
             self.ids.insert(id.clone(), sequence);
-            self.id_expiries.push_back((now + self.spec.duplicate_window, id.clone()));
+            self.id_expiries
+                .push_back((now + self.spec.duplicate_window, id.clone()));
         }
         for consumer in self.consumers.values_mut() {
             if consumer.spec.filter.matches(&message.subject) {
@@ -183,16 +204,27 @@ impl Stream {
             }
         }
         self.bytes += message.bytes();
-        self.by_subject.entry(message.subject.clone()).or_default().insert(sequence);
+        self.by_subject
+            .entry(message.subject.clone())
+            .or_default()
+            .insert(sequence);
         self.messages.insert(sequence, message);
         sequence
     }
 
     fn make_room_for_subject(&mut self, subject: &str) {
-        let Some(max) = self.spec.messages_per_subject_max else { return };
+        let Some(max) = self.spec.messages_per_subject_max else {
+            return;
+        };
         let max = usize::try_from(max).unwrap_or(usize::MAX);
-        while let Some(held) = self.by_subject.get(subject).filter(|held| held.len() >= max) {
-            let Some(oldest) = held.first().copied() else { break };
+        while let Some(held) = self
+            .by_subject
+            .get(subject)
+            .filter(|held| held.len() >= max)
+        {
+            let Some(oldest) = held.first().copied() else {
+                break;
+            };
             self.remove(oldest);
         }
     }
@@ -201,7 +233,10 @@ impl Stream {
         let configured = self.spec.bytes_max.and_then(|max| u64::try_from(max).ok());
         let bytes_max = configured.map_or(BYTES_MAX, |max| max.min(BYTES_MAX));
         while self.bytes + bytes > bytes_max {
-            let oldest = self.messages.first_key_value().map(|(sequence, _)| *sequence);
+            let oldest = self
+                .messages
+                .first_key_value()
+                .map(|(sequence, _)| *sequence);
             match (self.spec.discard, oldest) {
                 (Discard::Old, Some(oldest)) => self.remove(oldest),
                 (Discard::Old, None) | (Discard::New, _) => return false,
@@ -211,7 +246,9 @@ impl Stream {
     }
 
     fn remove(&mut self, sequence: u64) {
-        let Some(message) = self.messages.remove(&sequence) else { return };
+        let Some(message) = self.messages.remove(&sequence) else {
+            return;
+        };
         self.bytes -= message.bytes();
         self.confirmations.remove(&sequence);
         if let Some(held) = self.by_subject.get_mut(&message.subject) {
@@ -226,7 +263,11 @@ impl Stream {
     }
 
     fn forget_ids(&mut self, now: Instant) {
-        while self.id_expiries.front().is_some_and(|(expires, _)| *expires <= now) {
+        while self
+            .id_expiries
+            .front()
+            .is_some_and(|(expires, _)| *expires <= now)
+        {
             if let Some((_, id)) = self.id_expiries.pop_front() {
                 self.ids.remove(&id);
             }
@@ -249,9 +290,21 @@ fn overlap(one: &str, other: &str) -> bool {
 
 fn consumer_drift(found: &ConsumerSpec, wanted: &ConsumerSpec) -> Drifts {
     let fields = [
-        ("filter", found.filter.as_str().to_owned(), wanted.filter.as_str().to_owned()),
-        ("ack_wait", format!("{:?}", found.ack_wait), format!("{:?}", wanted.ack_wait)),
-        ("ack_pending_max", found.ack_pending_max.to_string(), wanted.ack_pending_max.to_string()),
+        (
+            "filter",
+            found.filter.as_str().to_owned(),
+            wanted.filter.as_str().to_owned(),
+        ),
+        (
+            "ack_wait",
+            format!("{:?}", found.ack_wait),
+            format!("{:?}", wanted.ack_wait),
+        ),
+        (
+            "ack_pending_max",
+            found.ack_pending_max.to_string(),
+            wanted.ack_pending_max.to_string(),
+        ),
     ];
     Drifts::between(&wanted.name, fields)
 }
@@ -259,21 +312,61 @@ fn consumer_drift(found: &ConsumerSpec, wanted: &ConsumerSpec) -> Drifts {
 /// How a stream differs from what it should be.
 pub(super) fn stream_drift(found: &StreamSpec, wanted: &StreamSpec) -> Vec<Drift> {
     let fields = [
-        ("subjects", format!("{:?}", found.subjects), format!("{:?}", wanted.subjects)),
-        ("retention", format!("{:?}", found.retention), format!("{:?}", wanted.retention)),
-        ("storage", format!("{:?}", found.storage), format!("{:?}", wanted.storage)),
-        ("discard", format!("{:?}", found.discard), format!("{:?}", wanted.discard)),
-        ("bytes_max", format!("{:?}", found.bytes_max), format!("{:?}", wanted.bytes_max)),
+        (
+            "subjects",
+            format!("{:?}", found.subjects),
+            format!("{:?}", wanted.subjects),
+        ),
+        (
+            "retention",
+            format!("{:?}", found.retention),
+            format!("{:?}", wanted.retention),
+        ),
+        (
+            "storage",
+            format!("{:?}", found.storage),
+            format!("{:?}", wanted.storage),
+        ),
+        (
+            "discard",
+            format!("{:?}", found.discard),
+            format!("{:?}", wanted.discard),
+        ),
+        (
+            "bytes_max",
+            format!("{:?}", found.bytes_max),
+            format!("{:?}", wanted.bytes_max),
+        ),
         (
             "messages_per_subject_max",
             format!("{:?}", found.messages_per_subject_max),
             format!("{:?}", wanted.messages_per_subject_max),
         ),
-        ("age_max", format!("{:?}", found.age_max), format!("{:?}", wanted.age_max)),
-        ("duplicate_window", format!("{:?}", found.duplicate_window), format!("{:?}", wanted.duplicate_window)),
-        ("compressed", found.compressed.to_string(), wanted.compressed.to_string()),
-        ("append_only", found.append_only.to_string(), wanted.append_only.to_string()),
-        ("atomic_batches", found.atomic_batches.to_string(), wanted.atomic_batches.to_string()),
+        (
+            "age_max",
+            format!("{:?}", found.age_max),
+            format!("{:?}", wanted.age_max),
+        ),
+        (
+            "duplicate_window",
+            format!("{:?}", found.duplicate_window),
+            format!("{:?}", wanted.duplicate_window),
+        ),
+        (
+            "compressed",
+            found.compressed.to_string(),
+            wanted.compressed.to_string(),
+        ),
+        (
+            "append_only",
+            found.append_only.to_string(),
+            wanted.append_only.to_string(),
+        ),
+        (
+            "atomic_batches",
+            found.atomic_batches.to_string(),
+            wanted.atomic_batches.to_string(),
+        ),
     ];
     Drifts::between(&wanted.name, fields).0
 }

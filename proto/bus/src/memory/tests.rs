@@ -35,12 +35,15 @@ fn faults(bus: &Bus) -> super::Faults {
 
 async fn provisioned() -> (Bus, Subjects) {
     let (bus, subjects) = (Bus::memory(), Subjects::default());
-    bus.provision(&topology(&subjects, 1)).await.expect("an empty bus takes any topology");
+    bus.provision(&topology(&subjects, 1))
+        .await
+        .expect("an empty bus takes any topology");
     (bus, subjects)
 }
 
 fn signal(subjects: &Subjects) -> Outbound {
-    Outbound::new(subjects.signal("github", "push", "github.com", "1"), "a").enveloped(Envelope::with_id("gh:1"))
+    Outbound::new(subjects.signal("github", "push", "github.com", "1"), "a")
+        .enveloped(Envelope::with_id("gh:1"))
 }
 
 #[tokio::test(start_paused = true)]
@@ -51,7 +54,10 @@ async fn the_memory_bus_conforms() {
 #[tokio::test(start_paused = true)]
 async fn a_signal_is_confirmed_when_it_was_acknowledged() {
     let (bus, subjects) = provisioned().await;
-    let mut signals = bus.consume(&signals_consumer(&subjects)).await.expect("the consumer opens");
+    let mut signals = bus
+        .consume(&signals_consumer(&subjects))
+        .await
+        .expect("the consumer opens");
     let mut publish = std::pin::pin!(bus.publish(signal(&subjects)));
     let delivery = tokio::select! {
         published = &mut publish => panic!("confirmed before anyone saw it: {published:?}"),
@@ -70,19 +76,39 @@ async fn a_signal_is_confirmed_when_it_was_acknowledged() {
 #[tokio::test(start_paused = true)]
 async fn a_signal_nobody_takes_is_ambiguous() {
     let (bus, subjects) = provisioned().await;
-    let error = bus.publish(signal(&subjects)).await.expect_err("nobody acknowledges it");
+    let error = bus
+        .publish(signal(&subjects))
+        .await
+        .expect_err("nobody acknowledges it");
     assert!(matches!(error, PublishError::Ambiguous), "{error:?}");
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_lost_confirmation_hides_a_stored_message_and_a_lost_message_is_not_stored() {
     let (bus, subjects) = provisioned().await;
-    let job = |source| Outbound::new(subjects.job(freshet_proto::message::Lane::Hi, "github.com", source), "a");
+    let job = |source| {
+        Outbound::new(
+            subjects.job(freshet_proto::message::Lane::Hi, "github.com", source),
+            "a",
+        )
+    };
     faults(&bus).lose_confirmations(1);
-    assert!(matches!(bus.publish(job(1)).await, Err(PublishError::Ambiguous)));
+    assert!(matches!(
+        bus.publish(job(1)).await,
+        Err(PublishError::Ambiguous)
+    ));
     faults(&bus).lose_messages(1);
-    assert!(matches!(bus.publish(job(2)).await, Err(PublishError::Ambiguous)));
-    let messages: u64 = bus.depths().await.expect("asked").iter().map(|depth| depth.messages).sum();
+    assert!(matches!(
+        bus.publish(job(2)).await,
+        Err(PublishError::Ambiguous)
+    ));
+    let messages: u64 = bus
+        .depths()
+        .await
+        .expect("asked")
+        .iter()
+        .map(|depth| depth.messages)
+        .sum();
     assert_eq!(messages, 1);
 }
 
@@ -91,17 +117,28 @@ async fn there_is_no_public_log_here() {
     let (bus, subjects) = provisioned().await;
     let entity = freshet_model::EntityRef::parse("component:default/a").expect("a valid ref");
     let change = Outbound::new(subjects.change(&entity, Verb::Created), "a");
-    assert!(matches!(bus.publish(change).await, Err(PublishError::NoStream { .. })));
-    assert!(matches!(bus.kv(STATE_BUCKET).await.err(), Some(ReadError::Missing { .. })));
+    assert!(matches!(
+        bus.publish(change).await,
+        Err(PublishError::NoStream { .. })
+    ));
+    assert!(matches!(
+        bus.kv(STATE_BUCKET).await.err(),
+        Some(ReadError::Missing { .. })
+    ));
     assert!(!bus.is_durable());
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_closed_bus_ends_every_wait() {
     let (bus, subjects) = provisioned().await;
-    let mut signals = bus.consume(&signals_consumer(&subjects)).await.expect("the consumer opens");
+    let mut signals = bus
+        .consume(&signals_consumer(&subjects))
+        .await
+        .expect("the consumer opens");
     let (received, ()) = tokio::join!(signals.next(1), bus.close());
     received.err().expect("nothing can come any more");
     let late = tokio::time::timeout(Duration::from_secs(1), signals.next(1)).await;
-    late.expect("it ends at once").err().expect("nothing can come any more");
+    late.expect("it ends at once")
+        .err()
+        .expect("nothing can come any more");
 }

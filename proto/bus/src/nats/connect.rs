@@ -19,10 +19,18 @@ const RECONNECT_DELAY_STEP: Duration = Duration::from_millis(25);
 impl Nats {
     /// Connects once; a server that is not there now is an error.
     pub(crate) async fn connect(config: &Config) -> Result<Self, ConnectError> {
-        let (link, watched_link) = watch::channel(Link { connections: 0, is_up: true });
+        let (link, watched_link) = watch::channel(Link {
+            connections: 0,
+            is_up: true,
+        });
         let options = options(config, link).await?;
         let servers = servers(config)?;
-        let client = options.connect(servers).await.map_err(|error| ConnectError::Refused { source: error.into() })?;
+        let client = options
+            .connect(servers)
+            .await
+            .map_err(|error| ConnectError::Refused {
+                source: error.into(),
+            })?;
         let context = async_nats::jetstream::context::ContextBuilder::new()
             .timeout(config.request_timeout)
             .ack_timeout(config.request_timeout)
@@ -42,7 +50,10 @@ impl Nats {
     }
 }
 
-async fn options(config: &Config, link: watch::Sender<Link>) -> Result<ConnectOptions, ConnectError> {
+async fn options(
+    config: &Config,
+    link: watch::Sender<Link>,
+) -> Result<ConnectOptions, ConnectError> {
     let options = ConnectOptions::new()
         .name(&config.name)
         .ping_interval(config.ping_interval)
@@ -50,7 +61,9 @@ async fn options(config: &Config, link: watch::Sender<Link>) -> Result<ConnectOp
         .request_timeout(Some(config.request_timeout))
         .reconnect_delay_callback(|attempts| {
             let attempts = u32::try_from(attempts).unwrap_or(u32::MAX);
-            RECONNECT_DELAY_STEP.saturating_mul(attempts).min(RECONNECT_DELAY_MAX)
+            RECONNECT_DELAY_STEP
+                .saturating_mul(attempts)
+                .min(RECONNECT_DELAY_MAX)
         })
         .event_callback(move |event| {
             note(&link, &event);
@@ -58,31 +71,57 @@ async fn options(config: &Config, link: watch::Sender<Link>) -> Result<ConnectOp
         });
     match &config.credentials_file {
         None => Ok(options),
-        Some(path) => options
-            .credentials_file(path)
-            .await
-            .map_err(|source| ConnectError::Credentials { path: path.display().to_string(), source }),
+        Some(path) => {
+            options
+                .credentials_file(path)
+                .await
+                .map_err(|source| ConnectError::Credentials {
+                    path: path.display().to_string(),
+                    source,
+                })
+        }
     }
 }
 
 fn servers(config: &Config) -> Result<Vec<ServerAddr>, ConnectError> {
     let addresses = config.url.expose_secret().split(',').map(str::trim);
     addresses
-        .map(|address| address.parse().map_err(|error: std::io::Error| ConnectError::Refused { source: error.into() }))
+        .map(|address| {
+            address
+                .parse()
+                .map_err(|error: std::io::Error| ConnectError::Refused {
+                    source: error.into(),
+                })
+        })
         .collect()
 }
 
 fn note(link: &watch::Sender<Link>, event: &Event) {
     match event {
-        Event::Connected => link.send_modify(|link| *link = Link { connections: link.connections + 1, is_up: true }),
+        Event::Connected => {
+            link.send_modify(|link| {
+                *link = Link {
+                    connections: link.connections + 1,
+                    is_up: true,
+                }
+            });
+        }
         Event::Disconnected | Event::Closed => {
             tracing::warn!("The connection to NATS is lost.");
             link.send_modify(|link| link.is_up = false);
         }
-        Event::SlowConsumer(_) => tracing::warn!("NATS delivers faster than messages are taken."),
-        Event::ServerError(error) => tracing::warn!(error = %error, "NATS reports an error."),
-        Event::ClientError(error) => tracing::warn!(error = %error, "The NATS client reports an error."),
-        Event::LameDuckMode | Event::Draining => tracing::info!("The NATS server is going away."),
+        Event::SlowConsumer(_) => {
+            tracing::warn!("NATS delivers faster than messages are taken.");
+        }
+        Event::ServerError(error) => {
+            tracing::warn!(error = %error, "NATS reports an error.");
+        }
+        Event::ClientError(error) => {
+            tracing::warn!(error = %error, "The NATS client reports an error.");
+        }
+        Event::LameDuckMode | Event::Draining => {
+            tracing::info!("The NATS server is going away.");
+        }
     }
 }
 

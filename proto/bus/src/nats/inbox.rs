@@ -19,9 +19,7 @@ use tokio::time::Instant;
 
 use super::Core;
 use crate::delivery::unwrap_envelope;
-use crate::{
-    AckError, ConsumeError, Delivery, RETRY_UNAVAILABLE_AFTER, ReceiveError, delivery,
-};
+use crate::{AckError, ConsumeError, Delivery, RETRY_UNAVAILABLE_AFTER, ReceiveError, delivery};
 
 /// How long one pull stays open on the server.
 const PULL_EXPIRES: Duration = Duration::from_secs(30);
@@ -73,9 +71,14 @@ impl Inbox {
     pub(super) async fn open(core: Arc<Core>, spec: &ConsumerSpec) -> Result<Self, ConsumeError> {
         let address = core.client.new_inbox();
         let reconnections = core.reconnections.subscribe();
-        let subscription = core.client.subscribe(format!("{address}.*")).await.map_err(|error| {
-            ConsumeError::Unavailable { consumer: spec.name.clone(), source: error.into() }
-        })?;
+        let subscription = core
+            .client
+            .subscribe(format!("{address}.*"))
+            .await
+            .map_err(|error| ConsumeError::Unavailable {
+                consumer: spec.name.clone(),
+                source: error.into(),
+            })?;
         Ok(Self {
             is_volatile: core.is_volatile(&spec.stream),
             core,
@@ -107,7 +110,10 @@ impl Inbox {
     }
 
     async fn receive_first(&mut self) -> Result<(), ReceiveError> {
-        let silent_at = self.open.as_ref().map_or_else(Instant::now, |pull| pull.silent_at);
+        let silent_at = self
+            .open
+            .as_ref()
+            .map_or_else(Instant::now, |pull| pull.silent_at);
         let arrival = tokio::select! {
             message = self.subscription.next() => match message {
                 Some(message) => self.sort(message),
@@ -132,7 +138,9 @@ impl Inbox {
     /// the pull already, and its word for that can be read later.
     async fn gather(&mut self, max: usize) {
         while self.arrived.len() < max && self.open.is_some() && self.last_pending() > 0 {
-            let Some(message) = self.subscription.next().await else { return };
+            let Some(message) = self.subscription.next().await else {
+                return;
+            };
             if let Arrival::Ended | Arrival::Lost = self.sort(message) {
                 self.open = None;
             }
@@ -148,16 +156,21 @@ impl Inbox {
     }
 
     fn last_pending(&self) -> u64 {
-        self.arrived.back().map_or(0, |delivery| match &delivery.receipt {
-            delivery::Receipt::Nats(receipt) => receipt.pending,
-            delivery::Receipt::Memory(_) => 0,
-        })
+        self.arrived
+            .back()
+            .map_or(0, |delivery| match &delivery.receipt {
+                delivery::Receipt::Nats(receipt) => receipt.pending,
+                delivery::Receipt::Memory(_) => 0,
+            })
     }
 
     async fn pull(&mut self, max: usize) -> Result<(), ReceiveError> {
         self.pulls += 1;
         let reply = format!("{}.{}", self.address, self.pulls);
-        let subject = format!("$JS.API.CONSUMER.MSG.NEXT.{}.{}", self.spec.stream, self.spec.name);
+        let subject = format!(
+            "$JS.API.CONSUMER.MSG.NEXT.{}.{}",
+            self.spec.stream, self.spec.name
+        );
         let request = serde_json::json!({
             "batch": max,
             "expires": nanoseconds(PULL_EXPIRES),
@@ -165,16 +178,31 @@ impl Inbox {
             "idle_heartbeat": nanoseconds(PULL_HEARTBEAT),
         });
         let payload = Bytes::from(request.to_string());
-        self.core.client.publish_with_reply(subject, reply.clone(), payload).await.map_err(|error| {
-            ReceiveError::Unavailable { consumer: self.spec.name.clone(), source: error.into() }
-        })?;
-        self.open = Some(Pull { reply, left: max, silent_at: Instant::now() + PULL_SILENCE_MAX });
+        self.core
+            .client
+            .publish_with_reply(subject, reply.clone(), payload)
+            .await
+            .map_err(|error| ReceiveError::Unavailable {
+                consumer: self.spec.name.clone(),
+                source: error.into(),
+            })?;
+        self.open = Some(Pull {
+            reply,
+            left: max,
+            silent_at: Instant::now() + PULL_SILENCE_MAX,
+        });
         Ok(())
     }
 
     fn sort(&mut self, message: Message) -> Arrival {
-        let Some(status) = message.status else { return self.accept(message) };
-        let Some(pull) = self.open.as_mut().filter(|pull| pull.reply == message.subject.as_str()) else {
+        let Some(status) = message.status else {
+            return self.accept(message);
+        };
+        let Some(pull) = self
+            .open
+            .as_mut()
+            .filter(|pull| pull.reply == message.subject.as_str())
+        else {
             return Arrival::Nothing;
         };
         match status.as_u16() {
@@ -189,7 +217,10 @@ impl Inbox {
     }
 
     fn accept(&mut self, message: Message) -> Arrival {
-        let message = JetStreamMessage { message, context: self.core.context.clone() };
+        let message = JetStreamMessage {
+            message,
+            context: self.core.context.clone(),
+        };
         let Ok(info) = message.info() else {
             tracing::warn!(consumer = %self.spec.name, "A message without a receipt was ignored.");
             return Arrival::Nothing;
@@ -197,10 +228,18 @@ impl Inbox {
         let (sequence, pending) = (info.stream_sequence, info.pending);
         let attempt = u64::try_from(info.delivered).unwrap_or(1);
         let message = message.message;
-        let Some(reply) = message.reply else { return Arrival::Nothing };
-        let (envelope, headers) = unwrap_envelope(message.headers.as_ref().map(flatten).unwrap_or_default());
+        let Some(reply) = message.reply else {
+            return Arrival::Nothing;
+        };
+        let (envelope, headers) =
+            unwrap_envelope(message.headers.as_ref().map(flatten).unwrap_or_default());
         let valid_on = self.is_volatile.then(|| self.core.connection());
-        let receipt = Receipt { core: Arc::clone(&self.core), reply, pending, valid_on };
+        let receipt = Receipt {
+            core: Arc::clone(&self.core),
+            reply,
+            pending,
+            valid_on,
+        };
         self.arrived.push_back(Delivery {
             subject: message.subject.to_string(),
             payload: message.payload,
@@ -239,10 +278,13 @@ impl Inbox {
         }
         // Asking at once would be a busy loop while the server starts.
         tokio::time::sleep(RETRY_UNAVAILABLE_AFTER).await;
-        self.core.open_consumer(&self.spec).await.map_err(|error| ReceiveError::Unavailable {
-            consumer: self.spec.name.clone(),
-            source: error.into(),
-        })
+        self.core
+            .open_consumer(&self.spec)
+            .await
+            .map_err(|error| ReceiveError::Unavailable {
+                consumer: self.spec.name.clone(),
+                source: error.into(),
+            })
     }
 }
 
@@ -252,8 +294,12 @@ fn nanoseconds(duration: Duration) -> u64 {
 
 /// Headers as pairs, one per value.
 pub(super) fn flatten(headers: &HeaderMap) -> Vec<(String, String)> {
-    let values = headers.iter().flat_map(|(name, values)| values.iter().map(move |value| (name, value)));
-    values.map(|(name, value)| (name.to_string(), value.to_string())).collect()
+    let values = headers
+        .iter()
+        .flat_map(|(name, values)| values.iter().map(move |value| (name, value)));
+    values
+        .map(|(name, value)| (name.to_string(), value.to_string()))
+        .collect()
 }
 
 /// The way back for one delivered message.
@@ -275,24 +321,34 @@ impl Receipt {
 
     pub(crate) async fn retry_after(&self, sequence: u64, delay: Duration) {
         let answer = serde_json::json!({ "delay": nanoseconds(delay) });
-        self.tell_if_possible(sequence, format!("-NAK {answer}")).await;
+        self.tell_if_possible(sequence, format!("-NAK {answer}"))
+            .await;
     }
 
     pub(crate) async fn terminate(&self, sequence: u64, reason: &str) {
-        self.tell_if_possible(sequence, format!("+TERM {reason}")).await;
+        self.tell_if_possible(sequence, format!("+TERM {reason}"))
+            .await;
     }
 
     pub(crate) async fn in_progress(&self) {
         if !self.is_valid() {
             return;
         }
-        if let Err(error) = self.core.client.publish(self.reply.clone(), Bytes::from_static(b"+WPI")).await {
+        if let Err(error) = self
+            .core
+            .client
+            .publish(self.reply.clone(), Bytes::from_static(b"+WPI"))
+            .await
+        {
             tracing::debug!(error = %error, "A sign of life was not sent.");
         }
     }
 
     fn is_valid(&self) -> bool {
-        self.core.is_connected() && self.valid_on.is_none_or(|connection| connection == self.core.connection())
+        self.core.is_connected()
+            && self
+                .valid_on
+                .is_none_or(|connection| connection == self.core.connection())
     }
 
     async fn tell_if_possible(&self, sequence: u64, word: String) {
@@ -304,9 +360,14 @@ impl Receipt {
     /// Says something about the message and waits until the server has heard it.
     async fn tell(&self, sequence: u64, word: Bytes) -> Result<(), AckError> {
         if !self.is_valid() {
-            return Err(AckError { sequence, source: None });
+            return Err(AckError {
+                sequence,
+                source: None,
+            });
         }
-        let request = Request::new().payload(word).timeout(Some(self.core.request_timeout));
+        let request = Request::new()
+            .payload(word)
+            .timeout(Some(self.core.request_timeout));
         tokio::select! {
             answer = self.core.client.send_request(self.reply.clone(), request) => match answer {
                 Ok(_) => Ok(()),

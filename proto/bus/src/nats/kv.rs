@@ -23,41 +23,81 @@ impl Kv {
     pub(crate) async fn get(&self, key: &str) -> Result<Option<Entry>, KvError> {
         use async_nats::jetstream::kv::Operation;
 
-        let entry = self.store.entry(key).await.map_err(|error| unavailable(key, error.into()))?;
+        let entry = self
+            .store
+            .entry(key)
+            .await
+            .map_err(|error| unavailable(key, error.into()))?;
         let entry = entry.filter(|entry| entry.operation == Operation::Put);
-        Ok(entry.map(|entry| Entry { value: entry.value, revision: entry.revision }))
+        Ok(entry.map(|entry| Entry {
+            value: entry.value,
+            revision: entry.revision,
+        }))
     }
 
     pub(crate) async fn create(&self, key: &str, value: Bytes) -> Result<u64, KvError> {
-        self.store.create(key, value).await.map_err(|error| match error.kind() {
-            CreateErrorKind::AlreadyExists => KvError::WrongRevision { key: key.to_owned() },
-            CreateErrorKind::InvalidKey => KvError::InvalidKey { key: key.to_owned() },
-            CreateErrorKind::Publish | CreateErrorKind::Ack | CreateErrorKind::Other => {
-                unavailable(key, error.into())
-            }
-        })
+        self.store
+            .create(key, value)
+            .await
+            .map_err(|error| match error.kind() {
+                CreateErrorKind::AlreadyExists => KvError::WrongRevision {
+                    key: key.to_owned(),
+                },
+                CreateErrorKind::InvalidKey => KvError::InvalidKey {
+                    key: key.to_owned(),
+                },
+                CreateErrorKind::Publish | CreateErrorKind::Ack | CreateErrorKind::Other => {
+                    unavailable(key, error.into())
+                }
+            })
     }
 
-    pub(crate) async fn update(&self, key: &str, value: Bytes, expected: u64) -> Result<u64, KvError> {
-        self.store.update(key, value, expected).await.map_err(|error| match error.kind() {
-            UpdateErrorKind::WrongLastRevision => KvError::WrongRevision { key: key.to_owned() },
-            UpdateErrorKind::InvalidKey => KvError::InvalidKey { key: key.to_owned() },
-            UpdateErrorKind::TimedOut | UpdateErrorKind::Other => unavailable(key, error.into()),
-        })
+    pub(crate) async fn update(
+        &self,
+        key: &str,
+        value: Bytes,
+        expected: u64,
+    ) -> Result<u64, KvError> {
+        self.store
+            .update(key, value, expected)
+            .await
+            .map_err(|error| match error.kind() {
+                UpdateErrorKind::WrongLastRevision => KvError::WrongRevision {
+                    key: key.to_owned(),
+                },
+                UpdateErrorKind::InvalidKey => KvError::InvalidKey {
+                    key: key.to_owned(),
+                },
+                UpdateErrorKind::TimedOut | UpdateErrorKind::Other => {
+                    unavailable(key, error.into())
+                }
+            })
     }
 
     pub(crate) async fn put(&self, key: &str, value: Bytes) -> Result<u64, KvError> {
-        self.store.put(key, value).await.map_err(|error| unavailable(key, error.into()))
+        self.store
+            .put(key, value)
+            .await
+            .map_err(|error| unavailable(key, error.into()))
     }
 
     pub(crate) async fn delete(&self, key: &str) -> Result<(), KvError> {
-        self.store.delete(key).await.map_err(|error| unavailable(key, error.into()))
+        self.store
+            .delete(key)
+            .await
+            .map_err(|error| unavailable(key, error.into()))
     }
 
     pub(crate) async fn keys(&self) -> Result<Vec<String>, KvError> {
         let read = async {
-            let keys = self.store.keys().await.map_err(|error| unavailable(">", error.into()))?;
-            keys.try_collect().await.map_err(|error| unavailable(">", error.into()))
+            let keys = self
+                .store
+                .keys()
+                .await
+                .map_err(|error| unavailable(">", error.into()))?;
+            keys.try_collect()
+                .await
+                .map_err(|error| unavailable(">", error.into()))
         };
         match tokio::time::timeout(self.timeout, read).await {
             Ok(keys) => keys,
@@ -67,5 +107,8 @@ impl Kv {
 }
 
 fn unavailable(key: &str, source: Cause) -> KvError {
-    KvError::Unavailable { key: key.to_owned(), source: Some(source) }
+    KvError::Unavailable {
+        key: key.to_owned(),
+        source: Some(source),
+    }
 }

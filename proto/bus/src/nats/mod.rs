@@ -94,7 +94,13 @@ struct Made {
 
 impl Default for Made {
     fn default() -> Self {
-        Self { topology: Topology { streams: Vec::new(), buckets: Vec::new() }, consumers: Vec::new() }
+        Self {
+            topology: Topology {
+                streams: Vec::new(),
+                buckets: Vec::new(),
+            },
+            consumers: Vec::new(),
+        }
     }
 }
 
@@ -141,7 +147,10 @@ impl Core {
     /// Whether a stream is lost when its server restarts. Nothing is known of one that was not provisioned.
     fn is_volatile(&self, stream: &str) -> bool {
         let made = self.made();
-        made.topology.streams.iter().any(|spec| spec.name == stream && spec.storage == Storage::Memory)
+        made.topology
+            .streams
+            .iter()
+            .any(|spec| spec.name == stream && spec.storage == Storage::Memory)
     }
 
     /// Resolves when the connection is lost.

@@ -5,8 +5,8 @@ use std::time::Duration;
 use async_nats::jetstream::consumer::{AckPolicy, DeliverPolicy, pull};
 use async_nats::jetstream::context::GetStreamErrorKind;
 use async_nats::jetstream::stream::{
-    Compression, Config, ConsumerErrorKind, DiscardPolicy, RawMessageErrorKind, RetentionPolicy, Source,
-    StorageType, SubjectTransform,
+    Compression, Config, ConsumerErrorKind, DiscardPolicy, RawMessageErrorKind, RetentionPolicy,
+    Source, StorageType, SubjectTransform,
 };
 use async_nats::jetstream::{ErrorCode, stream};
 use freshet_proto::stream::{
@@ -15,7 +15,8 @@ use freshet_proto::stream::{
 
 use super::{Core, Nats};
 use crate::{
-    ConsumeError, Drift, Drifts, HEADER_BYTES_MAX, ProvisionError, ReadError, StoredMessage, StreamDepth, Tail,
+    ConsumeError, Drift, Drifts, HEADER_BYTES_MAX, ProvisionError, ReadError, StoredMessage,
+    StreamDepth, Tail,
 };
 
 /// Room for what the server adds to a message's own headers.
@@ -45,7 +46,10 @@ impl Nats {
         let stream = self.core.look_up(name).await?;
         let last_sequence = stream.cached_info().state.last_sequence;
         if last_sequence == 0 {
-            return Ok(Tail { last_sequence, message: None });
+            return Ok(Tail {
+                last_sequence,
+                message: None,
+            });
         }
         let message = match stream.get_raw_message(last_sequence).await {
             Ok(message) => Some(StoredMessage {
@@ -55,37 +59,75 @@ impl Nats {
             }),
             Err(error) => match error.kind() {
                 RawMessageErrorKind::NoMessageFound => None,
-                RawMessageErrorKind::JetStream(error) if error.error_code() == ErrorCode::NO_MESSAGE_FOUND => None,
-                _ => return Err(ReadError::Unavailable { name: name.to_owned(), source: error.into() }),
+                RawMessageErrorKind::JetStream(error)
+                    if error.error_code() == ErrorCode::NO_MESSAGE_FOUND =>
+                {
+                    None
+                }
+                _ => {
+                    return Err(ReadError::Unavailable {
+                        name: name.to_owned(),
+                        source: error.into(),
+                    });
+                }
             },
         };
-        Ok(Tail { last_sequence, message })
+        Ok(Tail {
+            last_sequence,
+            message,
+        })
     }
 
     pub(crate) async fn depths(&self) -> Result<Vec<StreamDepth>, ReadError> {
         let names: Vec<String> = {
             let made = self.core.made();
-            made.topology.streams.iter().map(|stream| stream.name.clone()).collect()
+            made.topology
+                .streams
+                .iter()
+                .map(|stream| stream.name.clone())
+                .collect()
         };
         let mut depths = Vec::with_capacity(names.len());
         for name in names {
             let stream = self.core.look_up(&name).await?;
             let state = &stream.cached_info().state;
-            depths.push(StreamDepth { stream: name, messages: state.messages, bytes: state.bytes });
+            depths.push(StreamDepth {
+                stream: name,
+                messages: state.messages,
+                bytes: state.bytes,
+            });
         }
         Ok(depths)
     }
 
     pub(crate) async fn kv(&self, bucket: &str) -> Result<super::Kv, ReadError> {
-        let unavailable = |source: crate::Cause| ReadError::Unavailable { name: bucket.to_owned(), source };
+        let unavailable = |source: crate::Cause| ReadError::Unavailable {
+            name: bucket.to_owned(),
+            source,
+        };
         let context = &self.core.context;
         let (described, replicas) = {
             let made = self.core.made();
-            let described = made.topology.buckets.iter().any(|spec| spec.bucket == bucket);
-            (described, made.topology.streams.iter().map(|stream| stream.replicas).max().unwrap_or(1))
+            let described = made
+                .topology
+                .buckets
+                .iter()
+                .any(|spec| spec.bucket == bucket);
+            (
+                described,
+                made.topology
+                    .streams
+                    .iter()
+                    .map(|stream| stream.replicas)
+                    .max()
+                    .unwrap_or(1),
+            )
         };
         if described {
-            let store = context.get_key_value(bucket).await.map_err(|error| unavailable(error.into()))?;
+            let store = context
+                .get_key_value(bucket)
+                .await
+                .map_err(|error| unavailable(error.into()))?;
             return Ok(super::Kv::new(store, self.core.request_timeout));
         }
         let config = async_nats::jetstream::kv::Config {
@@ -94,7 +136,10 @@ impl Nats {
             num_replicas: usize::from(replicas),
             ..Default::default()
         };
-        let store = context.create_or_update_key_value(config).await.map_err(|error| unavailable(error.into()))?;
+        let store = context
+            .create_or_update_key_value(config)
+            .await
+            .map_err(|error| unavailable(error.into()))?;
         Ok(super::Kv::new(store, self.core.request_timeout))
     }
 }
@@ -108,12 +153,17 @@ impl Core {
         };
         self.provision(&topology).await?;
         for consumer in &consumers {
-            self.open_consumer(consumer).await.map_err(|error| match error {
-                ConsumeError::Drift { drift, .. } => ProvisionError::Drift(drift),
-                ConsumeError::NoStream { .. } | ConsumeError::Overlap { .. } | ConsumeError::Unavailable { .. } => {
-                    ProvisionError::Unavailable { name: consumer.name.clone(), source: error.into() }
-                }
-            })?;
+            self.open_consumer(consumer)
+                .await
+                .map_err(|error| match error {
+                    ConsumeError::Drift { drift, .. } => ProvisionError::Drift(drift),
+                    ConsumeError::NoStream { .. }
+                    | ConsumeError::Overlap { .. }
+                    | ConsumeError::Unavailable { .. } => ProvisionError::Unavailable {
+                        name: consumer.name.clone(),
+                        source: error.into(),
+                    },
+                })?;
         }
         Ok(())
     }
@@ -125,63 +175,107 @@ impl Core {
         for config in streams.chain(buckets) {
             drifts.extend(self.provision_stream(config).await?);
         }
-        if drifts.is_empty() { Ok(()) } else { Err(ProvisionError::Drift(Drifts(drifts))) }
+        if drifts.is_empty() {
+            Ok(())
+        } else {
+            Err(ProvisionError::Drift(Drifts(drifts)))
+        }
     }
 
     async fn provision_stream(&self, wanted: Config) -> Result<Vec<Drift>, ProvisionError> {
         let name = wanted.name.clone();
-        let unavailable = |source: crate::Cause| ProvisionError::Unavailable { name: name.clone(), source };
+        let unavailable = |source: crate::Cause| ProvisionError::Unavailable {
+            name: name.clone(),
+            source,
+        };
         let found = match self.look_up(&name).await {
             Ok(stream) => stream.cached_info().config.clone(),
-            Err(ReadError::Missing { .. }) => match self.context.create_stream(wanted.clone()).await {
-                Ok(stream) => stream.cached_info().config.clone(),
-                // Somebody else created it meanwhile, or it cannot be created; looking tells which.
-                Err(error) => match self.look_up(&name).await {
+            Err(ReadError::Missing { .. }) => {
+                match self.context.create_stream(wanted.clone()).await {
                     Ok(stream) => stream.cached_info().config.clone(),
-                    Err(_) => return Err(unavailable(error.into())),
-                },
-            },
+                    // Somebody else created it meanwhile, or it cannot be created; looking tells which.
+                    Err(error) => match self.look_up(&name).await {
+                        Ok(stream) => stream.cached_info().config.clone(),
+                        Err(_) => return Err(unavailable(error.into())),
+                    },
+                }
+            }
             Err(error @ ReadError::Unavailable { .. }) => return Err(unavailable(error.into())),
         };
-        Ok(drift_between(&name, stream_fields(&found), stream_fields(&wanted)))
+        Ok(drift_between(
+            &name,
+            stream_fields(&found),
+            stream_fields(&wanted),
+        ))
     }
 
     pub(super) async fn open_consumer(&self, spec: &ConsumerSpec) -> Result<(), ConsumeError> {
-        let unavailable =
-            |source: crate::Cause| ConsumeError::Unavailable { consumer: spec.name.clone(), source };
+        let unavailable = |source: crate::Cause| ConsumeError::Unavailable {
+            consumer: spec.name.clone(),
+            source,
+        };
         let stream = match self.look_up(&spec.stream).await {
             Ok(stream) => stream,
-            Err(ReadError::Missing { name }) => return Err(ConsumeError::NoStream { stream: name }),
+            Err(ReadError::Missing { name }) => {
+                return Err(ConsumeError::NoStream { stream: name });
+            }
             Err(error @ ReadError::Unavailable { .. }) => return Err(unavailable(error.into())),
         };
         let wanted = consumer_config(spec);
-        let found = match stream.get_or_create_consumer(&spec.name, wanted.clone()).await {
+        let found = match stream
+            .get_or_create_consumer(&spec.name, wanted.clone())
+            .await
+        {
             Ok(consumer) => consumer.cached_info().config.clone(),
             Err(error) => {
                 return Err(match error.kind() {
                     ConsumerErrorKind::JetStream(error)
                         if error.error_code() == ErrorCode::CONSUMER_WQ_CONSUMER_NOT_UNIQUE =>
                     {
-                        ConsumeError::Overlap { consumer: spec.name.clone() }
+                        ConsumeError::Overlap {
+                            consumer: spec.name.clone(),
+                        }
                     }
                     _ => unavailable(error.into()),
                 });
             }
         };
-        let wanted_fields = consumer_fields(&wanted.filter_subject, wanted.ack_wait, wanted.max_ack_pending);
-        let found_fields = consumer_fields(&found.filter_subject, found.ack_wait, found.max_ack_pending);
+        let wanted_fields = consumer_fields(
+            &wanted.filter_subject,
+            wanted.ack_wait,
+            wanted.max_ack_pending,
+        );
+        let found_fields =
+            consumer_fields(&found.filter_subject, found.ack_wait, found.max_ack_pending);
         let drift = Drifts(drift_between(&spec.name, found_fields, wanted_fields));
-        if drift.0.is_empty() { Ok(()) } else { Err(ConsumeError::Drift { consumer: spec.name.clone(), drift }) }
+        if drift.0.is_empty() {
+            Ok(())
+        } else {
+            Err(ConsumeError::Drift {
+                consumer: spec.name.clone(),
+                drift,
+            })
+        }
     }
 
     /// Asks the stream's leader about it.
     async fn look_up(&self, name: &str) -> Result<stream::Stream, ReadError> {
-        self.context.get_stream(name).await.map_err(|error| match error.kind() {
-            GetStreamErrorKind::JetStream(reason) if reason.error_code() == ErrorCode::STREAM_NOT_FOUND => {
-                ReadError::Missing { name: name.to_owned() }
-            }
-            _ => ReadError::Unavailable { name: name.to_owned(), source: error.into() },
-        })
+        self.context
+            .get_stream(name)
+            .await
+            .map_err(|error| match error.kind() {
+                GetStreamErrorKind::JetStream(reason)
+                    if reason.error_code() == ErrorCode::STREAM_NOT_FOUND =>
+                {
+                    ReadError::Missing {
+                        name: name.to_owned(),
+                    }
+                }
+                _ => ReadError::Unavailable {
+                    name: name.to_owned(),
+                    source: error.into(),
+                },
+            })
     }
 }
 
@@ -189,7 +283,11 @@ fn stream_config(spec: &StreamSpec) -> Config {
     let message_bytes_max = PAYLOAD_BYTES_MAX + HEADER_BYTES_MAX + SERVER_HEADER_BYTES;
     Config {
         name: spec.name.clone(),
-        subjects: spec.subjects.iter().map(|filter| filter.as_str().to_owned()).collect(),
+        subjects: spec
+            .subjects
+            .iter()
+            .map(|filter| filter.as_str().to_owned())
+            .collect(),
         retention: match spec.retention {
             Retention::WorkQueue => RetentionPolicy::WorkQueue,
             Retention::Limits => RetentionPolicy::Limits,
@@ -207,9 +305,14 @@ fn stream_config(spec: &StreamSpec) -> Config {
         max_messages_per_subject: spec.messages_per_subject_max.unwrap_or(UNBOUNDED),
         max_consumers: -1,
         max_age: spec.age_max.unwrap_or(Duration::ZERO),
-        max_message_size: i32::try_from(message_bytes_max).expect("a message is smaller than 2 GiB"),
+        max_message_size: i32::try_from(message_bytes_max)
+            .expect("a message is smaller than 2 GiB"),
         duplicate_window: spec.duplicate_window,
-        compression: Some(if spec.compressed { Compression::S2 } else { Compression::None }),
+        compression: Some(if spec.compressed {
+            Compression::S2
+        } else {
+            Compression::None
+        }),
         deny_delete: spec.append_only,
         deny_purge: spec.append_only,
         allow_atomic_publish: spec.atomic_batches,
@@ -220,10 +323,13 @@ fn stream_config(spec: &StreamSpec) -> Config {
 
 /// A bucket is a stream that any key-value client understands; here it has a source instead of writers.
 fn bucket_config(spec: &KvSpec) -> Config {
-    let transforms = spec.transforms.iter().map(|(filter, key)| SubjectTransform {
-        source: filter.as_str().to_owned(),
-        destination: key.clone(),
-    });
+    let transforms = spec
+        .transforms
+        .iter()
+        .map(|(filter, key)| SubjectTransform {
+            source: filter.as_str().to_owned(),
+            destination: key.clone(),
+        });
     // One source with a transform per verb: sources are read independently of each other, and a deletion
     // must not overtake the update before it.
     let source = Source {
@@ -269,7 +375,11 @@ fn consumer_config(spec: &ConsumerSpec) -> pull::Config {
 type Fields = Vec<(&'static str, String)>;
 
 fn stream_fields(config: &Config) -> Fields {
-    let sources = config.sources.iter().flatten().map(|source| (&source.name, &source.subject_transforms));
+    let sources = config
+        .sources
+        .iter()
+        .flatten()
+        .map(|source| (&source.name, &source.subject_transforms));
     vec![
         ("subjects", format!("{:?}", config.subjects)),
         ("sources", format!("{:?}", sources.collect::<Vec<_>>())),
@@ -278,17 +388,32 @@ fn stream_fields(config: &Config) -> Fields {
         ("discard", format!("{:?}", config.discard)),
         ("max_bytes", config.max_bytes.to_string()),
         ("max_msgs", config.max_messages.to_string()),
-        ("max_msgs_per_subject", config.max_messages_per_subject.to_string()),
-        ("discard_new_per_subject", config.discard_new_per_subject.to_string()),
+        (
+            "max_msgs_per_subject",
+            config.max_messages_per_subject.to_string(),
+        ),
+        (
+            "discard_new_per_subject",
+            config.discard_new_per_subject.to_string(),
+        ),
         ("max_age", format!("{:?}", config.max_age)),
         ("max_msg_size", config.max_message_size.to_string()),
         ("duplicate_window", format!("{:?}", config.duplicate_window)),
-        ("compression", format!("{:?}", config.compression.as_ref().unwrap_or(&Compression::None))),
+        (
+            "compression",
+            format!(
+                "{:?}",
+                config.compression.as_ref().unwrap_or(&Compression::None)
+            ),
+        ),
         ("deny_delete", config.deny_delete.to_string()),
         ("deny_purge", config.deny_purge.to_string()),
         ("allow_atomic", config.allow_atomic_publish.to_string()),
         ("allow_msg_ttl", config.allow_message_ttl.to_string()),
-        ("persist_mode", format!("{:?}", config.persist_mode.as_ref())),
+        (
+            "persist_mode",
+            format!("{:?}", config.persist_mode.as_ref()),
+        ),
         ("num_replicas", config.num_replicas.to_string()),
     ]
 }
@@ -302,6 +427,9 @@ fn consumer_fields(filter: &str, ack_wait: Duration, max_ack_pending: i64) -> Fi
 }
 
 fn drift_between(name: &str, found: Fields, wanted: Fields) -> Vec<Drift> {
-    let fields = found.into_iter().zip(wanted).map(|((field, found), (_, wanted))| (field, found, wanted));
+    let fields = found
+        .into_iter()
+        .zip(wanted)
+        .map(|((field, found), (_, wanted))| (field, found, wanted));
     Drifts::between(name, fields).0
 }

@@ -6,7 +6,7 @@ use freshet_proto::envelope::{MESSAGE_ID_HEADER, TRACEPARENT_HEADER};
 use serde::Deserialize;
 
 use super::{Core, Nats};
-use crate::{BATCH_MESSAGES_MAX, Expect, HEADER_BYTES_MAX, Outbound, Published, PublishError};
+use crate::{BATCH_MESSAGES_MAX, Expect, HEADER_BYTES_MAX, Outbound, PublishError, Published};
 
 const EXPECTED_STREAM_HEADER: &str = "Nats-Expected-Stream";
 const EXPECTED_LAST_SEQUENCE_HEADER: &str = "Nats-Expected-Last-Sequence";
@@ -60,7 +60,11 @@ impl Nats {
         let last = messages.len();
         for (mut message, number) in messages.into_iter().zip(1..) {
             // The batch has one expectation; a member's own would contradict it.
-            message.expect = if number == 1 { Expect::StreamSequence(expect_last_sequence) } else { Expect::Nothing };
+            message.expect = if number == 1 {
+                Expect::StreamSequence(expect_last_sequence)
+            } else {
+                Expect::Nothing
+            };
             let subject = message.subject.to_string();
             let mut headers = headers(&message, Some(stream));
             headers.insert(BATCH_ID_HEADER, batch.as_str());
@@ -73,13 +77,21 @@ impl Nats {
             }
             self.core.send(subject, message.payload, headers).await?;
         }
-        Err(PublishError::BatchSize { messages: 0, messages_max: BATCH_MESSAGES_MAX })
+        Err(PublishError::BatchSize {
+            messages: 0,
+            messages_max: BATCH_MESSAGES_MAX,
+        })
     }
 }
 
 impl Core {
     /// One request, answered in time, or the reason why not. Fails at once without a connection.
-    async fn ask(&self, subject: &str, is_known: bool, request: Request) -> Result<Answer, PublishError> {
+    async fn ask(
+        &self,
+        subject: &str,
+        is_known: bool,
+        request: Request,
+    ) -> Result<Answer, PublishError> {
         if !self.is_connected() {
             return Err(PublishError::Unavailable);
         }
@@ -92,7 +104,9 @@ impl Core {
             // A stream we know has no leader at the moment; one we do not know does not exist.
             RequestErrorKind::NoResponders if is_known => PublishError::Unavailable,
             RequestErrorKind::NoResponders | RequestErrorKind::InvalidSubject => {
-                PublishError::NoStream { subject: subject.to_owned() }
+                PublishError::NoStream {
+                    subject: subject.to_owned(),
+                }
             }
             RequestErrorKind::MaxPayloadExceeded => PublishError::TooLarge {
                 subject: subject.to_owned(),
@@ -108,7 +122,12 @@ impl Core {
         })
     }
 
-    async fn send(&self, subject: String, payload: bytes::Bytes, headers: HeaderMap) -> Result<(), PublishError> {
+    async fn send(
+        &self,
+        subject: String,
+        payload: bytes::Bytes,
+        headers: HeaderMap,
+    ) -> Result<(), PublishError> {
         let sending = self.client.publish_with_headers(subject, headers, payload);
         match tokio::time::timeout(self.request_timeout, sending).await {
             Ok(Ok(())) => Ok(()),
@@ -120,7 +139,11 @@ impl Core {
     fn stream_of(&self, subject: &str) -> Option<String> {
         let made = self.made();
         let captures = |filter: &freshet_proto::subject::Filter| filter.matches(subject);
-        let stream = made.topology.streams.iter().find(|stream| stream.subjects.iter().any(captures));
+        let stream = made
+            .topology
+            .streams
+            .iter()
+            .find(|stream| stream.subjects.iter().any(captures));
         stream.map(|stream| stream.name.clone())
     }
 }
@@ -139,10 +162,13 @@ fn headers(message: &Outbound, stream: Option<&str>) -> HeaderMap {
     if let Some(stream) = stream {
         headers.insert(EXPECTED_STREAM_HEADER, stream);
     }
-    match message.expect {
-        Expect::Nothing => {}
-        Expect::SubjectEmpty => headers.insert(EXPECTED_LAST_SUBJECT_SEQUENCE_HEADER, "0"),
-        Expect::StreamSequence(sequence) => headers.insert(EXPECTED_LAST_SEQUENCE_HEADER, sequence.to_string()),
+    let expected = match message.expect {
+        Expect::Nothing => None,
+        Expect::SubjectEmpty => Some((EXPECTED_LAST_SUBJECT_SEQUENCE_HEADER, 0)),
+        Expect::StreamSequence(sequence) => Some((EXPECTED_LAST_SEQUENCE_HEADER, sequence)),
+    };
+    if let Some((name, sequence)) = expected {
+        headers.insert(name, sequence.to_string());
     }
     headers
 }
@@ -166,26 +192,37 @@ struct ServerError {
 }
 
 fn read_answer<'a>(subject: &str, answer: &'a Answer) -> Result<&'a Answer, PublishError> {
-    let Some(error) = &answer.error else { return Ok(answer) };
+    let Some(error) = &answer.error else {
+        return Ok(answer);
+    };
     let subject = subject.to_owned();
     Err(match error.err_code {
-        code::WRONG_LAST_SEQUENCE | code::WRONG_LAST_SEQUENCE_CONSTANT | code::DUPLICATE_IN_BATCH => {
-            PublishError::Refused
-        }
+        code::WRONG_LAST_SEQUENCE
+        | code::WRONG_LAST_SEQUENCE_CONSTANT
+        | code::DUPLICATE_IN_BATCH => PublishError::Refused,
         // The first copy is on its way through the cluster; it may still fail.
         code::DUPLICATE_IN_PROCESS => PublishError::Ambiguous,
-        code::STORE_FAILED if error.description.contains(LIMIT_REACHED) => PublishError::Full { subject },
+        code::STORE_FAILED if error.description.contains(LIMIT_REACHED) => {
+            PublishError::Full { subject }
+        }
         code::INSUFFICIENT_RESOURCES | code::MEMORY_EXCEEDED | code::STORAGE_EXCEEDED => {
             PublishError::Full { subject }
         }
-        code::MESSAGE_TOO_LARGE => {
-            PublishError::TooLarge { subject, bytes: HEADER_BYTES_MAX, bytes_max: HEADER_BYTES_MAX }
-        }
+        code::MESSAGE_TOO_LARGE => PublishError::TooLarge {
+            subject,
+            bytes: HEADER_BYTES_MAX,
+            bytes_max: HEADER_BYTES_MAX,
+        },
         code::OTHER_STREAM => PublishError::NoStream { subject },
-        code::BATCH_TOO_LARGE => {
-            PublishError::BatchSize { messages: BATCH_MESSAGES_MAX + 1, messages_max: BATCH_MESSAGES_MAX }
-        }
-        code => PublishError::Server { subject, code, description: error.description.clone() },
+        code::BATCH_TOO_LARGE => PublishError::BatchSize {
+            messages: BATCH_MESSAGES_MAX + 1,
+            messages_max: BATCH_MESSAGES_MAX,
+        },
+        code => PublishError::Server {
+            subject,
+            code,
+            description: error.description.clone(),
+        },
     })
 }
 
@@ -205,11 +242,30 @@ mod tests {
 
     #[test]
     fn an_unmet_expectation_is_told_from_a_full_stream_and_from_a_broken_disk() {
-        let error = |code, text| answer(&format!(r#"{{"error":{{"code":400,"err_code":{code},"description":"{text}"}}}}"#));
-        assert!(matches!(error(10071, "wrong last sequence: 5"), Err(PublishError::Refused)));
-        assert!(matches!(error(10077, "maximum bytes exceeded"), Err(PublishError::Full { .. })));
-        assert!(matches!(error(10077, "no space left on device"), Err(PublishError::Server { code: 10077, .. })));
-        assert!(matches!(error(10158, "in process"), Err(PublishError::Ambiguous)));
-        assert!(matches!(error(99999, "news"), Err(PublishError::Server { code: 99999, .. })));
+        let error = |code, text| {
+            answer(&format!(
+                r#"{{"error":{{"code":400,"err_code":{code},"description":"{text}"}}}}"#
+            ))
+        };
+        assert!(matches!(
+            error(10071, "wrong last sequence: 5"),
+            Err(PublishError::Refused)
+        ));
+        assert!(matches!(
+            error(10077, "maximum bytes exceeded"),
+            Err(PublishError::Full { .. })
+        ));
+        assert!(matches!(
+            error(10077, "no space left on device"),
+            Err(PublishError::Server { code: 10077, .. })
+        ));
+        assert!(matches!(
+            error(10158, "in process"),
+            Err(PublishError::Ambiguous)
+        ));
+        assert!(matches!(
+            error(99999, "news"),
+            Err(PublishError::Server { code: 99999, .. })
+        ));
     }
 }
