@@ -165,6 +165,10 @@ impl<'a> Composer<'a> {
         let node = self.begin(at);
         let before = self.budget.spent();
         self.budget.spend(Size::scalar(text.len()), at)?;
+        if style == ScalarStyle::Plain && text.starts_with(['|', '>']) {
+            let message = "a plain text cannot start with | or >";
+            return Err(problem(rule::SYNTAX, message, at));
+        }
         let style = match style {
             ScalarStyle::Plain => Style::Plain,
             _ => Style::Quoted,

@@ -8,9 +8,10 @@ use super::budget::Budget;
 use super::compose::{Composer, Stop};
 use super::limits::Limits;
 use super::mend;
+use super::position::Position;
 use super::split::Chunk;
 use super::stand_in::StandIns;
-use super::{ParsedDocument, SyntaxProblem};
+use super::{ParsedDocument, SyntaxProblem, problem, rule};
 
 /// Reads the document in `chunk`.
 pub(super) fn read(
@@ -19,6 +20,8 @@ pub(super) fn read(
     limits: &Limits,
     budget: &mut Budget,
 ) -> Result<ParsedDocument, SyntaxProblem> {
+    check_density(chunk, limits.indicators)?;
+    check_indentation(chunk)?;
     let mut text = Cow::Borrowed(chunk.text);
     let mut inserted = Vec::new();
     loop {
@@ -45,4 +48,54 @@ pub(super) fn read(
             }
         }
     }
+}
+
+/// Refuses a text that could become too many tokens. What stands in a scalar counts too: only
+/// the scanner could tell, and by then it would be too late.
+fn check_density(chunk: &Chunk<'_>, indicators_max: usize) -> Result<(), SyntaxProblem> {
+    if chunk.text.len() <= indicators_max {
+        return Ok(());
+    }
+    let indicators = chunk
+        .text
+        .bytes()
+        .filter(|b| b":,[]{}?&*!".contains(b))
+        .count();
+    if indicators <= indicators_max {
+        return Ok(());
+    }
+    let message = format!("the document has more than {indicators_max} indicator characters");
+    Err(problem(rule::TOO_LARGE, message, chunk.start))
+}
+
+/// Refuses a document whose first line of content is indented with a tab, unless that line
+/// begins a flow collection. The scanner would not mind.
+fn check_indentation(chunk: &Chunk<'_>) -> Result<(), SyntaxProblem> {
+    let is_content = |line: &str| {
+        let content = line.trim_matches([' ', '\t', '\r']);
+        !content.is_empty() && !content.starts_with('#')
+    };
+    let first = (1u32..)
+        .zip(chunk.text.split('\n'))
+        .map(|(number, line)| (number, line.strip_prefix("---").unwrap_or(line)))
+        .find(|(_, line)| is_content(line));
+    let Some((number, line)) = first else {
+        return Ok(());
+    };
+    let content = line.trim_start_matches([' ', '\t']);
+    let indentation = &line[..line.len() - content.len()];
+    // After its `---` a document may begin on the same line, which then is not indentation.
+    let same_line = number == 1 && chunk.text.starts_with("---");
+    let Some(before) = indentation.find('\t') else {
+        return Ok(());
+    };
+    if same_line || content.starts_with(['{', '[']) {
+        return Ok(());
+    }
+    let position = Position {
+        line: number.saturating_add(chunk.lines_before),
+        column: u32::try_from(before).unwrap_or(u32::MAX).saturating_add(1),
+    };
+    let message = "tabs are not allowed as indentation";
+    Err(problem(rule::SYNTAX, message, position))
 }

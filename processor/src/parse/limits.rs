@@ -19,6 +19,9 @@ pub struct Limits {
     pub nodes: usize,
     /// Most bytes of keys and scalars in one file, with aliases expanded.
     pub scalar_bytes: usize,
+    /// Most characters in one document that may begin, name or separate values. The scanner
+    /// holds a whole flow collection as tokens, at some hundred bytes for each of them.
+    pub indicators: usize,
     /// Most bytes read again because the scanner stopped at a tab it need not have stopped at.
     pub reread_bytes: usize,
     /// Most problems reported for one file; a file with more says so in its last one.
@@ -33,6 +36,7 @@ const DEPTH_MAX: usize = 100;
 const ALIAS_USES_MAX: u64 = 100;
 const NODES_MAX: usize = 500_000;
 const SCALAR_BYTES_MAX: usize = 16 * 1024 * 1024;
+const INDICATORS_MAX: usize = 500_000;
 const REREAD_BYTES_MAX: usize = 16 * 1024 * 1024;
 const PROBLEMS_MAX: usize = 1_000;
 
@@ -45,6 +49,7 @@ impl Default for Limits {
             alias_uses: ALIAS_USES_MAX,
             nodes: NODES_MAX,
             scalar_bytes: SCALAR_BYTES_MAX,
+            indicators: INDICATORS_MAX,
             reread_bytes: REREAD_BYTES_MAX,
             problems: PROBLEMS_MAX,
         }

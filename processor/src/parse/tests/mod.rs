@@ -3,6 +3,7 @@
 //! The answers were compared with those of the npm package `yaml` 2.9.1 with its defaults.
 
 mod entity_file;
+mod golden;
 mod hostile;
 mod property;
 
@@ -415,4 +416,11 @@ fn limits_are_kept() {
     assert_eq!(rules("[1, 2, 3]\n---\n[1, 2, 3, 4]"), ["", rule::TOO_LARGE]);
     assert_eq!(rules("a: 12345678901"), [rule::TOO_LARGE]);
     assert_eq!(rules("a: &a 12345\nb: *a"), [rule::TOO_LARGE]);
+    let limits = Limits {
+        indicators: 3,
+        ..Limits::default()
+    };
+    let dense = |text: &str| read_documents(text.as_bytes(), &limits)[0].is_err();
+    assert!(!dense("[a, b]"));
+    assert!(dense("[a, b, c]"));
 }

@@ -1,0 +1,49 @@
+//! The answers of the npm package `yaml` 2.9.1 with its defaults, as recorded from it.
+//!
+//! An entry is a text and, per document, the value or that there is an error. Where the answer
+//! here is another one on purpose or for want of a better scanner, it stands beside it.
+
+use serde_json::{Map, Value, json};
+
+use super::read;
+
+const RECORDED: &str = include_str!("npm-yaml-2.9.1.json");
+/// Enough to notice if the record is lost.
+const RECORDS_MIN: usize = 500;
+
+#[test]
+fn the_answers_are_those_of_the_npm_package() {
+    let recorded: Vec<Map<String, Value>> =
+        serde_json::from_str(RECORDED).expect("the record is JSON");
+    assert!(recorded.len() >= RECORDS_MIN);
+    for record in &recorded {
+        let text = record["text"].as_str().expect("a text");
+        let expected = record.get("ours").unwrap_or(&record["npm"]);
+        assert_eq!(
+            as_doubles(answers(text)),
+            as_doubles(expected.clone()),
+            "{text}"
+        );
+    }
+}
+
+fn answers(text: &str) -> Value {
+    let answer = |document| match document {
+        Ok(super::ParsedDocument { value, .. }) => json!({ "value": value }),
+        Err(_) => json!({ "error": true }),
+    };
+    read(text).into_iter().map(answer).collect()
+}
+
+/// The value with every number as JavaScript compares it.
+fn as_doubles(value: Value) -> Value {
+    match value {
+        Value::Number(number) => json!(number.as_f64()),
+        Value::Array(items) => items.into_iter().map(as_doubles).collect(),
+        Value::Object(members) => members
+            .into_iter()
+            .map(|(name, value)| (name, as_doubles(value)))
+            .collect(),
+        other => other,
+    }
+}
