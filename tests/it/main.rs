@@ -1,1 +1,5 @@
-//! Placeholder.
+//! Whole-system stories, conformance on real servers, and the rules of the tree.
+
+mod outage;
+mod push;
+mod tidy;

@@ -1,0 +1,64 @@
+//! The pipeline's numbers: push to visible, a burst of pushes, cold ingest; in both profiles.
+//!
+//! `cargo bench -p freshet-tests --bench pipeline -- --json` prints one JSON line per result. Commits are made before
+//! a clock starts, and no git client takes part. The emulator, the services and the readers share this
+//! process and its cores; nats-server and PostgreSQL are processes of their own on the same machine.
+
+mod burst;
+mod dataset;
+mod ingest;
+mod machine;
+mod push;
+mod world;
+
+use clap::Parser;
+use freshet_tests::catalog::Profile;
+use serde_json::Value;
+
+/// What to measure.
+#[derive(Debug, Parser)]
+struct Arguments {
+    /// One JSON line per result; the only format there is.
+    #[arg(long)]
+    json: bool,
+    /// Given by cargo.
+    #[arg(long)]
+    bench: bool,
+    /// Only this bench.
+    #[arg(long, value_parser = ["push", "burst", "ingest"])]
+    only: Option<String>,
+    /// Only this profile.
+    #[arg(long, value_parser = ["embedded", "nats"])]
+    profile: Option<String>,
+    /// Pushes of the push bench.
+    #[arg(long, default_value_t = 2_000)]
+    pushes: usize,
+}
+
+const PROFILES: [(Profile, &str); 2] = [(Profile::Embedded, "embedded"), (Profile::Nats, "nats")];
+
+fn main() {
+    freshet_runtime::crypto::install_crypto_provider();
+    let arguments = Arguments::parse();
+    let wants = |name: &str| arguments.only.as_deref().is_none_or(|only| only == name);
+    for (profile, label) in PROFILES {
+        if arguments.profile.as_deref().is_some_and(|only| only != label) {
+            continue;
+        }
+        if wants("push") {
+            run(push::measure(profile, label, arguments.pushes));
+        }
+        if wants("burst") {
+            run(burst::measure(profile, label));
+        }
+        if wants("ingest") {
+            run(ingest::measure(profile, label));
+        }
+    }
+}
+
+/// Each measurement has a runtime of its own, so that nothing of the one before is still running.
+fn run(measurement: impl Future<Output = Value>) {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("a runtime");
+    println!("{}", runtime.block_on(measurement));
+}

@@ -1,0 +1,64 @@
+//! From a webhook's first byte to the first API read that shows the push, one push after the other.
+
+use std::time::{Duration, Instant};
+
+use freshet_tests::catalog::Profile;
+use freshet_tests::github::PreparedPush;
+use freshet_tests::http::Http;
+use http::Method;
+use serde_json::{Value, json};
+
+use crate::dataset;
+use crate::machine::{fsync_p99, millis, quantile};
+use crate::world::{World, full_name};
+
+/// Pushes go round these many repositories.
+const REPOSITORIES: usize = 50;
+const WARM_UP: usize = 50;
+
+pub async fn measure(profile: Profile, label: &str, pushes: usize) -> Value {
+    let files = (0..REPOSITORIES).map(|number| (dataset::repository(number), dataset::small_file(number, "t")));
+    let world = World::start(profile, files.collect(), REPOSITORIES).await;
+    let http = Http::default();
+    for round in 0..WARM_UP {
+        one(&world, &http, round % REPOSITORIES, &format!("warm-up {round}")).await;
+    }
+    let mut times = Vec::with_capacity(pushes);
+    for round in 0..pushes {
+        times.push(one(&world, &http, round % REPOSITORIES, &format!("push {round}")).await);
+    }
+    let fsync = fsync_p99(world.backends.folder.path());
+    world.services.stop().await;
+    json!({
+        "bench": "push",
+        "profile": label,
+        "n": times.len(),
+        "p50_ms": millis(quantile(&mut times, 0.50)),
+        "p95_ms": millis(quantile(&mut times, 0.95)),
+        "p99_ms": millis(quantile(&mut times, 0.99)),
+        "fsync_p99_ms": millis(fsync),
+    })
+}
+
+async fn one(world: &World, http: &Http, repository: usize, title: &str) -> Duration {
+    let name = full_name(&dataset::repository(repository));
+    let file = dataset::small_file(repository, title);
+    let prepared = world.github.prepare_push(&name, &[("catalog-info.yaml", Some(&file))], title).expect("committed");
+    let entity = dataset::last_entity(repository);
+    let started = Instant::now();
+    post(http, &world.webhooks, &prepared).await;
+    loop {
+        let shown = world.api.entity(&entity).await.expect("the API answers").expect("it is there");
+        if shown["metadata"]["title"] == title {
+            return started.elapsed();
+        }
+    }
+}
+
+/// Sends the hook of a push that is already committed.
+pub async fn post(http: &Http, url: &str, prepared: &PreparedPush) {
+    let headers = prepared.headers();
+    let headers: Vec<(&str, &str)> = headers.iter().map(|(name, value)| (*name, value.as_str())).collect();
+    let answer = http.send(Method::POST, url, &headers, prepared.body()).await.expect("answered");
+    assert_eq!(answer.status.as_u16(), 202, "{:?}", answer.body);
+}
