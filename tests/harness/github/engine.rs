@@ -281,7 +281,7 @@ impl Engine {
         let from = repository.facts();
         let facts = repository.update(|facts| to.clone_into(&mut facts.name));
         self.write(|world| {
-            world.rename_repository(repository.id, &from.full_name(), &facts.full_name())
+            world.rename_repository(repository.id, &from.full_name(), &facts.full_name());
         });
         let changes = json!({ "repository": { "name": { "from": from.name } } });
         self.fire_repository_event("renamed", Some(changes), &repository, &facts);

@@ -7,6 +7,7 @@
 //! heads, trees and blobs that are asked for are in memory, real git runs only for clone and push.
 //! It refuses to be a security boundary: one token, compared plainly, and pushes by anybody.
 
+mod controls;
 mod engine;
 mod git;
 mod git_http;
@@ -20,7 +21,9 @@ mod rate;
 mod repository;
 mod requests;
 mod rest;
+pub mod sample;
 mod server;
+mod verbs;
 mod world;
 
 pub use handle::{CommitSha, GithubEmulator, Options, PreparedPush};
@@ -31,4 +34,8 @@ pub use requests::{RequestKind, RequestRecord};
 pub use world::{Member, Team};
 
 #[cfg(test)]
+#[expect(
+    clippy::unwrap_used,
+    reason = "a test that cannot go on should stop there"
+)]
 mod tests;

@@ -53,10 +53,10 @@ pub(super) fn sort(repositories: &mut [View], order: &RepositoryOrder) {
                 .cmp(&b.facts.name.to_lowercase())
         }),
         RepositoryOrderField::PushedAt | RepositoryOrderField::UpdatedAt => {
-            repositories.sort_by_key(|view| view.facts.pushed_at)
+            repositories.sort_by_key(|view| view.facts.pushed_at);
         }
         RepositoryOrderField::CreatedAt | RepositoryOrderField::Stargazers => {
-            repositories.sort_by_key(|view| view.repository.id)
+            repositories.sort_by_key(|view| view.repository.id);
         }
     }
     if order.direction == OrderDirection::Desc {

@@ -140,7 +140,6 @@ enum Node {
         arg(name = "first", ty = "Option<i32>"),
         arg(name = "after", ty = "Option<String>"),
         arg(name = "is_fork", ty = "Option<bool>"),
-        arg(name = "is_archived", ty = "Option<bool>"),
         arg(name = "order_by", ty = "Option<connection::RepositoryOrder>")
     )
 )]

@@ -52,7 +52,6 @@ impl OrganizationNode {
         first: Option<i32>,
         after: Option<String>,
         is_fork: Option<bool>,
-        is_archived: Option<bool>,
         order_by: Option<RepositoryOrder>,
     ) -> Option<RepositoryConnection> {
         let first = page_size(context, "repositories", first)?;
@@ -63,9 +62,6 @@ impl OrganizationNode {
             .map(|node| node.0)
             .collect();
         views.retain(|view| is_fork.is_none_or(|fork| fork == view.facts.options.fork));
-        views.retain(|view| {
-            is_archived.is_none_or(|archived| archived == view.facts.options.archived)
-        });
         if let Some(order) = &order_by {
             sort(&mut views, order);
         }

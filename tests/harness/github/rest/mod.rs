@@ -189,7 +189,7 @@ mod tests {
     #[track_caller]
     fn check(accept: &str, expected: Media) {
         let mut headers = HeaderMap::new();
-        headers.insert(header::ACCEPT, accept.parse().unwrap());
+        headers.insert(header::ACCEPT, accept.parse().expect("a header value"));
         assert_eq!(media(&headers), expected, "{accept}");
     }
 

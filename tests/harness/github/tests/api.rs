@@ -353,3 +353,36 @@ async fn a_private_repository_is_shown_to_the_token_only() {
         json!({ "isEmpty": true, "visibility": "PRIVATE", "defaultBranchRef": null, "object": null })
     );
 }
+
+#[tokio::test]
+async fn the_owner_of_repositories_lists_them_in_the_order_asked_for() {
+    let world = World::start().await;
+    world
+        .github
+        .seed(
+            "acme",
+            [("Zebra", vec![("x", "1")]), ("ant", vec![("x", "1")])],
+        )
+        .unwrap();
+    let query = r#"query($login: String!, $after: String) { repositoryOwner(login: $login) { login
+        repositories(first: 2, after: $after, isFork: false, orderBy: {field: NAME, direction: ASC}) { pageInfo { endCursor } nodes { name } } } }"#;
+    let mut names = Vec::new();
+    let mut after = json!(null);
+    for _ in 0..2 {
+        let answer = world
+            .graphql_with(query, json!({ "login": "ACME", "after": after }))
+            .await
+            .json();
+        let page = &answer["data"]["repositoryOwner"]["repositories"];
+        assert!(page.is_object(), "{answer}");
+        names.extend(
+            page["nodes"]
+                .as_array()
+                .unwrap()
+                .iter()
+                .map(|node| node["name"].as_str().unwrap().to_owned()),
+        );
+        after = page["pageInfo"]["endCursor"].clone();
+    }
+    assert_eq!(names, ["ant", "pay", "Zebra"]);
+}

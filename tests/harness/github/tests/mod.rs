@@ -143,7 +143,11 @@ impl World {
     }
 
     async fn graphql(&self, query: &str) -> Answer {
-        let body = json!({ "query": query }).to_string();
+        self.graphql_with(query, json!({})).await
+    }
+
+    async fn graphql_with(&self, query: &str, variables: Value) -> Answer {
+        let body = json!({ "query": query, "variables": variables }).to_string();
         let authorization = format!("bearer {TOKEN}");
         self.send(
             "POST",
