@@ -8,6 +8,7 @@
 //! [`Faults`] makes it misbehave as a network does. Time is tokio's, so a test may pause it.
 
 mod consumer;
+mod inbox;
 mod kv;
 mod stream;
 #[cfg(test)]
@@ -22,13 +23,14 @@ use tokio::sync::{oneshot, watch};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+pub(crate) use inbox::{Inbox, Receipt};
 pub use kv::Kv;
 
 use crate::{
-    AckError, ConsumeError, Delivery, Drifts, Outbound, ProvisionError, PublishError, Published,
-    ReadError, ReceiveError, StoredMessage, StreamDepth, Tail, delivery,
+    ConsumeError, Drifts, Outbound, ProvisionError, PublishError, Published, ReadError,
+    StoredMessage, StreamDepth, Tail,
 };
-use stream::{Offer, Stored, Stream, stream_drift};
+use stream::{Offer, Stream, stream_drift};
 
 /// Settings of the memory bus.
 #[derive(Clone, Copy, Debug)]
@@ -244,151 +246,6 @@ fn spend(budget: &mut u32) -> bool {
     let spent = *budget > 0;
     *budget = budget.saturating_sub(1);
     spent
-}
-
-/// The messages of one consumer.
-pub struct Inbox {
-    memory: Memory,
-    spec: Arc<ConsumerSpec>,
-}
-
-impl Inbox {
-    pub(crate) async fn next(&mut self, max: usize) -> Result<Vec<Delivery>, ReceiveError> {
-        let mut connected = self.memory.0.connected.subscribe();
-        loop {
-            if self.memory.0.closed.is_cancelled() {
-                return Err(ReceiveError::Closed {
-                    consumer: self.spec.name.clone(),
-                });
-            }
-            let (moved, deadline) = self.watch();
-            // Register before looking: a message that arrives in between must wake us.
-            let mut moved = std::pin::pin!(moved.notified_owned());
-            moved.as_mut().enable();
-            let deliveries = self.take(max);
-            if !deliveries.is_empty() {
-                return Ok(deliveries);
-            }
-            tokio::select! {
-                () = moved => {}
-                () = sleep_until(deadline) => {}
-                _ = connected.changed() => {}
-                () = self.memory.0.closed.cancelled() => {}
-            }
-        }
-    }
-
-    fn watch(&self) -> (Arc<tokio::sync::Notify>, Option<Instant>) {
-        let mut state = self.memory.state();
-        let consumer = state
-            .stream(&self.spec.stream)
-            .and_then(|stream| stream.consumer(&self.spec.name));
-        let consumer = consumer.expect("a consumer of this bus is never removed");
-        // Without a connection a deadline that has passed could not be acted on.
-        let deadline = if self.memory.is_connected() {
-            consumer.next_deadline()
-        } else {
-            None
-        };
-        (Arc::clone(&consumer.moved), deadline)
-    }
-
-    fn take(&self, max: usize) -> Vec<Delivery> {
-        if !self.memory.is_connected() {
-            return Vec::new();
-        }
-        let mut state = self.memory.state();
-        let Some(stream) = state.stream(&self.spec.stream) else {
-            return Vec::new();
-        };
-        let taken = stream
-            .consumer(&self.spec.name)
-            .map(|consumer| consumer.take(max, Instant::now()));
-        let messages = taken.unwrap_or_default().into_iter();
-        messages
-            .filter_map(|(sequence, attempt)| {
-                Some(self.delivery(sequence, attempt, stream.message(sequence)?))
-            })
-            .collect()
-    }
-
-    fn delivery(&self, sequence: u64, attempt: u64, message: &Stored) -> Delivery {
-        Delivery {
-            subject: message.subject.clone(),
-            payload: message.payload.clone(),
-            envelope: message.envelope.clone(),
-            headers: message.headers.clone(),
-            attempt,
-            sequence,
-            ack_wait: self.spec.ack_wait,
-            receipt: delivery::Receipt::Memory(Receipt {
-                memory: self.memory.clone(),
-                spec: Arc::clone(&self.spec),
-                sequence,
-            }),
-        }
-    }
-}
-
-async fn sleep_until(deadline: Option<Instant>) {
-    match deadline {
-        Some(deadline) => tokio::time::sleep_until(deadline).await,
-        None => std::future::pending().await,
-    }
-}
-
-/// The way back for one delivered message.
-#[derive(Clone)]
-pub(crate) struct Receipt {
-    memory: Memory,
-    spec: Arc<ConsumerSpec>,
-    sequence: u64,
-}
-
-impl Receipt {
-    pub(crate) fn ack(&self, sequence: u64) -> Result<(), AckError> {
-        if !self.memory.is_connected() {
-            return Err(AckError {
-                sequence,
-                source: None,
-            });
-        }
-        self.settle();
-        Ok(())
-    }
-
-    pub(crate) fn terminate(&self) {
-        if self.memory.is_connected() {
-            self.settle();
-        }
-    }
-
-    pub(crate) fn retry_after(&self, delay: Duration) {
-        self.hold(delay);
-    }
-
-    pub(crate) fn in_progress(&self) {
-        self.hold(self.spec.ack_wait);
-    }
-
-    fn settle(&self) {
-        if let Some(stream) = self.memory.state().stream(&self.spec.stream) {
-            stream.settle(&self.spec.name, self.sequence);
-        }
-    }
-
-    fn hold(&self, delay: Duration) {
-        if !self.memory.is_connected() {
-            return;
-        }
-        let mut state = self.memory.state();
-        let consumer = state
-            .stream(&self.spec.stream)
-            .and_then(|stream| stream.consumer(&self.spec.name));
-        if let Some(consumer) = consumer {
-            consumer.hold(self.sequence, Instant::now() + delay);
-        }
-    }
 }
 
 /// Makes a memory bus misbehave as a network does.

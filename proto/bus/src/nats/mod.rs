@@ -10,6 +10,7 @@ mod inbox;
 mod kv;
 mod provision;
 mod publisher;
+mod settings;
 
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

@@ -1,28 +1,17 @@
 //! Streams, buckets and consumers: creating what is missing, refusing what differs.
 
-use std::time::Duration;
-
-use async_nats::jetstream::consumer::{AckPolicy, DeliverPolicy, pull};
 use async_nats::jetstream::context::GetStreamErrorKind;
-use async_nats::jetstream::stream::{
-    Compression, Config, ConsumerErrorKind, DiscardPolicy, RawMessageErrorKind, RetentionPolicy,
-    Source, StorageType, SubjectTransform,
-};
+use async_nats::jetstream::stream::{Config, ConsumerErrorKind, RawMessageErrorKind};
 use async_nats::jetstream::{ErrorCode, stream};
-use freshet_proto::stream::{
-    ConsumerSpec, Discard, KvSpec, PAYLOAD_BYTES_MAX, Retention, Storage, StreamSpec, Topology,
-};
+use freshet_proto::stream::{ConsumerSpec, Topology};
 
+use super::settings::{
+    bucket_config, consumer_config, consumer_fields, drift_between, stream_config, stream_fields,
+};
 use super::{Core, Nats};
 use crate::{
-    ConsumeError, Drift, Drifts, HEADER_BYTES_MAX, ProvisionError, ReadError, StoredMessage,
-    StreamDepth, Tail,
+    ConsumeError, Drift, Drifts, ProvisionError, ReadError, StoredMessage, StreamDepth, Tail,
 };
-
-/// Room for what the server adds to a message's own headers.
-const SERVER_HEADER_BYTES: usize = 4 * 1024;
-const UNBOUNDED: i64 = -1;
-const BUCKET_DUPLICATE_WINDOW: Duration = Duration::from_secs(120);
 
 impl Nats {
     pub(crate) async fn provision(&self, topology: &Topology) -> Result<(), ProvisionError> {
@@ -277,159 +266,4 @@ impl Core {
                 },
             })
     }
-}
-
-fn stream_config(spec: &StreamSpec) -> Config {
-    let message_bytes_max = PAYLOAD_BYTES_MAX + HEADER_BYTES_MAX + SERVER_HEADER_BYTES;
-    Config {
-        name: spec.name.clone(),
-        subjects: spec
-            .subjects
-            .iter()
-            .map(|filter| filter.as_str().to_owned())
-            .collect(),
-        retention: match spec.retention {
-            Retention::WorkQueue => RetentionPolicy::WorkQueue,
-            Retention::Limits => RetentionPolicy::Limits,
-        },
-        storage: match spec.storage {
-            Storage::File => StorageType::File,
-            Storage::Memory => StorageType::Memory,
-        },
-        discard: match spec.discard {
-            Discard::New => DiscardPolicy::New,
-            Discard::Old => DiscardPolicy::Old,
-        },
-        max_bytes: spec.bytes_max.unwrap_or(UNBOUNDED),
-        max_messages: UNBOUNDED,
-        max_messages_per_subject: spec.messages_per_subject_max.unwrap_or(UNBOUNDED),
-        max_consumers: -1,
-        max_age: spec.age_max.unwrap_or(Duration::ZERO),
-        max_message_size: i32::try_from(message_bytes_max)
-            .expect("a message is smaller than 2 GiB"),
-        duplicate_window: spec.duplicate_window,
-        compression: Some(if spec.compressed {
-            Compression::S2
-        } else {
-            Compression::None
-        }),
-        deny_delete: spec.append_only,
-        deny_purge: spec.append_only,
-        allow_atomic_publish: spec.atomic_batches,
-        num_replicas: usize::from(spec.replicas),
-        ..Default::default()
-    }
-}
-
-/// A bucket is a stream that any key-value client understands; here it has a source instead of writers.
-fn bucket_config(spec: &KvSpec) -> Config {
-    let transforms = spec
-        .transforms
-        .iter()
-        .map(|(filter, key)| SubjectTransform {
-            source: filter.as_str().to_owned(),
-            destination: key.clone(),
-        });
-    // One source with a transform per verb: sources are read independently of each other, and a deletion
-    // must not overtake the update before it.
-    let source = Source {
-        name: spec.source.clone(),
-        subject_transforms: transforms.collect(),
-        ..Default::default()
-    };
-    Config {
-        name: format!("KV_{}", spec.bucket),
-        subjects: vec![format!("$KV.{}.>", spec.bucket)],
-        sources: Some(vec![source]),
-        retention: RetentionPolicy::Limits,
-        storage: StorageType::File,
-        discard: DiscardPolicy::New,
-        max_bytes: UNBOUNDED,
-        max_messages: UNBOUNDED,
-        max_messages_per_subject: 1,
-        max_consumers: -1,
-        max_message_size: -1,
-        duplicate_window: BUCKET_DUPLICATE_WINDOW,
-        compression: Some(Compression::S2),
-        deny_delete: true,
-        allow_rollup: true,
-        allow_direct: true,
-        num_replicas: usize::from(spec.replicas),
-        ..Default::default()
-    }
-}
-
-fn consumer_config(spec: &ConsumerSpec) -> pull::Config {
-    pull::Config {
-        durable_name: Some(spec.name.clone()),
-        deliver_policy: DeliverPolicy::All,
-        ack_policy: AckPolicy::Explicit,
-        ack_wait: spec.ack_wait,
-        max_deliver: UNBOUNDED,
-        filter_subject: spec.filter.as_str().to_owned(),
-        max_ack_pending: spec.ack_pending_max,
-        ..Default::default()
-    }
-}
-
-type Fields = Vec<(&'static str, String)>;
-
-fn stream_fields(config: &Config) -> Fields {
-    let sources = config
-        .sources
-        .iter()
-        .flatten()
-        .map(|source| (&source.name, &source.subject_transforms));
-    vec![
-        ("subjects", format!("{:?}", config.subjects)),
-        ("sources", format!("{:?}", sources.collect::<Vec<_>>())),
-        ("retention", format!("{:?}", config.retention)),
-        ("storage", format!("{:?}", config.storage)),
-        ("discard", format!("{:?}", config.discard)),
-        ("max_bytes", config.max_bytes.to_string()),
-        ("max_msgs", config.max_messages.to_string()),
-        (
-            "max_msgs_per_subject",
-            config.max_messages_per_subject.to_string(),
-        ),
-        (
-            "discard_new_per_subject",
-            config.discard_new_per_subject.to_string(),
-        ),
-        ("max_age", format!("{:?}", config.max_age)),
-        ("max_msg_size", config.max_message_size.to_string()),
-        ("duplicate_window", format!("{:?}", config.duplicate_window)),
-        (
-            "compression",
-            format!(
-                "{:?}",
-                config.compression.as_ref().unwrap_or(&Compression::None)
-            ),
-        ),
-        ("deny_delete", config.deny_delete.to_string()),
-        ("deny_purge", config.deny_purge.to_string()),
-        ("allow_atomic", config.allow_atomic_publish.to_string()),
-        ("allow_msg_ttl", config.allow_message_ttl.to_string()),
-        (
-            "persist_mode",
-            format!("{:?}", config.persist_mode.as_ref()),
-        ),
-        ("num_replicas", config.num_replicas.to_string()),
-    ]
-}
-
-fn consumer_fields(filter: &str, ack_wait: Duration, max_ack_pending: i64) -> Fields {
-    vec![
-        ("filter_subject", filter.to_owned()),
-        ("ack_wait", format!("{ack_wait:?}")),
-        ("max_ack_pending", max_ack_pending.to_string()),
-    ]
-}
-
-fn drift_between(name: &str, found: Fields, wanted: Fields) -> Vec<Drift> {
-    let fields = found
-        .into_iter()
-        .zip(wanted)
-        .map(|((field, found), (_, wanted))| (field, found, wanted));
-    Drifts::between(name, fields).0
 }
