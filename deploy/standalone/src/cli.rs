@@ -78,9 +78,14 @@ mod tests {
 
     #[test]
     fn configuration_files_may_be_repeated() {
-        let cli = Cli::parse_from(["freshet", "serve", "--config", "a.yaml", "--config", "b.yaml"]);
+        let cli = Cli::parse_from([
+            "freshet", "serve", "--config", "a.yaml", "--config", "b.yaml",
+        ]);
         let Command::Serve(arguments) = cli.command;
-        assert_eq!(arguments.config, [PathBuf::from("a.yaml"), PathBuf::from("b.yaml")]);
+        assert_eq!(
+            arguments.config,
+            [PathBuf::from("a.yaml"), PathBuf::from("b.yaml")]
+        );
         assert_eq!(arguments.role, Role::All);
     }
 }

@@ -43,7 +43,11 @@ pub struct Addresses {
 ///
 /// If a listener cannot be bound, the bus or the database cannot be reached, or the role needs a bus
 /// that reaches other processes.
-pub async fn start(config: AppConfig, role: Role, shutdown: CancellationToken) -> anyhow::Result<Running> {
+pub async fn start(
+    config: AppConfig,
+    role: Role,
+    shutdown: CancellationToken,
+) -> anyhow::Result<Running> {
     if role != Role::All && matches!(config.bus, BusConfig::Memory) {
         bail!("--role needs freshet.bus.nats: the memory bus does not leave its process");
     }
@@ -63,7 +67,9 @@ pub async fn start(config: AppConfig, role: Role, shutdown: CancellationToken) -
             readiness: readiness.clone(),
             listener: bind(config.listeners.api, "backend.listen").await?,
         };
-        let handle = freshet_store::start(config.store, deps, &mut supervisor).await.context("cannot start the store")?;
+        let handle = freshet_store::start(config.store, deps, &mut supervisor)
+            .await
+            .context("cannot start the store")?;
         let scraped = handle.clone();
         admin.on_scrape(move || scraped.refresh_service_metrics());
         store = Some(handle);
@@ -75,7 +81,9 @@ pub async fn start(config: AppConfig, role: Role, shutdown: CancellationToken) -
             registry: registry.clone(),
             readiness: readiness.clone(),
         };
-        freshet_processor::start(config.processor, deps, &mut supervisor).await.context("cannot start the processor")?;
+        freshet_processor::start(config.processor, deps, &mut supervisor)
+            .await
+            .context("cannot start the processor")?;
     }
     let mut webhooks = None;
     if role.ingests() {
@@ -86,7 +94,8 @@ pub async fn start(config: AppConfig, role: Role, shutdown: CancellationToken) -
             readiness,
             listener: bind(config.listeners.webhooks, "freshet.webhooks.listen").await?,
         };
-        let handle = freshet_ingestor::start(config.ingestor, deps, &mut supervisor).context("cannot start the ingestor")?;
+        let handle = freshet_ingestor::start(config.ingestor, deps, &mut supervisor)
+            .context("cannot start the ingestor")?;
         webhooks = Some(handle.webhook_address);
     }
 
@@ -97,16 +106,27 @@ pub async fn start(config: AppConfig, role: Role, shutdown: CancellationToken) -
         admin: admin_listener.local_addr()?,
     };
     supervisor.spawn("admin", admin.serve(admin_listener, supervisor.shutdown()));
-    Ok(Running { supervisor, addresses, store })
+    Ok(Running {
+        supervisor,
+        addresses,
+        store,
+    })
 }
 
 async fn connect(config: &BusConfig, prefix: &str, role: Role) -> anyhow::Result<Bus> {
     let (bus, replicas) = match config {
         BusConfig::Memory => (Bus::memory(), 1),
-        BusConfig::Nats { url, credentials_file, replicas } => {
+        BusConfig::Nats {
+            url,
+            credentials_file,
+            replicas,
+        } => {
             let mut nats = freshet_bus::nats::Config::new(url.clone(), format!("freshet {role:?}"));
             nats.credentials_file.clone_from(credentials_file);
-            (Bus::connect(&nats).await.context("cannot reach NATS")?, *replicas)
+            (
+                Bus::connect(&nats).await.context("cannot reach NATS")?,
+                *replicas,
+            )
         }
     };
     bus.provision(&topology(&Subjects::new(prefix), replicas))
@@ -116,5 +136,7 @@ async fn connect(config: &BusConfig, prefix: &str, role: Role) -> anyhow::Result
 }
 
 async fn bind(address: SocketAddr, setting: &str) -> anyhow::Result<TcpListener> {
-    TcpListener::bind(address).await.with_context(|| format!("cannot listen on {address} ({setting})"))
+    TcpListener::bind(address)
+        .await
+        .with_context(|| format!("cannot listen on {address} ({setting})"))
 }

@@ -28,7 +28,9 @@ pub fn run(cli: Cli) -> anyhow::Result<()> {
 fn serve(arguments: &ServeArguments) -> anyhow::Result<()> {
     let app_config = read_config(&arguments.config)?;
     let _telemetry = telemetry::init(app_config.telemetry.clone())?;
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()?;
     runtime.block_on(async {
         let shutdown = CancellationToken::new();
         let on_signal = tokio::spawn(freshet_runtime::shutdown::on_signal(shutdown.clone()));

@@ -28,18 +28,35 @@ pub(super) struct Backend {
 /// Reads the block. Other plugins have keys in it, so unknown ones are theirs.
 pub(super) fn read(root: &Reader<'_>) -> Backend {
     let Some(block) = root.open_block("backend") else {
-        return Backend { listen: API, cors: None, database: embedded(None) };
+        return Backend {
+            listen: API,
+            cors: None,
+            database: embedded(None),
+        };
     };
     let api = listen(&block, "listen", API);
     if !api.ip().is_loopback() {
-        block.mistake("listen", "must be a loopback address such as 127.0.0.1:7007: the API has no authentication yet");
+        block.mistake(
+            "listen",
+            "must be a loopback address such as 127.0.0.1:7007: the API has no authentication yet",
+        );
     }
-    Backend { listen: api, cors: cors(&block), database: database(&block) }
+    Backend {
+        listen: api,
+        cors: cors(&block),
+        database: database(&block),
+    }
 }
 
 fn cors(block: &Reader<'_>) -> Option<Cors> {
     let cors = block.block("cors")?;
-    for key in ["allowedHeaders", "exposedHeaders", "maxAge", "preflightContinue", "optionsSuccessStatus"] {
+    for key in [
+        "allowedHeaders",
+        "exposedHeaders",
+        "maxAge",
+        "preflightContinue",
+        "optionsSuccessStatus",
+    ] {
         cors.ignore(key);
     }
     Some(Cors {
@@ -57,7 +74,10 @@ fn database(block: &Reader<'_>) -> DatabaseConfig {
         None | Some("better-sqlite3" | "sqlite3") => sqlite(&database),
         Some("pg") => postgres(&database),
         Some(other) => {
-            database.mistake("client", format!("is `{other}`; Freshet knows `better-sqlite3` and `pg`"));
+            database.mistake(
+                "client",
+                format!("is `{other}`; Freshet knows `better-sqlite3` and `pg`"),
+            );
             embedded(None)
         }
     }
@@ -65,7 +85,9 @@ fn database(block: &Reader<'_>) -> DatabaseConfig {
 
 fn embedded(directory: Option<String>) -> DatabaseConfig {
     let directory = PathBuf::from(directory.unwrap_or_else(|| DATA_DIRECTORY.to_owned()));
-    DatabaseConfig::Sqlite { path: directory.join(DATABASE_FILE) }
+    DatabaseConfig::Sqlite {
+        path: directory.join(DATABASE_FILE),
+    }
 }
 
 fn sqlite(database: &Reader<'_>) -> DatabaseConfig {
@@ -75,25 +97,41 @@ fn sqlite(database: &Reader<'_>) -> DatabaseConfig {
             database.mistake("connection", "is `:memory:`, which forgets the catalog at every stop; name a directory: `connection: {directory: …}`");
             embedded(None)
         }
-        Some(serde_json::Value::String(path)) => DatabaseConfig::Sqlite { path: PathBuf::from(path) },
+        Some(serde_json::Value::String(path)) => DatabaseConfig::Sqlite {
+            path: PathBuf::from(path),
+        },
         Some(_) => {
-            let directory = database.block("connection").map(|connection| connection.required_string("directory"));
+            let directory = database
+                .block("connection")
+                .map(|connection| connection.required_string("directory"));
             embedded(directory)
         }
     }
 }
 
 fn postgres(database: &Reader<'_>) -> DatabaseConfig {
-    let pool_max = database.open_block("pool").and_then(|pool| pool.integer("max")).unwrap_or(POOL_MAX);
+    let pool_max = database
+        .open_block("pool")
+        .and_then(|pool| pool.integer("max"))
+        .unwrap_or(POOL_MAX);
     let url = match database.value("connection") {
         Some(serde_json::Value::String(url)) => SecretString::from(url),
-        Some(serde_json::Value::Object(_)) => database.block("connection").map(|connection| connection_url(&connection)).unwrap_or_default(),
+        Some(serde_json::Value::Object(_)) => database
+            .block("connection")
+            .map(|connection| connection_url(&connection))
+            .unwrap_or_default(),
         _ => {
-            database.mistake("connection", "is required for `pg`: a URL, or host, port, user, password, database");
+            database.mistake(
+                "connection",
+                "is required for `pg`: a URL, or host, port, user, password, database",
+            );
             SecretString::default()
         }
     };
-    DatabaseConfig::Postgres { url, pool_max: u32::try_from(pool_max).unwrap_or(u32::MAX) }
+    DatabaseConfig::Postgres {
+        url,
+        pool_max: u32::try_from(pool_max).unwrap_or(u32::MAX),
+    }
 }
 
 fn connection_url(connection: &Reader<'_>) -> SecretString {
@@ -103,7 +141,9 @@ fn connection_url(connection: &Reader<'_>) -> SecretString {
     let host = connection.required_string("host");
     let port = connection.integer("port").unwrap_or(POSTGRES_PORT);
     let user = connection.string("user").unwrap_or_default();
-    let database = connection.string("database").unwrap_or_else(|| POSTGRES_DATABASE.to_owned());
+    let database = connection
+        .string("database")
+        .unwrap_or_else(|| POSTGRES_DATABASE.to_owned());
     let accepted = url.set_host(Some(&host)).is_ok()
         && url.set_port(u16::try_from(port).ok()).is_ok()
         && url.set_username(&user).is_ok()
@@ -112,13 +152,15 @@ fn connection_url(connection: &Reader<'_>) -> SecretString {
             None => true,
         };
     if !accepted {
-        connection.mistake("host", "does not make a valid connection with port, user and password");
+        connection.mistake(
+            "host",
+            "does not make a valid connection with port, user and password",
+        );
     }
     url.set_path(&database);
     match connection.value("ssl") {
         None | Some(serde_json::Value::Bool(false)) => url.set_query(Some("sslmode=prefer")),
         Some(_) => url.set_query(Some("sslmode=require")),
     }
-    connection.block("ssl");
     SecretString::from(url.to_string())
 }

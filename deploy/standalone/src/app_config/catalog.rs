@@ -37,7 +37,11 @@ pub(super) struct Catalog {
 
 /// Reads the block; absent, it names no provider and Backstage's default rules.
 pub(super) fn read(root: &Reader<'_>, integrations: &[GithubIntegration]) -> Catalog {
-    let mut catalog = Catalog { providers: Vec::new(), schedules: Vec::new(), rules: Rule::defaults() };
+    let mut catalog = Catalog {
+        providers: Vec::new(),
+        schedules: Vec::new(),
+        rules: Rule::defaults(),
+    };
     let Some(block) = root.block("catalog") else {
         return catalog;
     };
@@ -60,24 +64,47 @@ pub(super) fn read(root: &Reader<'_>, integrations: &[GithubIntegration]) -> Cat
 fn rule(reader: &Reader<'_>) -> Rule {
     if reader.has("locations") {
         reader.ignore("locations");
-        reader.mistake("locations", "rules for single locations are not supported yet");
+        reader.mistake(
+            "locations",
+            "rules for single locations are not supported yet",
+        );
     }
-    Rule { allow: reader.strings("allow").unwrap_or_default() }
+    Rule {
+        allow: reader.strings("allow").unwrap_or_default(),
+    }
 }
 
 /// `github` holds one provider, or a map of id to provider.
 fn github_providers<'a>(providers: &'a Reader<'a>) -> Vec<(String, Reader<'a>)> {
-    let is_single = providers.open_block("github").is_some_and(|github| github.string("organization").is_some());
+    let is_single = providers
+        .open_block("github")
+        .is_some_and(|github| github.string("organization").is_some());
     if is_single {
-        return providers.block("github").map(|github| (DEFAULT_ID.to_owned(), github)).into_iter().collect();
+        return providers
+            .block("github")
+            .map(|github| (DEFAULT_ID.to_owned(), github))
+            .into_iter()
+            .collect();
     }
     providers.entries("github")
 }
 
-fn provider(id: String, reader: &Reader<'_>, integrations: &[GithubIntegration]) -> (GithubProvider, Schedule) {
-    let host = reader.string("host").unwrap_or_else(|| GITHUB_COM.to_owned());
-    match integrations.iter().find(|integration| integration.host == host) {
-        None => reader.mistake("host", format!("integrations.github has no entry for {host}")),
+fn provider(
+    id: String,
+    reader: &Reader<'_>,
+    integrations: &[GithubIntegration],
+) -> (GithubProvider, Schedule) {
+    let host = reader
+        .string("host")
+        .unwrap_or_else(|| GITHUB_COM.to_owned());
+    match integrations
+        .iter()
+        .find(|integration| integration.host == host)
+    {
+        None => reader.mistake(
+            "host",
+            format!("integrations.github has no entry for {host}"),
+        ),
         Some(integration) if integration.token.is_none() => {
             reader.mistake("host", format!("the entry for {host} in integrations.github needs a token: GitHub lists repositories to nobody without one"));
         }
@@ -85,20 +112,39 @@ fn provider(id: String, reader: &Reader<'_>, integrations: &[GithubIntegration])
     }
     if reader.has("app") {
         reader.ignore("app");
-        reader.mistake("app", "GitHub Apps are not supported yet; configure `organization`");
+        reader.mistake(
+            "app",
+            "GitHub Apps are not supported yet; configure `organization`",
+        );
     }
     reader.ignore("validateLocationsExist");
     reader.ignore("pageSizes");
     let organization = reader.required_string("organization");
     let (frequency, initial_delay) = schedule(reader);
-    let schedule = Schedule { provider_id: id.clone(), host: host.clone(), organization: organization.clone(), frequency, initial_delay };
+    let schedule = Schedule {
+        provider_id: id.clone(),
+        host: host.clone(),
+        organization: organization.clone(),
+        frequency,
+        initial_delay,
+    };
     let (filters, branch) = filters(reader);
-    let provider = GithubProvider { id, host, organization, catalog_path: catalog_path(reader), frequency, branch, filters };
+    let provider = GithubProvider {
+        id,
+        host,
+        organization,
+        catalog_path: catalog_path(reader),
+        frequency,
+        branch,
+        filters,
+    };
     (provider, schedule)
 }
 
 fn catalog_path(reader: &Reader<'_>) -> String {
-    let path = reader.string("catalogPath").unwrap_or_else(|| CATALOG_PATH.to_owned());
+    let path = reader
+        .string("catalogPath")
+        .unwrap_or_else(|| CATALOG_PATH.to_owned());
     if path.contains('*') {
         reader.mistake("catalogPath", "globs are not supported yet; name one file");
     }
@@ -115,7 +161,10 @@ fn schedule(reader: &Reader<'_>) -> (Duration, Duration) {
     if frequency.is_zero() {
         schedule.mistake("frequency", "must be longer than nothing");
     }
-    (frequency, schedule.duration("initialDelay").unwrap_or_default())
+    (
+        frequency,
+        schedule.duration("initialDelay").unwrap_or_default(),
+    )
 }
 
 fn filters(reader: &Reader<'_>) -> (ProviderFilters, Option<String>) {
@@ -131,7 +180,9 @@ fn filters(reader: &Reader<'_>) -> (ProviderFilters, Option<String>) {
     let defaults = ProviderFilters::default();
     let filters = ProviderFilters {
         repository: block.string("repository"),
-        allow_archived: block.bool("allowArchived").unwrap_or(defaults.allow_archived),
+        allow_archived: block
+            .bool("allowArchived")
+            .unwrap_or(defaults.allow_archived),
         allow_forks: block.bool("allowForks").unwrap_or(defaults.allow_forks),
     };
     (filters, block.string("branch"))

@@ -54,8 +54,12 @@ pub(super) fn read(root: &Reader<'_>, integrations: &[GithubIntegration]) -> Fre
         webhook_listen,
         webhooks,
         admin_listen: admin.map_or(ADMIN, |admin| listen(&admin, "listen", ADMIN)),
-        subject_prefix: block.and_then(|block| block.string("subjectPrefix")).unwrap_or_else(|| DEFAULT_PREFIX.to_owned()),
-        stop_deadline: block.and_then(|block| block.duration("stopDeadline")).unwrap_or(STOP_DEADLINE),
+        subject_prefix: block
+            .and_then(|block| block.string("subjectPrefix"))
+            .unwrap_or_else(|| DEFAULT_PREFIX.to_owned()),
+        stop_deadline: block
+            .and_then(|block| block.duration("stopDeadline"))
+            .unwrap_or(STOP_DEADLINE),
         telemetry: telemetry(block),
     }
 }
@@ -78,7 +82,10 @@ fn bus(block: Option<&Reader<'_>>) -> BusConfig {
     match block.value("bus") {
         None => BusConfig::Memory,
         Some(serde_json::Value::String(name)) if name == "memory" => BusConfig::Memory,
-        Some(serde_json::Value::Object(_)) => block.block("bus").and_then(|bus| bus.block("nats")).map_or(BusConfig::Memory, |nats| nats_bus(&nats)),
+        Some(serde_json::Value::Object(_)) => block
+            .block("bus")
+            .and_then(|bus| bus.block("nats"))
+            .map_or(BusConfig::Memory, |nats| nats_bus(&nats)),
         Some(_) => {
             block.mistake("bus", "must be `memory` or `{nats: {url: …}}`");
             BusConfig::Memory
@@ -100,7 +107,10 @@ fn nats_bus(nats: &Reader<'_>) -> BusConfig {
 
 /// `events.modules.github.webhookSecret`, where a Backstage installation keeps the secret of its hooks.
 fn backstage_secret(root: &Reader<'_>) -> Option<SecretString> {
-    root.open_block("events")?.open_block("modules")?.open_block("github")?.secret("webhookSecret")
+    root.open_block("events")?
+        .open_block("modules")?
+        .open_block("github")?
+        .secret("webhookSecret")
 }
 
 fn webhooks(
@@ -109,34 +119,70 @@ fn webhooks(
     integrations: &[GithubIntegration],
 ) -> (SocketAddr, Vec<WebhookSecret>) {
     let block = block.and_then(|block| block.block("webhooks"));
-    let address = block.as_ref().map_or(WEBHOOKS, |block| listen(block, "listen", WEBHOOKS));
-    let mut webhooks: Vec<WebhookSecret> =
-        block.as_ref().map(|block| block.list("github").iter().map(|hook| webhook(hook, integrations)).collect()).unwrap_or_default();
-    if let (true, Some(secret), Some(first)) = (webhooks.is_empty(), backstage, integrations.first()) {
-        webhooks.push(WebhookSecret { host: first.host.clone(), secrets: vec![secret] });
+    let address = block
+        .as_ref()
+        .map_or(WEBHOOKS, |block| listen(block, "listen", WEBHOOKS));
+    let mut webhooks: Vec<WebhookSecret> = block
+        .as_ref()
+        .map(|block| {
+            block
+                .list("github")
+                .iter()
+                .map(|hook| webhook(hook, integrations))
+                .collect()
+        })
+        .unwrap_or_default();
+    if let (true, Some(secret), Some(first)) =
+        (webhooks.is_empty(), backstage, integrations.first())
+    {
+        webhooks.push(WebhookSecret {
+            host: first.host.clone(),
+            secrets: vec![secret],
+        });
     }
     if let (Some(block), true, false) = (&block, webhooks.is_empty(), address.ip().is_loopback()) {
-        block.mistake("listen", "may leave loopback only when a hook has a secret (freshet.webhooks.github)");
+        block.mistake(
+            "listen",
+            "may leave loopback only when a hook has a secret (freshet.webhooks.github)",
+        );
     }
     (address, webhooks)
 }
 
 fn webhook(hook: &Reader<'_>, integrations: &[GithubIntegration]) -> WebhookSecret {
-    let host = hook.string("host").unwrap_or_else(|| "github.com".to_owned());
-    if !integrations.iter().any(|integration| integration.host == host) {
-        hook.mistake("host", format!("integrations.github has no entry for {host}"));
+    let host = hook
+        .string("host")
+        .unwrap_or_else(|| "github.com".to_owned());
+    if !integrations
+        .iter()
+        .any(|integration| integration.host == host)
+    {
+        hook.mistake(
+            "host",
+            format!("integrations.github has no entry for {host}"),
+        );
     }
     let current = hook.secret("secret");
     if current.is_none() {
-        hook.mistake("secret", "is required: unsigned deliveries are never accepted");
+        hook.mistake(
+            "secret",
+            "is required: unsigned deliveries are never accepted",
+        );
     }
-    let secrets = current.into_iter().chain(hook.secret("previousSecret")).collect();
+    let secrets = current
+        .into_iter()
+        .chain(hook.secret("previousSecret"))
+        .collect();
     WebhookSecret { host, secrets }
 }
 
 fn telemetry(block: Option<&Reader<'_>>) -> TelemetryConfig {
     let telemetry = block.and_then(|block| block.block("telemetry"));
-    let text = |key: &str| telemetry.as_ref().and_then(|telemetry| telemetry.string(key));
+    let text = |key: &str| {
+        telemetry
+            .as_ref()
+            .and_then(|telemetry| telemetry.string(key))
+    };
     let log_format = match text("logFormat").as_deref() {
         None | Some("text") => LogFormat::Text,
         Some("json") => LogFormat::Json,

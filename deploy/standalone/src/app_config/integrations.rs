@@ -11,23 +11,41 @@ pub(super) fn read(root: &Reader<'_>) -> Vec<GithubIntegration> {
     let Some(integrations) = root.open_block("integrations") else {
         return Vec::new();
     };
-    integrations.list("github").iter().map(integration).collect()
+    integrations
+        .list("github")
+        .iter()
+        .map(integration)
+        .collect()
 }
 
 fn integration(reader: &Reader<'_>) -> GithubIntegration {
-    let host = reader.string("host").unwrap_or_else(|| GITHUB_COM.to_owned());
-    let api_base_url = reader.string("apiBaseUrl").unwrap_or_else(|| default_api(reader, &host));
+    let host = reader
+        .string("host")
+        .unwrap_or_else(|| GITHUB_COM.to_owned());
+    let api_base_url = reader
+        .string("apiBaseUrl")
+        .unwrap_or_else(|| default_api(reader, &host));
     reader.ignore("rawBaseUrl");
     if reader.has("apps") {
         reader.ignore("apps");
-        reader.mistake("apps", "GitHub Apps are not supported yet; configure `token`");
+        reader.mistake(
+            "apps",
+            "GitHub Apps are not supported yet; configure `token`",
+        );
     }
-    GithubIntegration { token: reader.secret("token"), host, api_base_url }
+    GithubIntegration {
+        token: reader.secret("token"),
+        host,
+        api_base_url,
+    }
 }
 
 fn default_api(reader: &Reader<'_>, host: &str) -> String {
     if host != GITHUB_COM {
-        reader.mistake("apiBaseUrl", "is required for hosts other than github.com, such as https://HOST/api/v3");
+        reader.mistake(
+            "apiBaseUrl",
+            "is required for hosts other than github.com, such as https://HOST/api/v3",
+        );
     }
     GITHUB_COM_API.to_owned()
 }

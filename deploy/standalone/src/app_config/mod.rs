@@ -17,7 +17,7 @@ use freshet_runtime::telemetry::TelemetryConfig;
 pub use freshet::BusConfig;
 
 /// Everything one process is told.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct AppConfig {
     /// Which bus carries the messages.
     pub bus: BusConfig,
@@ -84,13 +84,17 @@ impl AppConfig {
             subject_prefix: freshet.subject_prefix,
             providers: catalog.providers,
             rules: catalog.rules,
-            fingerprint: processor.fingerprint(),
+            fingerprint: freshet_processor::fingerprint(&processor.kinds, &processor.limits),
             cors: backend.cors,
             ..freshet_store::Config::new(backend.database)
         };
         Self {
             bus: freshet.bus,
-            listeners: Listeners { api: backend.listen, webhooks: freshet.webhook_listen, admin: freshet.admin_listen },
+            listeners: Listeners {
+                api: backend.listen,
+                webhooks: freshet.webhook_listen,
+                admin: freshet.admin_listen,
+            },
             stop_deadline: freshet.stop_deadline,
             telemetry: freshet.telemetry,
             ingestor,
@@ -99,3 +103,6 @@ impl AppConfig {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,131 @@
+use std::time::Duration;
+
+use freshet_runtime::config::from_str;
+use freshet_store::DatabaseConfig;
+use secrecy::ExposeSecret as _;
+
+use super::*;
+
+const GOOD: &str = r"
+backend:
+  listen: 127.0.0.1:7107
+  auth: { keys: [] }
+  database:
+    client: pg
+    connection: { host: db.acme.example, port: 5433, user: freshet, password: p@ss/word, database: catalog }
+    pool: { max: 7 }
+integrations:
+  github:
+    - { host: github.com, token: t0ken }
+  gitlab: []
+catalog:
+  orphanStrategy: delete
+  rules:
+    - allow: [Component, System]
+  providers:
+    github:
+      acme:
+        organization: acme
+        catalogPath: /catalog/all.yaml
+        filters: { branch: develop, repository: 'pay-.*' }
+        schedule: { frequency: { minutes: 30 }, timeout: { minutes: 3 }, initialDelay: PT15S }
+    gitlab: { whatever: 1 }
+events:
+  modules: { github: { webhookSecret: hook-secret } }
+freshet:
+  bus: { nats: { url: 'nats://nats:4222', replicas: 3 } }
+  webhooks: { listen: ':7108' }
+techdocs: { builder: local }
+";
+
+fn read(text: &str) -> Result<AppConfig, Mistakes> {
+    AppConfig::read(&from_str(text).expect("YAML"))
+}
+
+#[test]
+fn a_backstage_configuration_is_understood() {
+    let config = read(GOOD).unwrap_or_else(|mistakes| panic!("{mistakes}"));
+    assert_eq!(config.listeners.api.to_string(), "127.0.0.1:7107");
+    assert_eq!(config.listeners.webhooks.to_string(), "0.0.0.0:7108");
+    assert_eq!(
+        config.ingestor.webhooks[0].secrets[0].expose_secret(),
+        "hook-secret"
+    );
+    assert_eq!(
+        config.ingestor.schedules[0].frequency,
+        Duration::from_secs(1800)
+    );
+    assert_eq!(
+        config.ingestor.schedules[0].initial_delay,
+        Duration::from_secs(15)
+    );
+    assert_eq!(config.store.providers[0].catalog_path, "catalog/all.yaml");
+    assert_eq!(config.store.providers[0].branch.as_deref(), Some("develop"));
+    assert_eq!(config.store.rules[0].allow, ["Component", "System"]);
+    let DatabaseConfig::Postgres { url, pool_max } = config.store.database else {
+        panic!("not PostgreSQL")
+    };
+    assert_eq!(pool_max, 7);
+    assert_eq!(
+        url.expose_secret(),
+        "postgres://freshet:p%40ss%2Fword@db.acme.example:5433/catalog?sslmode=prefer"
+    );
+}
+
+#[test]
+fn an_empty_configuration_is_the_embedded_default() {
+    let config = read("{}").unwrap_or_else(|mistakes| panic!("{mistakes}"));
+    assert!(matches!(config.bus, BusConfig::Memory));
+    assert_eq!(config.listeners.api.to_string(), "127.0.0.1:7007");
+    assert_eq!(config.listeners.webhooks.to_string(), "127.0.0.1:7008");
+    assert_eq!(config.listeners.admin.to_string(), "127.0.0.1:7009");
+    assert!(matches!(
+        config.store.database,
+        DatabaseConfig::Sqlite { .. }
+    ));
+}
+
+#[track_caller]
+fn check_mistakes(text: &str, expected: &[&str]) {
+    let mistakes = match read(text) {
+        Ok(_) => panic!("no mistakes"),
+        Err(mistakes) => mistakes,
+    };
+    let paths: Vec<&str> = mistakes
+        .0
+        .iter()
+        .map(|mistake| mistake.path.as_str())
+        .collect();
+    assert_eq!(paths, expected, "{mistakes}");
+}
+
+#[test]
+fn every_mistake_is_named_with_its_path() {
+    check_mistakes(
+        "backend: {listen: '0.0.0.0:7007', database: {client: mysql}}\ncatalog: {typo: 1, providers: {github: {a: {host: ghe.acme.example}}}}\nfreshet: {bus: redis, odd: 1}\n",
+        &[
+            "backend.database.client",
+            "backend.listen",
+            "catalog.providers.github.a.host",
+            "catalog.providers.github.a.organization",
+            "catalog.typo",
+            "freshet.bus",
+            "freshet.odd",
+        ],
+    );
+    check_mistakes(
+        "integrations: {github: [{host: github.com, token: t}]}\nfreshet: {webhooks: {listen: ':7008'}}\n",
+        &["freshet.webhooks.listen"],
+    );
+    check_mistakes(
+        "integrations: {github: [{host: ghe.acme.example, apps: []}]}\n",
+        &[
+            "integrations.github[0].apiBaseUrl",
+            "integrations.github[0].apps",
+        ],
+    );
+    check_mistakes(
+        "backend: {database: {client: better-sqlite3, connection: ':memory:'}}\n",
+        &["backend.database.connection"],
+    );
+}
