@@ -31,6 +31,8 @@ pub struct Config {
     pub listing_page: usize,
     /// Most jobs answered by one query.
     pub read_batch: usize,
+    /// How long a sweep's incomplete batch waits for the next job.
+    pub sweep_linger: Duration,
     /// Most calls in flight per credential.
     pub max_concurrent_calls: usize,
     /// How long to wait before asking again each time GitHub still shows the head from before a push.
@@ -103,6 +105,7 @@ impl Default for Config {
             retry: RetryPolicy::default(),
             listing_page: 100,
             read_batch: REPOSITORIES_PER_QUERY_MAX,
+            sweep_linger: Duration::from_millis(20),
             max_concurrent_calls: 20,
             behind_delays: [1, 2, 4].map(Duration::from_secs).to_vec(),
             behind_age_max: Duration::from_secs(10 * 60),

@@ -105,6 +105,7 @@ pub async fn start(
                 client: Arc::clone(&client),
                 lane,
                 inbox,
+                received: Vec::new(),
             };
             let shutdown = supervisor.shutdown();
             supervisor.spawn("processor worker", async move {

@@ -80,15 +80,24 @@ impl Budget {
         }
     }
 
+    /// How long no job of this lane may be pulled; zero if one may.
+    #[must_use]
+    pub fn wait(&self, lane: Lane) -> Duration {
+        let now = self.clock.now_micros();
+        match self.windows().look(lane, Resource::Graphql, now) {
+            Admission::Granted => Duration::ZERO,
+            Admission::Closed { until } => micros_between(now, until),
+        }
+    }
+
     /// Waits until a job of this lane may be pulled.
     pub async fn opened(&self, lane: Lane) {
         loop {
-            let now = self.clock.now_micros();
-            let Admission::Closed { until } = self.windows().look(lane, Resource::Graphql, now)
-            else {
+            let wait = self.wait(lane);
+            if wait.is_zero() {
                 return;
-            };
-            tokio::time::sleep(micros_between(now, until).min(LOOK_AGAIN_MAX)).await;
+            }
+            tokio::time::sleep(wait.min(LOOK_AGAIN_MAX)).await;
         }
     }
 
@@ -100,9 +109,15 @@ impl Budget {
 
     /// Learns from an answer that was not limited.
     pub fn learn(&self, resource: Resource, headers: &RateHeaders) {
-        let mut windows = self.windows();
-        windows.learn(resource, headers);
-        windows.unlimited();
+        let spent = {
+            let mut windows = self.windows();
+            windows.learn(resource, headers);
+            windows.unlimited();
+            windows.look(Lane::Lo, resource, self.clock.now_micros()) != Admission::Granted
+        };
+        if spent {
+            self.closings.send_modify(|count| *count += 1);
+        }
     }
 
     /// Closes the budget after a limit was reported.

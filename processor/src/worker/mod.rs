@@ -13,7 +13,7 @@ mod settle;
 use std::sync::Arc;
 use std::time::Duration;
 
-use freshet_bus::{Bus, Inbox, ReceiveError};
+use freshet_bus::{Bus, Delivery, Inbox, ReceiveError};
 use freshet_proto::message::Lane;
 use freshet_proto::subject::Subjects;
 use freshet_runtime::clock::Clock;
@@ -45,6 +45,8 @@ pub(crate) struct Worker {
     pub(crate) client: Arc<Client>,
     pub(crate) lane: Lane,
     pub(crate) inbox: Inbox,
+    /// Received, but not handed out yet.
+    pub(crate) received: Vec<Delivery>,
 }
 
 impl Worker {
@@ -69,8 +71,11 @@ impl Worker {
             // `Inbox::next` is cancel safe: what arrives meanwhile is in the next call.
             let received = tokio::select! {
                 () = shutdown.cancelled() => break,
-                _ = closings.changed() => continue,
-                received = self.inbox.next(self.shared.config.read_batch) => received,
+                _ = closings.changed() => {
+                    self.return_received(self.client.budget().wait(self.lane)).await;
+                    continue;
+                }
+                received = self.receive() => received,
             };
             match received {
                 Ok(deliveries) => handler.start(deliveries, slot),
@@ -81,9 +86,38 @@ impl Worker {
                 }
             }
         }
-        drop(handler);
+        self.return_received(Duration::ZERO).await;
         tasks.close();
         tasks.wait().await;
+    }
+
+    /// What waits, up to one batch.
+    ///
+    /// A webhook never waits for company. A sweep does, for moments: its jobs are published one after the
+    /// other, and each call saved is one that a webhook may need later. Cancel safe, for whatever was
+    /// received so far stays in `self`.
+    async fn receive(&mut self) -> Result<Vec<Delivery>, ReceiveError> {
+        let batch = self.shared.config.read_batch;
+        if self.received.is_empty() {
+            self.received = self.inbox.next(batch).await?;
+        }
+        if self.lane != Lane::Hi {
+            let linger = self.shared.config.sweep_linger;
+            while self.received.len() < batch {
+                let more = self.inbox.next(batch - self.received.len());
+                match tokio::time::timeout(linger, more).await {
+                    Ok(more) => self.received.extend(more?),
+                    Err(_) => break,
+                }
+            }
+        }
+        Ok(std::mem::take(&mut self.received))
+    }
+
+    async fn return_received(&mut self, delay: Duration) {
+        for delivery in self.received.drain(..) {
+            delivery.retry_after(delay).await;
+        }
     }
 
     /// Sweeps may fill half of the places, so that a webhook always finds one.

@@ -1,6 +1,7 @@
 //! Lists an account's repositories page by page: heads and blob ids, no texts.
 
 use freshet_proto::message::{Lane, ListingTarget};
+use freshet_runtime::error_chain::Chain;
 
 use super::answer::{self, ListingData, Page};
 use super::client::Client;
@@ -36,7 +37,10 @@ pub async fn read_page(
     {
         Ok(answer) => answer::listing(answer, &target.catalog_path).map_err(PageError::Failed),
         Err(error) => Err(match error.failure() {
-            Ok(failure) => PageError::Failed(failure),
+            Ok(failure) => {
+                tracing::warn!(error = %Chain(&error), "an account's repositories could not be listed");
+                PageError::Failed(failure)
+            }
             Err(closed) => PageError::Limited(closed),
         }),
     }
