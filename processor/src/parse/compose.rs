@@ -18,7 +18,7 @@ use super::position::{Position, Positions, Under};
 use super::scalar::{self, Schema, Style};
 use super::split::Chunk;
 use super::stand_in::{Escapes, StandIns};
-use super::{ParsedDocument, SyntaxProblem, problem, rule};
+use super::{ParsedDocument, SyntaxProblem, problem, rule, wording};
 
 /// One attempt at one document.
 pub(super) struct Composer<'a> {
@@ -280,11 +280,7 @@ impl<'a> Composer<'a> {
     }
 
     fn scan_problem(&self, error: &ScanError) -> SyntaxProblem {
-        let rule = if error.info().contains("unknown anchor") {
-            rule::ALIAS_UNDEFINED
-        } else {
-            rule::SYNTAX
-        };
-        problem(rule, error.info(), self.position(*error.marker()))
+        let (rule, message) = wording::of(error.info());
+        problem(rule, message, self.position(*error.marker()))
     }
 }

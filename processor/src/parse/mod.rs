@@ -35,6 +35,7 @@ mod split;
 mod stand_in;
 #[cfg(test)]
 mod tests;
+mod wording;
 
 pub use entity_file::{CatalogFile, FileEntity, FileProblem, read_catalog_file};
 pub use limits::Limits;
