@@ -1,0 +1,218 @@
+//! Which observation of each source counts. Pure.
+//!
+//! Newest wins by generation, whatever order messages arrive in. A failure is news only if
+//! nothing newer was read, and never undoes what was read before.
+
+use std::collections::{BTreeMap, HashMap};
+
+use freshet_proto::message::{
+    Cause, FailureKind, Lane, ListingObserved, Observation, RepositoryObserved, location_observed,
+    observation,
+};
+
+use crate::metrics::ObservationOutcome;
+use crate::repo::{SourceKind, SourceRow};
+
+/// After this many failures a source that still shows the head from before a push is believed: the
+/// push was taken back.
+const BEHIND_BELIEVED_AFTER: i64 = 5;
+
+/// A reading that counts.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Reading<T> {
+    pub(super) source_id: i64,
+    pub(super) generation: i64,
+    pub(super) cause: Cause,
+    pub(super) fingerprint: String,
+    pub(super) fetched_at: i64,
+    /// Whether every part of the source could be read.
+    pub(super) is_complete: bool,
+    pub(super) observed: T,
+}
+
+/// A source that could not be read, wholly or in part.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Setback {
+    pub(super) source_id: i64,
+    pub(super) message: String,
+}
+
+/// What a batch comes to, per source.
+#[derive(Debug, Default)]
+pub(super) struct Chosen {
+    pub(super) repositories: Vec<Reading<RepositoryObserved>>,
+    pub(super) listings: Vec<Reading<ListingObserved>>,
+    pub(super) setbacks: Vec<Setback>,
+    /// Outcomes already known; readings are counted when they were applied.
+    pub(super) outcomes: Vec<ObservationOutcome>,
+}
+
+/// Sorts a batch by source and generation and keeps what counts.
+pub(super) fn choose(observations: Vec<Observation>, sources: &HashMap<i64, SourceRow>) -> Chosen {
+    let mut by_source: BTreeMap<i64, Vec<Observation>> = BTreeMap::new();
+    let mut chosen = Chosen::default();
+    for observation in observations {
+        if counts(&observation, sources.get(&observation.source_id)) {
+            by_source
+                .entry(observation.source_id)
+                .or_default()
+                .push(observation);
+        } else {
+            chosen.outcomes.push(ObservationOutcome::Superseded);
+        }
+    }
+    for (source_id, mut of_source) in by_source {
+        of_source.sort_by_key(|observation| std::cmp::Reverse(observation.generation));
+        chosen.choose_of_source(&sources[&source_id], of_source);
+    }
+    chosen
+}
+
+/// Not proved yet, and asked for by this database rather than by one that was replaced by a backup.
+fn counts(observation: &Observation, source: Option<&SourceRow>) -> bool {
+    let generation = generation(observation);
+    source.is_some_and(|source| generation > source.done && generation <= source.wanted)
+}
+
+fn generation(observation: &Observation) -> i64 {
+    i64::try_from(observation.generation).unwrap_or(i64::MAX)
+}
+
+impl Chosen {
+    /// Takes the newest reading, and the newest failure if it is newer still.
+    fn choose_of_source(&mut self, source: &SourceRow, newest_first: Vec<Observation>) {
+        let mut is_newest = true;
+        let mut has_reading = false;
+        for observation in newest_first {
+            if has_reading {
+                self.outcomes.push(ObservationOutcome::Superseded);
+                continue;
+            }
+            match setback(source, &observation) {
+                Some((outcome, message)) => {
+                    self.outcomes.push(outcome);
+                    if is_newest {
+                        self.setbacks.push(Setback {
+                            source_id: source.id,
+                            message,
+                        });
+                    }
+                }
+                None => {
+                    has_reading = true;
+                    self.read(source, observation);
+                }
+            }
+            is_newest = false;
+        }
+    }
+
+    fn read(&mut self, source: &SourceRow, observation: Observation) {
+        let generation = generation(&observation);
+        let cause = observation.cause.unwrap_or_default();
+        match (observation.body, source.kind) {
+            (Some(observation::Body::Repository(observed)), SourceKind::Repository) => {
+                let unread = unread_part(&observed);
+                let is_complete = unread.is_none();
+                if let Some(message) = unread {
+                    self.setbacks.push(Setback {
+                        source_id: source.id,
+                        message,
+                    });
+                }
+                self.repositories.push(Reading {
+                    source_id: source.id,
+                    generation,
+                    cause,
+                    fingerprint: observation.fingerprint,
+                    fetched_at: observation.fetched_at,
+                    is_complete,
+                    observed,
+                });
+            }
+            (Some(observation::Body::Listing(observed)), SourceKind::Listing) => {
+                self.listings.push(Reading {
+                    source_id: source.id,
+                    generation,
+                    cause,
+                    fingerprint: observation.fingerprint,
+                    fetched_at: observation.fetched_at,
+                    is_complete: true,
+                    observed,
+                });
+            }
+            _ => self.outcomes.push(ObservationOutcome::Dead),
+        }
+    }
+}
+
+/// Why an observation proves nothing at all; `None` if it is a reading.
+fn setback(source: &SourceRow, observation: &Observation) -> Option<(ObservationOutcome, String)> {
+    match &observation.body {
+        Some(observation::Body::Failed(failed)) => Some((
+            ObservationOutcome::Failed,
+            describe(failed.kind(), &failed.message),
+        )),
+        Some(observation::Body::Behind(behind)) => Some((
+            ObservationOutcome::Behind,
+            format!("the push is not visible yet: head {}", behind.shown_head),
+        )),
+        Some(observation::Body::Repository(observed)) if is_behind(source, observation, observed) => {
+            Some((
+                ObservationOutcome::Behind,
+                format!("the push is not visible yet: head {}", observed.head),
+            ))
+        }
+        Some(observation::Body::Repository(_) | observation::Body::Listing(_)) => None,
+        None => Some((
+            ObservationOutcome::Failed,
+            "the observation has no body".to_owned(),
+        )),
+    }
+}
+
+/// Whether a push is outstanding and the source still shows the commit we hold. The processor knows
+/// where the newest push starts; of several pushes at once only we know where the first one did.
+fn is_behind(source: &SourceRow, observation: &Observation, observed: &RepositoryObserved) -> bool {
+    observation.lane() == Lane::Hi
+        && !source.push_after.is_empty()
+        && observed.head != source.push_after
+        && observed.head == source.head
+        && source.fail_count < BEHIND_BELIEVED_AFTER
+}
+
+/// The first file that could not be read.
+fn unread_part(observed: &RepositoryObserved) -> Option<String> {
+    observed
+        .locations
+        .iter()
+        .find_map(|location| match &location.outcome {
+            Some(location_observed::Outcome::Failed(failed)) => Some(format!(
+                "{}: {}",
+                location.path,
+                describe(failed.kind(), &failed.message)
+            )),
+            Some(
+                location_observed::Outcome::Unchanged(_)
+                | location_observed::Outcome::Content(_)
+                | location_observed::Outcome::Gone(_),
+            ) => None,
+            None => Some(format!("{}: no outcome", location.path)),
+        })
+}
+
+fn describe(kind: FailureKind, message: &str) -> String {
+    let kind = match kind {
+        FailureKind::Unspecified => "failed",
+        FailureKind::Unreachable => "unreachable",
+        FailureKind::RateLimited => "rate limited",
+        FailureKind::Denied => "denied",
+        FailureKind::NotVisible => "not visible",
+        FailureKind::Unreadable => "unreadable",
+    };
+    format!("{kind}: {message}")
+}
+
+#[cfg(test)]
+#[path = "choose_tests.rs"]
+mod tests;

@@ -1,0 +1,191 @@
+//! What a listing of an organisation asks for. Pure.
+//!
+//! Each repository comes with its head and the blob of the catalog file, so equality with what we
+//! hold is proved without reading, and only the others get a generation. A listing deletes
+//! nothing: a repository that is missing in it is looked up by itself.
+
+use std::collections::{HashMap, HashSet};
+
+use freshet_proto::message::{Cause, ListedRepository, ListingObserved};
+
+use super::choose::Reading;
+use super::sources::holds_content;
+use crate::ledger::{HEAD, Provider, raise};
+use crate::repo::{Lane, LocationOutcome, LocationRow, SourceKind, SourceRow};
+
+/// The sources a listing is about.
+#[derive(Debug)]
+pub(super) struct Known {
+    /// By the provider's id of the repository.
+    pub(super) sources: HashMap<String, SourceRow>,
+    /// By source.
+    pub(super) locations: HashMap<i64, Vec<LocationRow>>,
+    pub(super) new_source_ids: std::vec::IntoIter<i64>,
+    pub(super) new_location_ids: std::vec::IntoIter<i64>,
+}
+
+/// What it asks for.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Asked {
+    pub(super) sources: Vec<SourceRow>,
+    pub(super) locations: Vec<LocationRow>,
+    /// Ids of sources that get a job.
+    pub(super) raised: Vec<i64>,
+}
+
+/// How to compare.
+pub(super) struct Terms<'a> {
+    pub(super) host: &'a str,
+    pub(super) provider: &'a Provider,
+    pub(super) fingerprint: &'a str,
+    pub(super) now: i64,
+}
+
+/// Repositories of a listing that the provider wants, each once.
+pub(super) fn wanted<'a>(
+    listed: &'a ListingObserved,
+    provider: &Provider,
+) -> Vec<&'a ListedRepository> {
+    let mut seen = HashSet::new();
+    listed
+        .repositories
+        .iter()
+        .filter(|one| {
+            one.repository
+                .as_ref()
+                .is_some_and(|it| provider.wants(it) && seen.insert(it.id))
+        })
+        .collect()
+}
+
+/// Compares a listing with what is known.
+pub(super) fn ask(
+    reading: &Reading<ListingObserved>,
+    mut known: Known,
+    terms: &Terms<'_>,
+) -> Asked {
+    let mut asked = Asked::default();
+    let mut listed = HashSet::new();
+    for one in wanted(&reading.observed, terms.provider) {
+        let Some(id) = one.repository.as_ref().map(|it| it.id.to_string()) else {
+            continue;
+        };
+        let source = known.sources.remove(&id);
+        asked.one(one, source, &mut known, reading, terms);
+        listed.insert(id);
+    }
+    let mut missing: Vec<SourceRow> = known.sources.into_values().collect();
+    missing.sort_by_key(|source| source.id);
+    for source in missing {
+        let held = known
+            .locations
+            .get(&source.id)
+            .map_or(&[][..], Vec::as_slice);
+        if held.iter().any(holds_content) {
+            asked.raise(source, &reading.cause, terms.now);
+        }
+    }
+    asked
+}
+
+impl Asked {
+    fn one(
+        &mut self,
+        one: &ListedRepository,
+        source: Option<SourceRow>,
+        known: &mut Known,
+        reading: &Reading<ListingObserved>,
+        terms: &Terms<'_>,
+    ) {
+        let Some(repository) = &one.repository else {
+            return;
+        };
+        let mut source = source.unwrap_or_else(|| {
+            let id = known
+                .new_source_ids
+                .next()
+                .expect("an id was taken for every unknown repository");
+            SourceRow::new(
+                id,
+                SourceKind::Repository,
+                terms.host,
+                &repository.id.to_string(),
+            )
+        });
+        let held = known.locations.entry(source.id).or_default();
+        let git_ref = terms.provider.git_ref.as_str();
+        let path = terms.provider.catalog_path.as_str();
+        if !held
+            .iter()
+            .any(|location| location.git_ref == git_ref && location.path == path)
+        {
+            let id = known
+                .new_location_ids
+                .next()
+                .expect("an id was taken for every missing location");
+            let location = LocationRow::new(id, source.id, git_ref, path);
+            held.push(location.clone());
+            self.locations.push(location);
+        }
+        let is_renamed = source.is_renamed(repository);
+        source.adopt(repository);
+        if !is_renamed && is_equal(&source, held, one, terms) {
+            self.verify(source, one, reading, terms);
+        } else {
+            self.raise(source, &reading.cause, terms.now);
+        }
+    }
+
+    fn verify(
+        &mut self,
+        mut source: SourceRow,
+        one: &ListedRepository,
+        reading: &Reading<ListingObserved>,
+        terms: &Terms<'_>,
+    ) {
+        // Something newer is outstanding, and will say for itself.
+        if !source.is_outstanding() {
+            source.head.clone_from(&one.head);
+            terms.fingerprint.clone_into(&mut source.fingerprint);
+            source.verified_at = reading.fetched_at.max(source.verified_at);
+            source.mechanism.clone_from(&reading.cause.mechanism);
+        }
+        self.sources.push(source);
+    }
+
+    fn raise(&mut self, mut source: SourceRow, cause: &Cause, now: i64) {
+        raise(&mut source, Lane::Lo, cause.clone(), now);
+        self.raised.push(source.id);
+        self.sources.push(source);
+    }
+}
+
+/// Whether the listing proves that we hold what the repository shows.
+fn is_equal(
+    source: &SourceRow,
+    held: &[LocationRow],
+    one: &ListedRepository,
+    terms: &Terms<'_>,
+) -> bool {
+    let holds_nothing = !held.iter().any(holds_content);
+    if one.blob.is_empty() && holds_nothing && held.len() <= 1 {
+        return true;
+    }
+    if source.done == 0 || source.fingerprint != terms.fingerprint {
+        return false;
+    }
+    let is_default_branch = terms.provider.git_ref == HEAD;
+    let all_read = held
+        .iter()
+        .all(|location| location.outcome != LocationOutcome::Unread);
+    let same_head = is_default_branch && all_read && source.head == one.head;
+    // With a single wanted file its blob is all there is to compare, whatever else was pushed.
+    let same_blob = matches!(held, [only] if only.path == one.path
+        && holds_content(only)
+        && only.blob_oid == one.blob);
+    same_head || same_blob
+}
+
+#[cfg(test)]
+#[path = "listing_tests.rs"]
+mod tests;

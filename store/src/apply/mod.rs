@@ -1,0 +1,361 @@
+//! Apply: from what was observed to committed changes.
+//!
+//! A batch of observations is one transaction: lock the log, catch the view up with it, choose
+//! the readings that count, plan (pure, from the view and the stored rows), write, commit, fold,
+//! wake the outlets, acknowledge. A kill anywhere leaves all of it or nothing, and an observation
+//! that comes again is stale.
+//!
+//! It refuses to delete anything because of a failure, and to let one message block the others: a
+//! batch that fails is applied one by one, and what fails alone becomes a dead letter.
+
+mod annotate;
+mod batch;
+mod choose;
+mod claims;
+mod event;
+mod face;
+mod listing;
+mod load;
+mod plan;
+mod problems;
+mod relations;
+mod sources;
+mod stage;
+
+use std::collections::HashSet;
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use freshet_bus::{Bus, Delivery, Inbox, Outbound, ReceiveError};
+use freshet_proto::message::{Lane, Observation};
+use freshet_proto::stream::observation_consumer;
+use freshet_proto::subject::{Stage, Subjects};
+use freshet_runtime::clock::Clock;
+use freshet_runtime::error_chain::Chain;
+use futures::future::join_all;
+use prost::Message;
+use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
+
+use crate::config::{Config, Rule};
+use crate::ledger::{JobPublisher, Providers};
+use crate::metrics::{Metrics, ObservationOutcome};
+use crate::repo::{Repo, RepoError, Trouble};
+use crate::view::View;
+
+/// How long after a failure of the bus or the database the applier tries again.
+const RETRY_AFTER: Duration = Duration::from_millis(500);
+/// Attempts at a batch that lost a race against another transaction.
+const CONFLICT_ATTEMPTS: usize = 5;
+
+/// What the applier is told.
+#[derive(Clone, Debug)]
+pub struct ApplyConfig {
+    subjects: Subjects,
+    providers: Arc<Providers>,
+    fingerprint: String,
+    kinds: Kinds,
+    batch_max: usize,
+}
+
+impl From<&Config> for ApplyConfig {
+    fn from(config: &Config) -> Self {
+        Self {
+            subjects: Subjects::new(&config.subject_prefix),
+            providers: Arc::new(Providers::new(&config.providers)),
+            fingerprint: config.fingerprint.clone(),
+            kinds: Kinds::new(&config.rules),
+            batch_max: config.batch_max,
+        }
+    }
+}
+
+/// The kinds that may enter the catalog.
+#[derive(Clone, Debug)]
+struct Kinds {
+    allowed: HashSet<String>,
+}
+
+impl Kinds {
+    fn new(rules: &[Rule]) -> Self {
+        let allowed = rules
+            .iter()
+            .flat_map(|rule| &rule.allow)
+            .map(|kind| kind.to_lowercase())
+            .collect();
+        Self { allowed }
+    }
+
+    /// Whether a kind, in canonical case, may enter.
+    fn allow(&self, kind: &str) -> bool {
+        self.allowed.contains(kind)
+    }
+}
+
+/// Why a batch was not applied.
+#[derive(Debug, thiserror::Error)]
+enum ApplyError {
+    /// The database refused or is away.
+    #[error("cannot apply observations")]
+    Repo(#[from] RepoError),
+    /// The view is ahead of the database, which was replaced by an older one.
+    #[error("the view is at revision {view} and the database at {database}")]
+    Diverged {
+        /// Revision of the view.
+        view: i64,
+        /// Revision of the database.
+        database: i64,
+    },
+    /// A message this version cannot read.
+    #[error("cannot read {what} of an observation")]
+    Unreadable {
+        /// What could not be read.
+        what: &'static str,
+        /// Why.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+}
+
+impl ApplyError {
+    fn unreadable(
+        what: &'static str,
+        source: impl std::error::Error + Send + Sync + 'static,
+    ) -> Self {
+        Self::Unreadable {
+            what,
+            source: Box::new(source),
+        }
+    }
+
+    fn trouble(&self) -> Trouble {
+        match self {
+            Self::Repo(error) => error.trouble(),
+            // Waiting for a person; no message is at fault.
+            Self::Diverged { .. } => Trouble::Outage,
+            Self::Unreadable { .. } => Trouble::Defect,
+        }
+    }
+}
+
+/// Applies observations until it is told to stop.
+#[derive(Debug)]
+pub struct Applier {
+    repo: Repo,
+    bus: Bus,
+    view: Arc<View>,
+    clock: Clock,
+    config: ApplyConfig,
+    metrics: Arc<Metrics>,
+    jobs: JobPublisher,
+    committed: Arc<Notify>,
+}
+
+struct Lanes {
+    hi: Inbox,
+    lo: Inbox,
+}
+
+impl Lanes {
+    /// Whatever waits, the high lane first. Cancel safe, as both inboxes are.
+    async fn next(&mut self, max: usize) -> Result<Vec<Delivery>, ReceiveError> {
+        tokio::select! {
+            biased;
+            received = self.hi.next(max) => received,
+            received = self.lo.next(max) => received,
+        }
+    }
+}
+
+impl Applier {
+    /// An applier over this database, bus and view; `committed` is notified after each fold.
+    #[must_use]
+    pub fn new(
+        repo: Repo,
+        bus: Bus,
+        view: Arc<View>,
+        clock: Clock,
+        config: ApplyConfig,
+        metrics: Arc<Metrics>,
+        committed: Arc<Notify>,
+    ) -> Self {
+        let jobs = JobPublisher::new(bus.clone(), config.subjects.clone(), Arc::clone(&metrics));
+        Self {
+            repo,
+            bus,
+            view,
+            clock,
+            config,
+            metrics,
+            jobs,
+            committed,
+        }
+    }
+
+    /// Applies observations until `shutdown`. A batch that was begun is finished.
+    ///
+    /// # Errors
+    ///
+    /// None: an outage of the bus or the database is waited out.
+    pub async fn run(self, shutdown: CancellationToken) -> Result<(), Infallible> {
+        while !shutdown.is_cancelled() {
+            match self.lanes().await {
+                Ok(lanes) => self.consume(lanes, &shutdown).await,
+                Err(error) => {
+                    tracing::warn!(error = %Chain(&error), "observations cannot be consumed yet");
+                    pause(&shutdown).await;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    async fn lanes(&self) -> Result<Lanes, freshet_bus::ConsumeError> {
+        let subjects = &self.config.subjects;
+        Ok(Lanes {
+            hi: self
+                .bus
+                .consume(&observation_consumer(subjects, Lane::Hi))
+                .await?,
+            lo: self
+                .bus
+                .consume(&observation_consumer(subjects, Lane::Lo))
+                .await?,
+        })
+    }
+
+    async fn consume(&self, mut lanes: Lanes, shutdown: &CancellationToken) {
+        loop {
+            let received = tokio::select! {
+                () = shutdown.cancelled() => return,
+                received = lanes.next(self.config.batch_max) => received,
+            };
+            match received {
+                Ok(deliveries) => self.handle(deliveries, shutdown).await,
+                Err(error) => {
+                    tracing::warn!(error = %Chain(&error), "observations stopped coming and are asked for again");
+                    pause(shutdown).await;
+                    return;
+                }
+            }
+        }
+    }
+
+    async fn handle(&self, deliveries: Vec<Delivery>, shutdown: &CancellationToken) {
+        let mut observations = Vec::with_capacity(deliveries.len());
+        let mut readable = Vec::with_capacity(deliveries.len());
+        for delivery in deliveries {
+            match Observation::decode(delivery.payload.clone()) {
+                Ok(observation) => {
+                    observations.push(observation);
+                    readable.push(delivery);
+                }
+                Err(error) => self.bury(delivery, "unreadable", &error).await,
+            }
+        }
+        match self.apply_with_retries(&observations).await {
+            Ok(()) => acknowledge(readable).await,
+            Err(error) => self.recover(observations, readable, &error, shutdown).await,
+        }
+    }
+
+    async fn apply_with_retries(&self, observations: &[Observation]) -> Result<(), ApplyError> {
+        if observations.is_empty() {
+            return Ok(());
+        }
+        let mut attempt = 1;
+        loop {
+            let began = Instant::now();
+            match self.apply(observations).await {
+                Ok(()) => {
+                    self.metrics.applied(began.elapsed().as_secs_f64());
+                    return Ok(());
+                }
+                Err(error)
+                    if error.trouble() == Trouble::Conflict && attempt < CONFLICT_ATTEMPTS =>
+                {
+                    attempt += 1;
+                }
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    async fn recover(
+        &self,
+        observations: Vec<Observation>,
+        deliveries: Vec<Delivery>,
+        error: &ApplyError,
+        shutdown: &CancellationToken,
+    ) {
+        tracing::warn!(error = %Chain(error), observations = observations.len(), "observations could not be applied");
+        match error.trouble() {
+            Trouble::Outage | Trouble::Conflict => {
+                give_back(deliveries).await;
+                pause(shutdown).await;
+            }
+            Trouble::Defect => {
+                for (observation, delivery) in observations.iter().zip(deliveries) {
+                    self.apply_alone(observation, delivery).await;
+                }
+            }
+        }
+    }
+
+    async fn apply_alone(&self, observation: &Observation, delivery: Delivery) {
+        match self
+            .apply_with_retries(std::slice::from_ref(observation))
+            .await
+        {
+            Ok(()) => acknowledge(vec![delivery]).await,
+            Err(error) if error.trouble() == Trouble::Defect => {
+                if let Err(failure) = self.set_back(observation, &error).await {
+                    tracing::warn!(error = %Chain(&failure), source.id = observation.source_id, "a source could not be set back");
+                }
+                self.bury(delivery, "refused", &error).await;
+            }
+            Err(_) => give_back(vec![delivery]).await,
+        }
+    }
+
+    /// Puts a message we cannot handle where a person finds it; it comes again if even that fails.
+    async fn bury(&self, delivery: Delivery, reason: &'static str, error: &dyn std::error::Error) {
+        tracing::error!(error = %Chain(error), message.subject = %delivery.subject, "an observation could not be handled and is kept as a dead letter");
+        self.metrics.observation(ObservationOutcome::Dead);
+        let subject = self
+            .config
+            .subjects
+            .dead(Stage::Apply, reason, "none", &delivery.subject);
+        let letter = Outbound::new(subject, delivery.payload.clone());
+        match self.bus.publish(letter).await {
+            Ok(_) => delivery.terminate(reason).await,
+            // There are no dead letters on a bus that keeps nothing; the log line above is all.
+            Err(_) if !self.bus.is_durable() => delivery.terminate(reason).await,
+            Err(_) => delivery.retry_after(RETRY_AFTER).await,
+        }
+    }
+}
+
+async fn acknowledge(deliveries: Vec<Delivery>) {
+    let acknowledged = join_all(deliveries.into_iter().map(Delivery::ack)).await;
+    // One that is not confirmed comes again and is stale then.
+    for error in acknowledged.into_iter().filter_map(Result::err) {
+        tracing::debug!(error = %Chain(&error), "an acknowledgement was not confirmed");
+    }
+}
+
+async fn give_back(deliveries: Vec<Delivery>) {
+    join_all(
+        deliveries
+            .into_iter()
+            .map(|delivery| delivery.retry_after(RETRY_AFTER)),
+    )
+    .await;
+}
+
+async fn pause(shutdown: &CancellationToken) {
+    tokio::select! {
+        () = shutdown.cancelled() => {}
+        () = tokio::time::sleep(RETRY_AFTER) => {}
+    }
+}

@@ -1,0 +1,88 @@
+//! Observations in parts: kept until all are there, then one observation.
+
+use std::collections::BTreeSet;
+
+use freshet_proto::message::{Observation, observation};
+use prost::Message;
+
+use super::ApplyError;
+use crate::metrics::ObservationOutcome;
+use crate::repo::Tx;
+use crate::repo::parts::PartRow;
+
+/// Observations that are whole.
+#[derive(Debug, Default)]
+pub(super) struct Staged {
+    pub(super) whole: Vec<Observation>,
+    pub(super) outcomes: Vec<ObservationOutcome>,
+}
+
+/// Whether a message is all there is of its observation.
+fn is_whole(observation: &Observation) -> bool {
+    observation.part == 0 && observation.last
+}
+
+/// Keeps the parts of a batch and takes out the observations they complete.
+pub(super) async fn stage(tx: &mut Tx, batch: &[Observation]) -> Result<Staged, ApplyError> {
+    let mut staged = Staged::default();
+    let mut touched = BTreeSet::new();
+    for observation in batch {
+        if is_whole(observation) || is_failure(observation) {
+            staged.whole.push(observation.clone());
+            continue;
+        }
+        let generation = i64::try_from(observation.generation).unwrap_or(i64::MAX);
+        let row = PartRow {
+            part: i64::from(observation.part),
+            is_last: i64::from(observation.last),
+            payload: observation.encode_to_vec(),
+        };
+        tx.put_part(observation.source_id, generation, row).await?;
+        touched.insert((observation.source_id, generation));
+        staged.outcomes.push(ObservationOutcome::Staged);
+    }
+    for (source_id, generation) in touched {
+        if let Some(parts) = tx.complete_parts(source_id, generation).await? {
+            tx.remove_parts(source_id, generation).await?;
+            staged.whole.extend(join(&parts)?);
+        }
+    }
+    Ok(staged)
+}
+
+// A reading that fails half way says so in a part of its own, which nothing needs to wait for.
+fn is_failure(observation: &Observation) -> bool {
+    match &observation.body {
+        Some(observation::Body::Failed(_) | observation::Body::Behind(_)) => true,
+        Some(observation::Body::Repository(_) | observation::Body::Listing(_)) | None => false,
+    }
+}
+
+/// One observation of several parts, which are in order.
+fn join(parts: &[PartRow]) -> Result<Option<Observation>, ApplyError> {
+    let mut whole: Option<Observation> = None;
+    for part in parts {
+        let part = Observation::decode(part.payload.as_slice())
+            .map_err(|error| ApplyError::unreadable("a part", error))?;
+        match &mut whole {
+            None => whole = Some(part),
+            Some(whole) => append(whole, part),
+        }
+    }
+    Ok(whole)
+}
+
+fn append(whole: &mut Observation, part: Observation) {
+    whole.last = part.last;
+    match (&mut whole.body, part.body) {
+        (
+            Some(observation::Body::Repository(whole)),
+            Some(observation::Body::Repository(part)),
+        ) => whole.locations.extend(part.locations),
+        (Some(observation::Body::Listing(whole)), Some(observation::Body::Listing(part))) => {
+            whole.repositories.extend(part.repositories);
+        }
+        // Parts of different kinds are no observation; what the first one says stands.
+        _ => {}
+    }
+}

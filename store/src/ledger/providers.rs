@@ -1,0 +1,152 @@
+//! Which sources the configuration asks for. Pure.
+
+use freshet_proto::message::Repository;
+use regex::Regex;
+
+use crate::config::GithubProvider;
+
+/// How a location says "the default branch".
+pub(crate) const HEAD: &str = "HEAD";
+
+/// Every configured provider.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Providers {
+    list: Vec<Provider>,
+}
+
+/// One configured organisation.
+#[derive(Clone, Debug)]
+pub(crate) struct Provider {
+    pub(crate) id: String,
+    pub(crate) host: String,
+    pub(crate) organization: String,
+    pub(crate) catalog_path: String,
+    /// [`HEAD`] or a branch.
+    pub(crate) git_ref: String,
+    names: Names,
+    allow_archived: bool,
+}
+
+#[derive(Clone, Debug)]
+enum Names {
+    All,
+    Matching(Regex),
+    /// The pattern could not be read. Listing nothing is safe, for a listing never deletes.
+    Never,
+}
+
+impl Names {
+    fn new(pattern: Option<&str>, provider_id: &str) -> Self {
+        let Some(pattern) = pattern else {
+            return Self::All;
+        };
+        match Regex::new(&format!("^(?:{pattern})$")) {
+            Ok(regex) => Self::Matching(regex),
+            Err(error) => {
+                tracing::error!(error = %error, provider.id = %provider_id, "the repository filter of a provider cannot be read, so it matches nothing");
+                Self::Never
+            }
+        }
+    }
+
+    fn include(&self, name: &str) -> bool {
+        match self {
+            Self::All => true,
+            Self::Matching(regex) => regex.is_match(name),
+            Self::Never => false,
+        }
+    }
+}
+
+impl Providers {
+    pub(crate) fn new(configured: &[GithubProvider]) -> Self {
+        let list = configured.iter().map(Provider::new).collect();
+        Self { list }
+    }
+
+    /// The provider with this id.
+    pub(crate) fn by_id(&self, id: &str) -> Option<&Provider> {
+        self.list.iter().find(|provider| provider.id == id)
+    }
+
+    /// The first provider that wants this repository.
+    pub(crate) fn wanting(&self, host: &str, repository: &Repository) -> Option<&Provider> {
+        self.list.iter().find(|provider| {
+            provider.host.eq_ignore_ascii_case(host) && provider.wants(repository)
+        })
+    }
+}
+
+impl Provider {
+    fn new(configured: &GithubProvider) -> Self {
+        Self {
+            id: configured.id.clone(),
+            host: configured.host.clone(),
+            organization: configured.organization.clone(),
+            catalog_path: configured.catalog_path.trim_start_matches('/').to_owned(),
+            git_ref: configured
+                .branch
+                .clone()
+                .unwrap_or_else(|| HEAD.to_owned()),
+            names: Names::new(configured.filters.repository.as_deref(), &configured.id),
+            allow_archived: configured.filters.allow_archived,
+        }
+    }
+
+    /// Whether this provider's filters admit the repository.
+    pub(crate) fn wants(&self, repository: &Repository) -> bool {
+        self.organization.eq_ignore_ascii_case(&repository.owner)
+            && (self.allow_archived || !repository.archived)
+            && self.names.include(&repository.name)
+    }
+
+    /// The branch that is read of this repository.
+    pub(crate) fn branch<'a>(&'a self, repository: &'a Repository) -> &'a str {
+        if self.git_ref == HEAD {
+            &repository.default_branch
+        } else {
+            &self.git_ref
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::config::ProviderFilters;
+
+    #[track_caller]
+    fn check(pattern: Option<&str>, owner: &str, name: &str, archived: bool, expected: bool) {
+        let provider = Provider::new(&GithubProvider {
+            id: "p".to_owned(),
+            host: "github.com".to_owned(),
+            organization: "Acme".to_owned(),
+            catalog_path: "/catalog-info.yaml".to_owned(),
+            frequency: Duration::from_secs(60),
+            branch: None,
+            filters: ProviderFilters {
+                repository: pattern.map(str::to_owned),
+                ..ProviderFilters::default()
+            },
+        });
+        let repository = Repository {
+            owner: owner.to_owned(),
+            name: name.to_owned(),
+            archived,
+            ..Repository::default()
+        };
+        assert_eq!(provider.wants(&repository), expected, "{owner}/{name}");
+    }
+
+    #[test]
+    fn filters_admit_repositories_by_owner_name_and_archive() {
+        check(None, "acme", "pay", false, true);
+        check(None, "other", "pay", false, false);
+        check(None, "acme", "pay", true, false);
+        check(Some("pay|web"), "acme", "pay", false, true);
+        check(Some("pay|web"), "acme", "pay-old", false, false);
+        check(Some("("), "acme", "pay", false, false);
+    }
+}

@@ -1,0 +1,106 @@
+//! Jobs on their way out. Losing one costs time, never a fact: the reconciler finds it missing.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use freshet_bus::{Bus, Expect, Outbound, PublishError};
+use freshet_proto::message::Job;
+use freshet_proto::subject::Subjects;
+use freshet_runtime::error_chain::Chain;
+use futures::StreamExt;
+use prost::Message;
+
+use super::job::job;
+use super::providers::Providers;
+use crate::metrics::Metrics;
+use crate::metrics::{JobTrigger, LaneLabel};
+use crate::repo::{Lane, LocationRow, RepoError, SourceRow, Tx};
+
+/// Jobs whose confirmation is awaited at the same time.
+const IN_FLIGHT_MAX: usize = 64;
+
+/// Publishes jobs.
+#[derive(Clone, Debug)]
+pub(crate) struct JobPublisher {
+    bus: Bus,
+    subjects: Subjects,
+    metrics: Arc<Metrics>,
+}
+
+/// Builds the jobs of these sources from what this transaction sees.
+pub(crate) async fn jobs_of(
+    tx: &mut Tx,
+    sources: &[&SourceRow],
+    providers: &Providers,
+    fingerprint: &str,
+) -> Result<Vec<Job>, RepoError> {
+    if sources.is_empty() {
+        return Ok(Vec::new());
+    }
+    let ids: Vec<i64> = sources.iter().map(|source| source.id).collect();
+    let locations = tx.locations_of(&ids).await?;
+    let mut by_source: HashMap<i64, Vec<&LocationRow>> = HashMap::new();
+    for location in &locations {
+        by_source
+            .entry(location.source_id)
+            .or_default()
+            .push(location);
+    }
+    let jobs = sources.iter().filter_map(|source| {
+        let held = by_source.get(&source.id).map_or(&[][..], Vec::as_slice);
+        job(source, held, providers, fingerprint)
+    });
+    Ok(jobs.collect())
+}
+
+impl JobPublisher {
+    pub(crate) fn new(bus: Bus, subjects: Subjects, metrics: Arc<Metrics>) -> Self {
+        Self {
+            bus,
+            subjects,
+            metrics,
+        }
+    }
+
+    /// Publishes jobs of new generations: each replaces an older one of its source.
+    pub(crate) async fn publish_new(&self, jobs: Vec<Job>) {
+        self.publish(jobs, Expect::Nothing, JobTrigger::Generation)
+            .await;
+    }
+
+    /// Publishes jobs that may be lost: one that waits or is in flight stays where it is.
+    pub(super) async fn publish_missing(&self, jobs: Vec<Job>) {
+        self.publish(jobs, Expect::SubjectEmpty, JobTrigger::Reconciler)
+            .await;
+    }
+
+    async fn publish(&self, jobs: Vec<Job>, expect: Expect, trigger: JobTrigger) {
+        futures::stream::iter(jobs)
+            .for_each_concurrent(IN_FLIGHT_MAX, |job| {
+                self.publish_one(job, expect.clone(), trigger)
+            })
+            .await;
+    }
+
+    async fn publish_one(&self, job: Job, expect: Expect, trigger: JobTrigger) {
+        let subject = self
+            .subjects
+            .job(job.lane(), &job.installation, job.source_id);
+        let outbound = Outbound::new(subject, job.encode_to_vec()).expecting(expect);
+        match self.bus.publish(outbound).await {
+            Ok(_) => self.metrics.job_published(lane_label(&job), trigger),
+            // It waits or is in flight, which is what we want.
+            Err(PublishError::Refused { .. }) => {}
+            Err(error) => {
+                tracing::warn!(error = %Chain(&error), source.id = job.source_id, "a job could not be published and is left to the reconciler");
+            }
+        }
+    }
+}
+
+fn lane_label(job: &Job) -> LaneLabel {
+    match Lane::try_from(i64::from(job.lane)) {
+        Ok(Lane::Hi) => LaneLabel::Hi,
+        Ok(Lane::Lo) => LaneLabel::Lo,
+    }
+}

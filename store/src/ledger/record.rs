@@ -1,0 +1,195 @@
+//! One transaction of the ledger: read what the signals are about, decide, write; then the jobs.
+
+use std::collections::{BTreeSet, HashMap, HashSet};
+
+use freshet_proto::message::{Job, Push, Signal, signal};
+
+use super::Ledger;
+use super::decide::{About, Desk, Written, about};
+use super::publish::jobs_of;
+use crate::metrics::SignalOutcome;
+use crate::repo::sources::SourceKey;
+use crate::repo::{LocationRow, Outcome, RepoError, SourceRow, Tx};
+
+/// Records a batch and publishes its jobs. Nothing is written unless all of it is.
+pub(super) async fn record(ledger: &Ledger, signals: &[Signal]) -> Result<(), RepoError> {
+    if signals.is_empty() {
+        return Ok(());
+    }
+    let mut tx = ledger.repo.write().await?;
+    let (fresh, duplicates) = unknown(&mut tx, signals).await?;
+    let (outcomes, jobs) = settle(ledger, &mut tx, &fresh).await?;
+    tx.commit().await?;
+    for _ in 0..duplicates {
+        ledger.metrics.signal(SignalOutcome::Duplicate);
+    }
+    for outcome in outcomes {
+        ledger.metrics.signal(label(outcome));
+    }
+    ledger.jobs.publish_new(jobs).await;
+    Ok(())
+}
+
+/// The signals never seen before, each once, and how many others there are.
+async fn unknown<'a>(
+    tx: &mut Tx,
+    signals: &'a [Signal],
+) -> Result<(Vec<&'a Signal>, usize), RepoError> {
+    let guids: Vec<&str> = signals.iter().map(|signal| signal.id.as_str()).collect();
+    let known = tx.known_deliveries(&guids).await?;
+    let mut seen: HashSet<&str> = known.iter().map(String::as_str).collect();
+    let fresh: Vec<&Signal> = signals
+        .iter()
+        .filter(|signal| seen.insert(&signal.id))
+        .collect();
+    let duplicates = signals.len() - fresh.len();
+    Ok((fresh, duplicates))
+}
+
+async fn settle(
+    ledger: &Ledger,
+    tx: &mut Tx,
+    signals: &[&Signal],
+) -> Result<(Vec<Outcome>, Vec<Job>), RepoError> {
+    let mut desk = desk(ledger, tx, signals).await?;
+    let outcomes = signals.iter().map(|signal| desk.decide(signal)).collect();
+    let Desk {
+        sources, written, ..
+    } = desk;
+    write(tx, &sources, &written).await?;
+    let raised: Vec<&SourceRow> = sources
+        .values()
+        .filter(|source| written.raised.contains(&source.id))
+        .collect();
+    let config = &ledger.config;
+    let jobs = jobs_of(tx, &raised, &config.providers, &config.fingerprint).await?;
+    Ok((outcomes, jobs))
+}
+
+async fn desk<'a>(
+    ledger: &'a Ledger,
+    tx: &mut Tx,
+    signals: &[&Signal],
+) -> Result<Desk<'a>, RepoError> {
+    let (keys, ids) = wanted_sources(signals);
+    let mut found = Vec::new();
+    if !keys.is_empty() {
+        found.extend(tx.lock_sources_by_key(&keys).await?);
+    }
+    if !ids.is_empty() {
+        found.extend(tx.lock_sources(&ids).await?);
+    }
+    let sources: HashMap<SourceKey, SourceRow> = found
+        .into_iter()
+        .map(|source| (source.key(), source))
+        .collect();
+    let locations = locations(tx, &sources).await?;
+    let unknown = keys.iter().filter(|key| !sources.contains_key(*key)).count();
+    let missing = missing_locations(ledger, signals, &sources, &locations);
+    Ok(Desk {
+        providers: &ledger.config.providers,
+        fingerprint: &ledger.config.fingerprint,
+        now: ledger.clock.now_micros(),
+        new_source_ids: tx.new_source_ids(unknown).await?.into_iter(),
+        new_location_ids: tx.new_location_ids(missing).await?.into_iter(),
+        sources,
+        locations,
+        written: Written::default(),
+    })
+}
+
+fn wanted_sources(signals: &[&Signal]) -> (Vec<SourceKey>, Vec<i64>) {
+    let mut keys = BTreeSet::new();
+    let mut ids = BTreeSet::new();
+    for signal in signals {
+        match about(signal) {
+            About::Nothing => {}
+            About::Key(key) => {
+                keys.insert(key);
+            }
+            About::Id(id) => {
+                ids.insert(id);
+            }
+        }
+    }
+    (keys.into_iter().collect(), ids.into_iter().collect())
+}
+
+async fn locations(
+    tx: &mut Tx,
+    sources: &HashMap<SourceKey, SourceRow>,
+) -> Result<HashMap<i64, Vec<LocationRow>>, RepoError> {
+    let mut by_source: HashMap<i64, Vec<LocationRow>> = HashMap::new();
+    if sources.is_empty() {
+        return Ok(by_source);
+    }
+    let ids: Vec<i64> = sources.values().map(|source| source.id).collect();
+    for location in tx.locations_of(&ids).await? {
+        by_source
+            .entry(location.source_id)
+            .or_default()
+            .push(location);
+    }
+    Ok(by_source)
+}
+
+/// An upper bound of the locations the pushes may have to create.
+fn missing_locations(
+    ledger: &Ledger,
+    signals: &[&Signal],
+    sources: &HashMap<SourceKey, SourceRow>,
+    locations: &HashMap<i64, Vec<LocationRow>>,
+) -> usize {
+    let mut missing = BTreeSet::new();
+    for signal in signals {
+        let Some(signal::Body::Push(Push {
+            repository: Some(repository),
+            ..
+        })) = &signal.body
+        else {
+            continue;
+        };
+        let Some(provider) = ledger.config.providers.wanting(&signal.host, repository) else {
+            continue;
+        };
+        let About::Key(key) = about(signal) else {
+            continue;
+        };
+        let held = sources
+            .get(&key)
+            .and_then(|source| locations.get(&source.id))
+            .map_or(&[][..], Vec::as_slice);
+        let is_held = held.iter().any(|location| {
+            location.git_ref == provider.git_ref && location.path == provider.catalog_path
+        });
+        if !is_held {
+            missing.insert((key, provider.git_ref.clone(), provider.catalog_path.clone()));
+        }
+    }
+    missing.len()
+}
+
+async fn write(
+    tx: &mut Tx,
+    sources: &HashMap<SourceKey, SourceRow>,
+    written: &Written,
+) -> Result<(), RepoError> {
+    let mut changed: Vec<SourceRow> = sources
+        .values()
+        .filter(|source| written.sources.contains(&source.id))
+        .cloned()
+        .collect();
+    changed.sort_by_key(|source| source.id);
+    tx.put_sources(&changed).await?;
+    tx.put_locations(&written.locations).await?;
+    tx.put_deliveries(&written.deliveries).await
+}
+
+fn label(outcome: Outcome) -> SignalOutcome {
+    match outcome {
+        Outcome::Waiting | Outcome::Applied | Outcome::Superseded => SignalOutcome::Accepted,
+        Outcome::Unchanged => SignalOutcome::Unchanged,
+        Outcome::Ignored => SignalOutcome::Ignored,
+        Outcome::Dead => SignalOutcome::Dead,
+    }
+}

@@ -1,0 +1,128 @@
+//! Deliveries: every accepted signal and how it ended.
+
+use serde::Serialize;
+
+use super::statement::{Tx, execute, fetch_all, json};
+use super::RepoError;
+
+/// How a delivery ended, or that it has not.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Outcome {
+    /// A generation was raised for it and is not proved yet.
+    Waiting,
+    /// Its generation changed the catalog.
+    Applied,
+    /// It, or its generation, changed nothing.
+    Unchanged,
+    /// A newer generation proved what it asked for.
+    Superseded,
+    /// It asks for nothing we look at.
+    Ignored,
+    /// We could not handle it.
+    Dead,
+}
+
+/// One accepted signal.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub(crate) struct DeliveryRow {
+    pub(crate) guid: String,
+    pub(crate) event: String,
+    pub(crate) received_at: i64,
+    pub(crate) source_id: Option<i64>,
+    pub(crate) generation: i64,
+    pub(crate) outcome: Outcome,
+    pub(crate) reason: String,
+    pub(crate) covered_at: Option<i64>,
+}
+
+/// A proved generation.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub(crate) struct Covering {
+    pub(crate) source_id: i64,
+    pub(crate) generation: i64,
+    /// How deliveries of exactly this generation ended.
+    pub(crate) outcome: Outcome,
+}
+
+/// A delivery that has just ended.
+#[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
+pub(crate) struct Covered {
+    pub(crate) event: String,
+    pub(crate) received_at: i64,
+}
+
+impl Tx {
+    /// Which of these deliveries were accepted before.
+    pub(crate) async fn known_deliveries(
+        &mut self,
+        guids: &[&str],
+    ) -> Result<Vec<String>, RepoError> {
+        let known: Vec<(String,)> = fetch_all!(
+            self, (String,), "look up deliveries",
+            sqlite: "select guid from delivery where guid in (select value from json_each($1))",
+            postgres: "select guid from delivery \
+                where guid in (select json_array_elements_text($1::json))",
+            json(guids),
+        )?;
+        Ok(known.into_iter().map(|(guid,)| guid).collect())
+    }
+
+    /// Records deliveries; one that is there already is left as it is.
+    pub(crate) async fn put_deliveries(&mut self, rows: &[DeliveryRow]) -> Result<(), RepoError> {
+        if rows.is_empty() {
+            return Ok(());
+        }
+        execute!(
+            self, "record deliveries",
+            sqlite: "insert into delivery (guid, event, received_at, source_id, generation, \
+                    outcome, reason, covered_at) \
+                select value->>'guid', value->>'event', value->>'received_at', value->>'source_id', \
+                    value->>'generation', value->>'outcome', value->>'reason', value->>'covered_at' \
+                from json_each($1) \
+                where true \
+                on conflict (guid) do nothing",
+            postgres: "insert into delivery (guid, event, received_at, source_id, generation, \
+                    outcome, reason, covered_at) \
+                select guid, event, received_at, source_id, generation, outcome, reason, covered_at \
+                from json_populate_recordset(null::delivery, $1::json) \
+                on conflict (guid) do nothing",
+            json(rows),
+        )
+        .map(drop)
+    }
+
+    /// Ends every delivery that asked for these generations or older ones.
+    pub(crate) async fn cover_deliveries(
+        &mut self,
+        covering: &[Covering],
+        now: i64,
+    ) -> Result<Vec<Covered>, RepoError> {
+        if covering.is_empty() {
+            return Ok(Vec::new());
+        }
+        fetch_all!(
+            self, Covered, "cover deliveries",
+            sqlite: "update delivery \
+                set outcome = case when delivery.generation = c.generation then c.outcome else 'superseded' end, \
+                    covered_at = $2 \
+                from (select value->>'source_id' as source_id, value->>'generation' as generation, \
+                        value->>'outcome' as outcome \
+                    from json_each($1)) as c \
+                where delivery.source_id = c.source_id \
+                    and delivery.generation <= c.generation \
+                    and delivery.covered_at is null \
+                returning delivery.event, delivery.received_at",
+            postgres: "update delivery \
+                set outcome = case when delivery.generation = c.generation then c.outcome else 'superseded' end, \
+                    covered_at = $2 \
+                from json_to_recordset($1::json) as c(source_id bigint, generation bigint, outcome text) \
+                where delivery.source_id = c.source_id \
+                    and delivery.generation <= c.generation \
+                    and delivery.covered_at is null \
+                returning delivery.event, delivery.received_at",
+            json(covering),
+            now,
+        )
+    }
+}

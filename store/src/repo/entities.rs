@@ -1,0 +1,107 @@
+//! Entities and tombstones, without documents: those are in the log.
+
+use serde::Serialize;
+
+use super::statement::{Tx, execute, fetch_all, json};
+use super::{EntityRow, RepoError};
+
+/// A new version of an entity whose document is as it was.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub(crate) struct EntityTouch {
+    #[serde(rename = "ref")]
+    pub(crate) entity_ref: String,
+    pub(crate) version: i64,
+    pub(crate) revision: i64,
+    pub(crate) changed_at: i64,
+}
+
+impl Tx {
+    /// What these locations hold, and who holds (or held) these refs.
+    pub(crate) async fn entities_of(
+        &mut self,
+        location_ids: &[i64],
+        refs: &[&str],
+    ) -> Result<Vec<EntityRow>, RepoError> {
+        fetch_all!(
+            self, EntityRow, "read entities",
+            sqlite: "select * from entity \
+                where location_id in (select value from json_each($1)) and document_revision > 0 \
+                union \
+                select * from entity where ref in (select value from json_each($2))",
+            postgres: "select * from entity \
+                where location_id in (select json_array_elements_text($1::json)::bigint) \
+                    and document_revision > 0 \
+                union \
+                select * from entity where ref in (select json_array_elements_text($2::json))",
+            json(location_ids),
+            json(refs),
+        )
+    }
+
+    /// Writes entities whole, new or known.
+    pub(crate) async fn put_entities(&mut self, rows: &[EntityRow]) -> Result<(), RepoError> {
+        if rows.is_empty() {
+            return Ok(());
+        }
+        execute!(
+            self, "write entities",
+            sqlite: "insert into entity (ref, uid, version, revision, document_revision, digest, \
+                    location_id, source_id, claimed_at, changed_at) \
+                select value->>'ref', value->>'uid', value->>'version', value->>'revision', \
+                    value->>'document_revision', value->>'digest', value->>'location_id', \
+                    value->>'source_id', value->>'claimed_at', value->>'changed_at' \
+                from json_each($1) \
+                where true \
+                on conflict (ref) do update set \
+                    uid = excluded.uid, \
+                    version = excluded.version, \
+                    revision = excluded.revision, \
+                    document_revision = excluded.document_revision, \
+                    digest = excluded.digest, \
+                    location_id = excluded.location_id, \
+                    source_id = excluded.source_id, \
+                    claimed_at = excluded.claimed_at, \
+                    changed_at = excluded.changed_at",
+            postgres: "insert into entity (ref, uid, version, revision, document_revision, digest, \
+                    location_id, source_id, claimed_at, changed_at) \
+                select ref, uid, version, revision, document_revision, digest, \
+                    location_id, source_id, claimed_at, changed_at \
+                from json_populate_recordset(null::entity, $1::json) \
+                on conflict (ref) do update set \
+                    uid = excluded.uid, \
+                    version = excluded.version, \
+                    revision = excluded.revision, \
+                    document_revision = excluded.document_revision, \
+                    digest = excluded.digest, \
+                    location_id = excluded.location_id, \
+                    source_id = excluded.source_id, \
+                    claimed_at = excluded.claimed_at, \
+                    changed_at = excluded.changed_at",
+            json(rows),
+        )
+        .map(drop)
+    }
+
+    /// Gives entities a new version and leaves their documents alone.
+    pub(crate) async fn touch_entities(&mut self, rows: &[EntityTouch]) -> Result<(), RepoError> {
+        if rows.is_empty() {
+            return Ok(());
+        }
+        execute!(
+            self, "touch entities",
+            sqlite: "update entity \
+                set version = t.version, revision = t.revision, changed_at = t.changed_at \
+                from (select value->>'ref' as ref, value->>'version' as version, \
+                        value->>'revision' as revision, value->>'changed_at' as changed_at \
+                    from json_each($1)) as t \
+                where entity.ref = t.ref",
+            postgres: "update entity \
+                set version = t.version, revision = t.revision, changed_at = t.changed_at \
+                from json_to_recordset($1::json) \
+                    as t(ref text, version bigint, revision bigint, changed_at bigint) \
+                where entity.ref = t.ref",
+            json(rows),
+        )
+        .map(drop)
+    }
+}

@@ -1,0 +1,59 @@
+//! The one row that numbers the log.
+
+use super::statement::{Tx, execute, fetch_one};
+use super::{Repo, RepoError};
+
+/// Where the log stands.
+#[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
+pub struct Meta {
+    /// Id of the log.
+    pub epoch: String,
+    /// Its newest revision; 0 if it is empty.
+    pub revision: i64,
+    /// First revision still in it.
+    pub oldest: i64,
+}
+
+impl Repo {
+    /// Where the log stands.
+    ///
+    /// # Errors
+    ///
+    /// If the database does not answer.
+    pub async fn meta(&self) -> Result<Meta, RepoError> {
+        let mut tx = self.read().await?;
+        let meta = tx.meta().await?;
+        tx.commit().await?;
+        Ok(meta)
+    }
+}
+
+impl Tx {
+    pub(crate) async fn meta(&mut self) -> Result<Meta, RepoError> {
+        fetch_one!(
+            self, Meta, "read where the log stands",
+            sqlite: "select epoch, revision, oldest from catalog_meta where id = 1",
+            postgres: "select epoch, revision, oldest from catalog_meta where id = 1",
+        )
+    }
+
+    /// Takes the right to append to the log until this transaction ends.
+    pub(crate) async fn lock_log(&mut self) -> Result<Meta, RepoError> {
+        fetch_one!(
+            self, Meta, "lock the log",
+            // A SQLite transaction that may write is already the only one.
+            sqlite: "select epoch, revision, oldest from catalog_meta where id = 1",
+            postgres: "select epoch, revision, oldest from catalog_meta where id = 1 for update",
+        )
+    }
+
+    pub(crate) async fn set_revision(&mut self, revision: i64) -> Result<(), RepoError> {
+        execute!(
+            self, "advance the log",
+            sqlite: "update catalog_meta set revision = $1 where id = 1",
+            postgres: "update catalog_meta set revision = $1 where id = 1",
+            revision,
+        )
+        .map(drop)
+    }
+}

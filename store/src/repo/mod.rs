@@ -1,0 +1,112 @@
+//! The database: the only module that speaks SQL.
+//!
+//! It offers domain verbs (record deliveries, cover them, write changes), not tables. Each verb
+//! holds its statement in both dialects and picks one at the top; everything above is the same
+//! for both. Bulk rows travel as one JSON parameter, so a batch costs a constant number of round
+//! trips however many rows it has.
+//!
+//! It refuses to decide anything: what to write is planned by `ledger` and `apply`.
+
+pub(crate) mod changes;
+pub(crate) mod claims;
+pub mod conformance;
+mod deliveries;
+pub(crate) mod entities;
+mod error;
+mod locations;
+mod meta;
+pub(crate) mod parts;
+mod postgres;
+mod problems;
+pub(crate) mod rows;
+mod snapshot;
+pub(crate) mod sources;
+mod sqlite;
+mod statement;
+mod totals;
+
+use crate::config::DatabaseConfig;
+
+pub use error::{OpenError, RepoError, Trouble};
+pub use meta::Meta;
+pub use rows::{Lane, SourceKind, SourceStatus};
+pub use totals::LedgerTotals;
+
+pub(crate) use deliveries::{Covered, Covering, DeliveryRow, Outcome};
+pub(crate) use rows::{
+    ClaimRow, EntityRow, LocationOutcome, LocationRow, ProblemState, SourceRow, StoredCause,
+};
+pub(crate) use statement::{Tx, json};
+
+/// A handle on the database, cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Repo {
+    database: Database,
+}
+
+#[derive(Clone, Debug)]
+enum Database {
+    Sqlite(sqlite::Sqlite),
+    Postgres(postgres::Postgres),
+}
+
+/// What a transaction may do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Access {
+    /// Write; on SQLite the one writer is taken at once, so a transaction never fails half way for want of it.
+    Write,
+    /// Read one consistent state.
+    Read,
+}
+
+impl Repo {
+    /// Connects and brings the schema up to date.
+    ///
+    /// # Errors
+    ///
+    /// If the database cannot be reached or a migration fails.
+    pub async fn open(config: &DatabaseConfig) -> Result<Self, OpenError> {
+        let database = match config {
+            DatabaseConfig::Sqlite { path } => Database::Sqlite(sqlite::open(path).await?),
+            DatabaseConfig::Postgres { url, pool_max } => {
+                Database::Postgres(postgres::open(url, *pool_max).await?)
+            }
+        };
+        Ok(Self { database })
+    }
+
+    /// Whether the database answers.
+    ///
+    /// # Errors
+    ///
+    /// If it does not.
+    pub async fn ping(&self) -> Result<(), RepoError> {
+        self.meta().await.map(drop)
+    }
+
+    /// Closes all connections; statements that run are finished.
+    pub async fn close(&self) {
+        match &self.database {
+            Database::Sqlite(sqlite) => sqlite.close().await,
+            Database::Postgres(postgres) => postgres.close().await,
+        }
+    }
+
+    /// A transaction that may write. Dropping it rolls back.
+    pub(crate) async fn write(&self) -> Result<Tx, RepoError> {
+        self.begin(Access::Write).await
+    }
+
+    /// A transaction that sees one consistent state.
+    pub(crate) async fn read(&self) -> Result<Tx, RepoError> {
+        self.begin(Access::Read).await
+    }
+
+    async fn begin(&self, access: Access) -> Result<Tx, RepoError> {
+        match &self.database {
+            Database::Sqlite(sqlite) => sqlite.begin(access).await.map(Tx::Sqlite),
+            Database::Postgres(postgres) => postgres.begin(access).await.map(Tx::Postgres),
+        }
+        .map_err(RepoError::of("begin a transaction"))
+    }
+}

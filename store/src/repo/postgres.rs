@@ -1,0 +1,80 @@
+//! PostgreSQL: a pool whose statements cannot hang, and which comes back by itself.
+
+use std::str::FromStr;
+use std::time::Duration;
+
+use secrecy::{ExposeSecret, SecretString};
+use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
+
+use super::{Access, OpenError};
+
+const NAME: &str = "PostgreSQL";
+/// How long a caller waits for a connection; while the database is away, also how soon it hears so.
+const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(10);
+/// The server ends a statement after this many milliseconds.
+const STATEMENT_TIMEOUT_MS: &str = "30000";
+/// The server ends a transaction whose client fell silent, so that its locks do not outlive it.
+const IDLE_TRANSACTION_TIMEOUT_MS: &str = "60000";
+
+static MIGRATOR: sqlx::migrate::Migrator = sqlx::migrate!("migrations/postgres");
+
+/// The connections to one database.
+#[derive(Clone, Debug)]
+pub(super) struct Postgres {
+    pool: PgPool,
+}
+
+impl Postgres {
+    pub(super) async fn begin(
+        &self,
+        access: Access,
+    ) -> Result<sqlx::Transaction<'static, sqlx::Postgres>, sqlx::Error> {
+        match access {
+            Access::Write => self.pool.begin().await,
+            Access::Read => {
+                self.pool
+                    .begin_with("begin isolation level repeatable read, read only")
+                    .await
+            }
+        }
+    }
+
+    pub(super) async fn close(&self) {
+        self.pool.close().await;
+    }
+}
+
+pub(super) async fn open(url: &SecretString, pool_max: u32) -> Result<Postgres, OpenError> {
+    let options = PgConnectOptions::from_str(url.expose_secret())
+        .map_err(|source| OpenError::Address {
+            database: NAME,
+            source,
+        })?
+        .application_name("freshet-store")
+        .options([
+            ("statement_timeout", STATEMENT_TIMEOUT_MS),
+            (
+                "idle_in_transaction_session_timeout",
+                IDLE_TRANSACTION_TIMEOUT_MS,
+            ),
+            // An acknowledged commit is on disk, whatever the server's default.
+            ("synchronous_commit", "on"),
+        ]);
+    let pool = PgPoolOptions::new()
+        .max_connections(pool_max)
+        .acquire_timeout(ACQUIRE_TIMEOUT)
+        .connect_with(options)
+        .await
+        .map_err(|source| OpenError::Connect {
+            database: NAME,
+            source,
+        })?;
+    MIGRATOR
+        .run(&pool)
+        .await
+        .map_err(|source| OpenError::Migrate {
+            database: NAME,
+            source,
+        })?;
+    Ok(Postgres { pool })
+}

@@ -1,0 +1,74 @@
+//! Problems: what owners of files must fix.
+
+use super::statement::{Tx, execute, fetch_all, json};
+use super::{ProblemState, RepoError};
+
+impl Tx {
+    /// The problems of these locations.
+    pub(crate) async fn problems_of(
+        &mut self,
+        location_ids: &[i64],
+    ) -> Result<Vec<ProblemState>, RepoError> {
+        fetch_all!(
+            self, ProblemState, "read problems",
+            sqlite: "select * from problem \
+                where location_id in (select value from json_each($1)) \
+                order by id",
+            postgres: "select * from problem \
+                where location_id in (select json_array_elements_text($1::json)::bigint) \
+                order by id",
+            json(location_ids),
+        )
+    }
+
+    /// Writes problems whole, new or known.
+    pub(crate) async fn put_problems(&mut self, rows: &[ProblemState]) -> Result<(), RepoError> {
+        if rows.is_empty() {
+            return Ok(());
+        }
+        execute!(
+            self, "write problems",
+            sqlite: "insert into problem (id, location_id, source_id, rule, message, hint, line, \
+                    column_number, ref, first_seen, last_seen) \
+                select value->>'id', value->>'location_id', value->>'source_id', value->>'rule', \
+                    value->>'message', value->>'hint', value->>'line', value->>'column_number', \
+                    value->>'ref', value->>'first_seen', value->>'last_seen' \
+                from json_each($1) \
+                where true \
+                on conflict (id) do update set \
+                    message = excluded.message, \
+                    hint = excluded.hint, \
+                    line = excluded.line, \
+                    column_number = excluded.column_number, \
+                    last_seen = excluded.last_seen",
+            postgres: "insert into problem (id, location_id, source_id, rule, message, hint, line, \
+                    column_number, ref, first_seen, last_seen) \
+                select id, location_id, source_id, rule, message, hint, line, \
+                    column_number, ref, first_seen, last_seen \
+                from json_populate_recordset(null::problem, $1::json) \
+                on conflict (id) do update set \
+                    message = excluded.message, \
+                    hint = excluded.hint, \
+                    line = excluded.line, \
+                    column_number = excluded.column_number, \
+                    last_seen = excluded.last_seen",
+            json(rows),
+        )
+        .map(drop)
+    }
+
+    /// Removes problems that are solved.
+    pub(crate) async fn remove_problems(&mut self, ids: &[i64]) -> Result<(), RepoError> {
+        if ids.is_empty() {
+            return Ok(());
+        }
+        execute!(
+            self, "remove problems",
+            sqlite: "delete from problem where id in (select value from json_each($1))",
+            postgres: "delete from problem \
+                where id in (select json_array_elements_text($1::json)::bigint)",
+            json(ids),
+        )
+        .map(drop)
+    }
+}

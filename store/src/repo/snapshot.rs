@@ -1,0 +1,130 @@
+//! The whole catalog at one revision.
+
+use std::sync::Arc;
+
+use super::changes::{read_uid, relations_from_text};
+use super::rows::stored_ref;
+use super::statement::fetch_all;
+use super::{Repo, RepoError};
+use crate::change::{ProblemRow, Record, Snapshot};
+
+const OPERATION: &str = "read the catalog";
+
+#[derive(sqlx::FromRow)]
+struct StoredRecord {
+    #[sqlx(rename = "ref")]
+    entity_ref: String,
+    uid: String,
+    version: i64,
+    revision: i64,
+    digest: String,
+    document: String,
+    relations: String,
+    location_id: i64,
+    source_id: i64,
+    changed_at: i64,
+}
+
+impl StoredRecord {
+    fn read(self) -> Result<Record, RepoError> {
+        Ok(Record {
+            entity_ref: stored_ref(&self.entity_ref)
+                .map_err(|error| RepoError::unreadable(OPERATION, error))?,
+            uid: read_uid(&self.uid)?,
+            version: self.version,
+            revision: self.revision,
+            digest: self.digest,
+            document: Arc::from(self.document),
+            relations: relations_from_text(&self.relations)?,
+            location_id: self.location_id,
+            source_id: self.source_id,
+            changed_at: self.changed_at,
+        })
+    }
+}
+
+#[derive(sqlx::FromRow)]
+struct StoredProblem {
+    id: i64,
+    location_id: i64,
+    source_id: i64,
+    provider: String,
+    repository: String,
+    path: String,
+    rule: String,
+    message: String,
+    hint: String,
+    line: i64,
+    column_number: i64,
+    #[sqlx(rename = "ref")]
+    entity_ref: String,
+    first_seen: i64,
+    last_seen: i64,
+}
+
+impl StoredProblem {
+    fn read(self) -> ProblemRow {
+        ProblemRow {
+            id: self.id,
+            location_id: self.location_id,
+            source_id: self.source_id,
+            provider: self.provider,
+            repository: self.repository,
+            path: self.path,
+            rule: self.rule,
+            message: self.message,
+            hint: self.hint,
+            line: u32::try_from(self.line).unwrap_or_default(),
+            column: u32::try_from(self.column_number).unwrap_or_default(),
+            entity_ref: stored_ref(&self.entity_ref).ok(),
+            first_seen: self.first_seen,
+            last_seen: self.last_seen,
+        }
+    }
+}
+
+impl Repo {
+    /// Everything, as of one revision.
+    ///
+    /// # Errors
+    ///
+    /// If the database does not answer, or holds what this version cannot read.
+    pub async fn snapshot(&self) -> Result<Snapshot, RepoError> {
+        // In the order of the log, so that the documents are read from front to back.
+        const ENTITIES: &str = "select e.ref, e.uid, e.version, e.revision, e.digest, \
+                c.document, c.relations, e.location_id, e.source_id, e.changed_at \
+            from entity e \
+            join change c on c.revision = e.document_revision \
+            where e.document_revision > 0 \
+            order by e.document_revision";
+        const PROBLEMS: &str = "select p.id, p.location_id, p.source_id, s.provider, \
+                s.owner || '/' || s.name as repository, l.path, p.rule, p.message, p.hint, \
+                p.line, p.column_number, p.ref, p.first_seen, p.last_seen \
+            from problem p \
+            join location l on l.id = p.location_id \
+            join source s on s.id = p.source_id \
+            order by p.id";
+        let mut tx = self.read().await?;
+        let meta = tx.meta().await?;
+        let entities = fetch_all!(
+            &mut tx, StoredRecord, "read the catalog",
+            sqlite: ENTITIES,
+            postgres: ENTITIES,
+        )?;
+        let problems = fetch_all!(
+            &mut tx, StoredProblem, "read all problems",
+            sqlite: PROBLEMS,
+            postgres: PROBLEMS,
+        )?;
+        tx.commit().await?;
+        Ok(Snapshot {
+            epoch: meta.epoch,
+            revision: meta.revision,
+            entities: entities
+                .into_iter()
+                .map(StoredRecord::read)
+                .collect::<Result<_, _>>()?,
+            problems: problems.into_iter().map(StoredProblem::read).collect(),
+        })
+    }
+}

@@ -1,0 +1,86 @@
+//! SQLite: one writer, several readers, durable at every commit.
+
+use std::path::Path;
+use std::time::Duration;
+
+use sqlx::sqlite::{
+    SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
+};
+
+use super::{Access, OpenError};
+
+const NAME: &str = "SQLite";
+const READERS_MAX: u32 = 4;
+/// How long a statement waits for a lock another process holds.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long a caller waits for the writer or a reader.
+const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(30);
+/// Page cache of one connection, in KiB; negative, as SQLite wants it.
+const CACHE_KIBIBYTES: &str = "-16384";
+/// The log is folded into the database after this many pages: seldom enough not to disturb a burst.
+const CHECKPOINT_PAGES: &str = "4000";
+
+static MIGRATOR: sqlx::migrate::Migrator = sqlx::migrate!("migrations/sqlite");
+
+/// The connections to one database file.
+#[derive(Clone, Debug)]
+pub(super) struct Sqlite {
+    // Writers queue here, in order, instead of fighting for the file's lock.
+    writer: SqlitePool,
+    readers: SqlitePool,
+}
+
+impl Sqlite {
+    pub(super) async fn begin(
+        &self,
+        access: Access,
+    ) -> Result<sqlx::Transaction<'static, sqlx::Sqlite>, sqlx::Error> {
+        match access {
+            Access::Write => self.writer.begin_with("begin immediate").await,
+            Access::Read => self.readers.begin().await,
+        }
+    }
+
+    pub(super) async fn close(&self) {
+        self.readers.close().await;
+        self.writer.close().await;
+    }
+}
+
+pub(super) async fn open(path: &Path) -> Result<Sqlite, OpenError> {
+    let options = SqliteConnectOptions::new()
+        .filename(path)
+        .create_if_missing(true)
+        .journal_mode(SqliteJournalMode::Wal)
+        // A commit that was acknowledged must survive a power cut.
+        .synchronous(SqliteSynchronous::Full)
+        .foreign_keys(true)
+        .busy_timeout(BUSY_TIMEOUT)
+        .pragma("cache_size", CACHE_KIBIBYTES)
+        .pragma("wal_autocheckpoint", CHECKPOINT_PAGES);
+    let writer = SqlitePoolOptions::new()
+        .max_connections(1)
+        .acquire_timeout(ACQUIRE_TIMEOUT)
+        .idle_timeout(None)
+        .max_lifetime(None)
+        .connect_with(options.clone())
+        .await
+        .map_err(|source| OpenError::Connect {
+            database: NAME,
+            source,
+        })?;
+    MIGRATOR
+        .run(&writer)
+        .await
+        .map_err(|source| OpenError::Migrate {
+            database: NAME,
+            source,
+        })?;
+    let readers = SqlitePoolOptions::new()
+        .max_connections(READERS_MAX)
+        .acquire_timeout(ACQUIRE_TIMEOUT)
+        .idle_timeout(None)
+        .max_lifetime(None)
+        .connect_lazy_with(options);
+    Ok(Sqlite { writer, readers })
+}
