@@ -386,3 +386,47 @@ async fn the_owner_of_repositories_lists_them_in_the_order_asked_for() {
     }
     assert_eq!(names, ["ant", "pay", "Zebra"]);
 }
+
+#[tokio::test]
+async fn many_repositories_are_asked_by_node_id_and_pinned_to_a_commit_in_one_query() {
+    let world = World::start().await;
+    let head = world.github.head("acme/pay").unwrap().unwrap();
+    let listed = world.graphql(r#"{ repositoryOwner(login: "acme") { repositories(first: 100, after: null, orderBy: { field: CREATED_AT, direction: ASC }) { nodes { ...I } } } }
+        fragment I on Repository { id databaseId }"#).await.json();
+    let id = listed["data"]["repositoryOwner"]["repositories"]["nodes"][0]["id"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    let query = format!(
+        r#"query Repositories {{
+            r0: node(id: "{id}") {{ ... on Repository {{ ...I commit: object(expression: "{head}") {{ oid }} branch: object(expression: "refs/heads/main") {{ oid }}
+                p0: object(expression: "{head}:catalog-info.yaml") {{ __typename oid ... on Blob {{ byteSize isBinary isTruncated text }} }}
+                p1: object(expression: "refs/heads/main:docs") {{ __typename oid ... on Tree {{ entries {{ name type }} }} }} }} }}
+            r1: node(id: "R_gone") {{ ... on Repository {{ ...I }} }} }}
+        fragment I on Repository {{ id databaseId name url isArchived isEmpty owner {{ login }} defaultBranchRef {{ name target {{ oid }} }} }}"#
+    );
+    let answer = world.graphql(&query).await.json();
+    let r0 = &answer["data"]["r0"];
+    assert_eq!(
+        (&r0["commit"]["oid"], &r0["branch"]["oid"]),
+        (&json!(head.as_str()), &json!(head.as_str())),
+        "{answer}"
+    );
+    assert_eq!(
+        (&r0["p0"]["__typename"], &r0["p0"]["text"]),
+        (&json!("Blob"), &json!("kind: Component\n"))
+    );
+    assert_eq!(
+        r0["p1"]["entries"][0],
+        json!({ "name": "a.md", "type": "blob" })
+    );
+    assert_eq!(
+        (&answer["data"]["r1"], &answer["errors"][0]["type"]),
+        (&json!(null), &json!("NOT_FOUND"))
+    );
+    let asked = world.github.requests().pop().unwrap();
+    assert_eq!(
+        (asked.operation.as_str(), asked.repositories_asked),
+        ("Repositories", 2)
+    );
+}
