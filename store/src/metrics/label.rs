@@ -1,7 +1,5 @@
 //! The values a label of the store's metrics can have. Nothing else is ever a label value.
 
-use freshet_runtime::metrics::prometheus_client::encoding::{EncodeLabelValue, LabelValueEncoder};
-
 /// Declares an enum whose values are label values with the given spelling.
 macro_rules! label {
     ($(#[$doc:meta])* $name:ident { $($(#[$variant_doc:meta])* $variant:ident = $text:literal,)+ }) => {
@@ -20,9 +18,12 @@ macro_rules! label {
             }
         }
 
-        impl EncodeLabelValue for $name {
-            fn encode(&self, encoder: &mut LabelValueEncoder<'_>) -> Result<(), std::fmt::Error> {
-                EncodeLabelValue::encode(&self.as_str(), encoder)
+        impl prometheus_client::encoding::EncodeLabelValue for $name {
+            fn encode(
+                &self,
+                encoder: &mut prometheus_client::encoding::LabelValueEncoder<'_>,
+            ) -> Result<(), std::fmt::Error> {
+                prometheus_client::encoding::EncodeLabelValue::encode(&self.as_str(), encoder)
             }
         }
     };
@@ -132,5 +133,17 @@ label! {
         Gone = "gone",
         /// There are as many subscribers as there may be.
         Full = "full",
+    }
+}
+
+label! {
+    /// Which age of the distribution.
+    AgeStatistic {
+        /// Half of the entities are younger.
+        Median = "p50",
+        /// 95 % of the entities are younger.
+        P95 = "p95",
+        /// None is older.
+        Oldest = "max",
     }
 }

@@ -1,10 +1,12 @@
 //! What the store measures: instance metrics as things happen, service metrics at scrape.
 
 mod instance;
-mod label;
+pub mod label;
 mod service;
 
+pub(crate) use instance::seconds_between;
 pub use instance::Metrics;
+pub(crate) use label::label;
 pub use label::{
     FeedEnd, JobTrigger, LaneLabel, Mechanism, ObservationOutcome, RefusedRead, SignalOutcome,
 };

@@ -80,6 +80,13 @@ impl State {
         self.entities.get(entity_ref).map(|held| &*held.record)
     }
 
+    /// The same, to be kept after the lock.
+    pub(crate) fn shared(&self, entity_ref: &EntityRef) -> Option<Arc<Record>> {
+        self.entities
+            .get(entity_ref)
+            .map(|held| Arc::clone(&held.record))
+    }
+
     /// The entity with this identity.
     #[must_use]
     pub fn entity_by_uid(&self, uid: &Uuid) -> Option<&Record> {

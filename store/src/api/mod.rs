@@ -1,0 +1,215 @@
+//! The catalog API: Backstage's routes below `/api/catalog`, Freshet's own below `/api/v1`.
+//!
+//! The only place that knows HTTP. Handlers read parameters, ask the view, the ledger or the feed, and
+//! answer; what queries mean is decided in `query`. Reads never touch the database, but for the ledger's
+//! own (`/api/v1/sources`) and the feed.
+//!
+//! Every answer carries `Catalog-Revision`: what is served contains at least that revision. Every route
+//! takes `minRevision` and waits for it.
+//!
+//! There is no authentication yet. Whoever binds the listener keeps it on loopback.
+
+mod changes;
+mod entities;
+mod error;
+mod parameters;
+mod problems;
+mod revision;
+mod sources;
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::{MatchedPath, Request};
+use axum::http::{HeaderValue, Method, StatusCode, Uri, header};
+use axum::middleware::from_fn_with_state;
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use freshet_runtime::clock::Clock;
+use tokio::net::TcpListener;
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
+use tower::Layer as _;
+use tower::util::MapRequestLayer;
+use tower_http::cors::{AllowOrigin, CorsLayer};
+
+use crate::config::Cors;
+use crate::feed::Feed;
+use crate::freshness::{Bounds, Freshness};
+use crate::metrics::Metrics;
+use crate::repo::Repo;
+use crate::view::View;
+
+/// Lists computed at once. A list may look at every entity; more of them than processors only compete.
+const LISTS_AT_ONCE_MAX: usize = 4;
+
+/// What handlers stand on.
+#[derive(Clone)]
+pub struct Api(Arc<Shared>);
+
+/// What an API is made of.
+pub struct ApiDeps {
+    /// What is served.
+    pub view: Arc<View>,
+    /// The ledger.
+    pub repo: Repo,
+    /// The change feed.
+    pub feed: Feed,
+    /// When sources were last proved.
+    pub freshness: Freshness,
+    /// How old truth may get.
+    pub bounds: Arc<Bounds>,
+    /// What time it is.
+    pub clock: Clock,
+    /// What is counted.
+    pub metrics: Arc<Metrics>,
+}
+
+struct Shared {
+    deps: ApiDeps,
+    lists: Semaphore,
+}
+
+impl std::ops::Deref for Api {
+    type Target = ApiDeps;
+
+    fn deref(&self) -> &ApiDeps {
+        &self.0.deps
+    }
+}
+
+impl Api {
+    /// An API over these.
+    #[must_use]
+    pub fn new(deps: ApiDeps) -> Self {
+        Self(Arc::new(Shared {
+            deps,
+            lists: Semaphore::new(LISTS_AT_ONCE_MAX),
+        }))
+    }
+
+    /// All routes.
+    pub fn router(self, cors: Option<&Cors>) -> Router {
+        let catalog = Router::new()
+            .route("/entities", get(entities::list))
+            .route(
+                "/entities/by-name/{kind}/{namespace}/{name}",
+                get(entities::by_name),
+            )
+            .route("/entities/by-uid/{uid}", get(entities::by_uid));
+        let own = Router::new()
+            .route("/changes", get(changes::subscribe))
+            .route("/problems", get(problems::list))
+            .route("/sources", get(sources::list));
+        let router = Router::new()
+            .nest("/api/catalog", catalog)
+            .nest("/api/v1", own)
+            .route("/.backstage/health/v1/readiness", get(healthy))
+            .route("/.backstage/health/v1/liveness", get(healthy))
+            .fallback(nothing_here)
+            .method_not_allowed_fallback(nothing_here)
+            .layer(from_fn_with_state(self.clone(), revision::stamp))
+            .with_state(self);
+        match cors {
+            Some(cors) => router.layer(cors_layer(cors)),
+            None => router,
+        }
+    }
+
+    /// Serves until `shutdown`, then finishes the requests at hand.
+    ///
+    /// # Errors
+    ///
+    /// If the listener fails.
+    pub async fn serve(
+        self,
+        cors: Option<Cors>,
+        listener: TcpListener,
+        shutdown: CancellationToken,
+    ) -> std::io::Result<()> {
+        let feed = self.feed.clone();
+        // Before routing, so that it decides which route is taken.
+        let service = MapRequestLayer::new(normalised).layer(self.router(cors.as_ref()));
+        let service = tower::make::Shared::new(service);
+        axum::serve(listener, service)
+            .with_graceful_shutdown(shutdown.cancelled_owned())
+            .await?;
+        feed.closed().await;
+        Ok(())
+    }
+}
+
+/// Whether an address is one the API may listen on while it has no authentication.
+#[must_use]
+pub fn may_listen_on(address: SocketAddr) -> bool {
+    address.ip().is_loopback()
+}
+
+/// The address as the client wrote it.
+#[derive(Clone)]
+struct Written(Uri);
+
+/// Routing ignores case and a slash at the end, as Backstage's does. Refs are lower-case anyway.
+fn normalised(mut request: Request) -> Request {
+    let written = request.uri().clone();
+    let path = written.path().to_ascii_lowercase();
+    let path = match path.trim_end_matches('/') {
+        "" => "/",
+        path => path,
+    };
+    if path != written.path() {
+        let query = written.query().map_or_else(String::new, |query| format!("?{query}"));
+        if let Ok(uri) = format!("{path}{query}").parse::<Uri>() {
+            *request.uri_mut() = uri;
+        }
+    }
+    request.extensions_mut().insert(Written(written));
+    request
+}
+
+async fn healthy() -> Response {
+    ok_json(r#"{"status":"ok"}"#.to_owned())
+}
+
+/// As bare as Backstage's answer to an unknown route or a wrong method.
+async fn nothing_here() -> StatusCode {
+    StatusCode::NOT_FOUND
+}
+
+fn ok_json(json: String) -> Response {
+    const JSON: HeaderValue = HeaderValue::from_static("application/json; charset=utf-8");
+    ([(header::CONTENT_TYPE, JSON)], json).into_response()
+}
+
+/// The route of a request as a label: a pattern of ours, never what the client wrote.
+fn route_label(matched: Option<&MatchedPath>) -> &'static str {
+    match matched.map(MatchedPath::as_str) {
+        Some("/api/catalog/entities") => "entities",
+        Some("/api/catalog/entities/by-name/{kind}/{namespace}/{name}") => "entity_by_name",
+        Some("/api/catalog/entities/by-uid/{uid}") => "entity_by_uid",
+        Some("/api/v1/changes") => "changes",
+        Some("/api/v1/problems") => "problems",
+        Some("/api/v1/sources") => "sources",
+        Some(_) => "health",
+        None => "none",
+    }
+}
+
+fn cors_layer(cors: &Cors) -> CorsLayer {
+    let origins = if cors.origins.iter().any(|origin| origin == "*") && !cors.credentials {
+        AllowOrigin::any()
+    } else {
+        AllowOrigin::list(cors.origins.iter().filter_map(|origin| origin.parse().ok()))
+    };
+    let named: Vec<Method> = cors.methods.iter().filter_map(|method| method.parse().ok()).collect();
+    let methods = if named.is_empty() { vec![Method::GET, Method::HEAD] } else { named };
+    CorsLayer::new()
+        .allow_origin(origins)
+        .allow_methods(methods)
+        .allow_headers([header::AUTHORIZATION, header::CONTENT_TYPE])
+        .allow_credentials(cors.credentials)
+}
+
+#[cfg(test)]
+mod tests;

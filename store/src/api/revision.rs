@@ -1,0 +1,65 @@
+//! `Catalog-Revision` on every answer, `minRevision` on every request; and counting both.
+
+use std::time::{Duration, Instant};
+
+use axum::extract::{MatchedPath, Request, State};
+use axum::http::{HeaderName, HeaderValue};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+
+use super::error::{Asked, Problem};
+use super::parameters::MIN_REVISION;
+use super::{Api, route_label};
+
+const CATALOG_REVISION: HeaderName = HeaderName::from_static("catalog-revision");
+/// A request waits this long for the revision it asks for.
+const MIN_REVISION_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// Waits for the revision asked for, answers, and says which revision the answer contains at least.
+pub(super) async fn stamp(State(api): State<Api>, request: Request, next: Next) -> Response {
+    let started = Instant::now();
+    let route = route_label(request.extensions().get::<MatchedPath>());
+    let wanted = min_revision(request.uri().query().unwrap_or_default());
+    let waited = wait(&api, wanted).await;
+    // Taken before the answer is made, so that the answer has everything up to it.
+    let revision = api.view.revision();
+    let mut response = match waited {
+        Ok(()) => next.run(request).await,
+        Err(problem) => Asked::of(&request).failed(problem).into_response(),
+    };
+    response
+        .headers_mut()
+        .insert(CATALOG_REVISION, HeaderValue::from(revision));
+    api.metrics.answered(
+        route,
+        response.status().as_u16(),
+        started.elapsed().as_secs_f64(),
+    );
+    response
+}
+
+fn min_revision(query: &str) -> Result<Option<i64>, Problem> {
+    if !query.contains(MIN_REVISION) {
+        return Ok(None);
+    }
+    let value = url::form_urlencoded::parse(query.as_bytes())
+        .find(|(name, _)| name == MIN_REVISION)
+        .map(|(_, value)| value.parse::<i64>());
+    value.transpose().map_err(|_not_a_number| {
+        Problem::Input(format!(
+            "Query parameter '{MIN_REVISION}' must be an integer"
+        ))
+    })
+}
+
+async fn wait(api: &Api, wanted: Result<Option<i64>, Problem>) -> Result<(), Problem> {
+    let Some(revision) = wanted? else {
+        return Ok(());
+    };
+    if api.view.revision() >= revision || api.view.reached(revision, MIN_REVISION_TIMEOUT).await {
+        return Ok(());
+    }
+    Err(Problem::Unavailable(format!(
+        "The catalog has not reached revision {revision}"
+    )))
+}

@@ -1,0 +1,185 @@
+//! One row of the log as the public event, in the form a transport wants.
+
+use std::borrow::Cow;
+
+use freshet_proto::message::change::{
+    After, Attributes, ChangeData, Fields, binary_headers, published_body, structured,
+};
+use freshet_proto::stream::PAYLOAD_BYTES_MAX;
+use freshet_proto::timestamp::rfc3339;
+
+use crate::change::ChangeRow;
+
+/// Who speaks in every change event.
+const EVENT_SOURCE: &str = "/freshet/catalog";
+
+/// A row that is about to be published.
+pub(crate) struct Publication<'a> {
+    row: &'a ChangeRow,
+    epoch: &'a str,
+    subject: Cow<'a, str>,
+    time: String,
+    link: String,
+}
+
+impl<'a> Publication<'a> {
+    /// The row of the log `epoch`; large documents are linked to below `base_url`.
+    pub(crate) fn new(row: &'a ChangeRow, epoch: &'a str, base_url: &str) -> Self {
+        let subject = match (&row.problem, &row.entity_ref) {
+            (Some(problem), _) => Cow::Owned(format!("problem:{}", problem.id)),
+            (None, Some(entity_ref)) => Cow::Borrowed(entity_ref.as_str()),
+            (None, None) => Cow::Borrowed(""),
+        };
+        let link = row.entity_ref.as_ref().map_or_else(String::new, |entity| {
+            let (kind, namespace, name) = (entity.kind(), entity.namespace(), entity.name());
+            format!("{base_url}/api/catalog/entities/by-name/{kind}/{namespace}/{name}")
+        });
+        Self {
+            row,
+            epoch,
+            subject,
+            time: rfc3339(row.committed_at),
+            link,
+        }
+    }
+
+    fn attributes(&self) -> Attributes<'_> {
+        Attributes {
+            epoch: self.epoch,
+            revision: self.row.revision,
+            verb: self.row.op,
+            source: EVENT_SOURCE,
+            subject: &self.subject,
+            time: &self.time,
+            traceparent: None,
+        }
+    }
+
+    /// Headers of the binary mode.
+    pub(crate) fn headers(&self) -> Vec<(String, String)> {
+        binary_headers(&self.attributes())
+    }
+
+    /// The event's data, as published at `now` (microseconds UTC).
+    pub(crate) fn body(&self, now: i64) -> String {
+        published_body(&self.row.data, self.after(), &rfc3339(now))
+    }
+
+    /// The same, for a transport that takes no more than [`PAYLOAD_BYTES_MAX`] bytes: what is too
+    /// large is left out, the differences of fields last. An event is never withheld for its size.
+    pub(crate) fn bounded_body(&self, now: i64) -> String {
+        let published = rfc3339(now);
+        let body = published_body(&self.row.data, self.after(), &published);
+        if body.len() <= PAYLOAD_BYTES_MAX {
+            return body;
+        }
+        let body = published_body(&self.row.data, self.linked(), &published);
+        if body.len() <= PAYLOAD_BYTES_MAX {
+            return body;
+        }
+        published_body(&without_fields(&self.row.data), self.linked(), &published)
+    }
+
+    /// The whole event as one JSON object.
+    pub(crate) fn structured(&self, now: i64) -> String {
+        structured(&self.attributes(), &self.body(now))
+    }
+
+    fn after(&self) -> After<'_> {
+        match &self.row.document {
+            Some(document) => After::of(document, self.digest(), &self.link),
+            None => After::Nothing,
+        }
+    }
+
+    fn linked(&self) -> After<'_> {
+        match self.after() {
+            After::Nothing => After::Nothing,
+            After::Document(_) | After::TooLarge { .. } => After::TooLarge {
+                digest: self.digest(),
+                link: &self.link,
+            },
+        }
+    }
+
+    fn digest(&self) -> &str {
+        self.row.digest.as_deref().unwrap_or_default()
+    }
+}
+
+fn without_fields(data: &str) -> String {
+    let mut parsed: ChangeData =
+        serde_json::from_str(data).expect("the log holds what ChangeData was written as");
+    parsed.change.fields = Fields::default();
+    serde_json::to_string(&parsed).expect("ChangeData is plain data")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use freshet_model::EntityRef;
+    use freshet_proto::message::change::{DOCUMENT_BYTES_MAX, PublishedChange};
+    use serde_json::Value;
+
+    use super::*;
+    use crate::change::Op;
+
+    const NOW: i64 = 1_795_252_443_412_001;
+
+    fn row(document: Option<&str>, field: &str) -> ChangeRow {
+        let data = format!(
+            r#"{{"op":"updated","entity":{{"ref":"component:default/a","uid":"u","kind":"Component"}},"revision":{{"catalog":7,"previous":3,"entity":2}},"change":{{"categories":["SPEC"],"derived":false,"fields":{{"added":[{{"path":"/spec/x","after":"{field}"}}],"updated":[],"deleted":[]}},"relations":{{"added":[],"removed":[]}}}},"cause":{{}},"timing":{{"committed":"2026-11-21T09:14:03.000000Z"}}}}"#
+        );
+        ChangeRow {
+            revision: 7,
+            op: Op::Updated,
+            entity_ref: Some(EntityRef::parse("component:default/a").expect("a valid ref")),
+            version: 2,
+            uid: None,
+            location_id: 1,
+            source_id: 1,
+            document: document.map(Arc::from),
+            relations: None,
+            digest: Some("d1".to_owned()),
+            problem: None,
+            data,
+            committed_at: NOW,
+            fact_at: 0,
+        }
+    }
+
+    #[test]
+    fn the_event_holds_the_document_and_when_it_was_published() {
+        let row = row(Some(r#"{"kind":"Component"}"#), "y");
+        let event: Value =
+            serde_json::from_str(&Publication::new(&row, "e1", "http://x").structured(NOW)).expect("JSON");
+        assert_eq!(event["id"], "e1-7");
+        assert_eq!(event["subject"], "component:default/a");
+        assert_eq!(event["data"]["after"]["kind"], "Component");
+        assert_eq!(event["data"]["timing"]["published"], "2026-11-21T09:14:03.412001Z");
+    }
+
+    #[test]
+    fn a_large_document_is_linked_to() {
+        let large = format!(r#"{{"x":"{}"}}"#, "y".repeat(DOCUMENT_BYTES_MAX));
+        let row = row(Some(&large), "y");
+        let body: Value =
+            serde_json::from_str(&Publication::new(&row, "e1", "http://x").body(NOW)).expect("JSON");
+        assert_eq!(body["afterDigest"], "d1");
+        assert_eq!(body["afterLink"], "http://x/api/catalog/entities/by-name/component/default/a");
+    }
+
+    #[test]
+    fn no_event_is_too_large_for_its_transport() {
+        let half = "y".repeat(PAYLOAD_BYTES_MAX / 2 - 4_000);
+        let document = format!(r#"{{"x":"{}"}}"#, &half[..DOCUMENT_BYTES_MAX - 100]);
+        let enormous = "y".repeat(PAYLOAD_BYTES_MAX * 2);
+        for field in [half.as_str(), &enormous] {
+            let row = row(Some(&document), field);
+            let body = Publication::new(&row, "e1", "http://x").bounded_body(NOW);
+            assert!(body.len() <= PAYLOAD_BYTES_MAX);
+            let _decodes: PublishedChange = serde_json::from_str(&body).expect("a published change");
+        }
+    }
+}

@@ -1,0 +1,240 @@
+//! The change feed: the log, from any position in it, for readers outside.
+//!
+//! Every reader has his own position and reads the log for himself; a commit only wakes him. So a
+//! reader that resumes sees exactly what follows his position, and one that is slow holds a page of
+//! rows and a few events, never a growing queue. One that takes nothing for a while is dropped, and
+//! may resume. A reader without a position starts behind the newest change.
+
+mod event;
+mod position;
+
+use std::sync::Arc;
+
+use freshet_runtime::clock::Clock;
+use freshet_runtime::error_chain::Chain;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::change::{ChangeRow, Op};
+use crate::config::FeedLimits;
+use crate::metrics::{FeedEnd, Metrics, RefusedRead};
+use crate::repo::{Repo, RepoError};
+use crate::view::View;
+
+pub(crate) use event::Publication;
+pub use position::{OutOfReach, Position};
+
+/// One event for one reader.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FeedEvent {
+    /// Position of the event, to resume after it.
+    pub position: Position,
+    /// What happened.
+    pub op: Op,
+    /// The CloudEvent in structured mode, JSON.
+    pub json: String,
+}
+
+/// Why a reader is turned away.
+#[derive(Debug, thiserror::Error)]
+pub enum SubscribeError {
+    /// His position is not one of this log, or no longer.
+    #[error(transparent)]
+    OutOfReach(#[from] OutOfReach),
+    /// There are as many readers as there may be.
+    #[error("there are {subscribers_max} subscribers already")]
+    Full {
+        /// How many there may be.
+        subscribers_max: usize,
+    },
+    /// The log could not be looked at.
+    #[error("the change log could not be read")]
+    Unreadable(#[source] RepoError),
+}
+
+/// What a reader subscribes to.
+#[derive(Clone)]
+pub struct Feed(Arc<Inner>);
+
+struct Inner {
+    repo: Repo,
+    view: Arc<View>,
+    clock: Clock,
+    base_url: String,
+    limits: FeedLimits,
+    metrics: Arc<Metrics>,
+    slots: Arc<Semaphore>,
+    readers: TaskTracker,
+    shutdown: CancellationToken,
+}
+
+/// What a feed stands on.
+pub struct FeedDeps {
+    /// The log.
+    pub repo: Repo,
+    /// Wakes readers when it moves.
+    pub view: Arc<View>,
+    /// What time it is.
+    pub clock: Clock,
+    /// Where the API is reached from outside.
+    pub base_url: String,
+    /// How much readers may cost.
+    pub limits: FeedLimits,
+    /// What is counted.
+    pub metrics: Arc<Metrics>,
+    /// Ends every subscription.
+    pub shutdown: CancellationToken,
+}
+
+impl Feed {
+    /// A feed without readers.
+    #[must_use]
+    pub fn new(deps: FeedDeps) -> Self {
+        let slots = Arc::new(Semaphore::new(deps.limits.subscribers_max));
+        Self(Arc::new(Inner {
+            repo: deps.repo,
+            view: deps.view,
+            clock: deps.clock,
+            base_url: deps.base_url,
+            limits: deps.limits,
+            metrics: deps.metrics,
+            slots,
+            readers: TaskTracker::new(),
+            shutdown: deps.shutdown,
+        }))
+    }
+
+    /// How much readers may cost.
+    #[must_use]
+    pub fn limits(&self) -> FeedLimits {
+        self.0.limits
+    }
+
+    /// Opens a subscription to everything after `after`, or after the newest change. The channel
+    /// closes when the subscription ends; the reader may then resume.
+    ///
+    /// # Errors
+    ///
+    /// If the position is out of reach, there are too many readers or the log cannot be read.
+    pub async fn subscribe(
+        &self,
+        after: Option<Position>,
+    ) -> Result<mpsc::Receiver<FeedEvent>, SubscribeError> {
+        let inner = Arc::clone(&self.0);
+        let refused = |reason| inner.metrics.feed_refused(reason);
+        let Ok(slot) = Arc::clone(&self.0.slots).try_acquire_owned() else {
+            refused(RefusedRead::Full);
+            let subscribers_max = self.0.limits.subscribers_max;
+            return Err(SubscribeError::Full { subscribers_max });
+        };
+        let meta = self
+            .0
+            .repo
+            .meta()
+            .await
+            .map_err(SubscribeError::Unreadable)?;
+        let revision = position::start(after, &meta)
+            .inspect_err(|_| refused(RefusedRead::Gone))?;
+        let (events, receiver) = mpsc::channel(self.0.limits.pending_events_max);
+        let reader = Reader {
+            epoch: meta.epoch,
+            revision,
+            events,
+            feed: Arc::clone(&self.0),
+        };
+        self.0.metrics.feed_opened();
+        self.0.readers.spawn(reader.run(slot));
+        Ok(receiver)
+    }
+
+    /// Waits until every subscription has ended, which a shutdown makes them do.
+    pub async fn closed(&self) {
+        self.0.readers.close();
+        self.0.readers.wait().await;
+    }
+}
+
+/// One subscription at work.
+struct Reader {
+    epoch: String,
+    revision: i64,
+    events: mpsc::Sender<FeedEvent>,
+    feed: Arc<Inner>,
+}
+
+impl Reader {
+    async fn run(mut self, slot: OwnedSemaphorePermit) {
+        // Subscribed before the log is read, so that no commit in between is missed.
+        let mut revisions = self.feed.view.revisions();
+        let end = loop {
+            if let Err(end) = self.catch_up().await {
+                break end;
+            }
+            if let Err(end) = self.wait(&mut revisions).await {
+                break end;
+            }
+        };
+        self.feed.metrics.feed_closed(end);
+        drop(slot);
+    }
+
+    async fn wait(&self, revisions: &mut watch::Receiver<i64>) -> Result<(), FeedEnd> {
+        let revision = self.revision;
+        tokio::select! {
+            () = self.feed.shutdown.cancelled() => Err(FeedEnd::Stopped),
+            () = self.events.closed() => Err(FeedEnd::Closed),
+            moved = revisions.wait_for(|reached| *reached > revision) => {
+                moved.map(drop).map_err(|_| FeedEnd::Stopped)
+            }
+        }
+    }
+
+    async fn catch_up(&mut self) -> Result<(), FeedEnd> {
+        loop {
+            let page_size_max = self.feed.limits.page_size_max;
+            let rows = self
+                .feed
+                .repo
+                .changes_after(self.revision, page_size_max)
+                .await
+                .map_err(|error| {
+                    tracing::warn!(error = %Chain(&error), "A subscription ended, as the change log could not be read");
+                    FeedEnd::Failed
+                })?;
+            if rows.is_empty() {
+                return Ok(());
+            }
+            for row in &rows {
+                self.send(row).await?;
+            }
+        }
+    }
+
+    async fn send(&mut self, row: &ChangeRow) -> Result<(), FeedEnd> {
+        // Rows that were taken out of the log while we read leave a hole, which would look like
+        // "nothing happened" to the reader.
+        if row.revision != self.revision + 1 {
+            return Err(FeedEnd::Failed);
+        }
+        let now = self.feed.clock.now_micros();
+        let publication = Publication::new(row, &self.epoch, &self.feed.base_url);
+        let event = FeedEvent {
+            position: Position::new(&self.epoch, row.revision),
+            op: row.op,
+            json: publication.structured(now),
+        };
+        let sent = tokio::select! {
+            () = self.feed.shutdown.cancelled() => return Err(FeedEnd::Stopped),
+            sent = self.events.send_timeout(event, self.feed.limits.stalled_after) => sent,
+        };
+        match sent {
+            Ok(()) => {
+                self.revision = row.revision;
+                Ok(())
+            }
+            Err(mpsc::error::SendTimeoutError::Timeout(_)) => Err(FeedEnd::Stalled),
+            Err(mpsc::error::SendTimeoutError::Closed(_)) => Err(FeedEnd::Closed),
+        }
+    }
+}

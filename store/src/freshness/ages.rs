@@ -1,0 +1,71 @@
+//! Age of truth over the whole catalog: each entity counts as much as any other.
+
+use std::collections::HashMap;
+
+use super::Verdict;
+use super::verdict::Judged;
+use crate::metrics::seconds_between;
+
+/// Age of truth of the entities, in seconds, and how many have which verdict.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct Ages {
+    /// Of the entity whose source was proved longest ago.
+    pub(crate) oldest: f64,
+    /// Half of the entities are younger.
+    pub(crate) median: f64,
+    /// 95 % of the entities are younger.
+    pub(crate) p95: f64,
+    /// Entities by the verdict on their source.
+    pub(crate) by_verdict: HashMap<Verdict, i64>,
+}
+
+/// Sums up over entities, of which each source has the given number. A source that was never proved
+/// has no age; its entities count under their verdict only.
+pub(crate) fn ages(sources: &[Judged], entities_of: &HashMap<i64, i64>, now: i64) -> Ages {
+    let mut by_verdict = HashMap::new();
+    let mut weighted: Vec<(f64, i64)> = Vec::new();
+    for source in sources {
+        let entities = entities_of.get(&source.status.id).copied().unwrap_or(0);
+        *by_verdict.entry(source.verdict).or_default() += entities;
+        if entities > 0 && source.status.verified_at > 0 {
+            weighted.push((seconds_between(source.status.verified_at, now), entities));
+        }
+    }
+    weighted.sort_by(|(a, _), (b, _)| a.total_cmp(b));
+    Ages {
+        oldest: weighted.last().map_or(0.0, |(age, _)| *age),
+        median: quantile(&weighted, 50),
+        p95: quantile(&weighted, 95),
+        by_verdict,
+    }
+}
+
+/// The smallest age such that at least `percent` of the entities are at most that old.
+fn quantile(weighted: &[(f64, i64)], percent: i64) -> f64 {
+    let total: i64 = weighted.iter().map(|(_, entities)| entities).sum();
+    let mut below = 0;
+    for (age, entities) in weighted {
+        below += entities;
+        if below * 100 >= total * percent {
+            return *age;
+        }
+    }
+    0.0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn quantiles_weigh_by_entities() {
+        let weighted = [(1.0, 94), (10.0, 1), (100.0, 5)];
+        let shown = [50, 94, 95, 96, 100].map(|percent| quantile(&weighted, percent));
+        assert!(shown.iter().zip([1.0, 1.0, 10.0, 100.0, 100.0]).all(|(a, b)| (a - b).abs() < 1e-9), "{shown:?}");
+    }
+
+    #[test]
+    fn nothing_has_no_age() {
+        assert_eq!(ages(&[], &HashMap::new(), 1), Ages::default());
+    }
+}

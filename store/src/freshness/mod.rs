@@ -1,0 +1,13 @@
+//! How far the catalog can be believed: what was proved equal to its source, and when.
+//!
+//! Age of truth belongs to sources, not to entities, and lives in the database, outside of documents
+//! and of the change log. [`Freshness`] keeps a copy that is a few seconds old at most, because it is
+//! looked at with every read.
+
+mod ages;
+mod poll;
+mod verdict;
+
+pub(crate) use ages::{Ages, ages};
+pub use poll::{Freshness, FreshnessPoller};
+pub use verdict::{Bounds, Judged, Verdict};

@@ -1,0 +1,78 @@
+//! Keeps the ledger's word on each source at hand.
+
+use std::collections::HashMap;
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use freshet_runtime::error_chain::Chain;
+use tokio::time::MissedTickBehavior;
+use tokio_util::sync::CancellationToken;
+
+use crate::repo::{Repo, RepoError, SourceStatus};
+
+/// When each source was last proved, a few seconds old at most.
+#[derive(Clone, Debug, Default)]
+pub struct Freshness(Arc<ArcSwap<HashMap<i64, i64>>>);
+
+impl Freshness {
+    /// When equality with a source was last proved, microseconds UTC; `None` if never, as far as we know.
+    #[must_use]
+    pub fn verified_at(&self, source_id: i64) -> Option<i64> {
+        self.0.load().get(&source_id).copied()
+    }
+
+    /// Takes in what the ledger says now.
+    pub fn update(&self, sources: &[SourceStatus]) {
+        let verified = sources
+            .iter()
+            .filter(|source| source.verified_at > 0)
+            .map(|source| (source.id, source.verified_at))
+            .collect();
+        self.0.store(Arc::new(verified));
+    }
+}
+
+/// Looks at the ledger at a steady pace.
+pub struct FreshnessPoller {
+    repo: Repo,
+    freshness: Freshness,
+    every: Duration,
+}
+
+impl FreshnessPoller {
+    /// A poller that looks this often.
+    #[must_use]
+    pub fn new(repo: Repo, freshness: Freshness, every: Duration) -> Self {
+        Self {
+            repo,
+            freshness,
+            every,
+        }
+    }
+
+    /// Polls until `shutdown`.
+    ///
+    /// # Errors
+    ///
+    /// Never: a ledger that cannot be read is read again later.
+    pub async fn run(self, shutdown: CancellationToken) -> Result<(), Infallible> {
+        let mut ticks = tokio::time::interval(self.every);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            tokio::select! {
+                () = shutdown.cancelled() => return Ok(()),
+                _ = ticks.tick() => {}
+            }
+            if let Err(error) = self.poll().await {
+                tracing::warn!(error = %Chain(&error), "The freshness of the sources could not be read");
+            }
+        }
+    }
+
+    async fn poll(&self) -> Result<(), RepoError> {
+        self.freshness.update(&self.repo.source_statuses().await?);
+        Ok(())
+    }
+}

@@ -1,0 +1,184 @@
+//! The verdict on one source: can what we hold be taken for what is there?
+
+use std::time::Duration;
+
+use serde::Serialize;
+
+use crate::config::GithubProvider;
+use crate::metrics::label;
+use crate::repo::SourceStatus;
+
+/// This many failures in a row are no hiccup.
+const FAILING_AFTER: i64 = 3;
+/// A source not proved for this many sweeps has gone silent.
+const SWEEPS_UNTIL_UNKNOWN: u32 = 2;
+/// The bound where no provider says how often it looks.
+const BOUND_UNLESS_CONFIGURED: Duration = Duration::from_secs(8 * 60 * 60);
+
+label! {
+    /// Whether what we hold can be taken for what is there.
+    #[derive(Serialize)]
+    #[serde(rename_all = "lowercase")]
+    Verdict {
+        /// Proved equal within its bound, and nothing says otherwise.
+        Fresh = "fresh",
+        /// It may have changed, and was not looked at since.
+        Stale = "stale",
+        /// It was looked at again and again, in vain.
+        Failing = "failing",
+        /// It was not proved for longer than its bound, or never.
+        Unknown = "unknown",
+    }
+}
+
+/// How old truth may get, per organisation that is swept.
+#[derive(Clone, Debug, Default)]
+pub struct Bounds {
+    organizations: Vec<(String, String, Duration)>,
+}
+
+/// A source and the verdict on it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Judged {
+    /// What the ledger says.
+    pub status: SourceStatus,
+    /// How old its truth may get.
+    pub bound: Duration,
+    /// The verdict.
+    pub verdict: Verdict,
+}
+
+impl Bounds {
+    /// The bounds that follow from how often each provider looks.
+    #[must_use]
+    pub fn of(providers: &[GithubProvider]) -> Self {
+        let organizations = providers
+            .iter()
+            .map(|provider| {
+                let bound = provider.frequency * SWEEPS_UNTIL_UNKNOWN;
+                (provider.host.clone(), provider.organization.clone(), bound)
+            })
+            .collect();
+        Self { organizations }
+    }
+
+    /// The bound of the source called `name` on `host`.
+    #[must_use]
+    pub fn of_source(&self, host: &str, name: &str) -> Duration {
+        let owner = name.split('/').next().unwrap_or_default();
+        self.organizations
+            .iter()
+            .filter(|(of_host, organization, _)| {
+                of_host == host && organization.eq_ignore_ascii_case(owner)
+            })
+            .map(|(_, _, bound)| *bound)
+            .min()
+            .unwrap_or(BOUND_UNLESS_CONFIGURED)
+    }
+
+    /// The verdict on a source at `now` (microseconds UTC).
+    #[must_use]
+    pub fn judge(&self, status: SourceStatus, now: i64) -> Judged {
+        let bound = self.of_source(&status.host, &status.name);
+        let verdict = verdict(&status, bound, now);
+        Judged {
+            status,
+            bound,
+            verdict,
+        }
+    }
+}
+
+/// Failing comes before the rest: it is the one that names a cause.
+fn verdict(status: &SourceStatus, bound: Duration, now: i64) -> Verdict {
+    let age = now.saturating_sub(status.verified_at);
+    let bound = i64::try_from(bound.as_micros()).unwrap_or(i64::MAX);
+    if status.fail_count >= FAILING_AFTER {
+        Verdict::Failing
+    } else if status.verified_at == 0 || age > bound {
+        Verdict::Unknown
+    } else if status.wanted > status.done {
+        Verdict::Stale
+    } else {
+        Verdict::Fresh
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::repo::SourceKind;
+
+    const HOUR: i64 = 3_600_000_000;
+
+    /// A source of an organisation that is swept every hour, proved `verified_ago` hours ago (-1: never).
+    #[track_caller]
+    fn check(verified_ago: i64, wanted: i64, done: i64, fail_count: i64, expected: Verdict) {
+        let bounds = Bounds::of(&[provider("acme", 1), provider("other", 100)]);
+        let now = 1_000 * HOUR;
+        let verified_at = if verified_ago < 0 { 0 } else { now - verified_ago * HOUR };
+        let status = SourceStatus { wanted, done, verified_at, fail_count, ..status("Acme/pay") };
+        assert_eq!(bounds.judge(status, now).verdict, expected);
+    }
+
+    fn provider(organization: &str, hours: u64) -> GithubProvider {
+        GithubProvider {
+            id: organization.to_owned(),
+            host: "github.com".to_owned(),
+            organization: organization.to_owned(),
+            catalog_path: "catalog-info.yaml".to_owned(),
+            frequency: Duration::from_secs(hours * 3_600),
+            branch: None,
+            filters: crate::config::ProviderFilters::default(),
+        }
+    }
+
+    fn status(name: &str) -> SourceStatus {
+        SourceStatus {
+            id: 1,
+            kind: SourceKind::Repository,
+            host: "github.com".to_owned(),
+            name: name.to_owned(),
+            url: String::new(),
+            wanted: 0,
+            done: 0,
+            verified_at: 0,
+            changed_at: 0,
+            mechanism: String::new(),
+            fail_count: 0,
+            last_error: String::new(),
+        }
+    }
+
+    #[test]
+    fn a_source_proved_within_its_bound_is_fresh() {
+        check(0, 1, 1, 0, Verdict::Fresh);
+        check(2, 5, 5, 2, Verdict::Fresh);
+    }
+
+    #[test]
+    fn a_source_that_went_silent_is_unknown() {
+        check(3, 1, 1, 0, Verdict::Unknown);
+        check(-1, 1, 0, 0, Verdict::Unknown);
+    }
+
+    #[test]
+    fn a_source_that_may_have_changed_is_stale() {
+        check(1, 2, 1, 0, Verdict::Stale);
+        check(1, 2, 1, 2, Verdict::Stale);
+    }
+
+    #[test]
+    fn repeated_failures_are_named_whatever_else_holds() {
+        check(1, 2, 1, 3, Verdict::Failing);
+        check(-1, 1, 0, 9, Verdict::Failing);
+    }
+
+    #[test]
+    fn a_source_nobody_sweeps_has_the_general_bound() {
+        let bounds = Bounds::of(&[provider("acme", 1)]);
+        assert_eq!(bounds.of_source("github.com", "elsewhere/x"), BOUND_UNLESS_CONFIGURED);
+        assert_eq!(bounds.of_source("ghe.acme.example", "acme/x"), BOUND_UNLESS_CONFIGURED);
+        assert_eq!(bounds.of_source("github.com", "acme"), Duration::from_secs(7_200));
+    }
+}

@@ -1,0 +1,281 @@
+//! What is true of the whole service, whichever process is asked: computed from the database, the view
+//! and the bus when the metrics are scraped.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+use std::time::Duration;
+
+use freshet_bus::{Bus, StreamDepth};
+use freshet_runtime::clock::Clock;
+use freshet_runtime::error_chain::Chain;
+use freshet_runtime::metrics::Registry;
+use freshet_runtime::metrics::prometheus_client::encoding::EncodeLabelSet;
+use freshet_runtime::metrics::prometheus_client::metrics::family::Family;
+use freshet_runtime::metrics::prometheus_client::metrics::gauge::Gauge;
+
+use super::instance::seconds_between;
+use super::label::AgeStatistic;
+use crate::freshness::{Ages, Bounds, Judged, Verdict, ages};
+use crate::repo::{LedgerTotals, Meta, Repo, RepoError};
+use crate::view::View;
+
+/// A scrape waits this long for the database and the bus; what did not answer keeps its last value.
+const SCRAPE_TIMEOUT: Duration = Duration::from_secs(2);
+
+type Seconds = Gauge<f64, AtomicU64>;
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct KindLabels {
+    kind: String,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct VerdictLabels {
+    verdict: Verdict,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct AgeLabels {
+    statistic: AgeStatistic,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct StreamLabels {
+    stream: String,
+}
+
+/// The gauges themselves. Those set by tasks of their own are public to the crate.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Gauges {
+    entities: Family<KindLabels, Gauge>,
+    entities_by_verdict: Family<VerdictLabels, Gauge>,
+    sources: Family<VerdictLabels, Gauge>,
+    age_of_truth: Family<AgeLabels, Seconds>,
+    problems: Gauge,
+    revision: Gauge,
+    view_lag: Gauge,
+    pub(crate) relay_lag: Gauge,
+    uncovered: Gauge,
+    oldest_uncovered: Seconds,
+    behind: Gauge,
+    stream_messages: Family<StreamLabels, Gauge>,
+    stream_bytes: Family<StreamLabels, Gauge>,
+}
+
+impl Gauges {
+    /// Creates the gauges and registers each of them.
+    pub(crate) fn register(registry: &Registry) -> Self {
+        let gauges = Self::default();
+        gauges.register_catalog(registry);
+        gauges.register_pipeline(registry);
+        gauges
+    }
+
+    fn register_catalog(&self, registry: &Registry) {
+        registry.register(
+            "entities_count",
+            "Entities by kind",
+            self.entities.clone(),
+        );
+        registry.register(
+            "entities_by_verdict",
+            "Entities by the verdict on their source",
+            self.entities_by_verdict.clone(),
+        );
+        registry.register("sources", "Sources by verdict", self.sources.clone());
+        registry.register(
+            "age_of_truth_seconds",
+            "Time since the sources of the entities were last proved equal",
+            self.age_of_truth.clone(),
+        );
+        registry.register("problems", "Open problems", self.problems.clone());
+        registry.register(
+            "revision",
+            "Revision of the newest committed change",
+            self.revision.clone(),
+        );
+    }
+
+    fn register_pipeline(&self, registry: &Registry) {
+        registry.register(
+            "view_lag_revisions",
+            "Committed changes that this process does not serve yet",
+            self.view_lag.clone(),
+        );
+        registry.register(
+            "relay_lag_revisions",
+            "Committed changes whose events are not published yet",
+            self.relay_lag.clone(),
+        );
+        registry.register(
+            "deliveries_uncovered",
+            "Signals whose effect is not proved yet",
+            self.uncovered.clone(),
+        );
+        registry.register(
+            "oldest_uncovered_delivery_age_seconds",
+            "Age of the oldest signal whose effect is not proved yet",
+            self.oldest_uncovered.clone(),
+        );
+        registry.register(
+            "sources_behind",
+            "Sources that may have changed and were not looked at since",
+            self.behind.clone(),
+        );
+        registry.register(
+            "stream_messages",
+            "Messages that wait or are in flight, by stream",
+            self.stream_messages.clone(),
+        );
+        registry.register(
+            "stream_bytes",
+            "Bytes of messages that wait or are in flight, by stream",
+            self.stream_bytes.clone(),
+        );
+    }
+}
+
+/// Computes the service metrics.
+#[derive(Clone)]
+pub(crate) struct ServiceMetrics {
+    pub(crate) gauges: Gauges,
+    pub(crate) repo: Repo,
+    pub(crate) view: Arc<View>,
+    pub(crate) bus: Bus,
+    pub(crate) clock: Clock,
+    pub(crate) bounds: Arc<Bounds>,
+}
+
+/// What the database says.
+struct Stored {
+    totals: LedgerTotals,
+    meta: Meta,
+    sources: Vec<Judged>,
+}
+
+impl ServiceMetrics {
+    /// Brings every gauge up to date.
+    pub(crate) async fn refresh(self) {
+        self.show_view();
+        match tokio::time::timeout(SCRAPE_TIMEOUT, self.stored()).await {
+            Ok(Ok(stored)) => self.show_stored(&stored),
+            Ok(Err(error)) => {
+                tracing::warn!(error = %Chain(&error), "The database gave no service metrics");
+            }
+            Err(_elapsed) => tracing::warn!("The database gave no service metrics in time"),
+        }
+        match tokio::time::timeout(SCRAPE_TIMEOUT, self.bus.depths()).await {
+            Ok(Ok(depths)) => self.show_depths(depths),
+            Ok(Err(error)) => {
+                tracing::warn!(error = %Chain(&error), "The bus did not say how deep its queues are");
+            }
+            Err(_elapsed) => tracing::warn!("The bus did not say in time how deep its queues are"),
+        }
+    }
+
+    async fn stored(&self) -> Result<Stored, RepoError> {
+        let now = self.clock.now_micros();
+        let statuses = self.repo.source_statuses().await?;
+        Ok(Stored {
+            totals: self.repo.ledger_totals().await?,
+            meta: self.repo.meta().await?,
+            sources: statuses
+                .into_iter()
+                .map(|status| self.bounds.judge(status, now))
+                .collect(),
+        })
+    }
+
+    fn show_view(&self) {
+        let (kinds, problems) = self.view.read(|state| {
+            let kinds: Vec<(String, usize)> = state
+                .kinds()
+                .map(|(kind, entities)| (kind.to_owned(), entities))
+                .collect();
+            (kinds, state.problems().count())
+        });
+        for (kind, entities) in kinds {
+            self.gauges
+                .entities
+                .get_or_create(&KindLabels { kind })
+                .set(to_gauge(entities));
+        }
+        self.gauges.problems.set(to_gauge(problems));
+    }
+
+    fn show_stored(&self, stored: &Stored) {
+        let now = self.clock.now_micros();
+        let gauges = &self.gauges;
+        gauges.revision.set(stored.meta.revision);
+        gauges
+            .view_lag
+            .set((stored.meta.revision - self.view.revision()).max(0));
+        gauges.uncovered.set(stored.totals.uncovered);
+        gauges.behind.set(stored.totals.behind_sources);
+        let oldest = match stored.totals.oldest_uncovered_received_at {
+            0 => 0.0,
+            received_at => seconds_between(received_at, now),
+        };
+        gauges.oldest_uncovered.set(oldest);
+        self.show_ages(&stored.sources, now);
+    }
+
+    fn show_ages(&self, sources: &[Judged], now: i64) {
+        let entities_of = self.view.read(|state| {
+            let mut entities_of: HashMap<i64, i64> = HashMap::new();
+            for record in state.entities() {
+                *entities_of.entry(record.source_id).or_default() += 1;
+            }
+            entities_of
+        });
+        let Ages {
+            oldest,
+            median,
+            p95,
+            by_verdict,
+        } = ages(sources, &entities_of, now);
+        for (statistic, age) in [
+            (AgeStatistic::Median, median),
+            (AgeStatistic::P95, p95),
+            (AgeStatistic::Oldest, oldest),
+        ] {
+            self.gauges
+                .age_of_truth
+                .get_or_create(&AgeLabels { statistic })
+                .set(age);
+        }
+        for verdict in Verdict::ALL.iter().copied() {
+            let labels = VerdictLabels { verdict };
+            let judged = sources.iter().filter(|source| source.verdict == verdict);
+            self.gauges
+                .sources
+                .get_or_create(&labels)
+                .set(to_gauge(judged.count()));
+            self.gauges
+                .entities_by_verdict
+                .get_or_create(&labels)
+                .set(by_verdict.get(&verdict).copied().unwrap_or(0));
+        }
+    }
+
+    fn show_depths(&self, depths: Vec<StreamDepth>) {
+        for depth in depths {
+            let labels = StreamLabels {
+                stream: depth.stream,
+            };
+            self.gauges
+                .stream_messages
+                .get_or_create(&labels)
+                .set(i64::try_from(depth.messages).unwrap_or(i64::MAX));
+            self.gauges
+                .stream_bytes
+                .get_or_create(&labels)
+                .set(i64::try_from(depth.bytes).unwrap_or(i64::MAX));
+        }
+    }
+}
+
+fn to_gauge(count: usize) -> i64 {
+    i64::try_from(count).unwrap_or(i64::MAX)
+}

@@ -1,0 +1,137 @@
+//! The `fields` parameter: which parts of an entity are wanted.
+//!
+//! A path is resolved greedily: a segment is taken if the object has it, otherwise it is joined to
+//! the next one by a dot. So `metadata.annotations.github.com/project-slug` finds the annotation.
+
+use serde_json::{Map, Value};
+
+use super::InvalidQuery;
+
+/// The wanted paths.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Fields {
+    paths: Vec<String>,
+}
+
+impl Fields {
+    /// Reads the values of all `fields` parameters; `None` if there is no path in them.
+    ///
+    /// # Errors
+    ///
+    /// If a path asks for an item of a list by `[`.
+    pub(crate) fn parse<'a>(
+        parameters: impl IntoIterator<Item = &'a str>,
+    ) -> Result<Option<Self>, InvalidQuery> {
+        let mut paths: Vec<String> = Vec::new();
+        for path in parameters.into_iter().flat_map(|parameter| parameter.split(',')) {
+            let path = path.trim();
+            if path.contains('[') {
+                return Err(InvalidQuery(
+                    "invalid fields, array type fields are not supported".to_owned(),
+                ));
+            }
+            if !path.is_empty() && !paths.iter().any(|known| known == path) {
+                paths.push(path.to_owned());
+            }
+        }
+        Ok((!paths.is_empty()).then_some(Self { paths }))
+    }
+
+    /// The wanted parts of an entity, nested as they were.
+    pub(crate) fn project(&self, entity: &Value) -> Value {
+        let mut projected = Map::new();
+        for path in &self.paths {
+            if let Some((keys, value)) = resolve(entity, path) {
+                place(&mut projected, &keys, value.clone());
+            }
+        }
+        Value::Object(projected)
+    }
+}
+
+/// The keys that lead to a path's value, and the value.
+fn resolve<'a>(entity: &'a Value, path: &'a str) -> Option<(Vec<&'a str>, &'a Value)> {
+    let mut value = entity;
+    let mut keys = Vec::new();
+    let mut rest = path;
+    while !rest.is_empty() {
+        let ends = rest.match_indices('.').map(|(at, _)| at).chain([rest.len()]);
+        let (end, inner) = ends
+            .into_iter()
+            .find_map(|end| Some((end, child(value, &rest[..end])?)))?;
+        keys.push(&rest[..end]);
+        value = inner;
+        rest = rest.get(end + 1..).unwrap_or_default();
+    }
+    Some((keys, value))
+}
+
+fn child<'a>(value: &'a Value, key: &str) -> Option<&'a Value> {
+    match value {
+        Value::Object(fields) => fields.get(key),
+        Value::Array(items) => items.get(key.parse::<usize>().ok()?),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => None,
+    }
+}
+
+fn place(target: &mut Map<String, Value>, keys: &[&str], value: Value) {
+    let Some((first, rest)) = keys.split_first() else {
+        return;
+    };
+    if rest.is_empty() {
+        target.insert((*first).to_owned(), value);
+        return;
+    }
+    let inner = target
+        .entry(*first)
+        .or_insert_with(|| Value::Object(Map::new()));
+    if let Value::Object(inner) = inner {
+        place(inner, rest, value);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[track_caller]
+    fn check(fields: &str, expected: &Value) {
+        let entity = json!({
+            "kind": "Component",
+            "metadata": {
+                "name": "a",
+                "annotations": {"github.com/project-slug": "o/r", "x": null},
+                "links": [{"url": "u"}],
+            },
+        });
+        let fields = Fields::parse([fields]).expect("valid").expect("at least one path");
+        assert_eq!(fields.project(&entity), *expected);
+    }
+
+    #[test]
+    fn paths_keep_their_nesting() {
+        check("kind, metadata.name", &json!({"kind": "Component", "metadata": {"name": "a"}}));
+        check("metadata.annotations.x", &json!({"metadata": {"annotations": {"x": null}}}));
+    }
+
+    #[test]
+    fn keys_with_dots_are_found() {
+        check(
+            "metadata.annotations.github.com/project-slug",
+            &json!({"metadata": {"annotations": {"github.com/project-slug": "o/r"}}}),
+        );
+    }
+
+    #[test]
+    fn what_is_missing_is_left_out() {
+        check("spec.type,kind.x,metadata.links.0.url", &json!({"metadata": {"links": {"0": {"url": "u"}}}}));
+    }
+
+    #[test]
+    fn no_path_is_no_projection_and_brackets_are_refused() {
+        assert_eq!(Fields::parse([" , "]), Ok(None));
+        assert!(Fields::parse(["metadata.links[0]"]).is_err());
+    }
+}

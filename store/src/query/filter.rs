@@ -1,0 +1,160 @@
+//! The `filter` parameter.
+//!
+//! Repeated parameters are alternatives. Inside one, comma-separated statements must all hold, but
+//! several values of the same key are alternatives again. `key` alone asks for presence.
+
+use super::InvalidQuery;
+use super::search::Row;
+
+/// Which entities are wanted; the default is all of them.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Filter {
+    alternatives: Vec<Vec<Condition>>,
+}
+
+/// What must hold for one key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Condition {
+    key: String,
+    /// Any of these; empty asks for presence.
+    values: Vec<String>,
+}
+
+impl Filter {
+    /// Reads the values of all `filter` parameters.
+    ///
+    /// # Errors
+    ///
+    /// If a statement has no key.
+    pub(crate) fn parse<'a>(
+        parameters: impl IntoIterator<Item = &'a str>,
+    ) -> Result<Self, InvalidQuery> {
+        let alternatives = parameters
+            .into_iter()
+            .map(conditions)
+            .collect::<Result<Vec<_>, _>>()?;
+        // A parameter without any statement restricts nothing, as if it were not there.
+        let alternatives = alternatives
+            .into_iter()
+            .filter(|conditions| !conditions.is_empty())
+            .collect();
+        Ok(Self { alternatives })
+    }
+
+    pub(super) fn matches(&self, row: &mut Row<'_>) -> bool {
+        self.alternatives.is_empty()
+            || self
+                .alternatives
+                .iter()
+                .any(|conditions| conditions.iter().all(|condition| condition.holds(row)))
+    }
+}
+
+fn conditions(parameter: &str) -> Result<Vec<Condition>, InvalidQuery> {
+    let mut conditions: Vec<Condition> = Vec::new();
+    for statement in parameter.split(',').map(str::trim) {
+        if statement.is_empty() {
+            continue;
+        }
+        let (key, value) = match statement.split_once('=') {
+            Some((key, value)) => (key.trim(), Some(value.trim().to_lowercase())),
+            None => (statement, None),
+        };
+        if key.is_empty() {
+            return Err(InvalidQuery(format!(
+                "Invalid filter, '{statement}' is not a valid statement (expected a string on the form a=b or a= or a)"
+            )));
+        }
+        let key = key.to_lowercase();
+        match conditions.iter_mut().find(|condition| condition.key == key) {
+            Some(condition) => condition.values.extend(value),
+            None => conditions.push(Condition {
+                key,
+                values: value.into_iter().collect(),
+            }),
+        }
+    }
+    Ok(conditions)
+}
+
+impl Condition {
+    fn holds(&self, row: &mut Row<'_>) -> bool {
+        let found = row.values(&self.key);
+        if self.values.is_empty() {
+            return !found.is_empty();
+        }
+        found
+            .iter()
+            .flatten()
+            .any(|value| self.values.iter().any(|wanted| wanted == value))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::search::Row;
+    use super::super::order::tests::entity;
+    use super::*;
+
+    #[track_caller]
+    fn check(filters: &[&str], expected: bool) {
+        let (record, relations) = entity(
+            "component:default/pay",
+            r#"{"kind":"Component","metadata":{"labels":{"empty":"","tier":"Gold"},"name":"Pay","tags":["java"]},"spec":{"lifecycle":"production","type":"service"}}"#,
+            &[("ownedBy", "group:default/team-a")],
+        );
+        let filter = Filter::parse(filters.iter().copied()).expect("a valid filter");
+        assert_eq!(filter.matches(&mut Row::new(&record, &relations)), expected, "{filters:?}");
+    }
+
+    #[test]
+    fn no_filter_wants_everything() {
+        check(&[], true);
+        check(&[" , "], true);
+    }
+
+    #[test]
+    fn statements_must_all_hold() {
+        check(&["kind=component,spec.type=service"], true);
+        check(&["kind=component,spec.type=website"], false);
+    }
+
+    #[test]
+    fn repeated_parameters_and_repeated_keys_are_alternatives() {
+        check(&["kind=api", "spec.type=service"], true);
+        check(&["kind=api,kind=component"], true);
+        check(&["kind=api,kind=system"], false);
+    }
+
+    #[test]
+    fn a_key_alone_asks_for_presence_unless_values_are_given_too() {
+        check(&["metadata.labels.tier"], true);
+        check(&["metadata.labels.none"], false);
+        check(&["metadata.labels.tier,metadata.labels.tier=silver"], false);
+    }
+
+    #[test]
+    fn comparison_ignores_case_and_surrounding_space() {
+        check(&[" KIND = COMPONENT , metadata.labels.tier = gold "], true);
+    }
+
+    #[test]
+    fn an_empty_value_matches_an_empty_string_only() {
+        check(&["metadata.labels.empty="], true);
+        check(&["metadata.labels.tier="], false);
+    }
+
+    #[test]
+    fn relations_tags_and_names_can_be_asked_for() {
+        check(&["relations.ownedBy=group:default/team-a"], true);
+        check(&["relations.ownedby=group:default/team-b"], false);
+        check(&["metadata.tags=java,metadata.tags.java=true"], true);
+        check(&["metadata.name=pay,metadata.namespace=default"], true);
+    }
+
+    #[test]
+    fn only_the_first_equals_sign_separates() {
+        check(&["spec.type=ser=vice"], false);
+        assert!(Filter::parse(["=x"]).is_err());
+    }
+}

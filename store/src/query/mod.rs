@@ -1,0 +1,24 @@
+//! Backstage's query languages over the entities of the view.
+//!
+//! Filters, orders, pages and projections are parsed once into types here; what they mean is
+//! decided over [`Row`]s, one candidate at a time. There is no index yet: a filter looks at every
+//! entity, and parses a document only when it asks for something the record does not say.
+//! The languages know nothing of HTTP; `api` turns an [`InvalidQuery`] into an answer.
+
+mod cursor;
+mod fields;
+mod filter;
+mod list;
+mod order;
+mod search;
+
+pub(crate) use cursor::Page;
+pub(crate) use fields::Fields;
+pub(crate) use filter::Filter;
+pub(crate) use list::{Listing, list};
+pub(crate) use order::Order;
+
+/// A query that is not one.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub(crate) struct InvalidQuery(pub(crate) String);

@@ -1,0 +1,332 @@
+//! The relay: from the change log to the stream CHANGES, in order, each row once.
+//!
+//! The stream itself is the cursor and the fence. Its last message says how far it got, read from the
+//! leader; every publication expects exactly that last sequence. So any number of relays may race,
+//! stop or hang: one is accepted, the others are refused and look again. After any error the tail is
+//! read again before anything else is sent.
+//!
+//! It refuses to publish into a stream it does not understand: one of another epoch, or one that is
+//! ahead of the database. Both mean that a backup was restored, and a person must decide.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::time::Duration;
+
+use freshet_bus::{
+    BATCH_MESSAGES_MAX, Bus, Expect, Outbound, PublishError, ReadError, Tail,
+};
+use freshet_proto::envelope::{EPOCH_HEADER, Envelope, REVISION_HEADER, change_id};
+use freshet_proto::stream::CHANGES;
+use freshet_proto::subject::{Subject, Subjects};
+use freshet_runtime::admin::{Readiness, ReadyState};
+use freshet_runtime::clock::Clock;
+use freshet_runtime::error_chain::Chain;
+use tokio_util::sync::CancellationToken;
+
+use crate::change::ChangeRow;
+use crate::feed::Publication;
+use crate::metrics::{Gauges, Metrics};
+use crate::repo::{Meta, Repo, RepoError};
+use crate::view::View;
+
+const READINESS_CONDITION: &str = "store.relay";
+/// A wake-up may be lost with the process that committed; the log is looked at this often anyway.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+const RETRY_AFTER: Duration = Duration::from_millis(250);
+/// How long a stream that must not be written to is left alone.
+const RETRY_MISFIT_AFTER: Duration = Duration::from_secs(5);
+/// A batch is sent in one go and held in memory by the server; rows beyond this wait for the next one.
+const BATCH_BYTES_MAX: usize = 8 * 1024 * 1024;
+
+/// What the relay stands on.
+pub(crate) struct Relay {
+    pub(crate) repo: Repo,
+    pub(crate) bus: Bus,
+    pub(crate) view: Arc<View>,
+    pub(crate) clock: Clock,
+    pub(crate) subjects: Subjects,
+    pub(crate) base_url: String,
+    pub(crate) metrics: Arc<Metrics>,
+    pub(crate) gauges: Gauges,
+    pub(crate) readiness: Readiness,
+}
+
+/// How far the stream is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Cursor {
+    /// Revision of its last message.
+    revision: i64,
+    /// Sequence of its last message.
+    sequence: u64,
+}
+
+/// A stream that must not be written to.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+enum Misfit {
+    #[error("its last message has no revision")]
+    Foreign,
+    #[error("it is of the log {found}, the database of {expected}")]
+    OtherEpoch { found: String, expected: String },
+    #[error("it is at revision {stream}, ahead of the database at {database}")]
+    Ahead { stream: i64, database: i64 },
+    #[error("revisions after {stream} are needed, and the log begins at {oldest}")]
+    Behind { stream: i64, oldest: i64 },
+}
+
+#[derive(Debug, thiserror::Error)]
+enum RelayError {
+    #[error("the end of the stream cannot be read")]
+    Tail(#[from] ReadError),
+    #[error("the change log cannot be read")]
+    Log(#[from] RepoError),
+    #[error("changes cannot be published")]
+    Publish(#[from] PublishError),
+    #[error("the stream of changes must not be written to")]
+    Misfit(#[from] Misfit),
+}
+
+impl Relay {
+    /// Publishes until `shutdown`.
+    pub(crate) async fn run(self, shutdown: CancellationToken) -> Result<(), Infallible> {
+        let mut published = None;
+        loop {
+            let pause = tokio::select! {
+                () = shutdown.cancelled() => return Ok(()),
+                error = self.publish(&mut published) => self.recover(&error),
+            };
+            tokio::select! {
+                () = shutdown.cancelled() => return Ok(()),
+                () = tokio::time::sleep(pause) => {}
+            }
+        }
+    }
+
+    /// Publishes until something goes wrong. `published` is the furthest this relay ever got.
+    ///
+    /// Being dropped half way is harmless: what was sent is either in the stream or not, and the tail
+    /// tells.
+    async fn publish(&self, published: &mut Option<Cursor>) -> RelayError {
+        let mut revisions = self.view.revisions();
+        let mut cursor = match self.position(*published).await {
+            Ok(cursor) => cursor,
+            Err(error) => return error,
+        };
+        self.readiness.set(READINESS_CONDITION, ReadyState::Ready);
+        loop {
+            cursor = match self.publish_page(cursor).await {
+                Ok(Some(further)) => further,
+                Ok(None) => {
+                    let revision = cursor.revision;
+                    let moved = revisions.wait_for(|reached| *reached > revision);
+                    // Timing out is as good: the log is looked at either way.
+                    let _moved = tokio::time::timeout(LOOK_EVERY, moved).await;
+                    continue;
+                }
+                Err(error) => return error,
+            };
+            *published = Some(cursor);
+        }
+    }
+
+    async fn position(&self, published: Option<Cursor>) -> Result<Cursor, RelayError> {
+        let tail = self.bus.last_message(CHANGES).await?;
+        let meta = self.repo.meta().await?;
+        let cursor = locate(&tail, &meta, published)?;
+        if published.is_some_and(|published| published.revision > cursor.revision) {
+            tracing::error!(
+                stream.revision = cursor.revision,
+                "The stream of changes lost events that were published; they are published again"
+            );
+            self.metrics.relay_rolled_back();
+        }
+        Ok(cursor)
+    }
+
+    /// Publishes what follows the cursor; `None` if nothing does.
+    async fn publish_page(&self, cursor: Cursor) -> Result<Option<Cursor>, RelayError> {
+        let page_size_max = i64::try_from(BATCH_MESSAGES_MAX).unwrap_or(i64::MAX);
+        let rows = self.repo.changes_after(cursor.revision, page_size_max).await?;
+        self.gauges
+            .relay_lag
+            .set(rows.last().map_or(0, |last| last.revision - cursor.revision));
+        if rows.is_empty() {
+            return Ok(None);
+        }
+        let epoch = self.view.read(|state| state.epoch().to_owned());
+        let messages = self.messages(&rows, &epoch);
+        let sent = messages.len();
+        let sequence = self.send(messages, cursor.sequence).await?;
+        let now = self.clock.now_micros();
+        for row in &rows[..sent] {
+            self.metrics.change_published(row.committed_at, now);
+        }
+        let revision = rows[sent - 1].revision;
+        self.gauges
+            .relay_lag
+            .set(rows.last().map_or(0, |last| last.revision - revision));
+        Ok(Some(Cursor { revision, sequence }))
+    }
+
+    /// Messages for as many rows as fit one batch, at least one.
+    fn messages(&self, rows: &[ChangeRow], epoch: &str) -> Vec<Outbound> {
+        let now = self.clock.now_micros();
+        let mut bytes = 0;
+        let mut messages = Vec::with_capacity(rows.len());
+        for row in rows {
+            let publication = Publication::new(row, epoch, &self.base_url);
+            let body = publication.bounded_body(now);
+            bytes += body.len();
+            if bytes > BATCH_BYTES_MAX && !messages.is_empty() {
+                break;
+            }
+            let id = change_id(epoch, row.revision);
+            let message = Outbound::new(subject(&self.subjects, row), body)
+                .enveloped(Envelope::with_id(id))
+                .with_headers(publication.headers());
+            messages.push(message);
+        }
+        messages
+    }
+
+    async fn send(&self, mut messages: Vec<Outbound>, sequence: u64) -> Result<u64, PublishError> {
+        if messages.len() > 1 {
+            return self.bus.publish_batch(CHANGES, messages, sequence).await;
+        }
+        let message = messages.pop().expect("a page has at least one message");
+        let message = message.expecting(Expect::StreamSequence(sequence));
+        Ok(self.bus.publish(message).await?.stream_sequence)
+    }
+
+    /// Reports an error and says how long to wait before the tail is read again.
+    fn recover(&self, error: &RelayError) -> Duration {
+        match error {
+            // Another relay was first. That is how it is meant to be.
+            RelayError::Publish(PublishError::Refused) => {
+                self.metrics.relay_was_fenced();
+                tracing::debug!("Another relay was first");
+                Duration::ZERO
+            }
+            RelayError::Misfit(misfit) => {
+                tracing::error!(error = %Chain(error), "Changes are not published");
+                let reason = format!("the stream of changes: {misfit}");
+                self.readiness
+                    .set(READINESS_CONDITION, ReadyState::NotReady(reason));
+                RETRY_MISFIT_AFTER
+            }
+            RelayError::Tail(_) | RelayError::Log(_) | RelayError::Publish(_) => {
+                tracing::warn!(error = %Chain(error), "Publishing changes was interrupted");
+                RETRY_AFTER
+            }
+        }
+    }
+}
+
+/// Where the stream is, and whether it may be continued from the log.
+fn locate(tail: &Tail, meta: &Meta, published: Option<Cursor>) -> Result<Cursor, Misfit> {
+    let sequence = tail.last_sequence;
+    let revision = match &tail.message {
+        Some(message) => {
+            let epoch = message.header(EPOCH_HEADER).ok_or(Misfit::Foreign)?;
+            if epoch != meta.epoch {
+                return Err(Misfit::OtherEpoch {
+                    found: epoch.to_owned(),
+                    expected: meta.epoch.clone(),
+                });
+            }
+            message
+                .header(REVISION_HEADER)
+                .and_then(|revision| revision.parse().ok())
+                .ok_or(Misfit::Foreign)?
+        }
+        // Everything has aged out. What this relay published last was that message, if the sequence
+        // says so; otherwise all that is left of the log is published (again): readers know a
+        // revision they have, and would not know one they never got.
+        None => published
+            .filter(|published| published.sequence == sequence)
+            .map_or(meta.oldest - 1, |published| published.revision),
+    };
+    if revision > meta.revision {
+        let (stream, database) = (revision, meta.revision);
+        return Err(Misfit::Ahead { stream, database });
+    }
+    if revision + 1 < meta.oldest {
+        let (stream, oldest) = (revision, meta.oldest);
+        return Err(Misfit::Behind { stream, oldest });
+    }
+    Ok(Cursor { revision, sequence })
+}
+
+fn subject(subjects: &Subjects, row: &ChangeRow) -> Subject {
+    match (&row.problem, &row.entity_ref) {
+        (None, Some(entity_ref)) => subjects.change(entity_ref, row.op),
+        (problem, _) => {
+            let provider = problem.as_ref().map_or("", |problem| &problem.provider);
+            subjects.problem(provider, row.source_id, row.op)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use freshet_bus::StoredMessage;
+
+    use super::*;
+
+    /// The log `e1` holds revisions 5 to 9; the stream ends with sequence `sequence`, whose message has
+    /// this epoch and revision.
+    #[track_caller]
+    fn check(sequence: u64, message: Option<(&str, &str)>, expected: &Result<i64, Misfit>) {
+        let meta = Meta {
+            epoch: "e1".to_owned(),
+            revision: 9,
+            oldest: 5,
+        };
+        let tail = Tail {
+            last_sequence: sequence,
+            message: message.map(|(epoch, revision)| StoredMessage {
+                sequence,
+                subject: String::new(),
+                headers: vec![
+                    (EPOCH_HEADER.to_owned(), epoch.to_owned()),
+                    (REVISION_HEADER.to_owned(), revision.to_owned()),
+                ],
+            }),
+        };
+        let published = Some(Cursor {
+            revision: 8,
+            sequence: 80,
+        });
+        let located = locate(&tail, &meta, published).map(|cursor| {
+            assert_eq!(cursor.sequence, sequence);
+            cursor.revision
+        });
+        assert_eq!(located, *expected);
+    }
+
+    #[test]
+    fn the_last_message_is_the_cursor() {
+        check(40, Some(("e1", "7")), &Ok(7));
+        check(40, Some(("e1", "9")), &Ok(9));
+        check(40, Some(("e1", "4")), &Ok(4));
+    }
+
+    #[test]
+    fn a_new_stream_takes_the_whole_log() {
+        check(0, None, &Ok(4));
+    }
+
+    #[test]
+    fn a_stream_whose_messages_aged_out_is_continued_if_its_end_is_known() {
+        check(80, None, &Ok(8));
+        check(81, None, &Ok(4));
+    }
+
+    #[test]
+    fn a_stream_that_does_not_fit_is_left_alone() {
+        check(40, Some(("e1", "10")), &Err(Misfit::Ahead { stream: 10, database: 9 }));
+        check(40, Some(("e1", "3")), &Err(Misfit::Behind { stream: 3, oldest: 5 }));
+        check(40, Some(("e1", "x")), &Err(Misfit::Foreign));
+        let (found, expected) = ("e0".to_owned(), "e1".to_owned());
+        check(40, Some(("e0", "7")), &Err(Misfit::OtherEpoch { found, expected }));
+    }
+}

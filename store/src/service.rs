@@ -1,0 +1,272 @@
+//! Starting the store: what it is made of, and which tasks it has.
+
+use std::convert::Infallible;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use freshet_bus::Bus;
+use freshet_proto::subject::Subjects;
+use freshet_runtime::admin::{Readiness, ReadyState};
+use freshet_runtime::clock::Clock;
+use freshet_runtime::metrics::Registry;
+use freshet_runtime::supervisor::Supervisor;
+use futures::FutureExt as _;
+use futures::future::BoxFuture;
+use tokio::net::TcpListener;
+use tokio::sync::Notify;
+use tokio::time::MissedTickBehavior;
+use tokio_util::sync::CancellationToken;
+
+use crate::api::{Api, ApiDeps, may_listen_on};
+use crate::apply::Applier;
+use crate::config::Config;
+use crate::feed::{Feed, FeedDeps};
+use crate::freshness::{Bounds, Freshness, FreshnessPoller};
+use crate::ledger::{Ledger, LedgerConfig, Reconciler};
+use crate::metrics::{Gauges, Metrics, ServiceMetrics};
+use crate::relay::Relay;
+use crate::repo::{OpenError, Repo, RepoError};
+use crate::view::{Follower, View};
+
+const READINESS_DATABASE: &str = "store.database";
+const READINESS_BUS: &str = "store.bus";
+const READINESS_VIEW: &str = "store.view";
+const READINESS_EVERY: Duration = Duration::from_secs(1);
+const PING_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// What the store stands on.
+pub struct Deps {
+    /// Where signals and observations come from and jobs and changes go; provisioned by the caller.
+    pub bus: Bus,
+    /// What time it is.
+    pub clock: Clock,
+    /// Where metrics are registered.
+    pub registry: Registry,
+    /// Where readiness is reported.
+    pub readiness: Readiness,
+    /// Where the API listens; bound by the caller, so that its address is known before the start.
+    pub listener: TcpListener,
+}
+
+/// A running store.
+#[derive(Clone)]
+pub struct Handle {
+    /// The catalog in memory.
+    pub view: Arc<View>,
+    /// The database.
+    pub repo: Repo,
+    /// Where the API listens.
+    pub api_address: SocketAddr,
+    service_metrics: ServiceMetrics,
+}
+
+impl Handle {
+    /// Brings the metrics that are computed at scrape up to date.
+    #[must_use]
+    pub fn refresh_service_metrics(&self) -> BoxFuture<'static, ()> {
+        self.service_metrics.clone().refresh().boxed()
+    }
+}
+
+/// Why the store did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The database could not be opened.
+    #[error("cannot open the catalog's database")]
+    Database(#[from] OpenError),
+    /// The catalog could not be read from it.
+    #[error("cannot load the catalog from its database")]
+    Load(#[source] RepoError),
+    /// The API's listener has no address.
+    #[error("cannot read the address of the API's listener")]
+    Address(#[source] std::io::Error),
+    /// The API has no authentication, so nobody but this machine may reach it.
+    #[error("the API may listen on loopback only, as it has no authentication, and not on {0}")]
+    BeyondLoopback(SocketAddr),
+}
+
+/// Opens the database, loads the view and starts the store's tasks in `supervisor`.
+///
+/// # Errors
+///
+/// If the database cannot be opened or read, or the API would be reachable from elsewhere.
+pub async fn start(
+    config: Config,
+    deps: Deps,
+    supervisor: &mut Supervisor,
+) -> Result<Handle, StartError> {
+    let api_address = deps.listener.local_addr().map_err(StartError::Address)?;
+    if !may_listen_on(api_address) {
+        return Err(StartError::BeyondLoopback(api_address));
+    }
+    let repo = Repo::open(&config.database).await?;
+    let view = View::load(repo.snapshot().await.map_err(StartError::Load)?);
+    let parts = Parts {
+        metrics: Arc::new(Metrics::register(&deps.registry)),
+        gauges: Gauges::register(&deps.registry),
+        bounds: Arc::new(Bounds::of(&config.providers)),
+        freshness: Freshness::default(),
+        view,
+        repo,
+        deps,
+        config,
+    };
+    parts.spawn_pipeline(supervisor);
+    parts.spawn_followers(supervisor);
+    let handle = Handle {
+        view: Arc::clone(&parts.view),
+        repo: parts.repo.clone(),
+        api_address,
+        service_metrics: parts.service_metrics(),
+    };
+    parts.spawn_api(supervisor);
+    Ok(handle)
+}
+
+/// What the tasks share.
+struct Parts {
+    config: Config,
+    deps: Deps,
+    repo: Repo,
+    view: Arc<View>,
+    freshness: Freshness,
+    bounds: Arc<Bounds>,
+    metrics: Arc<Metrics>,
+    gauges: Gauges,
+}
+
+impl Parts {
+    /// From signals to changes, and to the stream of changes.
+    fn spawn_pipeline(&self, supervisor: &mut Supervisor) {
+        let (repo, bus, clock) = (&self.repo, &self.deps.bus, &self.deps.clock);
+        let ledger_config = LedgerConfig::from(&self.config);
+        let ledger = Ledger::new(
+            repo.clone(),
+            bus.clone(),
+            clock.clone(),
+            ledger_config.clone(),
+            Arc::clone(&self.metrics),
+        );
+        supervisor.spawn("ledger", ledger.run(supervisor.shutdown()));
+        let reconciler = Reconciler::new(
+            repo.clone(),
+            bus.clone(),
+            clock.clone(),
+            ledger_config,
+            Arc::clone(&self.metrics),
+        );
+        supervisor.spawn("reconciler", reconciler.run(supervisor.shutdown()));
+        let applier = Applier::new(
+            repo.clone(),
+            bus.clone(),
+            Arc::clone(&self.view),
+            clock.clone(),
+            (&self.config).into(),
+            Arc::clone(&self.metrics),
+            Arc::new(Notify::new()),
+        );
+        supervisor.spawn("applier", applier.run(supervisor.shutdown()));
+        if bus.is_durable() {
+            supervisor.spawn("relay", self.relay().run(supervisor.shutdown()));
+        }
+    }
+
+    fn relay(&self) -> Relay {
+        Relay {
+            repo: self.repo.clone(),
+            bus: self.deps.bus.clone(),
+            view: Arc::clone(&self.view),
+            clock: self.deps.clock.clone(),
+            subjects: Subjects::new(&self.config.subject_prefix),
+            base_url: self.config.base_url.clone(),
+            metrics: Arc::clone(&self.metrics),
+            gauges: self.gauges.clone(),
+            readiness: self.deps.readiness.clone(),
+        }
+    }
+
+    /// What other processes wrote, and whether this one can serve.
+    fn spawn_followers(&self, supervisor: &mut Supervisor) {
+        let every = self.config.follow_every;
+        let follower = Follower::new(self.repo.clone(), Arc::clone(&self.view), every);
+        supervisor.spawn("view follower", follower.run(supervisor.shutdown()));
+        let poller = FreshnessPoller::new(self.repo.clone(), self.freshness.clone(), every);
+        supervisor.spawn("freshness poller", poller.run(supervisor.shutdown()));
+        self.deps.readiness.set(READINESS_VIEW, ReadyState::Ready);
+        let readiness = watch_readiness(
+            self.repo.clone(),
+            self.deps.bus.clone(),
+            self.deps.readiness.clone(),
+            supervisor.shutdown(),
+        );
+        supervisor.spawn("store readiness", readiness);
+    }
+
+    fn service_metrics(&self) -> ServiceMetrics {
+        ServiceMetrics {
+            gauges: self.gauges.clone(),
+            repo: self.repo.clone(),
+            view: Arc::clone(&self.view),
+            bus: self.deps.bus.clone(),
+            clock: self.deps.clock.clone(),
+            bounds: Arc::clone(&self.bounds),
+        }
+    }
+
+    fn spawn_api(self, supervisor: &mut Supervisor) {
+        let feed = Feed::new(FeedDeps {
+            repo: self.repo.clone(),
+            view: Arc::clone(&self.view),
+            clock: self.deps.clock.clone(),
+            base_url: self.config.base_url,
+            limits: self.config.feed,
+            metrics: Arc::clone(&self.metrics),
+            shutdown: supervisor.shutdown(),
+        });
+        let api = Api::new(ApiDeps {
+            view: self.view,
+            repo: self.repo,
+            feed,
+            freshness: self.freshness,
+            bounds: self.bounds,
+            clock: self.deps.clock,
+            metrics: self.metrics,
+        });
+        let serving = api.serve(self.config.cors, self.deps.listener, supervisor.shutdown());
+        supervisor.spawn("catalog API", serving);
+    }
+}
+
+async fn watch_readiness(
+    repo: Repo,
+    bus: Bus,
+    readiness: Readiness,
+    shutdown: CancellationToken,
+) -> Result<(), Infallible> {
+    let mut every = tokio::time::interval(READINESS_EVERY);
+    every.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            () = shutdown.cancelled() => return Ok(()),
+            _ = every.tick() => {}
+        }
+        let database = matches!(tokio::time::timeout(PING_TIMEOUT, repo.ping()).await, Ok(Ok(())));
+        readiness.set(
+            READINESS_DATABASE,
+            ready_if(database, "the database does not answer"),
+        );
+        readiness.set(
+            READINESS_BUS,
+            ready_if(bus.is_connected(), "the bus is not connected"),
+        );
+    }
+}
+
+fn ready_if(holds: bool, reason: &str) -> ReadyState {
+    if holds {
+        ReadyState::Ready
+    } else {
+        ReadyState::NotReady(reason.to_owned())
+    }
+}
