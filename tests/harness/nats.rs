@@ -72,10 +72,14 @@ impl NatsServer {
         let binary = find_binary();
         let mut attempt = 1;
         loop {
-            let server = Self::prepare(&binary)
-                .map_err(|source| NatsServerError::Start { binary: binary.display().to_string(), source })?;
+            let server = Self::prepare(&binary).map_err(|source| NatsServerError::Start {
+                binary: binary.display().to_string(),
+                source,
+            })?;
             match server.run().await {
-                Err(NatsServerError::NotReady { .. }) if attempt < START_ATTEMPTS_MAX => attempt += 1,
+                Err(NatsServerError::NotReady { .. }) if attempt < START_ATTEMPTS_MAX => {
+                    attempt += 1;
+                }
                 outcome => return outcome.map(|()| server),
             }
         }
@@ -126,7 +130,9 @@ impl NatsServer {
 
     fn prepare(binary: &Path) -> io::Result<Self> {
         let directory = TempDir::with_prefix("freshet-nats-")?;
-        let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port();
+        let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?
+            .local_addr()?
+            .port();
         // One setting per line: the server does not parse `store_dir` and `sync_interval` on the same one.
         // The limits are no reservation: streams reserve what they may grow to, and a small disk would
         // refuse the real topology.
@@ -136,7 +142,12 @@ impl NatsServer {
             log = directory.path().join("log"),
         );
         fs::write(directory.path().join("config"), config)?;
-        Ok(Self { binary: binary.to_owned(), port, directory, process: Mutex::new(None) })
+        Ok(Self {
+            binary: binary.to_owned(),
+            port,
+            directory,
+            process: Mutex::new(None),
+        })
     }
 
     async fn run(&self) -> Result<(), NatsServerError> {
@@ -147,7 +158,10 @@ impl NatsServer {
             .stdout(Stdio::null())
             .stderr(Stdio::null())
             .spawn()
-            .map_err(|source| NatsServerError::Start { binary: self.binary.display().to_string(), source })?;
+            .map_err(|source| NatsServerError::Start {
+                binary: self.binary.display().to_string(),
+                source,
+            })?;
         *self.process() = Some(child);
         let started = Instant::now();
         while !self.is_ready().await {
@@ -173,7 +187,9 @@ impl NatsServer {
     }
 
     fn has_ended(&self) -> bool {
-        self.process().as_mut().is_none_or(|child| !matches!(child.try_wait(), Ok(None)))
+        self.process()
+            .as_mut()
+            .is_none_or(|child| !matches!(child.try_wait(), Ok(None)))
     }
 
     fn process(&self) -> MutexGuard<'_, Option<Child>> {
@@ -194,5 +210,8 @@ fn find_binary() -> PathBuf {
     }
     let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors();
     let tools = workspace.map(|folder| folder.join(".tools/nats/bin").join(BINARY_NAME));
-    tools.into_iter().find(|binary| binary.is_file()).unwrap_or_else(|| BINARY_NAME.into())
+    tools
+        .into_iter()
+        .find(|binary| binary.is_file())
+        .unwrap_or_else(|| BINARY_NAME.into())
 }

@@ -10,7 +10,7 @@ use tokio::time::Instant;
 use super::{ACK_WAIT_LONG, GLANCE, Lab, PATIENCE, World, one};
 use crate::{Disposition, Expect, Outbound, PublishError};
 
-const WINDOW: Duration = Duration::from_millis(500);
+const WINDOW: Duration = Duration::from_secs(2);
 
 pub(super) async fn run(lab: &impl Lab) {
     an_identity_is_stored_once_within_the_window(lab).await;
