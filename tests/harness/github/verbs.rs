@@ -26,7 +26,7 @@ impl GithubEmulator {
     pub fn seed<Name, Path, Content>(
         &self,
         org: &str,
-        repositories: impl IntoIterator<Item = (Name, Vec<(Path, Content)>)>,
+        repositories: Vec<(Name, Vec<(Path, Content)>)>,
     ) -> Result<()>
     where
         Name: AsRef<str>,

@@ -361,7 +361,7 @@ async fn the_owner_of_repositories_lists_them_in_the_order_asked_for() {
         .github
         .seed(
             "acme",
-            [("Zebra", vec![("x", "1")]), ("ant", vec![("x", "1")])],
+            vec![("Zebra", vec![("x", "1")]), ("ant", vec![("x", "1")])],
         )
         .unwrap();
     let query = r#"query($login: String!, $after: String) { repositoryOwner(login: $login) { login
