@@ -139,7 +139,6 @@ impl ApplyError {
 }
 
 /// Applies observations until it is told to stop.
-#[derive(Debug)]
 pub struct Applier {
     repo: Repo,
     bus: Bus,
@@ -319,7 +318,7 @@ impl Applier {
     }
 
     /// Puts a message we cannot handle where a person finds it; it comes again if even that fails.
-    async fn bury(&self, delivery: Delivery, reason: &'static str, error: &dyn std::error::Error) {
+    async fn bury(&self, delivery: Delivery, reason: &'static str, error: &Failure) {
         tracing::error!(error = %Chain(error), message.subject = %delivery.subject, "an observation could not be handled and is kept as a dead letter");
         self.metrics.observation(ObservationOutcome::Dead);
         let subject = self
@@ -335,6 +334,9 @@ impl Applier {
         }
     }
 }
+
+/// Whatever went wrong with one message.
+type Failure = dyn std::error::Error + Send + Sync + 'static;
 
 async fn acknowledge(deliveries: Vec<Delivery>) {
     let acknowledged = join_all(deliveries.into_iter().map(Delivery::ack)).await;

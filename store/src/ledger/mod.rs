@@ -67,7 +67,6 @@ impl From<&Config> for LedgerConfig {
 }
 
 /// Records signals until it is told to stop.
-#[derive(Debug)]
 pub struct Ledger {
     repo: Repo,
     bus: Bus,
@@ -105,8 +104,8 @@ impl Ledger {
     /// None: an outage of the bus or the database is waited out.
     pub async fn run(self, shutdown: CancellationToken) -> Result<(), Infallible> {
         while !shutdown.is_cancelled() {
-            let opened = self.bus.consume(&signals_consumer(&self.config.subjects));
-            match opened.await {
+            let consumer = signals_consumer(&self.config.subjects);
+            match self.bus.consume(&consumer).await {
                 Ok(inbox) => self.consume(inbox, &shutdown).await,
                 Err(error) => {
                     tracing::warn!(error = %Chain(&error), "signals cannot be consumed yet");
@@ -200,7 +199,7 @@ impl Ledger {
     }
 
     /// Puts a message we cannot handle where a person finds it; it comes again if even that fails.
-    async fn bury(&self, delivery: Delivery, reason: &'static str, error: &dyn std::error::Error) {
+    async fn bury(&self, delivery: Delivery, reason: &'static str, error: &Failure) {
         tracing::error!(error = %Chain(error), message.subject = %delivery.subject, "a signal could not be handled and is kept as a dead letter");
         self.metrics.signal(SignalOutcome::Dead);
         let subject = self
@@ -216,6 +215,9 @@ impl Ledger {
         }
     }
 }
+
+/// Whatever went wrong with one message.
+type Failure = dyn std::error::Error + Send + Sync + 'static;
 
 async fn acknowledge(deliveries: Vec<Delivery>) {
     let acknowledged = join_all(deliveries.into_iter().map(Delivery::ack)).await;

@@ -20,7 +20,7 @@ use crate::repo::{Lane, LocationRow, RepoError, SourceRow, Tx};
 const IN_FLIGHT_MAX: usize = 64;
 
 /// Publishes jobs.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(crate) struct JobPublisher {
     bus: Bus,
     subjects: Subjects,

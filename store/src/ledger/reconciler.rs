@@ -32,7 +32,6 @@ enum Occasion {
 }
 
 /// Gives outstanding sources their jobs until it is told to stop.
-#[derive(Debug)]
 pub struct Reconciler {
     repo: Repo,
     bus: Bus,

@@ -34,9 +34,9 @@ pub use totals::LedgerTotals;
 
 pub(crate) use deliveries::{Covered, Covering, DeliveryRow, Outcome};
 pub(crate) use rows::{
-    ClaimRow, EntityRow, LocationOutcome, LocationRow, ProblemState, SourceRow, StoredCause,
+    ClaimRow, EntityRow, GITHUB, LocationOutcome, LocationRow, ProblemState, SourceRow, StoredCause,
 };
-pub(crate) use statement::{Tx, json};
+pub(crate) use statement::Tx;
 
 /// A handle on the database, cheap to clone.
 #[derive(Clone, Debug)]
