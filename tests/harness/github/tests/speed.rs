@@ -4,8 +4,9 @@ use std::time::{Duration, Instant};
 
 use super::World;
 
-/// Generous, for an unoptimised build on a busy machine; optimised builds need a tenth.
-const SEED_MAX: Duration = Duration::from_secs(30);
+/// A second on a quiet machine, even unoptimised. The bound only catches a change of order: other
+/// tests beside this one may keep the disk busy.
+const SEED_MAX: Duration = Duration::from_secs(120);
 
 #[tokio::test]
 async fn a_thousand_repositories_are_there_within_seconds() {
