@@ -139,7 +139,9 @@ fn quoted(text: &str) -> String {
 
 fn is_pinned(url: &str) -> bool {
     url.split(|character: char| !character.is_ascii_alphanumeric() && character != '_')
-        .any(|word| word.len() >= COMMIT_HEX_MIN && word.bytes().all(|byte| byte.is_ascii_hexdigit()))
+        .any(|word| {
+            word.len() >= COMMIT_HEX_MIN && word.bytes().all(|byte| byte.is_ascii_hexdigit())
+        })
 }
 
 #[cfg(test)]
@@ -158,7 +160,11 @@ mod tests {
     fn check(path: &str, document: &str, expected: &str) {
         let annotated = place(HEAD, path).annotate(document).expect("valid JSON");
         let value: serde_json::Value = serde_json::from_str(&annotated).expect("valid JSON");
-        assert_eq!(freshet_model::canonical_json(&value), annotated, "canonical");
+        assert_eq!(
+            freshet_model::canonical_json(&value),
+            annotated,
+            "canonical"
+        );
         assert_eq!(value["metadata"]["annotations"].to_string(), expected);
     }
 

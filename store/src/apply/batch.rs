@@ -47,7 +47,7 @@ struct Work {
 
 impl Applier {
     /// Applies a batch: all of it or nothing.
-    pub(super) async fn apply(&self, batch: &[Observation]) -> Result<(), ApplyError> {
+    pub(crate) async fn apply(&self, batch: &[Observation]) -> Result<(), ApplyError> {
         let mut tx = self.repo.write().await?;
         let meta = tx.lock_log().await?;
         self.catch_up(&mut tx, &meta).await?;
@@ -263,7 +263,9 @@ impl Applier {
             if changed {
                 source.changed_at = work.now;
             }
-            work.done.outcomes.push(observation_outcome(reading, changed));
+            work.done
+                .outcomes
+                .push(observation_outcome(reading, changed));
             if !reading.is_complete {
                 continue;
             }
@@ -385,10 +387,7 @@ impl Applier {
 
     /// Ends the deliveries that were covered and builds the jobs that were asked for.
     async fn close(&self, mut work: Work) -> Result<Work, ApplyError> {
-        work.done.covered = work
-            .tx
-            .cover_deliveries(&work.covering, work.now)
-            .await?;
+        work.done.covered = work.tx.cover_deliveries(&work.covering, work.now).await?;
         if !work.raised.is_empty() {
             let ids: Vec<i64> = work.raised.iter().copied().collect();
             let sources = work.tx.sources(&ids).await?;
@@ -480,10 +479,7 @@ fn outcome(changed: bool) -> Outcome {
     }
 }
 
-fn observation_outcome(
-    reading: &Reading<RepositoryObserved>,
-    changed: bool,
-) -> ObservationOutcome {
+fn observation_outcome(reading: &Reading<RepositoryObserved>, changed: bool) -> ObservationOutcome {
     if !reading.is_complete {
         ObservationOutcome::Failed
     } else if changed {

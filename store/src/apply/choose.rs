@@ -157,7 +157,9 @@ fn setback(source: &SourceRow, observation: &Observation) -> Option<(Observation
             ObservationOutcome::Behind,
             format!("the push is not visible yet: head {}", behind.shown_head),
         )),
-        Some(observation::Body::Repository(observed)) if is_behind(source, observation, observed) => {
+        Some(observation::Body::Repository(observed))
+            if is_behind(source, observation, observed) =>
+        {
             Some((
                 ObservationOutcome::Behind,
                 format!("the push is not visible yet: head {}", observed.head),

@@ -11,8 +11,8 @@ use freshet_model::{EntityRef, RelationDeclaration};
 use super::ApplyError;
 use super::face::{Declared, Face};
 use super::load::Stored;
-use crate::repo::claims::ClaimKey;
 use crate::repo::changes::{relations_from_text, relations_to_text};
+use crate::repo::claims::ClaimKey;
 use crate::repo::{ClaimRow, EntityRow};
 
 /// The content an entity gets.
@@ -289,9 +289,9 @@ impl Settled {
         let Stand::Declared(declared) = &loser.content else {
             return;
         };
-        let is_same = loser
-            .row
-            .is_some_and(|row| row.digest == declared.digest && row.line == i64::from(declared.line));
+        let is_same = loser.row.is_some_and(|row| {
+            row.digest == declared.digest && row.line == i64::from(declared.line)
+        });
         if !is_same {
             self.claims_put.push(ClaimRow {
                 location_id: loser.location_id,

@@ -155,7 +155,11 @@ mod tests {
 
     #[test]
     fn fields_tell_the_part_of_the_entity() {
-        check(r#"{"spec":{"a":1}}"#, r#"{"spec":{"a":2}}"#, &[Category::Spec]);
+        check(
+            r#"{"spec":{"a":1}}"#,
+            r#"{"spec":{"a":2}}"#,
+            &[Category::Spec],
+        );
         check(
             r#"{"metadata":{"name":"a"}}"#,
             r#"{"metadata":{"name":"a","labels":{"x":"y"},"tags":["t"],"title":"T"}}"#,

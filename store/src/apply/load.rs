@@ -82,9 +82,7 @@ impl Stored {
             .claims
             .iter()
             .map(|claim| claim.entity_ref.as_str())
-            .filter(|claimed| {
-                stored_ref(claimed).is_ok_and(|it| !self.entities.contains_key(&it))
-            })
+            .filter(|claimed| stored_ref(claimed).is_ok_and(|it| !self.entities.contains_key(&it)))
             .collect();
         let holders = tx.entities_of(&[], &unknown).await?;
         for row in holders {

@@ -95,7 +95,7 @@ impl Kinds {
 
 /// Why a batch was not applied.
 #[derive(Debug, thiserror::Error)]
-enum ApplyError {
+pub(crate) enum ApplyError {
     /// The database refused or is away.
     #[error("cannot apply observations")]
     Repo(#[from] RepoError),

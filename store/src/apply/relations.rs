@@ -48,7 +48,13 @@ pub(super) fn shifts(fates: &Fates, state: &State) -> BTreeMap<EntityRef, Shift>
         let after = both.declared(Moment::After, entity_ref);
         let touched = differing(before, after).chain(differing(after, before));
         for relation in touched {
-            both.note(&mut shifts, entity_ref, &relation.forward, &relation.target, *cause);
+            both.note(
+                &mut shifts,
+                entity_ref,
+                &relation.forward,
+                &relation.target,
+                *cause,
+            );
             if let Some(reverse) = &relation.reverse {
                 both.note(&mut shifts, &relation.target, reverse, entity_ref, *cause);
             }
@@ -80,9 +86,7 @@ impl<'a> Both<'a> {
     fn exists(&self, moment: Moment, entity_ref: &EntityRef) -> bool {
         match (moment, self.fates.get(entity_ref)) {
             (Moment::After, Some((fate, _))) => matches!(fate, Fate::Becomes(_)),
-            (Moment::Before, _) | (Moment::After, None) => {
-                self.state.entity(entity_ref).is_some()
-            }
+            (Moment::Before, _) | (Moment::After, None) => self.state.entity(entity_ref).is_some(),
         }
     }
 

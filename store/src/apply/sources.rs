@@ -37,11 +37,7 @@ pub(super) fn repository_proved(
 }
 
 /// A complete listing was applied.
-pub(super) fn listing_proved(
-    source: &mut SourceRow,
-    reading: &Reading<ListingObserved>,
-    now: i64,
-) {
+pub(super) fn listing_proved(source: &mut SourceRow, reading: &Reading<ListingObserved>, now: i64) {
     source.fingerprint.clone_from(&reading.fingerprint);
     proved(source, reading, now);
 }

@@ -191,7 +191,10 @@ impl Desk<'_> {
             && source.done > 0
             && source.fingerprint == self.fingerprint
             && !renamed;
-        let wanted = self.locations.get(&source.id).map_or(&[][..], Vec::as_slice);
+        let wanted = self
+            .locations
+            .get(&source.id)
+            .map_or(&[][..], Vec::as_slice);
         proves
             && holds
             && !push
@@ -219,7 +222,11 @@ impl Desk<'_> {
 
     fn refresh(&mut self, signal: &Signal, source_id: i64, actor: &str) -> Verdict {
         let now = self.now;
-        let Some(source) = self.sources.values_mut().find(|source| source.id == source_id) else {
+        let Some(source) = self
+            .sources
+            .values_mut()
+            .find(|source| source.id == source_id)
+        else {
             return Reason::NoSuchSource.into();
         };
         raise(source, Lane::Hi, cause_of(signal, "refresh", actor), now);
@@ -295,8 +302,7 @@ impl SourceRow {
     /// Whether the provider now names a repository we have read differently.
     pub(crate) fn is_renamed(&self, repository: &Repository) -> bool {
         !self.url.is_empty()
-            && (self.url != repository.html_url
-                || self.default_branch != repository.default_branch)
+            && (self.url != repository.html_url || self.default_branch != repository.default_branch)
     }
 
     /// Takes over how the provider names the repository now. After a rename everything in it must

@@ -152,11 +152,16 @@ impl Ledger {
         }
     }
 
+    /// Records signals and publishes their jobs: all of them or none.
+    pub(crate) async fn record(&self, signals: &[Signal]) -> Result<(), RepoError> {
+        record::record(self, signals).await
+    }
+
     /// Races are decided by trying again; everything else is the caller's.
     async fn record_with_retries(&self, signals: &[Signal]) -> Result<(), RepoError> {
         let mut attempt = 1;
         loop {
-            match record::record(self, signals).await {
+            match self.record(signals).await {
                 Err(error)
                     if error.trouble() == Trouble::Conflict && attempt < CONFLICT_ATTEMPTS =>
                 {

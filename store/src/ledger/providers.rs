@@ -71,9 +71,9 @@ impl Providers {
 
     /// The first provider that wants this repository.
     pub(crate) fn wanting(&self, host: &str, repository: &Repository) -> Option<&Provider> {
-        self.list.iter().find(|provider| {
-            provider.host.eq_ignore_ascii_case(host) && provider.wants(repository)
-        })
+        self.list
+            .iter()
+            .find(|provider| provider.host.eq_ignore_ascii_case(host) && provider.wants(repository))
     }
 }
 
@@ -84,10 +84,7 @@ impl Provider {
             host: configured.host.clone(),
             organization: configured.organization.clone(),
             catalog_path: configured.catalog_path.trim_start_matches('/').to_owned(),
-            git_ref: configured
-                .branch
-                .clone()
-                .unwrap_or_else(|| HEAD.to_owned()),
+            git_ref: configured.branch.clone().unwrap_or_else(|| HEAD.to_owned()),
             names: Names::new(configured.filters.repository.as_deref(), &configured.id),
             allow_archived: configured.filters.allow_archived,
         }

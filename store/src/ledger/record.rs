@@ -84,7 +84,10 @@ async fn desk<'a>(
         .map(|source| (source.key(), source))
         .collect();
     let locations = locations(tx, &sources).await?;
-    let unknown = keys.iter().filter(|key| !sources.contains_key(*key)).count();
+    let unknown = keys
+        .iter()
+        .filter(|key| !sources.contains_key(*key))
+        .count();
     let missing = missing_locations(ledger, signals, &sources, &locations);
     Ok(Desk {
         providers: &ledger.config.providers,

@@ -2,8 +2,8 @@
 
 use serde::Serialize;
 
-use super::statement::{Tx, execute, fetch_all, json};
 use super::RepoError;
+use super::statement::{Tx, execute, fetch_all, json};
 
 /// How a delivery ended, or that it has not.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]

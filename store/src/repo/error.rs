@@ -103,7 +103,10 @@ fn code_trouble(code: Option<&str>) -> Trouble {
     match code {
         "40001" | "40P01" | "23505" => Trouble::Conflict,
         "25006" => Trouble::Outage,
-        _ if ["08", "53", "57", "58"].iter().any(|class| code.starts_with(class)) => {
+        _ if ["08", "53", "57", "58"]
+            .iter()
+            .any(|class| code.starts_with(class)) =>
+        {
             Trouble::Outage
         }
         _ => Trouble::Defect,

@@ -370,8 +370,6 @@ pub struct SourceStatus {
 }
 
 /// Reads a stored ref, which was canonical when it was written.
-pub(crate) fn stored_ref(
-    text: &str,
-) -> Result<freshet_model::EntityRef, freshet_model::RefError> {
+pub(crate) fn stored_ref(text: &str) -> Result<freshet_model::EntityRef, freshet_model::RefError> {
     freshet_model::EntityRef::from_str(text)
 }
