@@ -105,7 +105,7 @@ impl Default for Config {
             retry: RetryPolicy::default(),
             listing_page: 100,
             read_batch: REPOSITORIES_PER_QUERY_MAX,
-            sweep_linger: Duration::from_millis(20),
+            sweep_linger: Duration::from_millis(50),
             max_concurrent_calls: 20,
             behind_delays: [1, 2, 4].map(Duration::from_secs).to_vec(),
             behind_age_max: Duration::from_secs(10 * 60),

@@ -152,3 +152,95 @@ impl Budget {
 fn micros_between(now: i64, until: i64) -> Duration {
     Duration::from_micros(u64::try_from(until.saturating_sub(now)).unwrap_or(0))
 }
+
+#[cfg(test)]
+mod tests {
+    use freshet_runtime::clock::ManualClock;
+    use futures::FutureExt;
+
+    use super::*;
+
+    const NOW: i64 = 1_000_000_000;
+    const MINUTE: Duration = Duration::from_secs(60);
+
+    fn budget(concurrent_calls_max: usize) -> (Budget, ManualClock) {
+        let (clock, hand) = Clock::manual(NOW);
+        (
+            Budget::new("ghe.acme.example", concurrent_calls_max, clock),
+            hand,
+        )
+    }
+
+    #[tokio::test]
+    async fn no_more_calls_are_in_flight_than_allowed() {
+        let (budget, _) = budget(2);
+        let one = budget.admit(Lane::Hi, Resource::Graphql).await;
+        let _two = budget.admit(Lane::Lo, Resource::Core).await;
+        assert!(
+            budget
+                .admit(Lane::Hi, Resource::Core)
+                .now_or_never()
+                .is_none()
+        );
+        drop(one);
+        assert!(
+            budget
+                .admit(Lane::Hi, Resource::Core)
+                .now_or_never()
+                .is_some()
+        );
+    }
+
+    #[tokio::test]
+    async fn no_call_is_made_while_github_asks_to_stay_away() {
+        let (budget, hand) = budget(2);
+        let limit = Limit::StayAway { wait: MINUTE };
+        let closed = budget.close(Resource::Graphql, &RateHeaders::default(), limit);
+        assert_eq!(budget.remaining_wait(closed), MINUTE);
+        for resource in [Resource::Graphql, Resource::Core] {
+            assert_eq!(budget.admit(Lane::Hi, resource).await.err(), Some(closed));
+        }
+        hand.advance(MINUTE);
+        assert!(budget.admit(Lane::Hi, Resource::Graphql).await.is_ok());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_worker_waits_until_the_budget_opens() {
+        let (budget, hand) = budget(2);
+        budget.close(
+            Resource::Graphql,
+            &RateHeaders::default(),
+            Limit::StayAway { wait: MINUTE },
+        );
+        let moving = async {
+            tokio::time::sleep(MINUTE).await;
+            hand.advance(MINUTE);
+            futures::future::pending::<()>().await;
+        };
+        tokio::select! {
+            () = budget.opened(Lane::Hi) => {}
+            () = moving => {}
+        }
+        assert_eq!(budget.wait(Lane::Hi), Duration::ZERO);
+    }
+
+    #[tokio::test]
+    async fn a_worker_that_waits_for_jobs_notices_that_the_budget_closed() {
+        let (budget, _) = budget(2);
+        let mut closings = budget.closings();
+        assert!(closings.changed().now_or_never().is_none());
+        budget.close(Resource::Core, &RateHeaders::default(), Limit::Unspecified);
+        assert!(closings.changed().now_or_never().is_some());
+        let spent = RateHeaders {
+            limit: Some(100),
+            remaining: Some(10),
+            reset_at: Some(NOW * 2),
+            retry_after: None,
+        };
+        budget.learn(Resource::Graphql, &spent);
+        assert!(
+            closings.changed().now_or_never().is_some(),
+            "sweeps must stop"
+        );
+    }
+}
