@@ -27,8 +27,10 @@ pub struct Config {
     pub batch_max: usize,
     /// Longest wait for a batch to fill.
     pub batch_wait: Duration,
-    /// How often changes and freshness written by other processes are looked for.
+    /// How often changes written by other processes are looked for.
     pub follow_every: Duration,
+    /// How often the ledger is asked when each source was last proved.
+    pub freshness_every: Duration,
     /// Which browsers may call the API; `None` sends no CORS headers.
     pub cors: Option<Cors>,
     /// Where this API is reached from outside, without a slash at the end.
@@ -52,6 +54,7 @@ impl Config {
             batch_max: 200,
             batch_wait: Duration::from_millis(50),
             follow_every: Duration::from_secs(1),
+            freshness_every: Duration::from_secs(5),
             cors: None,
             base_url: "http://localhost:7007".to_owned(),
             feed: FeedLimits::default(),

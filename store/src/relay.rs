@@ -12,9 +12,7 @@ use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
-use freshet_bus::{
-    BATCH_MESSAGES_MAX, Bus, Expect, Outbound, PublishError, ReadError, Tail,
-};
+use freshet_bus::{BATCH_MESSAGES_MAX, Bus, Expect, Outbound, PublishError, ReadError, Tail};
 use freshet_proto::envelope::{EPOCH_HEADER, Envelope, REVISION_HEADER, change_id};
 use freshet_proto::stream::CHANGES;
 use freshet_proto::subject::{Subject, Subjects};
@@ -145,10 +143,14 @@ impl Relay {
     /// Publishes what follows the cursor; `None` if nothing does.
     async fn publish_page(&self, cursor: Cursor) -> Result<Option<Cursor>, RelayError> {
         let page_size_max = i64::try_from(BATCH_MESSAGES_MAX).unwrap_or(i64::MAX);
-        let rows = self.repo.changes_after(cursor.revision, page_size_max).await?;
-        self.gauges
-            .relay_lag
-            .set(rows.last().map_or(0, |last| last.revision - cursor.revision));
+        let rows = self
+            .repo
+            .changes_after(cursor.revision, page_size_max)
+            .await?;
+        self.gauges.relay_lag.set(
+            rows.last()
+                .map_or(0, |last| last.revision - cursor.revision),
+        );
         if rows.is_empty() {
             return Ok(None);
         }
@@ -323,10 +325,28 @@ mod tests {
 
     #[test]
     fn a_stream_that_does_not_fit_is_left_alone() {
-        check(40, Some(("e1", "10")), &Err(Misfit::Ahead { stream: 10, database: 9 }));
-        check(40, Some(("e1", "3")), &Err(Misfit::Behind { stream: 3, oldest: 5 }));
+        check(
+            40,
+            Some(("e1", "10")),
+            &Err(Misfit::Ahead {
+                stream: 10,
+                database: 9,
+            }),
+        );
+        check(
+            40,
+            Some(("e1", "3")),
+            &Err(Misfit::Behind {
+                stream: 3,
+                oldest: 5,
+            }),
+        );
         check(40, Some(("e1", "x")), &Err(Misfit::Foreign));
         let (found, expected) = ("e0".to_owned(), "e1".to_owned());
-        check(40, Some(("e0", "7")), &Err(Misfit::OtherEpoch { found, expected }));
+        check(
+            40,
+            Some(("e0", "7")),
+            &Err(Misfit::OtherEpoch { found, expected }),
+        );
     }
 }

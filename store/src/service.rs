@@ -188,10 +188,17 @@ impl Parts {
 
     /// What other processes wrote, and whether this one can serve.
     fn spawn_followers(&self, supervisor: &mut Supervisor) {
-        let every = self.config.follow_every;
-        let follower = Follower::new(self.repo.clone(), Arc::clone(&self.view), every);
+        let follower = Follower::new(
+            self.repo.clone(),
+            Arc::clone(&self.view),
+            self.config.follow_every,
+        );
         supervisor.spawn("view follower", follower.run(supervisor.shutdown()));
-        let poller = FreshnessPoller::new(self.repo.clone(), self.freshness.clone(), every);
+        let poller = FreshnessPoller::new(
+            self.repo.clone(),
+            self.freshness.clone(),
+            self.config.freshness_every,
+        );
         supervisor.spawn("freshness poller", poller.run(supervisor.shutdown()));
         self.deps.readiness.set(READINESS_VIEW, ReadyState::Ready);
         let readiness = watch_readiness(
@@ -251,7 +258,10 @@ async fn watch_readiness(
             () = shutdown.cancelled() => return Ok(()),
             _ = every.tick() => {}
         }
-        let database = matches!(tokio::time::timeout(PING_TIMEOUT, repo.ping()).await, Ok(Ok(())));
+        let database = matches!(
+            tokio::time::timeout(PING_TIMEOUT, repo.ping()).await,
+            Ok(Ok(()))
+        );
         readiness.set(
             READINESS_DATABASE,
             ready_if(database, "the database does not answer"),

@@ -35,7 +35,8 @@ pub(super) async fn subscribe(
         .map_err(|error| asked.failed(refusal(error)))?;
     // Something must be sent at once, or a client does not know that it is connected.
     let hello = stream::iter([Ok(Event::default().comment("connected"))]);
-    let events = hello.chain(ReceiverStream::new(events).map(|event| Ok::<_, Infallible>(sse(event))));
+    let events =
+        hello.chain(ReceiverStream::new(events).map(|event| Ok::<_, Infallible>(sse(event))));
     let keep_alive = KeepAlive::new().interval(api.feed.limits().heartbeat_every);
     Ok(Sse::new(events).keep_alive(keep_alive).into_response())
 }
@@ -49,9 +50,8 @@ fn position(request: &Request) -> Result<Option<Position>, Problem> {
         None => parameters.one("since")?,
     };
     text.map(|text| {
-        Position::parse(text).ok_or_else(|| {
-            Problem::Input(format!("'{text}' is not a position in the change feed"))
-        })
+        Position::parse(text)
+            .ok_or_else(|| Problem::Input(format!("'{text}' is not a position in the change feed")))
     })
     .transpose()
 }

@@ -66,10 +66,13 @@ pub(super) async fn by_name(
 ) -> Result<Response, ApiError> {
     let asked = Asked::of(&request);
     Parameters::read(&request, &[]).map_err(|problem| asked.failed(problem))?;
-    let found = EntityRef::new(&kind, &namespace, &name).ok().and_then(|entity_ref| {
-        let entity_ref = &entity_ref;
-        api.view.read(|state| Some((state.served(entity_ref)?, origin(state.entity(entity_ref)?))))
-    });
+    let found = EntityRef::new(&kind, &namespace, &name)
+        .ok()
+        .and_then(|entity_ref| {
+            let entity_ref = &entity_ref;
+            api.view
+                .read(|state| Some((state.served(entity_ref)?, origin(state.entity(entity_ref)?))))
+        });
     found.map(|found| serve(&api, found)).ok_or_else(|| {
         asked.failed(Problem::NotFound(format!(
             "No entity named '{name}' found, with kind '{kind}' in namespace '{namespace}'"

@@ -26,6 +26,7 @@ use axum::http::{HeaderValue, Method, StatusCode, Uri, header};
 use axum::middleware::from_fn_with_state;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
+use axum::serve::ListenerExt as _;
 use freshet_runtime::clock::Clock;
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
@@ -132,6 +133,10 @@ impl Api {
         // Before routing, so that it decides which route is taken.
         let service = MapRequestLayer::new(normalised).layer(self.router(cors.as_ref()));
         let service = tower::make::Shared::new(service);
+        // An event is small and should leave at once. Where that cannot be had, it leaves later.
+        let listener = listener.tap_io(|connection| {
+            let _best_effort = connection.set_nodelay(true);
+        });
         axum::serve(listener, service)
             .with_graceful_shutdown(shutdown.cancelled_owned())
             .await?;
@@ -159,7 +164,9 @@ fn normalised(mut request: Request) -> Request {
         path => path,
     };
     if path != written.path() {
-        let query = written.query().map_or_else(String::new, |query| format!("?{query}"));
+        let query = written
+            .query()
+            .map_or_else(String::new, |query| format!("?{query}"));
         if let Ok(uri) = format!("{path}{query}").parse::<Uri>() {
             *request.uri_mut() = uri;
         }
@@ -202,8 +209,16 @@ fn cors_layer(cors: &Cors) -> CorsLayer {
     } else {
         AllowOrigin::list(cors.origins.iter().filter_map(|origin| origin.parse().ok()))
     };
-    let named: Vec<Method> = cors.methods.iter().filter_map(|method| method.parse().ok()).collect();
-    let methods = if named.is_empty() { vec![Method::GET, Method::HEAD] } else { named };
+    let named: Vec<Method> = cors
+        .methods
+        .iter()
+        .filter_map(|method| method.parse().ok())
+        .collect();
+    let methods = if named.is_empty() {
+        vec![Method::GET, Method::HEAD]
+    } else {
+        named
+    };
     CorsLayer::new()
         .allow_origin(origins)
         .allow_methods(methods)

@@ -73,7 +73,10 @@ impl Parameters {
     }
 
     /// The parameters as a query string, but for these.
-    pub(super) fn without(&self, left_out: &[&str]) -> form_urlencoded::Serializer<'static, String> {
+    pub(super) fn without(
+        &self,
+        left_out: &[&str],
+    ) -> form_urlencoded::Serializer<'static, String> {
         let mut query = form_urlencoded::Serializer::new(String::new());
         for (name, value) in &self.0 {
             if !left_out.contains(&name.as_str()) {
@@ -108,13 +111,16 @@ mod tests {
         refused("limit=x", message);
         refused("limit=0", message);
         refused("limit=-1", message);
-        refused("limit=1&limit=2", "Query parameter 'limit' was given more than once");
+        refused(
+            "limit=1&limit=2",
+            "Query parameter 'limit' was given more than once",
+        );
     }
 
     #[test]
     fn parameters_may_be_repeated_and_marked_as_lists() {
-        let parameters =
-            Parameters::parse("filter=a%3Db+c&filter[]=d&minRevision=3", &["filter"]).expect("known");
+        let parameters = Parameters::parse("filter=a%3Db+c&filter[]=d&minRevision=3", &["filter"])
+            .expect("known");
         assert_eq!(parameters.all("filter").collect::<Vec<_>>(), ["a=b c", "d"]);
         assert_eq!(parameters.integer(MIN_REVISION, 0_i64), Ok(Some(3)));
     }

@@ -55,8 +55,7 @@ struct Listed {
 pub(super) async fn list(State(api): State<Api>, request: Request) -> Result<Response, ApiError> {
     let asked = Asked::of(&request);
     let failed = |problem| asked.failed(problem);
-    let parameters =
-        Parameters::read(&request, &["repository", "rule", "kind"]).map_err(failed)?;
+    let parameters = Parameters::read(&request, &["repository", "rule", "kind"]).map_err(failed)?;
     let repository = parameters.one("repository").map_err(failed)?;
     let rule = parameters.one("rule").map_err(failed)?;
     let kind = parameters.one("kind").map_err(failed)?;

@@ -5,7 +5,7 @@ use axum::response::Response;
 use freshet_proto::timestamp::rfc3339_if_known;
 use serde::Serialize;
 
-use super::error::{ApiError, Asked};
+use super::error::{ApiError, Asked, Problem};
 use super::parameters::Parameters;
 use super::{Api, ok_json};
 use crate::freshness::{Judged, Verdict};
@@ -65,9 +65,7 @@ pub(super) async fn list(State(api): State<Api>, request: Request) -> Result<Res
     let asked = Asked::of(&request);
     let parameters =
         Parameters::read(&request, &["verdict"]).map_err(|problem| asked.failed(problem))?;
-    let wanted = parameters
-        .one("verdict")
-        .map_err(|problem| asked.failed(problem))?;
+    let wanted = verdict(&parameters).map_err(|problem| asked.failed(problem))?;
     let statuses = api
         .repo
         .source_statuses()
@@ -77,10 +75,24 @@ pub(super) async fn list(State(api): State<Api>, request: Request) -> Result<Res
     let items = statuses
         .into_iter()
         .map(|status| api.bounds.judge(status, now))
-        .filter(|judged| wanted.is_none_or(|wanted| judged.verdict.as_str() == wanted))
+        .filter(|judged| wanted.is_none_or(|wanted| judged.verdict == wanted))
         .map(Shown::from)
         .collect();
     Ok(ok_json(
         serde_json::to_string(&Listed { items }).expect("a source is plain data"),
     ))
+}
+
+fn verdict(parameters: &Parameters) -> Result<Option<Verdict>, Problem> {
+    let Some(text) = parameters.one("verdict")? else {
+        return Ok(None);
+    };
+    let known = Verdict::ALL
+        .iter()
+        .copied()
+        .find(|verdict| verdict.as_str() == text);
+    match known {
+        Some(verdict) => Ok(Some(verdict)),
+        None => Err(Problem::Input(format!("'{text}' is not a verdict"))),
+    }
 }

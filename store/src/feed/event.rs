@@ -153,33 +153,41 @@ mod tests {
     fn the_event_holds_the_document_and_when_it_was_published() {
         let row = row(Some(r#"{"kind":"Component"}"#), "y");
         let event: Value =
-            serde_json::from_str(&Publication::new(&row, "e1", "http://x").structured(NOW)).expect("JSON");
+            serde_json::from_str(&Publication::new(&row, "e1", "http://x").structured(NOW))
+                .expect("JSON");
         assert_eq!(event["id"], "e1-7");
         assert_eq!(event["subject"], "component:default/a");
         assert_eq!(event["data"]["after"]["kind"], "Component");
-        assert_eq!(event["data"]["timing"]["published"], "2026-11-21T09:14:03.412001Z");
+        assert_eq!(
+            event["data"]["timing"]["published"],
+            "2026-11-21T09:14:03.412001Z"
+        );
     }
 
     #[test]
     fn a_large_document_is_linked_to() {
         let large = format!(r#"{{"x":"{}"}}"#, "y".repeat(DOCUMENT_BYTES_MAX));
         let row = row(Some(&large), "y");
-        let body: Value =
-            serde_json::from_str(&Publication::new(&row, "e1", "http://x").body(NOW)).expect("JSON");
+        let body: Value = serde_json::from_str(&Publication::new(&row, "e1", "http://x").body(NOW))
+            .expect("JSON");
         assert_eq!(body["afterDigest"], "d1");
-        assert_eq!(body["afterLink"], "http://x/api/catalog/entities/by-name/component/default/a");
+        assert_eq!(
+            body["afterLink"],
+            "http://x/api/catalog/entities/by-name/component/default/a"
+        );
     }
 
     #[test]
     fn no_event_is_too_large_for_its_transport() {
         let half = "y".repeat(PAYLOAD_BYTES_MAX / 2 - 4_000);
-        let document = format!(r#"{{"x":"{}"}}"#, &half[..DOCUMENT_BYTES_MAX - 100]);
+        let document = format!(r#"{{"x":"{}"}}"#, "y".repeat(DOCUMENT_BYTES_MAX - 100));
         let enormous = "y".repeat(PAYLOAD_BYTES_MAX * 2);
         for field in [half.as_str(), &enormous] {
             let row = row(Some(&document), field);
             let body = Publication::new(&row, "e1", "http://x").bounded_body(NOW);
             assert!(body.len() <= PAYLOAD_BYTES_MAX);
-            let _decodes: PublishedChange = serde_json::from_str(&body).expect("a published change");
+            let _decodes: PublishedChange =
+                serde_json::from_str(&body).expect("a published change");
         }
     }
 }

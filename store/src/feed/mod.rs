@@ -134,8 +134,7 @@ impl Feed {
             .meta()
             .await
             .map_err(SubscribeError::Unreadable)?;
-        let revision = position::start(after, &meta)
-            .inspect_err(|_| refused(RefusedRead::Gone))?;
+        let revision = position::start(after, &meta).inspect_err(|_| refused(RefusedRead::Gone))?;
         let (events, receiver) = mpsc::channel(self.0.limits.pending_events_max);
         let reader = Reader {
             epoch: meta.epoch,

@@ -61,7 +61,13 @@ mod tests {
     fn quantiles_weigh_by_entities() {
         let weighted = [(1.0, 94), (10.0, 1), (100.0, 5)];
         let shown = [50, 94, 95, 96, 100].map(|percent| quantile(&weighted, percent));
-        assert!(shown.iter().zip([1.0, 1.0, 10.0, 100.0, 100.0]).all(|(a, b)| (a - b).abs() < 1e-9), "{shown:?}");
+        assert!(
+            shown
+                .iter()
+                .zip([1.0, 1.0, 10.0, 100.0, 100.0])
+                .all(|(a, b)| (a - b).abs() < 1e-9),
+            "{shown:?}"
+        );
     }
 
     #[test]

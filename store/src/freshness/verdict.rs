@@ -116,8 +116,18 @@ mod tests {
     fn check(verified_ago: i64, wanted: i64, done: i64, fail_count: i64, expected: Verdict) {
         let bounds = Bounds::of(&[provider("acme", 1), provider("other", 100)]);
         let now = 1_000 * HOUR;
-        let verified_at = if verified_ago < 0 { 0 } else { now - verified_ago * HOUR };
-        let status = SourceStatus { wanted, done, verified_at, fail_count, ..status("Acme/pay") };
+        let verified_at = if verified_ago < 0 {
+            0
+        } else {
+            now - verified_ago * HOUR
+        };
+        let status = SourceStatus {
+            wanted,
+            done,
+            verified_at,
+            fail_count,
+            ..status("Acme/pay")
+        };
         assert_eq!(bounds.judge(status, now).verdict, expected);
     }
 
@@ -177,8 +187,17 @@ mod tests {
     #[test]
     fn a_source_nobody_sweeps_has_the_general_bound() {
         let bounds = Bounds::of(&[provider("acme", 1)]);
-        assert_eq!(bounds.of_source("github.com", "elsewhere/x"), BOUND_UNLESS_CONFIGURED);
-        assert_eq!(bounds.of_source("ghe.acme.example", "acme/x"), BOUND_UNLESS_CONFIGURED);
-        assert_eq!(bounds.of_source("github.com", "acme"), Duration::from_secs(7_200));
+        assert_eq!(
+            bounds.of_source("github.com", "elsewhere/x"),
+            BOUND_UNLESS_CONFIGURED
+        );
+        assert_eq!(
+            bounds.of_source("ghe.acme.example", "acme/x"),
+            BOUND_UNLESS_CONFIGURED
+        );
+        assert_eq!(
+            bounds.of_source("github.com", "acme"),
+            Duration::from_secs(7_200)
+        );
     }
 }

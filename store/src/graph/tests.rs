@@ -30,7 +30,10 @@ fn check(history: &str, of: &str, expected: &str) {
         if let Some(left) = step.strip_prefix('-') {
             graph.remove(&name(left));
         } else if let Some((from, targets)) = step.split_once('>') {
-            graph.insert(&name(from), Declaring(targets.split(',').map(owned_by).collect()));
+            graph.insert(
+                &name(from),
+                Declaring(targets.split(',').map(owned_by).collect()),
+            );
         } else {
             graph.insert(&name(step), Declaring(Vec::new()));
         }
@@ -91,5 +94,8 @@ fn refs_nobody_uses_are_forgotten() {
     graph.insert(&name("a"), Declaring(vec![owned_by("c")]));
     assert_eq!(graph.nodes.len(), 2);
     graph.remove(&name("a"));
-    assert_eq!((graph.nodes.len(), graph.graph.node_count(), graph.len()), (0, 0, 0));
+    assert_eq!(
+        (graph.nodes.len(), graph.graph.node_count(), graph.len()),
+        (0, 0, 0)
+    );
 }

@@ -4,8 +4,8 @@ mod instance;
 pub mod label;
 mod service;
 
-pub(crate) use instance::seconds_between;
 pub use instance::Metrics;
+pub(crate) use instance::seconds_between;
 pub(crate) use label::label;
 pub use label::{
     FeedEnd, JobTrigger, LaneLabel, Mechanism, ObservationOutcome, RefusedRead, SignalOutcome,

@@ -73,11 +73,7 @@ impl Gauges {
     }
 
     fn register_catalog(&self, registry: &Registry) {
-        registry.register(
-            "entities_count",
-            "Entities by kind",
-            self.entities.clone(),
-        );
+        registry.register("entities_count", "Entities by kind", self.entities.clone());
         registry.register(
             "entities_by_verdict",
             "Entities by the verdict on their source",

@@ -86,7 +86,13 @@ mod tests {
 
     #[test]
     fn foreign_tokens_are_refused() {
-        for token in ["", "%", "e30x", &STANDARD.encode(r#"{"limit":-1}"#), &STANDARD.encode("[]x")] {
+        for token in [
+            "",
+            "%",
+            "e30x",
+            &STANDARD.encode(r#"{"limit":-1}"#),
+            &STANDARD.encode("[]x"),
+        ] {
             assert!(Page::after(token).is_err(), "{token}");
         }
     }

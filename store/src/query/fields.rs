@@ -23,7 +23,10 @@ impl Fields {
         parameters: impl IntoIterator<Item = &'a str>,
     ) -> Result<Option<Self>, InvalidQuery> {
         let mut paths: Vec<String> = Vec::new();
-        for path in parameters.into_iter().flat_map(|parameter| parameter.split(',')) {
+        for path in parameters
+            .into_iter()
+            .flat_map(|parameter| parameter.split(','))
+        {
             let path = path.trim();
             if path.contains('[') {
                 return Err(InvalidQuery(
@@ -55,7 +58,10 @@ fn resolve<'a>(entity: &'a Value, path: &'a str) -> Option<(Vec<&'a str>, &'a Va
     let mut keys = Vec::new();
     let mut rest = path;
     while !rest.is_empty() {
-        let ends = rest.match_indices('.').map(|(at, _)| at).chain([rest.len()]);
+        let ends = rest
+            .match_indices('.')
+            .map(|(at, _)| at)
+            .chain([rest.len()]);
         let (end, inner) = ends
             .into_iter()
             .find_map(|end| Some((end, child(value, &rest[..end])?)))?;
@@ -106,14 +112,22 @@ mod tests {
                 "links": [{"url": "u"}],
             },
         });
-        let fields = Fields::parse([fields]).expect("valid").expect("at least one path");
+        let fields = Fields::parse([fields])
+            .expect("valid")
+            .expect("at least one path");
         assert_eq!(fields.project(&entity), *expected);
     }
 
     #[test]
     fn paths_keep_their_nesting() {
-        check("kind, metadata.name", &json!({"kind": "Component", "metadata": {"name": "a"}}));
-        check("metadata.annotations.x", &json!({"metadata": {"annotations": {"x": null}}}));
+        check(
+            "kind, metadata.name",
+            &json!({"kind": "Component", "metadata": {"name": "a"}}),
+        );
+        check(
+            "metadata.annotations.x",
+            &json!({"metadata": {"annotations": {"x": null}}}),
+        );
     }
 
     #[test]
@@ -126,7 +140,10 @@ mod tests {
 
     #[test]
     fn what_is_missing_is_left_out() {
-        check("spec.type,kind.x,metadata.links.0.url", &json!({"metadata": {"links": {"0": {"url": "u"}}}}));
+        check(
+            "spec.type,kind.x,metadata.links.0.url",
+            &json!({"metadata": {"links": {"0": {"url": "u"}}}}),
+        );
     }
 
     #[test]

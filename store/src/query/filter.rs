@@ -4,7 +4,7 @@
 //! several values of the same key are alternatives again. `key` alone asks for presence.
 
 use super::InvalidQuery;
-use super::search::Row;
+use super::search::{Row, is_relation};
 
 /// Which entities are wanted; the default is all of them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -39,6 +39,11 @@ impl Filter {
             .filter(|conditions| !conditions.is_empty())
             .collect();
         Ok(Self { alternatives })
+    }
+
+    pub(super) fn asks_for_relations(&self) -> bool {
+        let mut conditions = self.alternatives.iter().flatten();
+        conditions.any(|condition| is_relation(&condition.key))
     }
 
     pub(super) fn matches(&self, row: &mut Row<'_>) -> bool {
@@ -92,8 +97,8 @@ impl Condition {
 
 #[cfg(test)]
 mod tests {
-    use super::super::search::Row;
     use super::super::order::tests::entity;
+    use super::super::search::Row;
     use super::*;
 
     #[track_caller]
@@ -104,7 +109,11 @@ mod tests {
             &[("ownedBy", "group:default/team-a")],
         );
         let filter = Filter::parse(filters.iter().copied()).expect("a valid filter");
-        assert_eq!(filter.matches(&mut Row::new(&record, &relations)), expected, "{filters:?}");
+        assert_eq!(
+            filter.matches(&mut Row::new(&record, &relations)),
+            expected,
+            "{filters:?}"
+        );
     }
 
     #[test]

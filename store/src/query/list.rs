@@ -51,10 +51,11 @@ pub(crate) fn list(view: &View, listing: &Listing) -> Listed {
 
 fn select(view: &View, listing: &Listing) -> Vec<SortKey> {
     let order = effective_order(listing);
+    let with_relations = listing.filter.asks_for_relations() || order.asks_for_relations();
     let refs: Vec<EntityRef> = view.read(|state| state.refs_by_uid().cloned().collect());
     let mut keys = Vec::new();
     for chunk in refs.chunks(SCANNED_AT_ONCE) {
-        for (record, relations) in view.read(|state| candidates(state, chunk)) {
+        for (record, relations) in view.read(|state| candidates(state, chunk, with_relations)) {
             let mut row = Row::new(&record, &relations);
             if listing.filter.matches(&mut row) {
                 keys.push(order.key(&mut row));
@@ -66,16 +67,17 @@ fn select(view: &View, listing: &Listing) -> Vec<SortKey> {
 
 type Candidate = (Arc<Record>, Vec<(String, EntityRef)>);
 
-fn candidates(state: &State, refs: &[EntityRef]) -> Vec<Candidate> {
+/// Reading relations off the graph is the larger part of the work, and seldom asked for.
+fn candidates(state: &State, refs: &[EntityRef], with_relations: bool) -> Vec<Candidate> {
     refs.iter()
         .filter_map(|entity_ref| {
             let record = state.shared(entity_ref)?;
-            let relations = state
-                .relations(entity_ref)
-                .into_iter()
-                .map(|(relation, target)| (relation.to_owned(), target.clone()))
-                .collect();
-            Some((record, relations))
+            if !with_relations {
+                return Some((record, Vec::new()));
+            }
+            let shown = state.relations(entity_ref).into_iter();
+            let relations = shown.map(|(relation, target)| (relation.to_owned(), target.clone()));
+            Some((record, relations.collect()))
         })
         .collect()
 }

@@ -6,7 +6,7 @@ use freshet_model::EntityRef;
 use uuid::Uuid;
 
 use super::InvalidQuery;
-use super::search::Row;
+use super::search::{Row, is_relation};
 
 /// How a list is sorted; the default is by nothing.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -53,6 +53,12 @@ impl Order {
 
     pub(super) fn is_given(&self) -> bool {
         !self.clauses.is_empty()
+    }
+
+    pub(super) fn asks_for_relations(&self) -> bool {
+        self.clauses
+            .iter()
+            .any(|clause| is_relation(&clause.field))
     }
 
     /// The order of an unpaged list: only the first clause counts, without regard to case.
@@ -177,14 +183,21 @@ pub(super) mod tests {
 
     #[track_caller]
     fn check(order: &[&str], expected: &str) {
-        let entities = [("a", "2", "x"), ("b", "1", "x"), ("c", "", "w")].map(|(name, rank, group)| {
-            let rank = if rank.is_empty() { String::new() } else { format!(r#""rank":{rank},"#) };
-            let document = format!(r#"{{"spec":{{{rank}"group":"{group}"}}}}"#);
-            entity(&format!("component:default/{name}"), &document, &[]).0
-        });
+        let entities =
+            [("a", "2", "x"), ("b", "1", "x"), ("c", "", "w")].map(|(name, rank, group)| {
+                let rank = if rank.is_empty() {
+                    String::new()
+                } else {
+                    format!(r#""rank":{rank},"#)
+                };
+                let document = format!(r#"{{"spec":{{{rank}"group":"{group}"}}}}"#);
+                entity(&format!("component:default/{name}"), &document, &[]).0
+            });
         let order = Order::parse(order.iter().copied()).expect("a valid order");
-        let mut keys: Vec<SortKey> =
-            entities.iter().map(|record| order.key(&mut Row::new(record, &[]))).collect();
+        let mut keys: Vec<SortKey> = entities
+            .iter()
+            .map(|record| order.key(&mut Row::new(record, &[])))
+            .collect();
         keys.sort_by(|a, b| order.compare(a, b));
         let sorted: Vec<&str> = keys.iter().map(|key| key.entity_ref.name()).collect();
         assert_eq!(sorted.join(" "), expected, "{order:?}");

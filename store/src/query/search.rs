@@ -15,6 +15,8 @@ use crate::change::Record;
 /// Keys and values longer than this many UTF-16 units cannot be searched.
 const UNITS_MAX: usize = 200;
 
+const RELATIONS: &str = "relations.";
+
 /// Paths that are not walked; some come back in another form.
 const SKIPPED: [&str; 7] = [
     "attachments",
@@ -64,7 +66,7 @@ impl<'a> Row<'a> {
         if key == "metadata.uid" {
             return vec![Some(Cow::Owned(self.record.uid.to_string()))];
         }
-        if let Some(relation) = key.strip_prefix("relations.") {
+        if let Some(relation) = key.strip_prefix(RELATIONS) {
             return self.targets(relation);
         }
         self.pairs()
@@ -88,6 +90,11 @@ impl<'a> Row<'a> {
             pairs(&document)
         })
     }
+}
+
+/// Whether a key asks for relations, which a [`Row`] must then have.
+pub(super) fn is_relation(key: &str) -> bool {
+    key.starts_with(RELATIONS)
 }
 
 /// The pairs a document itself gives.
@@ -134,9 +141,7 @@ fn push(key: &str, value: Option<&str>, pairs: &mut Vec<Pair>) {
     if is_long(&key) {
         return;
     }
-    let value = value
-        .map(str::to_lowercase)
-        .filter(|value| !is_long(value));
+    let value = value.map(str::to_lowercase).filter(|value| !is_long(value));
     pairs.push(Pair { key, value });
 }
 
@@ -176,7 +181,10 @@ mod tests {
 
     #[test]
     fn keys_and_values_are_lower_cased() {
-        check(&json!({"Spec": {"Type": "Service"}}), &["spec.type=service"]);
+        check(
+            &json!({"Spec": {"Type": "Service"}}),
+            &["spec.type=service"],
+        );
     }
 
     #[test]
@@ -195,7 +203,10 @@ mod tests {
 
     #[test]
     fn what_is_known_elsewhere_is_left_out() {
-        check(&json!({"metadata": {"name": "a", "namespace": "b", "uid": "c"}, "relations": [1]}), &[]);
+        check(
+            &json!({"metadata": {"name": "a", "namespace": "b", "uid": "c"}, "relations": [1]}),
+            &[],
+        );
     }
 
     #[test]

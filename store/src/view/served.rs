@@ -221,15 +221,33 @@ mod tests {
 
     #[test]
     fn splicing_and_rewriting_agree() {
-        check(r#"{"apiVersion":"v1","kind":"Component","metadata":{"name":"a"},"spec":{}}"#, true);
-        check(r#"{"apiVersion":"v1","kind":"Component","metadata":{}}"#, true);
-        check(r#"{"apiVersion":"v1","kind":"\"metadata\":{","metadata":{"name":"a"}}"#, true);
+        check(
+            r#"{"apiVersion":"v1","kind":"Component","metadata":{"name":"a"},"spec":{}}"#,
+            true,
+        );
+        check(
+            r#"{"apiVersion":"v1","kind":"Component","metadata":{}}"#,
+            true,
+        );
     }
 
     #[test]
     fn a_document_that_says_more_is_rewritten() {
-        check(r#"{"apiVersion":"v1","kind":"X","metadata":{"etag":"mine","name":"a"}}"#, false);
-        check(r#"{"apiVersion":"v1","attachments":{"metadata":{}},"kind":"X","metadata":{"name":"a"}}"#, false);
-        check(r#"{"apiVersion":"v1","kind":"X","metadata":{"name":"a"},"status":{"items":[]}}"#, false);
+        check(
+            r#"{"apiVersion":"v1","kind":"\"metadata\":{","metadata":{"name":"a"}}"#,
+            false,
+        );
+        check(
+            r#"{"apiVersion":"v1","kind":"X","metadata":{"etag":"mine","name":"a"}}"#,
+            false,
+        );
+        check(
+            r#"{"apiVersion":"v1","attachments":{"metadata":{}},"kind":"X","metadata":{"name":"a"}}"#,
+            false,
+        );
+        check(
+            r#"{"apiVersion":"v1","kind":"X","metadata":{"name":"a"},"status":{"items":[]}}"#,
+            false,
+        );
     }
 }

@@ -197,7 +197,10 @@ impl State {
                 self.by_uid.remove(&before.record.uid);
             }
             Some(_) => {}
-            None => *self.by_kind.entry(entity_ref.kind().to_owned()).or_default() += 1,
+            None => {
+                let kind = entity_ref.kind().to_owned();
+                *self.by_kind.entry(kind).or_default() += 1;
+            }
         }
         self.by_uid.insert(uid, entity_ref);
     }

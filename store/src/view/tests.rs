@@ -97,12 +97,16 @@ impl Model {
             .iter()
             .map(|target| RelationDeclaration {
                 forward: "dependsOn".to_owned(),
-                reverse: (target % 2 == 0).then(|| "dependencyOf".to_owned()),
+                reverse: target.is_multiple_of(2).then(|| "dependencyOf".to_owned()),
                 target: name(*target),
             })
             .collect();
         let before = self.entities.get(&entity_ref);
-        let op = if before.is_some() { Op::Updated } else { Op::Created };
+        let op = if before.is_some() {
+            Op::Updated
+        } else {
+            Op::Created
+        };
         self.births += 1;
         let record = Record {
             uid: before.map_or(Uuid::from_u128(self.births), |before| before.uid),
@@ -157,7 +161,11 @@ impl Model {
 
     fn break_file(&mut self, revision: i64, of: u8) -> ChangeRow {
         let id = i64::from(of);
-        let op = if self.problems.contains_key(&id) { Op::ProblemUpdated } else { Op::ProblemOpened };
+        let op = if self.problems.contains_key(&id) {
+            Op::ProblemUpdated
+        } else {
+            Op::ProblemOpened
+        };
         let problem = ProblemRow {
             id,
             location_id: file_of(of),
@@ -170,17 +178,23 @@ impl Model {
             hint: String::new(),
             line: 1,
             column: 1,
-            entity_ref: (of % 2 == 0).then(|| name(of)),
+            entity_ref: of.is_multiple_of(2).then(|| name(of)),
             first_seen: 1,
             last_seen: revision,
         };
         self.problems.insert(id, problem.clone());
-        ChangeRow { problem: Some(problem), ..row(revision, op) }
+        ChangeRow {
+            problem: Some(problem),
+            ..row(revision, op)
+        }
     }
 
     fn mend(&mut self, revision: i64, of: u8) -> Option<ChangeRow> {
         let problem = self.problems.remove(&i64::from(of))?;
-        Some(ChangeRow { problem: Some(problem), ..row(revision, Op::ProblemResolved) })
+        Some(ChangeRow {
+            problem: Some(problem),
+            ..row(revision, Op::ProblemResolved)
+        })
     }
 
     fn snapshot(&self) -> Snapshot {
@@ -200,7 +214,8 @@ impl Model {
                 if from == of {
                     relations.push((relation.forward.clone(), relation.target.clone()));
                 }
-                if let Some(reverse) = relation.reverse.as_ref().filter(|_| relation.target == *of) {
+                if let Some(reverse) = relation.reverse.as_ref().filter(|_| relation.target == *of)
+                {
                     relations.push((reverse.clone(), from.clone()));
                 }
             }
@@ -224,8 +239,14 @@ fn seen(view: &View) -> Vec<String> {
             .collect();
         assert_eq!(seen.len(), state.len());
         assert_eq!(state.refs_by_uid().count(), state.len());
-        assert_eq!(state.kinds().map(|(_, entities)| entities).sum::<usize>(), state.len());
-        let mut problems: Vec<String> = state.problems().map(|problem| format!("{problem:?}")).collect();
+        assert_eq!(
+            state.kinds().map(|(_, entities)| entities).sum::<usize>(),
+            state.len()
+        );
+        let mut problems: Vec<String> = state
+            .problems()
+            .map(|problem| format!("{problem:?}"))
+            .collect();
         problems.sort();
         seen.extend(problems);
         seen
