@@ -2,8 +2,12 @@
 
 pub mod actors;
 pub mod catalog;
+pub mod chaos;
+pub mod checker;
 pub mod db;
 pub mod github;
+pub mod history;
 pub mod http;
 pub mod nats;
+pub mod process;
 pub mod wait;

@@ -1,6 +1,8 @@
 //! Whole-system stories, conformance on real servers, and the rules of the tree.
 
 mod bus;
+mod kill_run;
 mod outage;
 mod push;
+mod repo;
 mod tidy;

@@ -1,0 +1,162 @@
+//! A run in which processes are killed while developers push, and its recorded history.
+//!
+//! Ingestor, processor, store and nats-server are processes of their own on a real PostgreSQL. Writers
+//! commit to an emulated GitHub; every one or two seconds one process is ended with `kill -9` and started
+//! again at once. At the end the pushing stops, everything drains, and what everybody holds is written
+//! down for the [`checker`](crate::checker). The run itself judges nothing.
+
+mod export;
+mod listen;
+mod surroundings;
+mod writers;
+
+use std::ops::Range;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result};
+use rand::rngs::StdRng;
+use rand::seq::SliceRandom as _;
+use rand::{Rng as _, SeedableRng as _};
+use tokio_util::sync::CancellationToken;
+
+use crate::history::{self, Recorder, Run, file};
+use listen::Listeners;
+use surroundings::{CATALOG_PATH, Surroundings, Target};
+use writers::Writers;
+
+/// How long draining may take after the last disturbance.
+const DRAIN_MAX: Duration = Duration::from_secs(60);
+/// How much longer the run waits before it records that nothing drained.
+const DRAIN_GRACE: Duration = Duration::from_secs(15);
+/// How long a killed nats-server may stay away.
+const NATS_AWAY: Range<Duration> = Duration::from_millis(0)..Duration::from_millis(900);
+
+/// What a run does.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    /// Decides who is killed when, and who pushes what.
+    pub seed: u64,
+    /// Repositories pushed to.
+    pub repositories: usize,
+    /// Developers pushing at the same time.
+    pub writers: usize,
+    /// Crashes.
+    pub faults: usize,
+    /// Time from one crash to the next.
+    pub fault_every: Range<Duration>,
+    /// Time from one sweep to the next.
+    pub sweep_every: Duration,
+}
+
+/// How much happened.
+#[derive(Clone, Debug, Default)]
+pub struct Summary {
+    /// Commits pushed.
+    pub pushes: usize,
+    /// Attempts to deliver a hook that were answered 2xx.
+    pub hooks_accepted: usize,
+    /// Those that were not.
+    pub hooks_refused: usize,
+    /// Crashes by target.
+    pub kills: Vec<(&'static str, usize)>,
+    /// Times a process gave up by itself and was started again.
+    pub exits: usize,
+    /// Last revision.
+    pub revisions: i64,
+    /// From the last disturbance until everything was drained.
+    pub drained_in: Option<Duration>,
+    /// The whole run.
+    pub took: Duration,
+}
+
+/// Runs the plan and leaves its history in `folder`.
+///
+/// # Errors
+///
+/// If the surroundings cannot be started or the end state not be read. A system under test that fails is
+/// no error: it is in the history.
+pub async fn run(plan: &Plan, folder: &Path) -> Result<Summary> {
+    let started = Instant::now();
+    let recorder = Arc::new(Recorder::new(folder));
+    let world = Arc::new(Surroundings::start(plan, Arc::clone(&recorder)).await?);
+    world.wait_until_discovered(plan.repositories).await?;
+    let listeners = Listeners::start(&world, &recorder);
+
+    let stop = CancellationToken::new();
+    let keeper = tokio::spawn(Arc::clone(&world).keep_running(stop.clone()));
+    let writers = Writers::start(plan, &world, &recorder);
+    let kills = kill(plan, &world).await?;
+    let pushes = writers.stop().await?;
+    let disturbed_until = history::now();
+    tracing::info!("the disturbance is over");
+
+    let drained_at = drain(&world, &listeners, disturbed_until).await;
+    stop.cancel();
+    keeper.await.context("keep the processes running")?;
+    world.record_counters().await;
+    let hooks = world.record_hooks();
+    world.record_heads()?;
+    let end = export::export(&world, &recorder).await?;
+    listeners.stop().await;
+    let run = Run {
+        seed: plan.seed,
+        catalog_path: CATALOG_PATH.to_owned(),
+        faults_planned: plan.faults,
+        disturbed_until,
+        drained_at,
+        drain_micros_max: i64::try_from(DRAIN_MAX.as_micros())?,
+        api_revision: end.api_revision,
+        stream_sequence: end.stream_sequence,
+    };
+    recorder.record(file::RUN, &run);
+    Ok(Summary {
+        pushes,
+        hooks_accepted: hooks.accepted,
+        hooks_refused: hooks.refused,
+        kills,
+        exits: world.exits(),
+        revisions: end.revision,
+        drained_in: drained_at.map(|at| Duration::from_micros(u64::try_from(at - disturbed_until).unwrap_or_default())),
+        took: started.elapsed(),
+    })
+}
+
+/// Kills as planned; every target gets its turn before any gets another one.
+async fn kill(plan: &Plan, world: &Surroundings) -> Result<Vec<(&'static str, usize)>> {
+    let mut random = StdRng::seed_from_u64(plan.seed);
+    let mut kills: Vec<(Target, usize)> = Target::ALL.into_iter().map(|target| (target, 0)).collect();
+    let mut round: Vec<Target> = Vec::new();
+    for _ in 0..plan.faults {
+        tokio::time::sleep(random.random_range(plan.fault_every.clone())).await;
+        if round.is_empty() {
+            round = Target::ALL.to_vec();
+            round.shuffle(&mut random);
+        }
+        let target = round.pop().expect("a round has every target");
+        let away = if target == Target::Nats { random.random_range(NATS_AWAY) } else { Duration::ZERO };
+        world.crash(target, away).await?;
+        kills.iter_mut().filter(|(killed, _)| *killed == target).for_each(|(_, count)| *count += 1);
+    }
+    Ok(kills.into_iter().map(|(target, count)| (target.name(), count)).collect())
+}
+
+/// Waits until nothing is under way any more; `None` if that takes far too long.
+async fn drain(world: &Surroundings, listeners: &Listeners, disturbed_until: i64) -> Option<i64> {
+    let limit = DRAIN_MAX + DRAIN_GRACE;
+    let drained = async {
+        world.until_swept_since(disturbed_until).await;
+        // Its ticks would begin something new while the end state is read.
+        world.stop_ingestor();
+        loop {
+            if world.is_drained(listeners.heard()).await {
+                return history::now();
+            }
+            tokio::time::sleep(surroundings::LOOK_EVERY).await;
+        }
+    };
+    let outcome = tokio::time::timeout(limit, drained).await;
+    world.stop_ingestor();
+    outcome.ok()
+}

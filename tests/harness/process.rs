@@ -1,0 +1,174 @@
+//! One role of `freshet` as a process of its own: killed as a crash kills, started again on the same ports.
+
+use std::fs::{self, OpenOptions};
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::atomic::{AtomicU16, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use serde_json::Value;
+
+/// Ports are taken from here on. Below the range from which the system gives outgoing connections
+/// theirs: there, a client that keeps trying to reach a killed process may take its port away.
+const PORT_FIRST: u16 = 18_000;
+const PORT_LAST: u16 = 31_999;
+
+/// A role that runs alone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Service {
+    /// Webhooks and schedules.
+    Ingestor,
+    /// Reads of GitHub.
+    Processor,
+    /// Ledger, catalog, API and change feed.
+    Store,
+}
+
+impl Service {
+    /// As the command line and the records spell it.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Ingestor => "ingestor",
+            Self::Processor => "processor",
+            Self::Store => "store",
+        }
+    }
+}
+
+/// Why a process cannot be run.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot {operation} for the {service}")]
+pub struct ProcessError {
+    operation: &'static str,
+    service: &'static str,
+    #[source]
+    source: io::Error,
+}
+
+/// A running (or killed) role. Dropping it kills the process.
+pub struct FreshetProcess {
+    service: Service,
+    binary: PathBuf,
+    config: PathBuf,
+    log: PathBuf,
+    process: Mutex<Option<Child>>,
+}
+
+impl FreshetProcess {
+    /// Writes the configuration and starts the role; its log goes to the same folder.
+    ///
+    /// # Errors
+    ///
+    /// If the files cannot be written or the process not be started. A process that ends right after that is no
+    /// error here, see [`Self::ended`].
+    pub fn start(service: Service, binary: &Path, folder: &Path, app_config: &Value) -> Result<Self, ProcessError> {
+        let config = folder.join(format!("{}.json", service.name()));
+        let written = fs::write(&config, format!("{app_config:#}"));
+        written.map_err(|source| ProcessError { operation: "write the configuration", service: service.name(), source })?;
+        let process = Self {
+            service,
+            binary: binary.to_owned(),
+            config,
+            log: folder.join(format!("{}.log", service.name())),
+            process: Mutex::new(None),
+        };
+        process.restart()?;
+        Ok(process)
+    }
+
+    /// Which role it is.
+    #[must_use]
+    pub fn service(&self) -> Service {
+        self.service
+    }
+
+    /// Its process id; `None` while it is killed.
+    #[must_use]
+    pub fn pid(&self) -> Option<u32> {
+        self.process().as_ref().map(Child::id)
+    }
+
+    /// How it ended, if it did so by itself.
+    #[must_use]
+    pub fn ended(&self) -> Option<ExitStatus> {
+        self.process().as_mut().and_then(|child| child.try_wait().ok().flatten())
+    }
+
+    /// Ends it as a crash does, without a chance to finish anything.
+    pub fn kill9(&self) {
+        if let Some(mut child) = self.process().take() {
+            // It may have ended by itself; either way it is gone after the wait.
+            let _ended = child.kill();
+            let _status = child.wait();
+        }
+    }
+
+    /// Starts it (again), on the same ports; a running one is killed first.
+    ///
+    /// # Errors
+    ///
+    /// If the process cannot be started.
+    pub fn restart(&self) -> Result<(), ProcessError> {
+        self.kill9();
+        let child = self.spawn().map_err(|source| ProcessError {
+            operation: "start a process",
+            service: self.service.name(),
+            source,
+        })?;
+        *self.process() = Some(child);
+        Ok(())
+    }
+
+    /// What it has logged so far, over all its lives.
+    #[must_use]
+    pub fn log(&self) -> String {
+        fs::read_to_string(&self.log).unwrap_or_default()
+    }
+
+    fn spawn(&self) -> io::Result<Child> {
+        let log = OpenOptions::new().create(true).append(true).open(&self.log)?;
+        Command::new(&self.binary)
+            .args(["serve", "--role", self.service.name(), "--config"])
+            .arg(&self.config)
+            .env("NO_COLOR", "1")
+            .stdin(Stdio::null())
+            .stdout(log.try_clone()?)
+            .stderr(log)
+            .spawn()
+    }
+
+    fn process(&self) -> MutexGuard<'_, Option<Child>> {
+        self.process.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for FreshetProcess {
+    fn drop(&mut self) {
+        self.kill9();
+    }
+}
+
+/// A loopback address nobody listens on, and that no outgoing connection is given by chance.
+///
+/// # Panics
+///
+/// If every port is taken.
+#[must_use]
+pub fn free_address() -> SocketAddr {
+    static NEXT: AtomicU16 = AtomicU16::new(0);
+    let ports = PORT_LAST - PORT_FIRST;
+    // Programs that look for ports at the same time begin at different ones.
+    let offset = u16::try_from(std::process::id() % u32::from(ports)).expect("less than the number of ports");
+    for _ in 0..ports {
+        let step = NEXT.fetch_add(1, Ordering::Relaxed);
+        let port = PORT_FIRST + (u32::from(offset) + u32::from(step)).rem_euclid(u32::from(ports)) as u16;
+        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+        if TcpListener::bind(address).is_ok() {
+            return address;
+        }
+    }
+    panic!("no free port from {PORT_FIRST} to {PORT_LAST}");
+}

@@ -1,0 +1,64 @@
+//! Processes are killed again and again while developers push, and nothing that was promised is lost.
+
+use std::path::Path;
+use std::time::Duration;
+
+use freshet_tests::chaos::{self, Plan, Summary};
+use freshet_tests::checker;
+use freshet_tests::history::History;
+
+/// Repeats a run: the seed that it printed.
+const SEED_VARIABLE: &str = "FRESHET_SEED";
+/// `long` for the long set of tests.
+const SET_VARIABLE: &str = "FRESHET_TEST_SET";
+const FAULTS_SHORT: usize = 40;
+const FAULTS_LONG: usize = 200;
+
+fn plan() -> Plan {
+    let is_long = std::env::var(SET_VARIABLE).is_ok_and(|set| set == "long");
+    let seed = std::env::var(SEED_VARIABLE).ok().map(|seed| seed.parse().expect("a seed is a number"));
+    Plan {
+        seed: seed.unwrap_or_else(rand::random),
+        repositories: 30,
+        writers: 3,
+        faults: if is_long { FAULTS_LONG } else { FAULTS_SHORT },
+        fault_every: Duration::from_millis(1_500)..Duration::from_millis(2_500),
+        sweep_every: Duration::from_secs(5),
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_promise_is_broken_by_kill_9() {
+    let plan = plan();
+    println!("seed {} ({SEED_VARIABLE} repeats it)", plan.seed);
+    let folder = tempfile::Builder::new().prefix("freshet-kill-run-").tempdir().expect("a folder for the run");
+    let outcome = chaos::run(&plan, folder.path()).await;
+    let verdict = outcome.map_err(|error| format!("{error:#}")).and_then(|summary| judge(&summary, folder.path()));
+    if let Err(reason) = verdict {
+        let kept = folder.keep();
+        panic!("{reason}\nthe run is kept; check it again: cargo run -p freshet-tests --bin catalog-check -- {}", kept.display());
+    }
+}
+
+fn judge(summary: &Summary, folder: &Path) -> Result<(), String> {
+    println!("{}", describe(summary));
+    let history = History::read(folder).map_err(|error| error.to_string())?;
+    let report = checker::check(&history);
+    println!("{report}");
+    if report.violations() == 0 { Ok(()) } else { Err(format!("the run broke promises:\n{report}")) }
+}
+
+fn describe(summary: &Summary) -> String {
+    let kills: Vec<String> = summary.kills.iter().map(|(target, count)| format!("{target} {count}")).collect();
+    format!(
+        "pushes {} · hooks accepted {}, refused or unanswered {} · kills {} · gave up by themselves {} · revisions {} · drained in {:.1?} · whole run {:.1?}",
+        summary.pushes,
+        summary.hooks_accepted,
+        summary.hooks_refused,
+        kills.join(", "),
+        summary.exits,
+        summary.revisions,
+        summary.drained_in,
+        summary.took,
+    )
+}
