@@ -13,9 +13,6 @@ use freshet_proto::message::{
 use crate::metrics::ObservationOutcome;
 use crate::repo::{SourceKind, SourceRow};
 
-/// After this many failures a source that still shows the head from before a push is believed: the
-/// push was taken back.
-const BEHIND_BELIEVED_AFTER: i64 = 5;
 
 /// A reading that counts.
 #[derive(Clone, Debug, PartialEq)]
@@ -88,7 +85,7 @@ impl Chosen {
                 self.outcomes.push(ObservationOutcome::Superseded);
                 continue;
             }
-            match setback(source, &observation) {
+            match setback(&observation) {
                 Some((outcome, message)) => {
                     self.outcomes.push(outcome);
                     if is_newest {
@@ -147,7 +144,7 @@ impl Chosen {
 }
 
 /// Why an observation proves nothing at all; `None` if it is a reading.
-fn setback(source: &SourceRow, observation: &Observation) -> Option<(ObservationOutcome, String)> {
+fn setback(observation: &Observation) -> Option<(ObservationOutcome, String)> {
     match &observation.body {
         Some(observation::Body::Failed(failed)) => Some((
             ObservationOutcome::Failed,
@@ -157,30 +154,12 @@ fn setback(source: &SourceRow, observation: &Observation) -> Option<(Observation
             ObservationOutcome::Behind,
             format!("the push is not visible yet: head {}", behind.shown_head),
         )),
-        Some(observation::Body::Repository(observed))
-            if is_behind(source, observation, observed) =>
-        {
-            Some((
-                ObservationOutcome::Behind,
-                format!("the push is not visible yet: head {}", observed.head),
-            ))
-        }
         Some(observation::Body::Repository(_) | observation::Body::Listing(_)) => None,
         None => Some((
             ObservationOutcome::Failed,
             "the observation has no body".to_owned(),
         )),
     }
-}
-
-/// Whether a push is outstanding and the source still shows the commit we hold. The processor knows
-/// where the newest push starts; of several pushes at once only we know where the first one did.
-fn is_behind(source: &SourceRow, observation: &Observation, observed: &RepositoryObserved) -> bool {
-    observation.lane() == Lane::Hi
-        && !source.push_after.is_empty()
-        && observed.head != source.push_after
-        && observed.head == source.head
-        && source.fail_count < BEHIND_BELIEVED_AFTER
 }
 
 /// The first file that could not be read.

@@ -76,7 +76,7 @@ fn append(whole: &mut Observation, part: Observation) {
     whole.last = part.last;
     match (&mut whole.body, part.body) {
         (Some(observation::Body::Repository(whole)), Some(observation::Body::Repository(part))) => {
-            whole.locations.extend(part.locations)
+            whole.locations.extend(part.locations);
         }
         (Some(observation::Body::Listing(whole)), Some(observation::Body::Listing(part))) => {
             whole.repositories.extend(part.repositories);

@@ -172,7 +172,12 @@ impl Desk<'_> {
             "push".clone_into(&mut source.mechanism);
             return Verdict::Unchanged(id);
         }
-        source.push_before.clone_from(&push.before);
+        // Of several outstanding pushes the first starts at the commit we hold: a reading that still
+        // shows it has seen none of them. The newest names where they lead.
+        let is_first = !source.is_outstanding() || source.push_before != source.head;
+        if is_first {
+            source.push_before.clone_from(&push.before);
+        }
         source.push_after.clone_from(&push.after);
         raise(source, Lane::Hi, cause, now);
         Verdict::Raised(id)

@@ -30,7 +30,7 @@ use tokio_util::sync::CancellationToken;
 use crate::config::Config;
 use crate::metrics::Metrics;
 use crate::metrics::SignalOutcome;
-use crate::repo::{Repo, RepoError, Trouble};
+use crate::repo::{DeliveryRow, Outcome, Repo, RepoError, Trouble};
 
 pub(crate) use decide::raise;
 pub(crate) use providers::{HEAD, Provider, Providers};
@@ -203,10 +203,23 @@ impl Ledger {
         }
     }
 
+    async fn record_dead(&self, delivery: &Delivery) -> Result<(), RepoError> {
+        let Some(guid) = &delivery.envelope.id else {
+            return Ok(());
+        };
+        let mut tx = self.repo.write().await?;
+        tx.put_deliveries(&[dead(guid, self.clock.now_micros())])
+            .await?;
+        tx.commit().await
+    }
+
     /// Puts a message we cannot handle where a person finds it; it comes again if even that fails.
     async fn bury(&self, delivery: Delivery, reason: &'static str, error: &Failure) {
         tracing::error!(error = %Chain(error), message.subject = %delivery.subject, "a signal could not be handled and is kept as a dead letter");
         self.metrics.signal(SignalOutcome::Dead);
+        if let Err(error) = self.record_dead(&delivery).await {
+            tracing::warn!(error = %Chain(&error), "the end of a delivery could not be recorded");
+        }
         let subject = self
             .config
             .subjects
@@ -218,6 +231,20 @@ impl Ledger {
             Err(_) if !self.bus.is_durable() => delivery.terminate(reason).await,
             Err(_) => delivery.retry_after(RETRY_AFTER).await,
         }
+    }
+}
+
+/// The delivery of a signal that could not be handled. All that is known of it is its identity.
+fn dead(guid: &str, now: i64) -> DeliveryRow {
+    DeliveryRow {
+        guid: guid.to_owned(),
+        event: String::new(),
+        received_at: now,
+        source_id: None,
+        generation: 0,
+        outcome: Outcome::Dead,
+        reason: String::new(),
+        covered_at: Some(now),
     }
 }
 

@@ -76,9 +76,7 @@ impl JobPublisher {
 
     async fn publish(&self, jobs: Vec<Job>, expect: Expect, trigger: JobTrigger) {
         futures::stream::iter(jobs)
-            .for_each_concurrent(IN_FLIGHT_MAX, |job| {
-                self.publish_one(job, expect.clone(), trigger)
-            })
+            .for_each_concurrent(IN_FLIGHT_MAX, |job| self.publish_one(job, expect, trigger))
             .await;
     }
 
@@ -90,7 +88,7 @@ impl JobPublisher {
         match self.bus.publish(outbound).await {
             Ok(_) => self.metrics.job_published(lane_label(&job), trigger),
             // It waits or is in flight, which is what we want.
-            Err(PublishError::Refused { .. }) => {}
+            Err(PublishError::Refused) => {}
             Err(error) => {
                 tracing::warn!(error = %Chain(&error), source.id = job.source_id, "a job could not be published and is left to the reconciler");
             }
@@ -99,8 +97,8 @@ impl JobPublisher {
 }
 
 fn lane_label(job: &Job) -> LaneLabel {
-    match Lane::try_from(i64::from(job.lane)) {
-        Ok(Lane::Hi) => LaneLabel::Hi,
-        Ok(Lane::Lo) => LaneLabel::Lo,
+    match Lane::from(i64::from(job.lane)) {
+        Lane::Hi => LaneLabel::Hi,
+        Lane::Lo => LaneLabel::Lo,
     }
 }

@@ -190,7 +190,7 @@ async fn write(
 
 fn label(outcome: Outcome) -> SignalOutcome {
     match outcome {
-        Outcome::Waiting | Outcome::Applied | Outcome::Superseded => SignalOutcome::Accepted,
+        Outcome::Waiting | Outcome::Applied => SignalOutcome::Accepted,
         Outcome::Unchanged => SignalOutcome::Unchanged,
         Outcome::Ignored => SignalOutcome::Ignored,
         Outcome::Dead => SignalOutcome::Dead,

@@ -5,7 +5,8 @@ use serde::Serialize;
 use super::RepoError;
 use super::statement::{Tx, execute, fetch_all, json};
 
-/// How a delivery ended, or that it has not.
+/// How a delivery ended, or that it has not. A delivery whose source has proved a newer generation
+/// becomes `superseded`, which only the database says, for only it sees both.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Outcome {
@@ -15,8 +16,6 @@ pub(crate) enum Outcome {
     Applied,
     /// It, or its generation, changed nothing.
     Unchanged,
-    /// A newer generation proved what it asked for.
-    Superseded,
     /// It asks for nothing we look at.
     Ignored,
     /// We could not handle it.

@@ -1,6 +1,5 @@
 //! The rows as the rest of the crate sees them.
 
-use std::convert::Infallible;
 use std::str::FromStr;
 
 use freshet_proto::message::Cause;
@@ -52,7 +51,7 @@ impl TryFrom<String> for SourceKind {
 
 /// How urgent the newest generation of a source is; stored as its number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(into = "i64", try_from = "i64")]
+#[serde(into = "i64", from = "i64")]
 pub enum Lane {
     /// A webhook or a person waits.
     Hi,
@@ -69,12 +68,10 @@ impl From<Lane> for i64 {
     }
 }
 
-impl TryFrom<i64> for Lane {
-    type Error = Infallible;
-
+impl From<i64> for Lane {
     // An unknown lane is a sweep: late is better than never.
-    fn try_from(number: i64) -> Result<Self, Infallible> {
-        Ok(if number == 1 { Self::Hi } else { Self::Lo })
+    fn from(number: i64) -> Self {
+        if number == 1 { Self::Hi } else { Self::Lo }
     }
 }
 

@@ -3,8 +3,8 @@
 use std::future::Future;
 
 use freshet_model::EntityRef;
-use freshet_proto::message::change::ChangeData;
 use freshet_proto::message::Observation;
+use freshet_proto::message::change::ChangeData;
 
 use super::world::World;
 use crate::change::Record;

@@ -1,0 +1,38 @@
+//! The store's repository on a real PostgreSQL server: the conformance suite, and a crash of the server.
+
+use freshet_store::DatabaseConfig;
+use freshet_store::repo::{Repo, Trouble, conformance};
+
+use freshet_tests::db::PostgresServer;
+use freshet_tests::wait::eventually;
+
+const POOL_MAX: u32 = 8;
+
+async fn database(server: &PostgresServer) -> DatabaseConfig {
+    DatabaseConfig::Postgres {
+        url: server.create_database_url().await.into(),
+        pool_max: POOL_MAX,
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn postgresql_conforms() {
+    let server = PostgresServer::start().await;
+    conformance::run_all(|| database(&server)).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_crashed_database_is_an_outage_and_comes_back() {
+    let server = PostgresServer::start().await;
+    let repo = Repo::open(&database(&server).await).await.expect("the database opens");
+    let before = repo.meta().await.expect("the log has a state");
+    server.kill9();
+    let error = repo.meta().await.expect_err("the server is gone");
+    assert_eq!(error.trouble(), Trouble::Outage, "{error:?}");
+    server.restart().await;
+    let after = eventually("the database answers again", || async {
+        repo.meta().await.map_err(|error| error.to_string())
+    })
+    .await;
+    assert_eq!(after, before);
+}
