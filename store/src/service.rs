@@ -280,3 +280,6 @@ fn ready_if(holds: bool, reason: &str) -> ReadyState {
         ReadyState::NotReady(reason.to_owned())
     }
 }
+
+#[cfg(test)]
+mod tests;
