@@ -56,9 +56,7 @@ impl Order {
     }
 
     pub(super) fn asks_for_relations(&self) -> bool {
-        self.clauses
-            .iter()
-            .any(|clause| is_relation(&clause.field))
+        self.clauses.iter().any(|clause| is_relation(&clause.field))
     }
 
     /// The order of an unpaged list: only the first clause counts, without regard to case.
