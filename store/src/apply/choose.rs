@@ -6,13 +6,12 @@
 use std::collections::{BTreeMap, HashMap};
 
 use freshet_proto::message::{
-    Cause, FailureKind, Lane, ListingObserved, Observation, RepositoryObserved, location_observed,
+    Cause, FailureKind, ListingObserved, Observation, RepositoryObserved, location_observed,
     observation,
 };
 
 use crate::metrics::ObservationOutcome;
 use crate::repo::{SourceKind, SourceRow};
-
 
 /// A reading that counts.
 #[derive(Clone, Debug, PartialEq)]

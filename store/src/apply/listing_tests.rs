@@ -1,1 +1,192 @@
+use std::time::Duration;
 
+use freshet_proto::message::Repository;
+
+use super::*;
+use crate::config::{GithubProvider, ProviderFilters};
+use crate::ledger::Providers;
+
+const PATH: &str = "catalog-info.yaml";
+
+fn providers(branch: Option<&str>) -> Providers {
+    Providers::new(&[GithubProvider {
+        id: "acme".to_owned(),
+        host: "github.com".to_owned(),
+        organization: "acme".to_owned(),
+        catalog_path: PATH.to_owned(),
+        frequency: Duration::from_secs(60),
+        branch: branch.map(str::to_owned),
+        filters: ProviderFilters::default(),
+    }])
+}
+
+fn repository(id: u64) -> Repository {
+    Repository {
+        id,
+        owner: "acme".to_owned(),
+        name: format!("r{id}"),
+        html_url: format!("https://github.com/acme/r{id}"),
+        default_branch: "main".to_owned(),
+        ..Repository::default()
+    }
+}
+
+/// Repository 7, read at head `h` with blob `b`.
+fn held() -> (SourceRow, LocationRow) {
+    let mut source = SourceRow::new(7, SourceKind::Repository, "github.com", "7");
+    source.adopt(&repository(7));
+    source.wanted = 2;
+    source.done = 2;
+    "h".clone_into(&mut source.head);
+    "f1".clone_into(&mut source.fingerprint);
+    let location = LocationRow {
+        blob_oid: "b".to_owned(),
+        outcome: LocationOutcome::Content,
+        ..LocationRow::new(7, 7, HEAD, PATH)
+    };
+    (source, location)
+}
+
+/// Asks with a listing of (number, head, blob); which sources get a job, and which are written.
+fn asked(known: Option<(SourceRow, LocationRow)>, listed: &[(u64, &str, &str)]) -> Asked {
+    let providers = providers(None);
+    let provider = providers.by_id("acme").expect("it is configured");
+    let repositories = listed
+        .iter()
+        .map(|(id, head, blob)| ListedRepository {
+            repository: Some(repository(*id)),
+            head: (*head).to_owned(),
+            blob: (*blob).to_owned(),
+            path: PATH.to_owned(),
+        })
+        .collect();
+    let reading = Reading {
+        source_id: 1,
+        generation: 1,
+        cause: Cause::default(),
+        fingerprint: String::new(),
+        fetched_at: 50,
+        is_complete: true,
+        observed: ListingObserved {
+            organization: "acme".to_owned(),
+            repositories,
+        },
+    };
+    let (sources, locations) = known.into_iter().unzip::<_, _, Vec<_>, Vec<_>>();
+    let known = Known {
+        sources: sources
+            .into_iter()
+            .map(|source: SourceRow| (source.external_id.clone(), source))
+            .collect(),
+        locations: locations
+            .into_iter()
+            .map(|location: LocationRow| (location.source_id, vec![location]))
+            .collect(),
+        new_source_ids: vec![100].into_iter(),
+        new_location_ids: vec![100].into_iter(),
+    };
+    let terms = Terms {
+        host: "github.com",
+        provider,
+        fingerprint: "f1",
+        now: 60,
+    };
+    ask(&reading, known, &terms)
+}
+
+#[track_caller]
+fn check(known: (SourceRow, LocationRow), listed: (u64, &str, &str), raised: bool) {
+    let asked = asked(Some(known), &[listed]);
+    assert_eq!(!asked.raised.is_empty(), raised, "{listed:?}");
+    if !raised {
+        assert_eq!(asked.sources[0].verified_at, 50);
+        assert_eq!(asked.sources[0].head, listed.1);
+    }
+}
+
+#[test]
+fn equality_is_proved_by_head_or_by_the_only_wanted_blob() {
+    check(held(), (7, "h", "b"), false);
+    check(held(), (7, "h2", "b"), false);
+    check(held(), (7, "h2", "b2"), true);
+    check(held(), (7, "h2", ""), true);
+}
+
+#[test]
+fn what_was_read_in_another_way_or_not_at_all_is_read() {
+    let (source, location) = held();
+    let other = SourceRow {
+        fingerprint: "f0".to_owned(),
+        ..source.clone()
+    };
+    check((other, location.clone()), (7, "h", "b"), true);
+    let renamed = SourceRow {
+        url: "https://github.com/acme/old".to_owned(),
+        ..source.clone()
+    };
+    check((renamed, location.clone()), (7, "h", "b"), true);
+    let unread = LocationRow {
+        outcome: LocationOutcome::Unread,
+        ..location
+    };
+    check((source, unread), (7, "h", "b"), true);
+}
+
+#[test]
+fn a_repository_without_the_file_is_not_read() {
+    let (source, location) = held();
+    let gone = LocationRow {
+        outcome: LocationOutcome::Gone,
+        blob_oid: String::new(),
+        ..location
+    };
+    check((source, gone), (7, "h2", ""), false);
+    let asked = asked(None, &[(8, "h", "")]);
+    assert!(asked.raised.is_empty());
+    assert_eq!(
+        (asked.sources[0].id, asked.locations[0].source_id),
+        (100, 100)
+    );
+}
+
+#[test]
+fn a_new_repository_with_the_file_is_read() {
+    let asked = asked(None, &[(8, "h", "b")]);
+    assert_eq!(asked.raised, [100]);
+    assert_eq!(asked.sources[0].wanted, 1);
+}
+
+#[test]
+fn a_missing_repository_is_looked_up_and_never_removed() {
+    let found = asked(Some(held()), &[]);
+    assert_eq!(found.raised, [7]);
+    let (source, location) = held();
+    let empty = LocationRow {
+        outcome: LocationOutcome::Gone,
+        ..location
+    };
+    let found = asked(Some((source, empty)), &[]);
+    assert!(found.raised.is_empty(), "there is nothing to lose");
+}
+
+#[test]
+fn another_branch_is_not_compared_by_the_head_of_the_default_one() {
+    let providers = providers(Some("live"));
+    let provider = providers.by_id("acme").expect("it is configured");
+    let terms = Terms {
+        host: "github.com",
+        provider,
+        fingerprint: "f1",
+        now: 60,
+    };
+    let (source, location) = held();
+    let listed = |blob: &str| ListedRepository {
+        head: "h".to_owned(),
+        blob: blob.to_owned(),
+        path: PATH.to_owned(),
+        ..ListedRepository::default()
+    };
+    let held = [location];
+    assert!(!is_equal(&source, &held, &listed("b2"), &terms));
+    assert!(is_equal(&source, &held, &listed("b"), &terms));
+}

@@ -1,1 +1,301 @@
+use std::time::Duration;
 
+use freshet_proto::message::Ignored;
+
+use super::*;
+use crate::config::{GithubProvider, ProviderFilters};
+use crate::repo::LocationOutcome;
+
+const HELD: &str = "aaaa";
+const PATH: &str = "catalog-info.yaml";
+
+fn providers() -> Providers {
+    Providers::new(&[GithubProvider {
+        id: "acme".to_owned(),
+        host: "github.com".to_owned(),
+        organization: "acme".to_owned(),
+        catalog_path: PATH.to_owned(),
+        frequency: Duration::from_secs(60),
+        branch: None,
+        filters: ProviderFilters::default(),
+    }])
+}
+
+fn repository() -> Repository {
+    Repository {
+        id: 7,
+        owner: "acme".to_owned(),
+        name: "pay".to_owned(),
+        html_url: "https://github.com/acme/pay".to_owned(),
+        default_branch: "main".to_owned(),
+        ..Repository::default()
+    }
+}
+
+/// A push that provably touches only the README, on the commit we hold.
+fn harmless() -> Push {
+    Push {
+        repository: Some(repository()),
+        r#ref: "refs/heads/main".to_owned(),
+        before: HELD.to_owned(),
+        after: "bbbb".to_owned(),
+        complete: true,
+        touched: vec!["README.md".to_owned()],
+        ..Push::default()
+    }
+}
+
+fn signal(body: signal::Body) -> Signal {
+    Signal {
+        id: "gh:github.com:1".to_owned(),
+        host: "github.com".to_owned(),
+        received_at: 5,
+        body: Some(body),
+        ..Signal::default()
+    }
+}
+
+/// A source that was read completely at [`HELD`].
+fn held() -> SourceRow {
+    let mut source = SourceRow::new(1, SourceKind::Repository, "github.com", "7");
+    source.adopt(&repository());
+    source.wanted = 3;
+    source.done = 3;
+    HELD.clone_into(&mut source.head);
+    "f1".clone_into(&mut source.fingerprint);
+    source
+}
+
+fn desk<'a>(providers: &'a Providers, sources: Vec<SourceRow>) -> Desk<'a> {
+    let location = LocationRow {
+        outcome: LocationOutcome::Content,
+        ..LocationRow::new(1, 1, "HEAD", PATH)
+    };
+    Desk {
+        providers,
+        fingerprint: "f1",
+        now: 10,
+        sources: sources
+            .into_iter()
+            .map(|source| (source.key(), source))
+            .collect(),
+        locations: HashMap::from([(1, vec![location])]),
+        new_source_ids: vec![2].into_iter(),
+        new_location_ids: vec![2].into_iter(),
+        written: Written::default(),
+    }
+}
+
+/// What a push to a source that stands like this comes to: outcome, reason, generation.
+#[track_caller]
+fn check(push: Push, source: SourceRow, expected: (Outcome, &str, i64)) {
+    let providers = providers();
+    let mut desk = desk(&providers, vec![source]);
+    desk.decide(&signal(signal::Body::Push(push)));
+    let row = &desk.written.deliveries[0];
+    let (outcome, reason, generation) = expected;
+    assert_eq!(
+        (row.outcome, row.reason.as_str(), row.generation),
+        (outcome, reason, generation)
+    );
+    assert_eq!(row.covered_at.is_none(), outcome == Outcome::Waiting);
+    assert_eq!(!desk.written.raised.is_empty(), outcome == Outcome::Waiting);
+}
+
+const RAISED: (Outcome, &str, i64) = (Outcome::Waiting, "", 4);
+
+#[test]
+fn a_push_that_provably_touches_nothing_wanted_is_unchanged() {
+    check(harmless(), held(), (Outcome::Unchanged, "", 0));
+}
+
+#[test]
+fn a_push_without_proof_is_read() {
+    let touched = vec![PATH.to_owned()];
+    check(
+        Push {
+            touched,
+            ..harmless()
+        },
+        held(),
+        RAISED,
+    );
+    check(
+        Push {
+            complete: false,
+            ..harmless()
+        },
+        held(),
+        RAISED,
+    );
+    check(
+        Push {
+            forced: true,
+            ..harmless()
+        },
+        held(),
+        RAISED,
+    );
+    let before = "cccc".to_owned();
+    check(
+        Push {
+            before,
+            ..harmless()
+        },
+        held(),
+        RAISED,
+    );
+}
+
+#[test]
+fn a_source_that_was_not_read_like_this_is_read() {
+    let fingerprint = "f0".to_owned();
+    check(
+        harmless(),
+        SourceRow {
+            fingerprint,
+            ..held()
+        },
+        RAISED,
+    );
+    let outstanding = SourceRow { done: 2, ..held() };
+    check(harmless(), outstanding, RAISED);
+    let url = "https://github.com/acme/old".to_owned();
+    check(harmless(), SourceRow { url, ..held() }, RAISED);
+}
+
+#[test]
+fn pushes_nobody_reads_are_ignored_with_a_reason() {
+    let ignored = |reason| (Outcome::Ignored, reason, 0);
+    let git_ref = "refs/heads/dev".to_owned();
+    check(
+        Push {
+            r#ref: git_ref,
+            ..harmless()
+        },
+        held(),
+        ignored("other-branch"),
+    );
+    let git_ref = "refs/tags/v1".to_owned();
+    check(
+        Push {
+            r#ref: git_ref,
+            ..harmless()
+        },
+        held(),
+        ignored("not-a-branch"),
+    );
+    check(
+        Push {
+            deleted: true,
+            ..harmless()
+        },
+        held(),
+        ignored("branch-deleted"),
+    );
+    let owner = "other".to_owned();
+    let foreign = Some(Repository {
+        owner,
+        ..repository()
+    });
+    check(
+        Push {
+            repository: foreign,
+            ..harmless()
+        },
+        held(),
+        ignored("not-configured"),
+    );
+    check(
+        Push {
+            repository: None,
+            ..harmless()
+        },
+        held(),
+        ignored("unknown"),
+    );
+}
+
+#[test]
+fn an_unknown_repository_becomes_a_source_with_its_file() {
+    let providers = providers();
+    let mut desk = desk(&providers, Vec::new());
+    desk.decide(&signal(signal::Body::Push(harmless())));
+    let source = desk.sources.values().next().expect("a source");
+    assert_eq!((source.id, source.wanted, source.done), (2, 1, 0));
+    assert_eq!(source.lane, Lane::Hi);
+    assert_eq!(desk.written.locations[0].path, PATH);
+}
+
+#[test]
+fn each_push_of_a_batch_is_a_generation_and_the_newest_is_read() {
+    let providers = providers();
+    let mut desk = desk(&providers, vec![held()]);
+    for after in ["b1", "b2"] {
+        let push = Push {
+            after: after.to_owned(),
+            touched: vec![PATH.to_owned()],
+            ..harmless()
+        };
+        desk.decide(&signal(signal::Body::Push(push)));
+    }
+    let generations: Vec<i64> = desk
+        .written
+        .deliveries
+        .iter()
+        .map(|it| it.generation)
+        .collect();
+    assert_eq!(generations, [4, 5]);
+    assert_eq!(desk.written.raised.len(), 1);
+    let source = desk.sources.values().next().expect("a source");
+    assert_eq!((source.push_after.as_str(), source.wanted), ("b2", 5));
+}
+
+#[test]
+fn a_sweep_does_not_slow_down_who_waits() {
+    let mut source = SourceRow {
+        wanted: 4,
+        lane: Lane::Hi,
+        ..held()
+    };
+    source.cause.0.mechanism = "push".to_owned();
+    raise(&mut source, Lane::Lo, Cause::default(), 9);
+    assert_eq!((source.lane, source.wanted), (Lane::Hi, 5));
+    assert_eq!(source.cause.0.mechanism, "push");
+    source.done = 5;
+    raise(&mut source, Lane::Lo, Cause::default(), 9);
+    assert_eq!(source.lane, Lane::Lo);
+}
+
+#[test]
+fn what_the_receiver_ignored_is_accounted_for() {
+    let providers = providers();
+    let mut desk = desk(&providers, Vec::new());
+    let ignored = Ignored {
+        event: "star.created".to_owned(),
+        reason: "event not used".to_owned(),
+    };
+    desk.decide(&signal(signal::Body::Ignored(ignored)));
+    assert_eq!(desk.written.deliveries[0].reason, "event not used");
+    assert!(desk.written.sources.is_empty());
+}
+
+#[test]
+fn of_several_outstanding_pushes_the_first_says_where_they_start() {
+    let providers = providers();
+    let mut desk = desk(&providers, vec![held()]);
+    for (before, after) in [(HELD, "b1"), ("b1", "b2")] {
+        let push = Push {
+            before: before.to_owned(),
+            after: after.to_owned(),
+            touched: vec![PATH.to_owned()],
+            ..harmless()
+        };
+        desk.decide(&signal(signal::Body::Push(push)));
+    }
+    let source = desk.sources.values().next().expect("a source");
+    assert_eq!(
+        (source.push_before.as_str(), source.push_after.as_str()),
+        (HELD, "b2")
+    );
+}
