@@ -206,11 +206,15 @@ pub fn judge(target: &RepositoryTarget, question: &Question, shown: RepositorySh
             texts: changed(target, &shown.objects),
         }),
         Base::Branch => read_at(target, question, head.to_owned(), shown),
+        // A commit that GitHub does not know yet: whatever head it shows is older.
+        Base::Pushed(_) if !shown.commit_shown => Verdict::Behind {
+            shown_head: head.to_owned(),
+        },
         Base::Pushed(commit) if commit != head => Verdict::Again(Question {
             base: Base::Shown(head.to_owned()),
             texts: question.texts.clone(),
         }),
-        Base::Pushed(_) | Base::Shown(_) if !shown.commit_shown => Verdict::Behind {
+        Base::Shown(_) if !shown.commit_shown => Verdict::Behind {
             shown_head: head.to_owned(),
         },
         Base::Pushed(commit) | Base::Shown(commit) => {

@@ -193,6 +193,15 @@ fn a_commit_that_cannot_be_read_yet_proves_nothing() {
 }
 
 #[test]
+fn a_head_older_than_an_unknown_commit_proves_nothing() {
+    let before_two_pushes = RepositoryShown {
+        commit_shown: false,
+        ..shown("h1", "-")
+    };
+    check(&job("h1", "h2..h3", "a"), before_two_pushes, "behind h1");
+}
+
+#[test]
 fn an_unchanged_sweep_is_settled_by_one_question() {
     check(&job("h1", "", "a"), shown("h1", "a"), "read h1: same:a");
     check(

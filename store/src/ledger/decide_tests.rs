@@ -299,3 +299,32 @@ fn of_several_outstanding_pushes_the_first_says_where_they_start() {
         (HELD, "b2")
     );
 }
+
+/// The push range a job names after these pushes, each `before..after`.
+#[track_caller]
+fn check_range<const N: usize>(pushes: [&str; N], expected: &str) {
+    let providers = providers();
+    let mut desk = desk(&providers, vec![held()]);
+    for range in pushes {
+        let (before, after) = range.split_once("..").expect("a range");
+        let push = Push {
+            before: before.to_owned(),
+            after: after.to_owned(),
+            complete: false,
+            ..harmless()
+        };
+        desk.decide(&signal(signal::Body::Push(push)));
+    }
+    let source = desk.sources.values().next().expect("one source");
+    let range = format!("{}..{}", source.push_before, source.push_after);
+    assert_eq!(range, expected);
+}
+
+#[test]
+fn outstanding_pushes_are_one_range_from_the_commit_we_hold() {
+    check_range(["aaaa..b"], "aaaa..b");
+    check_range(["aaaa..b", "b..c", "c..d"], "aaaa..d");
+    // In the wrong order: none of the others starts at what we hold.
+    check_range(["c..d", "b..c"], "b..c");
+    check_range(["c..d", "b..c", "aaaa..b"], "aaaa..b");
+}

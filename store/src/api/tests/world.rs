@@ -1,0 +1,323 @@
+//! A served catalog, and a client of it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use freshet_model::{EntityRef, RelationDeclaration};
+use freshet_runtime::clock::Clock;
+use serde_json::Value;
+use sqlx::sqlite::{SqliteConnectOptions, SqlitePool};
+use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+
+use crate::api::*;
+use crate::change::{ChangeRow, Op, ProblemRow, Record, Snapshot};
+use crate::config::{DatabaseConfig, FeedLimits};
+use crate::feed::FeedDeps;
+
+const PATIENCE: Duration = Duration::from_secs(10);
+
+pub(super) struct World {
+    address: SocketAddr,
+    view: Arc<View>,
+    log: SqlitePool,
+    pub(super) epoch: String,
+    shutdown: CancellationToken,
+    serving: JoinHandle<std::io::Result<()>>,
+    _directory: tempfile::TempDir,
+}
+
+pub(super) struct Answer {
+    pub(super) status: u16,
+    headers: String,
+    pub(super) body: String,
+}
+
+impl Answer {
+    pub(super) fn json(&self) -> Value {
+        serde_json::from_str(&self.body).expect("JSON")
+    }
+
+    pub(super) fn header(&self, name: &str) -> Option<&str> {
+        self.headers.lines().find_map(|line| {
+            let (given, value) = line.split_once(": ")?;
+            given.eq_ignore_ascii_case(name).then_some(value)
+        })
+    }
+
+    /// Names of the entities of a list.
+    pub(super) fn names(&self) -> String {
+        let list = self.json();
+        let names = list.as_array().expect("a list").iter();
+        names
+            .map(|entity| entity["metadata"]["name"].as_str().expect("a name"))
+            .collect::<Vec<_>>()
+            .join(" ")
+    }
+}
+
+impl World {
+    pub(super) async fn start() -> Self {
+        Self::start_with(None, FeedLimits::default()).await
+    }
+
+    pub(super) async fn start_with(cors: Option<Cors>, limits: FeedLimits) -> Self {
+        let directory = tempfile::tempdir().expect("a directory");
+        let path = directory.path().join("catalog.sqlite");
+        let repo = Repo::open(&DatabaseConfig::Sqlite { path: path.clone() })
+            .await
+            .expect("a database");
+        let log = SqlitePool::connect_with(SqliteConnectOptions::new().filename(&path))
+            .await
+            .expect("a database");
+        let epoch = repo.meta().await.expect("a database").epoch;
+        let view = View::load(Snapshot {
+            epoch: epoch.clone(),
+            ..catalog()
+        });
+        let metrics = Arc::new(Metrics::unregistered());
+        let (clock, _) = Clock::manual(1_795_252_443_000_000);
+        let shutdown = CancellationToken::new();
+        let feed = Feed::new(FeedDeps {
+            repo: repo.clone(),
+            view: Arc::clone(&view),
+            clock: clock.clone(),
+            base_url: "http://localhost:7007".to_owned(),
+            limits,
+            metrics: Arc::clone(&metrics),
+            shutdown: shutdown.clone(),
+        });
+        let api = Api::new(ApiDeps {
+            view: Arc::clone(&view),
+            repo,
+            feed,
+            freshness: Freshness::default(),
+            bounds: Arc::default(),
+            clock,
+            metrics,
+        });
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let address = listener.local_addr().expect("an address");
+        let serving = tokio::spawn(api.serve(cors, listener, shutdown.clone()));
+        Self {
+            address,
+            view,
+            log,
+            epoch,
+            shutdown,
+            serving,
+            _directory: directory,
+        }
+    }
+
+    pub(super) async fn get(&self, target: &str) -> Answer {
+        self.request("GET", target, "").await
+    }
+
+    pub(super) async fn request(&self, method: &str, target: &str, headers: &str) -> Answer {
+        let mut stream = self
+            .send(method, target, &format!("{headers}connection: close\r\n"))
+            .await;
+        let mut text = String::new();
+        let read = stream.read_to_string(&mut text);
+        tokio::time::timeout(PATIENCE, read)
+            .await
+            .expect("an answer in time")
+            .expect("an answer");
+        let (head, body) = text.split_once("\r\n\r\n").expect("a head");
+        let status = head
+            .split(' ')
+            .nth(1)
+            .and_then(|status| status.parse().ok())
+            .expect("a status");
+        Answer {
+            status,
+            headers: head.replace('\r', ""),
+            body: body.to_owned(),
+        }
+    }
+
+    async fn send(&self, method: &str, target: &str, headers: &str) -> TcpStream {
+        let mut stream = TcpStream::connect(self.address)
+            .await
+            .expect("a connection");
+        let request = format!("{method} {target} HTTP/1.1\r\nhost: x\r\n{headers}\r\n");
+        stream
+            .write_all(request.as_bytes())
+            .await
+            .expect("a request");
+        stream
+    }
+
+    /// Opens the feed.
+    pub(super) async fn subscribe(&self, target: &str, headers: &str) -> Feedback {
+        let stream = self.send("GET", target, headers).await;
+        let mut feedback = Feedback(BufReader::new(stream));
+        assert!(feedback.line().await.contains("200 OK"));
+        while !feedback.line().await.starts_with(": connected") {}
+        feedback
+    }
+
+    /// Commits a change of the entity, as another process would, and wakes this one.
+    pub(super) async fn commit(&self, revision: i64) {
+        let row = change(revision);
+        sqlx::query(
+            "insert into change (revision, verb, ref, version, uid, location_id, source_id, document, relations, digest, data, committed_at, fact_at) \
+             values ($1, 'updated', $2, $3, $4, 1, 1, $5, '[]', 'd', $6, 1, 1)",
+        )
+        .bind(row.revision)
+        .bind("component:default/pay")
+        .bind(row.version)
+        .bind(Uuid::from_u128(2).to_string())
+        .bind(row.document.as_deref())
+        .bind(&row.data)
+        .execute(&self.log)
+        .await
+        .expect("a row");
+        sqlx::query("update catalog_meta set revision = $1")
+            .bind(revision)
+            .execute(&self.log)
+            .await
+            .expect("a row");
+        self.view.fold(&[row]);
+    }
+
+    pub(super) async fn stop(self) {
+        self.shutdown.cancel();
+        self.serving
+            .await
+            .expect("no panic")
+            .expect("a graceful end");
+    }
+}
+
+pub(super) struct Feedback(BufReader<TcpStream>);
+
+impl Feedback {
+    async fn line(&mut self) -> String {
+        let mut line = String::new();
+        let read = self.0.read_line(&mut line);
+        tokio::time::timeout(PATIENCE, read)
+            .await
+            .expect("a line in time")
+            .expect("a line");
+        line.trim_end().to_owned()
+    }
+
+    /// Revision and version of the next event.
+    pub(super) async fn event(&mut self) -> (String, String, Value) {
+        let (mut id, mut verb) = (String::new(), String::new());
+        loop {
+            let line = self.line().await;
+            match line.split_once(": ") {
+                Some(("id", value)) => id = value.to_owned(),
+                Some(("event", value)) => verb = value.to_owned(),
+                Some(("data", json)) => {
+                    return (id, verb, serde_json::from_str(json).expect("JSON"));
+                }
+                _ => {}
+            }
+        }
+    }
+}
+
+fn parse(text: &str) -> EntityRef {
+    EntityRef::parse(text).expect("a valid ref")
+}
+
+fn change(revision: i64) -> ChangeRow {
+    let data = format!(
+        r#"{{"op":"updated","entity":{{"ref":"component:default/pay","uid":"u","kind":"Component"}},"revision":{{"catalog":{revision},"previous":0,"entity":1}},"change":{{"categories":[],"derived":false,"fields":{{"added":[],"updated":[],"deleted":[]}},"relations":{{"added":[],"removed":[]}}}},"cause":{{}},"timing":{{"committed":"2026-11-21T09:14:03.000000Z"}}}}"#
+    );
+    let document = format!(
+        r#"{{"apiVersion":"backstage.io/v1alpha1","kind":"Component","metadata":{{"name":"pay","namespace":"default","title":"r{revision}"}},"spec":{{"type":"service"}}}}"#
+    );
+    ChangeRow {
+        revision,
+        op: Op::Updated,
+        entity_ref: Some(parse("component:default/pay")),
+        version: revision,
+        uid: Some(Uuid::from_u128(2)),
+        location_id: 1,
+        source_id: 1,
+        document: Some(Arc::from(document)),
+        relations: Some(Arc::from([])),
+        digest: Some("d".to_owned()),
+        problem: None,
+        data,
+        committed_at: 1,
+        fact_at: 1,
+    }
+}
+
+fn record(number: u128, name: &str, kind: &str, spec: &str, owner: Option<&str>) -> Record {
+    let relations = owner.map(|owner| RelationDeclaration {
+        forward: "ownedBy".to_owned(),
+        reverse: Some("ownerOf".to_owned()),
+        target: parse(owner),
+    });
+    Record {
+        entity_ref: parse(&format!("{}:default/{name}", kind.to_lowercase())),
+        uid: Uuid::from_u128(number),
+        version: 1,
+        revision: 0,
+        digest: "d".to_owned(),
+        document: Arc::from(format!(
+            r#"{{"apiVersion":"backstage.io/v1alpha1","kind":"{kind}","metadata":{{"name":"{name}","namespace":"default"}},"spec":{spec}}}"#
+        )),
+        relations: relations.into_iter().collect(),
+        location_id: i64::try_from(number).expect("small"),
+        source_id: 1,
+        changed_at: 1,
+    }
+}
+
+fn catalog() -> Snapshot {
+    let problem = ProblemRow {
+        id: 9,
+        location_id: 2,
+        source_id: 1,
+        provider: "github".to_owned(),
+        repository: "acme/pay".to_owned(),
+        path: "catalog-info.yaml".to_owned(),
+        rule: "spec.schema".to_owned(),
+        message: "spec.type must be a string".to_owned(),
+        hint: "write a string".to_owned(),
+        line: 4,
+        column: 9,
+        entity_ref: Some(parse("component:default/pay")),
+        first_seen: 1,
+        last_seen: 1,
+    };
+    Snapshot {
+        epoch: String::new(),
+        revision: 0,
+        entities: vec![
+            record(
+                3,
+                "team-a",
+                "Group",
+                r#"{"children":[],"type":"team"}"#,
+                None,
+            ),
+            record(
+                2,
+                "pay",
+                "Component",
+                r#"{"type":"service"}"#,
+                Some("group:default/team-a"),
+            ),
+            record(
+                1,
+                "site",
+                "Component",
+                r#"{"type":"website"}"#,
+                Some("group:default/team-b"),
+            ),
+        ],
+        problems: vec![problem],
+    }
+}
