@@ -39,7 +39,7 @@ async fn github_fails_and_recovers() {
     world.github.commit(REPOSITORY, &[(FILE, Some(&component("second")))], "change").expect("committed");
     eventually("the failure is known", || async {
         let sources = world.api.sources().await?;
-        let failing = sources.iter().any(|source| source["failCount"].as_u64().unwrap_or_default() > 0);
+        let failing = sources.iter().any(|source| source["failures"].as_u64().unwrap_or_default() > 0);
         if failing { Ok(()) } else { Err(format!("{sources:?}")) }
     })
     .await;
@@ -70,7 +70,7 @@ async fn a_repository_that_cannot_be_seen_keeps_its_entities() {
     world.github.commit(REPOSITORY, &[(FILE, None)], "remove, unseen").expect("committed");
     eventually("the look was in vain", || async {
         let sources = world.api.sources().await?;
-        let failing = sources.iter().any(|source| source["failCount"].as_u64().unwrap_or_default() > 0);
+        let failing = sources.iter().any(|source| source["failures"].as_u64().unwrap_or_default() > 0);
         if failing { Ok(()) } else { Err(format!("{sources:?}")) }
     })
     .await;
@@ -99,6 +99,11 @@ async fn nats_is_killed_and_restarted() {
     world.backends.nats.as_ref().expect("this profile has one").restart().await;
     within(RECOVERY, "the processes are connected again", || async { world.api.ready().await }).await;
     world.github.commit(REPOSITORY, &[(FILE, Some(&component("third")))], "after").expect("committed");
+    eventually("the delivery is accepted", || async {
+        let last = world.github.deliveries().pop();
+        if last.as_ref().is_some_and(|delivery| delivery.status == Some(202)) { Ok(()) } else { Err(format!("{last:?}")) }
+    })
+    .await;
     recovers_to(&world, "third").await;
     world.finish().await;
 }

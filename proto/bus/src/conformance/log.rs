@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use freshet_model::EntityRef;
 use freshet_proto::envelope::{Envelope, REVISION_HEADER};
 use freshet_proto::message::change::Verb;
 use freshet_proto::stream::{CHANGES, STATE_BUCKET};
@@ -25,7 +24,7 @@ pub(super) async fn run(lab: &impl Lab) {
 }
 
 fn change(world: &World, name: &str, verb: Verb, revision: u64) -> Outbound {
-    let entity = EntityRef::parse(&format!("component:default/{name}")).expect("a valid ref");
+    let entity = format!("component:default/{name}").parse().expect("a valid ref");
     let mut headers = vec![(REVISION_HEADER.to_owned(), revision.to_string())];
     if verb == Verb::Deleted {
         headers.push((DELETION.0.to_owned(), DELETION.1.to_owned()));

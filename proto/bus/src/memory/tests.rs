@@ -115,7 +115,7 @@ async fn a_lost_confirmation_hides_a_stored_message_and_a_lost_message_is_not_st
 #[tokio::test(start_paused = true)]
 async fn there_is_no_public_log_here() {
     let (bus, subjects) = provisioned().await;
-    let entity = freshet_model::EntityRef::parse("component:default/a").expect("a valid ref");
+    let entity = "component:default/a".parse().expect("a valid ref");
     let change = Outbound::new(subjects.change(&entity, Verb::Created), "a");
     assert!(matches!(
         bus.publish(change).await,
