@@ -5,7 +5,7 @@
 
 use std::fs;
 use std::io;
-use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -15,6 +15,8 @@ use tempfile::TempDir;
 use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::net::TcpStream;
 use tokio::time::Instant;
+
+use crate::process::free_address;
 
 /// Names the server's binary; without it the workspace's own tools and then `PATH` are searched.
 pub const BINARY_VARIABLE: &str = "FRESHET_NATS_SERVER";
@@ -130,9 +132,7 @@ impl NatsServer {
 
     fn prepare(binary: &Path) -> io::Result<Self> {
         let directory = TempDir::with_prefix("freshet-nats-")?;
-        let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?
-            .local_addr()?
-            .port();
+        let port = free_address().port();
         // One setting per line: the server does not parse `store_dir` and `sync_interval` on the same one.
         // The limits are no reservation: streams reserve what they may grow to, and a small disk would
         // refuse the real topology.
