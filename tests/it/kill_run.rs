@@ -9,6 +9,8 @@ use freshet_tests::history::History;
 
 /// Repeats a run: the seed that it printed.
 const SEED_VARIABLE: &str = "FRESHET_SEED";
+/// Keeps the history of a run that went well, too.
+const KEEP_VARIABLE: &str = "FRESHET_KEEP_RUN";
 /// `long` for the long set of tests.
 const SET_VARIABLE: &str = "FRESHET_TEST_SET";
 const FAULTS_SHORT: usize = 40;
@@ -20,7 +22,7 @@ fn plan() -> Plan {
     Plan {
         seed: seed.unwrap_or_else(rand::random),
         repositories: 30,
-        writers: 3,
+        writers: 4,
         faults: if is_long { FAULTS_LONG } else { FAULTS_SHORT },
         fault_every: Duration::from_millis(1_500)..Duration::from_millis(2_500),
         sweep_every: Duration::from_secs(5),
@@ -34,9 +36,11 @@ async fn no_promise_is_broken_by_kill_9() {
     let folder = tempfile::Builder::new().prefix("freshet-kill-run-").tempdir().expect("a folder for the run");
     let outcome = chaos::run(&plan, folder.path()).await;
     let verdict = outcome.map_err(|error| format!("{error:#}")).and_then(|summary| judge(&summary, folder.path()));
+    if verdict.is_err() || std::env::var_os(KEEP_VARIABLE).is_some() {
+        println!("the run is kept; check it again: cargo run -p freshet-tests --bin catalog-check -- {}", folder.keep().display());
+    }
     if let Err(reason) = verdict {
-        let kept = folder.keep();
-        panic!("{reason}\nthe run is kept; check it again: cargo run -p freshet-tests --bin catalog-check -- {}", kept.display());
+        panic!("{reason}");
     }
 }
 

@@ -13,11 +13,13 @@ use tokio_util::sync::CancellationToken;
 use super::Plan;
 use super::surroundings::{CATALOG_PATH, Surroundings};
 use crate::catalog::ORGANIZATION;
-use crate::github::HookMode;
+use crate::github::{Fault, HookMode, StaleUntil};
 use crate::history::{self, Commit, Recorder, file};
 
 /// Between two pushes of one writer.
-const PAUSE_MILLIS: std::ops::Range<u64> = 100..500;
+const PAUSE_MILLIS: std::ops::Range<u64> = 50..300;
+/// How often, of a hundred pushes, the next one follows at once and goes to the same repository.
+const AT_ONCE_PERCENT: u32 = 20;
 const HOOK_DELAY: Duration = Duration::from_millis(1_500);
 const README: &str = "README.md";
 
@@ -112,35 +114,44 @@ struct Writer {
 
 impl Writer {
     async fn write(mut self, stop: CancellationToken) -> Result<()> {
+        let mut index = self.repositories[0];
         for count in 0.. {
-            let pause = Duration::from_millis(self.random.random_range(PAUSE_MILLIS));
-            tokio::select! {
-                () = stop.cancelled() => return Ok(()),
-                () = tokio::time::sleep(pause) => {}
+            if self.random.random_range(0..100) >= AT_ONCE_PERCENT {
+                let pause = Duration::from_millis(self.random.random_range(PAUSE_MILLIS));
+                tokio::time::sleep(pause).await;
+                index = self.repositories[self.random.random_range(0..self.repositories.len())];
             }
-            self.push(count)?;
+            if stop.is_cancelled() {
+                return Ok(());
+            }
+            let name = format!("service-{index}");
+            self.trouble(&format!("{ORGANIZATION}/{name}"))?;
+            self.push(&name, count)?;
             self.pushes.fetch_add(1, Ordering::Relaxed);
         }
         Ok(())
     }
 
-    fn push(&mut self, count: usize) -> Result<()> {
-        let index = self.repositories[self.random.random_range(0..self.repositories.len())];
-        let name = format!("service-{index}");
+    /// What GitHub does on some days, to the next push of this repository.
+    fn trouble(&mut self, repository: &str) -> Result<()> {
+        let github = &self.world.github;
+        match self.random.random_range(0..100) {
+            0..4 => github.set_hook_mode_of_next(1, HookMode::Lose),
+            4..9 => github.set_hook_mode_of_next(1, HookMode::Duplicate(2)),
+            9..13 => github.set_hook_mode_of_next(1, HookMode::Delay(HOOK_DELAY)),
+            13..16 => github.stale_after_next_push(repository, StaleUntil::Calls(2))?,
+            16..18 => github.fail_next(1, Fault::Server(502)),
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn push(&mut self, name: &str, count: usize) -> Result<()> {
         let repository = format!("{ORGANIZATION}/{name}");
         let title = format!("{}-{count}", self.number);
-        let mode = match self.random.random_range(0..100) {
-            0..4 => Some(HookMode::Lose),
-            4..9 => Some(HookMode::Duplicate(2)),
-            9..13 => Some(HookMode::Delay(HOOK_DELAY)),
-            _ => None,
-        };
-        if let Some(mode) = mode {
-            self.world.github.set_hook_mode_of_next(1, mode);
-        }
         let deed = Deed::draw(&mut self.random);
         let path = if matches!(deed, Deed::TouchReadme) { README } else { CATALOG_PATH };
-        let content = deed.content(&name, &title);
+        let content = deed.content(name, &title);
         let github = &self.world.github;
         if content.is_none() && github.file(&repository, path)?.is_none() {
             return Ok(());

@@ -182,7 +182,10 @@ fn a_feed_that_lost_or_repeated_an_event_is_found() {
 
 #[test]
 fn a_gap_in_the_log_is_found() {
-    check_fails(["I8"], |history| history.meta.revision = 3);
+    check_fails(["I8"], |history| {
+        history.meta.revision = 3;
+        history.run.api_revision = 3;
+    });
     check_fails(["I8"], |history| history.entities[0].version = 1);
     check_fails(["I8"], |history| {
         history.changes[1].version = 3;
