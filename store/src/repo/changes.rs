@@ -3,11 +3,10 @@
 use std::sync::Arc;
 
 use freshet_model::{EntityRef, RelationDeclaration};
-use serde::Serialize;
 use uuid::Uuid;
 
 use super::rows::stored_ref;
-use super::statement::{Tx, execute, fetch_all, json};
+use super::statement::{Tx, fetch_all, json};
 use super::{Repo, RepoError};
 use crate::change::{ChangeRow, Op, ProblemRow};
 
@@ -118,12 +117,10 @@ pub(crate) fn relations_from_text(text: &str) -> Result<Arc<[RelationDeclaration
         .collect())
 }
 
-#[derive(Serialize)]
 struct NewChange<'a> {
     revision: i64,
     verb: &'static str,
-    #[serde(rename = "ref")]
-    entity_ref: Option<&'a EntityRef>,
+    entity_ref: Option<&'a str>,
     version: i64,
     uid: Option<String>,
     location_id: i64,
@@ -142,7 +139,7 @@ impl<'a> NewChange<'a> {
         Self {
             revision: row.revision,
             verb: row.op.as_str(),
-            entity_ref: row.entity_ref.as_ref(),
+            entity_ref: row.entity_ref.as_ref().map(EntityRef::as_str),
             version: row.version,
             uid: row.uid.map(|uid| uid.to_string()),
             location_id: row.location_id,
@@ -199,22 +196,81 @@ impl Tx {
             return Ok(());
         }
         let new: Vec<NewChange<'_>> = rows.iter().map(NewChange::of).collect();
-        execute!(
-            self, "append changes",
-            sqlite: "insert into change (revision, verb, ref, version, uid, location_id, source_id, \
-                    document, relations, digest, problem, data, committed_at, fact_at) \
-                select value->>'revision', value->>'verb', value->>'ref', value->>'version', \
-                    value->>'uid', value->>'location_id', value->>'source_id', value->>'document', \
-                    value->>'relations', value->>'digest', value->>'problem', value->>'data', \
-                    value->>'committed_at', value->>'fact_at' \
-                from json_each($1)",
-            postgres: "insert into change (revision, verb, ref, version, uid, location_id, source_id, \
-                    document, relations, digest, problem, data, committed_at, fact_at) \
-                select revision, verb, ref, version, uid, location_id, source_id, \
-                    document, relations, digest, problem, data, committed_at, fact_at \
-                from json_populate_recordset(null::change, $1::json)",
-            json(&new),
-        )
-        .map(drop)
+        match self {
+            Self::Sqlite(tx) => append_sqlite(tx, &new).await,
+            Self::Postgres(tx) => append_postgres(tx, &new).await,
+        }
+        .map_err(RepoError::of("append changes"))
     }
+}
+
+/// Rows of one statement: their parameters stay below SQLite's 32,766.
+const SQLITE_ROWS: usize = 1_000;
+
+// The log is most of what is written, and JSON would be escaped, parsed and unescaped on the way.
+// Parameters cost half of that; the placeholders are all that is generated.
+async fn append_sqlite(
+    connection: &mut sqlx::SqliteConnection,
+    rows: &[NewChange<'_>],
+) -> Result<(), sqlx::Error> {
+    for chunk in rows.chunks(SQLITE_ROWS) {
+        let mut statement = sqlx::QueryBuilder::<sqlx::Sqlite>::new(
+            "insert into change (revision, verb, ref, version, uid, location_id, source_id, \
+                document, relations, digest, problem, data, committed_at, fact_at) ",
+        );
+        statement.push_values(chunk, |mut values, row| {
+            values
+                .push_bind(row.revision)
+                .push_bind(row.verb)
+                .push_bind(row.entity_ref)
+                .push_bind(row.version)
+                .push_bind(row.uid.clone())
+                .push_bind(row.location_id)
+                .push_bind(row.source_id)
+                .push_bind(row.document)
+                .push_bind(row.relations.clone())
+                .push_bind(row.digest)
+                .push_bind(row.problem.clone())
+                .push_bind(row.data)
+                .push_bind(row.committed_at)
+                .push_bind(row.fact_at);
+        });
+        statement.build().execute(&mut *connection).await?;
+    }
+    Ok(())
+}
+
+// One array per column: nothing is parsed but the lengths.
+async fn append_postgres(
+    connection: &mut sqlx::PgConnection,
+    rows: &[NewChange<'_>],
+) -> Result<(), sqlx::Error> {
+    sqlx::query(
+        "insert into change (revision, verb, ref, version, uid, location_id, source_id, \
+            document, relations, digest, problem, data, committed_at, fact_at) \
+        select * from unnest($1::bigint[], $2::text[], $3::text[], $4::bigint[], $5::text[], \
+            $6::bigint[], $7::bigint[], $8::text[], $9::text[], $10::text[], $11::text[], \
+            $12::text[], $13::bigint[], $14::bigint[])",
+    )
+    .bind(column(rows, |row| row.revision))
+    .bind(column(rows, |row| row.verb))
+    .bind(column(rows, |row| row.entity_ref))
+    .bind(column(rows, |row| row.version))
+    .bind(column(rows, |row| row.uid.as_deref()))
+    .bind(column(rows, |row| row.location_id))
+    .bind(column(rows, |row| row.source_id))
+    .bind(column(rows, |row| row.document))
+    .bind(column(rows, |row| row.relations.as_deref()))
+    .bind(column(rows, |row| row.digest))
+    .bind(column(rows, |row| row.problem.as_deref()))
+    .bind(column(rows, |row| row.data))
+    .bind(column(rows, |row| row.committed_at))
+    .bind(column(rows, |row| row.fact_at))
+    .execute(connection)
+    .await
+    .map(drop)
+}
+
+fn column<'a, T>(rows: &'a [NewChange<'a>], take: impl Fn(&'a NewChange<'a>) -> T) -> Vec<T> {
+    rows.iter().map(take).collect()
 }
