@@ -64,10 +64,19 @@ impl FreshetProcess {
     ///
     /// If the files cannot be written or the process not be started. A process that ends right after that is no
     /// error here, see [`Self::ended`].
-    pub fn start(service: Service, binary: &Path, folder: &Path, app_config: &Value) -> Result<Self, ProcessError> {
+    pub fn start(
+        service: Service,
+        binary: &Path,
+        folder: &Path,
+        app_config: &Value,
+    ) -> Result<Self, ProcessError> {
         let config = folder.join(format!("{}.json", service.name()));
         let written = fs::write(&config, format!("{app_config:#}"));
-        written.map_err(|source| ProcessError { operation: "write the configuration", service: service.name(), source })?;
+        written.map_err(|source| ProcessError {
+            operation: "write the configuration",
+            service: service.name(),
+            source,
+        })?;
         let process = Self {
             service,
             binary: binary.to_owned(),
@@ -94,7 +103,9 @@ impl FreshetProcess {
     /// How it ended, if it did so by itself.
     #[must_use]
     pub fn ended(&self) -> Option<ExitStatus> {
-        self.process().as_mut().and_then(|child| child.try_wait().ok().flatten())
+        self.process()
+            .as_mut()
+            .and_then(|child| child.try_wait().ok().flatten())
     }
 
     /// Ends it as a crash does, without a chance to finish anything.
@@ -129,7 +140,10 @@ impl FreshetProcess {
     }
 
     fn spawn(&self) -> io::Result<Child> {
-        let log = OpenOptions::new().create(true).append(true).open(&self.log)?;
+        let log = OpenOptions::new()
+            .create(true)
+            .append(true)
+            .open(&self.log)?;
         Command::new(&self.binary)
             .args(["serve", "--role", self.service.name(), "--config"])
             .arg(&self.config)
@@ -161,10 +175,12 @@ pub fn free_address() -> SocketAddr {
     static NEXT: AtomicU16 = AtomicU16::new(0);
     let ports = PORT_LAST - PORT_FIRST;
     // Programs that look for ports at the same time begin at different ones.
-    let offset = u16::try_from(std::process::id() % u32::from(ports)).expect("less than the number of ports");
+    let offset = u16::try_from(std::process::id() % u32::from(ports))
+        .expect("less than the number of ports");
     for _ in 0..ports {
         let step = NEXT.fetch_add(1, Ordering::Relaxed);
-        let port = PORT_FIRST + (u32::from(offset) + u32::from(step)).rem_euclid(u32::from(ports)) as u16;
+        let port =
+            PORT_FIRST + (u32::from(offset) + u32::from(step)).rem_euclid(u32::from(ports)) as u16;
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
         if TcpListener::bind(address).is_ok() {
             return address;

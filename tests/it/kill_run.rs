@@ -18,7 +18,9 @@ const FAULTS_LONG: usize = 200;
 
 fn plan() -> Plan {
     let is_long = std::env::var(SET_VARIABLE).is_ok_and(|set| set == "long");
-    let seed = std::env::var(SEED_VARIABLE).ok().map(|seed| seed.parse().expect("a seed is a number"));
+    let seed = std::env::var(SEED_VARIABLE)
+        .ok()
+        .map(|seed| seed.parse().expect("a seed is a number"));
     Plan {
         seed: seed.unwrap_or_else(rand::random),
         repositories: 30,
@@ -33,11 +35,19 @@ fn plan() -> Plan {
 async fn no_promise_is_broken_by_kill_9() {
     let plan = plan();
     println!("seed {} ({SEED_VARIABLE} repeats it)", plan.seed);
-    let folder = tempfile::Builder::new().prefix("freshet-kill-run-").tempdir().expect("a folder for the run");
+    let folder = tempfile::Builder::new()
+        .prefix("freshet-kill-run-")
+        .tempdir()
+        .expect("a folder for the run");
     let outcome = chaos::run(&plan, folder.path()).await;
-    let verdict = outcome.map_err(|error| format!("{error:#}")).and_then(|summary| judge(&summary, folder.path()));
+    let verdict = outcome
+        .map_err(|error| format!("{error:#}"))
+        .and_then(|summary| judge(&summary, folder.path()));
     if verdict.is_err() || std::env::var_os(KEEP_VARIABLE).is_some() {
-        println!("the run is kept; check it again: cargo run -p freshet-tests --bin catalog-check -- {}", folder.keep().display());
+        println!(
+            "the run is kept; check it again: cargo run -p freshet-tests --bin catalog-check -- {}",
+            folder.keep().display()
+        );
     }
     if let Err(reason) = verdict {
         panic!("{reason}");
@@ -49,11 +59,19 @@ fn judge(summary: &Summary, folder: &Path) -> Result<(), String> {
     let history = History::read(folder).map_err(|error| error.to_string())?;
     let report = checker::check(&history);
     println!("{report}");
-    if report.violations() == 0 { Ok(()) } else { Err(format!("the run broke promises:\n{report}")) }
+    if report.violations() == 0 {
+        Ok(())
+    } else {
+        Err(format!("the run broke promises:\n{report}"))
+    }
 }
 
 fn describe(summary: &Summary) -> String {
-    let kills: Vec<String> = summary.kills.iter().map(|(target, count)| format!("{target} {count}")).collect();
+    let kills: Vec<String> = summary
+        .kills
+        .iter()
+        .map(|(target, count)| format!("{target} {count}"))
+        .collect();
     format!(
         "pushes {} · hooks accepted {}, refused or unanswered {} · kills {} · gave up by themselves {} · revisions {} · drained in {:.1?} · whole run {:.1?}",
         summary.pushes,

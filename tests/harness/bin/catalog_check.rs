@@ -28,5 +28,9 @@ fn main() -> ExitCode {
     };
     let report = checker::check(&history);
     print!("{report}");
-    if report.violations() == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    if report.violations() == 0 {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    }
 }

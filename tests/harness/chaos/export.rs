@@ -1,4 +1,4 @@
-//! The end state of a run, as the database, the API and the bucket hold it.
+//! The end state of a run, as GitHub, the database, the API and the bucket hold it.
 
 use std::time::Duration;
 
@@ -7,19 +7,36 @@ use freshet_proto::stream::{CHANGES, STATE_BUCKET};
 use futures::TryStreamExt as _;
 use serde_json::Value;
 
-use super::surroundings::{LOOK_EVERY, Surroundings};
-use crate::history::{ApiEntity, KvEntry, Recorder, file};
+use super::surroundings::{CATALOG_PATH, LOOK_EVERY, Surroundings};
+use crate::catalog::ORGANIZATION;
+use crate::github::{DeliveryRecord, GithubEmulator};
+use crate::history::{ApiEntity, HeadFile, Hook, KvEntry, Recorder, file};
 use crate::http::Http;
 
 /// How long the API may take to answer and the bucket to follow its source.
 const PATIENCE: Duration = Duration::from_secs(20);
 
 const TABLES: [(&str, &str); 5] = [
-    (file::SQL_DELIVERY, "select row_to_json(r)::text from (select * from delivery order by received_at, guid) r"),
-    (file::SQL_SOURCE, "select row_to_json(r)::text from (select * from source order by id) r"),
-    (file::SQL_ENTITY, "select row_to_json(r)::text from (select * from entity order by ref) r"),
-    (file::SQL_CHANGE, "select row_to_json(r)::text from (select * from change order by revision) r"),
-    (file::SQL_META, "select row_to_json(r)::text from (select * from catalog_meta) r"),
+    (
+        file::SQL_DELIVERY,
+        "select row_to_json(r)::text from (select * from delivery order by received_at, guid) r",
+    ),
+    (
+        file::SQL_SOURCE,
+        "select row_to_json(r)::text from (select * from source order by id) r",
+    ),
+    (
+        file::SQL_ENTITY,
+        "select row_to_json(r)::text from (select * from entity order by ref) r",
+    ),
+    (
+        file::SQL_CHANGE,
+        "select row_to_json(r)::text from (select * from change order by revision) r",
+    ),
+    (
+        file::SQL_META,
+        "select row_to_json(r)::text from (select * from catalog_meta) r",
+    ),
 ];
 
 /// Where everything ended.
@@ -27,32 +44,96 @@ pub(super) struct End {
     pub(super) revision: i64,
     pub(super) api_revision: i64,
     pub(super) stream_sequence: u64,
+    pub(super) hooks_accepted: usize,
+    pub(super) hooks_refused: usize,
 }
 
 pub(super) async fn export(world: &Surroundings, recorder: &Recorder) -> Result<End> {
     for (file, query) in TABLES {
-        for row in sqlx::query_scalar::<_, String>(query).fetch_all(&world.pool).await.context(query)? {
+        for row in sqlx::query_scalar::<_, String>(query)
+            .fetch_all(&world.pool)
+            .await
+            .context(query)?
+        {
             recorder.line(file, &row);
         }
     }
-    let revision: i64 = sqlx::query_scalar("select revision from catalog_meta").fetch_one(&world.pool).await?;
-    let api_revision = tokio::time::timeout(PATIENCE, api(world, recorder, revision)).await.context("ask the API")??;
+    let (hooks_accepted, hooks_refused) = hooks(&world.github, recorder);
+    heads(&world.github, recorder)?;
+    let revision: i64 = sqlx::query_scalar("select revision from catalog_meta")
+        .fetch_one(&world.pool)
+        .await?;
+    let api_revision = tokio::time::timeout(PATIENCE, api(world, recorder, revision))
+        .await
+        .context("ask the API")??;
     let stream_sequence = bucket(world, recorder).await?;
-    Ok(End { revision, api_revision, stream_sequence })
+    Ok(End {
+        revision,
+        api_revision,
+        stream_sequence,
+        hooks_accepted,
+        hooks_refused,
+    })
+}
+
+/// Every attempt to deliver a hook: how many were accepted, and how many not.
+fn hooks(github: &GithubEmulator, recorder: &Recorder) -> (usize, usize) {
+    let attempts: Vec<Hook> = github.deliveries().into_iter().map(hook_of).collect();
+    for attempt in &attempts {
+        recorder.record(file::HOOKS, attempt);
+    }
+    let accepted = attempts.iter().filter(|attempt| attempt.is_accepted());
+    let accepted = accepted.count();
+    (accepted, attempts.len() - accepted)
+}
+
+fn hook_of(record: DeliveryRecord) -> Hook {
+    Hook {
+        guid: record.guid,
+        event: record.event,
+        repository: record.repository,
+        status: record.status,
+        at: i64::try_from(record.delivered_at.unix_timestamp_nanos() / 1_000).unwrap_or_default(),
+    }
+}
+
+/// The catalog files at the heads.
+fn heads(github: &GithubEmulator, recorder: &Recorder) -> Result<()> {
+    for repository in github.repositories(ORGANIZATION) {
+        let head = HeadFile {
+            sha: github
+                .head(&repository)?
+                .map_or_else(String::new, |sha| sha.to_string()),
+            path: CATALOG_PATH.to_owned(),
+            content: github.file(&repository, CATALOG_PATH)?,
+            repository,
+        };
+        recorder.record(file::HEADS, &head);
+    }
+    Ok(())
 }
 
 /// All entities, as of `revision` at least; a store that just came back may need a moment.
 async fn api(world: &Surroundings, recorder: &Recorder, revision: i64) -> Result<i64> {
     let http = Http::default();
-    let url = format!("{}/api/catalog/entities?minRevision={revision}", world.api.url());
+    let url = format!(
+        "{}/api/catalog/entities?minRevision={revision}",
+        world.api.url()
+    );
     let answer = loop {
         match http.get(&url).await {
             Ok(answer) if answer.status.is_success() => break answer,
             Ok(_) | Err(_) => tokio::time::sleep(LOOK_EVERY).await,
         }
     };
-    let served = answer.headers.get("catalog-revision").context("an answer has a revision")?.to_str()?.parse()?;
-    let entities: Vec<Value> = serde_json::from_slice(&answer.body).context("the API lists entities")?;
+    let served = answer
+        .headers
+        .get("catalog-revision")
+        .context("an answer has a revision")?
+        .to_str()?
+        .parse()?;
+    let entities: Vec<Value> =
+        serde_json::from_slice(&answer.body).context("the API lists entities")?;
     for entity in entities {
         recorder.record(file::API, &ApiEntity { entity });
     }
@@ -61,14 +142,26 @@ async fn api(world: &Surroundings, recorder: &Recorder, revision: i64) -> Result
 
 /// The bucket when it has followed its source to the end, and where that is.
 async fn bucket(world: &Surroundings, recorder: &Recorder) -> Result<u64> {
-    let client = async_nats::connect(world.nats.url()).await.context("connect to NATS")?;
+    let client = async_nats::connect(world.nats.url())
+        .await
+        .context("connect to NATS")?;
     let context = async_nats::jetstream::new(client);
-    let sequence = context.get_stream(CHANGES).await?.cached_info().state.last_sequence;
+    let sequence = context
+        .get_stream(CHANGES)
+        .await?
+        .cached_info()
+        .state
+        .last_sequence;
     let bucket = context.get_key_value(STATE_BUCKET).await?;
     let followed = async {
         loop {
             let info = context.get_stream(format!("KV_{STATE_BUCKET}")).await?;
-            if info.cached_info().sources.iter().all(|source| source.lag == 0) {
+            if info
+                .cached_info()
+                .sources
+                .iter()
+                .all(|source| source.lag == 0)
+            {
                 return anyhow::Ok(());
             }
             tokio::time::sleep(LOOK_EVERY).await;
@@ -78,7 +171,9 @@ async fn bucket(world: &Surroundings, recorder: &Recorder) -> Result<u64> {
     let _followed = tokio::time::timeout(PATIENCE, followed).await;
     let keys: Vec<String> = bucket.keys().await?.try_collect().await?;
     for key in keys {
-        let Some(value) = bucket.get(key.as_str()).await? else { continue };
+        let Some(value) = bucket.get(key.as_str()).await? else {
+            continue;
+        };
         let data = serde_json::from_slice(&value).with_context(|| format!("{key} holds JSON"))?;
         recorder.record(file::KV, &KvEntry { key, data });
     }

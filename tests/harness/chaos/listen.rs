@@ -40,17 +40,29 @@ impl Listeners {
             recorder: Arc::clone(recorder),
             heard: Arc::clone(&feed),
         };
-        let of_stream = Stream { url: world.nats.url(), recorder: Arc::clone(recorder), heard: Arc::clone(&stream) };
+        let of_stream = Stream {
+            url: world.nats.url(),
+            recorder: Arc::clone(recorder),
+            heard: Arc::clone(&stream),
+        };
         let tasks = vec![
             tokio::spawn(until(stop.clone(), of_feed.listen())),
             tokio::spawn(until(stop.clone(), of_stream.listen())),
         ];
-        Self { feed, stream, stop, tasks }
+        Self {
+            feed,
+            stream,
+            stop,
+            tasks,
+        }
     }
 
     /// The newest revisions heard.
     pub(super) fn heard(&self) -> HeardUpTo {
-        HeardUpTo { feed: self.feed.load(Ordering::SeqCst), stream: self.stream.load(Ordering::SeqCst) }
+        HeardUpTo {
+            feed: self.feed.load(Ordering::SeqCst),
+            stream: self.stream.load(Ordering::SeqCst),
+        }
     }
 
     pub(super) async fn stop(self) {
@@ -85,13 +97,23 @@ impl Feed {
     }
 
     async fn subscribe(&self, last_id: &mut Option<String>) -> Result<(), String> {
-        let events = Http::default().events(&self.url, last_id.as_deref()).await?;
+        let events = Http::default()
+            .events(&self.url, last_id.as_deref())
+            .await?;
         let mut events = pin!(events);
         loop {
-            let next = tokio::time::timeout(SILENCE_MAX, events.next()).await.map_err(|_| "silence")?;
+            let next = tokio::time::timeout(SILENCE_MAX, events.next())
+                .await
+                .map_err(|_| "silence")?;
             let event = next.ok_or("the connection ended")?;
-            let structured: Value = serde_json::from_str(&event.data).map_err(|error| error.to_string())?;
-            let live = Live { at: history::now(), id: event.id.clone(), sequence: 0, data: structured["data"].clone() };
+            let structured: Value =
+                serde_json::from_str(&event.data).map_err(|error| error.to_string())?;
+            let live = Live {
+                at: history::now(),
+                id: event.id.clone(),
+                sequence: 0,
+                data: structured["data"].clone(),
+            };
             self.recorder.record(file::FEED, &live);
             self.heard.store(live.revision(), Ordering::SeqCst);
             *last_id = Some(event.id);
@@ -116,20 +138,34 @@ impl Stream {
 
     async fn subscribe(&self, sequence: &mut u64) -> Result<()> {
         let client = async_nats::connect(&self.url).await?;
-        let stream = async_nats::jetstream::new(client).get_stream(CHANGES).await?;
+        let stream = async_nats::jetstream::new(client)
+            .get_stream(CHANGES)
+            .await?;
         let from = OrderedConfig {
-            deliver_policy: DeliverPolicy::ByStartSequence { start_sequence: *sequence + 1 },
+            deliver_policy: DeliverPolicy::ByStartSequence {
+                start_sequence: *sequence + 1,
+            },
             ..OrderedConfig::default()
         };
         let mut messages = stream.create_consumer(from).await?.messages().await?;
         loop {
-            let next = tokio::time::timeout(SILENCE_MAX, messages.next()).await.context("wait for a message")?;
+            let next = tokio::time::timeout(SILENCE_MAX, messages.next())
+                .await
+                .context("wait for a message")?;
             let message = next.context("the subscription ended")??;
             let info = message.info().map_err(anyhow::Error::from_boxed)?;
             let headers = message.headers.as_ref().context("a change has headers")?;
-            let id = headers.get("ce-id").context("a change has an id")?.to_string();
+            let id = headers
+                .get("ce-id")
+                .context("a change has an id")?
+                .to_string();
             let data = serde_json::from_slice(&message.payload).context("a change is JSON")?;
-            let live = Live { at: history::now(), id, sequence: info.stream_sequence, data };
+            let live = Live {
+                at: history::now(),
+                id,
+                sequence: info.stream_sequence,
+                data,
+            };
             self.recorder.record(file::STREAM, &live);
             self.heard.store(live.revision(), Ordering::SeqCst);
             *sequence = live.sequence;

@@ -7,6 +7,7 @@
 
 mod export;
 mod listen;
+mod roles;
 mod surroundings;
 mod writers;
 
@@ -23,7 +24,8 @@ use tokio_util::sync::CancellationToken;
 
 use crate::history::{self, Recorder, Run, file};
 use listen::Listeners;
-use surroundings::{CATALOG_PATH, Surroundings, Target};
+use roles::Target;
+use surroundings::{CATALOG_PATH, Surroundings};
 use writers::Writers;
 
 /// How long draining may take after the last disturbance.
@@ -90,14 +92,11 @@ pub async fn run(plan: &Plan, folder: &Path) -> Result<Summary> {
     let kills = kill(plan, &world).await?;
     let pushes = writers.stop().await?;
     let disturbed_until = history::now();
-    tracing::info!("the disturbance is over");
 
     let drained_at = drain(&world, &listeners, disturbed_until).await;
     stop.cancel();
-    keeper.await.context("keep the processes running")?;
-    world.record_counters().await;
-    let hooks = world.record_hooks();
-    world.record_heads()?;
+    keeper.await.context("keep the processes running")??;
+    world.roles.record_counters().await;
     let end = export::export(&world, &recorder).await?;
     listeners.stop().await;
     let run = Run {
@@ -113,12 +112,14 @@ pub async fn run(plan: &Plan, folder: &Path) -> Result<Summary> {
     recorder.record(file::RUN, &run);
     Ok(Summary {
         pushes,
-        hooks_accepted: hooks.accepted,
-        hooks_refused: hooks.refused,
+        hooks_accepted: end.hooks_accepted,
+        hooks_refused: end.hooks_refused,
         kills,
-        exits: world.exits(),
+        exits: world.roles.exits(),
         revisions: end.revision,
-        drained_in: drained_at.map(|at| Duration::from_micros(u64::try_from(at - disturbed_until).unwrap_or_default())),
+        drained_in: drained_at.map(|at| {
+            Duration::from_micros(u64::try_from(at - disturbed_until).unwrap_or_default())
+        }),
         took: started.elapsed(),
     })
 }
@@ -126,7 +127,8 @@ pub async fn run(plan: &Plan, folder: &Path) -> Result<Summary> {
 /// Kills as planned; every target gets its turn before any gets another one.
 async fn kill(plan: &Plan, world: &Surroundings) -> Result<Vec<(&'static str, usize)>> {
     let mut random = StdRng::seed_from_u64(plan.seed);
-    let mut kills: Vec<(Target, usize)> = Target::ALL.into_iter().map(|target| (target, 0)).collect();
+    let mut kills: Vec<(Target, usize)> =
+        Target::ALL.into_iter().map(|target| (target, 0)).collect();
     let mut round: Vec<Target> = Vec::new();
     for _ in 0..plan.faults {
         tokio::time::sleep(random.random_range(plan.fault_every.clone())).await;
@@ -135,11 +137,21 @@ async fn kill(plan: &Plan, world: &Surroundings) -> Result<Vec<(&'static str, us
             round.shuffle(&mut random);
         }
         let target = round.pop().expect("a round has every target");
-        let away = if target == Target::Nats { random.random_range(NATS_AWAY) } else { Duration::ZERO };
+        let away = if target == Target::Nats {
+            random.random_range(NATS_AWAY)
+        } else {
+            Duration::ZERO
+        };
         world.crash(target, away).await?;
-        kills.iter_mut().filter(|(killed, _)| *killed == target).for_each(|(_, count)| *count += 1);
+        kills
+            .iter_mut()
+            .filter(|(killed, _)| *killed == target)
+            .for_each(|(_, count)| *count += 1);
     }
-    Ok(kills.into_iter().map(|(target, count)| (target.name(), count)).collect())
+    Ok(kills
+        .into_iter()
+        .map(|(target, count)| (target.name(), count))
+        .collect())
 }
 
 /// Waits until nothing is under way any more; `None` if that takes far too long.
@@ -148,7 +160,7 @@ async fn drain(world: &Surroundings, listeners: &Listeners, disturbed_until: i64
     let drained = async {
         world.until_swept_since(disturbed_until).await;
         // Its ticks would begin something new while the end state is read.
-        world.stop_ingestor();
+        world.roles.stop_ingestor();
         loop {
             if world.is_drained(listeners.heard()).await {
                 return history::now();
@@ -157,6 +169,6 @@ async fn drain(world: &Surroundings, listeners: &Listeners, disturbed_until: i64
         }
     };
     let outcome = tokio::time::timeout(limit, drained).await;
-    world.stop_ingestor();
+    world.roles.stop_ingestor();
     outcome.ok()
 }

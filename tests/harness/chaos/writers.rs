@@ -82,15 +82,24 @@ impl Writers {
             let writer = Writer {
                 number,
                 // Each repository has one writer, so its commits are recorded in their order.
-                repositories: (0..plan.repositories).filter(|index| index % plan.writers == number).collect(),
-                random: StdRng::seed_from_u64(plan.seed.wrapping_add(1 + u64::try_from(number).expect("few writers"))),
+                repositories: (0..plan.repositories)
+                    .filter(|index| index % plan.writers == number)
+                    .collect(),
+                random: StdRng::seed_from_u64(
+                    plan.seed
+                        .wrapping_add(1 + u64::try_from(number).expect("few writers")),
+                ),
                 world: Arc::clone(world),
                 recorder: Arc::clone(recorder),
                 pushes: Arc::clone(&pushes),
             };
             tokio::spawn(writer.write(stop.clone()))
         });
-        Self { tasks: tasks.collect(), stop, pushes }
+        Self {
+            tasks: tasks.collect(),
+            stop,
+            pushes,
+        }
     }
 
     /// Ends the pushing and says how many pushes there were.
@@ -150,7 +159,11 @@ impl Writer {
         let repository = format!("{ORGANIZATION}/{name}");
         let title = format!("{}-{count}", self.number);
         let deed = Deed::draw(&mut self.random);
-        let path = if matches!(deed, Deed::TouchReadme) { README } else { CATALOG_PATH };
+        let path = if matches!(deed, Deed::TouchReadme) {
+            README
+        } else {
+            CATALOG_PATH
+        };
         let content = deed.content(name, &title);
         let github = &self.world.github;
         if content.is_none() && github.file(&repository, path)?.is_none() {
@@ -162,7 +175,16 @@ impl Writer {
             _ => github.commit(&repository, &files, &title)?,
         };
         let (sha, path) = (sha.to_string(), path.to_owned());
-        self.recorder.record(file::COMMITS, &Commit { repository, sha, path, content, at: history::now() });
+        self.recorder.record(
+            file::COMMITS,
+            &Commit {
+                repository,
+                sha,
+                path,
+                content,
+                at: history::now(),
+            },
+        );
         Ok(())
     }
 }

@@ -3,17 +3,24 @@
 use std::collections::BTreeSet;
 
 use super::Finding;
-use crate::history::{FaultKind, History};
+use crate::history::{FaultKind, History, Hook};
 
 const ENDS: [&str; 5] = ["applied", "unchanged", "superseded", "ignored", "dead"];
 
 pub(super) fn accepted_hooks_are_durable(history: &History) -> Finding {
     let mut finding = Finding::new("I1", "every hook answered 2xx is in the ledger");
     // `gh:<host>:<guid>`
-    let known: BTreeSet<&str> = history.deliveries.iter().filter_map(|row| row.guid.rsplit(':').next()).collect();
+    let known: BTreeSet<&str> = history
+        .deliveries
+        .iter()
+        .filter_map(|row| row.guid.rsplit(':').next())
+        .collect();
     for hook in history.hooks.iter().filter(|hook| hook.is_accepted()) {
         finding.expect(known.contains(hook.guid.as_str()), || {
-            format!("{} ({} of {:?}) was answered {:?} and is not there", hook.guid, hook.event, hook.repository, hook.status)
+            format!(
+                "{} ({} of {:?}) was answered {:?} and is not there",
+                hook.guid, hook.event, hook.repository, hook.status
+            )
         });
     }
     finding
@@ -23,21 +30,33 @@ pub(super) fn every_delivery_has_ended(history: &History) -> Finding {
     let mut finding = Finding::new("I2", "every delivery has an outcome");
     for row in &history.deliveries {
         let is_over = row.covered_at.is_some() && ENDS.contains(&row.outcome.as_str());
-        finding.expect(is_over, || format!("{} is `{}`, covered at {:?}", row.guid, row.outcome, row.covered_at));
+        finding.expect(is_over, || {
+            format!(
+                "{} is `{}`, covered at {:?}",
+                row.guid, row.outcome, row.covered_at
+            )
+        });
     }
     finding
 }
 
 pub(super) fn everything_drained_in_time(history: &History) -> Finding {
-    let mut finding = Finding::new("I12", "after the last disturbance everything drains in time");
+    let mut finding = Finding::new(
+        "I12",
+        "after the last disturbance everything drains in time",
+    );
     let run = &history.run;
     let took = run.drained_at.map(|at| at - run.disturbed_until);
-    finding.expect(took.is_some_and(|took| took <= run.drain_micros_max), || {
-        format!("it took {took:?} of {} microseconds", run.drain_micros_max)
-    });
+    finding.expect(
+        took.is_some_and(|took| took <= run.drain_micros_max),
+        || format!("it took {took:?} of {} microseconds", run.drain_micros_max),
+    );
     for source in &history.sources {
         finding.expect(source.done == source.wanted, || {
-            format!("source {} ({}) is at generation {} of {}", source.id, source.name, source.done, source.wanted)
+            format!(
+                "source {} ({}) is at generation {} of {}",
+                source.id, source.name, source.done, source.wanted
+            )
         });
     }
     finding
@@ -45,11 +64,21 @@ pub(super) fn everything_drained_in_time(history: &History) -> Finding {
 
 pub(super) fn the_run_was_loud_enough(history: &History) -> Finding {
     let mut finding = Finding::new("loud", "the run met what it promises to survive");
-    let kills = history.faults.iter().filter(|fault| fault.kind == FaultKind::Kill).count();
+    let kills = history
+        .faults
+        .iter()
+        .filter(|fault| fault.kind == FaultKind::Kill)
+        .count();
     let planned = history.run.faults_planned;
     finding.expect(kills >= planned, || format!("{kills} kills of {planned}"));
-    finding.expect(history.hooks.iter().any(|hook| hook.is_accepted()), || "no hook was accepted".to_owned());
-    finding.expect(!history.changes.is_empty(), || "nothing ever changed".to_owned());
-    finding.expect(!history.heads.is_empty(), || "there is no repository".to_owned());
+    finding.expect(history.hooks.iter().any(Hook::is_accepted), || {
+        "no hook was accepted".to_owned()
+    });
+    finding.expect(!history.changes.is_empty(), || {
+        "nothing ever changed".to_owned()
+    });
+    finding.expect(!history.heads.is_empty(), || {
+        "there is no repository".to_owned()
+    });
     finding
 }

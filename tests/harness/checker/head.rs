@@ -36,28 +36,55 @@ pub(super) fn the_catalog_is_what_the_heads_declare(history: &History) -> Findin
         .collect();
     for (entity_ref, documents) in &expected.must {
         match served.get(entity_ref.as_str()) {
-            None => finding.expect(false, || format!("{entity_ref} is declared and not in the catalog")),
+            None => finding.expect(false, || {
+                format!("{entity_ref} is declared and not in the catalog")
+            }),
             Some(document) => {
-                let may = expected.may.get(entity_ref).is_some_and(|may| may.contains(document));
+                let may = expected
+                    .may
+                    .get(entity_ref)
+                    .is_some_and(|may| may.contains(document));
                 finding.expect(may || documents.contains(document), || {
                     format!("{entity_ref} is {document}, declared is {documents:?}")
                 });
             }
         }
     }
-    for (entity_ref, document) in served.iter().filter(|(entity_ref, _)| !expected.must.contains_key(**entity_ref)) {
-        let may = expected.may.get(*entity_ref).is_some_and(|may| may.contains(document));
-        finding.expect(may, || format!("{entity_ref} is in the catalog as {document} and nothing declares it so"));
+    for (entity_ref, document) in served
+        .iter()
+        .filter(|(entity_ref, _)| !expected.must.contains_key(**entity_ref))
+    {
+        let may = expected
+            .may
+            .get(*entity_ref)
+            .is_some_and(|may| may.contains(document));
+        finding.expect(may, || {
+            format!("{entity_ref} is in the catalog as {document} and nothing declares it so")
+        });
     }
     finding
 }
 
 /// The entities the database holds, with their documents.
 fn live(history: &History) -> impl Iterator<Item = (&str, &str)> {
-    let documents: BTreeMap<i64, &str> =
-        history.changes.iter().filter_map(|row| Some((row.revision, row.document.as_deref()?))).collect();
-    let entities = history.entities.iter().filter(|row| row.document_revision > 0);
-    entities.map(move |row| (row.entity_ref.as_str(), documents.get(&row.document_revision).copied().unwrap_or("null")))
+    let documents: BTreeMap<i64, &str> = history
+        .changes
+        .iter()
+        .filter_map(|row| Some((row.revision, row.document.as_deref()?)))
+        .collect();
+    let entities = history
+        .entities
+        .iter()
+        .filter(|row| row.document_revision > 0);
+    entities.map(move |row| {
+        (
+            row.entity_ref.as_str(),
+            documents
+                .get(&row.document_revision)
+                .copied()
+                .unwrap_or("null"),
+        )
+    })
 }
 
 /// What the catalog must and may hold.
@@ -69,17 +96,30 @@ struct Expected {
 impl Expected {
     fn of(history: &History) -> Self {
         let kinds = Kinds::builtin();
-        let mut expected = Self { must: Documents::new(), may: Documents::new() };
-        for head in history.heads.iter().filter(|head| head.path == history.run.catalog_path) {
-            let Some(content) = &head.content else { continue };
+        let mut expected = Self {
+            must: Documents::new(),
+            may: Documents::new(),
+        };
+        for head in history
+            .heads
+            .iter()
+            .filter(|head| head.path == history.run.catalog_path)
+        {
+            let Some(content) = &head.content else {
+                continue;
+            };
             let file = read(content, &kinds);
             if file.poisoned {
                 add(&mut expected.may, earlier(history, head, &kinds));
                 continue;
             }
-            let broken: BTreeSet<String> =
-                file.problems.iter().filter_map(|problem| Some(problem.entity_ref.as_ref()?.to_string())).collect();
-            let earlier = earlier(history, head, &kinds).filter(|(entity_ref, _)| broken.contains(entity_ref));
+            let broken: BTreeSet<String> = file
+                .problems
+                .iter()
+                .filter_map(|problem| Some(problem.entity_ref.as_ref()?.to_string()))
+                .collect();
+            let earlier = earlier(history, head, &kinds)
+                .filter(|(entity_ref, _)| broken.contains(entity_ref));
             add(&mut expected.may, earlier);
             add(&mut expected.must, declared(file));
         }
@@ -94,10 +134,19 @@ fn add(documents: &mut Documents, more: impl Iterator<Item = (String, String)>) 
 }
 
 /// What this file declared before, whenever it was not broken.
-fn earlier<'a>(history: &'a History, head: &'a HeadFile, kinds: &'a Kinds) -> impl Iterator<Item = (String, String)> + 'a {
-    let of_file = history.commits.iter().filter(|commit| (&commit.repository, &commit.path) == (&head.repository, &head.path));
+fn earlier<'a>(
+    history: &'a History,
+    head: &'a HeadFile,
+    kinds: &'a Kinds,
+) -> impl Iterator<Item = (String, String)> + 'a {
+    let of_file = history
+        .commits
+        .iter()
+        .filter(|commit| (&commit.repository, &commit.path) == (&head.repository, &head.path));
     let contents = of_file.filter_map(|commit| commit.content.as_deref());
-    let files = contents.map(|content| read(content, kinds)).filter(|file| !file.poisoned);
+    let files = contents
+        .map(|content| read(content, kinds))
+        .filter(|file| !file.poisoned);
     files.flat_map(declared)
 }
 
@@ -120,7 +169,10 @@ fn as_declared(document: &str) -> String {
 fn stripped(mut document: Value) -> String {
     if let Some(metadata) = document.get_mut("metadata").and_then(Value::as_object_mut) {
         let mut is_empty = false;
-        if let Some(annotations) = metadata.get_mut("annotations").and_then(Value::as_object_mut) {
+        if let Some(annotations) = metadata
+            .get_mut("annotations")
+            .and_then(Value::as_object_mut)
+        {
             annotations.retain(|key, _| !WRITTEN_ANNOTATIONS.contains(&key.as_str()));
             is_empty = annotations.is_empty();
         }

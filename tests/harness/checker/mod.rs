@@ -34,7 +34,12 @@ pub struct Finding {
 
 impl Finding {
     fn new(invariant: &'static str, says: &'static str) -> Self {
-        Self { invariant, says, checked: 0, violations: Vec::new() }
+        Self {
+            invariant,
+            says,
+            checked: 0,
+            violations: Vec::new(),
+        }
     }
 
     /// Counts one check, and a violation if it does not hold.
@@ -68,20 +73,36 @@ impl Report {
     /// How many violations there are in all.
     #[must_use]
     pub fn violations(&self) -> usize {
-        self.findings.iter().map(|finding| finding.violations.len()).sum()
+        self.findings
+            .iter()
+            .map(|finding| finding.violations.len())
+            .sum()
     }
 }
 
 impl fmt::Display for Report {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         for finding in &self.findings {
-            let Finding { invariant, says, checked, violations } = finding;
-            writeln!(formatter, "{invariant:<4} {says} · checked {checked}, violations: {}", violations.len())?;
+            let Finding {
+                invariant,
+                says,
+                checked,
+                violations,
+            } = finding;
+            writeln!(
+                formatter,
+                "{invariant:<4} {says} · checked {checked}, violations: {}",
+                violations.len()
+            )?;
             for violation in violations.iter().take(SHOWN_MAX) {
                 writeln!(formatter, "     - {violation}")?;
             }
             if violations.len() > SHOWN_MAX {
-                writeln!(formatter, "     - and {} more", violations.len() - SHOWN_MAX)?;
+                writeln!(
+                    formatter,
+                    "     - and {} more",
+                    violations.len() - SHOWN_MAX
+                )?;
             }
         }
         for Sometimes { what, times } in &self.sometimes {

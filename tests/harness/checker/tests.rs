@@ -2,8 +2,8 @@ use serde_json::json;
 
 use super::*;
 use crate::history::{
-    ApiEntity, ChangeRow, Commit, DeliveryRow, EntityRow, Fault, FaultKind, HeadFile, Hook, KvEntry, Live, MetaRow, Recorder,
-    Run, SourceRow, file,
+    ApiEntity, ChangeRow, Commit, DeliveryRow, EntityRow, Fault, FaultKind, HeadFile, Hook,
+    KvEntry, Live, MetaRow, Recorder, Run, SourceRow, file,
 };
 
 const PAY: &str = "component:default/pay";
@@ -38,7 +38,12 @@ fn live(revision: i64, verb: &str, version: i64, after: Option<serde_json::Value
     if let Some(after) = after {
         data["after"] = after;
     }
-    Live { at: revision * SECOND + 1, id: format!("{EPOCH}-{revision}"), sequence: 0, data }
+    Live {
+        at: revision * SECOND + 1,
+        id: format!("{EPOCH}-{revision}"),
+        sequence: 0,
+        data,
+    }
 }
 
 fn row(revision: i64, verb: &str, version: i64, after: Option<&serde_json::Value>) -> ChangeRow {
@@ -55,8 +60,17 @@ fn row(revision: i64, verb: &str, version: i64, after: Option<&serde_json::Value
 /// A repository was pushed to twice, one crash, everything went well.
 fn good() -> History {
     let (first, second) = (document("first"), document("second"));
-    let feed = vec![live(1, "created", 1, Some(first.clone())), live(2, "updated", 2, Some(second.clone()))];
-    let stream: Vec<Live> = (1..).zip(&feed).map(|(sequence, event)| Live { sequence, ..event.clone() }).collect();
+    let feed = vec![
+        live(1, "created", 1, Some(first.clone())),
+        live(2, "updated", 2, Some(second.clone())),
+    ];
+    let stream: Vec<Live> = (1..)
+        .zip(&feed)
+        .map(|(sequence, event)| Live {
+            sequence,
+            ..event.clone()
+        })
+        .collect();
     let mut served = second.clone();
     served["metadata"]["uid"] = json!("u");
     served["relations"] = json!([]);
@@ -67,7 +81,12 @@ fn good() -> History {
         content: Some(yaml(title)),
         at: 1,
     };
-    let hook = |guid: &str, status| Hook { guid: guid.to_owned(), event: "push".to_owned(), status, ..Hook::default() };
+    let hook = |guid: &str, status| Hook {
+        guid: guid.to_owned(),
+        event: "push".to_owned(),
+        status,
+        ..Hook::default()
+    };
     let delivery = |guid: &str, outcome: &str| DeliveryRow {
         guid: guid.to_owned(),
         outcome: outcome.to_owned(),
@@ -84,25 +103,56 @@ fn good() -> History {
             stream_sequence: 2,
             ..Run::default()
         },
-        hooks: vec![hook("g1", Some(202)), hook("g2", None), hook("g3", Some(202))],
+        hooks: vec![
+            hook("g1", Some(202)),
+            hook("g2", None),
+            hook("g3", Some(202)),
+        ],
         commits: vec![commit("c1", "first"), commit("c2", "second")],
-        faults: vec![Fault { kind: FaultKind::Kill, target: "store".to_owned(), at: 2 * SECOND, note: String::new() }],
+        faults: vec![Fault {
+            kind: FaultKind::Kill,
+            target: "store".to_owned(),
+            at: 2 * SECOND,
+            note: String::new(),
+        }],
         heads: vec![HeadFile {
             repository: "acme/pay".to_owned(),
             sha: "c2".to_owned(),
             path: "catalog-info.yaml".to_owned(),
             content: Some(yaml("second")),
         }],
-        kv: vec![KvEntry { key: "component.default.pay".to_owned(), data: feed[1].data.clone() }],
+        kv: vec![KvEntry {
+            key: "component.default.pay".to_owned(),
+            data: feed[1].data.clone(),
+        }],
         feed,
         stream,
         api: vec![ApiEntity { entity: served }],
         counters: Vec::new(),
-        deliveries: vec![delivery("gh:github.com:g1", "superseded"), delivery("gh:github.com:g3", "applied")],
-        sources: vec![SourceRow { id: 1, name: "pay".to_owned(), wanted: 2, done: 2 }],
-        entities: vec![EntityRow { entity_ref: PAY.to_owned(), version: 2, revision: 2, document_revision: 2 }],
-        changes: vec![row(1, "created", 1, Some(&first)), row(2, "updated", 2, Some(&second))],
-        meta: MetaRow { epoch: EPOCH.to_owned(), revision: 2 },
+        deliveries: vec![
+            delivery("gh:github.com:g1", "superseded"),
+            delivery("gh:github.com:g3", "applied"),
+        ],
+        sources: vec![SourceRow {
+            id: 1,
+            name: "pay".to_owned(),
+            wanted: 2,
+            done: 2,
+        }],
+        entities: vec![EntityRow {
+            entity_ref: PAY.to_owned(),
+            version: 2,
+            revision: 2,
+            document_revision: 2,
+        }],
+        changes: vec![
+            row(1, "created", 1, Some(&first)),
+            row(2, "updated", 2, Some(&second)),
+        ],
+        meta: MetaRow {
+            epoch: EPOCH.to_owned(),
+            revision: 2,
+        },
     }
 }
 
@@ -112,15 +162,27 @@ fn check_fails<const N: usize>(expected: [&str; N], doctor: impl FnOnce(&mut His
     let mut history = good();
     doctor(&mut history);
     let report = check(&history);
-    let violated = report.findings.iter().filter(|finding| !finding.violations.is_empty());
-    assert_eq!(violated.map(|finding| finding.invariant).collect::<Vec<_>>(), expected, "{report}");
+    let violated = report
+        .findings
+        .iter()
+        .filter(|finding| !finding.violations.is_empty());
+    assert_eq!(
+        violated
+            .map(|finding| finding.invariant)
+            .collect::<Vec<_>>(),
+        expected,
+        "{report}"
+    );
 }
 
 #[test]
 fn a_good_run_has_no_violation() {
     check_fails([], |_| {});
     let report = check(&good());
-    assert!(report.findings.iter().all(|finding| finding.checked > 0), "{report}");
+    assert!(
+        report.findings.iter().all(|finding| finding.checked > 0),
+        "{report}"
+    );
     assert!(report.to_string().ends_with("violations: 0\n"), "{report}");
 }
 
@@ -133,16 +195,28 @@ fn an_accepted_hook_that_is_lost_is_found() {
 #[test]
 fn a_delivery_without_an_end_is_found() {
     check_fails(["I2"], |history| history.deliveries[0].covered_at = None);
-    check_fails(["I2"], |history| "waiting".clone_into(&mut history.deliveries[0].outcome));
+    check_fails(["I2"], |history| {
+        "waiting".clone_into(&mut history.deliveries[0].outcome);
+    });
 }
 
 #[test]
 fn a_catalog_that_is_not_what_the_heads_declare_is_found() {
-    check_fails(["I5"], |history| history.heads[0].content = Some(yaml("third")));
+    check_fails(["I5"], |history| {
+        history.heads[0].content = Some(yaml("third"));
+    });
     check_fails(["I5"], |history| history.heads[0].content = None);
     check_fails(["I5"], |history| {
-        let other = HeadFile { repository: "acme/other".to_owned(), ..history.heads[0].clone() };
-        history.heads.push(HeadFile { content: other.content.map(|text| text.replace("name: pay", "name: other")), ..other });
+        let other = HeadFile {
+            repository: "acme/other".to_owned(),
+            ..history.heads[0].clone()
+        };
+        history.heads.push(HeadFile {
+            content: other
+                .content
+                .map(|text| text.replace("name: pay", "name: other")),
+            ..other
+        });
     });
 }
 
@@ -161,12 +235,20 @@ fn a_broken_head_leaves_what_the_file_declared_before() {
 
 #[test]
 fn copies_that_differ_are_found() {
-    check_fails(["I7"], |history| history.api[0].entity["metadata"]["title"] = json!("first"));
+    check_fails(["I7"], |history| {
+        history.api[0].entity["metadata"]["title"] = json!("first");
+    });
     check_fails(["I7"], |history| history.api.clear());
     check_fails(["I7"], |history| history.kv.clear());
-    check_fails(["I7"], |history| history.kv[0].data["after"]["kind"] = json!("API"));
-    check_fails(["I7"], |history| history.stream[1].data["after"]["kind"] = json!("API"));
-    check_fails(["I7"], |history| history.stream[0].data["cause"] = json!({"actor": "somebody else"}));
+    check_fails(["I7"], |history| {
+        history.kv[0].data["after"]["kind"] = json!("API");
+    });
+    check_fails(["I7"], |history| {
+        history.stream[1].data["after"]["kind"] = json!("API");
+    });
+    check_fails(["I7"], |history| {
+        history.stream[0].data["cause"] = json!({"actor": "somebody else"});
+    });
     check_fails(["I7"], |history| history.run.stream_sequence = 3);
     check_fails(["I7"], |history| history.run.api_revision = 1);
 }
@@ -176,8 +258,12 @@ fn a_feed_that_lost_or_repeated_an_event_is_found() {
     check_fails(["I7", "I8"], |history| {
         history.feed.pop();
     });
-    check_fails(["I8"], |history| history.feed.insert(1, history.feed[0].clone()));
-    check_fails(["I8"], |history| history.stream.insert(1, history.stream[0].clone()));
+    check_fails(["I8"], |history| {
+        history.feed.insert(1, history.feed[0].clone());
+    });
+    check_fails(["I8"], |history| {
+        history.stream.insert(1, history.stream[0].clone());
+    });
 }
 
 #[test]
@@ -190,7 +276,12 @@ fn a_gap_in_the_log_is_found() {
     check_fails(["I8"], |history| {
         history.changes[1].version = 3;
         history.entities[0].version = 3;
-        for event in history.feed.iter_mut().chain(&mut history.stream).filter(|event| event.revision() == 2) {
+        for event in history
+            .feed
+            .iter_mut()
+            .chain(&mut history.stream)
+            .filter(|event| event.revision() == 2)
+        {
             event.data["revision"]["entity"] = json!(3);
         }
     });
@@ -199,13 +290,17 @@ fn a_gap_in_the_log_is_found() {
 #[test]
 fn an_event_before_its_commit_is_found() {
     check_fails(["I8"], |history| history.feed[1].at = SECOND);
-    check_fails(["I8"], |history| "other-1".clone_into(&mut history.stream[0].id));
+    check_fails(["I8"], |history| {
+        "other-1".clone_into(&mut history.stream[0].id);
+    });
 }
 
 #[test]
 fn a_run_that_does_not_drain_is_found() {
     check_fails(["I12"], |history| history.run.drained_at = None);
-    check_fails(["I12"], |history| history.run.drained_at = Some(66 * SECOND));
+    check_fails(["I12"], |history| {
+        history.run.drained_at = Some(66 * SECOND);
+    });
     check_fails(["I12"], |history| history.sources[0].done = 1);
 }
 
@@ -222,19 +317,54 @@ fn a_history_is_read_as_it_was_recorded() {
     let history = good();
     recorder.record(file::RUN, &history.run);
     recorder.record(file::SQL_META, &history.meta);
-    let History { hooks, commits, faults, heads, feed, stream, api, kv, .. } = &history;
-    hooks.iter().for_each(|record| recorder.record(file::HOOKS, record));
-    commits.iter().for_each(|record| recorder.record(file::COMMITS, record));
-    faults.iter().for_each(|record| recorder.record(file::FAULTS, record));
-    heads.iter().for_each(|record| recorder.record(file::HEADS, record));
-    feed.iter().for_each(|record| recorder.record(file::FEED, record));
-    stream.iter().for_each(|record| recorder.record(file::STREAM, record));
-    api.iter().for_each(|record| recorder.record(file::API, record));
-    kv.iter().for_each(|record| recorder.record(file::KV, record));
-    history.deliveries.iter().for_each(|record| recorder.record(file::SQL_DELIVERY, record));
-    history.sources.iter().for_each(|record| recorder.record(file::SQL_SOURCE, record));
-    history.entities.iter().for_each(|record| recorder.record(file::SQL_ENTITY, record));
-    history.changes.iter().for_each(|record| recorder.record(file::SQL_CHANGE, record));
+    let History {
+        hooks,
+        commits,
+        faults,
+        heads,
+        feed,
+        stream,
+        api,
+        kv,
+        ..
+    } = &history;
+    hooks
+        .iter()
+        .for_each(|record| recorder.record(file::HOOKS, record));
+    commits
+        .iter()
+        .for_each(|record| recorder.record(file::COMMITS, record));
+    faults
+        .iter()
+        .for_each(|record| recorder.record(file::FAULTS, record));
+    heads
+        .iter()
+        .for_each(|record| recorder.record(file::HEADS, record));
+    feed.iter()
+        .for_each(|record| recorder.record(file::FEED, record));
+    stream
+        .iter()
+        .for_each(|record| recorder.record(file::STREAM, record));
+    api.iter()
+        .for_each(|record| recorder.record(file::API, record));
+    kv.iter()
+        .for_each(|record| recorder.record(file::KV, record));
+    history
+        .deliveries
+        .iter()
+        .for_each(|record| recorder.record(file::SQL_DELIVERY, record));
+    history
+        .sources
+        .iter()
+        .for_each(|record| recorder.record(file::SQL_SOURCE, record));
+    history
+        .entities
+        .iter()
+        .for_each(|record| recorder.record(file::SQL_ENTITY, record));
+    history
+        .changes
+        .iter()
+        .for_each(|record| recorder.record(file::SQL_CHANGE, record));
     let read = History::read(folder.path()).expect("the history is complete");
     assert_eq!(check(&read), check(&history));
     assert_eq!(check(&read).violations(), 0);

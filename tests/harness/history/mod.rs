@@ -16,8 +16,8 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 pub use record::{
-    ApiEntity, ChangeRow, Commit, Counter, DeliveryRow, EntityRow, Fault, FaultKind, HeadFile, Hook, KvEntry, Live,
-    MetaRow, Run, SourceRow,
+    ApiEntity, ChangeRow, Commit, Counter, DeliveryRow, EntityRow, Fault, FaultKind, HeadFile,
+    Hook, KvEntry, Live, MetaRow, Run, SourceRow,
 };
 
 /// Files of a run folder, one kind of record each.
@@ -90,7 +90,9 @@ pub enum HistoryError {
 /// If the clock stands before 1970 or after the year 290000.
 #[must_use]
 pub fn now() -> i64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).expect("the clock stands after 1970");
+    let since = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .expect("the clock stands after 1970");
     i64::try_from(since.as_micros()).expect("microseconds fit")
 }
 
@@ -104,7 +106,10 @@ impl Recorder {
     /// Writes into this folder, which exists.
     #[must_use]
     pub fn new(folder: &Path) -> Self {
-        Self { folder: folder.to_owned(), files: Mutex::default() }
+        Self {
+            folder: folder.to_owned(),
+            files: Mutex::default(),
+        }
     }
 
     /// The folder.
@@ -119,7 +124,10 @@ impl Recorder {
     ///
     /// If it cannot be written: a run whose history has holes proves nothing.
     pub fn record(&self, file: &'static str, record: &impl Serialize) {
-        self.line(file, &serde_json::to_string(record).expect("records are plain data"));
+        self.line(
+            file,
+            &serde_json::to_string(record).expect("records are plain data"),
+        );
     }
 
     /// Appends a record that is JSON already.
@@ -130,10 +138,15 @@ impl Recorder {
     pub fn line(&self, file: &'static str, json: &str) {
         let mut files = self.files.lock().unwrap_or_else(PoisonError::into_inner);
         let opened = files.entry(file).or_insert_with(|| {
-            let opened = OpenOptions::new().create(true).append(true).open(self.folder.join(file));
+            let opened = OpenOptions::new()
+                .create(true)
+                .append(true)
+                .open(self.folder.join(file));
             opened.expect("the run folder can be written to")
         });
-        opened.write_all(format!("{json}\n").as_bytes()).expect("the history can be written");
+        opened
+            .write_all(format!("{json}\n").as_bytes())
+            .expect("the history can be written");
     }
 }
 
@@ -201,19 +214,31 @@ impl History {
 
 fn one<T: DeserializeOwned>(folder: &Path, file: &str) -> Result<T, HistoryError> {
     let records = all(folder, file)?;
-    records.into_iter().next_back().ok_or_else(|| HistoryError::Empty { path: folder.join(file) })
+    records
+        .into_iter()
+        .next_back()
+        .ok_or_else(|| HistoryError::Empty {
+            path: folder.join(file),
+        })
 }
 
 fn all<T: DeserializeOwned>(folder: &Path, file: &str) -> Result<Vec<T>, HistoryError> {
     let path = folder.join(file);
     let text = match fs::read_to_string(&path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-        text => text.map_err(|source| HistoryError::Read { path: path.clone(), source })?,
+        text => text.map_err(|source| HistoryError::Read {
+            path: path.clone(),
+            source,
+        })?,
     };
     let lines = text.lines().enumerate();
     lines
         .map(|(index, line)| {
-            serde_json::from_str(line).map_err(|source| HistoryError::Line { path: path.clone(), line: index + 1, source })
+            serde_json::from_str(line).map_err(|source| HistoryError::Line {
+                path: path.clone(),
+                line: index + 1,
+                source,
+            })
         })
         .collect()
 }

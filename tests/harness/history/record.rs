@@ -43,7 +43,8 @@ impl Hook {
     /// Whether it was answered that it is durable.
     #[must_use]
     pub fn is_accepted(&self) -> bool {
-        self.status.is_some_and(|status| (200..300).contains(&status))
+        self.status
+            .is_some_and(|status| (200..300).contains(&status))
     }
 }
 
@@ -117,7 +118,9 @@ impl Live {
     /// Its revision; 0 if it has none.
     #[must_use]
     pub fn revision(&self) -> i64 {
-        self.data["revision"]["catalog"].as_i64().unwrap_or_default()
+        self.data["revision"]["catalog"]
+            .as_i64()
+            .unwrap_or_default()
     }
 
     /// What happened.

@@ -1,0 +1,185 @@
+//! The three services as processes: who is killed, and who starts again what ended by itself.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Duration;
+
+use anyhow::{Context as _, Result};
+use serde_json::{Value, json};
+
+use crate::actors::Api;
+use crate::catalog::{Setup, app_config, freshet_binary};
+use crate::github::GithubEmulator;
+use crate::history::{self, Counter, Fault, FaultKind, Recorder, file};
+use crate::http::Http;
+use crate::process::{FreshetProcess, Service, free_address};
+
+const SCRAPE_TIMEOUT: Duration = Duration::from_millis(300);
+const SERVICES: [Service; 3] = [Service::Ingestor, Service::Processor, Service::Store];
+/// Last lines of a log that are kept with the note that its process ended.
+const NOTE_LINES: usize = 3;
+/// The copied program in the run folder.
+pub(super) const BINARY: &str = "freshet";
+const LOG_FILTER: &str = "info";
+
+/// What is killed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Target {
+    /// One of ours.
+    Service(Service),
+    /// The server of the bus.
+    Nats,
+}
+
+impl Target {
+    pub(super) const ALL: [Self; 4] = [
+        Self::Service(Service::Ingestor),
+        Self::Service(Service::Processor),
+        Self::Service(Service::Store),
+        Self::Nats,
+    ];
+
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Service(service) => service.name(),
+            Self::Nats => "nats-server",
+        }
+    }
+}
+
+struct Role {
+    process: FreshetProcess,
+    admin: String,
+}
+
+/// The processes.
+pub(super) struct Roles {
+    roles: Vec<Role>,
+    recorder: Arc<Recorder>,
+    http: Http,
+    exits: AtomicUsize,
+    ingestor_is_wanted: AtomicBool,
+}
+
+impl Roles {
+    /// Starts all of them and says how the API is reached.
+    pub(super) fn start(
+        setup: &Setup,
+        github: &GithubEmulator,
+        (bus, database): (&Value, &Value),
+        recorder: Arc<Recorder>,
+    ) -> Result<(Self, Api)> {
+        // A copy: a build that runs meanwhile must not take the program away or change it.
+        let binary = recorder.folder().join(BINARY);
+        std::fs::copy(freshet_binary(), &binary).context("copy the freshet binary")?;
+        let mut roles = Vec::new();
+        for service in SERVICES {
+            let setup = Setup {
+                admin: free_address(),
+                ..setup.clone()
+            };
+            let mut config = app_config(&setup, github, bus, database);
+            config["freshet"]["telemetry"] = json!({"logFilter": LOG_FILTER});
+            let process = FreshetProcess::start(service, &binary, recorder.folder(), &config)?;
+            let admin = setup.admin;
+            roles.push((process, admin));
+        }
+        let store = roles
+            .iter()
+            .find(|(process, _)| process.service() == Service::Store);
+        let api = Api::new(setup.api, store.expect("every service runs").1);
+        let roles = roles.into_iter().map(|(process, admin)| Role {
+            process,
+            admin: format!("http://{admin}"),
+        });
+        let started = Self {
+            roles: roles.collect(),
+            recorder,
+            http: Http::default(),
+            exits: AtomicUsize::new(0),
+            ingestor_is_wanted: AtomicBool::new(true),
+        };
+        Ok((started, api))
+    }
+
+    /// Kills a service and starts it again at once.
+    pub(super) fn crash(&self, service: Service) -> Result<()> {
+        Ok(self.role(service).process.restart()?)
+    }
+
+    /// Starts again what ended by itself, as the supervisor of a machine does.
+    pub(super) fn start_again_what_ended(&self) -> Result<()> {
+        for process in self.roles.iter().map(|role| &role.process) {
+            let is_wanted = process.service() != Service::Ingestor
+                || self.ingestor_is_wanted.load(Ordering::SeqCst);
+            if let (true, Some(status)) = (is_wanted, process.ended()) {
+                self.exits.fetch_add(1, Ordering::Relaxed);
+                self.recorder.record(
+                    file::FAULTS,
+                    &Fault {
+                        kind: FaultKind::Exit,
+                        target: process.service().name().to_owned(),
+                        at: history::now(),
+                        note: format!("{status}: {}", last_lines(&process.log())),
+                    },
+                );
+                process.restart()?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Ends the ingestor for good.
+    pub(super) fn stop_ingestor(&self) {
+        self.ingestor_is_wanted.store(false, Ordering::SeqCst);
+        self.role(Service::Ingestor).process.kill9();
+    }
+
+    /// Times a process gave up by itself.
+    pub(super) fn exits(&self) -> usize {
+        self.exits.load(Ordering::Relaxed)
+    }
+
+    /// Writes down the counters of every process that answers.
+    pub(super) async fn record_counters(&self) {
+        for role in &self.roles {
+            let Some(pid) = role.process.pid() else {
+                continue;
+            };
+            let url = format!("{}/metrics", role.admin);
+            let answer = tokio::time::timeout(SCRAPE_TIMEOUT, self.http.get(&url)).await;
+            let Ok(Ok(answer)) = answer else { continue };
+            let process = format!("{}-{pid}", role.process.service().name());
+            for (series, value) in counters(&String::from_utf8_lossy(&answer.body)) {
+                let (process, series) = (process.clone(), series.to_owned());
+                let counter = Counter {
+                    process,
+                    series,
+                    value,
+                };
+                self.recorder.record(file::COUNTERS, &counter);
+            }
+        }
+    }
+
+    fn role(&self, service: Service) -> &Role {
+        let mut roles = self.roles.iter();
+        roles
+            .find(|role| role.process.service() == service)
+            .expect("every service runs")
+    }
+}
+
+fn counters(text: &str) -> impl Iterator<Item = (&str, f64)> {
+    let lines = text.lines().filter(|line| !line.starts_with('#'));
+    lines.filter_map(|line| {
+        let (series, value) = line.rsplit_once(' ')?;
+        let value = value.parse().ok()?;
+        series.contains("_total").then_some((series, value))
+    })
+}
+
+fn last_lines(log: &str) -> String {
+    let lines: Vec<&str> = log.lines().collect();
+    lines[lines.len().saturating_sub(NOTE_LINES)..].join("\n")
+}
