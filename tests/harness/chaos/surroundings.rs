@@ -44,13 +44,13 @@ pub(super) struct HeardUpTo {
 
 /// Everything around the run.
 pub(super) struct Surroundings {
-    pub(super) github: GithubEmulator,
-    pub(super) nats: NatsServer,
-    pub(super) api: Api,
-    pub(super) pool: PgPool,
+    // In the order they end: the processes before what they stand on.
     pub(super) roles: Roles,
+    pub(super) pool: PgPool,
+    pub(super) api: Api,
+    pub(super) nats: NatsServer,
+    pub(super) github: GithubEmulator,
     recorder: Arc<Recorder>,
-    // Dropped last: the pool above is connected to it.
     _postgres: PostgresServer,
 }
 
