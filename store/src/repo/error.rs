@@ -21,6 +21,14 @@ pub enum OpenError {
         /// Why.
         source: sqlx::Error,
     },
+    /// The folder of the database file could not be made.
+    #[error("cannot create the folder {} for the database", folder.display())]
+    Folder {
+        /// Which one.
+        folder: std::path::PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
     /// The schema could not be brought up to date.
     #[error("cannot migrate the {database} database")]
     Migrate {

@@ -48,6 +48,7 @@ impl Sqlite {
 }
 
 pub(super) async fn open(path: &Path) -> Result<Sqlite, OpenError> {
+    create_folder(path).await?;
     let options = SqliteConnectOptions::new()
         .filename(path)
         .create_if_missing(true)
@@ -83,4 +84,31 @@ pub(super) async fn open(path: &Path) -> Result<Sqlite, OpenError> {
         .max_lifetime(None)
         .connect_lazy_with(options);
     Ok(Sqlite { writer, readers })
+}
+
+/// The folder that a fresh installation names need not be there yet.
+async fn create_folder(path: &Path) -> Result<(), OpenError> {
+    let Some(folder) = path.parent() else {
+        return Ok(());
+    };
+    tokio::fs::create_dir_all(folder)
+        .await
+        .map_err(|source| OpenError::Folder {
+            folder: folder.to_owned(),
+            source,
+        })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn the_folder_of_a_new_database_is_made() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let path = folder.path().join("not/there/yet.sqlite");
+        let sqlite = open(&path).await.expect("the database opens");
+        sqlite.close().await;
+        assert!(path.exists());
+    }
 }
