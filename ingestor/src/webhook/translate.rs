@@ -20,8 +20,12 @@ const COMMITS_LISTED_MAX: usize = 2048;
 const FILES_LISTED_MAX: usize = 3000;
 /// A push that touches more paths than this is simply read: the list would not fit a message.
 const TOUCHED_MAX: usize = 2000;
+/// The same for the length of all its paths together; half of what a message may have.
+const TOUCHED_BYTES_MAX: usize = 256 * 1024;
 /// Longest event name kept; GitHub's longest is about half of it.
 const EVENT_NAME_BYTES_MAX: usize = 100;
+/// Longest reason kept. A parser's message quotes what it did not expect, however long that is.
+const REASON_BYTES_MAX: usize = 300;
 
 const MICROS_PER_SECOND: i64 = 1_000_000;
 
@@ -59,21 +63,22 @@ pub(super) fn translate(delivery: &Delivery<'_>, body: &[u8]) -> Signal {
 
 fn ignored(event: &str, reason: &str) -> signal::Body {
     signal::Body::Ignored(Ignored {
-        event: event.to_owned(),
-        reason: reason.to_owned(),
+        event: shortened(event, EVENT_NAME_BYTES_MAX).to_owned(),
+        reason: shortened(reason, REASON_BYTES_MAX).to_owned(),
     })
+}
+
+fn shortened(text: &str, bytes_max: usize) -> &str {
+    &text[..text.floor_char_boundary(bytes_max)]
 }
 
 /// `event.action`, or `event` where there is no action.
 fn named(event: &str, body: &[u8]) -> String {
     let any: payload::AnyEvent = serde_json::from_slice(body).unwrap_or_default();
-    let mut name = match any.action {
+    match any.action {
         Some(action) => format!("{event}.{action}"),
         None => event.to_owned(),
-    };
-    let end = name.floor_char_boundary(EVENT_NAME_BYTES_MAX);
-    name.truncate(end);
-    name
+    }
 }
 
 fn translate_push(push: payload::Push) -> Push {
@@ -116,13 +121,14 @@ fn touched(push: &payload::Push) -> Option<Vec<String>> {
             if list.len() >= FILES_LISTED_MAX {
                 return None;
             }
-            paths.extend(list.iter().cloned());
+            paths.extend(list.iter().map(String::as_str));
         }
         if paths.len() > TOUCHED_MAX {
             return None;
         }
     }
-    Some(paths.into_iter().collect())
+    let bytes: usize = paths.iter().map(|path| path.len()).sum();
+    (bytes <= TOUCHED_BYTES_MAX).then(|| paths.into_iter().map(str::to_owned).collect())
 }
 
 fn pushed_at(value: Option<&Value>) -> i64 {
@@ -138,6 +144,7 @@ fn pushed_at(value: Option<&Value>) -> i64 {
 
 #[cfg(test)]
 mod tests {
+    use prost::Message as _;
     use serde_json::json;
 
     use super::*;
@@ -210,6 +217,10 @@ mod tests {
             let many: Vec<String> = (0..=TOUCHED_MAX).map(|number| number.to_string()).collect();
             payload["commits"][0]["added"] = json!(many);
         });
+        check_incomplete(|payload| {
+            let long: Vec<String> = (0..1000).map(|number| format!("{number:0300}")).collect();
+            payload["commits"][0]["added"] = json!(long);
+        });
     }
 
     #[track_caller]
@@ -244,5 +255,17 @@ mod tests {
         );
         check_ignored("star", "not json", "star", "event not used");
         check_ignored("push", "{}", "push", "unreadable payload");
+    }
+
+    #[test]
+    fn what_is_not_understood_is_not_quoted_at_length() {
+        let long = "ä".repeat(1_000_000);
+        let body =
+            json!({"ref": "r", "before": "a", "after": "b", "deleted": long, "action": long});
+        for event in ["push", "star", long.as_str()] {
+            let delivery = Delivery { event, ..DELIVERY };
+            let signal = translate(&delivery, body.to_string().as_bytes());
+            assert!(signal.encoded_len() < 1_000, "{}", signal.encoded_len());
+        }
     }
 }
