@@ -66,7 +66,8 @@ pub struct Limits {
     pub concurrency_max: usize,
     /// How long a body may take to arrive.
     pub read_timeout: Duration,
-    /// How long one attempt to publish may take. GitHub gives up after 10 s, so two attempts must fit.
+    /// How long all attempts to publish may take together. GitHub gives up after 10 s, of which the
+    /// body may take `read_timeout`.
     pub publish_timeout: Duration,
 }
 

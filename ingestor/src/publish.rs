@@ -2,14 +2,16 @@
 
 use std::time::Duration;
 
-use freshet_bus::{Bus, Expect, Outbound, PublishError};
+use freshet_bus::{Bus, Expect, Outbound, PublishError, RETRY_UNAVAILABLE_AFTER};
 use freshet_proto::envelope::Envelope;
 use freshet_proto::message::{Signal, signal};
 use freshet_proto::subject::Subjects;
 use prost::Message as _;
+use tokio::time::{Instant, sleep, timeout_at};
 
-/// A publish that failed is tried this many times in all; the id makes a second attempt harmless.
-const ATTEMPTS_MAX: u32 = 2;
+/// One attempt may take this part of the whole time, so that a message that was lost on the way is
+/// sent again.
+const ATTEMPTS_THAT_FIT: u32 = 2;
 
 /// What became of a signal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,25 +39,32 @@ impl Publisher {
         }
     }
 
-    /// Resolves when the signal is durable.
+    /// Resolves when the signal is durable. A bus that is away for a moment is waited for: its id
+    /// makes a repetition harmless.
     ///
     /// # Errors
     ///
-    /// When neither attempt was confirmed. The signal may still have been stored: whoever answers
-    /// for it must say "failed", and its id makes a repetition harmless.
+    /// The last one, when nothing was confirmed in time or no repetition can help. The signal may
+    /// still have been stored: whoever answers for it must say "failed".
     pub(crate) async fn publish(&self, signal: &Signal) -> Result<Published, PublishError> {
-        let mut attempt = 1;
+        let deadline = Instant::now() + self.timeout;
         loop {
-            match self.attempt(signal).await {
-                Err(error) if attempt < ATTEMPTS_MAX && error.is_transient() => attempt += 1,
-                outcome => return outcome,
+            let error = match self.attempt(signal, deadline).await {
+                Ok(published) => return Ok(published),
+                Err(error) => error,
+            };
+            let next = Instant::now() + RETRY_UNAVAILABLE_AFTER;
+            if !error.is_transient() || next >= deadline {
+                return Err(error);
             }
+            sleep(RETRY_UNAVAILABLE_AFTER).await;
         }
     }
 
-    async fn attempt(&self, signal: &Signal) -> Result<Published, PublishError> {
+    async fn attempt(&self, signal: &Signal, deadline: Instant) -> Result<Published, PublishError> {
+        let until = deadline.min(Instant::now() + self.timeout / ATTEMPTS_THAT_FIT);
         let publish = self.bus.publish(self.outbound(signal));
-        let published = tokio::time::timeout(self.timeout, publish)
+        let published = timeout_at(until, publish)
             .await
             .unwrap_or(Err(PublishError::Ambiguous))?;
         Ok(if published.duplicate {

@@ -2,6 +2,7 @@ use std::net::SocketAddr;
 
 use axum::http::Method;
 use freshet_bus::Bus;
+use freshet_bus::memory::{Faults, Memory};
 use freshet_proto::stream::{signals_consumer, topology};
 use freshet_proto::subject::Subjects;
 use freshet_runtime::metrics::Registry;
@@ -23,9 +24,20 @@ fn sign(body: &str) -> String {
     format!("sha256={}", hex::encode(mac.finalize().into_bytes()))
 }
 
+/// A listener's router over a memory bus, the bus, and what can go wrong with it.
+fn faulty_world() -> (Router, Bus, Faults) {
+    let memory = Memory::new(freshet_bus::memory::Config::default());
+    let (bus, faults) = (Bus::Memory(memory.clone()), memory.faults());
+    (router_over(&bus, Limits::default()), bus, faults)
+}
+
 /// A listener's router over a memory bus, and the bus.
 fn world(limits: Limits) -> (Router, Bus) {
     let bus = Bus::memory();
+    (router_over(&bus, limits), bus)
+}
+
+fn router_over(bus: &Bus, limits: Limits) -> Router {
     let publisher = Publisher::new(bus.clone(), Subjects::default(), limits.publish_timeout);
     let webhooks = vec![WebhookSecret {
         host: "github.com".to_owned(),
@@ -33,12 +45,9 @@ fn world(limits: Limits) -> (Router, Bus) {
     }];
     let (clock, _) = Clock::manual(1_000);
     let metrics = Metrics::register(&Registry::new("catalog"));
-    (
-        router(Arc::new(Receiver::new(
-            webhooks, limits, publisher, clock, metrics,
-        ))),
-        bus,
-    )
+    router(Arc::new(Receiver::new(
+        webhooks, limits, publisher, clock, metrics,
+    )))
 }
 
 struct Post<'a> {
@@ -149,6 +158,41 @@ async fn a_delivery_that_cannot_be_durable_is_answered_503() {
         StatusCode::SERVICE_UNAVAILABLE,
         "nobody records it"
     );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_bus_that_is_away_for_a_moment_is_waited_for() {
+    let (router, bus, faults) = faulty_world();
+    let mut signals = ledger(&bus).await;
+    faults.disconnect();
+    let back = async {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        faults.reconnect();
+    };
+    let (status, ()) = tokio::join!(post(&router, push()), back);
+    assert_eq!(status, StatusCode::ACCEPTED);
+    assert!(signals.recv().await.is_some());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_signal_lost_on_the_way_is_sent_again() {
+    let (router, bus, faults) = faulty_world();
+    let _signals = ledger(&bus).await;
+    faults.lose_messages(1);
+    assert_eq!(post(&router, push()).await, StatusCode::ACCEPTED);
+}
+
+#[tokio::test(start_paused = true)]
+async fn github_is_answered_before_it_gives_up() {
+    const GITHUB_GIVES_UP_AFTER: Duration = Duration::from_secs(10);
+    let limits = Limits::default();
+    let (router, bus, faults) = faulty_world();
+    let _signals = ledger(&bus).await;
+    faults.disconnect();
+    let begin = tokio::time::Instant::now();
+    let status = post(&router, push()).await;
+    assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE);
+    assert!(begin.elapsed() + limits.read_timeout < GITHUB_GIVES_UP_AFTER);
 }
 
 #[track_caller]
