@@ -78,7 +78,8 @@ impl Applier {
         while self.view.revision() < meta.revision {
             let rows = tx
                 .changes_after(self.view.revision(), CATCH_UP_ROWS)
-                .await?;
+                .await
+                .map_err(ApplyError::CatchUp)?;
             if rows.is_empty() {
                 break;
             }

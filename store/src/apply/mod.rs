@@ -99,6 +99,9 @@ pub(crate) enum ApplyError {
     /// The database refused or is away.
     #[error("cannot apply observations")]
     Repo(#[from] RepoError),
+    /// What other processes wrote could not be read. No message is at fault.
+    #[error("cannot read the changes other processes wrote")]
+    CatchUp(#[source] RepoError),
     /// The view is ahead of the database, which was replaced by an older one.
     #[error("the view is at revision {view} and the database at {database}")]
     Diverged {
@@ -132,7 +135,7 @@ impl ApplyError {
         match self {
             Self::Repo(error) => error.trouble(),
             // Waiting for a person; no message is at fault.
-            Self::Diverged { .. } => Trouble::Outage,
+            Self::CatchUp(_) | Self::Diverged { .. } => Trouble::Outage,
             Self::Unreadable { .. } => Trouble::Defect,
         }
     }
@@ -310,6 +313,7 @@ impl Applier {
             Err(error) if error.trouble() == Trouble::Defect => {
                 if let Err(failure) = self.set_back(observation, &error).await {
                     tracing::warn!(error = %Chain(&failure), source.id = observation.source_id, "a source could not be set back");
+                    return give_back(vec![delivery]).await;
                 }
                 self.bury(delivery, "refused", &error).await;
             }

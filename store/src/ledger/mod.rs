@@ -216,10 +216,12 @@ impl Ledger {
     /// Puts a message we cannot handle where a person finds it; it comes again if even that fails.
     async fn bury(&self, delivery: Delivery, reason: &'static str, error: &Failure) {
         tracing::error!(error = %Chain(error), message.subject = %delivery.subject, "a signal could not be handled and is kept as a dead letter");
-        self.metrics.signal(SignalOutcome::Dead);
+        // A letter whose delivery has no end in the ledger would be a signal nobody accounts for.
         if let Err(error) = self.record_dead(&delivery).await {
-            tracing::warn!(error = %Chain(&error), "the end of a delivery could not be recorded");
+            tracing::warn!(error = %Chain(&error), "the end of a delivery could not be recorded, so it comes again");
+            return delivery.retry_after(RETRY_AFTER).await;
         }
+        self.metrics.signal(SignalOutcome::Dead);
         let subject = self
             .config
             .subjects

@@ -44,7 +44,17 @@ pub enum OpenError {
 #[error("cannot {operation}")]
 pub struct RepoError {
     operation: &'static str,
+    scope: Scope,
     source: sqlx::Error,
+}
+
+/// What a failure can be blamed on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Scope {
+    /// A statement, whose values came with a message.
+    Statement,
+    /// The beginning or the end of a transaction, which no message has a part in.
+    Transaction,
 }
 
 /// What a failed statement means for whoever ran it.
@@ -61,7 +71,20 @@ pub enum Trouble {
 impl RepoError {
     /// Names the operation of an error, for `map_err`.
     pub(super) fn of(operation: &'static str) -> impl Fn(sqlx::Error) -> Self {
-        move |source| Self { operation, source }
+        move |source| Self {
+            operation,
+            scope: Scope::Statement,
+            source,
+        }
+    }
+
+    /// The same for beginning and ending a transaction.
+    pub(super) fn of_transaction(operation: &'static str) -> impl Fn(sqlx::Error) -> Self {
+        move |source| Self {
+            operation,
+            scope: Scope::Transaction,
+            source,
+        }
     }
 
     /// A stored value this version cannot read.
@@ -71,6 +94,7 @@ impl RepoError {
     ) -> Self {
         Self {
             operation,
+            scope: Scope::Statement,
             source: sqlx::Error::Decode(Box::new(source)),
         }
     }
@@ -78,49 +102,52 @@ impl RepoError {
     /// What it means for whoever ran the statement.
     #[must_use]
     pub fn trouble(&self) -> Trouble {
-        match &self.source {
-            sqlx::Error::Io(_)
-            | sqlx::Error::Tls(_)
-            | sqlx::Error::Protocol(_)
-            | sqlx::Error::PoolTimedOut
-            | sqlx::Error::PoolClosed
-            | sqlx::Error::WorkerCrashed
-            | sqlx::Error::BeginFailed => Trouble::Outage,
-            sqlx::Error::Database(error) => code_trouble(error.code().as_deref()),
-            // The rest of a foreign, growing enum is about types, columns and arguments.
-            _ => Trouble::Defect,
+        let trouble = trouble(&self.source);
+        match (self.scope, trouble) {
+            (Scope::Transaction, Trouble::Defect) => Trouble::Outage,
+            (Scope::Transaction | Scope::Statement, _) => trouble,
         }
     }
 }
 
-/// PostgreSQL's classes 08 (connection), 53 (resources), 57 (operator intervention), 58 (system)
-/// and 25006 (a standby); SQLite's primary codes 5 (busy), 6 (locked), 10 (I/O), 13 (full).
+// A defect ends in a dead letter, so it must be proved: everything a database says that is not about
+// the values it was given, such as a refused password or a table that a restore has not brought back
+// yet, is waited out.
+fn trouble(error: &sqlx::Error) -> Trouble {
+    match error {
+        sqlx::Error::Encode(_)
+        | sqlx::Error::Decode(_)
+        | sqlx::Error::ColumnDecode { .. }
+        | sqlx::Error::InvalidArgument(_) => Trouble::Defect,
+        sqlx::Error::Database(error) => code_trouble(error.code().as_deref()),
+        // The rest of a foreign, growing enum is about connections, pools and the schema.
+        _ => Trouble::Outage,
+    }
+}
+
+/// PostgreSQL's classes 22 (data) and 23 (constraint), and SQLite's primary codes 1 (error), 18 (too
+/// big), 19 (constraint), 20 (mismatch) and 25 (range) are about values.
 fn code_trouble(code: Option<&str>) -> Trouble {
     let Some(code) = code else {
-        return Trouble::Defect;
+        return Trouble::Outage;
     };
     if let Ok(number) = code.parse::<u32>()
         && code.len() != SQLSTATE_LENGTH
     {
-        return match number & 0xff {
-            5 | 6 | 10 | 13 => Trouble::Outage,
+        return match number & SQLITE_PRIMARY_MASK {
             _ if number == SQLITE_UNIQUE || number == SQLITE_PRIMARY_KEY => Trouble::Conflict,
-            _ => Trouble::Defect,
+            1 | 18 | 19 | 20 | 25 => Trouble::Defect,
+            _ => Trouble::Outage,
         };
     }
     match code {
         "40001" | "40P01" | "23505" => Trouble::Conflict,
-        "25006" => Trouble::Outage,
-        _ if ["08", "53", "57", "58"]
-            .iter()
-            .any(|class| code.starts_with(class)) =>
-        {
-            Trouble::Outage
-        }
-        _ => Trouble::Defect,
+        _ if code.starts_with("22") || code.starts_with("23") => Trouble::Defect,
+        _ => Trouble::Outage,
     }
 }
 
+const SQLITE_PRIMARY_MASK: u32 = 0xff;
 const SQLSTATE_LENGTH: usize = 5;
 const SQLITE_UNIQUE: u32 = 2067;
 const SQLITE_PRIMARY_KEY: u32 = 1555;
@@ -142,9 +169,30 @@ mod tests {
         check("40P01", Trouble::Conflict);
         check("23505", Trouble::Conflict);
         check("22021", Trouble::Defect);
+        check("23502", Trouble::Defect);
         check("5", Trouble::Outage);
         check("517", Trouble::Outage);
         check("2067", Trouble::Conflict);
         check("1", Trouble::Defect);
+        check("1299", Trouble::Defect);
+    }
+
+    #[test]
+    fn a_database_that_is_not_itself_is_waited_for() {
+        for code in ["28P01", "3D000", "42P01", "42501", "XX001", "25006"] {
+            check(code, Trouble::Outage);
+        }
+        for code in ["7", "8", "10", "11", "14", "1032"] {
+            check(code, Trouble::Outage);
+        }
+    }
+
+    #[test]
+    fn no_message_is_blamed_for_the_ends_of_a_transaction() {
+        let error = || sqlx::Error::Decode("nonsense".into());
+        let statement = RepoError::of("write")(error());
+        assert_eq!(statement.trouble(), Trouble::Defect);
+        let transaction = RepoError::of_transaction("begin")(error());
+        assert_eq!(transaction.trouble(), Trouble::Outage);
     }
 }

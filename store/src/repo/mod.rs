@@ -107,6 +107,6 @@ impl Repo {
             Database::Sqlite(sqlite) => sqlite.begin(access).await.map(Tx::Sqlite),
             Database::Postgres(postgres) => postgres.begin(access).await.map(Tx::Postgres),
         }
-        .map_err(RepoError::of("begin a transaction"))
+        .map_err(RepoError::of_transaction("begin a transaction"))
     }
 }

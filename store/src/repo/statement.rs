@@ -18,7 +18,7 @@ impl Tx {
             Self::Sqlite(tx) => tx.commit().await,
             Self::Postgres(tx) => tx.commit().await,
         }
-        .map_err(RepoError::of("commit"))
+        .map_err(RepoError::of_transaction("commit"))
     }
 }
 
