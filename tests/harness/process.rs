@@ -3,17 +3,17 @@
 use std::fs::{self, OpenOptions};
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::atomic::{AtomicU16, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use serde_json::Value;
 
 /// Ports are taken from here on. Below the range from which the system gives outgoing connections
 /// theirs: there, a client that keeps trying to reach a killed process may take its port away.
-const PORT_FIRST: u16 = 18_000;
-const PORT_LAST: u16 = 31_999;
+const PORTS: Range<u16> = 18_000..32_000;
+const PORT_ATTEMPTS_MAX: usize = 1_000;
 
 /// A role that runs alone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -169,22 +169,14 @@ impl Drop for FreshetProcess {
 ///
 /// # Panics
 ///
-/// If every port is taken.
+/// If nearly every port is taken.
 #[must_use]
 pub fn free_address() -> SocketAddr {
-    static NEXT: AtomicU16 = AtomicU16::new(0);
-    let ports = PORT_LAST - PORT_FIRST;
-    // Programs that look for ports at the same time begin at different ones.
-    let offset = u16::try_from(std::process::id() % u32::from(ports))
-        .expect("less than the number of ports");
-    for _ in 0..ports {
-        let step = NEXT.fetch_add(1, Ordering::Relaxed);
-        let port =
-            PORT_FIRST + (u32::from(offset) + u32::from(step)).rem_euclid(u32::from(ports)) as u16;
-        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
-        if TcpListener::bind(address).is_ok() {
-            return address;
-        }
-    }
-    panic!("no free port from {PORT_FIRST} to {PORT_LAST}");
+    // At random, so that programs that look for ports at the same time do not agree on one.
+    let candidates = (0..PORT_ATTEMPTS_MAX).map(|_| {
+        let port = rand::random_range(PORTS);
+        SocketAddr::from((Ipv4Addr::LOCALHOST, port))
+    });
+    let mut free = candidates.filter(|address| TcpListener::bind(address).is_ok());
+    free.next().expect("most ports are free")
 }

@@ -17,9 +17,11 @@ pub(super) fn accepted_hooks_are_durable(history: &History) -> Finding {
         .collect();
     for hook in history.hooks.iter().filter(|hook| hook.is_accepted()) {
         finding.expect(known.contains(hook.guid.as_str()), || {
+            let repository = hook.repository.as_deref().unwrap_or("no repository");
+            let status = hook.status.unwrap_or_default();
             format!(
-                "{} ({} of {:?}) was answered {:?} and is not there",
-                hook.guid, hook.event, hook.repository, hook.status
+                "{} ({} of {repository}) was answered {status} and is not there",
+                hook.guid, hook.event
             )
         });
     }
