@@ -109,9 +109,12 @@ impl Relay {
             Ok(cursor) => cursor,
             Err(error) => return error,
         };
-        self.readiness.set(READINESS_CONDITION, ReadyState::Ready);
         loop {
-            cursor = match self.publish_page(cursor).await {
+            let page = self.publish_page(cursor).await;
+            if page.is_ok() {
+                self.readiness.set(READINESS_CONDITION, ReadyState::Ready);
+            }
+            cursor = match page {
                 Ok(Some(further)) => further,
                 Ok(None) => {
                     let revision = cursor.revision;
@@ -211,6 +214,14 @@ impl Relay {
             RelayError::Misfit(misfit) => {
                 tracing::error!(error = %Chain(error), "Changes are not published");
                 let reason = format!("the stream of changes: {misfit}");
+                self.readiness
+                    .set(READINESS_CONDITION, ReadyState::NotReady(reason));
+                RETRY_MISFIT_AFTER
+            }
+            // The same event would be refused again, and none after it may be published.
+            RelayError::Publish(PublishError::TooLarge { .. }) => {
+                tracing::error!(error = %Chain(error), "A change is too large for its stream, and none after it is published");
+                let reason = "a change is too large for the stream of changes".to_owned();
                 self.readiness
                     .set(READINESS_CONDITION, ReadyState::NotReady(reason));
                 RETRY_MISFIT_AFTER

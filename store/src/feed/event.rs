@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use freshet_proto::message::change::{
-    After, Attributes, ChangeData, Fields, binary_headers, published_body, structured,
+    After, Attributes, ChangeData, Fields, RelationChanges, binary_headers, published_body, structured,
 };
 use freshet_proto::stream::PAYLOAD_BYTES_MAX;
 use freshet_proto::timestamp::rfc3339;
@@ -66,7 +66,8 @@ impl<'a> Publication<'a> {
     }
 
     /// The same, for a transport that takes no more than [`PAYLOAD_BYTES_MAX`] bytes: what is too
-    /// large is left out, the differences of fields last. An event is never withheld for its size.
+    /// large is left out: the document, then the differences of fields, then those of relations. What
+    /// is left is small, so an event is never withheld for its size.
     pub(crate) fn bounded_body(&self, now: i64) -> String {
         let published = rfc3339(now);
         let body = published_body(&self.row.data, self.after(), &published);
@@ -77,7 +78,17 @@ impl<'a> Publication<'a> {
         if body.len() <= PAYLOAD_BYTES_MAX {
             return body;
         }
-        published_body(&without_fields(&self.row.data), self.linked(), &published)
+        let mut data = parsed(&self.row.data);
+        data.change.fields = Fields::default();
+        let body = published_body(&text(&data), self.linked(), &published);
+        if body.len() <= PAYLOAD_BYTES_MAX {
+            return body;
+        }
+        data.change.relations = RelationChanges::default();
+        data.change.relations_truncated = true;
+        let body = published_body(&text(&data), self.linked(), &published);
+        debug_assert!(body.len() <= PAYLOAD_BYTES_MAX, "what is left is small");
+        body
     }
 
     /// The whole event as one JSON object.
@@ -107,11 +118,12 @@ impl<'a> Publication<'a> {
     }
 }
 
-fn without_fields(data: &str) -> String {
-    let mut parsed: ChangeData =
-        serde_json::from_str(data).expect("the log holds what ChangeData was written as");
-    parsed.change.fields = Fields::default();
-    serde_json::to_string(&parsed).expect("ChangeData is plain data")
+fn parsed(data: &str) -> ChangeData {
+    serde_json::from_str(data).expect("the log holds what ChangeData was written as")
+}
+
+fn text(data: &ChangeData) -> String {
+    serde_json::to_string(data).expect("ChangeData is plain data")
 }
 
 #[cfg(test)]
@@ -128,8 +140,12 @@ mod tests {
     const NOW: i64 = 1_795_252_443_412_001;
 
     fn row(document: Option<&str>, field: &str) -> ChangeRow {
+        related_row(document, field, "")
+    }
+
+    fn related_row(document: Option<&str>, field: &str, relations: &str) -> ChangeRow {
         let data = format!(
-            r#"{{"op":"updated","entity":{{"ref":"component:default/a","uid":"u","kind":"Component"}},"revision":{{"catalog":7,"previous":3,"entity":2}},"change":{{"categories":["SPEC"],"derived":false,"fields":{{"added":[{{"path":"/spec/x","after":"{field}"}}],"updated":[],"deleted":[]}},"relations":{{"added":[],"removed":[]}}}},"cause":{{}},"timing":{{"committed":"2026-11-21T09:14:03.000000Z"}}}}"#
+            r#"{{"op":"updated","entity":{{"ref":"component:default/a","uid":"u","kind":"Component"}},"revision":{{"catalog":7,"previous":3,"entity":2}},"change":{{"categories":["SPEC"],"derived":false,"fields":{{"added":[{{"path":"/spec/x","after":"{field}"}}],"updated":[],"deleted":[]}},"relations":{{"added":[{relations}],"removed":[]}}}},"cause":{{}},"timing":{{"committed":"2026-11-21T09:14:03.000000Z"}}}}"#
         );
         ChangeRow {
             revision: 7,
@@ -189,5 +205,23 @@ mod tests {
             let _decodes: PublishedChange =
                 serde_json::from_str(&body).expect("a published change");
         }
+    }
+
+    #[test]
+    fn an_event_with_too_many_relations_says_so_instead_of_listing_them() {
+        let relation = r#"{"type":"hasMember","targetRef":"user:default/somebody-with-a-name"}"#;
+        let many = vec![relation; PAYLOAD_BYTES_MAX / relation.len() + 1].join(",");
+        let row = related_row(None, "y", &many);
+        let body = Publication::new(&row, "e1", "http://x").bounded_body(NOW);
+        assert!(body.len() <= PAYLOAD_BYTES_MAX);
+        let published: PublishedChange = serde_json::from_str(&body).expect("a published change");
+        assert!(published.data.change.relations_truncated);
+        assert_eq!(
+            published.data.change.relations,
+            RelationChanges::default()
+        );
+        let few = related_row(None, "y", relation);
+        let body = Publication::new(&few, "e1", "http://x").bounded_body(NOW);
+        assert!(!body.contains("relationsTruncated"));
     }
 }

@@ -189,6 +189,10 @@ pub struct ChangeInfo {
     pub fields: Fields,
     /// Relations of the entity.
     pub relations: RelationChanges,
+    /// Whether there are more relations than an event holds: the lists are empty then, and the
+    /// entity must be read.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub relations_truncated: bool,
 }
 
 /// Relations gained and lost.

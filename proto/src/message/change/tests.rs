@@ -31,6 +31,7 @@ fn sample() -> ChangeData {
                 }],
                 removed: Vec::new(),
             },
+            relations_truncated: false,
         },
         cause: CauseInfo {
             delivery: "gh:github.com:72d3162e-cc78-11e3-81ab-4c9367dc0958".to_owned(),
