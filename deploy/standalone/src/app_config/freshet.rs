@@ -8,7 +8,7 @@ use freshet_processor::GithubIntegration;
 use freshet_proto::subject::DEFAULT_PREFIX;
 use freshet_runtime::config::Reader;
 use freshet_runtime::telemetry::{LogFormat, TelemetryConfig};
-use secrecy::SecretString;
+use secrecy::{ExposeSecret as _, SecretString};
 
 const WEBHOOKS: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 7008);
 const ADMIN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 7009);
@@ -47,7 +47,7 @@ pub(super) struct Freshet {
 pub(super) fn read(root: &Reader<'_>, integrations: &[GithubIntegration]) -> Freshet {
     let block = root.block("freshet");
     let block = block.as_ref();
-    let (webhook_listen, webhooks) = webhooks(block, backstage_secret(root), integrations);
+    let (webhook_listen, webhooks) = webhooks(root, block, integrations);
     let admin = block.and_then(|block| block.block("admin"));
     Freshet {
         bus: bus(block),
@@ -114,31 +114,18 @@ fn backstage_secret(root: &Reader<'_>) -> Option<SecretString> {
 }
 
 fn webhooks(
+    root: &Reader<'_>,
     block: Option<&Reader<'_>>,
-    backstage: Option<SecretString>,
     integrations: &[GithubIntegration],
 ) -> (SocketAddr, Vec<WebhookSecret>) {
     let block = block.and_then(|block| block.block("webhooks"));
     let address = block
         .as_ref()
         .map_or(WEBHOOKS, |block| listen(block, "listen", WEBHOOKS));
-    let mut webhooks: Vec<WebhookSecret> = block
-        .as_ref()
-        .map(|block| {
-            block
-                .list("github")
-                .iter()
-                .map(|hook| webhook(hook, integrations))
-                .collect()
-        })
-        .unwrap_or_default();
-    if let (true, Some(secret), Some(first)) =
-        (webhooks.is_empty(), backstage, integrations.first())
-    {
-        webhooks.push(WebhookSecret {
-            host: first.host.clone(),
-            secrets: vec![secret],
-        });
+    let hooks = block.as_ref().map(|block| block.list("github"));
+    let mut webhooks = hooked(&hooks.unwrap_or_default(), integrations);
+    if webhooks.is_empty() {
+        webhooks.extend(backstage_webhook(root, integrations));
     }
     if let (Some(block), true, false) = (&block, webhooks.is_empty(), address.ip().is_loopback()) {
         block.mistake(
@@ -147,6 +134,56 @@ fn webhooks(
         );
     }
     (address, webhooks)
+}
+
+/// The configured hooks. A delivery is told to be from a host by its secret alone.
+fn hooked(hooks: &[Reader<'_>], integrations: &[GithubIntegration]) -> Vec<WebhookSecret> {
+    let mut webhooks: Vec<WebhookSecret> = Vec::new();
+    for hook in hooks {
+        let webhook = webhook(hook, integrations);
+        if let Some(other) = webhooks
+            .iter()
+            .find(|other| share_a_secret(other, &webhook))
+        {
+            let message = format!(
+                "is a secret of {} too: nothing else tells whose a delivery is",
+                other.host
+            );
+            hook.mistake("secret", message);
+        }
+        webhooks.push(webhook);
+    }
+    webhooks
+}
+
+fn share_a_secret(one: &WebhookSecret, other: &WebhookSecret) -> bool {
+    let is_of_other = |secret: &SecretString| {
+        let mut secrets = other.secrets.iter();
+        secrets.any(|known| known.expose_secret() == secret.expose_secret())
+    };
+    one.host != other.host && one.secrets.iter().any(is_of_other)
+}
+
+/// Backstage has one secret for all hooks, so it can only be that of the only host.
+fn backstage_webhook(
+    root: &Reader<'_>,
+    integrations: &[GithubIntegration],
+) -> Option<WebhookSecret> {
+    let secret = backstage_secret(root)?;
+    match integrations {
+        [] => None,
+        [only] => Some(WebhookSecret {
+            host: only.host.clone(),
+            secrets: vec![secret],
+        }),
+        [_, _, ..] => {
+            root.mistake(
+                "freshet.webhooks.github",
+                "is required: integrations.github has several hosts, and events.modules.github.webhookSecret does not say whose hooks it signs",
+            );
+            None
+        }
+    }
 }
 
 fn webhook(hook: &Reader<'_>, integrations: &[GithubIntegration]) -> WebhookSecret {

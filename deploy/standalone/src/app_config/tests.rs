@@ -129,3 +129,26 @@ fn every_mistake_is_named_with_its_path() {
         &["backend.database.connection"],
     );
 }
+
+#[test]
+fn a_hook_secret_names_one_host() {
+    const HOSTS: &str = "integrations: {github: [{host: ghe.acme.example, apiBaseUrl: 'https://ghe.acme.example/api/v3'}, {host: github.com}]}\n";
+    let hooks = |theirs: &str| {
+        format!(
+            "{HOSTS}freshet: {{webhooks: {{github: [{{host: github.com, secret: new, previousSecret: old}}, {theirs}]}}}}\n"
+        )
+    };
+    check_mistakes(
+        &hooks("{host: ghe.acme.example, secret: old}"),
+        &["freshet.webhooks.github[1].secret"],
+    );
+    let config = read(&hooks("{host: ghe.acme.example, secret: other}"));
+    assert_eq!(
+        config.map(|config| config.ingestor.webhooks.len()).ok(),
+        Some(2)
+    );
+    check_mistakes(
+        &format!("{HOSTS}events: {{modules: {{github: {{webhookSecret: s}}}}}}\n"),
+        &["freshet.webhooks.github"],
+    );
+}
