@@ -7,7 +7,7 @@ use freshet_proto::message::{
 };
 use uuid::Uuid;
 
-use super::choose::{Chosen, Reading, Setback, choose};
+use super::choose::{Chosen, Obstacle, Reading, Setback, choose};
 use super::event::Why;
 use super::face::{Face, face};
 use super::listing::{Asked, Known, Terms, ask, wanted};
@@ -436,6 +436,7 @@ impl Applier {
         for source in &mut sources {
             let setback = Setback {
                 source_id: source.id,
+                obstacle: Obstacle::Lasting,
                 message: error.to_string(),
             };
             set_back(source, &setback, now, rand::random());

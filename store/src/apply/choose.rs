@@ -30,7 +30,29 @@ pub(super) struct Reading<T> {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Setback {
     pub(super) source_id: i64,
+    pub(super) obstacle: Obstacle,
     pub(super) message: String,
+}
+
+/// What stands in the way of a reading.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Obstacle {
+    /// It goes away by itself: an outage, a rate limit, a replica that lags.
+    Passing,
+    /// Somebody has to remove it: a permission, a file nobody can read.
+    Lasting,
+}
+
+impl From<FailureKind> for Obstacle {
+    fn from(kind: FailureKind) -> Self {
+        match kind {
+            FailureKind::Unreachable | FailureKind::RateLimited => Self::Passing,
+            FailureKind::Unspecified
+            | FailureKind::Denied
+            | FailureKind::NotVisible
+            | FailureKind::Unreadable => Self::Lasting,
+        }
+    }
 }
 
 /// What a batch comes to, per source.
@@ -85,13 +107,10 @@ impl Chosen {
                 continue;
             }
             match setback(&observation) {
-                Some((outcome, message)) => {
+                Some((outcome, setback)) => {
                     self.outcomes.push(outcome);
                     if is_newest {
-                        self.setbacks.push(Setback {
-                            source_id: source.id,
-                            message,
-                        });
+                        self.setbacks.push(setback);
                     }
                 }
                 None => {
@@ -108,14 +127,9 @@ impl Chosen {
         let cause = observation.cause.unwrap_or_default();
         match (observation.body, source.kind) {
             (Some(observation::Body::Repository(observed)), SourceKind::Repository) => {
-                let unread = unread_part(&observed);
+                let unread = unread_part(source.id, &observed);
                 let is_complete = unread.is_none();
-                if let Some(message) = unread {
-                    self.setbacks.push(Setback {
-                        source_id: source.id,
-                        message,
-                    });
-                }
+                self.setbacks.extend(unread);
                 self.repositories.push(Reading {
                     source_id: source.id,
                     generation,
@@ -143,42 +157,54 @@ impl Chosen {
 }
 
 /// Why an observation proves nothing at all; `None` if it is a reading.
-fn setback(observation: &Observation) -> Option<(ObservationOutcome, String)> {
-    match &observation.body {
-        Some(observation::Body::Failed(failed)) => Some((
+fn setback(observation: &Observation) -> Option<(ObservationOutcome, Setback)> {
+    let (outcome, obstacle, message) = match &observation.body {
+        Some(observation::Body::Failed(failed)) => (
             ObservationOutcome::Failed,
+            failed.kind().into(),
             describe(failed.kind(), &failed.message),
-        )),
-        Some(observation::Body::Behind(behind)) => Some((
+        ),
+        Some(observation::Body::Behind(behind)) => (
             ObservationOutcome::Behind,
+            Obstacle::Passing,
             format!("the push is not visible yet: head {}", behind.shown_head),
-        )),
-        Some(observation::Body::Repository(_) | observation::Body::Listing(_)) => None,
-        None => Some((
+        ),
+        Some(observation::Body::Repository(_) | observation::Body::Listing(_)) => return None,
+        None => (
             ObservationOutcome::Failed,
+            Obstacle::Lasting,
             "the observation has no body".to_owned(),
-        )),
-    }
+        ),
+    };
+    let setback = Setback {
+        source_id: observation.source_id,
+        obstacle,
+        message,
+    };
+    Some((outcome, setback))
 }
 
 /// The first file that could not be read.
-fn unread_part(observed: &RepositoryObserved) -> Option<String> {
-    observed
-        .locations
-        .iter()
-        .find_map(|location| match &location.outcome {
-            Some(location_observed::Outcome::Failed(failed)) => Some(format!(
-                "{}: {}",
-                location.path,
-                describe(failed.kind(), &failed.message)
-            )),
+fn unread_part(source_id: i64, observed: &RepositoryObserved) -> Option<Setback> {
+    observed.locations.iter().find_map(|location| {
+        let (obstacle, what) = match &location.outcome {
+            Some(location_observed::Outcome::Failed(failed)) => {
+                let kind = failed.kind();
+                (kind.into(), describe(kind, &failed.message))
+            }
             Some(
                 location_observed::Outcome::Unchanged(_)
                 | location_observed::Outcome::Content(_)
                 | location_observed::Outcome::Gone(_),
-            ) => None,
-            None => Some(format!("{}: no outcome", location.path)),
+            ) => return None,
+            None => (Obstacle::Lasting, "no outcome".to_owned()),
+        };
+        Some(Setback {
+            source_id,
+            obstacle,
+            message: format!("{}: {what}", location.path),
         })
+    })
 }
 
 fn describe(kind: FailureKind, message: &str) -> String {

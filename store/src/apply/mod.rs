@@ -24,6 +24,7 @@ mod stage;
 
 use std::collections::HashSet;
 use std::convert::Infallible;
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -33,6 +34,7 @@ use freshet_proto::stream::observation_consumer;
 use freshet_proto::subject::{Stage, Subjects};
 use freshet_runtime::clock::Clock;
 use freshet_runtime::error_chain::Chain;
+use futures::FutureExt;
 use futures::future::join_all;
 use prost::Message;
 use tokio::sync::Notify;
@@ -110,6 +112,9 @@ pub(crate) enum ApplyError {
         /// Revision of the database.
         database: i64,
     },
+    /// A bug; the panic itself is in the log.
+    #[error("applying observations panicked")]
+    Panicked,
     /// A message this version cannot read.
     #[error("cannot read {what} of an observation")]
     Unreadable {
@@ -136,7 +141,7 @@ impl ApplyError {
             Self::Repo(error) => error.trouble(),
             // Waiting for a person; no message is at fault.
             Self::CatchUp(_) | Self::Diverged { .. } => Trouble::Outage,
-            Self::Unreadable { .. } => Trouble::Defect,
+            Self::Panicked | Self::Unreadable { .. } => Trouble::Defect,
         }
     }
 }
@@ -268,7 +273,7 @@ impl Applier {
         let mut attempt = 1;
         loop {
             let began = Instant::now();
-            match self.apply(observations).await {
+            match self.apply_or_panic(observations).await {
                 Ok(()) => {
                     self.metrics.applied(began.elapsed().as_secs_f64());
                     return Ok(());
@@ -281,6 +286,15 @@ impl Applier {
                 Err(error) => return Err(error),
             }
         }
+    }
+
+    // One message that trips over a bug must not end the process, and then the next, for ever.
+    // Unwinding is safe: the transaction rolls back, and the view is only folded after it.
+    async fn apply_or_panic(&self, observations: &[Observation]) -> Result<(), ApplyError> {
+        AssertUnwindSafe(self.apply(observations))
+            .catch_unwind()
+            .await
+            .unwrap_or(Err(ApplyError::Panicked))
     }
 
     async fn recover(

@@ -119,6 +119,10 @@ pub(crate) fn raise(source: &mut SourceRow, lane: Lane, cause: Cause, now: i64) 
         source.lane = lane;
         source.cause = StoredCause(cause);
     }
+    // What failed for the sweep says little about somebody's push.
+    if lane == Lane::Hi {
+        source.fail_count = 0;
+    }
     source.wanted += 1;
     source.next_due_at = 0;
     source.enqueued_at = now;

@@ -268,6 +268,18 @@ fn a_sweep_does_not_slow_down_who_waits() {
 }
 
 #[test]
+fn somebody_who_waits_does_not_inherit_the_failures_of_a_sweep() {
+    let failing = || SourceRow {
+        fail_count: 9,
+        ..held()
+    };
+    let (mut pushed, mut swept) = (failing(), failing());
+    raise(&mut pushed, Lane::Hi, Cause::default(), 9);
+    raise(&mut swept, Lane::Lo, Cause::default(), 9);
+    assert_eq!((pushed.fail_count, swept.fail_count), (0, 9));
+}
+
+#[test]
 fn what_the_receiver_ignored_is_accounted_for() {
     let providers = providers();
     let mut desk = desk(&providers, Vec::new());

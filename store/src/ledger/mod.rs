@@ -14,6 +14,7 @@ mod reconciler;
 mod record;
 
 use std::convert::Infallible;
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -23,6 +24,7 @@ use freshet_proto::stream::signals_consumer;
 use freshet_proto::subject::{Stage, Subjects};
 use freshet_runtime::clock::Clock;
 use freshet_runtime::error_chain::Chain;
+use futures::FutureExt;
 use futures::future::join_all;
 use prost::Message;
 use tokio_util::sync::CancellationToken;
@@ -62,6 +64,26 @@ impl From<&Config> for LedgerConfig {
             reconcile_every: config.reconcile_every,
             enqueued_recently: config.enqueued_recently,
             batch_max: config.batch_max,
+        }
+    }
+}
+
+/// Why signals were not recorded.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum RecordError {
+    /// The database refused or is away.
+    #[error("cannot record signals")]
+    Repo(#[from] RepoError),
+    /// A bug; the panic itself is in the log.
+    #[error("recording signals panicked")]
+    Panicked,
+}
+
+impl RecordError {
+    fn trouble(&self) -> Trouble {
+        match self {
+            Self::Repo(error) => error.trouble(),
+            Self::Panicked => Trouble::Defect,
         }
     }
 }
@@ -153,12 +175,17 @@ impl Ledger {
     }
 
     /// Records signals and publishes their jobs: all of them or none.
-    pub(crate) async fn record(&self, signals: &[Signal]) -> Result<(), RepoError> {
-        record::record(self, signals).await
+    pub(crate) async fn record(&self, signals: &[Signal]) -> Result<(), RecordError> {
+        // One message that trips over a bug must not end the process, and then the next, for ever.
+        // Unwinding is safe: the transaction rolls back, and there is no other state.
+        AssertUnwindSafe(record::record(self, signals))
+            .catch_unwind()
+            .await
+            .map_or(Err(RecordError::Panicked), |ended| Ok(ended?))
     }
 
     /// Races are decided by trying again; everything else is the caller's.
-    async fn record_with_retries(&self, signals: &[Signal]) -> Result<(), RepoError> {
+    async fn record_with_retries(&self, signals: &[Signal]) -> Result<(), RecordError> {
         let mut attempt = 1;
         loop {
             match self.record(signals).await {
@@ -176,7 +203,7 @@ impl Ledger {
         &self,
         signals: Vec<Signal>,
         deliveries: Vec<Delivery>,
-        error: &RepoError,
+        error: &RecordError,
         shutdown: &CancellationToken,
     ) {
         tracing::warn!(error = %Chain(error), signals = signals.len(), "signals could not be recorded");

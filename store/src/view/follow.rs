@@ -52,8 +52,12 @@ impl Follower {
         loop {
             let revision = self.view.revision();
             let rows = self.repo.changes_after(revision, PAGE_SIZE_MAX).await?;
+            // Readers would wait for a fold of nothing.
+            if rows.is_empty() {
+                return Ok(());
+            }
             self.view.fold(&rows);
-            if rows.is_empty() || self.view.revision() == revision {
+            if self.view.revision() == revision {
                 return Ok(());
             }
         }
