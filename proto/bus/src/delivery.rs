@@ -5,6 +5,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use freshet_proto::envelope::{Envelope, MESSAGE_ID_HEADER, TRACEPARENT_HEADER};
 use freshet_proto::stream::KEEP_ALIVE_MAX;
+use tokio::time::Instant;
 use tokio_util::task::AbortOnDropHandle;
 
 use crate::{AckError, memory, nats};
@@ -26,6 +27,8 @@ pub struct Delivery {
     pub attempt: u64,
     /// Its sequence in the stream.
     pub sequence: u64,
+    /// When it arrived here. Its time to be answered runs from then on, also before anybody looks at it.
+    pub received_at: Instant,
     pub(crate) ack_wait: Duration,
     pub(crate) receipt: Receipt,
 }

@@ -84,6 +84,7 @@ impl Inbox {
             headers: message.headers.clone(),
             attempt,
             sequence,
+            received_at: Instant::now(),
             ack_wait: self.spec.ack_wait,
             receipt: delivery::Receipt::Memory(Receipt {
                 memory: self.memory.clone(),

@@ -247,6 +247,7 @@ impl Inbox {
             headers,
             attempt,
             sequence,
+            received_at: Instant::now(),
             ack_wait: self.spec.ack_wait,
             receipt: delivery::Receipt::Nats(receipt),
         });
