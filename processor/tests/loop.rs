@@ -457,6 +457,52 @@ async fn what_is_no_job_becomes_a_dead_letter() {
 }
 
 #[tokio::test]
+async fn a_job_that_is_buried_is_a_failure_of_its_source() {
+    let endless = "h".repeat(600_000);
+    let github =
+        Stub::start(move |query, _| Reply::json(repositories(query, &endless, &text("b2", PAY))))
+            .await;
+    let mut world = World::start(github).await;
+    world
+        .publish(&job(1, Lane::Lo, target(1, "", ("", ""), "")))
+        .await;
+    assert_eq!(world.failure(Lane::Lo).await, FailureKind::Unreadable);
+    world.stop().await;
+    assert_eq!(world.messages(DEAD_LETTERS).await, 1);
+}
+
+#[tokio::test]
+async fn a_stop_does_not_wait_for_a_file_github_does_not_send() {
+    let cut = json!({"__typename": "Blob", "oid": "b2", "byteSize": PAY.len(), "isBinary": false, "isTruncated": true, "text": "a"});
+    let github = Stub::start(move |query, _| {
+        if query.contains("/git/blobs/") {
+            Reply::silence()
+        } else {
+            Reply::json(repositories(query, "h2", &cut))
+        }
+    })
+    .await;
+    let world = World::start(github).await;
+    world.publish(&push(1)).await;
+    let asked = async {
+        while world.github.requests().len() < 2 {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, asked)
+        .await
+        .expect("the file is asked for");
+    world.shutdown.cancel();
+    tokio::time::timeout(PATIENCE / 2, world.processor)
+        .await
+        .expect("a stop in time")
+        .expect("a clean stop");
+    let depths = world.bus.depths().await.expect("depths");
+    let jobs = depths.iter().find(|depth| depth.stream == JOBS);
+    assert_eq!(jobs.map(|jobs| jobs.messages), Some(1), "the job waits");
+}
+
+#[tokio::test]
 async fn jobs_are_given_back_when_a_limit_lasts_longer_than_they_may_be_held() {
     let github = Stub::start(|_, _| Reply::status(429, "").header("retry-after", "3600")).await;
     let world = World::start_with(github, |config| config.hold_max = Duration::from_secs(1)).await;

@@ -12,19 +12,21 @@ use freshet_runtime::error_chain::Chain;
 use freshet_runtime::telemetry;
 use futures::{FutureExt, StreamExt};
 use prost::Message as _;
-use tokio::sync::OwnedSemaphorePermit;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::Instrument;
 
 use super::contents::Contents;
 use super::held::{Held, decoded, grouped, while_alive};
+use super::panics::Panics;
 use super::settle::{DeadReason, Settlement, Settler, after_panic, after_publish_error};
 use super::{Pause, Shared, Worker, pause};
 use crate::budget::Closed;
 use crate::discover::{Discovered, Listing};
 use crate::metrics::JobOutcome;
 use crate::observation::{Occasion, message_id};
+use crate::outcome::Failure;
 use crate::reconcile::{Reading, forget_old_push};
 use crate::source::github::client::Client;
 use crate::source::github::files::{self, Answered};
@@ -45,6 +47,7 @@ struct Inner {
     client: Arc<Client>,
     lane: Lane,
     settler: Settler,
+    panics: Panics,
     tasks: TaskTracker,
     shutdown: CancellationToken,
 }
@@ -70,6 +73,7 @@ impl Handler {
             client,
             lane: worker.lane,
             settler,
+            panics: Panics::default(),
             tasks,
             shutdown,
         }))
@@ -115,6 +119,12 @@ impl Handler {
     }
 
     async fn settle(&self, delivery: Delivery, settlement: Settlement) {
+        match &settlement {
+            Settlement::Done(_) | Settlement::Dead(..) => {
+                self.0.panics.forget(&delivery.subject, delivery.sequence);
+            }
+            Settlement::GiveBack(_) => {}
+        }
         self.0
             .settler
             .settle(self.0.lane, delivery, settlement)
@@ -139,11 +149,8 @@ impl Handler {
     async fn listing(&self, held: Held, target: &ListingTarget) {
         let span = held.span.clone();
         let work = AssertUnwindSafe(self.discover(&held, target)).catch_unwind();
-        let settlement = work
-            .instrument(span)
-            .await
-            .unwrap_or_else(|panic| self.panicked(&held.delivery, &*panic));
-        self.settle(held.delivery, settlement).await;
+        let ended = work.instrument(span).await;
+        self.end(held, Some(ended)).await;
     }
 
     async fn discover(&self, held: &Held, target: &ListingTarget) -> Settlement {
@@ -157,6 +164,10 @@ impl Handler {
         );
         let mut waited = Duration::ZERO;
         loop {
+            // Else every page would have the grace of the stop for itself.
+            if inner.shutdown.is_cancelled() {
+                return Settlement::GiveBack(Duration::ZERO);
+            }
             let Some(discovered) = self
                 .unless_stopped(&[&held.delivery], listing.next(&occasion))
                 .await
@@ -174,8 +185,13 @@ impl Handler {
                     }
                 }
             };
-            if let Err(settlement) = self.publish(observation).await {
-                return settlement;
+            let published = self
+                .unless_stopped(&[&held.delivery], self.publish(observation))
+                .await;
+            match published {
+                Some(Ok(())) => {}
+                Some(Err(settlement)) => return settlement,
+                None => return Settlement::GiveBack(Duration::ZERO),
             }
             if let Some(outcome) = outcome {
                 return Settlement::Done(outcome);
@@ -217,7 +233,7 @@ impl Handler {
         }
     }
 
-    async fn repositories(&self, group: Vec<Held>, patience: Patience) {
+    async fn repositories(&self, mut group: Vec<Held>, patience: Patience) {
         self.0.shared.metrics.batch(group.len());
         let targets: Vec<&RepositoryTarget> = group.iter().filter_map(Held::repository).collect();
         let deliveries: Vec<&Delivery> = group.iter().map(|held| &held.delivery).collect();
@@ -229,10 +245,20 @@ impl Handler {
                 let answered: Vec<(Held, Answered)> = group.into_iter().zip(answers).collect();
                 self.answered(answered, patience).await;
             }
-            Some(Err(panic)) => {
+            Some(Err(panic)) if group.len() > 1 => {
+                tracing::error!(
+                    jobs = group.len(),
+                    panic = said(&*panic),
+                    "reading repositories together panicked; each is read alone"
+                );
+                // The one that breaks the reading then breaks no other's.
                 for held in group {
-                    let settlement = self.panicked(&held.delivery, &*panic);
-                    self.settle(held.delivery, settlement).await;
+                    self.ask_again_after(Duration::ZERO, vec![held], patience);
+                }
+            }
+            Some(Err(panic)) => {
+                if let Some(held) = group.pop() {
+                    self.end(held, Some(Err(panic))).await;
                 }
             }
             None => self.give_back(group, Duration::ZERO).await,
@@ -269,8 +295,9 @@ impl Handler {
         if let Some(closed) = closed_until {
             self.hold(limited, closed, patience).await;
         }
+        let places = Semaphore::new(FINISHING_MAX);
         futures::stream::iter(ready)
-            .for_each_concurrent(FINISHING_MAX, |(held, answer)| self.finish(held, answer))
+            .for_each_concurrent(None, |(held, answer)| self.finish(held, answer, &places))
             .await;
     }
 
@@ -308,14 +335,45 @@ impl Handler {
         self.0.tasks.spawn(again);
     }
 
-    async fn finish(&self, held: Held, answer: Answered) {
+    async fn finish(&self, held: Held, answer: Answered, places: &Semaphore) {
         let span = held.span.clone();
-        let work = AssertUnwindSafe(self.observe(&held, answer)).catch_unwind();
-        let settlement = work
+        let work = async {
+            // Waited for in here, where the message is kept alive.
+            let _place = places.acquire().await;
+            self.observe(&held, answer).await
+        };
+        let work = AssertUnwindSafe(work).catch_unwind();
+        let ended = self
+            .unless_stopped(&[&held.delivery], work)
             .instrument(span)
-            .await
-            .unwrap_or_else(|panic| self.panicked(&held.delivery, &*panic));
+            .await;
+        self.end(held, ended).await;
+    }
+
+    /// Settles a job whose handling ended, panicked, or was cut short by the stop.
+    async fn end(&self, held: Held, ended: Option<Result<Settlement, Box<dyn Any + Send>>>) {
+        let settlement = match ended {
+            Some(Ok(settlement)) => settlement,
+            Some(Err(panic)) => self.panicked(&held.delivery, &*panic),
+            None => Settlement::GiveBack(Duration::ZERO),
+        };
+        let settlement = match settlement {
+            Settlement::Dead(reason, error) => self.reported(&held.job, reason, error).await,
+            other @ (Settlement::Done(_) | Settlement::GiveBack(_)) => other,
+        };
         self.settle(held.delivery, settlement).await;
+    }
+
+    /// Reports the source of a job that becomes a dead letter as failed. Else nobody would set it back, and
+    /// its next job would come, and fail the same way, at once.
+    async fn reported(&self, job: &Job, reason: DeadReason, error: String) -> Settlement {
+        let failure = Failure::unreadable(reason.of_the_source());
+        match self.publish(self.occasion(job).failed(failure)).await {
+            Err(later @ Settlement::GiveBack(_)) => later,
+            Ok(()) | Err(Settlement::Done(_) | Settlement::Dead(..)) => {
+                Settlement::Dead(reason, error)
+            }
+        }
     }
 
     async fn observe(&self, held: &Held, answer: Answered) -> Settlement {
@@ -389,16 +447,22 @@ impl Handler {
     }
 
     fn panicked(&self, delivery: &Delivery, panic: &(dyn Any + Send)) -> Settlement {
-        let said = panic
-            .downcast_ref::<&str>()
-            .copied()
-            .or_else(|| panic.downcast_ref::<String>().map(String::as_str));
+        let panics = self.0.panics.count(&delivery.subject, delivery.sequence);
         tracing::error!(
             message.subject = delivery.subject,
             attempt = delivery.attempt,
-            panic = said.unwrap_or("without a message"),
+            panics,
+            panic = said(panic),
             "handling a job panicked"
         );
-        after_panic(delivery.attempt)
+        after_panic(panics)
     }
+}
+
+fn said(panic: &(dyn Any + Send)) -> &str {
+    panic
+        .downcast_ref::<&str>()
+        .copied()
+        .or_else(|| panic.downcast_ref::<String>().map(String::as_str))
+        .unwrap_or("without a message")
 }

@@ -8,6 +8,7 @@ mod batch;
 mod contents;
 mod handle;
 mod held;
+mod panics;
 mod settle;
 
 use std::sync::Arc;

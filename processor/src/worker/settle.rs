@@ -10,9 +10,9 @@ use freshet_runtime::error_chain::Chain;
 
 use crate::metrics::{JobOutcome, Metrics};
 
-/// Deliveries of one job whose handling may panic before it becomes a dead letter.
+/// Panics while handling one job before it becomes a dead letter.
 const PANICS_MAX: u64 = 5;
-/// Wait after a panic, times the number of deliveries.
+/// Wait after a panic, times the number of panics.
 const RETRY_AFTER_PANIC: Duration = Duration::from_secs(2);
 /// Header of a dead letter: what went wrong.
 const ERROR_HEADER: &str = "Catalog-Error";
@@ -40,6 +40,15 @@ impl DeadReason {
             Self::Unpublishable => "unpublishable",
         }
     }
+
+    /// What to tell the owner of a source whose job came to this.
+    pub(super) fn of_the_source(self) -> &'static str {
+        match self {
+            Self::Undecodable => "its job could not be understood",
+            Self::Panic => "reading it panicked",
+            Self::Unpublishable => "what was read could not be passed on",
+        }
+    }
 }
 
 /// What becomes of a message.
@@ -54,14 +63,14 @@ pub(super) enum Settlement {
 }
 
 /// What to do after handling panicked: try again a few times, for a panic may come from the moment.
-pub(super) fn after_panic(attempt: u64) -> Settlement {
-    if attempt < PANICS_MAX {
-        let factor = u32::try_from(attempt).unwrap_or(u32::MAX);
+pub(super) fn after_panic(panics: u64) -> Settlement {
+    if panics < PANICS_MAX {
+        let factor = u32::try_from(panics).unwrap_or(u32::MAX);
         Settlement::GiveBack(RETRY_AFTER_PANIC * factor)
     } else {
         Settlement::Dead(
             DeadReason::Panic,
-            format!("handling panicked {attempt} times"),
+            format!("handling panicked {panics} times"),
         )
     }
 }

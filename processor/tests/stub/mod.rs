@@ -34,6 +34,11 @@ impl Reply {
         }
     }
 
+    /// No answer at all; the connection stays open.
+    pub(crate) fn silence() -> Self {
+        Self::status(0, "")
+    }
+
     pub(crate) fn header(mut self, name: &'static str, value: &'static str) -> Self {
         self.headers.push((name, value));
         self
@@ -115,6 +120,9 @@ async fn reply(State(shared): State<Arc<Shared>>, request: Request) -> Response 
         log.len() - 1
     };
     let reply = (shared.answer)(&asked, number);
+    if reply.status == 0 {
+        return std::future::pending().await;
+    }
     let mut response = Response::builder().status(reply.status);
     for (name, value) in reply.headers {
         response = response.header(name, value);
