@@ -158,9 +158,30 @@ fn connection_url(connection: &Reader<'_>) -> SecretString {
         );
     }
     url.set_path(&database);
-    match connection.value("ssl") {
-        None | Some(serde_json::Value::Bool(false)) => url.set_query(Some("sslmode=prefer")),
-        Some(_) => url.set_query(Some("sslmode=require")),
-    }
+    url.set_query(Some(ssl_mode(connection)));
     SecretString::from(url.to_string())
+}
+
+/// As strict as node-postgres: with TLS, the server's certificate and name are verified unless told otherwise.
+fn ssl_mode(connection: &Reader<'_>) -> &'static str {
+    const VERIFIED: &str = "sslmode=verify-full";
+    if !matches!(connection.value("ssl"), Some(serde_json::Value::Object(_))) {
+        return match connection.bool("ssl") {
+            Some(true) => VERIFIED,
+            Some(false) | None => "sslmode=prefer",
+        };
+    }
+    let Some(ssl) = connection.block("ssl") else {
+        return VERIFIED;
+    };
+    ssl.ignore("require");
+    for file in ["ca", "cert", "key"] {
+        if ssl.value(file).is_some() {
+            ssl.mistake(file, "is not supported yet; write the connection as a URL with sslmode=verify-full and sslrootcert, sslcert or sslkey, which name files");
+        }
+    }
+    match ssl.bool("rejectUnauthorized") {
+        Some(false) => "sslmode=require",
+        Some(true) | None => VERIFIED,
+    }
 }
