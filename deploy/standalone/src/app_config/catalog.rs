@@ -15,9 +15,8 @@ const GITHUB_COM: &str = "github.com";
 const DEFAULT_ID: &str = "default";
 
 /// Keys of Backstage's `catalog` block that steer what Freshet does not do, or does by itself.
-const KEYS_WITHOUT_MEANING: [&str; 10] = [
+const KEYS_WITHOUT_MEANING: [&str; 9] = [
     "import",
-    "locations",
     "orphanProviderStrategy",
     "orphanStrategy",
     "processingInterval",
@@ -48,10 +47,20 @@ pub(super) fn read(root: &Reader<'_>, integrations: &[GithubIntegration]) -> Cat
     for key in KEYS_WITHOUT_MEANING {
         block.ignore(key);
     }
+    let no_locations = serde_json::json!([]);
+    if block
+        .value("locations")
+        .is_some_and(|it| it != no_locations)
+    {
+        block.mistake("locations", "is not supported yet");
+    }
     if block.has("rules") {
         catalog.rules = block.list("rules").iter().map(rule).collect();
     }
     if let Some(providers) = block.open_block("providers") {
+        if providers.has("githubOrg") {
+            providers.mistake("githubOrg", "is not supported yet");
+        }
         for (id, reader) in github_providers(&providers) {
             let (provider, schedule) = provider(id, &reader, integrations);
             catalog.providers.push(provider);

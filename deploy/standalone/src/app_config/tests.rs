@@ -152,3 +152,52 @@ fn a_hook_secret_names_one_host() {
         &["freshet.webhooks.github"],
     );
 }
+
+#[track_caller]
+fn check_catalog_mistake(catalog: &str, expected: &str) {
+    let text = format!(
+        "integrations: {{github: [{{host: github.com, token: t}}]}}\ncatalog: {{{catalog}}}\n"
+    );
+    check_mistakes(&text, &[expected]);
+}
+
+#[test]
+fn what_is_not_supported_yet_is_not_dropped_in_silence() {
+    check_catalog_mistake(
+        "locations: [{type: url, target: 'https://github.com/a/b/blob/main/c.yaml'}]",
+        "catalog.locations",
+    );
+    check_catalog_mistake(
+        "providers: {githubOrg: [{id: a, githubUrl: 'https://github.com'}]}",
+        "catalog.providers.githubOrg",
+    );
+}
+
+#[track_caller]
+fn check_ssl(ssl: &str, expected: &str) {
+    let text = format!(
+        "backend: {{database: {{client: pg, connection: {{host: db.acme.example, ssl: {ssl}}}}}}}\n"
+    );
+    let config = read(&text).unwrap_or_else(|mistakes| panic!("{mistakes}"));
+    let DatabaseConfig::Postgres { url, .. } = config.store.database else {
+        panic!("not PostgreSQL")
+    };
+    assert!(url.expose_secret().ends_with(expected), "{ssl}");
+}
+
+#[test]
+fn a_database_reached_by_tls_proves_who_it_is_unless_told_otherwise() {
+    check_ssl("false", "?sslmode=prefer");
+    check_ssl("true", "?sslmode=verify-full");
+    check_ssl("'true'", "?sslmode=verify-full");
+    check_ssl("{rejectUnauthorized: true}", "?sslmode=verify-full");
+    check_ssl("{rejectUnauthorized: false}", "?sslmode=require");
+    check_ssl("{require: true}", "?sslmode=verify-full");
+    check_mistakes(
+        "backend: {database: {client: pg, connection: {host: db.acme.example, ssl: {ca: PEM, odd: 1}}}}\n",
+        &[
+            "backend.database.connection.ssl.ca",
+            "backend.database.connection.ssl.odd",
+        ],
+    );
+}
