@@ -21,6 +21,8 @@ const POOL_MAX: u64 = 10;
 /// What the block says.
 pub(super) struct Backend {
     pub(super) listen: SocketAddr,
+    /// Where the API is reached from outside, without a slash at the end.
+    pub(super) base_url: String,
     pub(super) cors: Option<Cors>,
     pub(super) database: DatabaseConfig,
 }
@@ -30,6 +32,7 @@ pub(super) fn read(root: &Reader<'_>) -> Backend {
     let Some(block) = root.open_block("backend") else {
         return Backend {
             listen: API,
+            base_url: at(API),
             cors: None,
             database: embedded(None),
         };
@@ -43,9 +46,28 @@ pub(super) fn read(root: &Reader<'_>) -> Backend {
     }
     Backend {
         listen: api,
+        base_url: base_url(&block, api),
         cors: cors(&block),
         database: database(&block),
     }
+}
+
+fn at(address: SocketAddr) -> String {
+    format!("http://{address}")
+}
+
+/// Links in change events start with it.
+fn base_url(block: &Reader<'_>, api: SocketAddr) -> String {
+    let Some(base_url) = block.string("baseUrl") else {
+        return at(api);
+    };
+    if !Url::parse(&base_url).is_ok_and(|url| matches!(url.scheme(), "http" | "https")) {
+        block.mistake(
+            "baseUrl",
+            "must be a URL such as https://backstage.acme.example",
+        );
+    }
+    base_url.trim_end_matches('/').to_owned()
 }
 
 fn cors(block: &Reader<'_>) -> Option<Cors> {

@@ -86,6 +86,7 @@ impl AppConfig {
             rules: catalog.rules,
             fingerprint: freshet_processor::fingerprint(&processor.kinds, &processor.limits),
             cors: backend.cors,
+            base_url: backend.base_url,
             ..freshet_store::Config::new(backend.database)
         };
         Self {

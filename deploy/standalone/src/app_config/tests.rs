@@ -201,3 +201,26 @@ fn a_database_reached_by_tls_proves_who_it_is_unless_told_otherwise() {
         ],
     );
 }
+
+#[test]
+fn links_start_where_the_api_is_reached() {
+    let base_url = |backend: &str| {
+        let config = read(&format!("backend: {{{backend}}}\n"));
+        config
+            .unwrap_or_else(|mistakes| panic!("{mistakes}"))
+            .store
+            .base_url
+    };
+    assert_eq!(
+        base_url("baseUrl: 'https://backstage.acme.example/'"),
+        "https://backstage.acme.example"
+    );
+    assert_eq!(
+        base_url("listen: '127.0.0.1:7107'"),
+        "http://127.0.0.1:7107"
+    );
+    check_mistakes(
+        "backend: {baseUrl: backstage.acme.example}\n",
+        &["backend.baseUrl"],
+    );
+}
