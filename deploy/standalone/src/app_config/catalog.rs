@@ -6,6 +6,7 @@ use freshet_ingestor::Schedule;
 use freshet_processor::GithubIntegration;
 use freshet_runtime::config::Reader;
 use freshet_store::{GithubProvider, ProviderFilters, Rule};
+use regex::Regex;
 
 /// Backstage's default schedule of GitHub discovery.
 const FREQUENCY: Duration = Duration::from_secs(3 * 60 * 60);
@@ -188,11 +189,26 @@ fn filters(reader: &Reader<'_>) -> (ProviderFilters, Option<String>) {
     }
     let defaults = ProviderFilters::default();
     let filters = ProviderFilters {
-        repository: block.string("repository"),
+        repository: repository_pattern(&block),
         allow_archived: block
             .bool("allowArchived")
             .unwrap_or(defaults.allow_archived),
         allow_forks: block.bool("allowForks").unwrap_or(defaults.allow_forks),
     };
     (filters, block.string("branch"))
+}
+
+/// Backstage reads JavaScript's patterns, some of which cannot be matched in bounded time.
+fn repository_pattern(block: &Reader<'_>) -> Option<String> {
+    let pattern = block.string("repository")?;
+    // As the store matches it: the whole name.
+    if let Err(error) = Regex::new(&format!("^(?:{pattern})$")) {
+        let error = error.to_string();
+        let reason = error.lines().last().unwrap_or_default();
+        block.mistake(
+            "repository",
+            format!("is not a pattern Freshet can match: {reason}"),
+        );
+    }
+    Some(pattern)
 }

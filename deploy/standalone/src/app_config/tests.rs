@@ -174,6 +174,23 @@ fn what_is_not_supported_yet_is_not_dropped_in_silence() {
 }
 
 #[track_caller]
+fn check_provider_mistake(keys: &str, expected: &str) {
+    check_catalog_mistake(
+        &format!("providers: {{github: {{acme: {{organization: acme, {keys}}}}}}}"),
+        &format!("catalog.providers.github.acme.{expected}"),
+    );
+}
+
+#[test]
+fn a_filter_that_cannot_be_matched_is_a_mistake() {
+    check_provider_mistake(
+        "filters: {repository: '(?!legacy-).*'}",
+        "filters.repository",
+    );
+    check_provider_mistake("filters: {repository: 'a)(b'}", "filters.repository");
+}
+
+#[track_caller]
 fn check_ssl(ssl: &str, expected: &str) {
     let text = format!(
         "backend: {{database: {{client: pg, connection: {{host: db.acme.example, ssl: {ssl}}}}}}}\n"
