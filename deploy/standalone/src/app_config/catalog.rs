@@ -188,12 +188,16 @@ fn filters(reader: &Reader<'_>) -> (ProviderFilters, Option<String>) {
         }
     }
     let defaults = ProviderFilters::default();
+    let allow_forks = block.bool("allowForks").unwrap_or(defaults.allow_forks);
+    if !allow_forks {
+        block.mistake("allowForks", "cannot be false yet");
+    }
     let filters = ProviderFilters {
         repository: repository_pattern(&block),
         allow_archived: block
             .bool("allowArchived")
             .unwrap_or(defaults.allow_archived),
-        allow_forks: block.bool("allowForks").unwrap_or(defaults.allow_forks),
+        allow_forks,
     };
     (filters, block.string("branch"))
 }

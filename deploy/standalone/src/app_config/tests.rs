@@ -190,6 +190,11 @@ fn a_filter_that_cannot_be_matched_is_a_mistake() {
     check_provider_mistake("filters: {repository: 'a)(b'}", "filters.repository");
 }
 
+#[test]
+fn forks_are_not_let_in_against_the_configuration() {
+    check_provider_mistake("filters: {allowForks: false}", "filters.allowForks");
+}
+
 #[track_caller]
 fn check_ssl(ssl: &str, expected: &str) {
     let text = format!(
