@@ -389,6 +389,7 @@ impl Applier {
     /// Ends the deliveries that were covered and builds the jobs that were asked for.
     async fn close(&self, mut work: Work) -> Result<Work, ApplyError> {
         work.done.covered = work.tx.cover_deliveries(&work.covering, work.now).await?;
+        work.tx.remove_covered_parts(&work.covering).await?;
         if !work.raised.is_empty() {
             let ids: Vec<i64> = work.raised.iter().copied().collect();
             let sources = work.tx.sources(&ids).await?;

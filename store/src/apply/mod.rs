@@ -23,7 +23,6 @@ mod sources;
 mod stage;
 
 use std::collections::HashSet;
-use std::convert::Infallible;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -97,7 +96,7 @@ impl Kinds {
 
 /// Why a batch was not applied.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum ApplyError {
+pub enum ApplyError {
     /// The database refused or is away.
     #[error("cannot apply observations")]
     Repo(#[from] RepoError),
@@ -139,7 +138,7 @@ impl ApplyError {
     fn trouble(&self) -> Trouble {
         match self {
             Self::Repo(error) => error.trouble(),
-            // Waiting for a person; no message is at fault.
+            // No message is at fault.
             Self::CatchUp(_) | Self::Diverged { .. } => Trouble::Outage,
             Self::Panicked | Self::Unreadable { .. } => Trouble::Defect,
         }
@@ -203,11 +202,12 @@ impl Applier {
     ///
     /// # Errors
     ///
-    /// None: an outage of the bus or the database is waited out.
-    pub async fn run(self, shutdown: CancellationToken) -> Result<(), Infallible> {
+    /// If the database is not the one the view was loaded from: it must be loaded again, which is what
+    /// a start does. An outage of the bus or the database is waited out.
+    pub async fn run(self, shutdown: CancellationToken) -> Result<(), ApplyError> {
         while !shutdown.is_cancelled() {
             match self.lanes().await {
-                Ok(lanes) => self.consume(lanes, &shutdown).await,
+                Ok(lanes) => self.consume(lanes, &shutdown).await?,
                 Err(error) => {
                     tracing::warn!(error = %Chain(&error), "observations cannot be consumed yet");
                     pause(&shutdown).await;
@@ -231,24 +231,32 @@ impl Applier {
         })
     }
 
-    async fn consume(&self, mut lanes: Lanes, shutdown: &CancellationToken) {
+    async fn consume(
+        &self,
+        mut lanes: Lanes,
+        shutdown: &CancellationToken,
+    ) -> Result<(), ApplyError> {
         loop {
             let received = tokio::select! {
-                () = shutdown.cancelled() => return,
+                () = shutdown.cancelled() => return Ok(()),
                 received = lanes.next(self.config.batch_max) => received,
             };
             match received {
-                Ok(deliveries) => self.handle(deliveries, shutdown).await,
+                Ok(deliveries) => self.handle(deliveries, shutdown).await?,
                 Err(error) => {
                     tracing::warn!(error = %Chain(&error), "observations stopped coming and are asked for again");
                     pause(shutdown).await;
-                    return;
+                    return Ok(());
                 }
             }
         }
     }
 
-    async fn handle(&self, deliveries: Vec<Delivery>, shutdown: &CancellationToken) {
+    async fn handle(
+        &self,
+        deliveries: Vec<Delivery>,
+        shutdown: &CancellationToken,
+    ) -> Result<(), ApplyError> {
         let mut observations = Vec::with_capacity(deliveries.len());
         let mut readable = Vec::with_capacity(deliveries.len());
         for delivery in deliveries {
@@ -262,8 +270,11 @@ impl Applier {
         }
         match self.apply_with_retries(&observations).await {
             Ok(()) => acknowledge(readable).await,
+            // Not acknowledged, so all of them come again after the start.
+            Err(error @ ApplyError::Diverged { .. }) => return Err(error),
             Err(error) => self.recover(observations, readable, &error, shutdown).await,
         }
+        Ok(())
     }
 
     async fn apply_with_retries(&self, observations: &[Observation]) -> Result<(), ApplyError> {

@@ -35,6 +35,7 @@ pub(super) async fn stage(tx: &mut Tx, batch: &[Observation]) -> Result<Staged, 
         let row = PartRow {
             part: i64::from(observation.part),
             is_last: i64::from(observation.last),
+            fetched_at: observation.fetched_at,
             payload: observation.encode_to_vec(),
         };
         tx.put_part(observation.source_id, generation, row).await?;

@@ -204,8 +204,19 @@ impl Tx {
     }
 }
 
-/// Rows of one statement: their parameters stay below SQLite's 32,766.
-const SQLITE_ROWS: usize = 1_000;
+/// Rows of one statement, largest first. Each count is a statement of its own, which is kept prepared,
+/// so there are few; their parameters stay below SQLite's 32,766.
+const SQLITE_ROWS: [usize; 4] = [512, 64, 8, 1];
+
+/// All rows in order, in pieces of those sizes.
+fn pieces<T>(mut rows: &[T]) -> impl Iterator<Item = &[T]> {
+    std::iter::from_fn(move || {
+        let size = SQLITE_ROWS.into_iter().find(|size| *size <= rows.len())?;
+        let (piece, rest) = rows.split_at(size);
+        rows = rest;
+        Some(piece)
+    })
+}
 
 // The log is most of what is written, and JSON would be escaped, parsed and unescaped on the way.
 // Parameters cost half of that; the placeholders are all that is generated.
@@ -213,12 +224,12 @@ async fn append_sqlite(
     connection: &mut sqlx::SqliteConnection,
     rows: &[NewChange<'_>],
 ) -> Result<(), sqlx::Error> {
-    for chunk in rows.chunks(SQLITE_ROWS) {
+    for piece in pieces(rows) {
         let mut statement = sqlx::QueryBuilder::<sqlx::Sqlite>::new(
             "insert into change (revision, verb, ref, version, uid, location_id, source_id, \
                 document, relations, digest, problem, data, committed_at, fact_at) ",
         );
-        statement.push_values(chunk, |mut values, row| {
+        statement.push_values(piece, |mut values, row| {
             values
                 .push_bind(row.revision)
                 .push_bind(row.verb)
@@ -273,4 +284,26 @@ async fn append_postgres(
 
 fn column<'a, T>(rows: &'a [NewChange<'a>], take: impl Fn(&'a NewChange<'a>) -> T) -> Vec<T> {
     rows.iter().map(take).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(rows: usize, expected: &[usize]) {
+        let rows: Vec<usize> = (0..rows).collect();
+        let sizes: Vec<usize> = pieces(&rows).map(<[usize]>::len).collect();
+        assert_eq!(sizes, expected);
+        assert_eq!(pieces(&rows).collect::<Vec<_>>().concat(), rows);
+    }
+
+    #[test]
+    fn any_number_of_rows_is_written_with_a_handful_of_statements() {
+        check(0, &[]);
+        check(1, &[1]);
+        check(10, &[8, 1, 1]);
+        check(600, &[512, 64, 8, 8, 8]);
+        check(1_024, &[512, 512]);
+    }
 }

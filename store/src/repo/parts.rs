@@ -1,29 +1,48 @@
 //! Parts of observations that wait for their siblings.
+//!
+//! A job may be tried twice, by two processors even. Pages of two attempts are no listing, so only
+//! the parts of the newest attempt are kept.
 
-use super::RepoError;
-use super::statement::{Tx, execute, fetch_all};
+use super::statement::{Tx, execute, fetch_all, json};
+use super::{Covering, RepoError};
 
 /// One part as stored.
 #[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
 pub(crate) struct PartRow {
     pub(crate) part: i64,
     pub(crate) is_last: i64,
+    /// Tells attempts apart: later ones are newer.
+    pub(crate) fetched_at: i64,
     pub(crate) payload: Vec<u8>,
 }
 
 impl Tx {
-    /// Keeps one part; the same part again replaces it.
+    /// Keeps one part; the same part again replaces it. Parts of older attempts are forgotten, and
+    /// a part of an older attempt than those held is not kept.
     pub(crate) async fn put_part(
         &mut self,
         source_id: i64,
         generation: i64,
         row: PartRow,
     ) -> Result<(), RepoError> {
-        const SQL: &str = "insert into observation_part (source_id, generation, part, is_last, payload) \
-            values ($1, $2, $3, $4, $5) \
+        const FORGET: &str = "delete from observation_part \
+            where source_id = $1 and generation = $2 and fetched_at < $3";
+        const SQL: &str = "insert into observation_part \
+                (source_id, generation, part, is_last, fetched_at, payload) \
+            select $1, $2, $3, $4, $5, $6 \
+            where not exists (select 1 from observation_part \
+                where source_id = $1 and generation = $2 and fetched_at > $5) \
             on conflict (source_id, generation, part) do update set \
                 is_last = excluded.is_last, \
                 payload = excluded.payload";
+        execute!(
+            self, "forget parts of an older attempt",
+            sqlite: FORGET,
+            postgres: FORGET,
+            source_id,
+            generation,
+            row.fetched_at,
+        )?;
         execute!(
             self, "keep a part",
             sqlite: SQL,
@@ -32,6 +51,7 @@ impl Tx {
             generation,
             row.part,
             row.is_last,
+            row.fetched_at,
             row.payload.clone(),
         )
         .map(drop)
@@ -46,8 +66,8 @@ impl Tx {
         const COUNT: &str = "select part, is_last from observation_part \
             where source_id = $1 and generation = $2 \
             order by part";
-        const SQL: &str = "select part, is_last, payload from observation_part \
-            where source_id = $1 and generation = $2 \
+        const SQL: &str = "select part, is_last, fetched_at, payload from observation_part \
+            where source_id = $1 and generation = $2 and part <= $3 \
             order by part";
         let held: Vec<(i64, i64)> = fetch_all!(
             self, (i64, i64), "count parts",
@@ -56,15 +76,16 @@ impl Tx {
             source_id,
             generation,
         )?;
-        if !is_complete(&held) {
+        let Some(last) = last_part(&held) else {
             return Ok(None);
-        }
+        };
         let parts = fetch_all!(
             self, PartRow, "read parts",
             sqlite: SQL,
             postgres: SQL,
             source_id,
             generation,
+            last,
         )?;
         Ok(Some(parts))
     }
@@ -85,28 +106,58 @@ impl Tx {
         )
         .map(drop)
     }
+
+    /// Forgets the parts that proved generations have overtaken.
+    pub(crate) async fn remove_covered_parts(
+        &mut self,
+        covering: &[Covering],
+    ) -> Result<(), RepoError> {
+        if covering.is_empty() {
+            return Ok(());
+        }
+        execute!(
+            self, "forget overtaken parts",
+            sqlite: "delete from observation_part \
+                where exists (select 1 from json_each($1) as c \
+                    where c.value->>'source_id' = observation_part.source_id \
+                        and c.value->>'generation' >= observation_part.generation)",
+            postgres: "delete from observation_part \
+                using json_to_recordset($1::json) as c(source_id bigint, generation bigint) \
+                where observation_part.source_id = c.source_id \
+                    and observation_part.generation <= c.generation",
+            json(covering),
+        )
+        .map(drop)
+    }
 }
 
-/// Whether these (part, is last) are 0, 1, … up to one that says it is the last.
-fn is_complete(held: &[(i64, i64)]) -> bool {
-    let counted = held
-        .iter()
+/// The number of the first part that says it is the last, if these (part, is last) are 0, 1, … up to it.
+fn last_part(held: &[(i64, i64)]) -> Option<i64> {
+    held.iter()
         .zip(0_i64..)
-        .all(|(&(part, _), expected)| part == expected);
-    counted && held.last().is_some_and(|&(_, is_last)| is_last == 1)
+        .take_while(|&(&(part, _), expected)| part == expected)
+        .find(|&(&(_, is_last), _)| is_last == 1)
+        .map(|(&(part, _), _)| part)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    #[track_caller]
+    fn check(held: &[(i64, i64)], expected: Option<i64>) {
+        assert_eq!(last_part(held), expected, "{held:?}");
+    }
+
     #[test]
     fn parts_are_complete_when_they_count_up_to_the_last() {
-        assert!(is_complete(&[(0, 1)]));
-        assert!(is_complete(&[(0, 0), (1, 0), (2, 1)]));
-        assert!(!is_complete(&[]));
-        assert!(!is_complete(&[(0, 0), (1, 0)]));
-        assert!(!is_complete(&[(0, 0), (2, 1)]));
-        assert!(!is_complete(&[(1, 1)]));
+        check(&[(0, 1)], Some(0));
+        check(&[(0, 0), (1, 0), (2, 1)], Some(2));
+        check(&[(0, 0), (1, 1), (2, 0)], Some(1));
+        check(&[(0, 0), (1, 1), (7, 1)], Some(1));
+        check(&[], None);
+        check(&[(0, 0), (1, 0)], None);
+        check(&[(0, 0), (2, 1)], None);
+        check(&[(1, 1)], None);
     }
 }

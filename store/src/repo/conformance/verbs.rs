@@ -37,6 +37,7 @@ where
     claims_and_problems_come_and_go(&repo).await;
     let repo = open(&fresh().await).await;
     parts_wait_for_each_other(&repo).await;
+    parts_of_two_attempts_do_not_mix(&repo).await;
     let repo = open(&fresh().await).await;
     a_dropped_transaction_leaves_nothing(&repo).await;
     let repo = open(&fresh().await).await;
@@ -373,6 +374,7 @@ async fn parts_wait_for_each_other(repo: &Repo) {
     let part = |part, is_last, payload: &[u8]| PartRow {
         part,
         is_last,
+        fetched_at: 50,
         payload: payload.to_vec(),
     };
     let mut tx = write(repo).await;
@@ -383,6 +385,34 @@ async fn parts_wait_for_each_other(repo: &Repo) {
     let parts = tx.complete_parts(1, 3).await.expect("rows");
     assert_eq!(parts, Some(vec![part(0, 0, b"a"), part(1, 1, b"\0b")]));
     tx.remove_parts(1, 3).await.expect("forgotten");
+    assert!(tx.complete_parts(1, 3).await.expect("rows").is_none());
+    tx.commit().await.expect("a commit");
+}
+
+async fn parts_of_two_attempts_do_not_mix(repo: &Repo) {
+    let part = |part, is_last, fetched_at| PartRow {
+        part,
+        is_last,
+        fetched_at,
+        payload: vec![1],
+    };
+    let mut tx = write(repo).await;
+    tx.put_part(1, 3, part(1, 0, 50)).await.expect("kept");
+    tx.put_part(1, 3, part(2, 1, 50)).await.expect("kept");
+    tx.put_part(1, 3, part(0, 0, 60)).await.expect("kept");
+    tx.put_part(1, 3, part(1, 0, 50)).await.expect("dropped");
+    assert!(tx.complete_parts(1, 3).await.expect("rows").is_none());
+    tx.put_part(1, 3, part(1, 1, 60)).await.expect("kept");
+    let parts = tx.complete_parts(1, 3).await.expect("rows");
+    assert_eq!(parts, Some(vec![part(0, 0, 60), part(1, 1, 60)]));
+    let covering = |generation| Covering {
+        source_id: 1,
+        generation,
+        outcome: Outcome::Unchanged,
+    };
+    tx.remove_covered_parts(&[covering(2)]).await.expect("none");
+    assert!(tx.complete_parts(1, 3).await.expect("rows").is_some());
+    tx.remove_covered_parts(&[covering(3)]).await.expect("all");
     assert!(tx.complete_parts(1, 3).await.expect("rows").is_none());
     tx.commit().await.expect("a commit");
 }
