@@ -15,7 +15,7 @@ use super::load::Stored;
 use super::plan::{Facts, Plan, plan};
 use super::sources::{listing_proved, repository_proved, set_back};
 use super::stage::stage;
-use super::{Applier, ApplyError};
+use super::{Applier, ApplyError, compute};
 use crate::change::ChangeRow;
 use crate::ledger::{Provider, jobs_of};
 use crate::metrics::{Mechanism, ObservationOutcome};
@@ -138,9 +138,10 @@ impl Applier {
             }
         }
         let mut stored = self.stored(work, sources, &readings).await?;
-        let faces = self.faces(&stored, &mut readings)?;
+        let size = readings.len();
+        let faces = compute(size, || self.faces(&stored, &mut readings))?;
         stored.load(&mut work.tx, &faces).await?;
-        let plan = self.plan(work, &stored, &faces, &readings)?;
+        let plan = compute(size, || self.plan(work, &stored, &faces, &readings))?;
         let mut sources = stored.sources;
         self.conclude(work, &mut sources, &readings, &renamed, &plan);
         for setback in setbacks {

@@ -36,6 +36,7 @@ use freshet_runtime::error_chain::Chain;
 use futures::FutureExt;
 use futures::future::join_all;
 use prost::Message;
+use tokio::runtime::{Handle, RuntimeFlavor};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
@@ -49,6 +50,8 @@ use crate::view::View;
 const RETRY_AFTER: Duration = Duration::from_millis(500);
 /// Attempts at a batch that lost a race against another transaction.
 const CONFLICT_ATTEMPTS: usize = 5;
+/// Messages whose work is too short to be worth moving other tasks out of its way.
+const SHORT_BATCH: usize = 8;
 
 /// What the applier is told.
 #[derive(Clone, Debug)]
@@ -257,10 +260,11 @@ impl Applier {
         deliveries: Vec<Delivery>,
         shutdown: &CancellationToken,
     ) -> Result<(), ApplyError> {
+        let mut decoded = compute(deliveries.len(), || decode(&deliveries)).into_iter();
         let mut observations = Vec::with_capacity(deliveries.len());
         let mut readable = Vec::with_capacity(deliveries.len());
         for delivery in deliveries {
-            match Observation::decode(delivery.payload.clone()) {
+            match decoded.next().expect("one for each message") {
                 Ok(observation) => {
                     observations.push(observation);
                     readable.push(delivery);
@@ -366,6 +370,24 @@ impl Applier {
 
 /// Whatever went wrong with one message.
 type Failure = dyn std::error::Error + Send + Sync + 'static;
+
+fn decode(deliveries: &[Delivery]) -> Vec<Result<Observation, prost::DecodeError>> {
+    deliveries
+        .iter()
+        .map(|delivery| Observation::decode(delivery.payload.clone()))
+        .collect()
+}
+
+/// Runs work that is pure and may be long. The thread's other tasks, such as answers of the API, go
+/// on elsewhere meanwhile, unless there is so little to do that moving them would cost more, or
+/// there is no elsewhere.
+fn compute<R>(messages: usize, work: impl FnOnce() -> R) -> R {
+    let is_long = messages > SHORT_BATCH;
+    if is_long && Handle::current().runtime_flavor() == RuntimeFlavor::MultiThread {
+        return tokio::task::block_in_place(work);
+    }
+    work()
+}
 
 async fn acknowledge(deliveries: Vec<Delivery>) {
     let acknowledged = join_all(deliveries.into_iter().map(Delivery::ack)).await;
