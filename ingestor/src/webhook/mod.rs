@@ -13,16 +13,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use axum::body::{Body, to_bytes};
+use axum::body::Body;
 use axum::error_handling::HandleErrorLayer;
 use axum::extract::State;
 use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE, RETRY_AFTER};
 use axum::http::{HeaderMap, Request, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
-use bytes::Bytes;
 use freshet_proto::message::{Signal, signal};
 use freshet_runtime::clock::Clock;
+use futures::StreamExt as _;
 use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio_util::sync::CancellationToken;
@@ -121,9 +121,8 @@ impl Receiver {
         received_at: i64,
     ) -> Result<(Answer, String), Refusal> {
         let (parts, body) = request.into_parts();
-        let expected_bytes = self.check_head(&parts.headers)?;
-        let _held = self.hold(expected_bytes)?;
-        let body = self.read(body).await?;
+        self.check_head(&parts.headers)?;
+        let (body, _held) = self.read(body).await?;
         let host = self.verify(&parts.headers, &body)?;
         let delivery = delivery(&parts.headers, host, received_at)?;
         let guid = delivery.guid.to_owned();
@@ -131,8 +130,8 @@ impl Receiver {
         self.publish(&signal).await.map(|answer| (answer, guid))
     }
 
-    /// Cheap refusals before the body is read. Returns how many bytes to expect.
-    fn check_head(&self, headers: &HeaderMap) -> Result<usize, Refusal> {
+    /// Cheap refusals before the body is read.
+    fn check_head(&self, headers: &HeaderMap) -> Result<(), Refusal> {
         let content_type = text(headers, CONTENT_TYPE.as_str()).unwrap_or_default();
         if !content_type
             .to_ascii_lowercase()
@@ -144,9 +143,31 @@ impl Receiver {
             text(headers, CONTENT_LENGTH.as_str()).and_then(|length| length.parse::<usize>().ok());
         match declared {
             Some(length) if length > self.limits.body_bytes_max => Err(Refusal::TooLarge),
-            Some(length) => Ok(length),
-            None => Ok(self.limits.body_bytes_max),
+            Some(_) | None => Ok(()),
         }
+    }
+
+    async fn read(&self, body: Body) -> Result<(Vec<u8>, SemaphorePermit<'_>), Refusal> {
+        tokio::time::timeout(self.limits.read_timeout, self.collect(body))
+            .await
+            .unwrap_or(Err(Refusal::Slow))
+    }
+
+    /// Room is taken for bytes that have come. Were it taken for what is announced, a few strangers
+    /// who announce much and send nothing would shut everyone out.
+    async fn collect(&self, body: Body) -> Result<(Vec<u8>, SemaphorePermit<'_>), Refusal> {
+        let mut held = self.hold(0)?;
+        let mut bytes = Vec::new();
+        let mut chunks = body.into_data_stream();
+        while let Some(chunk) = chunks.next().await {
+            let chunk = chunk.map_err(|_interrupted| Refusal::Interrupted)?;
+            if bytes.len() + chunk.len() > self.limits.body_bytes_max {
+                return Err(Refusal::TooLarge);
+            }
+            held.merge(self.hold(chunk.len())?);
+            bytes.extend_from_slice(&chunk);
+        }
+        Ok((bytes, held))
     }
 
     fn hold(&self, bytes: usize) -> Result<SemaphorePermit<'_>, Refusal> {
@@ -154,16 +175,6 @@ impl Receiver {
         self.in_flight_bytes
             .try_acquire_many(permits)
             .map_err(|_| Refusal::Overloaded)
-    }
-
-    async fn read(&self, body: Body) -> Result<Bytes, Refusal> {
-        let read = to_bytes(body, self.limits.body_bytes_max);
-        match tokio::time::timeout(self.limits.read_timeout, read).await {
-            Ok(Ok(bytes)) => Ok(bytes),
-            Ok(Err(error)) if is_length_limit(&error) => Err(Refusal::TooLarge),
-            Ok(Err(_)) => Err(Refusal::Interrupted),
-            Err(_) => Err(Refusal::Slow),
-        }
     }
 
     /// The host whose secret signed these bytes.
@@ -215,13 +226,6 @@ fn delivery<'a>(
 
 fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
     headers.get(name).and_then(|value| value.to_str().ok())
-}
-
-fn is_length_limit(error: &axum::Error) -> bool {
-    use std::error::Error as _;
-    error
-        .source()
-        .is_some_and(|source| source.to_string().contains("length limit"))
 }
 
 /// Why a delivery was not accepted.

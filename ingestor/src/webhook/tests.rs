@@ -195,6 +195,37 @@ async fn github_is_answered_before_it_gives_up() {
     assert!(begin.elapsed() + limits.read_timeout < GITHUB_GIVES_UP_AFTER);
 }
 
+#[tokio::test(start_paused = true)]
+async fn strangers_who_announce_much_and_send_nothing_shut_nobody_out() {
+    let (router, bus) = world(Limits {
+        in_flight_bytes_max: PUSH.len(),
+        ..Limits::default()
+    });
+    let _signals = ledger(&bus).await;
+    let silent = Body::from_stream(futures::stream::pending::<Result<Vec<u8>, Infallible>>());
+    let announced = Request::post("/webhooks/github")
+        .header("content-type", "application/json")
+        .header("content-length", 26 * 1024 * 1024)
+        .body(silent)
+        .expect("a request");
+    let mut stranger = std::pin::pin!(router.clone().oneshot(announced));
+    assert!(futures::poll!(&mut stranger).is_pending());
+    assert_eq!(post(&router, push()).await, StatusCode::ACCEPTED);
+    let answer = stranger.await.expect("infallible");
+    assert_eq!(answer.status(), StatusCode::REQUEST_TIMEOUT);
+}
+
+#[tokio::test(start_paused = true)]
+async fn more_bytes_than_there_is_room_for_are_shed() {
+    let (router, bus) = world(Limits {
+        in_flight_bytes_max: PUSH.len() - 1,
+        ..Limits::default()
+    });
+    let _signals = ledger(&bus).await;
+    let status = post(&router, push()).await;
+    assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE);
+}
+
 #[track_caller]
 fn check_refused(expected: StatusCode, post_it: Post<'static>) {
     let runtime = tokio::runtime::Builder::new_current_thread()
@@ -267,6 +298,21 @@ fn what_is_not_authentic_or_not_readable_is_refused_and_leaves_no_trace() {
             ..push()
         },
     );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_body_of_unknown_length_is_read_no_further_than_allowed() {
+    let (router, _bus) = world(Limits {
+        body_bytes_max: 1_000,
+        ..Limits::default()
+    });
+    let endless = futures::stream::repeat(Ok::<_, Infallible>("x".repeat(400)));
+    let request = Request::post("/webhooks/github")
+        .header("content-type", "application/json")
+        .body(Body::from_stream(endless))
+        .expect("a request");
+    let answer = router.oneshot(request).await.expect("infallible");
+    assert_eq!(answer.status(), StatusCode::PAYLOAD_TOO_LARGE);
 }
 
 #[tokio::test]
