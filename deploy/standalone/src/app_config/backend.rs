@@ -81,11 +81,24 @@ fn cors(block: &Reader<'_>) -> Option<Cors> {
     ] {
         cors.ignore(key);
     }
+    let credentials = cors.bool("credentials").unwrap_or(false);
     Some(Cors {
-        origins: cors.strings("origin").unwrap_or_default(),
-        methods: cors.strings("methods").unwrap_or_default(),
-        credentials: cors.bool("credentials").unwrap_or(false),
+        origins: cors_names(&cors, "origin", credentials),
+        methods: cors_names(&cors, "methods", credentials),
+        credentials,
     })
+}
+
+/// Browsers refuse `*` where they send cookies, so the standard forbids to answer it.
+fn cors_names(cors: &Reader<'_>, key: &str, credentials: bool) -> Vec<String> {
+    let names = cors.strings(key).unwrap_or_default();
+    if credentials && names.iter().any(|name| name == "*") {
+        cors.mistake(
+            key,
+            "cannot be `*` together with `credentials: true`; name each",
+        );
+    }
+    names
 }
 
 fn database(block: &Reader<'_>) -> DatabaseConfig {
