@@ -49,6 +49,9 @@ pub struct Schedule {
     pub host: String,
     /// Account whose repositories are listed.
     pub organization: String,
+    /// Names everything the provider is told about what to read. When it differs after a restart,
+    /// the slot is swept again.
+    pub settings: String,
     /// Length of a slot. Slots are aligned to 1970, so all ingestors agree on them.
     pub frequency: Duration,
     /// How long after the start of the process the first tick is published.

@@ -48,9 +48,12 @@ pub fn delivery_id(host: &str, guid: &str) -> String {
 }
 
 /// Identity of a schedule slot: one tick per provider and slot, however many ingestors publish it.
+///
+/// `settings` names what the provider was told to read. A provider that is told otherwise is
+/// another one, and is swept again within its slot.
 #[must_use]
-pub fn tick_id(provider_id: &str, slot: i64) -> String {
-    format!("tick:{provider_id}:{slot}")
+pub fn tick_id(provider_id: &str, settings: &str, slot: i64) -> String {
+    format!("tick:{provider_id}:{settings}:{slot}")
 }
 
 /// Identity of a change in the public stream.

@@ -2,7 +2,8 @@
 //!
 //! The id of a tick is its slot, and the ledger ignores one it has. So any number of ingestors may
 //! publish the same tick, and each publishes the current one again when it starts: neither restarts
-//! nor replicas skip or double a sweep.
+//! nor replicas skip or double a sweep. What the provider is told to read is part of the id too, so
+//! a change of it is swept for at the start and not one slot later.
 
 mod plan;
 
@@ -84,7 +85,7 @@ impl Ticker {
 
 fn tick(schedule: &Schedule, slot: i64, now: i64) -> Signal {
     Signal {
-        id: tick_id(&schedule.provider_id, slot),
+        id: tick_id(&schedule.provider_id, &schedule.settings, slot),
         provider: PROVIDER.to_owned(),
         host: schedule.host.clone(),
         event: TICK.to_owned(),
@@ -94,5 +95,56 @@ fn tick(schedule: &Schedule, slot: i64, now: i64) -> Signal {
             organization: schedule.organization.clone(),
             slot,
         })),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use freshet_bus::Bus;
+    use freshet_proto::stream::{signals_consumer, topology};
+    use freshet_proto::subject::Subjects;
+    use freshet_runtime::metrics::Registry;
+    use prost::Message as _;
+
+    use super::*;
+
+    const NOW: i64 = 7_000_000;
+
+    /// What an ingestor with these settings publishes at its start.
+    async fn id_at_start(bus: &Bus, settings: &str) -> String {
+        let schedule = Schedule {
+            provider_id: "acme".to_owned(),
+            host: "github.com".to_owned(),
+            organization: "acme".to_owned(),
+            settings: settings.to_owned(),
+            frequency: Duration::from_secs(3600),
+            initial_delay: Duration::ZERO,
+        };
+        let publisher = Publisher::new(bus.clone(), Subjects::default(), Duration::from_secs(3));
+        let metrics = Metrics::register(&Registry::new("catalog"));
+        let (clock, _) = Clock::manual(NOW);
+        let ticker = Ticker::new(vec![schedule], publisher, clock, metrics);
+        let consumer = signals_consumer(&Subjects::default());
+        let mut inbox = bus.consume(&consumer).await.expect("a consumer");
+        let stop = CancellationToken::new();
+        let watched = async {
+            let delivery = inbox.next(1).await.expect("received").pop().expect("one");
+            let signal = Signal::decode(delivery.payload.clone()).expect("a signal");
+            delivery.ack().await.expect("acknowledged");
+            stop.cancel();
+            signal.id
+        };
+        let (id, _) = tokio::join!(watched, ticker.run(stop.clone()));
+        id
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_start_repeats_the_slot_only_if_nothing_else_is_to_be_read() {
+        let bus = Bus::memory();
+        let provisioned = bus.provision(&topology(&Subjects::default(), 1)).await;
+        provisioned.expect("provisioned");
+        let first = id_at_start(&bus, "a").await;
+        assert_eq!(first, "tick:acme:a:0");
+        assert_ne!(id_at_start(&bus, "b").await, first);
     }
 }

@@ -7,6 +7,7 @@ use freshet_processor::GithubIntegration;
 use freshet_runtime::config::Reader;
 use freshet_store::{GithubProvider, ProviderFilters, Rule};
 use regex::Regex;
+use sha2::{Digest as _, Sha256};
 
 /// Backstage's default schedule of GitHub discovery.
 const FREQUENCY: Duration = Duration::from_secs(3 * 60 * 60);
@@ -14,6 +15,9 @@ const CATALOG_PATH: &str = "catalog-info.yaml";
 const GITHUB_COM: &str = "github.com";
 /// Id of a provider configured without one.
 const DEFAULT_ID: &str = "default";
+
+/// Enough that two settings of one provider never share a digest.
+const SETTINGS_DIGITS: usize = 16;
 
 /// Keys of Backstage's `catalog` block that steer what Freshet does not do, or does by itself.
 const KEYS_WITHOUT_MEANING: [&str; 9] = [
@@ -131,13 +135,6 @@ fn provider(
     reader.ignore("pageSizes");
     let organization = reader.required_string("organization");
     let (frequency, initial_delay) = schedule(reader);
-    let schedule = Schedule {
-        provider_id: id.clone(),
-        host: host.clone(),
-        organization: organization.clone(),
-        frequency,
-        initial_delay,
-    };
     let (filters, branch) = filters(reader);
     let provider = GithubProvider {
         id,
@@ -148,7 +145,45 @@ fn provider(
         branch,
         filters,
     };
+    let schedule = Schedule {
+        provider_id: provider.id.clone(),
+        host: provider.host.clone(),
+        organization: provider.organization.clone(),
+        settings: settings(&provider),
+        frequency,
+        initial_delay,
+    };
     (provider, schedule)
+}
+
+/// A digest of everything that decides what a sweep finds.
+fn settings(provider: &GithubProvider) -> String {
+    // Named one by one, so that a new one must be decided about.
+    let GithubProvider {
+        id: _,
+        host,
+        organization,
+        catalog_path,
+        frequency: _,
+        branch,
+        filters,
+    } = provider;
+    let ProviderFilters {
+        repository,
+        allow_archived,
+        allow_forks,
+    } = filters;
+    let told = serde_json::json!([
+        host,
+        organization,
+        catalog_path,
+        branch,
+        repository,
+        allow_archived,
+        allow_forks
+    ]);
+    let digest = hex::encode(Sha256::digest(told.to_string()));
+    digest[..SETTINGS_DIGITS].to_owned()
 }
 
 fn catalog_path(reader: &Reader<'_>) -> String {
@@ -205,8 +240,9 @@ fn filters(reader: &Reader<'_>) -> (ProviderFilters, Option<String>) {
 /// Backstage reads JavaScript's patterns, some of which cannot be matched in bounded time.
 fn repository_pattern(block: &Reader<'_>) -> Option<String> {
     let pattern = block.string("repository")?;
-    // As the store matches it: the whole name.
-    if let Err(error) = Regex::new(&format!("^(?:{pattern})$")) {
+    // By itself, and as the store matches it: the whole name.
+    let whole = format!("^(?:{pattern})$");
+    if let Err(error) = Regex::new(&pattern).and_then(|_| Regex::new(&whole)) {
         let error = error.to_string();
         let reason = error.lines().last().unwrap_or_default();
         block.mistake(

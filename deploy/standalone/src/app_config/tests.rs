@@ -246,3 +246,34 @@ fn links_start_where_the_api_is_reached() {
         &["backend.baseUrl"],
     );
 }
+
+#[test]
+fn browsers_that_send_cookies_are_named() {
+    check_mistakes(
+        "backend: {cors: {origin: ['*'], methods: '*', credentials: true}}\n",
+        &["backend.cors.methods", "backend.cors.origin"],
+    );
+    assert!(read("backend: {cors: {origin: '*', methods: '*'}}\n").is_ok());
+}
+
+#[track_caller]
+fn check_swept_again(change: (&str, &str), expected: bool) {
+    let settings = |text: &str| {
+        let config = read(text).unwrap_or_else(|mistakes| panic!("{mistakes}"));
+        config.ingestor.schedules[0].settings.clone()
+    };
+    assert!(GOOD.contains(change.0), "{change:?}");
+    let changed = GOOD.replacen(change.0, change.1, 1);
+    assert_eq!(settings(GOOD) != settings(&changed), expected, "{change:?}");
+}
+
+#[test]
+fn a_provider_told_to_read_something_else_is_swept_again() {
+    check_swept_again(("organization: acme", "organization: globex"), true);
+    check_swept_again(("/catalog/all.yaml", "catalog-info.yaml"), true);
+    check_swept_again(("branch: develop", "branch: main"), true);
+    check_swept_again(("'pay-.*'", "'web-.*'"), true);
+    check_swept_again(("'pay-.*'", "'pay-.*', allowArchived: true"), true);
+    check_swept_again(("/catalog/all.yaml", "catalog/all.yaml"), false);
+    check_swept_again(("minutes: 30", "minutes: 40"), false);
+}
