@@ -1,14 +1,16 @@
 //! What an answer says about GitHub's limits, read into numbers. Pure.
 //!
 //! GitHub has three ways to say "slow down": an exhausted primary window (`x-ratelimit-remaining: 0`
-//! with a reset time), a secondary limit (`retry-after`), and a bare refusal whose text names the
-//! limit. A 403 that says none of these is a permission, not a limit: pausing a whole installation
+//! with a reset time), a secondary limit (`retry-after`, with whatever status), and a bare refusal
+//! whose text names the limit. A 403 that says none of these is a permission, not a limit: pausing a whole installation
 //! for one private repository would be worse than the refusal itself.
 
 use std::time::Duration;
 
 use http::HeaderMap;
 
+/// Shortest wait one answer may impose: "retry after 0" must not become a busy loop.
+const WAIT_MIN: Duration = Duration::from_secs(1);
 /// Longest wait one answer may impose; a longer one is a broken clock on one of the two sides.
 const WAIT_MAX: Duration = Duration::from_secs(24 * 60 * 60);
 const MICROS_PER_SECOND: i64 = 1_000_000;
@@ -48,7 +50,7 @@ impl RateHeaders {
                 .and_then(|seconds| i64::try_from(seconds).ok())
                 .and_then(|seconds| seconds.checked_mul(MICROS_PER_SECOND)),
             retry_after: number(headers, "retry-after")
-                .map(|seconds| Duration::from_secs(seconds).min(WAIT_MAX)),
+                .map(|seconds| Duration::from_secs(seconds).clamp(WAIT_MIN, WAIT_MAX)),
         }
     }
 }
@@ -74,17 +76,19 @@ pub enum Limit {
     Unspecified,
 }
 
-/// What an answer's status, headers and text say about limits; `None` if nothing.
+/// What a refusal's status, headers and text say about limits; `None` if nothing.
 ///
-/// `text` is the message of a refusal or of a GraphQL error that came with status 200.
+/// A refusal is an answer with a status from 400 on or with a GraphQL error; `text` is its message.
 #[must_use]
 pub fn limit_of(status: u16, headers: &RateHeaders, text: &str) -> Option<Limit> {
-    let limited = match status {
+    let says_so = match status {
         429 => true,
-        403 => headers.retry_after.is_some() || headers.remaining == Some(0) || names_a_limit(text),
+        403 => headers.remaining == Some(0) || names_a_limit(text),
+        // The text of a server in trouble is that of some proxy in between.
+        500.. => false,
         _ => names_a_limit(text),
     };
-    limited.then(|| numbers_of(headers))
+    (says_so || headers.retry_after.is_some()).then(|| numbers_of(headers))
 }
 
 fn numbers_of(headers: &RateHeaders) -> Limit {
@@ -170,6 +174,14 @@ mod tests {
         check(429, &[], "", Some(Limit::Unspecified));
         check(429, &[("retry-after", "60")], "", Some(minute));
         check(500, &[], "", None);
+        check(502, &[], "too many requests upstream", None);
+        check(503, &[("retry-after", "60")], "", Some(minute));
+        check(
+            200,
+            &[("retry-after", "60")],
+            "Something else",
+            Some(minute),
+        );
     }
 
     #[test]
@@ -217,6 +229,8 @@ mod tests {
             ("x-ratelimit-reset", "18446744073709551615"),
         ]);
         assert_eq!(absurd.retry_after, Some(WAIT_MAX));
+        let hasty = headers(&[("retry-after", "0")]);
+        assert_eq!(hasty.retry_after, Some(WAIT_MIN));
         assert_eq!(absurd.reset_at, None);
     }
 }
