@@ -227,6 +227,8 @@ pub fn judge(target: &RepositoryTarget, question: &Question, shown: RepositorySh
 ///
 /// A branch that still shows the head from before a push may have been set back since, or the hooks
 /// came in the wrong order. GitHub's replicas lag by seconds, so after `age_max` the head is the truth.
+/// The pushed commit is forgotten with it: when the branch was set back, GitHub collects it some day, and
+/// a commit that is not shown would be waited for without end.
 pub fn forget_old_push(
     target: &mut RepositoryTarget,
     cause: Option<&Cause>,
@@ -237,6 +239,7 @@ pub fn forget_old_push(
     let age = u64::try_from(now.saturating_sub(received_at)).unwrap_or(0);
     if received_at > 0 && Duration::from_micros(age) > age_max {
         target.before.clear();
+        target.after.clear();
     }
 }
 

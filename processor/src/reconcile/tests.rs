@@ -314,6 +314,7 @@ fn an_old_push_is_no_longer_waited_for() {
             now,
             Duration::from_secs(600),
         );
+        assert_eq!(target.before.is_empty(), target.after.is_empty());
         target.before.is_empty()
     };
     assert!(!forgotten(SECOND, 600 * SECOND));
@@ -322,6 +323,7 @@ fn an_old_push_is_no_longer_waited_for() {
     assert!(!forgotten(900 * SECOND, SECOND));
     let old = RepositoryTarget {
         before: String::new(),
+        after: String::new(),
         ..job("h1", "h1..h2", "a")
     };
     check(&old, shown("h1", "b=text"), "again h1 +");
