@@ -31,12 +31,35 @@ pub struct Closed {
     pub until: i64,
 }
 
+/// A call in flight.
+#[derive(Debug)]
+#[must_use = "another call is made in its place when this is dropped"]
+pub struct Place {
+    _call: OwnedSemaphorePermit,
+    _sweep: Option<OwnedSemaphorePermit>,
+}
+
+/// Sweeps may fill half of the places, so that a webhook always finds one.
+#[must_use]
+pub fn sweeps_max(concurrent_calls_max: usize) -> usize {
+    (concurrent_calls_max / 2).max(1)
+}
+
+async fn place_of(places: &Arc<Semaphore>) -> OwnedSemaphorePermit {
+    Arc::clone(places)
+        .acquire_owned()
+        .await
+        .expect("the semaphore is never closed")
+}
+
 /// The budget of one credential.
 pub struct Budget {
     clock: Clock,
     windows: Mutex<Windows>,
     buckets: Buckets,
     calls: Arc<Semaphore>,
+    /// Places a sweep needs before it asks for one of `calls`.
+    sweeps: Arc<Semaphore>,
     /// Counts closings, so that a worker waiting for jobs notices one.
     closings: watch::Sender<u64>,
 }
@@ -50,33 +73,44 @@ impl Budget {
             windows: Mutex::default(),
             buckets: Buckets::for_api_host(api_host),
             calls: Arc::new(Semaphore::new(concurrent_calls_max)),
+            sweeps: Arc::new(Semaphore::new(sweeps_max(concurrent_calls_max))),
             closings: watch::Sender::new(0),
         }
     }
 
-    /// Waits for a free place and the pace, then spends one call. Hold the permit until the answer is read.
+    /// Waits for a free place and the pace, then spends one call. Hold the place until the answer is read.
     ///
     /// # Errors
     /// [`Closed`] if a limit forbids the call; waiting that out is the caller's decision.
-    pub async fn admit(
-        &self,
-        lane: Lane,
-        resource: Resource,
-    ) -> Result<OwnedSemaphorePermit, Closed> {
-        let permit = Arc::clone(&self.calls)
-            .acquire_owned()
-            .await
-            .expect("the semaphore is never closed");
+    pub async fn admit(&self, lane: Lane, resource: Resource) -> Result<Place, Closed> {
+        let sweep = match lane {
+            Lane::Hi => None,
+            Lane::Lo | Lane::Unspecified => Some(place_of(&self.sweeps).await),
+        };
+        let call = self.paced(resource).await;
         // The window is asked last: between place and pace another call may have been limited.
-        while let Err(wait) = self.buckets.take(resource) {
-            tokio::time::sleep(wait).await;
-        }
         match self
             .windows()
             .admit(lane, resource, self.clock.now_micros())
         {
-            Admission::Granted => Ok(permit),
+            Admission::Granted => Ok(Place {
+                _call: call,
+                _sweep: sweep,
+            }),
             Admission::Closed { until } => Err(Closed { until }),
+        }
+    }
+
+    // A place is not kept while the pace is waited for, since a call of the other kind may use it. The pace
+    // is taken with a place in hand, or calls that have it could gather and then be made all at once.
+    async fn paced(&self, resource: Resource) -> OwnedSemaphorePermit {
+        loop {
+            let place = place_of(&self.calls).await;
+            let Err(wait) = self.buckets.take(resource) else {
+                return place;
+            };
+            drop(place);
+            tokio::time::sleep(wait).await;
         }
     }
 
@@ -189,6 +223,32 @@ mod tests {
                 .now_or_never()
                 .is_some()
         );
+    }
+
+    #[tokio::test]
+    async fn sweeps_leave_half_of_the_places_to_webhooks() {
+        let (budget, _) = budget(4);
+        let _one = budget.admit(Lane::Lo, Resource::Core).await;
+        let _two = budget.admit(Lane::Lo, Resource::Graphql).await;
+        let sweep = budget.admit(Lane::Lo, Resource::Core);
+        assert!(sweep.now_or_never().is_none());
+        let push = budget.admit(Lane::Hi, Resource::Graphql);
+        assert!(push.now_or_never().is_some());
+    }
+
+    #[tokio::test]
+    async fn a_call_that_waits_for_its_pace_holds_no_place() {
+        let (clock, _hand) = Clock::manual(NOW);
+        let budget = Budget::new("github.com", 1, clock);
+        let sweeping = async {
+            loop {
+                drop(budget.admit(Lane::Lo, Resource::Core).await);
+            }
+        };
+        let mut sweeping = std::pin::pin!(tokio::task::unconstrained(sweeping));
+        assert!(futures::poll!(sweeping.as_mut()).is_pending());
+        let push = budget.admit(Lane::Hi, Resource::Graphql);
+        assert!(push.now_or_never().is_some());
     }
 
     #[tokio::test]

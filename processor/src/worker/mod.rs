@@ -23,6 +23,7 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::budget::sweeps_max;
 use crate::config::Config;
 use crate::metrics::Metrics;
 use crate::source::github::client::Client;
@@ -121,12 +122,12 @@ impl Worker {
         }
     }
 
-    /// Sweeps may fill half of the places, so that a webhook always finds one.
+    /// As many batches as calls.
     fn slots(&self) -> usize {
         let calls = self.shared.config.max_concurrent_calls;
         match self.lane {
             Lane::Hi => calls.max(1),
-            Lane::Lo | Lane::Unspecified => (calls / 2).max(1),
+            Lane::Lo | Lane::Unspecified => sweeps_max(calls),
         }
     }
 }
