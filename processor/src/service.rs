@@ -1,6 +1,8 @@
 //! Puts a processor together.
 
+use std::convert::Infallible;
 use std::sync::Arc;
+use std::time::Duration;
 
 use freshet_bus::{Bus, ConsumeError};
 use freshet_proto::message::Lane;
@@ -11,6 +13,7 @@ use freshet_runtime::clock::Clock;
 use freshet_runtime::metrics::Registry;
 use freshet_runtime::supervisor::Supervisor;
 use thiserror::Error;
+use tokio_util::sync::CancellationToken;
 
 use crate::budget::Budget;
 use crate::config::{Config, GithubIntegration};
@@ -20,6 +23,8 @@ use crate::source::github::client::{Client, ClientError, Endpoints};
 use crate::worker::{Shared, Worker};
 
 const CONDITION: &str = "processor";
+/// How often it looks whether it is ready.
+const READINESS_EVERY: Duration = Duration::from_secs(1);
 
 /// What a processor needs from its process.
 pub struct Deps {
@@ -110,12 +115,37 @@ pub async fn start(
             let shutdown = supervisor.shutdown();
             supervisor.spawn("processor worker", async move {
                 worker.run(shutdown).await;
-                Ok::<(), std::convert::Infallible>(())
+                Ok::<(), Infallible>(())
             });
         }
     }
     deps.readiness.set(CONDITION, ReadyState::Ready);
+    supervisor.spawn(
+        "processor readiness",
+        watch_bus(shared.bus.clone(), deps.readiness, supervisor.shutdown()),
+    );
     Ok(Handle { fingerprint })
+}
+
+/// Without the bus there is nothing to do; with it, GitHub's troubles are reported by the observations.
+async fn watch_bus(
+    bus: Bus,
+    readiness: Readiness,
+    shutdown: CancellationToken,
+) -> Result<(), Infallible> {
+    let mut every = tokio::time::interval(READINESS_EVERY);
+    loop {
+        tokio::select! {
+            () = shutdown.cancelled() => return Ok(()),
+            _ = every.tick() => {}
+        }
+        let state = if bus.is_connected() {
+            ReadyState::Ready
+        } else {
+            ReadyState::NotReady("the bus is not connected".to_owned())
+        };
+        readiness.set(CONDITION, state);
+    }
 }
 
 fn client(shared: &Shared, integration: &GithubIntegration) -> Result<Client, StartError> {
