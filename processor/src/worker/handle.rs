@@ -155,7 +155,7 @@ impl Handler {
 
     async fn discover(&self, held: &Held, target: &ListingTarget) -> Settlement {
         let inner = &self.0;
-        let occasion = self.occasion(&held.job);
+        let (occasion, attempt) = (self.occasion(&held.job), held.delivery.attempt);
         let mut listing = Listing::new(
             &inner.client,
             inner.lane,
@@ -186,7 +186,7 @@ impl Handler {
                 }
             };
             let published = self
-                .unless_stopped(&[&held.delivery], self.publish(observation))
+                .unless_stopped(&[&held.delivery], self.publish(observation, attempt))
                 .await;
             match published {
                 Some(Ok(())) => {}
@@ -358,7 +358,7 @@ impl Handler {
             None => Settlement::GiveBack(Duration::ZERO),
         };
         let settlement = match settlement {
-            Settlement::Dead(reason, error) => self.reported(&held.job, reason, error).await,
+            Settlement::Dead(reason, error) => self.reported(&held, reason, error).await,
             other @ (Settlement::Done(_) | Settlement::GiveBack(_)) => other,
         };
         self.settle(held.delivery, settlement).await;
@@ -366,9 +366,10 @@ impl Handler {
 
     /// Reports the source of a job that becomes a dead letter as failed. Else nobody would set it back, and
     /// its next job would come, and fail the same way, at once.
-    async fn reported(&self, job: &Job, reason: DeadReason, error: String) -> Settlement {
+    async fn reported(&self, held: &Held, reason: DeadReason, error: String) -> Settlement {
         let failure = Failure::unreadable(reason.of_the_source());
-        match self.publish(self.occasion(job).failed(failure)).await {
+        let observation = self.occasion(&held.job).failed(failure);
+        match self.publish(observation, held.delivery.attempt).await {
             Err(later @ Settlement::GiveBack(_)) => later,
             Ok(()) | Err(Settlement::Done(_) | Settlement::Dead(..)) => {
                 Settlement::Dead(reason, error)
@@ -390,7 +391,7 @@ impl Handler {
             Answered::Limited(closed) => return self.given_back(closed),
         };
         for observation in observations {
-            if let Err(settlement) = self.publish(observation).await {
+            if let Err(settlement) = self.publish(observation, held.delivery.attempt).await {
                 return settlement;
             }
         }
@@ -418,7 +419,7 @@ impl Handler {
         Settlement::GiveBack(self.0.client.budget().remaining_wait(closed))
     }
 
-    async fn publish(&self, observation: Observation) -> Result<(), Settlement> {
+    async fn publish(&self, observation: Observation, attempt: u64) -> Result<(), Settlement> {
         let lane = Lane::try_from(observation.lane).unwrap_or(Lane::Lo);
         let shared = &self.0.shared;
         let subject =
@@ -432,7 +433,7 @@ impl Handler {
             Ok(_) => Ok(()),
             Err(error) => {
                 tracing::warn!(error = %Chain(&error), "an observation could not be published");
-                Err(after_publish_error(&error))
+                Err(after_publish_error(&error, attempt))
             }
         }
     }

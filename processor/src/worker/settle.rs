@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use backoff::{BackoffBuilder, ExponentialBuilder};
 use freshet_bus::{Bus, Delivery, Disposition, Outbound, PublishError, RETRY_UNAVAILABLE_AFTER};
 use freshet_proto::envelope::Envelope;
 use freshet_proto::message::Lane;
@@ -14,6 +15,10 @@ use crate::metrics::{JobOutcome, Metrics};
 const PANICS_MAX: u64 = 5;
 /// Wait after a panic, times the number of panics.
 const RETRY_AFTER_PANIC: Duration = Duration::from_secs(2);
+/// Longest wait, before its jitter, after an observation could not be published.
+const RETRY_PUBLISH_MAX: Duration = Duration::from_secs(30);
+/// Doublings after which any wait has reached its bound.
+const DOUBLINGS_MAX: usize = 16;
 /// Header of a dead letter: what went wrong.
 const ERROR_HEADER: &str = "Catalog-Error";
 /// Header of a dead letter: where the message was.
@@ -76,15 +81,31 @@ pub(super) fn after_panic(panics: u64) -> Settlement {
 }
 
 /// What to do after an observation could not be published. The reading is made again: it costs a call,
-/// and keeping it would mean answering with what was true some time ago.
-pub(super) fn after_publish_error(error: &PublishError) -> Settlement {
+/// and keeping it would mean answering with what was true some time ago. So the waits grow with the
+/// deliveries of the job, and differ, for a full stream refuses all jobs at once.
+pub(super) fn after_publish_error(error: &PublishError, attempt: u64) -> Settlement {
     match error.disposition() {
-        Disposition::RetryAfter(delay) => Settlement::GiveBack(delay),
-        Disposition::ReadAgain => Settlement::GiveBack(RETRY_UNAVAILABLE_AFTER),
+        Disposition::RetryAfter(delay) => Settlement::GiveBack(backed_off(delay, attempt)),
+        Disposition::ReadAgain => {
+            Settlement::GiveBack(backed_off(RETRY_UNAVAILABLE_AFTER, attempt))
+        }
         Disposition::GiveUp => {
             Settlement::Dead(DeadReason::Unpublishable, Chain(error).to_string())
         }
     }
+}
+
+/// Doubles `delay` with each attempt up to a bound, and adds up to as much again at random.
+fn backed_off(delay: Duration, attempt: u64) -> Duration {
+    let times = usize::try_from(attempt.saturating_sub(1)).unwrap_or(usize::MAX);
+    ExponentialBuilder::new()
+        .with_jitter()
+        .with_min_delay(delay)
+        .with_max_delay(RETRY_PUBLISH_MAX)
+        .without_max_times()
+        .build()
+        .nth(times.min(DOUBLINGS_MAX))
+        .unwrap_or(RETRY_PUBLISH_MAX)
 }
 
 /// Carries settlements out.
@@ -168,6 +189,8 @@ impl Settler {
 
 #[cfg(test)]
 mod tests {
+    use freshet_bus::RETRY_FULL_AFTER;
+
     use super::*;
 
     #[test]
@@ -186,11 +209,11 @@ mod tests {
             subject: "s".to_owned(),
         };
         assert!(matches!(
-            after_publish_error(&full),
+            after_publish_error(&full, 1),
             Settlement::GiveBack(_)
         ));
         assert!(matches!(
-            after_publish_error(&PublishError::Ambiguous),
+            after_publish_error(&PublishError::Ambiguous, 1),
             Settlement::GiveBack(_)
         ));
         let too_large = PublishError::TooLarge {
@@ -199,8 +222,32 @@ mod tests {
             bytes_max: 1,
         };
         assert!(matches!(
-            after_publish_error(&too_large),
+            after_publish_error(&too_large, 1),
             Settlement::Dead(DeadReason::Unpublishable, _)
         ));
+    }
+
+    #[test]
+    fn a_stream_that_stays_full_is_asked_less_and_less() {
+        let full = PublishError::Full {
+            subject: "s".to_owned(),
+        };
+        let second = RETRY_FULL_AFTER.as_secs();
+        for (attempt, expected) in [
+            (0, second),
+            (1, second),
+            (2, second * 2),
+            (4, second * 8),
+            (9, RETRY_PUBLISH_MAX.as_secs()),
+            (u64::MAX, RETRY_PUBLISH_MAX.as_secs()),
+        ] {
+            let Settlement::GiveBack(wait) = after_publish_error(&full, attempt) else {
+                panic!("not given back")
+            };
+            assert!(
+                (expected..=expected * 2).contains(&wait.as_secs()),
+                "attempt {attempt}: {wait:?}"
+            );
+        }
     }
 }
