@@ -378,6 +378,60 @@ async fn an_outage_is_retried_and_then_reported() {
     world.stop().await;
 }
 
+fn asked_for(query: &str) -> usize {
+    query.matches("node(id:").count()
+}
+
+#[tokio::test]
+async fn a_query_github_needs_too_long_for_is_asked_in_smaller_ones() {
+    let github = Stub::start(|query, _| {
+        if asked_for(query) > 3 {
+            Reply::status(504, "")
+        } else {
+            Reply::json(repositories(query, "h1", &unchanged()))
+        }
+    })
+    .await;
+    let mut world = World::start(github).await;
+    for id in 1..=20 {
+        world.publish(&sweep(id)).await;
+    }
+    for _ in 0..20 {
+        world.repository_observed(Lane::Lo).await;
+    }
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn an_outage_during_a_sweep_costs_few_calls() {
+    let github = Stub::start(|_, _| Reply::status(502, "bad gateway")).await;
+    let mut world = World::start(github).await;
+    for id in 1..=100 {
+        world.publish(&sweep(id)).await;
+    }
+    for _ in 0..100 {
+        assert_eq!(world.failure(Lane::Lo).await, FailureKind::Unreachable);
+    }
+    let calls = world.github.requests().len();
+    assert!(calls <= 30, "{calls} calls");
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn a_secondary_limit_with_status_200_is_no_failure() {
+    let limited = json!({"errors": [{"type": "ABUSE", "message": "wait a few minutes"}]});
+    let github = Stub::start(move |query, number| match number {
+        0 => Reply::json(limited.clone()).header("retry-after", "1"),
+        _ => Reply::json(repositories(query, "h2", &text("b2", PAY))),
+    })
+    .await;
+    let mut world = World::start(github).await;
+    world.publish(&push(1)).await;
+    assert_eq!(world.repository_observed(Lane::Hi).await.head, "h2");
+    assert_eq!(world.github.requests().len(), 2);
+    world.stop().await;
+}
+
 #[tokio::test]
 async fn a_blob_graphql_does_not_show_is_read_raw() {
     let cut = json!({"__typename": "Blob", "oid": "b2", "byteSize": PAY.len(), "isBinary": false, "isTruncated": true, "text": "a"});

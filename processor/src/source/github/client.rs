@@ -6,7 +6,7 @@
 
 use std::time::{Duration, Instant};
 
-use backoff::{ExponentialBuilder, Retryable};
+use backoff::{BackoffBuilder, ExponentialBuilder, Retryable};
 use bytes::Bytes;
 use freshet_proto::message::Lane;
 use http::{HeaderMap, Method, Request};
@@ -146,7 +146,7 @@ impl Client {
         &self.budget
     }
 
-    /// Asks a GraphQL query; the answer may be partial.
+    /// Asks a GraphQL query, again after a moment if that may help; the answer may be partial.
     ///
     /// # Errors
     /// [`CallError`] if there is no data at all.
@@ -156,7 +156,37 @@ impl Client {
         lane: Lane,
         query: &str,
     ) -> Result<Answer<T>, CallError> {
-        self.retrying(|| self.graphql_once(kind, lane, query)).await
+        self.retrying(CallError::is_transient, || {
+            self.graphql_once(kind, lane, query)
+        })
+        .await
+    }
+
+    /// Like [`Self::graphql`], but a query that may be too large is not asked again: GitHub charges extra
+    /// for each that takes it too long, and the caller can make a smaller one.
+    ///
+    /// # Errors
+    /// [`CallError`] if there is no data at all.
+    pub async fn graphql_divisible<T: DeserializeOwned>(
+        &self,
+        kind: CallKind,
+        lane: Lane,
+        query: &str,
+    ) -> Result<Answer<T>, CallError> {
+        self.retrying(
+            |error| error.is_transient() && !error.may_be_too_large(),
+            || self.graphql_once(kind, lane, query),
+        )
+        .await
+    }
+
+    /// How long to wait after this many failures in a row.
+    #[must_use]
+    pub fn pause_after(&self, failed_in_a_row: usize) -> Duration {
+        let mut pauses = self.waits().without_max_times().build();
+        pauses
+            .nth(failed_in_a_row.saturating_sub(1))
+            .unwrap_or(self.retry.delay_max)
     }
 
     async fn graphql_once<T: DeserializeOwned>(
@@ -183,7 +213,8 @@ impl Client {
         self.check_graphql(operation, answer, &answered.headers)
     }
 
-    // GitHub reports an exhausted GraphQL window with status 200 and an error in the body.
+    // GitHub reports exhausted windows and secondary limits with status 200 and an error in the body. The
+    // text of an error beside data belongs to one field, and may quote anything.
     fn check_graphql<T>(
         &self,
         operation: &'static str,
@@ -192,7 +223,11 @@ impl Client {
     ) -> Result<Answer<T>, CallError> {
         for error in &answer.errors {
             let limited = error.class == RATE_LIMITED_CLASS;
-            let text = if limited { "rate limit" } else { "" };
+            let text = match (&answer.data, limited) {
+                (_, true) => "rate limit",
+                (None, false) => &error.message,
+                (Some(_), false) => "",
+            };
             if let Some(limit) = limit_of(200, headers, text) {
                 let closed = self.budget.close(Resource::Graphql, headers, limit);
                 self.metrics.limited(&self.installation);
@@ -243,7 +278,7 @@ impl Client {
                 })?;
             self.call(kind, lane, Resource::Core, request).await
         };
-        let body = self.retrying(once).await?.body;
+        let body = self.retrying(CallError::is_transient, once).await?.body;
         if body.len() > size_max {
             let source = format!("{} bytes, more than {size_max}", body.len()).into();
             return Err(CallError::Body {
@@ -254,17 +289,23 @@ impl Client {
         Ok(body)
     }
 
-    async fn retrying<T, F>(&self, once: impl FnMut() -> F) -> Result<T, CallError>
-    where
-        F: Future<Output = Result<T, CallError>>,
-    {
-        let policy = ExponentialBuilder::new()
+    fn waits(&self) -> ExponentialBuilder {
+        ExponentialBuilder::new()
             .with_jitter()
             .with_min_delay(self.retry.delay_min)
             .with_max_delay(self.retry.delay_max)
-            .with_max_times(self.retry.times_max);
-        once.retry(policy)
-            .when(CallError::is_transient)
+    }
+
+    async fn retrying<T, F>(
+        &self,
+        may_help: impl Fn(&CallError) -> bool,
+        once: impl FnMut() -> F,
+    ) -> Result<T, CallError>
+    where
+        F: Future<Output = Result<T, CallError>>,
+    {
+        once.retry(self.waits().with_max_times(self.retry.times_max))
+            .when(may_help)
             .notify(|error, delay| {
                 tracing::debug!(%error, delay_ms = delay.as_millis(), "asking GitHub again after a failed call");
             })
@@ -318,12 +359,7 @@ impl Client {
             return Ok(Answered { headers, body });
         }
         let message = refusal(&body);
-        let limited = if status < 500 {
-            limit_of(status, &headers, &message)
-        } else {
-            None
-        };
-        if let Some(limit) = limited {
+        if let Some(limit) = limit_of(status, &headers, &message) {
             let closed = self.budget.close(resource, &headers, limit);
             self.metrics.limited(&self.installation);
             return Err(CallError::Limited { operation, closed });

@@ -96,6 +96,21 @@ impl CallError {
         }
     }
 
+    /// Whether GitHub may have taken too long over what was asked: it stops after ten seconds.
+    #[must_use]
+    pub fn may_be_too_large(&self) -> bool {
+        match self {
+            Self::TimedOut { .. } => true,
+            Self::Status { status, .. } => matches!(status, 502 | 504),
+            Self::Limited { .. }
+            | Self::Unreachable { .. }
+            | Self::Body { .. }
+            | Self::Refused { .. }
+            | Self::Unreadable { .. }
+            | Self::Request { .. } => false,
+        }
+    }
+
     /// What to report about a source that was to be read; a limit is no fact about a source.
     ///
     /// # Errors

@@ -1,10 +1,13 @@
 //! Reads the wanted files of many repositories: one query for all, and again for those that moved.
+//!
+//! A query that GitHub cannot answer in its ten seconds is asked in halves, or the same repositories would
+//! fail together for ever. GitHub being down looks the same at first; then halving soon ends.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 
 use freshet_proto::message::{Lane, RepositoryTarget};
 
-use super::answer::{self, Branch, RepositoriesData};
+use super::answer::{self, Answer, Branch, RepositoriesData};
 use super::client::Client;
 use super::error::CallError;
 use super::query;
@@ -19,6 +22,9 @@ pub const REPOSITORIES_PER_QUERY_MAX: usize = 100;
 const OBJECTS_PER_QUERY_MAX: usize = 500;
 /// Most questions about one repository in one reading. Three settle it unless it moves meanwhile.
 const ROUNDS_MAX: usize = 5;
+/// Queries in a row that may fail before nothing more is asked: as many as it takes to get from a full
+/// query to one repository, and its neighbour.
+const FAILED_IN_A_ROW_MAX: usize = 9;
 
 /// What reading one repository came to.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,28 +44,18 @@ pub enum Answered {
 
 /// Reads the wanted files of `targets`, and answers in their order.
 pub async fn read(client: &Client, lane: Lane, targets: &[&RepositoryTarget]) -> Vec<Answered> {
-    let mut open: BTreeMap<usize, Question> = targets
-        .iter()
-        .map(|target| first_question(target))
-        .enumerate()
-        .collect();
-    let mut answers: Vec<Option<Answered>> = vec![None; targets.len()];
+    let open = targets.iter().map(|target| first_question(target));
+    let mut reader = Reader {
+        client,
+        lane,
+        targets,
+        open: open.enumerate().collect(),
+        answers: vec![None; targets.len()],
+        failed_in_a_row: 0,
+    };
     for _ in 0..ROUNDS_MAX {
-        for chunk in chunks(&open, targets) {
-            let verdicts = ask(client, lane, targets, &chunk, &open).await;
-            for (index, verdict) in chunk.into_iter().zip(verdicts) {
-                match verdict {
-                    Asked::Again(question) => {
-                        open.insert(index, question);
-                    }
-                    Asked::Done(answered) => {
-                        open.remove(&index);
-                        answers[index] = Some(answered);
-                    }
-                }
-            }
-        }
-        if open.is_empty() {
+        reader.round().await;
+        if reader.open.is_empty() {
             break;
         }
     }
@@ -68,10 +64,118 @@ pub async fn read(client: &Client, lane: Lane, targets: &[&RepositoryTarget]) ->
             "the repository kept moving while it was read",
         ))
     };
-    answers
+    reader
+        .answers
         .into_iter()
         .map(|answer| answer.unwrap_or_else(restless))
         .collect()
+}
+
+/// One reading in progress.
+struct Reader<'a> {
+    client: &'a Client,
+    lane: Lane,
+    targets: &'a [&'a RepositoryTarget],
+    open: BTreeMap<usize, Question>,
+    answers: Vec<Option<Answered>>,
+    failed_in_a_row: usize,
+}
+
+impl Reader<'_> {
+    /// Asks every open question once.
+    async fn round(&mut self) {
+        let mut queries = VecDeque::from(chunks(&self.open, self.targets));
+        while let Some(chunk) = queries.pop_front() {
+            match self.ask(&chunk).await {
+                Ok(asked) => {
+                    self.failed_in_a_row = 0;
+                    for (index, asked) in chunk.into_iter().zip(asked) {
+                        self.note(index, asked);
+                    }
+                }
+                Err(error) => {
+                    self.failed_in_a_row += 1;
+                    match after_failure(&error, chunk.len(), self.failed_in_a_row) {
+                        Next::Halves => {
+                            let halves = chunk.split_at(chunk.len().div_ceil(2));
+                            queries.push_front(halves.1.to_vec());
+                            queries.push_front(halves.0.to_vec());
+                            tokio::time::sleep(self.client.pause_after(self.failed_in_a_row)).await;
+                        }
+                        Next::Others => self.fail(&error, chunk),
+                        Next::Nothing => {
+                            self.fail(&error, chunk.into_iter().chain(queries.drain(..).flatten()));
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    async fn ask(&self, chunk: &[usize]) -> Result<Vec<Asked>, CallError> {
+        let asked: Vec<(&RepositoryTarget, &Question)> = chunk
+            .iter()
+            .map(|index| (self.targets[*index], &self.open[index]))
+            .collect();
+        let query = query::repositories(&asked);
+        let (kind, lane) = (CallKind::Repositories, self.lane);
+        // One repository cannot be asked for in a smaller query, but after failures it is not asked for
+        // more often than any other.
+        let answer: Answer<RepositoriesData> = if chunk.len() == 1 && self.failed_in_a_row == 0 {
+            self.client.graphql(kind, lane, &query).await?
+        } else {
+            self.client.graphql_divisible(kind, lane, &query).await?
+        };
+        let questions: Vec<_> = asked
+            .iter()
+            .map(|(target, question)| (*question, branch(target)))
+            .collect();
+        let shown = answer::repositories(answer, &questions);
+        let verdicts = asked.iter().zip(shown).map(|((target, question), shown)| {
+            shown.map_or_else(Verdict::Failed, |shown| judge(target, question, shown))
+        });
+        Ok(verdicts.map(asked_from).collect())
+    }
+
+    fn note(&mut self, index: usize, asked: Asked) {
+        match asked {
+            Asked::Again(question) => {
+                self.open.insert(index, question);
+            }
+            Asked::Done(answered) => {
+                self.open.remove(&index);
+                self.answers[index] = Some(answered);
+            }
+        }
+    }
+
+    fn fail(&mut self, error: &CallError, indices: impl IntoIterator<Item = usize>) {
+        let answered = answered_from(error);
+        for index in indices {
+            self.note(index, Asked::Done(answered.clone()));
+        }
+    }
+}
+
+/// What to ask after a query that brought nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Next {
+    /// The same in two queries: it may have been too large.
+    Halves,
+    /// The other queries; this one failed.
+    Others,
+    /// Nothing: it is not the size of the queries.
+    Nothing,
+}
+
+fn after_failure(error: &CallError, repositories: usize, failed_in_a_row: usize) -> Next {
+    if failed_in_a_row >= FAILED_IN_A_ROW_MAX {
+        Next::Nothing
+    } else if repositories > 1 && error.may_be_too_large() {
+        Next::Halves
+    } else {
+        Next::Others
+    }
 }
 
 enum Asked {
@@ -100,48 +204,6 @@ fn chunks(open: &BTreeMap<usize, Question>, targets: &[&RepositoryTarget]) -> Ve
         }
     }
     chunks
-}
-
-async fn ask(
-    client: &Client,
-    lane: Lane,
-    targets: &[&RepositoryTarget],
-    chunk: &[usize],
-    open: &BTreeMap<usize, Question>,
-) -> Vec<Asked> {
-    let asked: Vec<(&RepositoryTarget, &Question)> = chunk
-        .iter()
-        .map(|index| (targets[*index], &open[index]))
-        .collect();
-    let query = query::repositories(&asked);
-    match client
-        .graphql::<RepositoriesData>(CallKind::Repositories, lane, &query)
-        .await
-    {
-        Ok(answer) => {
-            let questions: Vec<_> = asked
-                .iter()
-                .map(|(target, question)| (*question, branch(target)))
-                .collect();
-            let shown = answer::repositories(answer, &questions);
-            asked
-                .iter()
-                .zip(shown)
-                .map(|((target, question), shown)| {
-                    asked_from(
-                        shown.map_or_else(Verdict::Failed, |shown| judge(target, question, shown)),
-                    )
-                })
-                .collect()
-        }
-        Err(error) => {
-            let answered = answered_from(&error);
-            chunk
-                .iter()
-                .map(|_| Asked::Done(answered.clone()))
-                .collect()
-        }
-    }
 }
 
 fn branch(target: &RepositoryTarget) -> Branch {
@@ -194,6 +256,20 @@ mod tests {
             .collect();
         let sizes: Vec<usize> = chunks(&open, &targets).iter().map(Vec::len).collect();
         assert_eq!(sizes, expected);
+    }
+
+    #[test]
+    fn what_may_be_too_large_is_halved_until_it_cannot_be_that() {
+        let status = |status| CallError::Status {
+            operation: "repositories",
+            status,
+            message: String::new(),
+        };
+        assert_eq!(after_failure(&status(502), 100, 1), Next::Halves);
+        assert_eq!(after_failure(&status(504), 2, 7), Next::Halves);
+        assert_eq!(after_failure(&status(504), 1, 8), Next::Others);
+        assert_eq!(after_failure(&status(401), 100, 1), Next::Others);
+        assert_eq!(after_failure(&status(502), 2, 9), Next::Nothing);
     }
 
     #[test]
