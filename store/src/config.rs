@@ -1,10 +1,12 @@
 //! What the store is told, and the defaults of what it need not be told.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use freshet_proto::subject::DEFAULT_PREFIX;
 use secrecy::SecretString;
+use sha2::{Digest, Sha256};
 
 /// Everything the store is told.
 #[derive(Clone, Debug)]
@@ -58,6 +60,60 @@ impl Config {
             cors: None,
             base_url: "http://localhost:7007".to_owned(),
             feed: FeedLimits::default(),
+        }
+    }
+}
+
+impl Config {
+    /// Names how content enters the catalog.
+    pub(crate) fn fingerprint(&self) -> Fingerprint {
+        Fingerprint::new(&self.fingerprint, &self.rules)
+    }
+}
+
+/// Names how content enters the catalog: what the processors read with, and the rules of this store.
+///
+/// A file that one rule kept out is read again when the rules change, as it is when the processors
+/// do. They know nothing of rules, so their own name says whether a reading is of today.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Fingerprint {
+    processor: String,
+    whole: String,
+}
+
+/// Hexadecimal digits of the rules' digest that are kept.
+const RULES_DIGITS: usize = 16;
+
+impl Fingerprint {
+    pub(crate) fn new(processor: &str, rules: &[Rule]) -> Self {
+        let kinds: BTreeSet<String> = rules
+            .iter()
+            .flat_map(|rule| &rule.allow)
+            .map(|kind| kind.to_lowercase())
+            .collect();
+        let mut hash = Sha256::new();
+        for kind in kinds {
+            hash.update(kind.as_bytes());
+            hash.update([0]);
+        }
+        let digest = hex::encode(hash.finalize());
+        Self {
+            processor: processor.to_owned(),
+            whole: format!("{processor}+{}", &digest[..RULES_DIGITS]),
+        }
+    }
+
+    /// As it is stored with a source.
+    pub(crate) fn as_str(&self) -> &str {
+        &self.whole
+    }
+
+    /// What a source that was read with `reading` and applied now is stored with.
+    pub(crate) fn of_reading<'a>(&'a self, reading: &'a str) -> &'a str {
+        if reading == self.processor {
+            &self.whole
+        } else {
+            reading
         }
     }
 }
@@ -170,5 +226,29 @@ impl Default for FeedLimits {
             stalled_after: Duration::from_secs(30),
             heartbeat_every: Duration::from_secs(15),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn fingerprint(kinds: &[&str]) -> Fingerprint {
+        let allow = kinds.iter().map(|kind| (*kind).to_owned()).collect();
+        Fingerprint::new("p1", &[Rule { allow }])
+    }
+
+    #[test]
+    fn other_rules_are_another_way_for_content_to_enter() {
+        let api = fingerprint(&["API", "Component"]);
+        assert_ne!(api, fingerprint(&["API", "Component", "Group"]));
+        assert_eq!(api, fingerprint(&["component", "api", "API"]));
+    }
+
+    #[test]
+    fn only_a_reading_of_todays_processors_is_of_today() {
+        let today = fingerprint(&["API"]);
+        assert_eq!(today.of_reading("p1"), today.as_str());
+        assert_eq!(today.of_reading("p0"), "p0");
     }
 }

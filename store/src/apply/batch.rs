@@ -125,15 +125,11 @@ impl Applier {
         mut readings: Vec<Reading<RepositoryObserved>>,
         setbacks: &[Setback],
     ) -> Result<HashMap<i64, SourceRow>, ApplyError> {
-        let mut renamed = BTreeSet::new();
         for reading in &readings {
             if let (Some(source), Some(repository)) = (
                 sources.get_mut(&reading.source_id),
                 &reading.observed.repository,
             ) {
-                if source.is_renamed(repository) {
-                    renamed.insert(source.id);
-                }
                 source.adopt(repository);
             }
         }
@@ -143,7 +139,7 @@ impl Applier {
         stored.load(&mut work.tx, &faces).await?;
         let plan = compute(size, || self.plan(work, &stored, &faces, &readings))?;
         let mut sources = stored.sources;
-        self.conclude(work, &mut sources, &readings, &renamed, &plan);
+        self.conclude(work, &mut sources, &readings, &plan);
         for setback in setbacks {
             if let Some(source) = sources.get_mut(&setback.source_id) {
                 set_back(source, setback, work.now, rand::random());
@@ -254,7 +250,6 @@ impl Applier {
         work: &mut Work,
         sources: &mut HashMap<i64, SourceRow>,
         readings: &[Reading<RepositoryObserved>],
-        renamed: &BTreeSet<i64>,
         plan: &Plan,
     ) {
         for reading in readings {
@@ -271,14 +266,7 @@ impl Applier {
             if !reading.is_complete {
                 continue;
             }
-            // Contents were taken out by their faces; what is left was not read again.
-            let unread = reading
-                .observed
-                .locations
-                .iter()
-                .any(|location| location.outcome.is_some());
-            let renamed = renamed.contains(&source.id);
-            if repository_proved(source, reading, renamed, unread, work.now) {
+            if repository_proved(source, reading, &self.config.fingerprint, work.now) {
                 work.raised.insert(source.id);
             }
             work.covering.push(Covering {
@@ -301,7 +289,7 @@ impl Applier {
             Some(provider) => self.compare(work, &source, provider, &reading).await?,
             None => Asked::default(),
         };
-        listing_proved(&mut source, &reading, work.now);
+        listing_proved(&mut source, &reading, &self.config.fingerprint, work.now);
         let changed = !asked.raised.is_empty();
         if changed {
             source.changed_at = work.now;
@@ -381,7 +369,7 @@ impl Applier {
         let terms = Terms {
             host: &source.host,
             provider,
-            fingerprint: &self.config.fingerprint,
+            fingerprint: self.config.fingerprint.as_str(),
             now: work.now,
         };
         Ok(ask(reading, known, &terms))
@@ -400,7 +388,7 @@ impl Applier {
                 &mut work.tx,
                 &sources,
                 &config.providers,
-                &config.fingerprint,
+                config.fingerprint.as_str(),
             )
             .await?;
         }

@@ -40,7 +40,7 @@ use tokio::runtime::{Handle, RuntimeFlavor};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
-use crate::config::{Config, Rule};
+use crate::config::{Config, Fingerprint, Rule};
 use crate::ledger::{JobPublisher, Providers};
 use crate::metrics::{Metrics, ObservationOutcome};
 use crate::repo::{Repo, RepoError, Trouble};
@@ -58,7 +58,7 @@ const SHORT_BATCH: usize = 8;
 pub struct ApplyConfig {
     subjects: Subjects,
     providers: Arc<Providers>,
-    fingerprint: String,
+    fingerprint: Fingerprint,
     kinds: Kinds,
     batch_max: usize,
 }
@@ -68,7 +68,7 @@ impl From<&Config> for ApplyConfig {
         Self {
             subjects: Subjects::new(&config.subject_prefix),
             providers: Arc::new(Providers::new(&config.providers)),
-            fingerprint: config.fingerprint.clone(),
+            fingerprint: config.fingerprint(),
             kinds: Kinds::new(&config.rules),
             batch_max: config.batch_max,
         }

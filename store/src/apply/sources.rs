@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
-use freshet_proto::message::{ListingObserved, RepositoryObserved};
+use freshet_proto::message::{ListingObserved, RepositoryObserved, location_observed};
 
 use super::choose::{Obstacle, Reading, Setback};
+use crate::config::Fingerprint;
 use crate::ledger::raise;
 use crate::repo::{Lane, LocationOutcome, LocationRow, SourceRow};
 
@@ -19,29 +20,50 @@ const DOUBLINGS_MAX: u32 = 16;
 
 /// A complete reading of a repository was applied.
 ///
-/// Returns whether the repository must be read once more: it was renamed, and the files that were
-/// not read again still carry its old address.
+/// Returns whether the repository must be read once more: we read differently now than when we last
+/// did, because it was renamed or the rules changed, and a file that was not read again is still as it
+/// was read then.
 pub(super) fn repository_proved(
     source: &mut SourceRow,
     reading: &Reading<RepositoryObserved>,
-    renamed_before: bool,
-    unread_locations: bool,
+    fingerprint: &Fingerprint,
     now: i64,
 ) -> bool {
     source.head.clone_from(&reading.observed.head);
-    source.fingerprint.clone_from(&reading.fingerprint);
+    let again = source.fingerprint != fingerprint.as_str() && has_unchanged(&reading.observed);
+    // A push that renames clears the fingerprint; a reading from before it must not bring it back.
+    let is_newest = reading.generation == source.wanted || !source.fingerprint.is_empty();
+    if is_newest && !again {
+        fingerprint
+            .of_reading(&reading.fingerprint)
+            .clone_into(&mut source.fingerprint);
+    }
     proved(source, reading, now);
-    let again = renamed_before && unread_locations;
     if again {
-        source.fingerprint.clear();
         raise(source, Lane::Lo, reading.cause.clone(), now);
     }
     again
 }
 
+fn has_unchanged(observed: &RepositoryObserved) -> bool {
+    observed.locations.iter().any(|location| {
+        matches!(
+            location.outcome,
+            Some(location_observed::Outcome::Unchanged(_))
+        )
+    })
+}
+
 /// A complete listing was applied.
-pub(super) fn listing_proved(source: &mut SourceRow, reading: &Reading<ListingObserved>, now: i64) {
-    source.fingerprint.clone_from(&reading.fingerprint);
+pub(super) fn listing_proved(
+    source: &mut SourceRow,
+    reading: &Reading<ListingObserved>,
+    fingerprint: &Fingerprint,
+    now: i64,
+) {
+    fingerprint
+        .of_reading(&reading.fingerprint)
+        .clone_into(&mut source.fingerprint);
     proved(source, reading, now);
 }
 
@@ -100,7 +122,10 @@ pub(super) fn holds_content(location: &LocationRow) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use freshet_proto::message::{Cause, Gone, LocationObserved, Unchanged};
+
     use super::*;
+    use crate::repo::SourceKind;
 
     #[track_caller]
     fn check(fail_count: i64, obstacle: Obstacle, jitter: f64, expected_ms: u64) {
@@ -108,6 +133,61 @@ mod tests {
             back_off(fail_count, obstacle, jitter),
             Duration::from_millis(expected_ms)
         );
+    }
+
+    /// A reading of generation 4 with the processors' `p1`, by which every file is as it was or is gone.
+    fn reading(is_unchanged: bool) -> Reading<RepositoryObserved> {
+        let outcome = if is_unchanged {
+            location_observed::Outcome::Unchanged(Unchanged::default())
+        } else {
+            location_observed::Outcome::Gone(Gone::default())
+        };
+        Reading {
+            source_id: 1,
+            generation: 4,
+            cause: Cause::default(),
+            fingerprint: "p1".to_owned(),
+            fetched_at: 50,
+            is_complete: true,
+            observed: RepositoryObserved {
+                locations: vec![LocationObserved {
+                    path: "f".to_owned(),
+                    outcome: Some(outcome),
+                }],
+                ..RepositoryObserved::default()
+            },
+        }
+    }
+
+    /// What such a reading makes of a source with this fingerprint, of whose generations the newest is
+    /// `wanted`: its fingerprint afterwards, and whether it is read once more.
+    #[track_caller]
+    fn check_proof(stored: &str, wanted: i64, is_unchanged: bool, expected: (&str, bool)) {
+        let today = Fingerprint::new("p1", &[]);
+        let spell = |text: &str| text.replace("today", today.as_str());
+        let mut source = SourceRow::new(1, SourceKind::Repository, "github.com", "7");
+        source.fingerprint = spell(stored);
+        source.wanted = wanted;
+        let again = repository_proved(&mut source, &reading(is_unchanged), &today, 60);
+        assert_eq!((source.fingerprint, again), (spell(expected.0), expected.1));
+        assert_eq!(source.done, 4);
+        assert_eq!(source.wanted, wanted + i64::from(again));
+    }
+
+    #[test]
+    fn a_file_that_was_read_in_another_way_is_read_again() {
+        check_proof("today", 4, true, ("today", false));
+        check_proof("yesterday", 4, true, ("yesterday", true));
+        check_proof("yesterday", 4, false, ("today", false));
+        check_proof("", 4, true, ("", true));
+        check_proof("", 4, false, ("today", false));
+    }
+
+    #[test]
+    fn a_reading_from_before_a_rename_does_not_hide_it() {
+        check_proof("", 5, false, ("", false));
+        check_proof("", 5, true, ("", true));
+        check_proof("today", 5, false, ("today", false));
     }
 
     #[test]

@@ -29,7 +29,7 @@ use futures::future::join_all;
 use prost::Message;
 use tokio_util::sync::CancellationToken;
 
-use crate::config::Config;
+use crate::config::{Config, Fingerprint};
 use crate::metrics::Metrics;
 use crate::metrics::SignalOutcome;
 use crate::repo::{DeliveryRow, Outcome, Repo, RepoError, Trouble};
@@ -49,7 +49,7 @@ const CONFLICT_ATTEMPTS: usize = 5;
 pub struct LedgerConfig {
     pub(crate) subjects: Subjects,
     pub(crate) providers: Arc<Providers>,
-    pub(crate) fingerprint: String,
+    pub(crate) fingerprint: Fingerprint,
     pub(crate) reconcile_every: Duration,
     pub(crate) enqueued_recently: Duration,
     pub(crate) batch_max: usize,
@@ -60,7 +60,7 @@ impl From<&Config> for LedgerConfig {
         Self {
             subjects: Subjects::new(&config.subject_prefix),
             providers: Arc::new(Providers::new(&config.providers)),
-            fingerprint: config.fingerprint.clone(),
+            fingerprint: config.fingerprint(),
             reconcile_every: config.reconcile_every,
             enqueued_recently: config.enqueued_recently,
             batch_max: config.batch_max,

@@ -110,7 +110,7 @@ impl Reconciler {
         });
         let mut tx = self.repo.write().await?;
         let sources = tx
-            .want_other_fingerprints(&self.config.fingerprint, cause.into())
+            .want_other_fingerprints(self.config.fingerprint.as_str(), cause.into())
             .await?;
         tx.commit().await?;
         Ok(sources)
@@ -134,7 +134,7 @@ impl Reconciler {
             .await?;
         let found: Vec<&SourceRow> = sources.iter().collect();
         let config = &self.config;
-        let jobs = jobs_of(&mut tx, &found, &config.providers, &config.fingerprint).await?;
+        let jobs = jobs_of(&mut tx, &found, &config.providers, config.fingerprint.as_str()).await?;
         tx.commit().await?;
         if jobs.is_empty() {
             return Ok(());

@@ -62,7 +62,7 @@ async fn settle(
         .filter(|source| written.raised.contains(&source.id))
         .collect();
     let config = &ledger.config;
-    let jobs = jobs_of(tx, &raised, &config.providers, &config.fingerprint).await?;
+    let jobs = jobs_of(tx, &raised, &config.providers, config.fingerprint.as_str()).await?;
     Ok((outcomes, jobs))
 }
 
@@ -91,7 +91,7 @@ async fn desk<'a>(
     let missing = missing_locations(ledger, signals, &sources, &locations);
     Ok(Desk {
         providers: &ledger.config.providers,
-        fingerprint: &ledger.config.fingerprint,
+        fingerprint: ledger.config.fingerprint.as_str(),
         now: ledger.clock.now_micros(),
         new_source_ids: tx.new_source_ids(unknown).await?.into_iter(),
         new_location_ids: tx.new_location_ids(missing).await?.into_iter(),
