@@ -57,13 +57,13 @@ pub fn start(config: Config, deps: Deps, supervisor: &mut Supervisor) -> std::io
         deps.clock.clone(),
         metrics.clone(),
     );
-    supervisor.spawn(
+    supervisor.spawn_door(
         "webhooks",
-        webhook::serve(Arc::new(receiver), deps.listener, supervisor.shutdown()),
+        webhook::serve(Arc::new(receiver), deps.listener, supervisor.closing()),
     );
 
     let ticker = schedule::Ticker::new(config.schedules, publisher, deps.clock, metrics);
-    supervisor.spawn("schedules", ticker.run(supervisor.shutdown()));
+    supervisor.spawn_door("schedules", ticker.run(supervisor.closing()));
 
     deps.readiness.set(READINESS_CONDITION, ReadyState::Ready);
     supervisor.spawn(

@@ -2,18 +2,25 @@
 //!
 //! Every long-running task is spawned here. One that fails or panics takes the whole process down in an
 //! orderly way, because a process that runs without one of its parts only looks healthy. For the same
-//! reason a task that returns before the stop has failed, even with `Ok`. The stop as a whole has one
-//! deadline; whoever overruns it is named and aborted.
+//! reason a task that returns before the stop has failed, even with `Ok`.
+//!
+//! The stop begins at the doors: the tasks that let work in. The others go on until the doors are closed,
+//! for what was let in needs them. The stop as a whole has one deadline; whoever overruns it is named and
+//! aborted.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::error::Error;
 use std::future::Future;
 use std::time::Duration;
 
 use tokio::task::{Id, JoinError, JoinSet};
+use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
 
 use crate::error_chain::Chain;
+
+/// The doors may take this part of the deadline, so that one that does not close leaves time for the rest.
+const PARTS_OF_THE_DEADLINE: u32 = 2;
 
 type TaskError = Box<dyn Error + Send + Sync>;
 type Joined = Result<(Id, Result<(), TaskError>), JoinError>;
@@ -21,10 +28,14 @@ type Joined = Result<(Id, Result<(), TaskError>), JoinError>;
 /// Owns every task of a process. Dropping it aborts them.
 #[derive(Debug)]
 pub struct Supervisor {
+    /// The stop was asked for.
+    closing: CancellationToken,
+    /// Nothing comes in any more.
     shutdown: CancellationToken,
     deadline: Duration,
     tasks: JoinSet<Result<(), TaskError>>,
     names: HashMap<Id, &'static str>,
+    doors: HashSet<Id>,
 }
 
 /// What a process is doing when one of its tasks ends.
@@ -70,25 +81,52 @@ pub enum SupervisorError {
 }
 
 impl Supervisor {
-    /// A supervisor without tasks, which stops them when `shutdown` is cancelled and allows the stop `deadline`.
+    /// A supervisor without tasks, which stops them when `closing` is cancelled and allows the stop `deadline`.
     #[must_use]
-    pub fn new(shutdown: CancellationToken, deadline: Duration) -> Self {
+    pub fn new(closing: CancellationToken, deadline: Duration) -> Self {
         Self {
-            shutdown,
+            closing,
+            shutdown: CancellationToken::new(),
             deadline,
             tasks: JoinSet::new(),
             names: HashMap::new(),
+            doors: HashSet::new(),
         }
     }
 
-    /// The token every task listens to.
+    /// The token every task listens to that is no door.
     #[must_use]
     pub fn shutdown(&self) -> CancellationToken {
         self.shutdown.clone()
     }
 
-    /// Starts a task. It must return soon after the token is cancelled, and not before.
+    /// The token of the doors: cancelled first.
+    #[must_use]
+    pub fn closing(&self) -> CancellationToken {
+        self.closing.clone()
+    }
+
+    /// Starts a task. It must return soon after [`Supervisor::shutdown`] is cancelled, and not before.
     pub fn spawn<F, E>(&mut self, name: &'static str, task: F)
+    where
+        F: Future<Output = Result<(), E>> + Send + 'static,
+        E: Into<TaskError>,
+    {
+        self.start(name, task);
+    }
+
+    /// Starts a task that lets work in. It must return once it has finished what it let in before
+    /// [`Supervisor::closing`] was cancelled, and not before.
+    pub fn spawn_door<F, E>(&mut self, name: &'static str, task: F)
+    where
+        F: Future<Output = Result<(), E>> + Send + 'static,
+        E: Into<TaskError>,
+    {
+        let id = self.start(name, task);
+        self.doors.insert(id);
+    }
+
+    fn start<F, E>(&mut self, name: &'static str, task: F) -> Id
     where
         F: Future<Output = Result<(), E>> + Send + 'static,
         E: Into<TaskError>,
@@ -97,6 +135,7 @@ impl Supervisor {
             .tasks
             .spawn(async move { task.await.map_err(Into::into) });
         self.names.insert(handle.id(), name);
+        handle.id()
     }
 
     /// Runs until every task has ended, or until the deadline after the stop began.
@@ -106,30 +145,50 @@ impl Supervisor {
     /// The first failure or panic, else the tasks that overran the deadline.
     pub async fn run(mut self) -> Result<(), SupervisorError> {
         let mut first = self.run_until_stop().await;
+        let begin = Instant::now();
+        self.closing.cancel();
+        let half = begin + self.deadline / PARTS_OF_THE_DEADLINE;
+        let failure = self.join_until(half, |rest| rest.doors.is_empty()).await;
+        first = first.or(failure);
         self.shutdown.cancel();
-        let stop = tokio::time::timeout(self.deadline, async {
-            while let Some(joined) = self.tasks.join_next_with_id().await {
-                let failure = self.settle(joined, Phase::Stopping);
-                first = first.take().or(failure);
-            }
-        });
-        if stop.await.is_err() {
+        let end = begin + self.deadline;
+        let failure = self.join_until(end, |rest| rest.tasks.is_empty()).await;
+        first = first.or(failure);
+        if !self.tasks.is_empty() {
             let overrun = self.abort_rest();
             first = first.or(Some(overrun));
         }
         first.map_or(Ok(()), Err)
     }
 
+    /// Joins tasks until there are enough or it is `deadline`. Returns the first failure.
+    async fn join_until(
+        &mut self,
+        deadline: Instant,
+        are_enough: impl Fn(&Self) -> bool,
+    ) -> Option<SupervisorError> {
+        let mut first = None;
+        while !are_enough(self) {
+            let Ok(Some(joined)) = timeout_at(deadline, self.tasks.join_next_with_id()).await
+            else {
+                break;
+            };
+            let failure = self.settle(joined, Phase::Stopping);
+            first = first.or(failure);
+        }
+        first
+    }
+
     /// Returns when the stop begins: with the failure that causes it, or nothing.
     async fn run_until_stop(&mut self) -> Option<SupervisorError> {
-        let shutdown = self.shutdown.clone();
+        let closing = self.closing.clone();
         loop {
             // Both branches are cancel safe: a joined task is either returned or still in the set.
             let joined = tokio::select! {
-                () = shutdown.cancelled() => return None,
+                () = closing.cancelled() => return None,
                 joined = self.tasks.join_next_with_id() => joined?,
             };
-            let phase = if shutdown.is_cancelled() {
+            let phase = if closing.is_cancelled() {
                 Phase::Stopping
             } else {
                 Phase::Running
@@ -147,6 +206,7 @@ impl Supervisor {
             .names
             .remove(&id)
             .expect("a task is named when it is spawned");
+        self.doors.remove(&id);
         let failure = failure(task, joined, phase)?;
         tracing::error!(task, error = %Chain(&failure), "A task failed, so the process stops");
         Some(failure)
@@ -192,109 +252,5 @@ fn panic_message(payload: &(dyn std::any::Any + Send)) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::convert::Infallible;
-    use std::io;
-    use std::sync::Arc;
-    use std::sync::atomic::{AtomicBool, Ordering};
-
-    use super::*;
-
-    const DEADLINE: Duration = Duration::from_secs(5);
-
-    fn supervisor() -> (Supervisor, CancellationToken) {
-        let shutdown = CancellationToken::new();
-        (Supervisor::new(shutdown.clone(), DEADLINE), shutdown)
-    }
-
-    /// A task that ends `after` the stop began, and says that it did.
-    fn spawn_tidy(
-        supervisor: &mut Supervisor,
-        name: &'static str,
-        after: Duration,
-    ) -> Arc<AtomicBool> {
-        let ended = Arc::new(AtomicBool::new(false));
-        let (shutdown, flag) = (supervisor.shutdown(), Arc::clone(&ended));
-        supervisor.spawn(name, async move {
-            shutdown.cancelled().await;
-            tokio::time::sleep(after).await;
-            flag.store(true, Ordering::SeqCst);
-            Ok::<(), Infallible>(())
-        });
-        ended
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_requested_stop_waits_for_every_task() {
-        let (mut supervisor, shutdown) = supervisor();
-        let quick = spawn_tidy(&mut supervisor, "quick", Duration::ZERO);
-        let slow = spawn_tidy(&mut supervisor, "slow", Duration::from_secs(4));
-        shutdown.cancel();
-        supervisor.run().await.expect("a clean stop");
-        assert!(quick.load(Ordering::SeqCst) && slow.load(Ordering::SeqCst));
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn the_first_failure_stops_the_others_and_is_reported() {
-        let (mut supervisor, shutdown) = supervisor();
-        let tidy = spawn_tidy(&mut supervisor, "tidy", Duration::from_secs(1));
-        supervisor.spawn("relay", async { Err(io::Error::other("no stream")) });
-        let error = supervisor.run().await.expect_err("the relay failed");
-        assert_eq!(Chain(&error).to_string(), "relay failed: no stream");
-        assert!(
-            tidy.load(Ordering::SeqCst),
-            "the other task was stopped, not aborted"
-        );
-        assert!(shutdown.is_cancelled());
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_panic_stops_the_others_and_is_named() {
-        let (mut supervisor, _shutdown) = supervisor();
-        let tidy = spawn_tidy(&mut supervisor, "tidy", Duration::ZERO);
-        supervisor.spawn("apply", async {
-            if true {
-                panic!("row {} is missing", 7);
-            }
-            Ok::<(), Infallible>(())
-        });
-        let error = supervisor.run().await.expect_err("apply panicked");
-        assert_eq!(error.to_string(), "apply panicked: row 7 is missing");
-        assert!(tidy.load(Ordering::SeqCst));
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_failure_while_stopping_is_reported_too() {
-        let (mut supervisor, shutdown) = supervisor();
-        let token = supervisor.shutdown();
-        supervisor.spawn("flush", async move {
-            token.cancelled().await;
-            Err(io::Error::other("disk full"))
-        });
-        shutdown.cancel();
-        let error = supervisor.run().await.expect_err("the flush failed");
-        assert_eq!(Chain(&error).to_string(), "flush failed: disk full");
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn whoever_overruns_the_deadline_is_named() {
-        let (mut supervisor, shutdown) = supervisor();
-        spawn_tidy(&mut supervisor, "tidy", Duration::ZERO);
-        spawn_tidy(&mut supervisor, "stuck", Duration::from_secs(3_600));
-        shutdown.cancel();
-        let begin = tokio::time::Instant::now();
-        let error = supervisor.run().await.expect_err("one task is stuck");
-        assert_eq!(error.to_string(), "not stopped within 5s: stuck");
-        assert_eq!(begin.elapsed(), DEADLINE);
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_task_that_ends_before_the_stop_has_failed() {
-        let (mut supervisor, _shutdown) = supervisor();
-        let tidy = spawn_tidy(&mut supervisor, "tidy", Duration::ZERO);
-        supervisor.spawn("worker", async { Ok::<(), Infallible>(()) });
-        let error = supervisor.run().await.expect_err("the worker ended");
-        assert_eq!(error.to_string(), "worker ended by itself");
-        assert!(tidy.load(Ordering::SeqCst));
-    }
-}
+#[path = "supervisor_tests.rs"]
+mod tests;
