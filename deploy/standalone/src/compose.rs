@@ -1,6 +1,7 @@
 //! Composition: which services a process runs, over which bus, on which listeners.
 
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 use freshet_bus::Bus;
@@ -9,12 +10,16 @@ use freshet_proto::subject::Subjects;
 use freshet_runtime::admin::{Admin, Readiness};
 use freshet_runtime::clock::Clock;
 use freshet_runtime::metrics::Registry;
-use freshet_runtime::supervisor::Supervisor;
+use freshet_runtime::supervisor::{Supervisor, SupervisorError};
 use tokio::net::TcpListener;
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 use crate::app_config::{AppConfig, BusConfig};
 use crate::cli::Role;
+
+/// How long the bus may take to say good-bye, when nothing depends on it any more.
+const BUS_CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// A started process: its tasks and where it listens.
 pub struct Running {
@@ -24,6 +29,23 @@ pub struct Running {
     pub addresses: Addresses,
     /// The store, if this process runs it.
     pub store: Option<freshet_store::Handle>,
+    /// Connects the services; closed after all of them.
+    pub bus: Bus,
+}
+
+impl Running {
+    /// Runs until every task has ended, then lets go of the bus.
+    ///
+    /// # Errors
+    ///
+    /// The first failure of a task, else the tasks that did not stop in time.
+    pub async fn run(self) -> Result<(), SupervisorError> {
+        let outcome = self.supervisor.run().await;
+        if timeout(BUS_CLOSE_TIMEOUT, self.bus.close()).await.is_err() {
+            tracing::warn!("the bus could not be told of the end in time");
+        }
+        outcome
+    }
 }
 
 /// Where the listeners are, with real ports.
@@ -88,7 +110,7 @@ pub async fn start(
     let mut webhooks = None;
     if role.ingests() {
         let deps = freshet_ingestor::Deps {
-            bus,
+            bus: bus.clone(),
             clock,
             registry,
             readiness,
@@ -110,6 +132,7 @@ pub async fn start(
         supervisor,
         addresses,
         store,
+        bus,
     })
 }
 

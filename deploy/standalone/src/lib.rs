@@ -6,13 +6,18 @@ pub mod compose;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use freshet_runtime::config;
 use freshet_runtime::telemetry;
 use tokio_util::sync::CancellationToken;
 
 use crate::app_config::AppConfig;
-use crate::cli::{Cli, Command, ServeArguments};
+use crate::cli::{Cli, Command, Role, ServeArguments};
+
+/// How long, after everything has stopped, threads are waited for that nothing can interrupt: looking up
+/// names, parsing a large file.
+const THREADS_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// Runs one command to its end.
 ///
@@ -31,15 +36,19 @@ fn serve(arguments: &ServeArguments) -> anyhow::Result<()> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()?;
-    runtime.block_on(async {
-        let shutdown = CancellationToken::new();
-        let on_signal = tokio::spawn(freshet_runtime::shutdown::on_signal(shutdown.clone()));
-        let running = compose::start(app_config, arguments.role, shutdown).await?;
-        announce(&running.addresses);
-        let outcome = running.supervisor.run().await;
-        on_signal.abort();
-        outcome.map_err(anyhow::Error::from)
-    })
+    let outcome = runtime.block_on(serve_until_stopped(app_config, arguments.role));
+    runtime.shutdown_timeout(THREADS_TIMEOUT);
+    outcome
+}
+
+async fn serve_until_stopped(app_config: AppConfig, role: Role) -> anyhow::Result<()> {
+    let shutdown = CancellationToken::new();
+    let on_signal = tokio::spawn(freshet_runtime::shutdown::on_signal(shutdown.clone()));
+    let running = compose::start(app_config, role, shutdown).await?;
+    announce(&running.addresses);
+    let outcome = running.run().await;
+    on_signal.abort();
+    outcome.map_err(anyhow::Error::from)
 }
 
 /// Reads the configuration files, later ones over earlier ones, with this process's environment.
