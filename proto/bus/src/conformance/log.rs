@@ -24,7 +24,9 @@ pub(super) async fn run(lab: &impl Lab) {
 }
 
 fn change(world: &World, name: &str, verb: Verb, revision: u64) -> Outbound {
-    let entity = format!("component:default/{name}").parse().expect("a valid ref");
+    let entity = format!("component:default/{name}")
+        .parse()
+        .expect("a valid ref");
     let mut headers = vec![(REVISION_HEADER.to_owned(), revision.to_string())];
     if verb == Verb::Deleted {
         headers.push((DELETION.0.to_owned(), DELETION.1.to_owned()));

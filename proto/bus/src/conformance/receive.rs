@@ -5,7 +5,9 @@ use std::collections::BTreeSet;
 use freshet_proto::message::Lane;
 use freshet_proto::stream;
 
-use super::{ACK_WAIT_LONG, GLANCE, Lab, PATIENCE, World, nothing, one, some, text};
+use super::{
+    ACK_WAIT_LONG, ACK_WAIT_SHORT, GLANCE, Lab, PATIENCE, World, nothing, one, some, text,
+};
 use crate::ConsumeError;
 
 pub(super) async fn run(lab: &impl Lab) {
@@ -13,6 +15,7 @@ pub(super) async fn run(lab: &impl Lab) {
     a_message_that_arrives_while_waiting_ends_the_wait(lab).await;
     a_cancelled_wait_loses_nothing(lab).await;
     two_inboxes_of_one_consumer_share_its_messages(lab).await;
+    what_nobody_asked_for_in_time_is_left_to_the_next_inbox(lab).await;
     a_consumer_sees_its_own_lane_and_installation_only(lab).await;
     a_consumer_opened_late_sees_what_waits(lab).await;
     a_consumer_with_other_settings_is_refused(lab).await;
@@ -84,6 +87,17 @@ async fn two_inboxes_of_one_consumer_share_its_messages(lab: &impl Lab) {
             );
         }
     }
+}
+
+async fn what_nobody_asked_for_in_time_is_left_to_the_next_inbox(lab: &impl Lab) {
+    let world = World::new(lab, "overdue").await;
+    let mut asleep = world.observations(ACK_WAIT_SHORT).await;
+    let mut awake = world.observations(ACK_WAIT_SHORT).await;
+    nothing(&mut asleep, GLANCE).await;
+    let _published = world.publish(world.observation(1), "a").await;
+    let delivery = one(&mut awake).await;
+    nothing(&mut asleep, GLANCE).await;
+    delivery.ack().await.expect("acknowledged");
 }
 
 async fn a_consumer_sees_its_own_lane_and_installation_only(lab: &impl Lab) {

@@ -3,10 +3,13 @@
 //! A pull says `no_wait` together with an expiry. The server then waits for the first message, delivers
 //! what it has up to the batch, and ends the pull; nothing is fetched ahead, and the answer needs one round
 //! trip. Each delivery says how many messages are left, so that usually the end need not be awaited.
+//!
+//! Whoever stops waiting leaves a pull open, and what it brings lies here until somebody asks again. When its
+//! `ack_wait` has passed by then, the server gives it to the next one, so it is dropped here.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use async_nats::header::HeaderMap;
 use async_nats::jetstream::Message as JetStreamMessage;
@@ -45,6 +48,8 @@ pub(crate) struct Inbox {
     pulls: u64,
     open: Option<Pull>,
     arrived: VecDeque<Delivery>,
+    /// What is in the subscription has arrived since then.
+    looked_at: Instant,
     reconnections: watch::Receiver<u64>,
 }
 
@@ -88,6 +93,7 @@ impl Inbox {
             pulls: 0,
             open: None,
             arrived: VecDeque::new(),
+            looked_at: Instant::now(),
             reconnections,
         })
     }
@@ -95,6 +101,7 @@ impl Inbox {
     /// Cancel safe: whatever was received is in `self` before the next await.
     pub(crate) async fn next(&mut self, max: usize) -> Result<Vec<Delivery>, ReceiveError> {
         self.receive_buffered();
+        self.drop_overdue();
         while self.arrived.is_empty() {
             if self.open.is_none() {
                 self.pull(max).await?;
@@ -116,7 +123,10 @@ impl Inbox {
             .map_or_else(Instant::now, |pull| pull.silent_at);
         let arrival = tokio::select! {
             message = self.subscription.next() => match message {
-                Some(message) => self.sort(message),
+                Some(message) => {
+                    self.looked_at = Instant::now();
+                    self.sort(message)
+                }
                 None => return Err(ReceiveError::Closed { consumer: self.spec.name.clone() }),
             },
             // Everything was made again and the server knows nothing of this pull.
@@ -141,6 +151,7 @@ impl Inbox {
             let Some(message) = self.subscription.next().await else {
                 return;
             };
+            self.looked_at = Instant::now();
             if let Arrival::Ended | Arrival::Lost = self.sort(message) {
                 self.open = None;
             }
@@ -153,6 +164,14 @@ impl Inbox {
                 self.open = None;
             }
         }
+        self.looked_at = Instant::now();
+    }
+
+    /// One that is dropped too early, because nobody knows when it came, comes again all the same.
+    fn drop_overdue(&mut self) {
+        let now = Instant::now();
+        self.arrived
+            .retain(|delivery| delivery.received_at + delivery.ack_wait > now);
     }
 
     fn last_pending(&self) -> u64 {
@@ -227,6 +246,7 @@ impl Inbox {
         };
         let (sequence, pending) = (info.stream_sequence, info.pending);
         let attempt = u64::try_from(info.delivered).unwrap_or(1);
+        let received_at = arrival(self.looked_at, attempt, info.published.into());
         let message = message.message;
         let Some(reply) = message.reply else {
             return Arrival::Nothing;
@@ -247,7 +267,7 @@ impl Inbox {
             headers,
             attempt,
             sequence,
-            received_at: Instant::now(),
+            received_at,
             ack_wait: self.spec.ack_wait,
             receipt: delivery::Receipt::Nats(receipt),
         });
@@ -291,6 +311,21 @@ impl Inbox {
 
 fn nanoseconds(duration: Duration) -> u64 {
     u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
+}
+
+/// The earliest a message can have arrived that was not here at `looked_at`: a message that is delivered for
+/// the first time was not here before it was stored either.
+fn arrival(looked_at: Instant, attempt: u64, stored_at: SystemTime) -> Instant {
+    if attempt > 1 {
+        return looked_at;
+    }
+    // With clocks that differ it may seem to be stored in the future, or long ago; then it is just taken
+    // as new, or as old as it can be.
+    let age = SystemTime::now()
+        .duration_since(stored_at)
+        .unwrap_or_default();
+    let stored_at = Instant::now().checked_sub(age).unwrap_or(looked_at);
+    looked_at.max(stored_at)
 }
 
 /// Headers as pairs, one per value.
