@@ -91,6 +91,15 @@ struct Exporter {
     runtime: Runtime,
 }
 
+/// Whether a text is a filter of events, in the syntax of `RUST_LOG`.
+///
+/// # Errors
+///
+/// If it is none.
+pub fn check_log_filter(filter: &str) -> Result<(), TelemetryError> {
+    log_filter(filter).map(drop)
+}
+
 /// Installs the subscriber of the process. Needs no runtime around it.
 ///
 /// # Errors
@@ -142,17 +151,20 @@ fn log_layer<S>(config: TelemetryConfig) -> Result<BoxedLayer<S>, TelemetryError
 where
     S: tracing::Subscriber + for<'a> LookupSpan<'a>,
 {
-    let filter =
-        EnvFilter::try_new(&config.log_filter).map_err(|source| TelemetryError::Filter {
-            filter: config.log_filter,
-            source,
-        })?;
+    let filter = log_filter(&config.log_filter)?;
     let layer = tracing_subscriber::fmt::layer()
         .with_writer(std::io::stderr)
         .with_ansi(std::io::stderr().is_terminal());
     Ok(match config.log_format {
         LogFormat::Text => layer.with_filter(filter).boxed(),
         LogFormat::Json => layer.json().flatten_event(true).with_filter(filter).boxed(),
+    })
+}
+
+fn log_filter(filter: &str) -> Result<EnvFilter, TelemetryError> {
+    EnvFilter::try_new(filter).map_err(|source| TelemetryError::Filter {
+        filter: filter.to_owned(),
+        source,
     })
 }
 

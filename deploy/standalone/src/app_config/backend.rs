@@ -8,7 +8,7 @@ use freshet_store::{Cors, DatabaseConfig};
 use secrecy::SecretString;
 use url::Url;
 
-use super::freshet::listen;
+use super::freshet::{is_url, listen};
 
 const API: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 7007);
 /// Where the embedded database lives unless configured otherwise.
@@ -61,7 +61,7 @@ fn base_url(block: &Reader<'_>, api: SocketAddr) -> String {
     let Some(base_url) = block.string("baseUrl") else {
         return at(api);
     };
-    if !Url::parse(&base_url).is_ok_and(|url| matches!(url.scheme(), "http" | "https")) {
+    if !is_url(&base_url, &["http", "https"]) {
         block.mistake(
             "baseUrl",
             "must be a URL such as https://backstage.acme.example",

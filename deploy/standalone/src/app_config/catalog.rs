@@ -202,7 +202,7 @@ fn schedule(reader: &Reader<'_>) -> (Duration, Duration) {
     };
     schedule.ignore("timeout");
     schedule.ignore("scope");
-    let frequency = schedule.duration("frequency").unwrap_or(FREQUENCY);
+    let frequency = frequency(&schedule);
     if frequency.is_zero() {
         schedule.mistake("frequency", "must be longer than nothing");
     }
@@ -210,6 +210,21 @@ fn schedule(reader: &Reader<'_>) -> (Duration, Duration) {
         frequency,
         schedule.duration("initialDelay").unwrap_or_default(),
     )
+}
+
+fn frequency(schedule: &Reader<'_>) -> Duration {
+    let written = schedule.value("frequency");
+    let has = |key| written.as_ref().is_some_and(|it| it.get(key).is_some());
+    for unsupported in ["cron", "trigger"] {
+        if has(unsupported) {
+            let message = format!(
+                "`{unsupported}` is not supported yet; write a duration such as {{hours: 3}}"
+            );
+            schedule.mistake("frequency", message);
+            return FREQUENCY;
+        }
+    }
+    schedule.duration("frequency").unwrap_or(FREQUENCY)
 }
 
 fn filters(reader: &Reader<'_>) -> (ProviderFilters, Option<String>) {

@@ -7,13 +7,16 @@ use freshet_ingestor::WebhookSecret;
 use freshet_processor::GithubIntegration;
 use freshet_proto::subject::DEFAULT_PREFIX;
 use freshet_runtime::config::Reader;
-use freshet_runtime::telemetry::{LogFormat, TelemetryConfig};
+use freshet_runtime::error_chain::Chain;
+use freshet_runtime::telemetry::{LogFormat, TelemetryConfig, check_log_filter};
 use secrecy::{ExposeSecret as _, SecretString};
+use url::Url;
 
 const WEBHOOKS: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 7008);
 const ADMIN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 7009);
 const STOP_DEADLINE: Duration = Duration::from_secs(20);
 const LOG_FILTER: &str = "info";
+const NATS_SCHEMES: [&str; 4] = ["nats", "tls", "ws", "wss"];
 const SERVICE_NAME: &str = "freshet";
 
 /// Which bus carries the messages.
@@ -99,10 +102,25 @@ fn nats_bus(nats: &Reader<'_>) -> BusConfig {
         nats.mistake("replicas", "must be 1, 3 or 5");
     }
     BusConfig::Nats {
-        url: SecretString::from(nats.required_string("url")),
+        url: SecretString::from(nats_url(nats)),
         credentials_file: nats.string("credentialsFile").map(Into::into),
         replicas: u8::try_from(replicas).unwrap_or(1),
     }
+}
+
+/// The addresses of a cluster. One without a scheme is a `nats://` one, as in other clients.
+fn nats_url(nats: &Reader<'_>) -> String {
+    let url = nats.required_string("url");
+    let is_address = |address: &str| {
+        let has_scheme = address.contains("://");
+        is_url(address, &NATS_SCHEMES)
+            || !has_scheme && is_url(&format!("nats://{address}"), &NATS_SCHEMES)
+    };
+    // Not quoted: it may hold a password.
+    if !url.is_empty() && !url.split(',').map(str::trim).all(is_address) {
+        nats.mistake("url", "must be the address of a NATS server such as nats://127.0.0.1:4222, or several with commas between");
+    }
+    url
 }
 
 /// `events.modules.github.webhookSecret`, where a Backstage installation keeps the secret of its hooks.
@@ -214,26 +232,49 @@ fn webhook(hook: &Reader<'_>, integrations: &[GithubIntegration]) -> WebhookSecr
 }
 
 fn telemetry(block: Option<&Reader<'_>>) -> TelemetryConfig {
-    let telemetry = block.and_then(|block| block.block("telemetry"));
-    let text = |key: &str| {
-        telemetry
-            .as_ref()
-            .and_then(|telemetry| telemetry.string(key))
-    };
-    let log_format = match text("logFormat").as_deref() {
+    let block = block.and_then(|block| block.block("telemetry"));
+    let block = block.as_ref();
+    TelemetryConfig {
+        log_format: block.map_or(LogFormat::Text, log_format),
+        log_filter: block
+            .and_then(log_filter)
+            .unwrap_or_else(|| LOG_FILTER.to_owned()),
+        otlp_endpoint: block.and_then(otlp_endpoint),
+        service_name: SERVICE_NAME.to_owned(),
+    }
+}
+
+fn log_format(block: &Reader<'_>) -> LogFormat {
+    match block.string("logFormat").as_deref() {
         None | Some("text") => LogFormat::Text,
         Some("json") => LogFormat::Json,
         Some(_) => {
-            if let Some(telemetry) = &telemetry {
-                telemetry.mistake("logFormat", "must be `text` or `json`");
-            }
+            block.mistake("logFormat", "must be `text` or `json`");
             LogFormat::Text
         }
-    };
-    TelemetryConfig {
-        log_format,
-        log_filter: text("logFilter").unwrap_or_else(|| LOG_FILTER.to_owned()),
-        otlp_endpoint: text("otlpEndpoint"),
-        service_name: SERVICE_NAME.to_owned(),
     }
+}
+
+fn log_filter(block: &Reader<'_>) -> Option<String> {
+    let filter = block.string("logFilter")?;
+    if let Err(error) = check_log_filter(&filter) {
+        block.mistake("logFilter", Chain(&error).to_string());
+    }
+    Some(filter)
+}
+
+fn otlp_endpoint(block: &Reader<'_>) -> Option<String> {
+    let endpoint = block.string("otlpEndpoint")?;
+    if !is_url(&endpoint, &["http", "https"]) {
+        block.mistake(
+            "otlpEndpoint",
+            "must be a URL such as http://127.0.0.1:4317",
+        );
+    }
+    Some(endpoint)
+}
+
+/// Whether `text` is a URL with a host and one of these schemes.
+pub(super) fn is_url(text: &str, schemes: &[&str]) -> bool {
+    Url::parse(text).is_ok_and(|url| schemes.contains(&url.scheme()) && url.has_host())
 }

@@ -1,7 +1,9 @@
 //! `integrations.github`: which hosts there are and how to reach them.
 
 use freshet_processor::GithubIntegration;
+use freshet_processor::source::github::client::Endpoints;
 use freshet_runtime::config::Reader;
+use freshet_runtime::error_chain::Chain;
 
 const GITHUB_COM: &str = "github.com";
 const GITHUB_COM_API: &str = "https://api.github.com";
@@ -25,6 +27,9 @@ fn integration(reader: &Reader<'_>) -> GithubIntegration {
     let api_base_url = reader
         .string("apiBaseUrl")
         .unwrap_or_else(|| default_api(reader, &host));
+    if let Err(error) = Endpoints::of(&api_base_url) {
+        reader.mistake("apiBaseUrl", Chain(&error).to_string());
+    }
     reader.ignore("rawBaseUrl");
     if reader.has("apps") {
         reader.ignore("apps");

@@ -277,3 +277,32 @@ fn a_provider_told_to_read_something_else_is_swept_again() {
     check_swept_again(("/catalog/all.yaml", "catalog/all.yaml"), false);
     check_swept_again(("minutes: 30", "minutes: 40"), false);
 }
+
+#[test]
+fn addresses_and_filters_are_read_before_anything_starts() {
+    check_mistakes(
+        "integrations: {github: [{host: github.com, apiBaseUrl: api.github.com}]}\nfreshet: {bus: {nats: {url: 'nats://'}}, telemetry: {logFilter: 'freshet=loud', otlpEndpoint: collector}}\n",
+        &[
+            "freshet.bus.nats.url",
+            "freshet.telemetry.logFilter",
+            "freshet.telemetry.otlpEndpoint",
+            "integrations.github[0].apiBaseUrl",
+        ],
+    );
+    for address in ["nats://u:p@a:4222, tls://b", "localhost:4222", "a,b:4222"] {
+        let text = format!("freshet: {{bus: {{nats: {{url: '{address}'}}}}}}\n");
+        assert!(read(&text).is_ok(), "{address}");
+    }
+}
+
+#[test]
+fn schedules_that_backstage_knows_and_freshet_does_not_say_so() {
+    check_provider_mistake(
+        "schedule: {frequency: {cron: '0 * * * *'}}",
+        "schedule.frequency",
+    );
+    check_provider_mistake(
+        "schedule: {frequency: {trigger: manual}}",
+        "schedule.frequency",
+    );
+}
