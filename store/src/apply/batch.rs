@@ -2,14 +2,13 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use freshet_proto::message::{
-    Job, ListingObserved, Observation, RepositoryObserved, location_observed,
-};
+use freshet_proto::message::{Job, ListingObserved, Observation, RepositoryObserved};
 use uuid::Uuid;
 
 use super::choose::{Chosen, Obstacle, Reading, Setback, choose};
 use super::event::Why;
-use super::face::{Face, face};
+use super::face::Face;
+use super::faces::faces;
 use super::listing::{Asked, Known, Terms, ask, wanted};
 use super::load::Stored;
 use super::plan::{Facts, Plan, plan};
@@ -135,7 +134,14 @@ impl Applier {
         }
         let mut stored = self.stored(work, sources, &readings).await?;
         let size = readings.len();
-        let faces = compute(size, || self.faces(&stored, &mut readings))?;
+        let faces = compute(size, || {
+            faces(
+                &stored,
+                &mut readings,
+                &self.config.providers,
+                &self.config.kinds,
+            )
+        })?;
         stored.load(&mut work.tx, &faces).await?;
         let plan = compute(size, || self.plan(work, &stored, &faces, &readings))?;
         let mut sources = stored.sources;
@@ -177,39 +183,6 @@ impl Applier {
             locations: locations.into_iter().map(|it| (it.id, it)).collect(),
             ..Stored::default()
         })
-    }
-
-    /// What each file that was read declares now. Takes the contents out of the readings.
-    fn faces(
-        &self,
-        stored: &Stored,
-        readings: &mut [Reading<RepositoryObserved>],
-    ) -> Result<Vec<Face>, ApplyError> {
-        let index: HashMap<(i64, &str), &LocationRow> = stored
-            .locations
-            .values()
-            .map(|location| ((location.source_id, location.path.as_str()), location))
-            .collect();
-        let mut faces = Vec::new();
-        for reading in readings {
-            let Some(source) = stored.sources.get(&reading.source_id) else {
-                continue;
-            };
-            for observed in &mut reading.observed.locations {
-                // A file nobody wants any more says nothing.
-                let Some(location) = index.get(&(source.id, observed.path.as_str())) else {
-                    continue;
-                };
-                if !is_news(observed.outcome.as_ref()) {
-                    continue;
-                }
-                let Some(outcome) = observed.outcome.take() else {
-                    continue;
-                };
-                faces.extend(face(source, location, outcome, &self.config.kinds)?);
-            }
-        }
-        Ok(faces)
     }
 
     fn plan(
@@ -433,15 +406,6 @@ impl Applier {
         }
         tx.put_sources(&sources).await?;
         Ok(tx.commit().await?)
-    }
-}
-
-/// Whether an outcome may change what the catalog holds of a file.
-fn is_news(outcome: Option<&location_observed::Outcome>) -> bool {
-    match outcome {
-        Some(location_observed::Outcome::Content(_) | location_observed::Outcome::Gone(_)) => true,
-        Some(location_observed::Outcome::Unchanged(_) | location_observed::Outcome::Failed(_))
-        | None => false,
     }
 }
 

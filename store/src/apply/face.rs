@@ -70,6 +70,21 @@ pub(super) struct Face {
     pub(super) problems: Vec<Found>,
 }
 
+impl Face {
+    /// The face of a file that declares nothing any more.
+    pub(super) fn gone(location: &LocationRow) -> Self {
+        Self {
+            location_id: location.id,
+            source_id: location.source_id,
+            blob: String::new(),
+            outcome: LocationOutcome::Gone,
+            declared: Vec::new(),
+            missing: Missing::Withdrawn,
+            problems: Vec::new(),
+        }
+    }
+}
+
 /// The face of a file; `None` if nothing new was learnt about it.
 pub(super) fn face(
     source: &SourceRow,
@@ -81,15 +96,7 @@ pub(super) fn face(
         location_observed::Outcome::Unchanged(_) | location_observed::Outcome::Failed(_) => {
             Ok(None)
         }
-        location_observed::Outcome::Gone(_) => Ok(Some(Face {
-            location_id: location.id,
-            source_id: source.id,
-            blob: String::new(),
-            outcome: LocationOutcome::Gone,
-            declared: Vec::new(),
-            missing: Missing::Withdrawn,
-            problems: Vec::new(),
-        })),
+        location_observed::Outcome::Gone(_) => Ok(Some(Face::gone(location))),
         location_observed::Outcome::Content(content) => {
             content_face(source, location, content, kinds).map(Some)
         }

@@ -9,7 +9,6 @@ use std::collections::{HashMap, HashSet};
 use freshet_proto::message::{Cause, ListedRepository, ListingObserved};
 
 use super::choose::Reading;
-use super::sources::holds_content;
 use crate::ledger::{HEAD, Provider, raise};
 use crate::repo::{Lane, LocationOutcome, LocationRow, SourceKind, SourceRow};
 
@@ -81,7 +80,7 @@ pub(super) fn ask(
             .locations
             .get(&source.id)
             .map_or(&[][..], Vec::as_slice);
-        if held.iter().any(holds_content) {
+        if held.iter().any(LocationRow::holds_content) {
             asked.raise(source, &reading.cause, terms.now);
         }
     }
@@ -167,21 +166,36 @@ fn is_equal(
     one: &ListedRepository,
     terms: &Terms<'_>,
 ) -> bool {
-    let holds_nothing = !held.iter().any(holds_content);
+    // A listing shows the default branch, and so says nothing about another one.
+    if terms.provider.git_ref != HEAD {
+        return false;
+    }
+    // What was read of another branch, before the configuration changed, is withdrawn by the next reading.
+    if held
+        .iter()
+        .any(|it| it.git_ref != HEAD && it.holds_content())
+    {
+        return false;
+    }
+    let held: Vec<&LocationRow> = held.iter().filter(|it| it.git_ref == HEAD).collect();
+    let holds_nothing = !held.iter().any(|it| it.holds_content());
     if one.blob.is_empty() && holds_nothing && held.len() <= 1 {
         return true;
     }
     if source.done == 0 || source.fingerprint != terms.fingerprint {
         return false;
     }
-    let is_default_branch = terms.provider.git_ref == HEAD;
     let all_read = held
         .iter()
         .all(|location| location.outcome != LocationOutcome::Unread);
-    let same_head = is_default_branch && all_read && source.head == one.head;
+    // The head may have been read on another branch that ended at the same commit.
+    let agrees = held
+        .iter()
+        .all(|it| it.path != one.path || it.blob_oid == one.blob);
+    let same_head = all_read && agrees && source.head == one.head;
     // With a single wanted file its blob is all there is to compare, whatever else was pushed.
-    let same_blob = matches!(held, [only] if only.path == one.path
-        && holds_content(only)
+    let same_blob = matches!(held.as_slice(), [only] if only.path == one.path
+        && only.holds_content()
         && only.blob_oid == one.blob);
     same_head || same_blob
 }

@@ -170,7 +170,7 @@ fn a_missing_repository_is_looked_up_and_never_removed() {
 }
 
 #[test]
-fn another_branch_is_not_compared_by_the_head_of_the_default_one() {
+fn another_branch_is_not_compared_with_the_default_one() {
     let providers = providers(Some("live"));
     let provider = providers.by_id("acme").expect("it is configured");
     let terms = Terms {
@@ -188,5 +188,52 @@ fn another_branch_is_not_compared_by_the_head_of_the_default_one() {
     };
     let held = [location];
     assert!(!is_equal(&source, &held, &listed("b2"), &terms));
-    assert!(is_equal(&source, &held, &listed("b"), &terms));
+    assert!(!is_equal(&source, &held, &listed("b"), &terms));
+    assert!(!is_equal(&source, &[], &listed(""), &terms));
+}
+
+#[test]
+fn what_is_left_of_another_branch_is_withdrawn_by_a_reading() {
+    let (source, location) = held();
+    let left = LocationRow {
+        id: 8,
+        git_ref: "live".to_owned(),
+        ..location.clone()
+    };
+    let providers = providers(None);
+    let terms = Terms {
+        host: "github.com",
+        provider: providers.by_id("acme").expect("it is configured"),
+        fingerprint: "f1",
+        now: 60,
+    };
+    let listed = |blob: &str| ListedRepository {
+        head: "h".to_owned(),
+        blob: blob.to_owned(),
+        path: PATH.to_owned(),
+        ..ListedRepository::default()
+    };
+    let gone = LocationRow {
+        outcome: LocationOutcome::Gone,
+        blob_oid: String::new(),
+        ..left.clone()
+    };
+    assert!(!is_equal(
+        &source,
+        &[location.clone(), left.clone()],
+        &listed("b"),
+        &terms
+    ));
+    assert!(is_equal(
+        &source,
+        &[location.clone(), gone],
+        &listed("b"),
+        &terms
+    ));
+    let unread_since = LocationRow {
+        outcome: LocationOutcome::Gone,
+        blob_oid: String::new(),
+        ..location
+    };
+    assert!(!is_equal(&source, &[unread_since], &listed("b"), &terms));
 }

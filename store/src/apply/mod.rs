@@ -14,6 +14,7 @@ mod choose;
 mod claims;
 mod event;
 mod face;
+mod faces;
 mod listing;
 mod load;
 mod plan;

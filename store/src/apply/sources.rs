@@ -7,7 +7,7 @@ use freshet_proto::message::{ListingObserved, RepositoryObserved, location_obser
 use super::choose::{Obstacle, Reading, Setback};
 use crate::config::Fingerprint;
 use crate::ledger::raise;
-use crate::repo::{Lane, LocationOutcome, LocationRow, SourceRow};
+use crate::repo::{Lane, SourceRow};
 
 /// First wait after a failure; it doubles with each further one.
 const BACK_OFF_FIRST: Duration = Duration::from_secs(2);
@@ -110,14 +110,6 @@ fn back_off(fail_count: i64, obstacle: Obstacle, jitter: f64) -> Duration {
 
 fn micros(duration: Duration) -> i64 {
     i64::try_from(duration.as_micros()).unwrap_or(i64::MAX)
-}
-
-/// Whether a location holds anything of the source.
-pub(super) fn holds_content(location: &LocationRow) -> bool {
-    match location.outcome {
-        LocationOutcome::Content | LocationOutcome::Poisoned => true,
-        LocationOutcome::Unread | LocationOutcome::Gone => false,
-    }
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use freshet_proto::message::{Job, ListingTarget, Repository, RepositoryTarget, WantedPath, job};
 
-use super::providers::{HEAD, Providers};
+use super::providers::{Providers, read_ref};
 use crate::repo::{LocationRow, SourceKind, SourceRow};
 
 /// The job of a source; `None` if the configuration no longer asks for it.
@@ -15,7 +15,8 @@ pub(super) fn job(
     let target = match source.kind {
         SourceKind::Listing => job::Target::Listing(listing(source, providers)?),
         SourceKind::Repository => {
-            job::Target::Repository(repository(source, locations, fingerprint))
+            let git_ref = read_ref(source, locations, providers);
+            job::Target::Repository(repository(source, locations, git_ref, fingerprint))
         }
     };
     Some(Job {
@@ -41,11 +42,9 @@ fn listing(source: &SourceRow, providers: &Providers) -> Option<ListingTarget> {
 fn repository(
     source: &SourceRow,
     locations: &[&LocationRow],
+    git_ref: &str,
     fingerprint: &str,
 ) -> RepositoryTarget {
-    let git_ref = locations
-        .first()
-        .map_or(HEAD, |location| location.git_ref.as_str());
     // What was read in another way is read again, so the processor must not see what we hold.
     let holds = source.fingerprint == fingerprint;
     let wanted = locations

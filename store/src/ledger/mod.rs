@@ -35,7 +35,7 @@ use crate::metrics::SignalOutcome;
 use crate::repo::{DeliveryRow, Outcome, Repo, RepoError, Trouble};
 
 pub(crate) use decide::raise;
-pub(crate) use providers::{HEAD, Provider, Providers};
+pub(crate) use providers::{HEAD, Provider, Providers, read_ref};
 pub(crate) use publish::{JobPublisher, jobs_of};
 pub use reconciler::Reconciler;
 

@@ -278,6 +278,14 @@ impl LocationRow {
             outcome: LocationOutcome::Unread,
         }
     }
+
+    /// Whether it holds anything of the source.
+    pub(crate) fn holds_content(&self) -> bool {
+        match self.outcome {
+            LocationOutcome::Content | LocationOutcome::Poisoned => true,
+            LocationOutcome::Unread | LocationOutcome::Gone => false,
+        }
+    }
 }
 
 /// An entity or the tombstone of one, without its document.

@@ -28,6 +28,7 @@ where
     parts_are_applied_together(&mut World::start(fresh().await).await).await;
     an_event_tells_what_why_and_where(&mut World::start(fresh().await).await).await;
     another_writer_is_caught_up_with(fresh().await).await;
+    another_branch_takes_over(fresh().await).await;
 }
 
 fn record(world: &World, name: &str) -> Option<Record> {
@@ -333,4 +334,25 @@ async fn another_writer_is_caught_up_with(database: DatabaseConfig) {
     there.apply(&[reading]).await;
     assert_eq!(there.news().await, "+component:a !claim.conflict");
     there.agrees().await;
+}
+
+async fn another_branch_takes_over(database: DatabaseConfig) {
+    let mut before = World::start(database.clone()).await;
+    before.check("r1: component:a@1", "+component:a").await;
+    let mut world = World::start_on_branch(database, Some("live")).await;
+    world.news().await;
+    let uid = existing(&world, "component:default/a").uid;
+    let listing = world.tick(1).await;
+    world
+        .apply(&[World::listing(&listing, &[(1, "h1", "b1")])])
+        .await;
+    let generation = world.source("1").await.wanted.unsigned_abs();
+    let reading = world.observation(1, generation, "component:a@1").await;
+    world.apply(&[reading]).await;
+    assert_eq!(world.news().await, "~component:a", "it moved");
+    let moved = existing(&world, "component:default/a");
+    assert_eq!(moved.uid, uid);
+    assert!(moved.document.contains("/tree/live/"));
+    assert!(!world.source("1").await.is_outstanding());
+    world.agrees().await;
 }

@@ -53,6 +53,11 @@ pub(super) struct World {
 
 impl World {
     pub(super) async fn start(database: DatabaseConfig) -> Self {
+        Self::start_on_branch(database, None).await
+    }
+
+    /// The same, configured to read this branch instead of the default one.
+    pub(super) async fn start_on_branch(database: DatabaseConfig, branch: Option<&str>) -> Self {
         let repo = open(&database).await;
         let config = Config {
             providers: vec![GithubProvider {
@@ -61,7 +66,7 @@ impl World {
                 organization: "acme".to_owned(),
                 catalog_path: FILE.to_owned(),
                 frequency: Duration::from_secs(60),
-                branch: None,
+                branch: branch.map(str::to_owned),
                 filters: ProviderFilters::default(),
             }],
             rules: vec![Rule {
