@@ -105,7 +105,7 @@ pub fn check_log_filter(filter: &str) -> Result<(), TelemetryError> {
 /// # Errors
 ///
 /// If the filter or endpoint cannot be read, or a subscriber is installed already.
-pub fn init(config: TelemetryConfig) -> Result<TelemetryGuard, TelemetryError> {
+pub fn init(config: &TelemetryConfig) -> Result<TelemetryGuard, TelemetryError> {
     let exporter = match &config.otlp_endpoint {
         Some(endpoint) => Some(exporter(endpoint, &config.service_name)?),
         None => None,
@@ -147,7 +147,7 @@ pub fn set_parent(span: &tracing::Span, traceparent: &str) {
 
 type BoxedLayer<S> = Box<dyn Layer<S> + Send + Sync>;
 
-fn log_layer<S>(config: TelemetryConfig) -> Result<BoxedLayer<S>, TelemetryError>
+fn log_layer<S>(config: &TelemetryConfig) -> Result<BoxedLayer<S>, TelemetryError>
 where
     S: tracing::Subscriber + for<'a> LookupSpan<'a>,
 {

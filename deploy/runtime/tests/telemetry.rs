@@ -24,13 +24,13 @@ fn a_trace_crosses_the_bus_whatever_is_logged_and_without_a_collector() {
         None,
         "nothing is traced before the start"
     );
-    let refused = init(config("freshet=loud", None)).expect_err("no such level");
+    let refused = init(&config("freshet=loud", None)).expect_err("no such level");
     assert!(
         matches!(refused, TelemetryError::Filter { .. }),
         "{refused}"
     );
 
-    let guard = init(config("error", Some("http://127.0.0.1:1")))
+    let guard = init(&config("error", Some("http://127.0.0.1:1")))
         .expect("a start without a runtime or a collector");
 
     let span = tracing::debug_span!(target: "freshet_processor", "process");
@@ -46,7 +46,7 @@ fn a_trace_crosses_the_bus_whatever_is_logged_and_without_a_collector() {
     let sent = root.in_scope(current_traceparent).expect("a traced span");
     assert_ne!(sent[..36], REMOTE[..36]);
 
-    let again = init(config("info", None)).expect_err("a process has one subscriber");
+    let again = init(&config("info", None)).expect_err("a process has one subscriber");
     assert!(
         matches!(again, TelemetryError::AlreadyInstalled(_)),
         "{again}"

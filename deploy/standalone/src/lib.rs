@@ -32,7 +32,7 @@ pub fn run(cli: Cli) -> anyhow::Result<()> {
 
 fn serve(arguments: &ServeArguments) -> anyhow::Result<()> {
     let app_config = read_config(&arguments.config)?;
-    let _telemetry = telemetry::init(app_config.telemetry.clone())?;
+    let _telemetry = telemetry::init(&app_config.telemetry)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()?;

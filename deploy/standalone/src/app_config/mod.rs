@@ -7,6 +7,7 @@ mod backend;
 mod catalog;
 mod freshet;
 mod integrations;
+mod webhooks;
 
 use std::net::SocketAddr;
 use std::time::Duration;
