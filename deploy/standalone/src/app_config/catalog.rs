@@ -259,7 +259,8 @@ fn repository_pattern(block: &Reader<'_>) -> Option<String> {
     let whole = format!("^(?:{pattern})$");
     if let Err(error) = Regex::new(&pattern).and_then(|_| Regex::new(&whole)) {
         let error = error.to_string();
-        let reason = error.lines().last().unwrap_or_default();
+        let last = error.lines().last().unwrap_or_default();
+        let reason = last.trim_start_matches("error: ");
         block.mistake(
             "repository",
             format!("is not a pattern Freshet can match: {reason}"),

@@ -7,7 +7,6 @@ use freshet_ingestor::WebhookSecret;
 use freshet_processor::GithubIntegration;
 use freshet_proto::subject::DEFAULT_PREFIX;
 use freshet_runtime::config::Reader;
-use freshet_runtime::error_chain::Chain;
 use freshet_runtime::telemetry::{LogFormat, TelemetryConfig, check_log_filter};
 use secrecy::SecretString;
 use url::Url;
@@ -150,8 +149,11 @@ fn log_format(block: &Reader<'_>) -> LogFormat {
 
 fn log_filter(block: &Reader<'_>) -> Option<String> {
     let filter = block.string("logFilter")?;
-    if let Err(error) = check_log_filter(&filter) {
-        block.mistake("logFilter", Chain(&error).to_string());
+    if check_log_filter(&filter).is_err() {
+        block.mistake(
+            "logFilter",
+            "must be a filter such as `info,freshet_store=debug`",
+        );
     }
     Some(filter)
 }

@@ -3,7 +3,6 @@
 use freshet_processor::GithubIntegration;
 use freshet_processor::source::github::client::Endpoints;
 use freshet_runtime::config::Reader;
-use freshet_runtime::error_chain::Chain;
 
 const GITHUB_COM: &str = "github.com";
 const GITHUB_COM_API: &str = "https://api.github.com";
@@ -27,8 +26,8 @@ fn integration(reader: &Reader<'_>) -> GithubIntegration {
     let api_base_url = reader
         .string("apiBaseUrl")
         .unwrap_or_else(|| default_api(reader, &host));
-    if let Err(error) = Endpoints::of(&api_base_url) {
-        reader.mistake("apiBaseUrl", Chain(&error).to_string());
+    if Endpoints::of(&api_base_url).is_err() {
+        reader.mistake("apiBaseUrl", "must be a URL such as https://HOST/api/v3");
     }
     reader.ignore("rawBaseUrl");
     if reader.has("apps") {
