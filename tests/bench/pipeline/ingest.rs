@@ -196,6 +196,8 @@ impl Stage {
             if visible >= ENTITIES { Ok(()) } else { Err(format!("{visible}")) }
         })
         .await;
+        let visible = started.elapsed();
+        eprintln!("visible after {visible:?}, revision {}", store.view.revision());
         if self.bus.is_durable() {
             let last = store.view.revision();
             within(PATIENCE, "every change is published", || async {

@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use freshet_proto::timestamp::parse_rfc3339;
 use freshet_tests::catalog::Profile;
 use freshet_tests::github::PreparedPush;
 use freshet_tests::http::Http;
@@ -27,6 +28,7 @@ pub async fn measure(profile: Profile, label: &str, pushes: usize) -> Value {
     for round in 0..pushes {
         times.push(one(&world, &http, round % REPOSITORIES, &format!("push {round}")).await);
     }
+    eprintln!("{label}: {}", steps(&world, pushes).await);
     let fsync = fsync_p99(world.backends.folder.path());
     world.services.stop().await;
     json!({
@@ -53,6 +55,33 @@ async fn one(world: &World, http: &Http, repository: usize, title: &str) -> Dura
             return started.elapsed();
         }
     }
+}
+
+/// What the slowest and the usual pushes spent their time on, from the timing in their own change events.
+async fn steps(world: &World, pushes: usize) -> String {
+    let store = &world.services.store;
+    let first = store.view.revision() - i64::try_from(pushes).expect("few pushes");
+    let mut rows = Vec::new();
+    while rows.len() < pushes {
+        let known = first + i64::try_from(rows.len()).expect("few pushes");
+        let page = store.repo.changes_after(known, 500).await.expect("readable");
+        if page.is_empty() {
+            break;
+        }
+        rows.extend(page);
+    }
+    let timings: Vec<Value> = rows.iter().filter_map(|row| serde_json::from_str(&row.data).ok()).collect();
+    let step = |from: &str, to: &str| {
+        let micros = |data: &Value, name: &str| parse_rfc3339(data["timing"][name].as_str()?);
+        let between = |data: &Value| Some((micros(data, to)? - micros(data, from)?).max(0).unsigned_abs());
+        let mut times: Vec<Duration> = timings.iter().filter_map(between).map(Duration::from_micros).collect();
+        if times.is_empty() {
+            return format!("{from}..{to} unknown");
+        }
+        let (usual, slow) = (quantile(&mut times, 0.5), quantile(&mut times, 0.99));
+        format!("{from}..{to} p50 {} ms, p99 {} ms", millis(usual), millis(slow))
+    };
+    [step("received", "fetched"), step("fetched", "committed")].join("; ")
 }
 
 /// Sends the hook of a push that is already committed.
