@@ -4,6 +4,7 @@
 //! says `wanted > done`, and this is what reads that: at the start, after the bus came back, and
 //! at every interval. A job that waits or is in flight refuses its copy, so nothing runs twice.
 
+use std::collections::HashSet;
 use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,12 +16,13 @@ use freshet_runtime::error_chain::Chain;
 use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 
+use super::decide::Reason;
 use super::publish::jobs_of;
 use super::{JobPublisher, LedgerConfig};
 use crate::metrics::Metrics;
 use crate::repo::{Repo, RepoError, SourceRow, StoredCause};
 
-/// Sources looked at in one go; the next interval takes the next ones.
+/// Sources looked at in one go. They go on in the order of their last job, so none is passed over.
 const SOURCES_MAX: i64 = 1_000;
 
 /// What made the reconciler look.
@@ -75,7 +77,7 @@ impl Reconciler {
         interval.tick().await;
         loop {
             renewed = renewed || self.renewed().await;
-            self.reconcile_and_log(occasion).await;
+            self.reconcile_and_log(occasion, &shutdown).await;
             occasion = tokio::select! {
                 () = shutdown.cancelled() => return Ok(()),
                 _ = interval.tick() => Occasion::Interval,
@@ -116,35 +118,72 @@ impl Reconciler {
         Ok(sources)
     }
 
-    async fn reconcile_and_log(&self, occasion: Occasion) {
-        if let Err(error) = self.reconcile(occasion).await {
+    async fn reconcile_and_log(&self, occasion: Occasion, shutdown: &CancellationToken) {
+        if let Err(error) = self.reconcile(occasion, shutdown).await {
             tracing::warn!(error = %Chain(&error), "outstanding sources could not be looked for");
         }
     }
 
-    async fn reconcile(&self, occasion: Occasion) -> Result<(), RepoError> {
+    /// Gives jobs to all that lost theirs, or to as many as an interval has time for.
+    async fn reconcile(
+        &self,
+        occasion: Occasion,
+        shutdown: &CancellationToken,
+    ) -> Result<(), RepoError> {
         let now = self.clock.now_micros();
         let enqueued_before = match occasion {
-            Occasion::Loss => now,
+            // Those of this very round are not offered again.
+            Occasion::Loss => now - 1,
             Occasion::Interval => now - micros(self.config.enqueued_recently),
         };
+        loop {
+            let found = self.reconcile_page(now, enqueued_before).await?;
+            let is_last = found < SOURCES_MAX || occasion == Occasion::Interval;
+            if is_last || shutdown.is_cancelled() {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Gives jobs to a page of sources, those that wait longest first; how many there were.
+    async fn reconcile_page(&self, now: i64, enqueued_before: i64) -> Result<i64, RepoError> {
         let mut tx = self.repo.read().await?;
         let sources = tx
             .sources_to_enqueue(now, enqueued_before, SOURCES_MAX)
             .await?;
         let found: Vec<&SourceRow> = sources.iter().collect();
         let config = &self.config;
-        let jobs = jobs_of(&mut tx, &found, &config.providers, config.fingerprint.as_str()).await?;
+        let jobs = jobs_of(
+            &mut tx,
+            &found,
+            &config.providers,
+            config.fingerprint.as_str(),
+        )
+        .await?;
         tx.commit().await?;
-        if jobs.is_empty() {
-            return Ok(());
-        }
         let ids: Vec<i64> = jobs.iter().map(|job| job.source_id).collect();
+        let unwanted = unwanted(&sources, &ids);
         self.jobs.publish_missing(jobs).await;
-        let mut tx = self.repo.write().await?;
-        tx.set_enqueued(&ids, now).await?;
-        tx.commit().await
+        if !sources.is_empty() {
+            let mut tx = self.repo.write().await?;
+            tx.set_enqueued(&ids, now).await?;
+            tx.abandon_generations(&unwanted).await?;
+            tx.ignore_deliveries(&unwanted, Reason::NotConfigured.as_str(), now)
+                .await?;
+            tx.commit().await?;
+        }
+        Ok(i64::try_from(sources.len()).unwrap_or(i64::MAX))
     }
+}
+
+/// The generations nothing configured asks for any more: those of sources without a job.
+fn unwanted(sources: &[SourceRow], with_job: &[i64]) -> Vec<(i64, i64)> {
+    let with_job: HashSet<i64> = with_job.iter().copied().collect();
+    sources
+        .iter()
+        .filter(|source| !with_job.contains(&source.id))
+        .map(|source| (source.id, source.wanted))
+        .collect()
 }
 
 fn micros(duration: Duration) -> i64 {

@@ -124,4 +124,33 @@ impl Tx {
             now,
         )
     }
+
+    /// Ends every delivery that asked for these generations or older ones as ignored for this reason.
+    pub(crate) async fn ignore_deliveries(
+        &mut self,
+        generations: &[(i64, i64)],
+        reason: &str,
+        now: i64,
+    ) -> Result<(), RepoError> {
+        execute!(
+            self, "ignore deliveries",
+            sqlite: "update delivery \
+                set outcome = 'ignored', reason = $2, covered_at = $3 \
+                from (select value->>0 as source_id, value->>1 as generation from json_each($1)) as g \
+                where delivery.source_id = g.source_id \
+                    and delivery.generation <= g.generation \
+                    and delivery.covered_at is null",
+            postgres: "update delivery \
+                set outcome = 'ignored', reason = $2, covered_at = $3 \
+                from (select (pair->>0)::bigint as source_id, (pair->>1)::bigint as generation \
+                    from json_array_elements($1::json) as pair) as g \
+                where delivery.source_id = g.source_id \
+                    and delivery.generation <= g.generation \
+                    and delivery.covered_at is null",
+            json(generations),
+            reason,
+            now,
+        )
+        .map(drop)
+    }
 }

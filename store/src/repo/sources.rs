@@ -127,7 +127,7 @@ impl Tx {
     ) -> Result<Vec<SourceRow>, RepoError> {
         const SQL: &str = "select * from source \
             where wanted > done and next_due_at <= $1 and enqueued_at <= $2 \
-            order by lane, next_due_at, id \
+            order by lane, enqueued_at, id \
             limit $3";
         fetch_all!(
             self, SourceRow, "find sources without a job",
@@ -149,6 +149,27 @@ impl Tx {
                 where id in (select json_array_elements_text($1::json)::bigint)",
             json(ids),
             now,
+        )
+        .map(drop)
+    }
+
+    /// Ends these generations (source, generation), which nobody wants any more, without a proof.
+    pub(crate) async fn abandon_generations(
+        &mut self,
+        generations: &[(i64, i64)],
+    ) -> Result<(), RepoError> {
+        execute!(
+            self, "abandon generations",
+            sqlite: "update source \
+                set done = g.generation \
+                from (select value->>0 as source_id, value->>1 as generation from json_each($1)) as g \
+                where source.id = g.source_id and source.done < g.generation",
+            postgres: "update source \
+                set done = g.generation \
+                from (select (pair->>0)::bigint as source_id, (pair->>1)::bigint as generation \
+                    from json_array_elements($1::json) as pair) as g \
+                where source.id = g.source_id and source.done < g.generation",
+            json(generations),
         )
         .map(drop)
     }

@@ -43,6 +43,8 @@ where
     let repo = open(&fresh().await).await;
     outstanding_sources_are_found_when_due(&repo).await;
     let repo = open(&fresh().await).await;
+    what_nobody_wants_any_more_ends(&repo).await;
+    let repo = open(&fresh().await).await;
     writers_of_the_log_take_turns(&repo).await;
 }
 
@@ -454,6 +456,23 @@ async fn outstanding_sources_are_found_when_due(repo: &Repo) {
         .expect("raised");
     assert_eq!(raised, 1, "only the one that waits for nothing");
     tx.commit().await.expect("a commit");
+}
+
+async fn what_nobody_wants_any_more_ends(repo: &Repo) {
+    let mut row = source(1, "1");
+    row.wanted = 3;
+    put_sources(repo, &[row]).await;
+    let mut tx = write(repo).await;
+    tx.put_deliveries(&[delivery("a", 2), delivery("b", 3)])
+        .await
+        .expect("recorded");
+    tx.abandon_generations(&[(1, 3)]).await.expect("abandoned");
+    tx.ignore_deliveries(&[(1, 3)], "not-configured", 9)
+        .await
+        .expect("ignored");
+    tx.commit().await.expect("a commit");
+    let totals = repo.ledger_totals().await.expect("totals");
+    assert_eq!((totals.uncovered, totals.behind_sources), (0, 0));
 }
 
 async fn writers_of_the_log_take_turns(repo: &Repo) {
