@@ -8,8 +8,10 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use freshet_model::annotation::{
-    EDIT_URL, MANAGED_BY_LOCATION, MANAGED_BY_ORIGIN_LOCATION, SOURCE_LOCATION, VIEW_URL,
+    EDIT_URL, MANAGED_BY_LOCATION, MANAGED_BY_ORIGIN_LOCATION, REJECTED_URL, SOURCE_LOCATION,
+    VIEW_URL,
 };
+use freshet_model::location::is_script_url;
 use freshet_model::utf16_order;
 use serde_json::value::RawValue;
 use sha2::{Digest, Sha256};
@@ -86,6 +88,11 @@ impl Place {
                 .into_iter()
                 .map(|(key, raw)| (key, Cow::Borrowed(raw.get())))
                 .collect();
+        for key in [VIEW_URL, EDIT_URL] {
+            if let Some(value) = annotations.get_mut(key) {
+                reject_script(value);
+            }
+        }
         for (key, value) in &self.offered {
             annotations
                 .entry(Cow::Borrowed(key))
@@ -97,6 +104,14 @@ impl Place {
         let annotations = object(annotations.iter().map(|(key, value)| (&**key, &**value)));
         let metadata = with_field(&mut metadata, "annotations", &annotations)?;
         with_field(&mut root, "metadata", &metadata)
+    }
+}
+
+/// A link a person clicks on must not run a script.
+fn reject_script(value: &mut Cow<'_, str>) {
+    let is_script = serde_json::from_str::<String>(value).is_ok_and(|url| is_script_url(&url));
+    if is_script {
+        *value = Cow::Owned(quoted(REJECTED_URL));
     }
 }
 
@@ -198,6 +213,24 @@ mod tests {
                 r#""backstage.io/managed-by-origin-location":"url:https://github.com/o/r/blob/main/a/b.yaml","#,
                 r#""backstage.io/source-location":"url:https://github.com/o/r/tree/main/a/","#,
                 r#""backstage.io/view-url":"https://x"}"#
+            ),
+        );
+    }
+
+    #[test]
+    fn a_link_that_would_run_a_script_is_replaced() {
+        check(
+            "a/b.yaml",
+            concat!(
+                r#"{"kind":"Component","metadata":{"annotations":{"backstage.io/edit-url":" java\nscript:alert(1)","#,
+                r#""backstage.io/source-location":"url:https://y","backstage.io/view-url":"JavaScript:x"},"name":"a"}}"#
+            ),
+            concat!(
+                r#"{"backstage.io/edit-url":"https://backstage.io/annotation-rejected-for-security-reasons","#,
+                r#""backstage.io/managed-by-location":"url:https://github.com/o/r/tree/main/a/b.yaml","#,
+                r#""backstage.io/managed-by-origin-location":"url:https://github.com/o/r/blob/main/a/b.yaml","#,
+                r#""backstage.io/source-location":"url:https://y","#,
+                r#""backstage.io/view-url":"https://backstage.io/annotation-rejected-for-security-reasons"}"#
             ),
         );
     }
