@@ -64,14 +64,18 @@ pub(super) fn ask(
     terms: &Terms<'_>,
 ) -> Asked {
     let mut asked = Asked::default();
-    let mut listed = HashSet::new();
     for one in wanted(&reading.observed, terms.provider) {
         let Some(id) = one.repository.as_ref().map(|it| it.id.to_string()) else {
             continue;
         };
         let source = known.sources.remove(&id);
         asked.one(one, source, &mut known, reading, terms);
-        listed.insert(id);
+    }
+    // What is listed and not wanted is not missing.
+    for one in &reading.observed.repositories {
+        if let Some(repository) = &one.repository {
+            known.sources.remove(&repository.id.to_string());
+        }
     }
     let mut missing: Vec<SourceRow> = known.sources.into_values().collect();
     missing.sort_by_key(|source| source.id);
@@ -142,11 +146,12 @@ impl Asked {
         reading: &Reading<ListingObserved>,
         terms: &Terms<'_>,
     ) {
-        // Something newer is outstanding, and will say for itself.
-        if !source.is_outstanding() {
+        // Something newer is outstanding, and will say for itself; or has said it after this listing
+        // was begun, which shows an older head then.
+        if !source.is_outstanding() && reading.fetched_at >= source.verified_at {
             source.head.clone_from(&one.head);
             terms.fingerprint.clone_into(&mut source.fingerprint);
-            source.verified_at = reading.fetched_at.max(source.verified_at);
+            source.verified_at = reading.fetched_at;
             source.mechanism.clone_from(&reading.cause.mechanism);
         }
         self.sources.push(source);

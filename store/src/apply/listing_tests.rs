@@ -170,6 +170,58 @@ fn a_missing_repository_is_looked_up_and_never_removed() {
 }
 
 #[test]
+fn a_repository_that_is_listed_and_not_wanted_is_not_missing() {
+    let (source, location) = held();
+    let providers = providers(None);
+    let provider = providers.by_id("acme").expect("it is configured");
+    let archived = Repository {
+        archived: true,
+        ..repository(7)
+    };
+    let reading = Reading {
+        source_id: 1,
+        generation: 1,
+        cause: Cause::default(),
+        fingerprint: String::new(),
+        fetched_at: 50,
+        is_complete: true,
+        observed: ListingObserved {
+            organization: "acme".to_owned(),
+            repositories: vec![ListedRepository {
+                repository: Some(archived),
+                ..ListedRepository::default()
+            }],
+        },
+    };
+    let known = Known {
+        sources: HashMap::from([("7".to_owned(), source)]),
+        locations: HashMap::from([(7, vec![location])]),
+        new_source_ids: Vec::new().into_iter(),
+        new_location_ids: Vec::new().into_iter(),
+    };
+    let terms = Terms {
+        host: "github.com",
+        provider,
+        fingerprint: "f1",
+        now: 60,
+    };
+    assert_eq!(ask(&reading, known, &terms), Asked::default());
+}
+
+#[test]
+fn a_listing_from_before_the_last_push_does_not_move_the_head_back() {
+    let (source, location) = held();
+    let pushed = SourceRow {
+        verified_at: 51,
+        head: "h2".to_owned(),
+        ..source
+    };
+    let asked = asked(Some((pushed.clone(), location)), &[(7, "h", "b")]);
+    assert_eq!(asked.sources, [pushed]);
+    assert!(asked.raised.is_empty());
+}
+
+#[test]
 fn another_branch_is_not_compared_with_the_default_one() {
     let providers = providers(Some("live"));
     let provider = providers.by_id("acme").expect("it is configured");
