@@ -172,7 +172,8 @@ impl Desk<'_> {
         source.adopt(repository);
         if untouched {
             source.head.clone_from(&push.after);
-            source.verified_at = now;
+            // The push is a proof of when it was received, and may have waited long for us.
+            source.verified_at = source.verified_at.max(signal.received_at);
             "push".clone_into(&mut source.mechanism);
             return Verdict::Unchanged(id);
         }

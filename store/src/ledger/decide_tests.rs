@@ -110,6 +110,21 @@ fn a_push_that_provably_touches_nothing_wanted_is_unchanged() {
 }
 
 #[test]
+fn an_untouched_push_proves_the_time_it_was_received() {
+    for (verified_at, expected) in [(0, 5), (7, 7)] {
+        let providers = providers();
+        let source = SourceRow {
+            verified_at,
+            ..held()
+        };
+        let mut desk = desk(&providers, vec![source]);
+        desk.decide(&signal(signal::Body::Push(harmless())));
+        let source = desk.sources.values().next().expect("a source");
+        assert_eq!(source.verified_at, expected);
+    }
+}
+
+#[test]
 fn a_push_without_proof_is_read() {
     let touched = vec![PATH.to_owned()];
     check(
