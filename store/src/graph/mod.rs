@@ -74,6 +74,13 @@ impl<E: Declares> Graph<E> {
     /// Puts an entity in place of what its ref held, and returns that.
     pub(crate) fn insert(&mut self, entity_ref: &EntityRef, entity: E) -> Option<E> {
         let node = self.node(entity_ref);
+        // Taking an edge out walks the list of all edges to its target, which is long for a hub, and
+        // most changes leave the relations as they are.
+        if let Some(held) = &mut self.graph[node].entity
+            && held.relations() == entity.relations()
+        {
+            return Some(std::mem::replace(held, entity));
+        }
         self.forget_declarations(node);
         for (index, relation) in (0_u32..).zip(entity.relations()) {
             let target = self.node(&relation.target);
