@@ -27,8 +27,6 @@ pub struct Config {
     pub enqueued_recently: Duration,
     /// Most messages handled in one transaction.
     pub batch_max: usize,
-    /// Longest wait for a batch to fill.
-    pub batch_wait: Duration,
     /// How often changes written by other processes are looked for.
     pub follow_every: Duration,
     /// How often the ledger is asked when each source was last proved.
@@ -54,7 +52,6 @@ impl Config {
             reconcile_every: Duration::from_secs(5),
             enqueued_recently: Duration::from_secs(15),
             batch_max: 200,
-            batch_wait: Duration::from_millis(50),
             follow_every: Duration::from_secs(1),
             freshness_every: Duration::from_secs(5),
             cors: None,

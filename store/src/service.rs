@@ -14,7 +14,6 @@ use freshet_runtime::supervisor::Supervisor;
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
 use tokio::net::TcpListener;
-use tokio::sync::Notify;
 use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 
@@ -164,7 +163,6 @@ impl Parts {
             clock.clone(),
             (&self.config).into(),
             Arc::clone(&self.metrics),
-            Arc::new(Notify::new()),
         );
         supervisor.spawn("applier", applier.run(supervisor.shutdown()));
         if bus.is_durable() {

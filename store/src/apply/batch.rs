@@ -1,6 +1,7 @@
 //! One transaction of apply.
 
 use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
 
 use freshet_proto::message::{Job, ListingObserved, Observation, RepositoryObserved};
 use uuid::Uuid;
@@ -257,7 +258,7 @@ impl Applier {
         mut source: SourceRow,
         reading: Reading<ListingObserved>,
     ) -> Result<(), ApplyError> {
-        let providers = std::sync::Arc::clone(&self.config.providers);
+        let providers = Arc::clone(&self.config.providers);
         let asked = match providers.by_id(&source.external_id) {
             Some(provider) => self.compare(work, &source, provider, &reading).await?,
             None => Asked::default(),
@@ -371,7 +372,6 @@ impl Applier {
     /// Makes a commit visible.
     async fn tell(&self, done: Done) {
         self.view.fold(&done.rows);
-        self.committed.notify_waiters();
         let visible_at = self.clock.now_micros();
         for covered in &done.covered {
             let mechanism = Mechanism::named(&covered.event);
@@ -384,7 +384,23 @@ impl Applier {
         for outcome in done.outcomes {
             self.metrics.observation(outcome);
         }
-        self.jobs.publish_new(done.jobs).await;
+        self.publish(done.jobs).await;
+    }
+
+    /// Publishes jobs while the next batch is applied. A listing asks for a thousand, and nobody who
+    /// waits for a push must wait for those; what is lost with the process, the reconciler finds.
+    async fn publish(&self, jobs: Vec<Job>) {
+        if jobs.is_empty() {
+            return;
+        }
+        // One after the other: an older job of a source must not replace a newer one.
+        let turn = Arc::clone(&self.turn).acquire_owned().await;
+        let turn = turn.expect("it is never closed");
+        let publisher = self.jobs.clone();
+        self.publishing.spawn(async move {
+            publisher.publish_new(jobs).await;
+            drop(turn);
+        });
     }
 
     /// The message of a source cannot be handled: the source is tried again later.

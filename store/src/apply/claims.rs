@@ -44,8 +44,17 @@ pub(super) struct Settled {
     pub(super) claims_removed: Vec<ClaimKey>,
     /// (location, ref, line) of every claim that lost, of locations that were read.
     pub(super) lost: Vec<(i64, EntityRef, u32)>,
-    /// Claims of locations that were not read and have won.
-    pub(super) won_elsewhere: Vec<(i64, EntityRef)>,
+    /// Claims that lost before and have won.
+    pub(super) won: Vec<Won>,
+}
+
+/// A claim that lost before and has won.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Won {
+    pub(super) location_id: i64,
+    pub(super) entity_ref: EntityRef,
+    /// The source whose reading freed the ref.
+    pub(super) cause: i64,
 }
 
 /// One claim while it is compared.
@@ -265,8 +274,11 @@ impl Settled {
                 location_id: row.location_id,
                 entity_ref: row.entity_ref.clone(),
             });
-            self.won_elsewhere
-                .push((row.location_id, entity_ref.clone()));
+            self.won.push(Won {
+                location_id: row.location_id,
+                entity_ref: entity_ref.clone(),
+                cause: source_id,
+            });
         }
         let Some(content) = content(winner, stored)? else {
             return Ok(());

@@ -38,8 +38,9 @@ use futures::FutureExt;
 use futures::future::join_all;
 use prost::Message;
 use tokio::runtime::{Handle, RuntimeFlavor};
-use tokio::sync::Notify;
+use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
 use crate::config::{Config, Fingerprint, Rule};
 use crate::ledger::{JobPublisher, Providers};
@@ -158,7 +159,8 @@ pub struct Applier {
     config: ApplyConfig,
     metrics: Arc<Metrics>,
     jobs: JobPublisher,
-    committed: Arc<Notify>,
+    publishing: TaskTracker,
+    turn: Arc<Semaphore>,
 }
 
 struct Lanes {
@@ -178,7 +180,7 @@ impl Lanes {
 }
 
 impl Applier {
-    /// An applier over this database, bus and view; `committed` is notified after each fold.
+    /// An applier over this database, bus and view.
     #[must_use]
     pub fn new(
         repo: Repo,
@@ -187,7 +189,6 @@ impl Applier {
         clock: Clock,
         config: ApplyConfig,
         metrics: Arc<Metrics>,
-        committed: Arc<Notify>,
     ) -> Self {
         let jobs = JobPublisher::new(bus.clone(), config.subjects.clone(), Arc::clone(&metrics));
         Self {
@@ -198,7 +199,8 @@ impl Applier {
             config,
             metrics,
             jobs,
-            committed,
+            publishing: TaskTracker::new(),
+            turn: Arc::new(Semaphore::new(1)),
         }
     }
 
@@ -209,12 +211,19 @@ impl Applier {
     /// If the database is not the one the view was loaded from: it must be loaded again, which is what
     /// a start does. An outage of the bus or the database is waited out.
     pub async fn run(self, shutdown: CancellationToken) -> Result<(), ApplyError> {
+        let ended = self.apply_until(&shutdown).await;
+        self.publishing.close();
+        self.publishing.wait().await;
+        ended
+    }
+
+    async fn apply_until(&self, shutdown: &CancellationToken) -> Result<(), ApplyError> {
         while !shutdown.is_cancelled() {
             match self.lanes().await {
-                Ok(lanes) => self.consume(lanes, &shutdown).await?,
+                Ok(lanes) => self.consume(lanes, shutdown).await?,
                 Err(error) => {
                     tracing::warn!(error = %Chain(&error), "observations cannot be consumed yet");
-                    pause(&shutdown).await;
+                    pause(shutdown).await;
                 }
             }
         }

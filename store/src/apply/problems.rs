@@ -39,17 +39,21 @@ pub(super) fn transitions(
         );
         compare(face, &wanted, stored, now, &mut all);
     }
-    for (location_id, entity_ref) in &settled.won_elsewhere {
+    // A location that was read has been compared above.
+    for won in settled
+        .won
+        .iter()
+        .filter(|won| !stored.is_read(won.location_id))
+    {
         let solved = stored.problems.iter().filter(|problem| {
-            problem.location_id == *location_id
-                && !stored.is_read(*location_id)
+            problem.location_id == won.location_id
                 && problem.rule == CONFLICT
-                && problem.entity_ref == entity_ref.as_str()
+                && problem.entity_ref == won.entity_ref.as_str()
         });
         all.extend(solved.map(|state| Transition {
             op: Op::ProblemResolved,
             state: state.clone(),
-            cause: state.source_id,
+            cause: won.cause,
         }));
     }
     all

@@ -155,6 +155,11 @@ async fn the_oldest_claim_takes_over(world: &mut World) {
         .check("r3: gone", "~component:a !-claim.conflict")
         .await;
     let taken = existing(world, "component:default/a");
+    let freed = world.view.revision() - 2;
+    for row in world.repo.changes_after(freed, 2).await.expect("rows") {
+        let data: ChangeData = serde_json::from_str(&row.data).expect("the body of an event");
+        assert_eq!(data.cause.actor, "rosa", "who freed the ref is the cause");
+    }
     assert_eq!(taken.uid, uid, "the entity is the same");
     assert!(taken.document.contains("/acme/r2/"), "the oldest claim won");
     assert!(taken.document.contains("2b"), "with what it says now");

@@ -22,7 +22,6 @@ use freshet_proto::message::{
     signal,
 };
 use freshet_runtime::clock::{Clock, ManualClock};
-use tokio::sync::Notify;
 
 use super::open;
 use crate::apply::{Applier, ApplyConfig};
@@ -93,7 +92,6 @@ impl World {
             clock,
             ApplyConfig::from(&config),
             metrics,
-            Arc::new(Notify::new()),
         );
         Self {
             repo,
