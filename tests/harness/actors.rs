@@ -27,7 +27,11 @@ impl Api {
     /// A client of these listeners.
     #[must_use]
     pub fn new(api: SocketAddr, admin: SocketAddr) -> Self {
-        Self { http: Http::default(), base: format!("http://{api}"), admin: format!("http://{admin}") }
+        Self {
+            http: Http::default(),
+            base: format!("http://{api}"),
+            admin: format!("http://{admin}"),
+        }
     }
 
     /// Base URL of the API.
@@ -44,7 +48,13 @@ impl Api {
     pub async fn entity(&self, entity_ref: &str) -> Result<Option<Value>, String> {
         let (kind, rest) = entity_ref.split_once(':').ok_or("a full ref")?;
         let (namespace, name) = rest.split_once('/').ok_or("a full ref")?;
-        let answer = self.http.get(&format!("{}/api/catalog/entities/by-name/{kind}/{namespace}/{name}", self.base)).await?;
+        let answer = self
+            .http
+            .get(&format!(
+                "{}/api/catalog/entities/by-name/{kind}/{namespace}/{name}",
+                self.base
+            ))
+            .await?;
         match answer.status.as_u16() {
             200 => Ok(Some(answer.json())),
             404 => Ok(None),
@@ -59,7 +69,11 @@ impl Api {
     /// In words, if the answer is not 200.
     pub async fn json(&self, path: &str) -> Result<Value, String> {
         let answer = self.http.get(&format!("{}{path}", self.base)).await?;
-        if answer.status.is_success() { Ok(answer.json()) } else { Err(format!("{}: {:?}", answer.status, answer.body)) }
+        if answer.status.is_success() {
+            Ok(answer.json())
+        } else {
+            Err(format!("{}: {:?}", answer.status, answer.body))
+        }
     }
 
     /// All entities.
@@ -92,7 +106,10 @@ impl Api {
     async fn list(&self, path: &str) -> Result<Vec<Value>, String> {
         let value = self.json(path).await?;
         let items = value.get("items").unwrap_or(&value);
-        items.as_array().cloned().ok_or_else(|| format!("not a list: {value}"))
+        items
+            .as_array()
+            .cloned()
+            .ok_or_else(|| format!("not a list: {value}"))
     }
 
     /// The value of a metric line that starts with `name` and holds every one of `labels`; the sum if there are several.
@@ -107,8 +124,16 @@ impl Api {
             let series = line.split([' ', '{']).next();
             series == Some(name) && labels.iter().all(|label| line.contains(label))
         };
-        let values: Vec<f64> = text.lines().filter(wanted).filter_map(|line| line.rsplit(' ').next()?.parse().ok()).collect();
-        if values.is_empty() { Err(format!("no metric {name} {labels:?} in:\n{text}")) } else { Ok(values.iter().sum()) }
+        let values: Vec<f64> = text
+            .lines()
+            .filter(wanted)
+            .filter_map(|line| line.rsplit(' ').next()?.parse().ok())
+            .collect();
+        if values.is_empty() {
+            Err(format!("no metric {name} {labels:?} in:\n{text}"))
+        } else {
+            Ok(values.iter().sum())
+        }
     }
 
     /// Whether the process says that it is ready.
@@ -118,24 +143,37 @@ impl Api {
     /// In words, why not.
     pub async fn ready(&self) -> Result<(), String> {
         let answer = self.http.get(&format!("{}/readyz", self.admin)).await?;
-        if answer.status.is_success() { Ok(()) } else { Err(format!("{:?}", answer.body)) }
+        if answer.status.is_success() {
+            Ok(())
+        } else {
+            Err(format!("{:?}", answer.body))
+        }
     }
 
     /// Waits until the entity is there.
     pub async fn sees(&self, entity_ref: &str) -> Value {
         eventually(&format!("{entity_ref} is visible"), || async {
-            self.entity(entity_ref).await?.ok_or_else(|| "404".to_owned())
+            self.entity(entity_ref)
+                .await?
+                .ok_or_else(|| "404".to_owned())
         })
         .await
     }
 
     /// Waits until the value at `pointer` of the entity is `expected`.
     pub async fn sees_with(&self, entity_ref: &str, pointer: &str, expected: &str) -> Value {
-        eventually(&format!("{entity_ref} has {pointer} = {expected}"), || async {
-            let entity = self.entity(entity_ref).await?.ok_or("404")?;
-            let found = entity.pointer(pointer).and_then(Value::as_str) == Some(expected);
-            if found { Ok(entity) } else { Err(entity.to_string()) }
-        })
+        eventually(
+            &format!("{entity_ref} has {pointer} = {expected}"),
+            || async {
+                let entity = self.entity(entity_ref).await?.ok_or("404")?;
+                let found = entity.pointer(pointer).and_then(Value::as_str) == Some(expected);
+                if found {
+                    Ok(entity)
+                } else {
+                    Err(entity.to_string())
+                }
+            },
+        )
         .await
     }
 
@@ -154,8 +192,15 @@ impl Api {
     pub async fn settles(&self) {
         eventually("everything wanted is done", || async {
             let sources = self.sources().await?;
-            let behind: Vec<_> = sources.iter().filter(|source| source["done"] != source["wanted"]).collect();
-            if behind.is_empty() { Ok(()) } else { Err(format!("{behind:?}")) }
+            let behind: Vec<_> = sources
+                .iter()
+                .filter(|source| source["done"] != source["wanted"])
+                .collect();
+            if behind.is_empty() {
+                Ok(())
+            } else {
+                Err(format!("{behind:?}"))
+            }
         })
         .await;
     }
@@ -192,7 +237,11 @@ impl Changes {
     /// Listens from the first revision on.
     pub async fn follow(api: &Api) -> Self {
         let heard = Arc::new(Mutex::new(Heard::default()));
-        let task = tokio::spawn(listen(api.http.clone(), format!("{}/api/v1/changes?since=0", api.base), Arc::clone(&heard)));
+        let task = tokio::spawn(listen(
+            api.http.clone(),
+            format!("{}/api/v1/changes?since=0", api.base),
+            Arc::clone(&heard),
+        ));
         Self { heard, task }
     }
 
@@ -203,7 +252,10 @@ impl Changes {
     /// If the listening task panicked.
     #[must_use]
     pub fn heard(&self) -> Heard {
-        self.heard.lock().expect("the listener does not panic").clone()
+        self.heard
+            .lock()
+            .expect("the listener does not panic")
+            .clone()
     }
 
     /// Waits until these came, in this order, others between them allowed. Each is `verb ref`.
@@ -211,7 +263,9 @@ impl Changes {
         eventually(&format!("the feed says {expected:?}"), || async {
             let verbs = self.heard().verbs;
             let mut rest = verbs.iter();
-            let all = expected.iter().all(|wanted| rest.any(|verb| verb == wanted));
+            let all = expected
+                .iter()
+                .all(|wanted| rest.any(|verb| verb == wanted));
             all.then_some(()).ok_or_else(|| format!("{verbs:?}"))
         })
         .await;
@@ -224,11 +278,23 @@ impl Changes {
     /// If they differ for longer than a story waits, or a revision is missing or came twice.
     pub async fn agrees_with(&self, api: &Api) {
         eventually("the subscriber's copy is the catalog", || async {
-            let served: BTreeMap<String, Value> =
-                api.entities().await?.iter().map(|entity| (ref_of(entity), declared(entity))).collect();
-            let copy: BTreeMap<String, Value> =
-                self.heard().documents.iter().map(|(entity_ref, document)| (entity_ref.clone(), declared(document))).collect();
-            if served == copy { Ok(()) } else { Err(format!("served {served:?}\ncopy {copy:?}")) }
+            let served: BTreeMap<String, Value> = api
+                .entities()
+                .await?
+                .iter()
+                .map(|entity| (ref_of(entity), declared(entity)))
+                .collect();
+            let copy: BTreeMap<String, Value> = self
+                .heard()
+                .documents
+                .iter()
+                .map(|(entity_ref, document)| (entity_ref.clone(), declared(document)))
+                .collect();
+            if served == copy {
+                Ok(())
+            } else {
+                Err(format!("served {served:?}\ncopy {copy:?}"))
+            }
         })
         .await;
         let revisions = self.heard().revisions;
@@ -255,13 +321,18 @@ impl Heard {
     fn hear(&mut self, event: &SseEvent) {
         let event: Value = serde_json::from_str(&event.data).expect("structured events are JSON");
         let data = &event["data"];
-        self.revisions.push(data["revision"]["catalog"].as_i64().unwrap_or_default());
+        self.revisions
+            .push(data["revision"]["catalog"].as_i64().unwrap_or_default());
         let verb = data["op"].as_str().unwrap_or_default();
-        let subject = data["entity"]["ref"].as_str().unwrap_or_default().to_owned();
+        let subject = data["entity"]["ref"]
+            .as_str()
+            .unwrap_or_default()
+            .to_owned();
         self.verbs.push(format!("{verb} {subject}"));
         match verb {
             "created" | "updated" => {
-                self.documents.insert(subject.clone(), data["after"].clone());
+                self.documents
+                    .insert(subject.clone(), data["after"].clone());
             }
             "deleted" => {
                 self.documents.remove(&subject);
@@ -269,7 +340,10 @@ impl Heard {
             _ => {}
         }
         if !verb.starts_with("problem") {
-            self.versions.insert(subject, data["revision"]["entity"].as_i64().unwrap_or_default());
+            self.versions.insert(
+                subject,
+                data["revision"]["entity"].as_i64().unwrap_or_default(),
+            );
         }
         self.events.push(event);
     }
@@ -278,8 +352,19 @@ impl Heard {
 /// The canonical ref of a served or declared entity.
 #[must_use]
 pub fn ref_of(entity: &Value) -> String {
-    let text = |pointer: &str| entity.pointer(pointer).and_then(Value::as_str).unwrap_or_default().to_lowercase();
-    format!("{}:{}/{}", text("/kind"), text("/metadata/namespace"), text("/metadata/name"))
+    let text = |pointer: &str| {
+        entity
+            .pointer(pointer)
+            .and_then(Value::as_str)
+            .unwrap_or_default()
+            .to_lowercase()
+    };
+    format!(
+        "{}:{}/{}",
+        text("/kind"),
+        text("/metadata/namespace"),
+        text("/metadata/name")
+    )
 }
 
 /// An entity without what the server adds when it serves it.

@@ -55,11 +55,19 @@ impl Backends {
     pub async fn start(profile: Profile) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
         match profile {
-            Profile::Embedded => Self { folder, nats: None, postgres: None },
+            Profile::Embedded => Self {
+                folder,
+                nats: None,
+                postgres: None,
+            },
             Profile::Nats => {
                 let nats = NatsServer::start().await;
                 let postgres = PostgresServer::start().await;
-                Self { folder, nats: Some(nats), postgres: Some(postgres) }
+                Self {
+                    folder,
+                    nats: Some(nats),
+                    postgres: Some(postgres),
+                }
             }
         }
     }
@@ -76,7 +84,9 @@ impl Backends {
     /// The `backend.database` block.
     pub async fn database(&self) -> Value {
         match &self.postgres {
-            None => json!({"client": "better-sqlite3", "connection": {"directory": self.folder.path()}}),
+            None => {
+                json!({"client": "better-sqlite3", "connection": {"directory": self.folder.path()}})
+            }
             Some(postgres) => {
                 json!({"client": "pg", "connection": postgres.create_database().await})
             }
@@ -100,7 +110,12 @@ pub struct Setup {
 impl Default for Setup {
     fn default() -> Self {
         let any = SocketAddr::from(([127, 0, 0, 1], 0));
-        Self { frequency: NEVER, webhooks: any, api: any, admin: any }
+        Self {
+            frequency: NEVER,
+            webhooks: any,
+            api: any,
+            admin: any,
+        }
     }
 }
 
@@ -108,7 +123,16 @@ impl Default for Setup {
 #[must_use]
 pub fn app_config(setup: &Setup, github: &GithubEmulator, bus: &Value, database: &Value) -> Value {
     let host = github.address().to_string();
-    let kinds = ["Component", "API", "Resource", "System", "Domain", "Group", "User", "Location"];
+    let kinds = [
+        "Component",
+        "API",
+        "Resource",
+        "System",
+        "Domain",
+        "Group",
+        "User",
+        "Location",
+    ];
     json!({
         "backend": {"listen": setup.api.to_string(), "database": database},
         "integrations": {"github": [{"host": host, "apiBaseUrl": github.api_url(), "token": TOKEN}]},
@@ -142,10 +166,13 @@ pub struct Services {
 impl Services {
     /// Starts all roles with this app-config.
     pub async fn start(app_config: &Value) -> Self {
-        let document = freshet_runtime::config::from_str(&app_config.to_string()).expect("a valid document");
+        let document =
+            freshet_runtime::config::from_str(&app_config.to_string()).expect("a valid document");
         let config = AppConfig::read(&document).expect("a valid configuration");
         let shutdown = CancellationToken::new();
-        let running = compose::start(config, Role::All, shutdown.clone()).await.expect("the services start");
+        let running = compose::start(config, Role::All, shutdown.clone())
+            .await
+            .expect("the services start");
         Self {
             addresses: running.addresses,
             store: running.store.expect("all roles include the store"),
@@ -161,7 +188,10 @@ impl Services {
     /// If a task failed, or did not stop in time.
     pub async fn stop(self) {
         self.shutdown.cancel();
-        self.running.await.expect("the supervisor does not panic").expect("a clean stop");
+        self.running
+            .await
+            .expect("the supervisor does not panic")
+            .expect("a clean stop");
     }
 }
 
@@ -192,7 +222,8 @@ impl TestCatalog {
         let backends = Backends::start(profile).await;
         let database = backends.database().await;
         let setup = Setup::default();
-        let services = Services::start(&app_config(&setup, &github, &backends.bus(), &database)).await;
+        let services =
+            Services::start(&app_config(&setup, &github, &backends.bus(), &database)).await;
         let addresses = services.addresses;
         let setup = Setup {
             webhooks: addresses.webhooks.expect("the ingestor runs"),
@@ -203,7 +234,15 @@ impl TestCatalog {
         hook(&github, setup.webhooks);
         let api = Api::new(setup.api, setup.admin);
         let changes = Changes::follow(&api).await;
-        let world = Self { github, api, changes, backends, setup, database, services: Some(services) };
+        let world = Self {
+            github,
+            api,
+            changes,
+            backends,
+            setup,
+            database,
+            services: Some(services),
+        };
         world.discovered(repositories.len()).await;
         world
     }
@@ -212,10 +251,17 @@ impl TestCatalog {
     async fn discovered(&self, repositories: usize) {
         eventually("the organisation is discovered", || async {
             let sources = self.api.sources().await?;
-            let found = sources.iter().filter(|source| source["kind"] == "repository").count();
+            let found = sources
+                .iter()
+                .filter(|source| source["kind"] == "repository")
+                .count();
             let listed = sources.iter().any(|source| source["kind"] == "listing");
-            let settled = sources.iter().all(|source| source["done"] == source["wanted"]);
-            (listed && settled && found >= repositories).then_some(()).ok_or_else(|| format!("{sources:?}"))
+            let settled = sources
+                .iter()
+                .all(|source| source["done"] == source["wanted"]);
+            (listed && settled && found >= repositories)
+                .then_some(())
+                .ok_or_else(|| format!("{sources:?}"))
         })
         .await;
     }
@@ -239,7 +285,12 @@ impl TestCatalog {
 
     /// Starts them again, on the same addresses.
     pub async fn start_services(&mut self) {
-        let config = app_config(&self.setup, &self.github, &self.backends.bus(), &self.database);
+        let config = app_config(
+            &self.setup,
+            &self.github,
+            &self.backends.bus(),
+            &self.database,
+        );
         self.services = Some(Services::start(&config).await);
     }
 
@@ -259,17 +310,31 @@ impl TestCatalog {
 
 /// An emulator with the organisation and these repositories in it.
 pub async fn start_github(repositories: &[(&str, &[(&str, &str)])]) -> GithubEmulator {
-    let options = Options { token: Some(TOKEN.to_owned()), ..Options::default() };
-    let github = GithubEmulator::start(options).await.expect("the emulator starts");
+    let options = Options {
+        token: Some(TOKEN.to_owned()),
+        ..Options::default()
+    };
+    let github = GithubEmulator::start(options)
+        .await
+        .expect("the emulator starts");
     github.create_org(ORGANIZATION);
-    let seeds = repositories.iter().map(|(name, files)| (*name, files.to_vec())).collect();
-    github.seed(ORGANIZATION, seeds).expect("repositories are made");
+    let seeds = repositories
+        .iter()
+        .map(|(name, files)| (*name, files.to_vec()))
+        .collect();
+    github
+        .seed(ORGANIZATION, seeds)
+        .expect("repositories are made");
     github
 }
 
 /// Points the organisation's hook at an ingestor.
 pub fn hook(github: &GithubEmulator, webhooks: SocketAddr) {
-    github.set_hook(ORGANIZATION, &format!("http://{webhooks}/webhooks/github"), HOOK_SECRET);
+    github.set_hook(
+        ORGANIZATION,
+        &format!("http://{webhooks}/webhooks/github"),
+        HOOK_SECRET,
+    );
 }
 
 /// Where the `freshet` binary of this build is.
@@ -282,5 +347,7 @@ pub fn freshet_binary() -> PathBuf {
     let this = std::env::current_exe().expect("this program has a path");
     let folders = this.ancestors().skip(1);
     let mut candidates = folders.map(|folder| folder.join("freshet"));
-    candidates.find(|candidate| candidate.is_file()).expect("the freshet binary is built: cargo build --workspace --bins")
+    candidates
+        .find(|candidate| candidate.is_file())
+        .expect("the freshet binary is built: cargo build --workspace --bins")
 }

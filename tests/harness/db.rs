@@ -54,9 +54,16 @@ impl PostgresServer {
     pub async fn create_database(&self) -> Value {
         let name = format!("freshet_{}", self.databases.fetch_add(1, Ordering::Relaxed));
         let port = self.port.to_string();
-        let made = run_program("createdb", &["-h", "127.0.0.1", "-p", &port, "-U", ACCOUNT, &name]);
+        let made = run_program(
+            "createdb",
+            &["-h", "127.0.0.1", "-p", &port, "-U", ACCOUNT, &name],
+        );
         let made = made.expect("createdb runs");
-        assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+        assert!(
+            made.status.success(),
+            "{}",
+            String::from_utf8_lossy(&made.stderr)
+        );
         json!({"host": "127.0.0.1", "port": self.port, "user": ACCOUNT, "database": name})
     }
 
@@ -104,12 +111,35 @@ impl PostgresServer {
             chown(&data, Some(user), Some(group))?;
         }
         let folder = data.display().to_string();
-        let made = run_program("initdb", &["-D", &folder, "-U", ACCOUNT, "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync"])?;
+        let made = run_program(
+            "initdb",
+            &[
+                "-D",
+                &folder,
+                "-U",
+                ACCOUNT,
+                "-A",
+                "trust",
+                "-E",
+                "UTF8",
+                "--locale=C",
+                "--no-sync",
+            ],
+        )?;
         if !made.status.success() {
-            return Err(io::Error::other(String::from_utf8_lossy(&made.stderr).into_owned()));
+            return Err(io::Error::other(
+                String::from_utf8_lossy(&made.stderr).into_owned(),
+            ));
         }
-        let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port();
-        Ok(Self { port, directory, databases: AtomicU32::new(0), process: Mutex::new(None) })
+        let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?
+            .local_addr()?
+            .port();
+        Ok(Self {
+            port,
+            directory,
+            databases: AtomicU32::new(0),
+            process: Mutex::new(None),
+        })
     }
 
     async fn run(&self) {
@@ -121,18 +151,29 @@ impl PostgresServer {
                 if self.is_ready() {
                     return;
                 }
-                assert!(started.elapsed() < READY_TIMEOUT, "PostgreSQL is not ready:\n{}", self.log());
+                assert!(
+                    started.elapsed() < READY_TIMEOUT,
+                    "PostgreSQL is not ready:\n{}",
+                    self.log()
+                );
                 tokio::time::sleep(LOOK_AGAIN_AFTER).await;
             }
             // After a crash the shared memory of the old server may be in use for a moment.
-            assert!(started.elapsed() < READY_TIMEOUT, "PostgreSQL does not start:\n{}", self.log());
+            assert!(
+                started.elapsed() < READY_TIMEOUT,
+                "PostgreSQL does not start:\n{}",
+                self.log()
+            );
             tokio::time::sleep(LOOK_AGAIN_AFTER).await;
         }
     }
 
     fn spawn(&self) -> io::Result<Child> {
         let folder = self.directory.path();
-        let log = fs::OpenOptions::new().create(true).append(true).open(folder.join("log"))?;
+        let log = fs::OpenOptions::new()
+            .create(true)
+            .append(true)
+            .open(folder.join("log"))?;
         let mut command = program("postgres");
         command
             .arg("-D")
@@ -148,12 +189,17 @@ impl PostgresServer {
 
     fn is_ready(&self) -> bool {
         let port = self.port.to_string();
-        let ready = run_program("pg_isready", &["-q", "-h", "127.0.0.1", "-p", &port, "-U", ACCOUNT]);
+        let ready = run_program(
+            "pg_isready",
+            &["-q", "-h", "127.0.0.1", "-p", &port, "-U", ACCOUNT],
+        );
         ready.is_ok_and(|output| output.status.success())
     }
 
     fn has_ended(&self) -> bool {
-        self.process().as_mut().is_none_or(|child| !matches!(child.try_wait(), Ok(None)))
+        self.process()
+            .as_mut()
+            .is_none_or(|child| !matches!(child.try_wait(), Ok(None)))
     }
 
     fn process(&self) -> MutexGuard<'_, Option<Child>> {
@@ -172,7 +218,8 @@ fn run_program(name: &str, arguments: &[&str]) -> io::Result<Output> {
 }
 
 fn program(name: &str) -> Command {
-    let folder = std::env::var_os(BIN_VARIABLE).map_or_else(|| PathBuf::from(DEBIAN_BIN), PathBuf::from);
+    let folder =
+        std::env::var_os(BIN_VARIABLE).map_or_else(|| PathBuf::from(DEBIAN_BIN), PathBuf::from);
     let mut command = Command::new(folder.join(name));
     command.current_dir("/");
     if let Some((user, group)) = account() {
@@ -184,11 +231,14 @@ fn program(name: &str) -> Command {
 /// User and group of the account the server runs as, if this process is root.
 fn account() -> Option<(u32, u32)> {
     let passwd = fs::read_to_string("/etc/passwd").ok()?;
-    let is_root = fs::metadata("/proc/self").is_ok_and(|me| std::os::unix::fs::MetadataExt::uid(&me) == 0);
+    let is_root =
+        fs::metadata("/proc/self").is_ok_and(|me| std::os::unix::fs::MetadataExt::uid(&me) == 0);
     if !is_root {
         return None;
     }
-    let line = passwd.lines().find(|line| line.split(':').next() == Some(ACCOUNT))?;
+    let line = passwd
+        .lines()
+        .find(|line| line.split(':').next() == Some(ACCOUNT))?;
     let mut fields = line.split(':').skip(2);
     Some((fields.next()?.parse().ok()?, fields.next()?.parse().ok()?))
 }

@@ -39,7 +39,8 @@ impl Answer {
     /// If it is none.
     #[must_use]
     pub fn json(&self) -> Value {
-        serde_json::from_slice(&self.body).unwrap_or_else(|error| panic!("{error}: {:?}", self.body))
+        serde_json::from_slice(&self.body)
+            .unwrap_or_else(|error| panic!("{error}: {:?}", self.body))
     }
 }
 
@@ -47,7 +48,9 @@ impl Default for Http {
     fn default() -> Self {
         let mut connector = HttpConnector::new();
         connector.set_nodelay(true);
-        Self { client: Client::builder(TokioExecutor::new()).build(connector) }
+        Self {
+            client: Client::builder(TokioExecutor::new()).build(connector),
+        }
     }
 }
 
@@ -57,19 +60,41 @@ impl Http {
     /// # Errors
     ///
     /// In words, when there is no answer in time.
-    pub async fn send(&self, method: Method, url: &str, headers: &[(&str, &str)], body: Bytes) -> Result<Answer, String> {
+    pub async fn send(
+        &self,
+        method: Method,
+        url: &str,
+        headers: &[(&str, &str)],
+        body: Bytes,
+    ) -> Result<Answer, String> {
         let mut request = Request::builder().method(method).uri(url);
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
-        let request = request.body(Full::new(body)).map_err(|error| error.to_string())?;
+        let request = request
+            .body(Full::new(body))
+            .map_err(|error| error.to_string())?;
         let exchange = async {
-            let response = self.client.request(request).await.map_err(|error| format!("{url}: {error}"))?;
+            let response = self
+                .client
+                .request(request)
+                .await
+                .map_err(|error| format!("{url}: {error}"))?;
             let (parts, body) = response.into_parts();
-            let body = body.collect().await.map_err(|error| format!("{url}: {error}"))?.to_bytes();
-            Ok(Answer { status: parts.status, headers: parts.headers, body })
+            let body = body
+                .collect()
+                .await
+                .map_err(|error| format!("{url}: {error}"))?
+                .to_bytes();
+            Ok(Answer {
+                status: parts.status,
+                headers: parts.headers,
+                body,
+            })
         };
-        tokio::time::timeout(TIMEOUT, exchange).await.map_err(|_| format!("{url}: no answer within {TIMEOUT:?}"))?
+        tokio::time::timeout(TIMEOUT, exchange)
+            .await
+            .map_err(|_| format!("{url}: no answer within {TIMEOUT:?}"))?
     }
 
     /// GET.
@@ -86,13 +111,25 @@ impl Http {
     /// # Errors
     ///
     /// In words, when the stream cannot be opened.
-    pub async fn events(&self, url: &str, last_event_id: Option<&str>) -> Result<impl Stream<Item = SseEvent> + use<>, String> {
-        let mut request = Request::builder().uri(url).header("accept", "text/event-stream");
+    pub async fn events(
+        &self,
+        url: &str,
+        last_event_id: Option<&str>,
+    ) -> Result<impl Stream<Item = SseEvent> + use<>, String> {
+        let mut request = Request::builder()
+            .uri(url)
+            .header("accept", "text/event-stream");
         if let Some(id) = last_event_id {
             request = request.header("last-event-id", id);
         }
-        let request = request.body(Full::default()).map_err(|error| error.to_string())?;
-        let response = self.client.request(request).await.map_err(|error| error.to_string())?;
+        let request = request
+            .body(Full::default())
+            .map_err(|error| error.to_string())?;
+        let response = self
+            .client
+            .request(request)
+            .await
+            .map_err(|error| error.to_string())?;
         if response.status() != StatusCode::OK {
             return Err(format!("{url}: {}", response.status()));
         }

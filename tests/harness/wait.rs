@@ -36,7 +36,10 @@ where
         match probe().await {
             Ok(value) => return value,
             Err(reason) => {
-                assert!(started.elapsed() < limit, "waited {limit:?} until {what}: {reason}");
+                assert!(
+                    started.elapsed() < limit,
+                    "waited {limit:?} until {what}: {reason}"
+                );
             }
         }
         tokio::time::sleep(pause).await;

@@ -25,10 +25,18 @@ async fn catalog_with_pay(profile: Profile) -> TestCatalog {
 }
 
 async fn recovers_to(world: &TestCatalog, title: &str) {
-    within(RECOVERY, &format!("{PAY} has the title {title}"), || async {
-        let entity = world.api.entity(PAY).await?.ok_or("gone")?;
-        if entity["metadata"]["title"] == title { Ok(()) } else { Err(entity.to_string()) }
-    })
+    within(
+        RECOVERY,
+        &format!("{PAY} has the title {title}"),
+        || async {
+            let entity = world.api.entity(PAY).await?.ok_or("gone")?;
+            if entity["metadata"]["title"] == title {
+                Ok(())
+            } else {
+                Err(entity.to_string())
+            }
+        },
+    )
     .await;
 }
 
@@ -36,11 +44,20 @@ async fn recovers_to(world: &TestCatalog, title: &str) {
 async fn github_fails_and_recovers() {
     let world = catalog_with_pay(Profile::Embedded).await;
     world.github.fail_all(Fault::Server(502));
-    world.github.commit(REPOSITORY, &[(FILE, Some(&component("second")))], "change").expect("committed");
+    world
+        .github
+        .commit(REPOSITORY, &[(FILE, Some(&component("second")))], "change")
+        .expect("committed");
     eventually("the failure is known", || async {
         let sources = world.api.sources().await?;
-        let failing = sources.iter().any(|source| source["failures"].as_u64().unwrap_or_default() > 0);
-        if failing { Ok(()) } else { Err(format!("{sources:?}")) }
+        let failing = sources
+            .iter()
+            .any(|source| source["failures"].as_u64().unwrap_or_default() > 0);
+        if failing {
+            Ok(())
+        } else {
+            Err(format!("{sources:?}"))
+        }
     })
     .await;
     world.api.sees_with(PAY, "/metadata/title", "first").await;
@@ -53,13 +70,25 @@ async fn github_fails_and_recovers() {
 async fn nothing_is_asked_while_github_says_wait() {
     let world = catalog_with_pay(Profile::Embedded).await;
     world.github.clear_log();
-    world.github.fail_next(1, Fault::RetryAfter { status: 403, seconds: 2 });
-    world.github.commit(REPOSITORY, &[(FILE, Some(&component("second")))], "change").expect("committed");
+    world.github.fail_next(
+        1,
+        Fault::RetryAfter {
+            status: 403,
+            seconds: 2,
+        },
+    );
+    world
+        .github
+        .commit(REPOSITORY, &[(FILE, Some(&component("second")))], "change")
+        .expect("committed");
     recovers_to(&world, "second").await;
     let requests = world.github.requests();
     let times: Vec<_> = requests.iter().map(|request| request.at).collect();
     assert_eq!(times.len(), 2, "{requests:?}");
-    assert!(times[1] - times[0] >= Duration::from_secs(2), "{requests:?}");
+    assert!(
+        times[1] - times[0] >= Duration::from_secs(2),
+        "{requests:?}"
+    );
     world.finish().await;
 }
 
@@ -67,11 +96,20 @@ async fn nothing_is_asked_while_github_says_wait() {
 async fn a_repository_that_cannot_be_seen_keeps_its_entities() {
     let world = catalog_with_pay(Profile::Embedded).await;
     world.github.conceal(REPOSITORY).expect("a repository");
-    world.github.commit(REPOSITORY, &[(FILE, None)], "remove, unseen").expect("committed");
+    world
+        .github
+        .commit(REPOSITORY, &[(FILE, None)], "remove, unseen")
+        .expect("committed");
     eventually("the look was in vain", || async {
         let sources = world.api.sources().await?;
-        let failing = sources.iter().any(|source| source["failures"].as_u64().unwrap_or_default() > 0);
-        if failing { Ok(()) } else { Err(format!("{sources:?}")) }
+        let failing = sources
+            .iter()
+            .any(|source| source["failures"].as_u64().unwrap_or_default() > 0);
+        if failing {
+            Ok(())
+        } else {
+            Err(format!("{sources:?}"))
+        }
     })
     .await;
     world.api.sees(PAY).await;
@@ -89,24 +127,59 @@ async fn a_repository_that_cannot_be_seen_keeps_its_entities() {
 #[tokio::test(flavor = "multi_thread")]
 async fn nats_is_killed_and_restarted() {
     let world = catalog_with_pay(Profile::Nats).await;
-    world.backends.nats.as_ref().expect("this profile has one").kill9();
-    world.github.commit(REPOSITORY, &[(FILE, Some(&component("second")))], "while it is down").expect("committed");
+    world
+        .backends
+        .nats
+        .as_ref()
+        .expect("this profile has one")
+        .kill9();
+    world
+        .github
+        .commit(
+            REPOSITORY,
+            &[(FILE, Some(&component("second")))],
+            "while it is down",
+        )
+        .expect("committed");
     eventually("the delivery was refused, not swallowed", || async {
-        let refused = world.github.deliveries().iter().any(|delivery| delivery.status == Some(503));
-        if refused { Ok(()) } else { Err(format!("{:?}", world.github.deliveries())) }
+        let refused = world
+            .github
+            .deliveries()
+            .iter()
+            .any(|delivery| delivery.status == Some(503));
+        if refused {
+            Ok(())
+        } else {
+            Err(format!("{:?}", world.github.deliveries()))
+        }
     })
     .await;
-    world.backends.nats.as_ref().expect("this profile has one").restart().await;
-    within(RECOVERY, "the processes are connected again", || async { world.api.ready().await }).await;
-    world.github.commit(REPOSITORY, &[(FILE, Some(&component("third")))], "after").expect("committed");
-    eventually("the delivery is accepted, after as many redeliveries as it takes", || async {
-        let last = world.github.deliveries().pop().ok_or("no delivery")?;
-        if last.status == Some(202) {
-            return Ok(());
-        }
-        world.github.redeliver(last.id);
-        Err(format!("{last:?}"))
+    world
+        .backends
+        .nats
+        .as_ref()
+        .expect("this profile has one")
+        .restart()
+        .await;
+    within(RECOVERY, "the processes are connected again", || async {
+        world.api.ready().await
     })
+    .await;
+    world
+        .github
+        .commit(REPOSITORY, &[(FILE, Some(&component("third")))], "after")
+        .expect("committed");
+    eventually(
+        "the delivery is accepted, after as many redeliveries as it takes",
+        || async {
+            let last = world.github.deliveries().pop().ok_or("no delivery")?;
+            if last.status == Some(202) {
+                return Ok(());
+            }
+            world.github.redeliver(last.id);
+            Err(format!("{last:?}"))
+        },
+    )
     .await;
     recovers_to(&world, "third").await;
     world.finish().await;
@@ -115,15 +188,41 @@ async fn nats_is_killed_and_restarted() {
 #[tokio::test(flavor = "multi_thread")]
 async fn postgres_is_killed_and_restarted() {
     let world = catalog_with_pay(Profile::Nats).await;
-    world.backends.postgres.as_ref().expect("this profile has one").kill9();
-    world.github.commit(REPOSITORY, &[(FILE, Some(&component("second")))], "while it is down").expect("committed");
+    world
+        .backends
+        .postgres
+        .as_ref()
+        .expect("this profile has one")
+        .kill9();
+    world
+        .github
+        .commit(
+            REPOSITORY,
+            &[(FILE, Some(&component("second")))],
+            "while it is down",
+        )
+        .expect("committed");
     eventually("the delivery is durable in the stream", || async {
-        let accepted = world.github.deliveries().iter().any(|delivery| delivery.status == Some(202));
-        if accepted { Ok(()) } else { Err(format!("{:?}", world.github.deliveries())) }
+        let accepted = world
+            .github
+            .deliveries()
+            .iter()
+            .any(|delivery| delivery.status == Some(202));
+        if accepted {
+            Ok(())
+        } else {
+            Err(format!("{:?}", world.github.deliveries()))
+        }
     })
     .await;
     world.api.sees_with(PAY, "/metadata/title", "first").await;
-    world.backends.postgres.as_ref().expect("this profile has one").restart().await;
+    world
+        .backends
+        .postgres
+        .as_ref()
+        .expect("this profile has one")
+        .restart()
+        .await;
     recovers_to(&world, "second").await;
     world.finish().await;
 }
@@ -136,7 +235,10 @@ async fn a_restart_of_everything_forgets_nothing() {
     world.start_services().await;
     let after = world.api.sees(PAY).await;
     assert_eq!(before, after);
-    world.github.commit(REPOSITORY, &[(FILE, Some(&component("second")))], "after").expect("committed");
+    world
+        .github
+        .commit(REPOSITORY, &[(FILE, Some(&component("second")))], "after")
+        .expect("committed");
     world.api.sees_with(PAY, "/metadata/title", "second").await;
     world.finish().await;
 }

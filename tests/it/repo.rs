@@ -24,7 +24,9 @@ async fn postgresql_conforms() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_crashed_database_is_an_outage_and_comes_back() {
     let server = PostgresServer::start().await;
-    let repo = Repo::open(&database(&server).await).await.expect("the database opens");
+    let repo = Repo::open(&database(&server).await)
+        .await
+        .expect("the database opens");
     let before = repo.meta().await.expect("the log has a state");
     server.kill9();
     let error = repo.meta().await.expect_err("the server is gone");

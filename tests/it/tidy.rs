@@ -18,7 +18,12 @@ const MAY_USE: [(&str, &[&str]); 9] = [
     ("freshet", &COMPOSITION_MAY_USE),
     ("freshet-tests", &TESTS_MAY_USE),
 ];
-const SERVICE_MAY_USE: [&str; 4] = ["freshet-bus", "freshet-proto", "freshet-model", "freshet-runtime"];
+const SERVICE_MAY_USE: [&str; 4] = [
+    "freshet-bus",
+    "freshet-proto",
+    "freshet-model",
+    "freshet-runtime",
+];
 const COMPOSITION_MAY_USE: [&str; 7] = [
     "freshet-bus",
     "freshet-proto",
@@ -49,27 +54,49 @@ const OWNED: [(&str, &str); 5] = [
 ];
 
 /// The only places where a status code of our own answers is written.
-const STATUS_CODES_IN: [&str; 3] = ["ingestor/src/webhook/", "store/src/api/", "deploy/runtime/src/admin.rs"];
+const STATUS_CODES_IN: [&str; 3] = [
+    "ingestor/src/webhook/",
+    "store/src/api/",
+    "deploy/runtime/src/admin.rs",
+];
 
 fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("tests/ is inside the workspace").to_owned()
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .parent()
+        .expect("tests/ is inside the workspace")
+        .to_owned()
 }
 
 /// Package name → names of its normal and build dependencies.
 fn dependencies() -> BTreeMap<String, BTreeSet<String>> {
     let output = Command::new(env!("CARGO"))
-        .args(["metadata", "--format-version", "1", "--no-deps", "--offline"])
+        .args([
+            "metadata",
+            "--format-version",
+            "1",
+            "--no-deps",
+            "--offline",
+        ])
         .current_dir(root())
         .output()
         .expect("cargo metadata runs");
-    let metadata: Value = serde_json::from_slice(&output.stdout).expect("cargo metadata prints JSON");
+    let metadata: Value =
+        serde_json::from_slice(&output.stdout).expect("cargo metadata prints JSON");
     let packages = metadata["packages"].as_array().expect("packages");
-    packages.iter().map(|package| (text(&package["name"]), production_dependencies(package))).collect()
+    packages
+        .iter()
+        .map(|package| (text(&package["name"]), production_dependencies(package)))
+        .collect()
 }
 
 fn production_dependencies(package: &Value) -> BTreeSet<String> {
-    let all = package["dependencies"].as_array().expect("dependencies").iter();
-    all.filter(|dependency| dependency["kind"] != "dev").map(|dependency| text(&dependency["name"])).collect()
+    let all = package["dependencies"]
+        .as_array()
+        .expect("dependencies")
+        .iter();
+    all.filter(|dependency| dependency["kind"] != "dev")
+        .map(|dependency| text(&dependency["name"]))
+        .collect()
 }
 
 fn text(value: &Value) -> String {
@@ -80,10 +107,22 @@ fn text(value: &Value) -> String {
 fn packages_depend_only_on_what_they_may() {
     let dependencies = dependencies();
     let ours: BTreeSet<&str> = MAY_USE.iter().map(|(package, _)| *package).collect();
-    assert_eq!(dependencies.keys().map(String::as_str).collect::<BTreeSet<_>>(), ours);
+    assert_eq!(
+        dependencies
+            .keys()
+            .map(String::as_str)
+            .collect::<BTreeSet<_>>(),
+        ours
+    );
     for (package, may_use) in MAY_USE {
-        for dependency in dependencies[package].iter().filter(|name| ours.contains(name.as_str())) {
-            assert!(may_use.contains(&dependency.as_str()), "{package} must not depend on {dependency}");
+        for dependency in dependencies[package]
+            .iter()
+            .filter(|name| ours.contains(name.as_str()))
+        {
+            assert!(
+                may_use.contains(&dependency.as_str()),
+                "{package} must not depend on {dependency}"
+            );
         }
     }
 }
@@ -93,7 +132,10 @@ fn each_outside_world_has_one_owner() {
     for (package, dependencies) in dependencies() {
         for (library, owner) in OWNED {
             let allowed = package == owner || package == "freshet-tests";
-            assert!(allowed || !dependencies.contains(library), "{library} belongs to {owner}, not {package}");
+            assert!(
+                allowed || !dependencies.contains(library),
+                "{library} belongs to {owner}, not {package}"
+            );
         }
     }
 }
@@ -101,12 +143,21 @@ fn each_outside_world_has_one_owner() {
 #[test]
 fn status_codes_are_written_only_at_the_borders() {
     for file in production_sources() {
-        let relative = file.strip_prefix(root()).expect("inside the root").to_string_lossy().into_owned();
-        if STATUS_CODES_IN.iter().any(|allowed| relative.starts_with(allowed)) {
+        let relative = file
+            .strip_prefix(root())
+            .expect("inside the root")
+            .to_string_lossy()
+            .into_owned();
+        if STATUS_CODES_IN
+            .iter()
+            .any(|allowed| relative.starts_with(allowed))
+        {
             continue;
         }
         let source = std::fs::read_to_string(&file).expect("readable");
-        let ours = source.lines().find(|line| line.contains("axum::http::StatusCode"));
+        let ours = source
+            .lines()
+            .find(|line| line.contains("axum::http::StatusCode"));
         assert_eq!(ours, None, "{relative} answers with a status code");
     }
 }
@@ -115,7 +166,10 @@ fn status_codes_are_written_only_at_the_borders() {
 fn no_source_file_is_too_long_to_proofread() {
     const LINES_MAX: usize = 500;
     for file in production_sources() {
-        let lines = std::fs::read_to_string(&file).expect("readable").lines().count();
+        let lines = std::fs::read_to_string(&file)
+            .expect("readable")
+            .lines()
+            .count();
         assert!(lines <= LINES_MAX, "{} has {lines} lines", file.display());
     }
 }

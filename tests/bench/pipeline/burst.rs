@@ -15,8 +15,13 @@ use crate::world::{World, full_name};
 const REPOSITORIES: usize = 200;
 const ROUNDS: usize = 7;
 
-pub async fn measure(profile: Profile, label: &str) -> Value {
-    let files = (0..REPOSITORIES).map(|number| (dataset::repository(number), dataset::small_file(number, "t")));
+pub(crate) async fn measure(profile: Profile, label: &str) -> Value {
+    let files = (0..REPOSITORIES).map(|number| {
+        (
+            dataset::repository(number),
+            dataset::small_file(number, "t"),
+        )
+    });
     let world = World::start(profile, files.collect(), REPOSITORIES).await;
     let http = Http::default();
     let mut rounds = Vec::new();
@@ -39,11 +44,18 @@ async fn burst(world: &World, http: &Http, title: &str) -> std::time::Duration {
         .map(|number| {
             let file = dataset::small_file(number, title);
             let name = full_name(&dataset::repository(number));
-            world.github.prepare_push(&name, &[("catalog-info.yaml", Some(&file))], title).expect("committed")
+            world
+                .github
+                .prepare_push(&name, &[("catalog-info.yaml", Some(&file))], title)
+                .expect("committed")
         })
         .collect();
     let started = Instant::now();
-    let posts = join_all(prepared.iter().map(|push| post(http, &world.webhooks, push)));
+    let posts = join_all(
+        prepared
+            .iter()
+            .map(|push| post(http, &world.webhooks, push)),
+    );
     let (_, ()) = tokio::join!(posts, all_visible(world, title));
     started.elapsed()
 }
@@ -53,7 +65,12 @@ async fn all_visible(world: &World, title: &str) {
     for number in 0..REPOSITORIES {
         let entity = dataset::last_entity(number);
         loop {
-            let shown = world.api.entity(&entity).await.expect("the API answers").expect("it is there");
+            let shown = world
+                .api
+                .entity(&entity)
+                .await
+                .expect("the API answers")
+                .expect("it is there");
             if shown["metadata"]["title"] == title {
                 break;
             }

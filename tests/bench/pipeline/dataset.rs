@@ -3,40 +3,51 @@
 use std::fmt::Write as _;
 
 /// Repositories of the cold ingest.
-pub const REPOSITORIES: usize = 1_000;
+pub(crate) const REPOSITORIES: usize = 1_000;
 /// Entities in each.
-pub const ENTITIES_PER_REPOSITORY: usize = 10;
+pub(crate) const ENTITIES_PER_REPOSITORY: usize = 10;
 
 const TEAMS: usize = 50;
 const DESCRIPTION_BYTES: usize = 800;
 
 /// Name of a repository.
-pub fn repository(number: usize) -> String {
+pub(crate) fn repository(number: usize) -> String {
     format!("service-{number:04}")
 }
 
 /// Ref of the last entity in a repository's file.
-pub fn last_entity(number: usize) -> String {
-    format!("component:default/service-{number:04}-{}", ENTITIES_PER_REPOSITORY - 1)
+pub(crate) fn last_entity(number: usize) -> String {
+    format!(
+        "component:default/service-{number:04}-{}",
+        ENTITIES_PER_REPOSITORY - 1
+    )
 }
 
 /// The catalog file of a repository.
-pub fn file(number: usize, title: &str) -> String {
-    let documents: Vec<String> = (0..ENTITIES_PER_REPOSITORY).map(|index| component(number, index, title)).collect();
+pub(crate) fn file(number: usize, title: &str) -> String {
+    let documents: Vec<String> = (0..ENTITIES_PER_REPOSITORY)
+        .map(|index| component(number, index, title))
+        .collect();
     documents.join("---\n")
 }
 
 /// A file with one component, for pushes.
-pub fn small_file(number: usize, title: &str) -> String {
+pub(crate) fn small_file(number: usize, title: &str) -> String {
     component(number, ENTITIES_PER_REPOSITORY - 1, title)
 }
 
 fn component(number: usize, index: usize, title: &str) -> String {
-    let name = |repository: usize, index: usize| format!("service-{:04}-{index}", repository % REPOSITORIES);
+    let name = |repository: usize, index: usize| {
+        format!("service-{:04}-{index}", repository % REPOSITORIES)
+    };
     let me = name(number, index);
     let team = number % TEAMS;
     let mut text = String::new();
-    let parent = if index == 0 { name(number + 1, 0) } else { name(number, 0) };
+    let parent = if index == 0 {
+        name(number + 1, 0)
+    } else {
+        name(number, 0)
+    };
     write!(
         text,
         "apiVersion: backstage.io/v1alpha1\nkind: Component\nmetadata:\n  name: {me}\n  title: {title}\n  description: {}\n  \

@@ -7,7 +7,9 @@ use std::time::{Duration, Instant};
 
 use freshet_bus::{Bus, Expect, Outbound};
 use freshet_proto::envelope::{Envelope, REVISION_HEADER};
-use freshet_proto::message::{Lane, ListedRepository, ListingObserved, Observation, Repository, observation};
+use freshet_proto::message::{
+    Lane, ListedRepository, ListingObserved, Observation, Repository, observation,
+};
 use freshet_proto::stream::{CHANGES, JOBS, OBSERVATIONS, topology};
 use freshet_proto::subject::Subjects;
 use freshet_runtime::admin::Readiness;
@@ -30,7 +32,7 @@ const ENTITIES: usize = REPOSITORIES * ENTITIES_PER_REPOSITORY;
 const PAGE: usize = 100;
 const STOP_DEADLINE: Duration = Duration::from_secs(20);
 
-pub async fn measure(profile: Profile, label: &str) -> Value {
+pub(crate) async fn measure(profile: Profile, label: &str) -> Value {
     let github = github_with(files()).await;
     let alone = store_alone(profile, &github).await;
     github.stop().await;
@@ -52,19 +54,30 @@ pub async fn measure(profile: Profile, label: &str) -> Value {
 }
 
 fn files() -> Vec<(String, String)> {
-    (0..REPOSITORIES).map(|number| (dataset::repository(number), dataset::file(number, "t"))).collect()
+    (0..REPOSITORIES)
+        .map(|number| (dataset::repository(number), dataset::file(number, "t")))
+        .collect()
 }
 
 /// From the start of every service on an empty database to the last entity.
 async fn everything(profile: Profile) -> Duration {
     let github = github_with(files()).await;
     let backends = Backends::start(profile).await;
-    let config = app_config(&Setup::default(), &github, &backends.bus(), &backends.database().await);
+    let config = app_config(
+        &Setup::default(),
+        &github,
+        &backends.bus(),
+        &backends.database().await,
+    );
     let started = Instant::now();
     let services = freshet_tests::catalog::Services::start(&config).await;
     within(PATIENCE, "everything is visible", || async {
         let visible = services.store.view.read(freshet_store::view::State::len);
-        if visible >= ENTITIES { Ok(()) } else { Err(format!("{visible}")) }
+        if visible >= ENTITIES {
+            Ok(())
+        } else {
+            Err(format!("{visible}"))
+        }
     })
     .await;
     let elapsed = started.elapsed();
@@ -79,12 +92,19 @@ fn listed(github: &GithubEmulator, number: usize) -> ListedRepository {
         repository: Some(Repository {
             id: github.repository_id(&full_name).expect("a repository"),
             owner: ORGANIZATION.to_owned(),
-            html_url: github.clone_url(&full_name).trim_end_matches(".git").to_owned(),
+            html_url: github
+                .clone_url(&full_name)
+                .trim_end_matches(".git")
+                .to_owned(),
             default_branch: "main".to_owned(),
             name,
             ..Repository::default()
         }),
-        head: github.head(&full_name).expect("a repository").map(|head| head.as_str().to_owned()).unwrap_or_default(),
+        head: github
+            .head(&full_name)
+            .expect("a repository")
+            .map(|head| head.as_str().to_owned())
+            .unwrap_or_default(),
         blob: "not read yet".to_owned(),
         path: "catalog-info.yaml".to_owned(),
     }
@@ -98,10 +118,19 @@ struct Stage {
 
 async fn store_alone(profile: Profile, github: &GithubEmulator) -> Duration {
     let backends = Backends::start(profile).await;
-    let config = app_config(&Setup::default(), github, &backends.bus(), &backends.database().await);
-    let document = freshet_runtime::config::from_str(&config.to_string()).expect("a valid document");
+    let config = app_config(
+        &Setup::default(),
+        github,
+        &backends.bus(),
+        &backends.database().await,
+    );
+    let document =
+        freshet_runtime::config::from_str(&config.to_string()).expect("a valid document");
     let config = freshet::app_config::AppConfig::read(&document).expect("a valid configuration");
-    let stage = Stage { bus: connect(&backends).await, config };
+    let stage = Stage {
+        bus: connect(&backends).await,
+        config,
+    };
     stage.discover(github).await;
     stage.fill_queue().await;
     stage.drain_queue().await
@@ -110,9 +139,13 @@ async fn store_alone(profile: Profile, github: &GithubEmulator) -> Duration {
 async fn connect(backends: &Backends) -> Bus {
     let bus = match &backends.nats {
         None => Bus::memory(),
-        Some(nats) => Bus::connect(&freshet_bus::nats::Config::new(nats.url(), "bench")).await.expect("connected"),
+        Some(nats) => Bus::connect(&freshet_bus::nats::Config::new(nats.url(), "bench"))
+            .await
+            .expect("connected"),
     };
-    bus.provision(&topology(&Subjects::default(), 1)).await.expect("provisioned");
+    bus.provision(&topology(&Subjects::default(), 1))
+        .await
+        .expect("provisioned");
     bus
 }
 
@@ -124,14 +157,30 @@ impl Stage {
         self.start_ingestor(&mut supervisor).await;
         let running = tokio::spawn(supervisor.run());
         let listing = within(PATIENCE, "the first tick is recorded", || async {
-            let sources = store.repo.source_statuses().await.map_err(|error| error.to_string())?;
-            sources.first().map(|source| source.id).ok_or_else(|| "no source".to_owned())
+            let sources = store
+                .repo
+                .source_statuses()
+                .await
+                .map_err(|error| error.to_string())?;
+            sources
+                .first()
+                .map(|source| source.id)
+                .ok_or_else(|| "no source".to_owned())
         })
         .await;
         self.publish_listing(github, listing).await;
         within(PATIENCE, "every repository is known", || async {
-            let known = store.repo.source_statuses().await.map_err(|error| error.to_string())?.len();
-            if known > REPOSITORIES { Ok(()) } else { Err(format!("{known}")) }
+            let known = store
+                .repo
+                .source_statuses()
+                .await
+                .map_err(|error| error.to_string())?
+                .len();
+            if known > REPOSITORIES {
+                Ok(())
+            } else {
+                Err(format!("{known}"))
+            }
         })
         .await;
         stop.cancel();
@@ -139,7 +188,9 @@ impl Stage {
     }
 
     async fn publish_listing(&self, github: &GithubEmulator, source_id: i64) {
-        let repositories: Vec<ListedRepository> = (0..REPOSITORIES).map(|number| listed(github, number)).collect();
+        let repositories: Vec<ListedRepository> = (0..REPOSITORIES)
+            .map(|number| listed(github, number))
+            .collect();
         let installation = self.config.processor.github[0].host.clone();
         let parts = repositories.chunks(PAGE).count();
         for (part, page) in repositories.chunks(PAGE).enumerate() {
@@ -163,7 +214,7 @@ impl Stage {
                 headers: Vec::new(),
                 expect: Expect::Nothing,
             };
-            self.bus.publish(message).await.expect("published");
+            let _stored = self.bus.publish(message).await.expect("published");
         }
     }
 
@@ -174,14 +225,24 @@ impl Stage {
         let running = tokio::spawn(supervisor.run());
         within(PATIENCE, "every job is answered", || async {
             let depths = self.bus.depths().await.map_err(|error| error.to_string())?;
-            let waiting = depths.iter().find(|depth| depth.stream == JOBS).map_or(0, |depth| depth.messages);
-            if waiting == 0 { Ok(()) } else { Err(format!("{waiting}")) }
+            let waiting = depths
+                .iter()
+                .find(|depth| depth.stream == JOBS)
+                .map_or(0, |depth| depth.messages);
+            if waiting == 0 {
+                Ok(())
+            } else {
+                Err(format!("{waiting}"))
+            }
         })
         .await;
         stop.cancel();
         running.await.expect("no panic").expect("a clean stop");
         let depths = self.bus.depths().await.expect("depths");
-        let queued = depths.iter().find(|depth| depth.stream == OBSERVATIONS).map_or(0, |depth| depth.messages);
+        let queued = depths
+            .iter()
+            .find(|depth| depth.stream == OBSERVATIONS)
+            .map_or(0, |depth| depth.messages);
         eprintln!("{queued} observations are queued");
     }
 
@@ -193,18 +254,39 @@ impl Stage {
         let running = tokio::spawn(supervisor.run());
         within(PATIENCE, "everything is visible", || async {
             let visible = store.view.read(freshet_store::view::State::len);
-            if visible >= ENTITIES { Ok(()) } else { Err(format!("{visible}")) }
+            if visible >= ENTITIES {
+                Ok(())
+            } else {
+                Err(format!("{visible}"))
+            }
         })
         .await;
         let visible = started.elapsed();
-        eprintln!("visible after {visible:?}, revision {}", store.view.revision());
+        eprintln!(
+            "visible after {visible:?}, revision {}",
+            store.view.revision()
+        );
         if self.bus.is_durable() {
             let last = store.view.revision();
             within(PATIENCE, "every change is published", || async {
-                let tail = self.bus.last_message(CHANGES).await.map_err(|error| error.to_string())?;
-                let headers = tail.message.map(|message| message.headers).unwrap_or_default();
-                let published = headers.iter().find(|(name, _)| name == REVISION_HEADER).map(|(_, value)| value.clone());
-                if published == Some(last.to_string()) { Ok(()) } else { Err(format!("{published:?} of {last}")) }
+                let tail = self
+                    .bus
+                    .last_message(CHANGES)
+                    .await
+                    .map_err(|error| error.to_string())?;
+                let headers = tail
+                    .message
+                    .map(|message| message.headers)
+                    .unwrap_or_default();
+                let published = headers
+                    .iter()
+                    .find(|(name, _)| name == REVISION_HEADER)
+                    .map(|(_, value)| value.clone());
+                if published == Some(last.to_string()) {
+                    Ok(())
+                } else {
+                    Err(format!("{published:?} of {last}"))
+                }
             })
             .await;
         }
@@ -220,9 +302,13 @@ impl Stage {
             clock: Clock::system(),
             registry: Registry::new("catalog"),
             readiness: Readiness::default(),
-            listener: tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("bound"),
+            listener: tokio::net::TcpListener::bind("127.0.0.1:0")
+                .await
+                .expect("bound"),
         };
-        freshet_store::start(self.config.store.clone(), deps, supervisor).await.expect("the store starts")
+        freshet_store::start(self.config.store.clone(), deps, supervisor)
+            .await
+            .expect("the store starts")
     }
 
     async fn start_processor(&self, supervisor: &mut Supervisor) {
@@ -232,7 +318,9 @@ impl Stage {
             registry: Registry::new("catalog"),
             readiness: Readiness::default(),
         };
-        freshet_processor::start(self.config.processor.clone(), deps, supervisor).await.expect("the processor starts");
+        freshet_processor::start(self.config.processor.clone(), deps, supervisor)
+            .await
+            .expect("the processor starts");
     }
 
     async fn start_ingestor(&self, supervisor: &mut Supervisor) {
@@ -241,9 +329,12 @@ impl Stage {
             clock: Clock::system(),
             registry: Registry::new("catalog"),
             readiness: Readiness::default(),
-            listener: tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("bound"),
+            listener: tokio::net::TcpListener::bind("127.0.0.1:0")
+                .await
+                .expect("bound"),
         };
-        freshet_ingestor::start(self.config.ingestor.clone(), deps, supervisor).expect("the ingestor starts");
+        freshet_ingestor::start(self.config.ingestor.clone(), deps, supervisor)
+            .expect("the ingestor starts");
     }
 }
 

@@ -42,7 +42,11 @@ fn main() {
     let arguments = Arguments::parse();
     let wants = |name: &str| arguments.only.as_deref().is_none_or(|only| only == name);
     for (profile, label) in PROFILES {
-        if arguments.profile.as_deref().is_some_and(|only| only != label) {
+        if arguments
+            .profile
+            .as_deref()
+            .is_some_and(|only| only != label)
+        {
             continue;
         }
         if wants("push") {
@@ -59,6 +63,9 @@ fn main() {
 
 /// Each measurement has a runtime of its own, so that nothing of the one before is still running.
 fn run(measurement: impl Future<Output = Value>) {
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("a runtime");
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .expect("a runtime");
     println!("{}", runtime.block_on(measurement));
 }

@@ -17,16 +17,35 @@ use crate::world::{World, full_name};
 const REPOSITORIES: usize = 50;
 const WARM_UP: usize = 50;
 
-pub async fn measure(profile: Profile, label: &str, pushes: usize) -> Value {
-    let files = (0..REPOSITORIES).map(|number| (dataset::repository(number), dataset::small_file(number, "t")));
+pub(crate) async fn measure(profile: Profile, label: &str, pushes: usize) -> Value {
+    let files = (0..REPOSITORIES).map(|number| {
+        (
+            dataset::repository(number),
+            dataset::small_file(number, "t"),
+        )
+    });
     let world = World::start(profile, files.collect(), REPOSITORIES).await;
     let http = Http::default();
     for round in 0..WARM_UP {
-        one(&world, &http, round % REPOSITORIES, &format!("warm-up {round}")).await;
+        one(
+            &world,
+            &http,
+            round % REPOSITORIES,
+            &format!("warm-up {round}"),
+        )
+        .await;
     }
     let mut times = Vec::with_capacity(pushes);
     for round in 0..pushes {
-        times.push(one(&world, &http, round % REPOSITORIES, &format!("push {round}")).await);
+        times.push(
+            one(
+                &world,
+                &http,
+                round % REPOSITORIES,
+                &format!("push {round}"),
+            )
+            .await,
+        );
     }
     eprintln!("{label}: {}", steps(&world, pushes).await);
     let fsync = fsync_p99(world.backends.folder.path());
@@ -45,12 +64,20 @@ pub async fn measure(profile: Profile, label: &str, pushes: usize) -> Value {
 async fn one(world: &World, http: &Http, repository: usize, title: &str) -> Duration {
     let name = full_name(&dataset::repository(repository));
     let file = dataset::small_file(repository, title);
-    let prepared = world.github.prepare_push(&name, &[("catalog-info.yaml", Some(&file))], title).expect("committed");
+    let prepared = world
+        .github
+        .prepare_push(&name, &[("catalog-info.yaml", Some(&file))], title)
+        .expect("committed");
     let entity = dataset::last_entity(repository);
     let started = Instant::now();
     post(http, &world.webhooks, &prepared).await;
     loop {
-        let shown = world.api.entity(&entity).await.expect("the API answers").expect("it is there");
+        let shown = world
+            .api
+            .entity(&entity)
+            .await
+            .expect("the API answers")
+            .expect("it is there");
         if shown["metadata"]["title"] == title {
             return started.elapsed();
         }
@@ -64,30 +91,57 @@ async fn steps(world: &World, pushes: usize) -> String {
     let mut rows = Vec::new();
     while rows.len() < pushes {
         let known = first + i64::try_from(rows.len()).expect("few pushes");
-        let page = store.repo.changes_after(known, 500).await.expect("readable");
+        let page = store
+            .repo
+            .changes_after(known, 500)
+            .await
+            .expect("readable");
         if page.is_empty() {
             break;
         }
         rows.extend(page);
     }
-    let timings: Vec<Value> = rows.iter().filter_map(|row| serde_json::from_str(&row.data).ok()).collect();
+    let timings: Vec<Value> = rows
+        .iter()
+        .filter_map(|row| serde_json::from_str(&row.data).ok())
+        .collect();
     let step = |from: &str, to: &str| {
         let micros = |data: &Value, name: &str| parse_rfc3339(data["timing"][name].as_str()?);
-        let between = |data: &Value| Some((micros(data, to)? - micros(data, from)?).max(0).unsigned_abs());
-        let mut times: Vec<Duration> = timings.iter().filter_map(between).map(Duration::from_micros).collect();
+        let between = |data: &Value| {
+            Some(
+                (micros(data, to)? - micros(data, from)?)
+                    .max(0)
+                    .unsigned_abs(),
+            )
+        };
+        let mut times: Vec<Duration> = timings
+            .iter()
+            .filter_map(between)
+            .map(Duration::from_micros)
+            .collect();
         if times.is_empty() {
             return format!("{from}..{to} unknown");
         }
         let (usual, slow) = (quantile(&mut times, 0.5), quantile(&mut times, 0.99));
-        format!("{from}..{to} p50 {} ms, p99 {} ms", millis(usual), millis(slow))
+        format!(
+            "{from}..{to} p50 {} ms, p99 {} ms",
+            millis(usual),
+            millis(slow)
+        )
     };
     [step("received", "fetched"), step("fetched", "committed")].join("; ")
 }
 
 /// Sends the hook of a push that is already committed.
-pub async fn post(http: &Http, url: &str, prepared: &PreparedPush) {
+pub(crate) async fn post(http: &Http, url: &str, prepared: &PreparedPush) {
     let headers = prepared.headers();
-    let headers: Vec<(&str, &str)> = headers.iter().map(|(name, value)| (*name, value.as_str())).collect();
-    let answer = http.send(Method::POST, url, &headers, prepared.body()).await.expect("answered");
+    let headers: Vec<(&str, &str)> = headers
+        .iter()
+        .map(|(name, value)| (*name, value.as_str()))
+        .collect();
+    let answer = http
+        .send(Method::POST, url, &headers, prepared.body())
+        .await
+        .expect("answered");
     assert_eq!(answer.status.as_u16(), 202, "{:?}", answer.body);
 }

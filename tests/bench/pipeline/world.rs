@@ -1,57 +1,86 @@
 //! What every measurement needs: a seeded GitHub, backends, services, a reader.
 
 use freshet_tests::actors::Api;
-use freshet_tests::catalog::{Backends, ORGANIZATION, Profile, Services, Setup, app_config, hook, start_github};
+use freshet_tests::catalog::{
+    Backends, ORGANIZATION, Profile, Services, Setup, app_config, hook, start_github,
+};
 use freshet_tests::github::GithubEmulator;
 use freshet_tests::wait::within;
 use std::time::Duration;
 
 /// How long a cold start may take before a measurement gives up.
-pub const PATIENCE: Duration = Duration::from_secs(300);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(300);
 
 /// A running Freshet over a seeded organisation.
-pub struct World {
-    pub github: GithubEmulator,
-    pub backends: Backends,
-    pub services: Services,
-    pub api: Api,
-    pub webhooks: String,
+pub(crate) struct World {
+    pub(crate) github: GithubEmulator,
+    pub(crate) backends: Backends,
+    pub(crate) services: Services,
+    pub(crate) api: Api,
+    pub(crate) webhooks: String,
 }
 
 /// Full name of a repository of the organisation.
-pub fn full_name(repository: &str) -> String {
+pub(crate) fn full_name(repository: &str) -> String {
     format!("{ORGANIZATION}/{repository}")
 }
 
 /// An emulator holding these files, one repository each.
-pub async fn github_with(files: Vec<(String, String)>) -> GithubEmulator {
+pub(crate) async fn github_with(files: Vec<(String, String)>) -> GithubEmulator {
     let github = start_github(&[]).await;
-    let seeds = files.into_iter().map(|(name, file)| (name, vec![("catalog-info.yaml", file)])).collect();
-    github.seed(ORGANIZATION, seeds).expect("repositories are made");
+    let seeds = files
+        .into_iter()
+        .map(|(name, file)| (name, vec![("catalog-info.yaml", file)]))
+        .collect();
+    github
+        .seed(ORGANIZATION, seeds)
+        .expect("repositories are made");
     github
 }
 
 impl World {
     /// Everything up and `entities` entities visible.
-    pub async fn start(profile: Profile, files: Vec<(String, String)>, entities: usize) -> Self {
+    pub(crate) async fn start(profile: Profile, files: Vec<(String, String)>, entities: usize) -> Self {
         let github = github_with(files).await;
         let backends = Backends::start(profile).await;
-        let config = app_config(&Setup::default(), &github, &backends.bus(), &backends.database().await);
+        let config = app_config(
+            &Setup::default(),
+            &github,
+            &backends.bus(),
+            &backends.database().await,
+        );
         let services = Services::start(&config).await;
         let webhooks = services.addresses.webhooks.expect("the ingestor runs");
         hook(&github, webhooks);
-        let api = Api::new(services.addresses.api.expect("the store runs"), services.addresses.admin);
-        let world = Self { github, backends, services, api, webhooks: format!("http://{webhooks}/webhooks/github") };
+        let api = Api::new(
+            services.addresses.api.expect("the store runs"),
+            services.addresses.admin,
+        );
+        let world = Self {
+            github,
+            backends,
+            services,
+            api,
+            webhooks: format!("http://{webhooks}/webhooks/github"),
+        };
         world.until_visible(entities).await;
         world.api.settles().await;
         world
     }
 
     /// Waits until the view holds this many entities.
-    pub async fn until_visible(&self, entities: usize) {
+    pub(crate) async fn until_visible(&self, entities: usize) {
         within(PATIENCE, "everything is visible", || async {
-            let visible = self.services.store.view.read(freshet_store::view::State::len);
-            if visible >= entities { Ok(()) } else { Err(format!("{visible} of {entities}")) }
+            let visible = self
+                .services
+                .store
+                .view
+                .read(freshet_store::view::State::len);
+            if visible >= entities {
+                Ok(())
+            } else {
+                Err(format!("{visible} of {entities}"))
+            }
         })
         .await;
     }
