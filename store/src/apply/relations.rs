@@ -3,7 +3,8 @@
 //! A relation is shown at both ends whoever declares it, and once even if both do. So an end is
 //! compared as it is shown, before and after, and not as it is declared.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use freshet_model::{EntityRef, RelationDeclaration};
 use freshet_proto::message::change::{RelationChanges, RelationInfo};
@@ -33,7 +34,7 @@ impl Shift {
 }
 
 /// A moment relative to the transaction.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 enum Moment {
     Before,
     After,
@@ -41,7 +42,11 @@ enum Moment {
 
 /// What every entity that exists before or after gains and loses.
 pub(super) fn shifts(fates: &Fates, state: &State) -> BTreeMap<EntityRef, Shift> {
-    let both = Both { fates, state };
+    let both = Both {
+        fates,
+        state,
+        indexes: RefCell::default(),
+    };
     let mut shifts = BTreeMap::new();
     for (entity_ref, (_, cause)) in fates {
         let before = both.declared(Moment::Before, entity_ref);
@@ -77,9 +82,33 @@ fn differing<'a>(
         .filter(move |relation| !those.contains(relation))
 }
 
+/// Declarations that are looked through one by one; longer lists are indexed once.
+const SHORT_LIST: usize = 16;
+
+/// One side of the declarations of an entity: (type, target), without order.
+type Index<'a> = HashSet<(&'a str, &'a EntityRef)>;
+
+/// Which relation type of a declaration is meant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum Side {
+    Forward,
+    Reverse,
+}
+
+impl Side {
+    fn relation_type(self, relation: &RelationDeclaration) -> Option<&str> {
+        match self {
+            Self::Forward => Some(&relation.forward),
+            Self::Reverse => relation.reverse.as_deref(),
+        }
+    }
+}
+
 struct Both<'a> {
     fates: &'a Fates,
     state: &'a State,
+    /// Of entities that declare much, such as a group with thousands of members.
+    indexes: RefCell<HashMap<(Moment, Side, EntityRef), Index<'a>>>,
 }
 
 impl<'a> Both<'a> {
@@ -101,6 +130,33 @@ impl<'a> Both<'a> {
         }
     }
 
+    /// Whether an entity declares a relation that has this type on this side.
+    fn declares(
+        &self,
+        moment: Moment,
+        side: Side,
+        declaring: &EntityRef,
+        relation_type: &str,
+        target: &EntityRef,
+    ) -> bool {
+        let declared = self.declared(moment, declaring);
+        if declared.len() <= SHORT_LIST {
+            return declared.iter().any(|relation| {
+                relation.target == *target && side.relation_type(relation) == Some(relation_type)
+            });
+        }
+        self.indexes
+            .borrow_mut()
+            .entry((moment, side, declaring.clone()))
+            .or_insert_with(|| {
+                declared
+                    .iter()
+                    .filter_map(|relation| Some((side.relation_type(relation)?, &relation.target)))
+                    .collect()
+            })
+            .contains(&(relation_type, target))
+    }
+
     /// Whether the catalog shows this relation at this end.
     fn is_shown(
         &self,
@@ -109,17 +165,9 @@ impl<'a> Both<'a> {
         relation_type: &str,
         other: &EntityRef,
     ) -> bool {
-        let declares = || {
-            self.declared(moment, end)
-                .iter()
-                .any(|it| it.forward == relation_type && it.target == *other)
-        };
-        let is_declared = || {
-            self.declared(moment, other)
-                .iter()
-                .any(|it| it.reverse.as_deref() == Some(relation_type) && it.target == *end)
-        };
-        self.exists(moment, end) && (declares() || is_declared())
+        self.exists(moment, end)
+            && (self.declares(moment, Side::Forward, end, relation_type, other)
+                || self.declares(moment, Side::Reverse, other, relation_type, end))
     }
 
     fn note(

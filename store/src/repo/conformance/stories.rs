@@ -19,6 +19,7 @@ where
     a_broken_file_keeps_its_last_good_version(&mut World::start(fresh().await).await).await;
     a_kind_that_may_not_enter_keeps_its_file_out(&mut World::start(fresh().await).await).await;
     relations_are_events_of_both_ends(&mut World::start(fresh().await).await).await;
+    many_relations_are_told_like_few(&mut World::start(fresh().await).await).await;
     the_oldest_claim_takes_over(&mut World::start(fresh().await).await).await;
     a_failure_deletes_nothing(&mut World::start(fresh().await).await).await;
     the_newest_generation_wins(&mut World::start(fresh().await).await).await;
@@ -143,6 +144,25 @@ async fn relations_are_events_of_both_ends(world: &mut World) {
     world
         .check("r2: gone | r1: gone", "-component:a -group:x")
         .await;
+}
+
+async fn many_relations_are_told_like_few(world: &mut World) {
+    let others: String = (1..40).map(|number| format!(">group:g{number}")).collect();
+    world.check("r1: group:x@1", "+group:x").await;
+    for (reading, expected) in [
+        (
+            format!("r2: component:a@1{others}>group:x"),
+            "+component:a %group:x",
+        ),
+        (format!("r2: component:a@2{others}>group:x"), "~component:a"),
+        (
+            format!("r2: component:a@3{others}"),
+            "~component:a %group:x",
+        ),
+        ("r2: gone".to_owned(), "-component:a"),
+    ] {
+        world.check(&reading, expected).await;
+    }
 }
 
 async fn the_oldest_claim_takes_over(world: &mut World) {
