@@ -3,10 +3,11 @@
 use std::sync::Arc;
 
 use freshet_model::{EntityRef, RelationDeclaration};
+use futures::{Stream, TryStreamExt};
 use uuid::Uuid;
 
 use super::rows::stored_ref;
-use super::statement::{Tx, fetch_all, json};
+use super::statement::{Tx, json};
 use super::{Repo, RepoError};
 use crate::change::{ChangeRow, Op, ProblemRow};
 
@@ -39,6 +40,11 @@ struct UnknownVerb {
 }
 
 impl StoredChange {
+    fn text_length(&self) -> usize {
+        let of = |text: &Option<String>| text.as_ref().map_or(0, String::len);
+        self.data.len() + of(&self.document) + of(&self.relations)
+    }
+
     fn read(self) -> Result<ChangeRow, RepoError> {
         let op = Op::parse(&self.verb).ok_or_else(|| {
             let error = UnknownVerb {
@@ -156,7 +162,8 @@ impl<'a> NewChange<'a> {
 }
 
 impl Repo {
-    /// Up to `limit` changes after `revision`, in order.
+    /// Up to `limit` changes after `revision`, in order; fewer if they are large, at least one if
+    /// there is one.
     ///
     /// # Errors
     ///
@@ -174,20 +181,33 @@ impl Repo {
 }
 
 impl Tx {
+    /// Up to `limit` changes after `revision`, in order; fewer if they are large, at least one if there is one.
     pub(crate) async fn changes_after(
         &mut self,
         revision: i64,
         limit: i64,
     ) -> Result<Vec<ChangeRow>, RepoError> {
         const SQL: &str = "select * from change where revision > $1 order by revision limit $2";
-        let stored = fetch_all!(
-            self, StoredChange, "read changes",
-            sqlite: SQL,
-            postgres: SQL,
-            revision,
-            limit,
-        )?;
-        stored.into_iter().map(StoredChange::read).collect()
+        match self {
+            Self::Sqlite(tx) => {
+                page(
+                    sqlx::query_as(SQL)
+                        .bind(revision)
+                        .bind(limit)
+                        .fetch(&mut **tx),
+                )
+                .await
+            }
+            Self::Postgres(tx) => {
+                page(
+                    sqlx::query_as(SQL)
+                        .bind(revision)
+                        .bind(limit)
+                        .fetch(&mut **tx),
+                )
+                .await
+            }
+        }
     }
 
     /// Appends changes, whose revisions the caller took under the log's lock.
@@ -202,6 +222,24 @@ impl Tx {
         }
         .map_err(RepoError::of("append changes"))
     }
+}
+
+/// A page takes no further row once its texts are this long together.
+const PAGE_BYTES_MAX: usize = 16 * 1024 * 1024;
+
+/// Reads rows until there is enough of them.
+async fn page(
+    mut rows: impl Stream<Item = Result<StoredChange, sqlx::Error>> + Unpin,
+) -> Result<Vec<ChangeRow>, RepoError> {
+    let mut page = Vec::new();
+    let mut bytes = 0;
+    while bytes < PAGE_BYTES_MAX
+        && let Some(row) = rows.try_next().await.map_err(RepoError::of(OPERATION))?
+    {
+        bytes += row.text_length();
+        page.push(row.read()?);
+    }
+    Ok(page)
 }
 
 /// Rows of one statement, largest first. Each count is a statement of its own, which is kept prepared,
@@ -305,5 +343,33 @@ mod tests {
         check(10, &[8, 1, 1]);
         check(600, &[512, 64, 8, 8, 8]);
         check(1_024, &[512, 512]);
+    }
+
+    fn stored(revision: i64, bytes: usize) -> Result<StoredChange, sqlx::Error> {
+        Ok(StoredChange {
+            revision,
+            verb: "updated".to_owned(),
+            entity_ref: None,
+            version: 1,
+            uid: None,
+            location_id: 1,
+            source_id: 1,
+            document: None,
+            relations: None,
+            digest: None,
+            problem: None,
+            data: "x".repeat(bytes),
+            committed_at: 0,
+            fact_at: 0,
+        })
+    }
+
+    #[tokio::test]
+    async fn a_page_of_large_changes_ends_early_and_is_never_empty() {
+        for (bytes, expected) in [(10, 3), (PAGE_BYTES_MAX / 2, 2), (PAGE_BYTES_MAX, 1)] {
+            let rows = (1..=3).map(|revision| stored(revision, bytes));
+            let page = page(futures::stream::iter(rows)).await.expect("rows");
+            assert_eq!(page.len(), expected, "{bytes}");
+        }
     }
 }
