@@ -133,6 +133,7 @@ impl Relay {
         let tail = self.bus.last_message(CHANGES).await?;
         let meta = self.repo.meta().await?;
         let cursor = locate(&tail, &meta, published)?;
+        self.gauges.published.set(cursor.revision);
         if published.is_some_and(|published| published.revision > cursor.revision) {
             tracing::error!(
                 stream.revision = cursor.revision,
@@ -150,10 +151,6 @@ impl Relay {
             .repo
             .changes_after(cursor.revision, page_size_max)
             .await?;
-        self.gauges.relay_lag.set(
-            rows.last()
-                .map_or(0, |last| last.revision - cursor.revision),
-        );
         if rows.is_empty() {
             return Ok(None);
         }
@@ -166,9 +163,7 @@ impl Relay {
             self.metrics.change_published(row.committed_at, now);
         }
         let revision = rows[sent - 1].revision;
-        self.gauges
-            .relay_lag
-            .set(rows.last().map_or(0, |last| last.revision - revision));
+        self.gauges.published.set(revision);
         Ok(Some(Cursor { revision, sequence }))
     }
 

@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::time::Duration;
 
 use freshet_bus::{Bus, StreamDepth};
@@ -45,7 +45,35 @@ struct StreamLabels {
     stream: String,
 }
 
-/// The gauges themselves. Those set by tasks of their own are public to the crate.
+/// How far the relay of this process is, which keeps its meaning while the bus is away.
+#[derive(Clone, Debug)]
+pub(crate) struct Published(Arc<AtomicI64>);
+
+/// No relay of this process has found its place yet.
+const NOWHERE: i64 = -1;
+
+impl Default for Published {
+    fn default() -> Self {
+        Self(Arc::new(AtomicI64::new(NOWHERE)))
+    }
+}
+
+impl Published {
+    /// The newest revision in the stream.
+    pub(crate) fn set(&self, revision: i64) {
+        self.0.store(revision, Ordering::Relaxed);
+    }
+
+    /// Committed changes that are not in the stream; 0 where nothing is relayed.
+    fn lag(&self, committed: i64) -> i64 {
+        match self.0.load(Ordering::Relaxed) {
+            NOWHERE => 0,
+            published => (committed - published).max(0),
+        }
+    }
+}
+
+/// The gauges themselves. What other tasks report is public to the crate.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Gauges {
     entities: Family<KindLabels, Gauge>,
@@ -55,7 +83,8 @@ pub(crate) struct Gauges {
     problems: Gauge,
     revision: Gauge,
     view_lag: Gauge,
-    pub(crate) relay_lag: Gauge,
+    relay_lag: Gauge,
+    pub(crate) published: Published,
     uncovered: Gauge,
     oldest_uncovered: Seconds,
     behind: Gauge,
@@ -205,6 +234,9 @@ impl ServiceMetrics {
         let gauges = &self.gauges;
         gauges.revision.set(stored.meta.revision);
         gauges
+            .relay_lag
+            .set(gauges.published.lag(stored.meta.revision));
+        gauges
             .view_lag
             .set((stored.meta.revision - self.view.revision()).max(0));
         gauges.uncovered.set(stored.totals.uncovered);
@@ -274,4 +306,20 @@ impl ServiceMetrics {
 
 fn to_gauge(count: usize) -> i64 {
     i64::try_from(count).unwrap_or(i64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_lag_of_a_relay_grows_while_it_is_stuck() {
+        let published = Published::default();
+        assert_eq!(published.lag(5), 0, "nothing is relayed");
+        published.clone().set(0);
+        assert_eq!(published.lag(5_000), 5_000);
+        published.set(4_990);
+        assert_eq!(published.lag(5_000), 10);
+        assert_eq!(published.lag(4_000), 0);
+    }
 }
