@@ -102,9 +102,7 @@ fn back_off(fail_count: i64, obstacle: Obstacle, jitter: f64) -> Duration {
     let doublings = u32::try_from(fail_count.saturating_sub(1))
         .unwrap_or(DOUBLINGS_MAX)
         .min(DOUBLINGS_MAX);
-    let whole = BACK_OFF_FIRST
-        .saturating_mul(1 << doublings)
-        .min(wait_max);
+    let whole = BACK_OFF_FIRST.saturating_mul(1 << doublings).min(wait_max);
     whole.mul_f64(0.5 + jitter.clamp(0.0, 1.0) / 2.0)
 }
 

@@ -3,7 +3,8 @@
 use std::borrow::Cow;
 
 use freshet_proto::message::change::{
-    After, Attributes, ChangeData, Fields, RelationChanges, binary_headers, published_body, structured,
+    After, Attributes, ChangeData, Fields, RelationChanges, binary_headers, published_body,
+    structured,
 };
 use freshet_proto::stream::PAYLOAD_BYTES_MAX;
 use freshet_proto::timestamp::rfc3339;
@@ -216,10 +217,7 @@ mod tests {
         assert!(body.len() <= PAYLOAD_BYTES_MAX);
         let published: PublishedChange = serde_json::from_str(&body).expect("a published change");
         assert!(published.data.change.relations_truncated);
-        assert_eq!(
-            published.data.change.relations,
-            RelationChanges::default()
-        );
+        assert_eq!(published.data.change.relations, RelationChanges::default());
         let few = related_row(None, "y", relation);
         let body = Publication::new(&few, "e1", "http://x").bounded_body(NOW);
         assert!(!body.contains("relationsTruncated"));
