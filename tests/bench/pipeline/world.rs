@@ -40,7 +40,11 @@ pub(crate) async fn github_with(files: Vec<(String, String)>) -> GithubEmulator 
 
 impl World {
     /// Everything up and `entities` entities visible.
-    pub(crate) async fn start(profile: Profile, files: Vec<(String, String)>, entities: usize) -> Self {
+    pub(crate) async fn start(
+        profile: Profile,
+        files: Vec<(String, String)>,
+        entities: usize,
+    ) -> Self {
         let github = github_with(files).await;
         let backends = Backends::start(profile).await;
         let config = app_config(

@@ -108,6 +108,12 @@ impl GithubEmulator {
         self.engine.requests.all()
     }
 
+    /// How many requests of any kind have begun, answered or not.
+    #[must_use]
+    pub fn requests_begun(&self) -> u64 {
+        self.engine.requests.begun()
+    }
+
     /// How many REST and GraphQL calls were answered.
     #[must_use]
     pub fn count_api_calls(&self) -> usize {

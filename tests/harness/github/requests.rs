@@ -101,6 +101,11 @@ impl RequestLog {
         self.numbers.fetch_add(1, Ordering::Relaxed) + 1
     }
 
+    /// How many requests have begun, answered or not.
+    pub(super) fn begun(&self) -> u64 {
+        self.numbers.load(Ordering::Relaxed)
+    }
+
     pub(super) fn push(&self, record: RequestRecord) {
         let mut records = self.records.lock().expect("no holder of the log panics");
         if records.len() >= RECORDS_MAX {
