@@ -422,3 +422,7 @@ async fn pause(shutdown: &CancellationToken) {
         () = tokio::time::sleep(RETRY_AFTER) => {}
     }
 }
+
+#[cfg(test)]
+#[path = "run_tests.rs"]
+mod tests;

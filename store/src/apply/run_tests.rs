@@ -1,0 +1,58 @@
+use std::time::Duration;
+
+use freshet_proto::stream::topology;
+
+use super::*;
+use crate::change::Snapshot;
+use crate::config::DatabaseConfig;
+
+const TEST_TIMEOUT: Duration = Duration::from_secs(10);
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_view_that_is_ahead_of_its_database_ends_the_applier() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let path = folder.path().join("restored.sqlite");
+    let config = Config::new(DatabaseConfig::Sqlite { path });
+    let repo = Repo::open(&config.database).await.expect("it opens");
+    let view = View::load(Snapshot {
+        revision: 5,
+        ..Snapshot::default()
+    });
+    let bus = Bus::memory();
+    let (clock, _hands) = Clock::manual(1);
+    let metrics = Arc::new(Metrics::unregistered());
+    let applier = Applier::new(
+        repo,
+        bus.clone(),
+        view,
+        clock,
+        ApplyConfig::from(&config),
+        metrics,
+    );
+    let subjects = Subjects::new(&config.subject_prefix);
+    bus.provision(&topology(&subjects, 1))
+        .await
+        .expect("there are streams");
+    let subject = subjects.observation(Lane::Hi, "github.com", 1);
+    let observation = Observation {
+        source_id: 1,
+        last: true,
+        ..Observation::default()
+    };
+    bus.publish(Outbound::new(subject, observation.encode_to_vec()))
+        .await
+        .expect("it is published");
+    let running = applier.run(CancellationToken::new());
+    let ended = tokio::time::timeout(TEST_TIMEOUT, running).await;
+    let error = ended.expect("it ends by itself").expect_err("and not well");
+    assert!(
+        matches!(
+            error,
+            ApplyError::Diverged {
+                view: 5,
+                database: 0
+            }
+        ),
+        "{error:?}"
+    );
+}
