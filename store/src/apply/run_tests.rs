@@ -39,7 +39,8 @@ async fn a_view_that_is_ahead_of_its_database_ends_the_applier() {
         last: true,
         ..Observation::default()
     };
-    bus.publish(Outbound::new(subject, observation.encode_to_vec()))
+    let _published = bus
+        .publish(Outbound::new(subject, observation.encode_to_vec()))
         .await
         .expect("it is published");
     let running = applier.run(CancellationToken::new());

@@ -125,8 +125,9 @@ fn trouble(error: &sqlx::Error) -> Trouble {
     }
 }
 
-/// PostgreSQL's classes 22 (data) and 23 (constraint), and SQLite's primary codes 1 (error), 18 (too
-/// big), 19 (constraint), 20 (mismatch) and 25 (range) are about values.
+/// PostgreSQL's classes 21 (the same row twice in one statement), 22 (data), 23 (constraint) and 54
+/// (larger than an index or a row may be), and SQLite's primary codes 1 (error), 18 (too big), 19
+/// (constraint), 20 (mismatch) and 25 (range) are about values.
 fn code_trouble(code: Option<&str>) -> Trouble {
     let Some(code) = code else {
         return Trouble::Outage;
@@ -142,10 +143,17 @@ fn code_trouble(code: Option<&str>) -> Trouble {
     }
     match code {
         "40001" | "40P01" | "23505" => Trouble::Conflict,
-        _ if code.starts_with("22") || code.starts_with("23") => Trouble::Defect,
+        _ if POSTGRES_VALUE_CLASSES
+            .iter()
+            .any(|class| code.starts_with(class)) =>
+        {
+            Trouble::Defect
+        }
         _ => Trouble::Outage,
     }
 }
+
+const POSTGRES_VALUE_CLASSES: [&str; 4] = ["21", "22", "23", "54"];
 
 const SQLITE_PRIMARY_MASK: u32 = 0xff;
 const SQLSTATE_LENGTH: usize = 5;
@@ -170,6 +178,8 @@ mod tests {
         check("23505", Trouble::Conflict);
         check("22021", Trouble::Defect);
         check("23502", Trouble::Defect);
+        check("21000", Trouble::Defect);
+        check("54000", Trouble::Defect);
         check("5", Trouble::Outage);
         check("517", Trouble::Outage);
         check("2067", Trouble::Conflict);
