@@ -3,6 +3,7 @@
 mod bus;
 mod kill_run;
 mod outage;
+mod pay;
 mod processes;
 mod push;
 mod repo;

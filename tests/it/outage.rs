@@ -6,23 +6,10 @@ use freshet_tests::catalog::{Profile, TestCatalog};
 use freshet_tests::github::Fault;
 use freshet_tests::wait::{eventually, within};
 
-const PAY: &str = "component:default/pay";
-const REPOSITORY: &str = "acme/pay";
-const FILE: &str = "catalog-info.yaml";
+use crate::pay::{FILE, PAY, REPOSITORY, catalog_with_pay, component};
+
 /// Back-off after failures may take this long to try again.
 const RECOVERY: Duration = Duration::from_secs(60);
-
-fn component(title: &str) -> String {
-    format!(
-        "apiVersion: backstage.io/v1alpha1\nkind: Component\nmetadata:\n  name: pay\n  title: {title}\nspec:\n  type: service\n  lifecycle: production\n  owner: payments\n"
-    )
-}
-
-async fn catalog_with_pay(profile: Profile) -> TestCatalog {
-    let world = TestCatalog::with(profile, &[("pay", &[(FILE, &component("first"))])]).await;
-    world.api.sees_with(PAY, "/metadata/title", "first").await;
-    world
-}
 
 async fn recovers_to(world: &TestCatalog, title: &str) {
     within(

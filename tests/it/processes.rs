@@ -9,17 +9,10 @@ use freshet_tests::catalog::{
 use freshet_tests::process::{FreshetProcess, Service, free_address};
 use freshet_tests::wait::{eventually, within};
 
-const PAY: &str = "component:default/pay";
-const REPOSITORY: &str = "acme/pay";
-const FILE: &str = "catalog-info.yaml";
+use crate::pay::{FILE, PAY, REPOSITORY, component};
+
 /// A killed processor's job comes again after its acknowledgement is overdue.
 const RECOVERY: Duration = Duration::from_secs(60);
-
-fn component(title: &str) -> String {
-    format!(
-        "apiVersion: backstage.io/v1alpha1\nkind: Component\nmetadata:\n  name: pay\n  title: {title}\nspec:\n  type: service\n  lifecycle: production\n  owner: payments\n"
-    )
-}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_processor_is_killed_in_the_middle_of_a_job() {

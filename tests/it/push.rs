@@ -5,23 +5,7 @@ use freshet_tests::github::{HookMode, ReleaseOrder, StaleUntil};
 use freshet_tests::wait::eventually;
 use serde_json::Value;
 
-/// A valid component named `pay` with this title.
-fn component(title: &str) -> String {
-    format!(
-        "apiVersion: backstage.io/v1alpha1\nkind: Component\nmetadata:\n  name: pay\n  title: {title}\nspec:\n  type: service\n  lifecycle: production\n  owner: group:default/payments\n"
-    )
-}
-
-const PAY: &str = "component:default/pay";
-const REPOSITORY: &str = "acme/pay";
-const FILE: &str = "catalog-info.yaml";
-
-/// A catalog with one repository that holds `pay` titled `first`.
-async fn catalog_with_pay(profile: Profile) -> TestCatalog {
-    let world = TestCatalog::with(profile, &[("pay", &[(FILE, &component("first"))])]).await;
-    world.api.sees_with(PAY, "/metadata/title", "first").await;
-    world
-}
+use crate::pay::{FILE, PAY, REPOSITORY, catalog_with_pay, component};
 
 async fn a_file_is_added_changed_and_removed(profile: Profile) {
     let world = TestCatalog::with(profile, &[("pay", &[("README.md", "pay")])]).await;
