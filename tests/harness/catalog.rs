@@ -20,7 +20,7 @@ use crate::actors::{Api, Changes};
 use crate::db::PostgresServer;
 use crate::github::{GithubEmulator, Options};
 use crate::nats::NatsServer;
-use crate::wait::eventually;
+use crate::wait::within;
 
 /// The organisation of every story.
 pub const ORGANIZATION: &str = "acme";
@@ -28,6 +28,8 @@ pub const ORGANIZATION: &str = "acme";
 pub const TOKEN: &str = "test-token";
 /// What hooks are signed with.
 pub const HOOK_SECRET: &str = "test-hook-secret";
+/// How long the first sweep of a large organisation may take an unoptimised build on a busy machine.
+const DISCOVERY: Duration = Duration::from_secs(60);
 /// A sweep that does not come by itself during a story.
 const NEVER: Duration = Duration::from_secs(24 * 60 * 60);
 
@@ -249,7 +251,7 @@ impl TestCatalog {
 
     /// Waits until the first sweep has found `repositories` repositories and everything found is read.
     async fn discovered(&self, repositories: usize) {
-        eventually("the organisation is discovered", || async {
+        within(DISCOVERY, "the organisation is discovered", || async {
             let sources = self.api.sources().await?;
             let found = sources
                 .iter()

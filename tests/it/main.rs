@@ -1,6 +1,7 @@
 //! Whole-system stories, conformance on real servers, and the rules of the tree.
 
 mod bus;
+mod calls;
 mod kill_run;
 mod outage;
 mod pay;

@@ -15,7 +15,8 @@ use super::webhooks;
 
 const ADMIN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 7009);
 const STOP_DEADLINE: Duration = Duration::from_secs(20);
-const LOG_FILTER: &str = "info";
+/// octocrab logs every failed call as an error; the processor says what became of it.
+const LOG_FILTER: &str = "info,octocrab=off";
 const NATS_SCHEMES: [&str; 4] = ["nats", "tls", "ws", "wss"];
 const SERVICE_NAME: &str = "freshet";
 
