@@ -4,7 +4,7 @@ mod api;
 mod hooks;
 mod knobs;
 mod push;
-mod speed;
+mod scale;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
