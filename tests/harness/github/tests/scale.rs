@@ -16,5 +16,8 @@ async fn a_thousand_repositories_are_held_and_a_hundred_answered_in_one_query() 
     let answer = world.graphql(&format!("{{ {aliases} }}")).await;
     let data = answer.json()["data"].as_object().unwrap().clone();
     assert_eq!(data.len(), 100);
-    assert!(data.values().all(|repository| repository["object"]["text"] == file));
+    assert!(
+        data.values()
+            .all(|repository| repository["object"]["text"] == file)
+    );
 }
