@@ -18,6 +18,7 @@ mod query;
 pub mod relay;
 pub mod repo;
 mod service;
+mod settle;
 pub mod view;
 
 pub use config::{Config, Cors, DatabaseConfig, FeedLimits, GithubProvider, ProviderFilters, Rule};

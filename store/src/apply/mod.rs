@@ -26,16 +26,15 @@ mod stage;
 use std::collections::HashSet;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use freshet_bus::{Bus, Delivery, Inbox, Outbound, ReceiveError};
+use freshet_bus::{Bus, Delivery, Inbox, ReceiveError};
 use freshet_proto::message::{Lane, Observation};
 use freshet_proto::stream::observation_consumer;
 use freshet_proto::subject::{Stage, Subjects};
 use freshet_runtime::clock::Clock;
 use freshet_runtime::error_chain::Chain;
 use futures::FutureExt;
-use futures::future::join_all;
 use prost::Message;
 use tokio::runtime::{Handle, RuntimeFlavor};
 use tokio::sync::Semaphore;
@@ -46,10 +45,9 @@ use crate::config::{Config, Fingerprint, Rule};
 use crate::ledger::{JobPublisher, Providers};
 use crate::metrics::{Metrics, ObservationOutcome};
 use crate::repo::{Repo, RepoError, Trouble};
+use crate::settle::{Failure, acknowledge, give_back, keep_as_dead_letter, pause};
 use crate::view::View;
 
-/// How long after a failure of the bus or the database the applier tries again.
-const RETRY_AFTER: Duration = Duration::from_millis(500);
 /// Attempts at a batch that lost a race against another transaction.
 const CONFLICT_ATTEMPTS: usize = 5;
 /// Messages whose work is too short to be worth moving other tasks out of its way.
@@ -368,18 +366,9 @@ impl Applier {
             .config
             .subjects
             .dead(Stage::Apply, reason, "none", &delivery.subject);
-        let letter = Outbound::new(subject, delivery.payload.clone());
-        match self.bus.publish(letter).await {
-            Ok(_) => delivery.terminate(reason).await,
-            // There are no dead letters on a bus that keeps nothing; the log line above is all.
-            Err(_) if !self.bus.is_durable() => delivery.terminate(reason).await,
-            Err(_) => delivery.retry_after(RETRY_AFTER).await,
-        }
+        keep_as_dead_letter(&self.bus, subject, delivery, reason).await;
     }
 }
-
-/// Whatever went wrong with one message.
-type Failure = dyn std::error::Error + Send + Sync + 'static;
 
 fn decode(deliveries: &[Delivery]) -> Vec<Result<Observation, prost::DecodeError>> {
     deliveries
@@ -397,30 +386,6 @@ fn compute<R>(messages: usize, work: impl FnOnce() -> R) -> R {
         return tokio::task::block_in_place(work);
     }
     work()
-}
-
-async fn acknowledge(deliveries: Vec<Delivery>) {
-    let acknowledged = join_all(deliveries.into_iter().map(Delivery::ack)).await;
-    // One that is not confirmed comes again and is stale then.
-    for error in acknowledged.into_iter().filter_map(Result::err) {
-        tracing::debug!(error = %Chain(&error), "an acknowledgement was not confirmed");
-    }
-}
-
-async fn give_back(deliveries: Vec<Delivery>) {
-    join_all(
-        deliveries
-            .into_iter()
-            .map(|delivery| delivery.retry_after(RETRY_AFTER)),
-    )
-    .await;
-}
-
-async fn pause(shutdown: &CancellationToken) {
-    tokio::select! {
-        () = shutdown.cancelled() => {}
-        () = tokio::time::sleep(RETRY_AFTER) => {}
-    }
 }
 
 #[cfg(test)]

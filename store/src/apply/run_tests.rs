@@ -1,3 +1,4 @@
+use freshet_bus::Outbound;
 use std::time::Duration;
 
 use freshet_proto::stream::topology;

@@ -18,14 +18,13 @@ use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
-use freshet_bus::{Bus, Delivery, Inbox, Outbound};
+use freshet_bus::{Bus, Delivery, Inbox};
 use freshet_proto::message::Signal;
 use freshet_proto::stream::signals_consumer;
 use freshet_proto::subject::{Stage, Subjects};
 use freshet_runtime::clock::Clock;
 use freshet_runtime::error_chain::Chain;
 use futures::FutureExt;
-use futures::future::join_all;
 use prost::Message;
 use tokio_util::sync::CancellationToken;
 
@@ -33,14 +32,13 @@ use crate::config::{Config, Fingerprint};
 use crate::metrics::Metrics;
 use crate::metrics::SignalOutcome;
 use crate::repo::{DeliveryRow, Outcome, Repo, RepoError, Trouble};
+use crate::settle::{Failure, RETRY_AFTER, acknowledge, give_back, keep_as_dead_letter, pause};
 
 pub(crate) use decide::raise;
 pub(crate) use providers::{HEAD, Provider, Providers, read_ref};
 pub(crate) use publish::{JobPublisher, jobs_of};
 pub use reconciler::Reconciler;
 
-/// How long after a failure of the bus or the database the ledger tries again.
-const RETRY_AFTER: Duration = Duration::from_millis(500);
 /// Attempts at a batch that lost a race against another transaction.
 const CONFLICT_ATTEMPTS: usize = 5;
 
@@ -253,13 +251,7 @@ impl Ledger {
             .config
             .subjects
             .dead(Stage::Ledger, reason, "none", &delivery.subject);
-        let letter = Outbound::new(subject, delivery.payload.clone());
-        match self.bus.publish(letter).await {
-            Ok(_) => delivery.terminate(reason).await,
-            // There are no dead letters on a bus that keeps nothing; the log line above is all.
-            Err(_) if !self.bus.is_durable() => delivery.terminate(reason).await,
-            Err(_) => delivery.retry_after(RETRY_AFTER).await,
-        }
+        keep_as_dead_letter(&self.bus, subject, delivery, reason).await;
     }
 }
 
@@ -274,32 +266,5 @@ fn dead(guid: &str, now: i64) -> DeliveryRow {
         outcome: Outcome::Dead,
         reason: String::new(),
         covered_at: Some(now),
-    }
-}
-
-/// Whatever went wrong with one message.
-type Failure = dyn std::error::Error + Send + Sync + 'static;
-
-async fn acknowledge(deliveries: Vec<Delivery>) {
-    let acknowledged = join_all(deliveries.into_iter().map(Delivery::ack)).await;
-    // One that is not confirmed comes again and is a duplicate then.
-    for error in acknowledged.into_iter().filter_map(Result::err) {
-        tracing::debug!(error = %Chain(&error), "an acknowledgement was not confirmed");
-    }
-}
-
-async fn give_back(deliveries: Vec<Delivery>) {
-    join_all(
-        deliveries
-            .into_iter()
-            .map(|delivery| delivery.retry_after(RETRY_AFTER)),
-    )
-    .await;
-}
-
-async fn pause(shutdown: &CancellationToken) {
-    tokio::select! {
-        () = shutdown.cancelled() => {}
-        () = tokio::time::sleep(RETRY_AFTER) => {}
     }
 }
