@@ -14,7 +14,7 @@ use crate::history::{ApiEntity, HeadFile, Hook, KvEntry, Recorder, file};
 use crate::http::Http;
 
 /// How long the API may take to answer and the bucket to follow its source.
-const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_secs(60);
 
 const TABLES: [(&str, &str); 5] = [
     (
@@ -160,7 +160,8 @@ async fn bucket(world: &Surroundings, recorder: &Recorder) -> Result<u64> {
                 .cached_info()
                 .sources
                 .iter()
-                .all(|source| source.lag == 0)
+                // A source that was not reached since the server's start claims no lag either.
+                .all(|source| source.active.is_some() && source.lag == 0)
             {
                 return anyhow::Ok(());
             }
