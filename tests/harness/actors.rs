@@ -11,7 +11,7 @@ use serde_json::Value;
 use tokio::task::JoinHandle;
 
 use crate::http::{Http, SseEvent};
-use crate::wait::{PATIENCE, eventually};
+use crate::wait::eventually;
 
 const RECONNECT_AFTER: Duration = Duration::from_millis(50);
 
@@ -313,7 +313,7 @@ async fn listen(http: Http, url: String, heard: Arc<Mutex<Heard>>) {
                 heard.lock().expect("no holder panics").hear(&event);
             }
         }
-        tokio::time::sleep(RECONNECT_AFTER.min(PATIENCE)).await;
+        tokio::time::sleep(RECONNECT_AFTER).await;
     }
 }
 

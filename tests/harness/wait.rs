@@ -1,4 +1,4 @@
-//! Waiting for something to become true, with a limit and a reason. The only place that sleeps.
+//! Waiting for something to become true, with a limit and a reason: the only way a story waits. (Actors that act in time, such as the faults of a kill run, pause by themselves.)
 
 use std::future::Future;
 use std::time::{Duration, Instant};
