@@ -21,6 +21,7 @@ pub fn content_of(blob: String, bytes: &[u8], kinds: &Kinds, limits: &Limits) ->
         entities: file.entities.into_iter().map(entity).collect(),
         problems: file.problems.into_iter().map(problem).collect(),
         poisoned: file.poisoned,
+        ..Content::default()
     };
     let size = content.encoded_len();
     if size <= LOCATION_BYTES_MAX {
@@ -60,12 +61,14 @@ fn spoiled(blob: String, rule: &str, message: String, hint: &str) -> Content {
         line: 1,
         column: 1,
         entity_ref: String::new(),
+        ..ProblemObserved::default()
     };
     Content {
         blob,
         entities: Vec::new(),
         problems: vec![problem],
         poisoned: true,
+        ..Content::default()
     }
 }
 
@@ -101,6 +104,7 @@ fn problem(found: FileProblem) -> ProblemObserved {
             .as_ref()
             .map(EntityRef::to_string)
             .unwrap_or_default(),
+        ..ProblemObserved::default()
     }
 }
 

@@ -13,6 +13,7 @@ fn job(held: &str, push: &str, blobs: &str) -> RepositoryTarget {
         .map(|(index, blob)| WantedPath {
             path: format!("{index}.yaml"),
             held_blob: blob.trim_matches('-').to_owned(),
+            ..WantedPath::default()
         });
     RepositoryTarget {
         repository: Some(Repository {

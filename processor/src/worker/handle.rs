@@ -142,7 +142,7 @@ impl Handler {
             Some(Some(job::Target::Repository(_))) => {
                 self.repositories(group, Patience::default()).await;
             }
-            Some(None) | None => {}
+            Some(Some(job::Target::Url(_) | job::Target::File(_)) | None) | None => {}
         }
     }
 

@@ -31,7 +31,9 @@ impl Held {
     pub(super) fn repository(&self) -> Option<&RepositoryTarget> {
         match &self.job.target {
             Some(job::Target::Repository(target)) => Some(target),
-            Some(job::Target::Listing(_)) | None => None,
+            Some(job::Target::Listing(_) | job::Target::Url(_) | job::Target::File(_)) | None => {
+                None
+            }
         }
     }
 }

@@ -178,6 +178,7 @@ pub(crate) fn target(id: u64, held: &str, push: (&str, &str), held_blob: &str) -
         wanted: vec![WantedPath {
             path: "catalog-info.yaml".to_owned(),
             held_blob: held_blob.to_owned(),
+            ..WantedPath::default()
         }],
     }
 }

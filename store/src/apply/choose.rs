@@ -50,7 +50,9 @@ impl From<FailureKind> for Obstacle {
             FailureKind::Unspecified
             | FailureKind::Denied
             | FailureKind::NotVisible
-            | FailureKind::Unreadable => Self::Lasting,
+            | FailureKind::Unreadable
+            | FailureKind::Refused
+            | FailureKind::NotFound => Self::Lasting,
         }
     }
 }
@@ -169,7 +171,12 @@ fn setback(observation: &Observation) -> Option<(ObservationOutcome, Setback)> {
             Obstacle::Passing,
             format!("the push is not visible yet: head {}", behind.shown_head),
         ),
-        Some(observation::Body::Repository(_) | observation::Body::Listing(_)) => return None,
+        Some(
+            observation::Body::Repository(_)
+            | observation::Body::Listing(_)
+            | observation::Body::Files(_)
+            | observation::Body::Chunk(_),
+        ) => return None,
         None => (
             ObservationOutcome::Failed,
             Obstacle::Lasting,
@@ -195,7 +202,8 @@ fn unread_part(source_id: i64, observed: &RepositoryObserved) -> Option<Setback>
             Some(
                 location_observed::Outcome::Unchanged(_)
                 | location_observed::Outcome::Content(_)
-                | location_observed::Outcome::Gone(_),
+                | location_observed::Outcome::Gone(_)
+                | location_observed::Outcome::Matched(_),
             ) => return None,
             None => (Obstacle::Lasting, "no outcome".to_owned()),
         };
@@ -215,6 +223,8 @@ fn describe(kind: FailureKind, message: &str) -> String {
         FailureKind::Denied => "denied",
         FailureKind::NotVisible => "not visible",
         FailureKind::Unreadable => "unreadable",
+        FailureKind::Refused => "refused",
+        FailureKind::NotFound => "not found",
     };
     format!("{kind}: {message}")
 }

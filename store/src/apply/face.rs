@@ -93,9 +93,9 @@ pub(super) fn face(
     kinds: &Kinds,
 ) -> Result<Option<Face>, ApplyError> {
     match outcome {
-        location_observed::Outcome::Unchanged(_) | location_observed::Outcome::Failed(_) => {
-            Ok(None)
-        }
+        location_observed::Outcome::Unchanged(_)
+        | location_observed::Outcome::Failed(_)
+        | location_observed::Outcome::Matched(_) => Ok(None),
         location_observed::Outcome::Gone(_) => Ok(Some(Face::gone(location))),
         location_observed::Outcome::Content(content) => {
             content_face(source, location, content, kinds).map(Some)

@@ -73,7 +73,11 @@ fn add(
 fn is_news(outcome: Option<&location_observed::Outcome>) -> bool {
     match outcome {
         Some(location_observed::Outcome::Content(_) | location_observed::Outcome::Gone(_)) => true,
-        Some(location_observed::Outcome::Unchanged(_) | location_observed::Outcome::Failed(_))
+        Some(
+            location_observed::Outcome::Unchanged(_)
+            | location_observed::Outcome::Failed(_)
+            | location_observed::Outcome::Matched(_),
+        )
         | None => false,
     }
 }

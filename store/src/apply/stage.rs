@@ -55,7 +55,13 @@ pub(super) async fn stage(tx: &mut Tx, batch: &[Observation]) -> Result<Staged, 
 fn is_failure(observation: &Observation) -> bool {
     match &observation.body {
         Some(observation::Body::Failed(_) | observation::Body::Behind(_)) => true,
-        Some(observation::Body::Repository(_) | observation::Body::Listing(_)) | None => false,
+        Some(
+            observation::Body::Repository(_)
+            | observation::Body::Listing(_)
+            | observation::Body::Files(_)
+            | observation::Body::Chunk(_),
+        )
+        | None => false,
     }
 }
 

@@ -57,6 +57,7 @@ fn repository(
             } else {
                 String::new()
             },
+            ..WantedPath::default()
         })
         .collect();
     RepositoryTarget {

@@ -155,6 +155,7 @@ mod tests {
                 .map(|path| WantedPath {
                     path: (*path).to_owned(),
                     held_blob: String::new(),
+                    ..WantedPath::default()
                 })
                 .collect(),
             ..RepositoryTarget::default()

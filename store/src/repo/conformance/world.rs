@@ -351,6 +351,7 @@ fn problem(name: &str, line: u32) -> ProblemObserved {
         line,
         column: 1,
         entity_ref,
+        ..ProblemObserved::default()
     }
 }
 
