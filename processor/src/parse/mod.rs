@@ -31,6 +31,7 @@ mod mend;
 mod number;
 mod position;
 mod scalar;
+pub mod secret;
 mod split;
 mod stand_in;
 #[cfg(test)]
