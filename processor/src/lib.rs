@@ -17,6 +17,7 @@ pub mod metrics;
 pub mod observation;
 pub mod outcome;
 pub mod parse;
+pub mod placeholder;
 pub mod reconcile;
 mod service;
 pub mod source;

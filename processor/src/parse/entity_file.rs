@@ -7,7 +7,9 @@
 
 use std::collections::HashMap;
 
-use freshet_model::{Blast, Checked, Entity, EntityRef, Kinds, RelationDeclaration, Violation};
+use freshet_model::{
+    Blast, Checked, Entity, EntityRef, ErrorClass, Kinds, RelationDeclaration, Violation,
+};
 use serde_json::Value;
 
 use super::{Limits, ParsedDocument, Position, Positions, SyntaxProblem, read_documents, rule};
@@ -21,6 +23,21 @@ pub struct CatalogFile {
     pub problems: Vec<FileProblem>,
     /// Whether a problem is of the kind for which the whole file must be disregarded.
     pub poisoned: bool,
+    /// Every document that says which entity it is about, valid or not, in file order.
+    pub emitted: Vec<Emitted>,
+}
+
+/// A document that says which entity it is about: what rules about kinds judge.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Emitted {
+    /// The entity, if that much can be read.
+    pub entity_ref: Option<EntityRef>,
+    /// `kind` as written.
+    pub kind: String,
+    /// `spec.type` as written, if it is a text.
+    pub spec_type: Option<String>,
+    /// Where the document starts.
+    pub position: Position,
 }
 
 /// One entity of a file.
@@ -53,29 +70,82 @@ pub struct FileProblem {
     pub entity_ref: Option<EntityRef>,
     /// The number of the document, from 0.
     pub document: u32,
+    /// The class Backstage gives the error.
+    pub class: ErrorClass,
+    /// Whether it spoils the whole file.
+    pub is_file: bool,
+    /// Whether it is only worth knowing.
+    pub is_warning: bool,
+    /// `spec.owner` of the document, if it is a text.
+    pub owner: Option<String>,
 }
 
-/// Reads a catalog file: its documents, each validated by itself.
+/// Reads a catalog file: its documents, each validated by itself. Placeholders stay what they are.
 pub fn read_catalog_file(bytes: &[u8], kinds: &Kinds, limits: &Limits) -> CatalogFile {
     let mut reading = Reading::default();
-    for (index, document) in (0u32..).zip(read_documents(bytes, limits)) {
-        reading.index = index;
+    for document in read_documents(bytes, limits) {
         match document {
-            Ok(document) => reading.document(document, kinds),
+            Ok(document) => reading.document(document, |_| Vec::new(), kinds),
             Err(problem) => reading.syntax(problem),
         }
     }
     reading.finish(limits.problems)
 }
 
+/// A value of a document that is not what it should have become.
+#[derive(Debug)]
+pub(crate) struct Spoiled {
+    pointer: String,
+    /// `None` if nobody looked, so that nothing is right or wrong about it.
+    problem: Option<SpoiledBy>,
+}
+
+#[derive(Debug)]
+struct SpoiledBy {
+    rule: &'static str,
+    message: String,
+    hint: String,
+}
+
+impl Spoiled {
+    /// A value that nobody looked at.
+    pub(crate) fn unknown(pointer: String) -> Self {
+        Self {
+            pointer,
+            problem: None,
+        }
+    }
+
+    /// A value that is wrong.
+    pub(crate) fn wrong(
+        pointer: String,
+        rule: &'static str,
+        message: String,
+        hint: String,
+    ) -> Self {
+        Self {
+            pointer,
+            problem: Some(SpoiledBy {
+                rule,
+                message,
+                hint,
+            }),
+        }
+    }
+}
+
+/// A catalog file while its documents are judged, one after the other.
 #[derive(Default)]
-struct Reading {
+pub(crate) struct Reading {
     /// `None` where a later document declares the same entity.
     entities: Vec<Option<FileEntity>>,
     problems: Vec<FileProblem>,
     poisoned: bool,
     /// Who declared an entity last: its document, and its place in `entities` if it is valid.
     declared: HashMap<EntityRef, Declared>,
+    emitted: Vec<Emitted>,
+    /// Number of the next document.
+    next: u32,
     index: u32,
 }
 
@@ -86,30 +156,44 @@ struct Declared {
 }
 
 impl Reading {
-    fn document(&mut self, document: ParsedDocument, kinds: &Kinds) {
-        match &document.value {
+    /// Judges a document, after `fill` has put into it what comes from elsewhere.
+    pub(crate) fn document(
+        &mut self,
+        document: ParsedDocument,
+        fill: impl FnOnce(&mut Value) -> Vec<Spoiled>,
+        kinds: &Kinds,
+    ) {
+        self.begin();
+        let ParsedDocument {
+            mut value,
+            positions,
+            start,
+        } = document;
+        match &value {
             // An empty document declares nothing.
             Value::Null => return,
             Value::Object(_) => {}
             other => {
                 let message = format!("a document must be a mapping, this is {}", name_of(other));
-                let at = document.positions.value_at("");
-                self.spoil(rule::ROOT, message, at);
+                self.spoil(rule::ROOT, message, positions.value_at(""));
                 return;
             }
         }
-        let ParsedDocument {
-            value,
-            positions,
-            start,
-        } = document;
-        let declared_ref = declared_ref(&value);
+        let declared = About::of(&value);
+        self.emitted.extend(declared.emitted(&value, start));
+        let spoiled = fill(&mut value);
         match freshet_model::validate(value, kinds) {
-            Ok(checked) => self.entity(checked, start, &positions),
+            Ok(checked) if spoiled.is_empty() => self.entity(checked, start, &positions),
+            Ok(_) => self.spoiled(spoiled, &[], &declared, start, &positions),
             Err(violations) => {
-                self.violations(&violations, declared_ref.as_ref(), start, &positions);
+                self.spoiled(spoiled, &violations, &declared, start, &positions);
             }
         }
+    }
+
+    fn begin(&mut self) {
+        self.index = self.next;
+        self.next += 1;
     }
 
     fn entity(&mut self, checked: Checked, start: Position, positions: &Positions) {
@@ -124,30 +208,56 @@ impl Reading {
         }));
     }
 
-    fn violations(
+    /// What is wrong with a document. Where a value is not what it should have become, that is all there is
+    /// to say about it.
+    fn spoiled(
         &mut self,
+        spoiled: Vec<Spoiled>,
         violations: &[Violation],
-        entity_ref: Option<&EntityRef>,
+        about: &About,
         start: Position,
         positions: &Positions,
     ) {
-        if let Some(entity_ref) = entity_ref {
+        if let Some(entity_ref) = &about.entity_ref {
             self.declare(entity_ref, start, None, positions);
         }
-        for violation in violations {
-            self.poisoned |= match violation.blast {
+        let is_below = |violation: &Violation| {
+            spoiled.iter().any(|spoiled| {
+                violation
+                    .pointer
+                    .strip_prefix(&spoiled.pointer)
+                    .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+            })
+        };
+        let rest: Vec<&Violation> = violations.iter().filter(|found| !is_below(found)).collect();
+        for Spoiled { pointer, problem } in spoiled {
+            let Some(SpoiledBy {
+                rule,
+                message,
+                hint,
+            }) = problem
+            else {
+                continue;
+            };
+            let at = positions.shown_at(&pointer);
+            self.problems.push(FileProblem {
+                message,
+                hint,
+                ..about.problem(rule, ErrorClass::InputError, at, self.index)
+            });
+        }
+        for violation in rest {
+            let at = positions.shown_at(&violation.pointer);
+            let is_file = match violation.blast {
                 Blast::File => true,
                 Blast::Entity => false,
             };
-            let at = positions.shown_at(&violation.pointer);
+            self.poisoned |= is_file;
             self.problems.push(FileProblem {
-                rule: violation.rule.to_owned(),
                 message: violation.message.clone(),
                 hint: violation.hint.clone(),
-                line: at.line,
-                column: at.column,
-                entity_ref: entity_ref.cloned(),
-                document: self.index,
+                is_file,
+                ..about.problem(violation.rule, violation.class, at, self.index)
             });
         }
     }
@@ -171,59 +281,117 @@ impl Reading {
             self.entities[place] = None;
         }
         let at = positions.shown_at("/metadata/name");
+        let about = About {
+            entity_ref: Some(entity_ref.clone()),
+            owner: None,
+        };
         self.problems.push(FileProblem {
-            rule: rule::DUPLICATE_ENTITY.to_owned(),
             message: format!(
                 "{entity_ref} is declared already by the document at line {}; this one replaces it",
                 before.line
             ),
             hint: hint(rule::DUPLICATE_ENTITY).to_owned(),
-            line: at.line,
-            column: at.column,
-            entity_ref: Some(entity_ref.clone()),
-            document: self.index,
+            is_warning: true,
+            ..about.problem(
+                rule::DUPLICATE_ENTITY,
+                ErrorClass::ConflictError,
+                at,
+                self.index,
+            )
         });
     }
 
-    fn syntax(&mut self, problem: SyntaxProblem) {
+    /// Notes a document that could not be read.
+    pub(crate) fn syntax(&mut self, problem: SyntaxProblem) {
+        self.begin();
         self.spoil(problem.rule, problem.message, problem.position);
     }
 
     fn spoil(&mut self, rule: &'static str, message: String, at: Position) {
         self.poisoned = true;
         self.problems.push(FileProblem {
-            rule: rule.to_owned(),
             message,
             hint: hint(rule).to_owned(),
-            line: at.line,
-            column: at.column,
-            entity_ref: None,
-            document: self.index,
+            is_file: true,
+            ..About::default().problem(rule, ErrorClass::Error, at, self.index)
         });
     }
 
-    fn finish(mut self, problems_max: usize) -> CatalogFile {
+    /// The file.
+    pub(crate) fn finish(mut self, problems_max: usize) -> CatalogFile {
         if self.problems.len() > problems_max {
             let left_out = self.problems.len() - problems_max;
             self.problems.truncate(problems_max);
-            let last = self.problems.last();
-            let at = last.map_or(Position::START, |last| Position {
-                line: last.line,
-                column: last.column,
-            });
-            let poisoned = self.poisoned;
-            self.spoil(
-                rule::TOO_MANY_PROBLEMS,
-                format!("the file has {left_out} more problems"),
-                at,
-            );
+            let at = self
+                .problems
+                .last()
+                .map_or(Position::START, |last| Position {
+                    line: last.line,
+                    column: last.column,
+                });
             // To say less is no new problem.
-            self.poisoned = poisoned;
+            let rule = rule::TOO_MANY_PROBLEMS;
+            self.problems.push(FileProblem {
+                message: format!("the file has {left_out} more problems"),
+                hint: hint(rule).to_owned(),
+                is_warning: true,
+                ..About::default().problem(rule, ErrorClass::Error, at, self.index)
+            });
         }
         CatalogFile {
             entities: self.entities.into_iter().flatten().collect(),
             problems: self.problems,
             poisoned: self.poisoned,
+            emitted: self.emitted,
+        }
+    }
+}
+
+/// What a document says about itself, valid or not.
+#[derive(Default)]
+struct About {
+    entity_ref: Option<EntityRef>,
+    owner: Option<String>,
+}
+
+impl About {
+    fn of(document: &Value) -> Self {
+        let owner = document.get("spec").and_then(|spec| spec.get("owner"));
+        Self {
+            entity_ref: declared_ref(document),
+            owner: owner.and_then(Value::as_str).map(str::to_owned),
+        }
+    }
+
+    fn emitted(&self, document: &Value, position: Position) -> Option<Emitted> {
+        let kind = document
+            .get("kind")?
+            .as_str()
+            .filter(|kind| !kind.is_empty())?;
+        document.get("metadata")?.get("name")?.as_str()?;
+        let spec_type = document.get("spec").and_then(|spec| spec.get("type"));
+        Some(Emitted {
+            entity_ref: self.entity_ref.clone(),
+            kind: kind.to_owned(),
+            spec_type: spec_type.and_then(Value::as_str).map(str::to_owned),
+            position,
+        })
+    }
+
+    /// A problem of the document, in want of words.
+    fn problem(&self, rule: &str, class: ErrorClass, at: Position, document: u32) -> FileProblem {
+        FileProblem {
+            rule: rule.to_owned(),
+            message: String::new(),
+            hint: String::new(),
+            line: at.line,
+            column: at.column,
+            entity_ref: self.entity_ref.clone(),
+            document,
+            class,
+            is_file: false,
+            is_warning: false,
+            owner: self.owner.clone(),
         }
     }
 }

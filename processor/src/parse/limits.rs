@@ -26,6 +26,14 @@ pub struct Limits {
     pub reread_bytes: usize,
     /// Most problems reported for one file; a file with more says so in its last one.
     pub problems: usize,
+    /// Most placeholders in one file.
+    pub placeholders: usize,
+    /// Longest file that a placeholder reads, in bytes.
+    pub placeholder_bytes: usize,
+    /// Most bytes that the placeholders of one file bring, each use counted.
+    pub placeholders_bytes: usize,
+    /// Most bytes that what one file declares takes in an observation.
+    pub observed_bytes: usize,
 }
 
 /// 5 MiB: the largest descriptor seen in practice embeds an API definition of about 4 MiB.
@@ -39,6 +47,10 @@ const SCALAR_BYTES_MAX: usize = 16 * 1024 * 1024;
 const INDICATORS_MAX: usize = 500_000;
 const REREAD_BYTES_MAX: usize = 16 * 1024 * 1024;
 const PROBLEMS_MAX: usize = 1_000;
+const PLACEHOLDERS_MAX: usize = 200;
+const PLACEHOLDER_BYTES_MAX: usize = 10 * 1024 * 1024;
+const PLACEHOLDERS_BYTES_MAX: usize = 32 * 1024 * 1024;
+const OBSERVED_BYTES_MAX: usize = 32 * 1024 * 1024;
 
 impl Default for Limits {
     fn default() -> Self {
@@ -52,6 +64,10 @@ impl Default for Limits {
             indicators: INDICATORS_MAX,
             reread_bytes: REREAD_BYTES_MAX,
             problems: PROBLEMS_MAX,
+            placeholders: PLACEHOLDERS_MAX,
+            placeholder_bytes: PLACEHOLDER_BYTES_MAX,
+            placeholders_bytes: PLACEHOLDERS_BYTES_MAX,
+            observed_bytes: OBSERVED_BYTES_MAX,
         }
     }
 }

@@ -38,7 +38,8 @@ mod stand_in;
 mod tests;
 mod wording;
 
-pub use entity_file::{CatalogFile, FileEntity, FileProblem, read_catalog_file};
+pub use entity_file::{CatalogFile, Emitted, FileEntity, FileProblem, read_catalog_file};
+pub(crate) use entity_file::{Reading, Spoiled};
 pub use limits::Limits;
 pub use position::{Position, Positions};
 
