@@ -19,6 +19,9 @@ pub const HINT: &str = "Revoke it at its issuer first, as it stays in the histor
 /// What stands for a character of a secret where its surroundings are shown.
 const BLANK: char = '*';
 
+/// How a quotation ends that was cut off.
+const CUT: &str = "\"…";
+
 /// Longest token of a documented length that anybody issues.
 const TOKEN_BYTES_MAX: usize = 512;
 /// Longest part of a URL in front of its path that is looked at.
@@ -164,10 +167,12 @@ pub fn secret_spans(text: &str) -> Vec<SecretSpan> {
 }
 
 /// The text with each character of a secret-looking part blanked, line breaks left alone: what
-/// may be shown. Lengths in characters and lines stay as they are.
+/// may be shown. Lengths in characters and lines stay as they are. In a text that quotes the
+/// beginning of a value, the beginning of a secret counts too.
 #[must_use]
 pub fn blanked(text: &str) -> Cow<'_, str> {
-    let spans = secret_spans(text);
+    let mut spans = secret_spans(text);
+    spans.extend(cut_off(text, spans.last().map_or(0, |last| last.range.end)));
     if spans.is_empty() {
         return Cow::Borrowed(text);
     }
@@ -183,6 +188,34 @@ pub fn blanked(text: &str) -> Cow<'_, str> {
     }
     shown.push_str(&text[from..]);
     Cow::Owned(shown)
+}
+
+/// What may be the beginning of a secret where a quotation was cut off.
+fn cut_off(text: &str, from: usize) -> Option<SecretSpan> {
+    let end = from + text[from..].rfind(CUT)?;
+    let start = text[from..end]
+        .rfind(char::is_whitespace)
+        .map_or(from, |space| from + space + 1);
+    let word = &text[start..end];
+    let token = TOKENS.iter().flat_map(|token| {
+        let prefixes = token.prefixes.iter();
+        prefixes.filter_map(|prefix| Some((word.find(prefix)?, token.kind)))
+    });
+    let others = [
+        ("eyJ", SecretKind::Jwt),
+        (SLACK_WEBHOOK, SecretKind::SlackWebhook),
+        ("://", SecretKind::UrlPassword),
+    ];
+    let other = others
+        .into_iter()
+        .filter_map(|(prefix, kind)| Some((word.find(prefix)?, kind)))
+        // A host and its port, or a user and half a password.
+        .filter(|(at, kind)| *kind != SecretKind::UrlPassword || word[at + 3..].contains(':'));
+    let (at, kind) = token.chain(other).min_by_key(|(at, _)| *at)?;
+    Some(SecretSpan {
+        kind,
+        range: start + at..end,
+    })
 }
 
 /// A token that is a prefix and so many characters of an alphabet.

@@ -185,6 +185,16 @@ fn blanking_keeps_lines_and_columns() {
 }
 
 #[test]
+fn the_beginning_of_a_secret_is_blanked_where_a_quotation_was_cut() {
+    assert_eq!(
+        blanked("\"see ghp_aB3d\"… is bad"),
+        "\"see ********\"… is bad"
+    );
+    assert_eq!(blanked("\"https://a:b\"…"), "\"https******\"…");
+    assert_eq!(blanked("\"just long\"… ghp_"), "\"just long\"… ghp_");
+}
+
+#[test]
 fn a_message_never_repeats_the_value() {
     let message = SecretKind::Github.message();
     assert!(message.contains("GitHub token"), "{message}");
