@@ -107,6 +107,13 @@ impl Kinds {
         self.kinds.iter().map(|kind| kind.spec.kind.as_str())
     }
 
+    /// The API versions under which kinds are recognised, some more than once.
+    pub fn api_versions(&self) -> impl Iterator<Item = &str> {
+        self.kinds
+            .iter()
+            .flat_map(|kind| kind.spec.api_versions.iter().map(String::as_str))
+    }
+
     /// Kind and version are compared exactly: `component` is not `Component`.
     pub(crate) fn recognise(&self, name: &str, api_version: &str) -> Recognition<'_> {
         let same_name = || self.kinds.iter().filter(|kind| kind.spec.kind == name);
