@@ -9,10 +9,12 @@ pub mod annotation;
 mod digest;
 mod entity;
 mod entity_ref;
+pub mod glob;
 mod kind;
 pub mod location;
 pub mod name;
 mod relation;
+pub mod rules;
 mod validate;
 mod violation;
 

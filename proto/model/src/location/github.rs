@@ -243,7 +243,7 @@ impl fmt::Display for Encoded<'_> {
 }
 
 /// The text behind percent-encoding, if it is text.
-fn decode(path: &str) -> Option<String> {
+pub(super) fn decode(path: &str) -> Option<String> {
     let mut bytes = Vec::with_capacity(path.len());
     let mut rest = path.as_bytes();
     while let [first, tail @ ..] = rest {

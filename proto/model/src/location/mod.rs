@@ -4,6 +4,7 @@
 mod github;
 mod reference;
 mod resolve;
+mod target;
 
 pub use github::{GithubFileUrl, GithubUrlError, Spelling};
 pub use reference::{
@@ -11,6 +12,7 @@ pub use reference::{
     is_script_url,
 };
 pub use resolve::{ResolveError, edit_url, resolve, source_location};
+pub use target::{FILE, LocationSpec, Target, TargetError, URL, check_type, generated_location};
 
 #[cfg(test)]
 mod tests;
