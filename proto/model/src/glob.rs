@@ -145,7 +145,8 @@ impl Pattern {
             } => {
                 let hidden = step.starts_with('.') && !dot && !self.options.dot;
                 // `*` alone stands for at least one character.
-                !hidden && !(*is_wild && step.is_empty()) && matcher.is_match(step)
+                let is_empty = *is_wild && step.is_empty();
+                !(hidden || is_empty) && matcher.is_match(step)
             }
         }
     }
