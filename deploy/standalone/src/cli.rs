@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::validate::Format;
+
 /// Keeps a software catalog true: every push is in it within milliseconds.
 #[derive(Debug, Parser)]
 #[command(name = "freshet", version, about)]
@@ -18,6 +20,8 @@ pub struct Cli {
 pub enum Command {
     /// Receive webhooks, read catalog files, keep the catalog and serve it.
     Serve(ServeArguments),
+    /// Check catalog files before they are pushed, without a network. Exit status: 0 valid, 1 problems, 2 usage.
+    Validate(ValidateArguments),
 }
 
 /// Arguments of `freshet serve`.
@@ -30,6 +34,30 @@ pub struct ServeArguments {
     /// Run one role only. Separate processes need `freshet.bus.nats`.
     #[arg(long, value_enum, default_value = "all")]
     pub role: Role,
+}
+
+/// Arguments of `freshet validate`.
+#[derive(Debug, Args)]
+pub struct ValidateArguments {
+    /// Files, which are always read; directories, in which catalog files are looked for; `-` reads standard input.
+    #[arg(value_name = "PATH", required = true)]
+    pub paths: Vec<PathBuf>,
+    /// Configuration file whose kinds, rules and hosts to go by. May be repeated. Without it all kinds are allowed.
+    #[arg(long, value_name = "FILE")]
+    pub config: Vec<PathBuf>,
+    /// URL under which the root of the work tree will be, such as https://github.com/acme/pay/blob/main/
+    /// [default: what git's remote `origin` and the current branch say]
+    #[arg(long, value_name = "URL")]
+    pub location: Option<String>,
+    /// Root of the work tree, outside of which nothing is read [default: that of git, or the given directory]
+    #[arg(long, value_name = "DIR")]
+    pub root: Option<PathBuf>,
+    /// For whom the report is.
+    #[arg(long, value_enum, default_value = "human")]
+    pub format: Format,
+    /// Count warnings as errors.
+    #[arg(long)]
+    pub strict: bool,
 }
 
 /// Which services a process runs.
@@ -81,11 +109,20 @@ mod tests {
         let cli = Cli::parse_from([
             "freshet", "serve", "--config", "a.yaml", "--config", "b.yaml",
         ]);
-        let Command::Serve(arguments) = cli.command;
+        let Command::Serve(arguments) = cli.command else {
+            panic!("not the command that was given");
+        };
         assert_eq!(
             arguments.config,
             [PathBuf::from("a.yaml"), PathBuf::from("b.yaml")]
         );
         assert_eq!(arguments.role, Role::All);
+    }
+
+    #[test]
+    fn validate_needs_a_path_and_a_known_format() {
+        assert!(Cli::try_parse_from(["freshet", "validate"]).is_err());
+        assert!(Cli::try_parse_from(["freshet", "validate", "--format", "xml", "x"]).is_err());
+        assert!(Cli::try_parse_from(["freshet", "validate", "--format", "sarif", "-"]).is_ok());
     }
 }

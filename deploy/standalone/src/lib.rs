@@ -1,33 +1,90 @@
-//! The `freshet` binary's parts: command line, configuration, composition. No logic of its own.
+//! The `freshet` binary's parts: command line, configuration, composition, and the check of files before they
+//! are pushed.
 
 pub mod app_config;
 pub mod cli;
 pub mod compose;
+pub mod validate;
 
+use std::io::{IsTerminal as _, Write as _};
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::process::ExitCode;
 use std::time::Duration;
 
 use freshet_runtime::config;
+use freshet_runtime::error_chain::Chain;
 use freshet_runtime::telemetry;
 use tokio_util::sync::CancellationToken;
 
 use crate::app_config::AppConfig;
-use crate::cli::{Cli, Command, Role, ServeArguments};
+use crate::cli::{Cli, Command, Role, ServeArguments, ValidateArguments};
+use crate::validate::{Colours, Request, Strictness};
 
 /// How long, after everything has stopped, threads are waited for that nothing can interrupt: looking up
 /// names, parsing a large file.
 const THREADS_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// Exit status if the command line asks for something that cannot be done.
+const USAGE: u8 = 2;
 
 /// Runs one command to its end.
 ///
 /// # Errors
 ///
 /// Whatever stopped it, with the chain of causes; every configuration mistake at once.
-pub fn run(cli: Cli) -> anyhow::Result<()> {
+pub fn run(cli: Cli) -> anyhow::Result<ExitCode> {
     match cli.command {
-        Command::Serve(arguments) => serve(&arguments),
+        Command::Serve(arguments) => serve(&arguments).map(|()| ExitCode::SUCCESS),
+        Command::Validate(arguments) => check(arguments),
     }
+}
+
+/// Checks files and prints what was found.
+fn check(arguments: ValidateArguments) -> anyhow::Result<ExitCode> {
+    let ValidateArguments {
+        paths,
+        config,
+        location,
+        root,
+        format,
+        strict,
+    } = arguments;
+    let request = Request {
+        paths,
+        config,
+        location,
+        root,
+        strictness: if strict {
+            Strictness::Strict
+        } else {
+            Strictness::Lenient
+        },
+    };
+    let report = match validate::validate(&request, &mut std::io::stdin().lock()) {
+        Ok(report) => report,
+        Err(error) => {
+            eprintln!("freshet: {}", Chain(&error));
+            return Ok(ExitCode::from(USAGE));
+        }
+    };
+    let mut stdout = std::io::stdout().lock();
+    let is_plain = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+    let colours = if stdout.is_terminal() && !is_plain {
+        Colours::On
+    } else {
+        Colours::Off
+    };
+    match stdout.write_all(validate::render(&report, format, colours).as_bytes()) {
+        // Whoever reads a pipe may stop when it has seen enough.
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => return Err(error.into()),
+        Ok(()) | Err(_) => {}
+    }
+    Ok(if report.is_valid() {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
 }
 
 fn serve(arguments: &ServeArguments) -> anyhow::Result<()> {

@@ -10,7 +10,7 @@ use freshet_runtime::error_chain::Chain;
 fn main() -> ExitCode {
     install_crypto_provider();
     match freshet::run(Cli::parse()) {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(status) => status,
         Err(error) => {
             eprintln!("freshet: {}", Chain(error.as_ref()));
             ExitCode::FAILURE

@@ -1,0 +1,199 @@
+//! The line a finding is about, with a mark under the place.
+//!
+//! Files are written by anybody, and terminals obey control characters, so none passes. What
+//! looks like a secret is blanked before anything else sees it.
+
+use std::sync::Arc;
+
+use freshet_processor::parse::secret;
+
+/// Most characters of one line that are shown.
+const SHOWN_CHARACTERS_MAX: usize = 100;
+/// How many of them stand before the place.
+const SHOWN_CHARACTERS_BEFORE: usize = 40;
+/// What a text that goes on beyond the excerpt ends with.
+const ELLIPSIS: char = '…';
+/// What stands for a character that must not reach a terminal.
+const UNPRINTABLE: char = '\u{FFFD}';
+
+/// The text of a file that may be shown.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Source(Arc<str>);
+
+/// One line and the place in it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Excerpt {
+    /// The line, or the part of it around the place.
+    pub(super) text: String,
+    /// Characters in front of the place.
+    pub(super) offset: usize,
+    /// Characters of the place, at least one.
+    pub(super) width: usize,
+}
+
+impl Source {
+    /// The text of a file, secrets blanked.
+    #[must_use]
+    pub fn new(bytes: &[u8]) -> Self {
+        let text = String::from_utf8_lossy(bytes);
+        let text = text.strip_prefix('\u{FEFF}').unwrap_or(&text);
+        Self(secret::blanked(text).into())
+    }
+
+    /// The line of this number, from 1, around a column, from 1. Nothing if there is no such line.
+    ///
+    /// A secret may be written in a way that only a parser sees through; `hidden_from` is the column
+    /// from which nothing of the line may be shown because of one.
+    pub(super) fn excerpt(
+        &self,
+        line: u32,
+        column: u32,
+        hidden_from: Option<u32>,
+    ) -> Option<Excerpt> {
+        let index = usize::try_from(line).ok()?.checked_sub(1)?;
+        let text = self.0.split('\n').nth(index)?;
+        let text = text.strip_suffix('\r').unwrap_or(text);
+        let start = index_of(column)?;
+        let width = width_at(text, start);
+        let Some(hidden_from) = hidden_from.and_then(index_of) else {
+            return Some(around(text, start, width));
+        };
+        let hide = |(index, c)| if index < hidden_from { c } else { '*' };
+        let text: String = text.chars().enumerate().map(hide).collect();
+        Some(around(&text, start, width))
+    }
+}
+
+fn index_of(number: u32) -> Option<usize> {
+    Some(usize::try_from(number).ok()?.saturating_sub(1))
+}
+
+/// The part of a line that is shown.
+fn around(line: &str, start: usize, width: usize) -> Excerpt {
+    let first = if line.chars().count() <= SHOWN_CHARACTERS_MAX {
+        0
+    } else {
+        start.saturating_sub(SHOWN_CHARACTERS_BEFORE)
+    };
+    let mut rest = line.chars().skip(first);
+    let mut text = String::new();
+    if first > 0 {
+        text.push(ELLIPSIS);
+        rest.next();
+    }
+    text.extend(
+        rest.by_ref()
+            .take(SHOWN_CHARACTERS_MAX)
+            .map(printable_character),
+    );
+    if rest.next().is_some() {
+        text.push(ELLIPSIS);
+    }
+    let shown = text.chars().count();
+    let offset = (start - first).min(shown);
+    Excerpt {
+        width: width.clamp(1, (shown - offset).max(1)),
+        text,
+        offset,
+    }
+}
+
+/// How many characters the value at a place has: to its end on this line.
+fn width_at(line: &str, start: usize) -> usize {
+    let value: Vec<char> = line.chars().skip(start).collect();
+    let is_flow = line.chars().take(start).any(|c| matches!(c, '[' | '{'));
+    let end = match value.first() {
+        Some(quote @ ('"' | '\'')) => {
+            let closing = value.iter().skip(1).position(|c| c == quote);
+            closing.map_or(value.len(), |at| at + 2)
+        }
+        _ => (1..value.len())
+            .find(|&at| match value[at] {
+                '#' => value[at - 1] == ' ',
+                ':' => value.get(at + 1).is_none_or(|next| *next == ' '),
+                ',' | ']' | '}' => is_flow,
+                _ => false,
+            })
+            .unwrap_or(value.len()),
+    };
+    let spaces = value[..end].iter().rev().take_while(|c| **c == ' ').count();
+    (end - spaces).max(1)
+}
+
+/// A text in which no character steers a terminal; line breaks become spaces.
+pub(super) fn printable(text: &str) -> String {
+    text.chars().map(printable_character).collect()
+}
+
+fn printable_character(c: char) -> char {
+    match c {
+        '\t' | '\n' | '\r' => ' ',
+        // They change the direction of what follows.
+        '\u{200E}' | '\u{200F}' | '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}' => UNPRINTABLE,
+        c if c.is_control() => UNPRINTABLE,
+        c => c,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(line: &str, column: u32, marked: &str) {
+        let source = Source::new(line.as_bytes());
+        let excerpt = source.excerpt(1, column, None).expect("a line");
+        let place: String = excerpt
+            .text
+            .chars()
+            .skip(excerpt.offset)
+            .take(excerpt.width)
+            .collect();
+        assert_eq!(place, marked);
+    }
+
+    #[test]
+    fn the_mark_covers_the_value() {
+        check("name: bad name  # why", 7, "bad name");
+        check("name: \"a # b\" # c", 7, "\"a # b\"");
+        check("kind: Component\r", 7, "Component");
+        check("tags: [a b, c]", 8, "a b");
+        check("spec:", 1, "spec");
+        check("url: https://a:80/x", 6, "https://a:80/x");
+        check("", 1, "");
+        check("a", 9, "");
+    }
+
+    #[test]
+    fn a_long_line_is_shown_around_the_place() {
+        let line = format!("{}X{}", "a".repeat(5_000), "b".repeat(5_000));
+        let source = Source::new(line.as_bytes());
+        let excerpt = source.excerpt(1, 5_001, None).expect("a line");
+        assert!(excerpt.text.chars().count() <= SHOWN_CHARACTERS_MAX + 2);
+        assert_eq!(excerpt.text.chars().nth(excerpt.offset), Some('X'));
+    }
+
+    #[test]
+    fn a_secret_is_not_shown_however_it_is_written() {
+        let token = format!("ghp_{}", "aB3dE5gH7jK9".repeat(3));
+        let source = Source::new(format!("a: {token}\nb: \"\\x67hp_oh\"").as_bytes());
+        let excerpt = source.excerpt(1, 4, None).expect("a line");
+        assert_eq!(excerpt.text, format!("a: {}", "*".repeat(40)));
+        let excerpt = source.excerpt(2, 4, Some(4)).expect("a line");
+        assert_eq!(excerpt.text, "b: ***********");
+    }
+
+    #[test]
+    fn nothing_steers_the_terminal() {
+        assert_eq!(
+            printable("a\u{1b}[31m\tb\u{202e}c\n"),
+            "a\u{FFFD}[31m b\u{FFFD}c "
+        );
+    }
+
+    #[test]
+    fn a_line_that_is_not_there_has_no_excerpt() {
+        assert_eq!(Source::new(b"a").excerpt(2, 1, None), None);
+        assert_eq!(Source::new(b"a").excerpt(0, 1, None), None);
+    }
+}

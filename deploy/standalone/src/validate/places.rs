@@ -1,0 +1,96 @@
+//! Where in a file something stands, for what is found only after the file was judged.
+
+use freshet_model::EntityRef;
+use freshet_processor::parse::{Limits, ParsedDocument, Position, read_documents};
+use serde_json::Value;
+
+/// The documents of a file with their positions.
+pub(super) struct Places {
+    documents: Vec<ParsedDocument>,
+}
+
+impl Places {
+    /// Reads a file once more.
+    pub(super) fn of(bytes: &[u8], limits: &Limits) -> Self {
+        let documents = read_documents(bytes, limits).into_iter();
+        Self {
+            documents: documents.flatten().collect(),
+        }
+    }
+
+    fn document(&self, start: Position) -> Option<&ParsedDocument> {
+        self.documents.iter().find(|it| it.start == start)
+    }
+
+    /// Where a value of the document that starts there is.
+    pub(super) fn of_pointer(&self, start: Position, pointer: &str) -> Position {
+        self.document(start)
+            .map_or(start, |document| document.positions.shown_at(pointer))
+    }
+
+    /// Where the document that starts there refers to an entity.
+    pub(super) fn of_reference(&self, start: Position, target: &EntityRef) -> Position {
+        let Some(document) = self.document(start) else {
+            return start;
+        };
+        let spec = document.value.get("spec").unwrap_or(&Value::Null);
+        let pointer = reference_in(spec, "/spec", target);
+        document
+            .positions
+            .shown_at(pointer.as_deref().unwrap_or("/metadata/name"))
+    }
+}
+
+/// The first text below a pointer that may be read as a reference to an entity.
+fn reference_in(value: &Value, pointer: &str, target: &EntityRef) -> Option<String> {
+    match value {
+        Value::String(text) => may_mean(text, target).then(|| pointer.to_owned()),
+        Value::Array(items) => items
+            .iter()
+            .enumerate()
+            .find_map(|(index, item)| reference_in(item, &format!("{pointer}/{index}"), target)),
+        Value::Object(members) => members.iter().find_map(|(key, member)| {
+            let key = key.replace('~', "~0").replace('/', "~1");
+            reference_in(member, &format!("{pointer}/{key}"), target)
+        }),
+        Value::Null | Value::Bool(_) | Value::Number(_) => None,
+    }
+}
+
+/// A reference may leave out kind and namespace.
+fn may_mean(text: &str, target: &EntityRef) -> bool {
+    let text = text.to_lowercase();
+    let whole = target.to_string();
+    let without_kind = whole.split_once(':').map_or("", |(_, rest)| rest);
+    let name = without_kind.split_once('/').map_or("", |(_, name)| name);
+    let kind = whole.split_once(':').map_or("", |(kind, _)| kind);
+    text == whole
+        || text == without_kind
+        || text == name
+        || text.strip_prefix(kind).and_then(|it| it.strip_prefix(':')) == Some(name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(target: &str, line: u32, column: u32) {
+        let text = "---\napiVersion: v\nmetadata:\n  name: x\nspec:\n  type: service\n  owner: Team-A\n  dependsOn: [resource:db, component:other/y]\n";
+        let places = Places::of(text.as_bytes(), &Limits::default());
+        let start = places.documents[0].start;
+        let target = target.parse().expect("a ref");
+        assert_eq!(
+            places.of_reference(start, &target),
+            Position { line, column }
+        );
+    }
+
+    #[test]
+    fn a_reference_is_found_however_short_it_is() {
+        check("group:default/team-a", 7, 10);
+        check("resource:default/db", 8, 15);
+        check("component:other/y", 8, 28);
+        check("component:other/z", 4, 9);
+    }
+}

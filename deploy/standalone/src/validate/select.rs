@@ -1,0 +1,219 @@
+//! Which files are checked: those that are named, and in a directory those that look as if
+//! they were meant for the catalog.
+//!
+//! A directory holds other YAML too: manifests of Kubernetes, Helm charts that are no YAML
+//! until rendered, the skeletons that software templates fill in. What git ignores, what has no
+//! document of the catalog's API versions and what still has to be filled in is left out; a
+//! file that is named is always read.
+
+use std::collections::HashSet;
+use std::io::Read as _;
+use std::path::{Path, PathBuf};
+
+use ignore::WalkBuilder;
+
+use super::UsageError;
+
+/// Where a file to check comes from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Input {
+    /// What is piped into the process.
+    Stdin,
+    /// A file, canonical.
+    File {
+        /// Its canonical path.
+        path: PathBuf,
+        /// Its name as people know it.
+        name: String,
+        /// The directory that was given, canonical, if the file was found in one.
+        given_directory: Option<PathBuf>,
+    },
+}
+
+/// The path that stands for what is piped into the process.
+const STDIN: &str = "-";
+/// The name that a catalog file has unless somebody chose another.
+const CATALOG_FILE: &str = "catalog-info.yaml";
+const EXTENSIONS: [&str; 2] = ["yaml", "yml"];
+/// The end of the group in every API version of Backstage.
+const API_GROUP: &str = "backstage.io/";
+/// What software templates replace in the files they copy.
+const UNFILLED: [&str; 2] = ["${{", "{{cookiecutter"];
+/// The kind whose documents have such places of their own.
+const TEMPLATE: &str = "kind: Template";
+
+/// The files that the paths name, in order, each once.
+///
+/// # Errors
+/// The first path that is not there or cannot be listed.
+pub(super) fn select(
+    paths: &[PathBuf],
+    api_versions: &dyn Fn(&str) -> bool,
+    bytes_max: usize,
+) -> Result<Vec<Input>, UsageError> {
+    let mut inputs = Vec::new();
+    let mut seen = HashSet::new();
+    for path in paths {
+        if path.as_os_str() == STDIN {
+            if !inputs.contains(&Input::Stdin) {
+                inputs.push(Input::Stdin);
+            }
+            continue;
+        }
+        let canonical = canonical(path)?;
+        if canonical.is_dir() {
+            let is_meant = |file: &Path| is_meant(file, api_versions, bytes_max);
+            let found = in_directory(path, &canonical, &is_meant)?;
+            inputs.extend(found.into_iter().filter(|input| is_new(&mut seen, input)));
+        } else {
+            let input = Input::File {
+                path: canonical,
+                name: name_of(path),
+                given_directory: None,
+            };
+            inputs.extend(is_new(&mut seen, &input).then_some(input));
+        }
+    }
+    Ok(inputs)
+}
+
+fn is_new(seen: &mut HashSet<PathBuf>, input: &Input) -> bool {
+    match input {
+        Input::Stdin => true,
+        Input::File { path, .. } => seen.insert(path.clone()),
+    }
+}
+
+fn canonical(path: &Path) -> Result<PathBuf, UsageError> {
+    path.canonicalize().map_err(|source| UsageError::Path {
+        path: path.to_owned(),
+        source,
+    })
+}
+
+/// A path as people write it.
+fn name_of(path: &Path) -> String {
+    let path = path.strip_prefix(".").unwrap_or(path);
+    path.display().to_string()
+}
+
+/// A walk of the files below a directory that git does not ignore, in the order of their names.
+pub(super) fn walk(directory: &Path) -> ignore::Walk {
+    WalkBuilder::new(directory)
+        .hidden(false)
+        .git_global(false)
+        .filter_entry(|entry| entry.file_name() != ".git")
+        .sort_by_file_name(std::cmp::Ord::cmp)
+        .build()
+}
+
+fn in_directory(
+    directory: &Path,
+    given_directory: &Path,
+    is_meant: &dyn Fn(&Path) -> bool,
+) -> Result<Vec<Input>, UsageError> {
+    let mut inputs = Vec::new();
+    for entry in walk(directory) {
+        let entry = entry.map_err(|source| UsageError::Directory {
+            path: directory.to_owned(),
+            source,
+        })?;
+        let is_file = entry.file_type().is_some_and(|kind| kind.is_file());
+        let extension = entry.path().extension().and_then(|it| it.to_str());
+        let is_yaml = extension.is_some_and(|it| EXTENSIONS.contains(&it));
+        if is_file && is_yaml && is_meant(entry.path()) {
+            inputs.push(Input::File {
+                path: canonical(entry.path())?,
+                name: name_of(entry.path()),
+                given_directory: Some(given_directory.to_owned()),
+            });
+        }
+    }
+    Ok(inputs)
+}
+
+fn is_meant(file: &Path, api_versions: &dyn Fn(&str) -> bool, bytes_max: usize) -> bool {
+    let mut text = Vec::new();
+    let opened = std::fs::File::open(file);
+    let bytes_max = u64::try_from(bytes_max).unwrap_or(u64::MAX);
+    let read = opened.and_then(|file| file.take(bytes_max).read_to_end(&mut text));
+    let is_named = file.file_name().is_some_and(|name| name == CATALOG_FILE);
+    let text = String::from_utf8_lossy(&text);
+    // What cannot be read is reported when it is checked.
+    !is_skeleton(&text) && (is_named || read.is_err() || is_for_catalog(&text, api_versions))
+}
+
+/// Whether a document at the margin of the text has an API version of the catalog. The text need
+/// not be YAML: a broken catalog file is one too.
+fn is_for_catalog(text: &str, api_versions: &dyn Fn(&str) -> bool) -> bool {
+    text.lines().any(|line| {
+        api_version(line)
+            .is_some_and(|version| version.contains(API_GROUP) || api_versions(version))
+    })
+}
+
+/// The API version that a line at the margin names.
+fn api_version(line: &str) -> Option<&str> {
+    let line = line.trim_start_matches(['\u{FEFF}', '{']);
+    let (key, value) = line.split_once(':')?;
+    let is_key = key.trim_end().trim_matches(['"', '\'']) == "apiVersion";
+    let value = value.trim_start().trim_start_matches(['"', '\'']);
+    is_key.then(|| value.split(['"', '\'', ' ', ',', '\r']).next())?
+}
+
+/// Whether something still has to be filled in before this is a catalog file.
+fn is_skeleton(text: &str) -> bool {
+    UNFILLED.iter().any(|mark| text.contains(mark))
+        && !text.lines().any(|line| line.trim_end() == TEMPLATE)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(text: &str, expected: bool) {
+        let is_own = |version: &str| version == "acme.example/v1";
+        let is_meant = !is_skeleton(text) && is_for_catalog(text, &is_own);
+        assert_eq!(is_meant, expected, "{text}");
+    }
+
+    #[test]
+    fn what_is_meant_for_the_catalog_is_told_by_its_api_version() {
+        check("apiVersion: backstage.io/v1alpha1\nkind: Component\n", true);
+        check(
+            "# x\n---\napiVersion: 'scaffolder.backstage.io/v1beta3'\n",
+            true,
+        );
+        check(
+            "{\"apiVersion\": \"backstage.io/v1alpha1\", \"kind\": 1}",
+            true,
+        );
+        check("apiVersion: acme.example/v1\nkind: Thing\n", true);
+        check("\u{FEFF}apiVersion: backstage.io/v1alpha1\r\n", true);
+        check(
+            "apiVersion: backstage.io/v1alpha1\nmetadata: [broken\n",
+            true,
+        );
+        check("apiVersion: apps/v1\nkind: Deployment\n", false);
+        check(
+            "data:\n  x: |\n    apiVersion: backstage.io/v1alpha1\n",
+            false,
+        );
+        check("openapi: 3.0.0\n", false);
+        check("", false);
+    }
+
+    #[test]
+    fn what_has_to_be_filled_in_first_is_left_out() {
+        let head = "apiVersion: backstage.io/v1alpha1\n";
+        check(
+            &format!("{head}kind: Component\nname: ${{{{ values.name }}}}\n"),
+            false,
+        );
+        check(
+            &format!("{head}kind: Template\nname: ${{{{ parameters.name }}}}\n"),
+            true,
+        );
+    }
+}
