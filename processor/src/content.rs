@@ -1,75 +1,83 @@
 //! From a file's bytes to the entities and problems of a location. Pure.
 
-use freshet_model::{EntityRef, Kinds, RelationDeclaration, canonical_json, digest};
-use freshet_proto::message::{Content, EntityObserved, ProblemObserved, RelationObserved};
+use freshet_model::{EntityRef, ErrorClass, RelationDeclaration, canonical_json, digest};
+use freshet_proto::message::{
+    Content, Dependency, Emitted, EntityObserved, ProblemObserved, RelationObserved,
+};
 use prost::Message as _;
 
-use crate::parse::{self, FileEntity, FileProblem, Limits, read_catalog_file};
+use crate::parse::{self, CatalogFile, FileEntity, FileProblem, Limits};
 
-/// Most bytes one location may add to an observation. A location travels in one message, and no
-/// message of ours is larger than this and the little that goes around it.
-pub const LOCATION_BYTES_MAX: usize = freshet_proto::stream::PAYLOAD_BYTES_MAX - 16 * 1024;
-/// Rule of a file that declares more than one message can carry.
-pub const OUTPUT_TOO_LARGE: &str = "file.output-size";
+/// Rule of a file that declares more than one observation should carry.
+pub const OBSERVED_TOO_LARGE: &str = "file.limit.observed";
 
-/// What a file of this blob id and these bytes declares.
+/// What a file of this blob id declares, with what was read to know it.
 #[must_use]
-pub fn content_of(blob: String, bytes: &[u8], kinds: &Kinds, limits: &Limits) -> Content {
-    let file = read_catalog_file(bytes, kinds, limits);
+pub fn content_of(
+    blob: String,
+    file: CatalogFile,
+    dependencies: Vec<Dependency>,
+    limits: &Limits,
+) -> Content {
     let content = Content {
         blob,
         entities: file.entities.into_iter().map(entity).collect(),
         problems: file.problems.into_iter().map(problem).collect(),
         poisoned: file.poisoned,
-        ..Content::default()
+        dependencies,
+        emitted: file.emitted.into_iter().map(emitted).collect(),
     };
-    let size = content.encoded_len();
-    if size <= LOCATION_BYTES_MAX {
+    let (size, most) = (content.encoded_len(), limits.observed_bytes);
+    if size <= most {
         return content;
     }
-    let message =
-        format!("The entities of this file take {size} bytes, more than {LOCATION_BYTES_MAX}.");
-    spoiled(
-        content.blob,
-        OUTPUT_TOO_LARGE,
-        message,
-        "Split the file and list the parts in a Location.",
-    )
+    let message = format!("what this file declares takes {size} bytes, more than {most}");
+    Content {
+        dependencies: content.dependencies,
+        ..spoiled(content.blob, OBSERVED_TOO_LARGE, message)
+    }
 }
 
 /// What a file that is too large to be read at all comes to.
 #[must_use]
 pub fn too_large(blob: String, size: u64, limits: &Limits) -> Content {
-    let message = format!(
-        "The file has {size} bytes, more than {}.",
-        limits.file_bytes
-    );
-    spoiled(
-        blob,
-        parse::rule::FILE_TOO_LARGE,
-        message,
-        "Split the file and list the parts in a Location.",
-    )
+    let most = limits.file_bytes;
+    let message = format!("the file has {size} bytes, more than {most}");
+    spoiled(blob, parse::rule::FILE_TOO_LARGE, message)
 }
 
 // The last good entities stay, and the owner of the file learns why nothing new arrives.
-fn spoiled(blob: String, rule: &str, message: String, hint: &str) -> Content {
+fn spoiled(blob: String, rule: &str, message: String) -> Content {
     let problem = ProblemObserved {
         rule: rule.to_owned(),
         message,
-        hint: hint.to_owned(),
+        hint: "Split the file and list the parts in a Location.".to_owned(),
         line: 1,
         column: 1,
-        entity_ref: String::new(),
+        class: ErrorClass::Error.as_str().to_owned(),
+        is_file: true,
         ..ProblemObserved::default()
     };
     Content {
         blob,
-        entities: Vec::new(),
         problems: vec![problem],
         poisoned: true,
         ..Content::default()
     }
+}
+
+fn emitted(declared: parse::Emitted) -> Emitted {
+    Emitted {
+        r#ref: text_of(declared.entity_ref.as_ref()),
+        kind: declared.kind,
+        spec_type: declared.spec_type,
+        line: declared.position.line,
+        column: declared.position.column,
+    }
+}
+
+fn text_of(entity_ref: Option<&EntityRef>) -> String {
+    entity_ref.map(EntityRef::to_string).unwrap_or_default()
 }
 
 fn entity(declared: FileEntity) -> EntityObserved {
@@ -99,29 +107,31 @@ fn problem(found: FileProblem) -> ProblemObserved {
         hint: found.hint,
         line: found.line,
         column: found.column,
-        entity_ref: found
-            .entity_ref
-            .as_ref()
-            .map(EntityRef::to_string)
-            .unwrap_or_default(),
-        ..ProblemObserved::default()
+        entity_ref: text_of(found.entity_ref.as_ref()),
+        class: found.class.as_str().to_owned(),
+        is_file: found.is_file,
+        is_warning: found.is_warning,
+        owner: found.owner.unwrap_or_default(),
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use freshet_model::Kinds;
+
     use super::*;
+    use crate::parse::read_catalog_file;
 
     const PAY: &str = "apiVersion: backstage.io/v1alpha1\nkind: Component\nmetadata:\n  name: Pay\n\
         spec:\n  type: service\n  lifecycle: production\n  owner: team-a\n";
 
     fn read(text: &str) -> Content {
-        content_of(
-            "b1".to_owned(),
-            text.as_bytes(),
-            &Kinds::builtin(),
-            &Limits::default(),
-        )
+        read_within(text, &Limits::default())
+    }
+
+    fn read_within(text: &str, limits: &Limits) -> Content {
+        let file = read_catalog_file(text.as_bytes(), &Kinds::builtin(), limits);
+        content_of("b1".to_owned(), file, Vec::new(), limits)
     }
 
     #[test]
@@ -158,11 +168,31 @@ mod tests {
     }
 
     #[test]
-    fn a_file_that_declares_more_than_a_message_carries_is_a_problem() {
-        let long = format!("{PAY}  note: {}\n", "x".repeat(LOCATION_BYTES_MAX));
-        let content = read(&long);
+    fn a_problem_says_whose_it_is_and_how_much_it_costs() {
+        let content = read(&PAY.replace("Pay", "\"a b\""));
+        let [problem] = content.problems.as_slice() else {
+            panic!("{content:?}")
+        };
+        assert_eq!(
+            (problem.class.as_str(), problem.is_file, problem.is_warning),
+            ("InputError", false, false)
+        );
+        assert_eq!(problem.owner, "team-a");
+        assert!(!content.poisoned);
+        assert_eq!(content.emitted.len(), 1);
+        assert_eq!(content.emitted[0].kind, "Component");
+        assert_eq!(content.emitted[0].spec_type.as_deref(), Some("service"));
+    }
+
+    #[test]
+    fn a_file_that_declares_more_than_allowed_is_a_problem() {
+        let limits = Limits {
+            observed_bytes: 1_000,
+            ..Limits::default()
+        };
+        let content = read_within(&format!("{PAY}  note: {}\n", "x".repeat(1_000)), &limits);
         assert!(content.poisoned);
         assert_eq!(content.entities, []);
-        assert_eq!(content.problems[0].rule, OUTPUT_TOO_LARGE);
+        assert_eq!(content.problems[0].rule, OBSERVED_TOO_LARGE);
     }
 }

@@ -1,35 +1,41 @@
 //! The name of a way of reading.
 
-use freshet_model::Kinds;
 use sha2::{Digest, Sha256};
 
-use crate::parse::Limits;
+use crate::config::Config;
+use crate::placeholder::Policy;
 
 /// Raised whenever the same file would be read differently: parser, validation, relations, digest.
-pub const ENGINE_VERSION: &str = "1";
+pub const ENGINE_VERSION: &str = "2";
 
-/// Names the engine, the kinds and the limits. What was read under another name is read again.
+/// Names the engine and everything in the configuration that decides what a file comes to. What was
+/// read under another name is read again.
 #[must_use]
-pub fn fingerprint(kinds: &Kinds, limits: &Limits) -> String {
-    // The debug form of the limits names every field, so that a new limit takes part by itself.
-    let text = format!("{ENGINE_VERSION}|{}|{limits:?}", kinds.digest());
+pub fn fingerprint(config: &Config) -> String {
+    let (kinds, limits) = (config.kinds.digest(), config.limits);
+    let policy = Policy::of(config);
+    // The debug forms name every field, so that a new one takes part by itself.
+    let text = format!("{ENGINE_VERSION}|{kinds}|{limits:?}|{policy:?}");
     hex::encode(&Sha256::digest(text.as_bytes())[..16])
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::parse::Limits;
 
     #[test]
     fn another_limit_is_another_way_of_reading() {
-        let kinds = Kinds::builtin();
-        let usual = fingerprint(&kinds, &Limits::default());
-        assert_eq!(usual, fingerprint(&kinds, &Limits::default()));
+        let usual = fingerprint(&Config::default());
+        assert_eq!(usual, fingerprint(&Config::default()));
         assert_eq!(usual.len(), 32);
-        let other = Limits {
-            depth: 7,
-            ..Limits::default()
+        let other = Config {
+            limits: Limits {
+                depth: 7,
+                ..Limits::default()
+            },
+            ..Config::default()
         };
-        assert_ne!(usual, fingerprint(&kinds, &other));
+        assert_ne!(usual, fingerprint(&other));
     }
 }

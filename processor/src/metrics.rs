@@ -66,6 +66,8 @@ label! {
         Listing => "listing",
         /// One raw blob.
         Blob => "blob",
+        /// The paths of a commit or folder.
+        Tree => "tree",
     }
 }
 

@@ -1,15 +1,16 @@
 //! Observations: what goes back for a job, in parts if it is large. Pure.
 
 use freshet_proto::message::{
-    Behind, Failed, Job, ListingObserved, LocationObserved, Observation, Repository,
-    RepositoryObserved, observation,
+    Behind, Chunk, Failed, FilesObserved, Job, ListingObserved, LocationObserved, Observation,
+    Repository, RepositoryObserved, observation,
 };
+use freshet_proto::stream::PAYLOAD_BYTES_MAX;
 use prost::Message as _;
 
 use crate::outcome::Failure;
 
-/// Largest sum of locations in one part, in bytes; the rest of a message is small.
-const PART_BYTES_MAX: usize = freshet_proto::stream::PAYLOAD_BYTES_MAX - 8 * 1024;
+/// Largest piece of an observation, in bytes; what goes around it is small.
+const CHUNK_BYTES_MAX: usize = PAYLOAD_BYTES_MAX - 8 * 1024;
 
 /// Where an observation was made: what it repeats of its job, and when and by what it was made.
 #[derive(Clone, Copy)]
@@ -23,28 +24,30 @@ pub struct Occasion<'a> {
 }
 
 impl Occasion<'_> {
-    /// The state of a repository, split into parts no message is too small for.
+    /// The state of a repository.
     #[must_use]
     pub fn repository(
         &self,
         repository: &Repository,
         head: &str,
         locations: Vec<LocationObserved>,
-    ) -> Vec<Observation> {
-        let mut parts = split(locations, PART_BYTES_MAX);
-        let last = parts.len() - 1;
-        parts
-            .drain(..)
-            .enumerate()
-            .map(|(index, locations)| {
-                let body = RepositoryObserved {
-                    repository: Some(repository.clone()),
-                    head: head.to_owned(),
-                    locations,
-                };
-                self.part(index, index == last, observation::Body::Repository(body))
-            })
-            .collect()
+    ) -> Observation {
+        let body = RepositoryObserved {
+            repository: Some(repository.clone()),
+            head: head.to_owned(),
+            locations,
+        };
+        self.part(0, true, observation::Body::Repository(body))
+    }
+
+    /// The state of a plain URL or of local files.
+    #[must_use]
+    pub fn files(&self, locations: Vec<LocationObserved>) -> Observation {
+        self.part(
+            0,
+            true,
+            observation::Body::Files(FilesObserved { locations }),
+        )
     }
 
     /// One page of a listing.
@@ -94,23 +97,30 @@ pub fn message_id(observation: &Observation) -> String {
     format!("observation:{source_id}:{generation}:{fetched_at}:{part}")
 }
 
-/// Splits in order into groups of at most `bytes_max`; a larger location is a group of its own.
-/// There is always one group, for an observation without locations says something too.
-fn split(locations: Vec<LocationObserved>, bytes_max: usize) -> Vec<Vec<LocationObserved>> {
-    let mut groups = vec![Vec::new()];
-    let mut bytes = 0;
-    for location in locations {
-        let size = location.encoded_len();
-        let group = groups.last_mut().expect("there is always a group");
-        if bytes + size > bytes_max && !group.is_empty() {
-            groups.push(vec![location]);
-            bytes = size;
-        } else {
-            group.push(location);
-            bytes += size;
-        }
+/// An observation as the messages that carry it: itself, or numbered pieces of it if it is too large.
+#[must_use]
+pub fn parts(observation: Observation) -> Vec<Observation> {
+    if observation.encoded_len() <= PAYLOAD_BYTES_MAX {
+        return vec![observation];
     }
-    groups
+    let encoded = observation.encode_to_vec();
+    let head = Observation {
+        body: None,
+        ..observation
+    };
+    let pieces = encoded.chunks(CHUNK_BYTES_MAX);
+    let last = pieces.len() - 1;
+    pieces
+        .enumerate()
+        .map(|(index, piece)| Observation {
+            part: u32::try_from(index).expect("an observation is bounded by its files"),
+            last: index == last,
+            body: Some(observation::Body::Chunk(Chunk {
+                data: piece.to_vec(),
+            })),
+            ..head.clone()
+        })
+        .collect()
 }
 
 #[cfg(test)]
@@ -119,34 +129,7 @@ mod tests {
 
     use super::*;
 
-    fn location(bytes: usize) -> LocationObserved {
-        let content = Content {
-            blob: "x".repeat(bytes),
-            ..Content::default()
-        };
-        LocationObserved {
-            path: String::new(),
-            outcome: Some(location_observed::Outcome::Content(content)),
-        }
-    }
-
-    #[track_caller]
-    fn check(sizes: &[usize], expected: &[usize]) {
-        let groups = split(sizes.iter().map(|bytes| location(*bytes)).collect(), 1_000);
-        assert_eq!(groups.iter().map(Vec::len).collect::<Vec<_>>(), expected);
-    }
-
-    #[test]
-    fn locations_are_split_in_order_and_by_size() {
-        check(&[], &[0]);
-        check(&[10, 10, 10], &[3]);
-        check(&[400, 400, 400], &[2, 1]);
-        check(&[5_000], &[1]);
-        check(&[10, 5_000, 10], &[1, 1, 1]);
-    }
-
-    #[test]
-    fn parts_are_numbered_and_only_the_last_is_marked() {
+    fn observed(bytes: usize) -> Observation {
         let job = Job {
             source_id: 7,
             generation: 3,
@@ -157,19 +140,43 @@ mod tests {
             fingerprint: "f",
             fetched_at: 1,
         };
-        let half = PART_BYTES_MAX / 2 + 1;
-        let parts = occasion.repository(
-            &Repository::default(),
-            "abc",
-            vec![location(half), location(half)],
-        );
+        let content = Content {
+            blob: "x".repeat(bytes),
+            ..Content::default()
+        };
+        let location = LocationObserved {
+            path: String::new(),
+            outcome: Some(location_observed::Outcome::Content(content)),
+        };
+        occasion.repository(&Repository::default(), "abc", vec![location])
+    }
+
+    #[test]
+    fn what_fits_a_message_is_one() {
+        let observation = observed(PAYLOAD_BYTES_MAX / 2);
+        assert_eq!(parts(observation.clone()), [observation]);
+    }
+
+    #[test]
+    fn what_does_not_is_numbered_pieces_of_which_the_last_is_marked() {
+        let observation = observed(2 * PAYLOAD_BYTES_MAX);
+        let parts = parts(observation.clone());
         let marks: Vec<_> = parts.iter().map(|part| (part.part, part.last)).collect();
-        assert_eq!(marks, [(0, false), (1, true)]);
-        assert_ne!(message_id(&parts[0]), message_id(&parts[1]));
-        assert!(
-            parts
-                .iter()
-                .all(|part| part.encoded_len() <= freshet_proto::stream::PAYLOAD_BYTES_MAX)
+        assert_eq!(marks, [(0, false), (1, false), (2, true)]);
+        let mut whole = Vec::new();
+        for part in &parts {
+            assert!(part.encoded_len() <= PAYLOAD_BYTES_MAX);
+            let same_occasion = (part.source_id, part.generation, part.fetched_at);
+            assert_eq!(same_occasion, (7, 3, 1));
+            let Some(observation::Body::Chunk(Chunk { data })) = &part.body else {
+                panic!("no piece")
+            };
+            whole.extend_from_slice(data);
+        }
+        assert_eq!(
+            Observation::decode(&*whole).expect("an observation"),
+            observation
         );
+        assert_ne!(message_id(&parts[0]), message_id(&parts[1]));
     }
 }

@@ -8,22 +8,162 @@
 //! A file is gone only if the same answer shows the repository and the commit, and no error
 //! for the file. GitHub answers "not found" for what it will not show.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
-use freshet_proto::message::{Cause, Repository, RepositoryTarget};
+use freshet_proto::message::{Cause, Dependency, Repository, RepositoryTarget, WantedPath};
 
 use crate::outcome::Failure;
 
 /// How a `ref` says "the default branch".
 pub const DEFAULT_BRANCH: &str = "HEAD";
 
+/// What has to be looked at for one job.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Plan {
+    /// The repository, with all paths to ask for: the files of the reading list in its order, then what
+    /// they depend on at the same place, each once. Patterns are not among them.
+    pub target: RepositoryTarget,
+    /// For each file what it depends on.
+    files: Vec<Needs>,
+}
+
+/// What one file depends on.
+#[derive(Clone, Debug, Default, PartialEq)]
+struct Needs {
+    /// At the same place: indices into the paths, and the blob each was read as.
+    here: Vec<(usize, String)>,
+    /// In other repositories, at other branches, at URLs.
+    elsewhere: Vec<Dependency>,
+}
+
+impl Plan {
+    /// What has to be looked at for `target`, on `host`.
+    #[must_use]
+    pub fn of(target: &RepositoryTarget, host: &str) -> Self {
+        let wanted = || target.wanted.iter().filter(|wanted| !wanted.is_glob);
+        let mut paths: Vec<WantedPath> = wanted()
+            .map(|wanted| WantedPath {
+                dependencies: Vec::new(),
+                ..wanted.clone()
+            })
+            .collect();
+        let mut places: BTreeMap<String, usize> = paths
+            .iter()
+            .enumerate()
+            .map(|(index, wanted)| (wanted.path.clone(), index))
+            .collect();
+        let files = wanted()
+            .map(|wanted| {
+                let mut needs = Needs::default();
+                for dependency in &wanted.dependencies {
+                    if !is_here(target, host, dependency) {
+                        needs.elsewhere.push(dependency.clone());
+                        continue;
+                    }
+                    let next = places.len();
+                    let at = *places.entry(dependency.path.clone()).or_insert(next);
+                    if at == next {
+                        paths.push(WantedPath {
+                            path: dependency.path.clone(),
+                            held_blob: dependency.blob.clone(),
+                            ..WantedPath::default()
+                        });
+                    }
+                    needs.here.push((at, dependency.blob.clone()));
+                }
+                needs
+            })
+            .collect();
+        let target = RepositoryTarget {
+            wanted: paths,
+            ..target.clone()
+        };
+        Self { target, files }
+    }
+
+    /// Everything that files of the reading list depend on and that is not at the same place.
+    pub fn elsewhere(&self) -> impl Iterator<Item = &Dependency> {
+        self.files.iter().flat_map(|needs| &needs.elsewhere)
+    }
+}
+
+/// Whether the dependency is a file of the same repository and branch.
+fn is_here(target: &RepositoryTarget, host: &str, dependency: &Dependency) -> bool {
+    let Dependency {
+        host: at,
+        owner,
+        name,
+        r#ref,
+        url,
+        ..
+    } = dependency;
+    url.is_empty()
+        && at.eq_ignore_ascii_case(host)
+        && target.repository.as_ref().is_some_and(|repository| {
+            owner.eq_ignore_ascii_case(&repository.owner)
+                && name.eq_ignore_ascii_case(&repository.name)
+        })
+        && *r#ref == target.r#ref
+}
+
+/// What is known of a dependency that is elsewhere, compared with what was read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Elsewhere {
+    /// The same, or not looked at yet.
+    Same,
+    /// Something else.
+    Differs,
+    /// Nothing is known.
+    Unknown(Failure),
+}
+
 /// What to ask about one repository.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Question {
     /// Where to look.
     pub base: Base,
-    /// For each wanted path whether its text is asked for, or only its blob id.
+    /// For each path of the plan whether its text is asked for, or only its blob id.
     pub texts: Vec<bool>,
+    /// Texts that earlier answers showed, by blob id; they are not asked for again.
+    pub known: BTreeMap<String, TextShown>,
+}
+
+impl Question {
+    /// A question of which nothing is known yet.
+    #[must_use]
+    pub fn new(base: Base, texts: Vec<bool>) -> Self {
+        Self {
+            base,
+            texts,
+            known: BTreeMap::new(),
+        }
+    }
+
+    /// Asks at `head` for the texts of these paths, unless the objects show them.
+    fn again(head: &str, texts: Vec<bool>, objects: Vec<ObjectShown>) -> Self {
+        let mut known = BTreeMap::new();
+        let texts = texts
+            .into_iter()
+            .zip(objects)
+            .map(|(wanted, object)| match object {
+                ObjectShown::Blob {
+                    text: TextShown::NotAsked,
+                    ..
+                } => wanted,
+                ObjectShown::Blob { oid, text, .. } => {
+                    known.insert(oid, text);
+                    false
+                }
+                ObjectShown::Absent | ObjectShown::NotAFile | ObjectShown::Unreadable(_) => wanted,
+            })
+            .collect();
+        Self {
+            base: Base::Shown(head.to_owned()),
+            texts,
+            known,
+        }
+    }
 }
 
 /// Where to look for the wanted paths.
@@ -117,8 +257,10 @@ pub struct Reading {
     pub repository: Repository,
     /// The commit that was read; empty if there is none.
     pub head: String,
-    /// One per wanted path, in its order.
+    /// One per file of the reading list, in its order.
     pub locations: Vec<LocationRead>,
+    /// What is at each other path that was asked for: what the files depend on.
+    pub beside: BTreeMap<String, ObjectShown>,
 }
 
 /// The state of one wanted path.
@@ -133,19 +275,19 @@ pub struct LocationRead {
 /// What is at one wanted path, compared with what we hold.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum LocationOutcome {
-    /// The blob we hold.
+    /// The blob we hold, and so is everything it depends on.
     Unchanged {
         /// Its id.
         blob: String,
     },
-    /// Another blob, with its text.
+    /// Another blob, or one that depends on another, with its text.
     Text {
         /// Its id.
         blob: String,
         /// Its text.
         text: String,
     },
-    /// Another blob, to be read raw.
+    /// The same, to be read raw.
     Raw {
         /// Its id.
         blob: String,
@@ -169,7 +311,8 @@ const TEXTS_AT_ONCE_MAX: usize = 20;
 /// A push that gets this far touched a wanted file or cannot prove that it did not, so its texts
 /// are asked for at once. A sweep asks for the texts it does not hold, and for blob ids elsewhere.
 #[must_use]
-pub fn first_question(target: &RepositoryTarget) -> Question {
+pub fn first_question(plan: &Plan) -> Question {
+    let target = &plan.target;
     let pushed = !target.after.is_empty() && target.after != target.held_head;
     let few = target.wanted.len() <= TEXTS_AT_ONCE_MAX;
     let texts = target
@@ -182,12 +325,20 @@ pub fn first_question(target: &RepositoryTarget) -> Question {
     } else {
         Base::Branch
     };
-    Question { base, texts }
+    Question::new(base, texts)
 }
 
-/// Decides what an answer to `question` says about `target`.
+/// Decides what an answer to `question` says about the plan's repository; `elsewhere` says of each of its
+/// files what became of the dependencies that are not in the answer.
 #[must_use]
-pub fn judge(target: &RepositoryTarget, question: &Question, shown: RepositoryShown) -> Verdict {
+pub fn judge(
+    plan: &Plan,
+    elsewhere: impl Fn(&Dependency) -> Elsewhere,
+    question: &Question,
+    mut shown: RepositoryShown,
+) -> Verdict {
+    let target = &plan.target;
+    fill_in(&mut shown.objects, &question.known);
     if let Some(failure) = other_repository(target, &shown.repository) {
         return Verdict::Failed(failure);
     }
@@ -198,27 +349,33 @@ pub fn judge(target: &RepositoryTarget, question: &Question, shown: RepositorySh
         };
     }
     if head.is_empty() {
-        return without_head(target, shown);
+        return without_head(plan, shown);
     }
+    let elsewhere: Vec<Elsewhere> = plan
+        .files
+        .iter()
+        .map(|needs| worst(needs.elsewhere.iter().map(&elsewhere)))
+        .collect();
     match &question.base {
-        Base::Branch if moved(target, &shown, head) => Verdict::Again(Question {
-            base: Base::Shown(head.to_owned()),
-            texts: changed(target, &shown.objects),
-        }),
-        Base::Branch => read_at(target, question, head.to_owned(), shown),
+        Base::Branch if moved(target, &shown, head) => {
+            let unread = unread(plan, &elsewhere, &shown.objects);
+            Verdict::Again(Question::again(head, unread, shown.objects))
+        }
+        Base::Branch => read_at(plan, &elsewhere, head.to_owned(), shown),
         // A commit that GitHub does not know yet: whatever head it shows is older.
         Base::Pushed(_) if !shown.commit_shown => Verdict::Behind {
             shown_head: head.to_owned(),
         },
-        Base::Pushed(commit) if commit != head => Verdict::Again(Question {
-            base: Base::Shown(head.to_owned()),
-            texts: question.texts.clone(),
-        }),
+        // A later push, which probably changed the same files again.
+        Base::Pushed(commit) if commit != head => Verdict::Again(Question::new(
+            Base::Shown(head.to_owned()),
+            question.texts.clone(),
+        )),
         Base::Shown(_) if !shown.commit_shown => Verdict::Behind {
             shown_head: head.to_owned(),
         },
         Base::Pushed(commit) | Base::Shown(commit) => {
-            read_at(target, question, commit.clone(), shown)
+            read_at(plan, &elsewhere, commit.clone(), shown)
         }
     }
 }
@@ -240,6 +397,18 @@ pub fn forget_old_push(
     if received_at > 0 && Duration::from_micros(age) > age_max {
         target.before.clear();
         target.after.clear();
+    }
+}
+
+/// Adds the texts that are known to objects that are shown without.
+fn fill_in(objects: &mut [ObjectShown], known: &BTreeMap<String, TextShown>) {
+    for object in objects {
+        if let ObjectShown::Blob { oid, text, .. } = object
+            && *text == TextShown::NotAsked
+            && let Some(known) = known.get(oid)
+        {
+            *text = known.clone();
+        }
     }
 }
 
@@ -274,7 +443,17 @@ fn is_null_commit(oid: &str) -> bool {
     oid.bytes().all(|byte| byte == b'0')
 }
 
-fn without_head(target: &RepositoryTarget, shown: RepositoryShown) -> Verdict {
+/// What is known of all dependencies of a file: nothing, if nothing is known of one.
+fn worst(all: impl Iterator<Item = Elsewhere>) -> Elsewhere {
+    all.fold(Elsewhere::Same, |worst, next| match (worst, next) {
+        (unknown @ Elsewhere::Unknown(_), _) | (_, unknown @ Elsewhere::Unknown(_)) => unknown,
+        (Elsewhere::Same, Elsewhere::Same) => Elsewhere::Same,
+        (Elsewhere::Differs, _) | (_, Elsewhere::Differs) => Elsewhere::Differs,
+    })
+}
+
+fn without_head(plan: &Plan, shown: RepositoryShown) -> Verdict {
+    let target = &plan.target;
     let evidence = if shown.is_empty {
         "the repository has no commits".to_owned()
     } else if target.r#ref == DEFAULT_BRANCH {
@@ -296,8 +475,10 @@ fn without_head(target: &RepositoryTarget, shown: RepositoryShown) -> Verdict {
         locations: target
             .wanted
             .iter()
+            .take(plan.files.len())
             .map(|wanted| gone(&wanted.path))
             .collect(),
+        beside: BTreeMap::new(),
     })
 }
 
@@ -316,62 +497,126 @@ fn moved(target: &RepositoryTarget, shown: &RepositoryShown, head: &str) -> bool
             .any(|(changed, wanted)| changed && !wanted.held_blob.is_empty())
 }
 
-/// For each wanted path whether something else than the held blob is there.
+/// For each path whether something else than the held blob is there.
 fn changed(target: &RepositoryTarget, objects: &[ObjectShown]) -> Vec<bool> {
     target
         .wanted
         .iter()
         .zip(objects)
-        .map(|(wanted, object)| match object {
-            ObjectShown::Blob { oid, .. } => *oid != wanted.held_blob,
-            ObjectShown::Absent | ObjectShown::NotAFile => !wanted.held_blob.is_empty(),
-            ObjectShown::Unreadable(_) => false,
-        })
+        .map(|(wanted, object)| differs(&wanted.held_blob, object))
         .collect()
 }
 
-fn read_at(
-    target: &RepositoryTarget,
-    question: &Question,
-    head: String,
-    shown: RepositoryShown,
-) -> Verdict {
-    let missing: Vec<bool> = target
-        .wanted
+fn differs(held_blob: &str, object: &ObjectShown) -> bool {
+    match object {
+        ObjectShown::Blob { oid, .. } => oid != held_blob,
+        ObjectShown::Absent | ObjectShown::NotAFile => !held_blob.is_empty(),
+        ObjectShown::Unreadable(_) => false,
+    }
+}
+
+/// For each path whether its text is needed: a file that changed or depends on something that did is read
+/// again, with all that it depends on.
+fn unread(plan: &Plan, elsewhere: &[Elsewhere], objects: &[ObjectShown]) -> Vec<bool> {
+    let mut unread = vec![false; plan.target.wanted.len()];
+    for (index, (needs, elsewhere)) in plan.files.iter().zip(elsewhere).enumerate() {
+        if is_stale(plan, index, elsewhere, objects) {
+            unread[index] = true;
+            for (at, _) in &needs.here {
+                unread[*at] = true;
+            }
+        }
+    }
+    unread
+}
+
+/// Whether a file or anything it depends on is not what it was.
+fn is_stale(plan: &Plan, index: usize, elsewhere: &Elsewhere, objects: &[ObjectShown]) -> bool {
+    let differs_at = |at: usize, held_blob: &str| {
+        objects
+            .get(at)
+            .is_some_and(|object| differs(held_blob, object))
+    };
+    differs_at(index, &plan.target.wanted[index].held_blob)
+        || *elsewhere == Elsewhere::Differs
+        || plan.files[index]
+            .here
+            .iter()
+            .any(|(at, held_blob)| differs_at(*at, held_blob))
+}
+
+fn read_at(plan: &Plan, elsewhere: &[Elsewhere], head: String, shown: RepositoryShown) -> Verdict {
+    let unread = unread(plan, elsewhere, &shown.objects);
+    let is_missing = |(unread, object): (&bool, &ObjectShown)| {
+        *unread
+            && matches!(
+                object,
+                ObjectShown::Blob {
+                    text: TextShown::NotAsked,
+                    ..
+                }
+            )
+    };
+    if unread.iter().zip(&shown.objects).any(is_missing) {
+        return Verdict::Again(Question::again(&head, unread, shown.objects));
+    }
+    let outcomes: Vec<Option<LocationOutcome>> = elsewhere
         .iter()
-        .zip(&shown.objects)
-        .map(|(wanted, object)| {
-            matches!(object, ObjectShown::Blob { oid, text: TextShown::NotAsked, .. } if *oid != wanted.held_blob)
+        .enumerate()
+        .map(|(index, elsewhere)| hindered(plan, index, elsewhere, &shown.objects))
+        .collect();
+    let stale: Vec<bool> = elsewhere
+        .iter()
+        .enumerate()
+        .map(|(index, elsewhere)| is_stale(plan, index, elsewhere, &shown.objects))
+        .collect();
+    let mut objects = plan.target.wanted.iter().zip(shown.objects);
+    let locations = objects
+        .by_ref()
+        .take(plan.files.len())
+        .zip(outcomes)
+        .zip(stale)
+        .map(|(((wanted, object), hindered), stale)| LocationRead {
+            path: wanted.path.clone(),
+            outcome: hindered.unwrap_or_else(|| outcome_of(stale, object, &head)),
         })
         .collect();
-    if missing.contains(&true) {
-        let texts = missing
-            .iter()
-            .zip(&question.texts)
-            .map(|(missing, asked)| *missing || *asked)
-            .collect();
-        return Verdict::Again(Question {
-            base: Base::Shown(head),
-            texts,
-        });
-    }
-    let locations = target
-        .wanted
-        .iter()
-        .zip(shown.objects)
-        .map(|(wanted, object)| LocationRead {
-            path: wanted.path.clone(),
-            outcome: outcome_of(&wanted.held_blob, object, &head),
-        })
+    let beside = objects
+        .map(|(wanted, object)| (wanted.path.clone(), object))
         .collect();
     Verdict::Read(Reading {
         repository: shown.repository,
         head,
         locations,
+        beside,
     })
 }
 
-fn outcome_of(held_blob: &str, object: ObjectShown, head: &str) -> LocationOutcome {
+/// Why nothing can be said of a file that is there: something it depends on could not be looked at.
+fn hindered(
+    plan: &Plan,
+    index: usize,
+    elsewhere: &Elsewhere,
+    objects: &[ObjectShown],
+) -> Option<LocationOutcome> {
+    if !matches!(objects.get(index), Some(ObjectShown::Blob { .. })) {
+        return None;
+    }
+    if let Elsewhere::Unknown(failure) = elsewhere {
+        return Some(LocationOutcome::Failed(failure.clone()));
+    }
+    plan.files[index]
+        .here
+        .iter()
+        .find_map(|(at, _)| match objects.get(*at) {
+            Some(ObjectShown::Unreadable(message)) => Some(LocationOutcome::Failed(
+                Failure::unreadable(message.clone()),
+            )),
+            _ => None,
+        })
+}
+
+fn outcome_of(stale: bool, object: ObjectShown, head: &str) -> LocationOutcome {
     match object {
         ObjectShown::Absent => LocationOutcome::Gone {
             evidence: format!("not at commit {head}"),
@@ -380,9 +625,7 @@ fn outcome_of(held_blob: &str, object: ObjectShown, head: &str) -> LocationOutco
             evidence: format!("no file at commit {head}"),
         },
         ObjectShown::Unreadable(message) => LocationOutcome::Failed(Failure::unreadable(message)),
-        ObjectShown::Blob { oid, .. } if oid == held_blob => {
-            LocationOutcome::Unchanged { blob: oid }
-        }
+        ObjectShown::Blob { oid, .. } if !stale => LocationOutcome::Unchanged { blob: oid },
         ObjectShown::Blob {
             oid,
             text: TextShown::Text(text),

@@ -19,8 +19,9 @@ use crate::budget::Budget;
 use crate::config::{Config, GithubIntegration};
 use crate::fingerprint::fingerprint;
 use crate::metrics::Metrics;
+use crate::placeholder::Policy;
 use crate::source::github::client::{Client, ClientError, Endpoints};
-use crate::worker::{Shared, Worker};
+use crate::worker::{Clients, Shared, Supplier, Worker};
 
 const CONDITION: &str = "processor";
 /// How often it looks whether it is ready.
@@ -84,17 +85,25 @@ pub async fn start(
     deps: Deps,
     supervisor: &mut Supervisor,
 ) -> Result<Handle, StartError> {
-    let fingerprint = fingerprint(&config.kinds, &config.limits);
+    let policy = Arc::new(Policy::of(&config));
+    let fingerprint = fingerprint(&config);
+    let metrics = Metrics::registered(&deps.registry);
+    let clients = Arc::new(clients(&config, &deps.clock, &metrics)?);
     let shared = Arc::new(Shared {
         subjects: Subjects::new(&config.subject_prefix),
         fingerprint: fingerprint.clone(),
         bus: deps.bus,
         clock: deps.clock,
-        metrics: Metrics::registered(&deps.registry),
+        metrics,
+        policy,
+        supplier: Supplier {
+            clients: Arc::clone(&clients),
+            limits: config.limits,
+        },
         config,
     });
     for integration in &shared.config.github {
-        let client = Arc::new(client(&shared, integration)?);
+        let client = &clients[&integration.host.to_lowercase()];
         for lane in [Lane::Hi, Lane::Lo] {
             let spec = job_consumer(&shared.subjects, lane, &integration.host);
             let inbox = shared
@@ -107,7 +116,7 @@ pub async fn start(
                 })?;
             let worker = Worker {
                 shared: Arc::clone(&shared),
-                client: Arc::clone(&client),
+                client: Arc::clone(client),
                 lane,
                 inbox,
                 received: Vec::new(),
@@ -148,25 +157,36 @@ async fn watch_bus(
     }
 }
 
-fn client(shared: &Shared, integration: &GithubIntegration) -> Result<Client, StartError> {
+fn clients(config: &Config, clock: &Clock, metrics: &Metrics) -> Result<Clients, StartError> {
+    config
+        .github
+        .iter()
+        .map(|integration| {
+            let client = client(config, clock, metrics, integration)?;
+            Ok((integration.host.to_lowercase(), Arc::new(client)))
+        })
+        .collect()
+}
+
+fn client(
+    config: &Config,
+    clock: &Clock,
+    metrics: &Metrics,
+    integration: &GithubIntegration,
+) -> Result<Client, StartError> {
     let failed = |source| StartError::Integration {
         host: integration.host.clone(),
         source,
     };
     let endpoints = Endpoints::of(&integration.api_base_url).map_err(failed)?;
-    let config = &shared.config;
-    let budget = Budget::new(
-        &endpoints.host,
-        config.max_concurrent_calls,
-        shared.clock.clone(),
-    );
+    let budget = Budget::new(&endpoints.host, config.max_concurrent_calls, clock.clone());
     Client::new(
         integration,
         endpoints,
         config.timeouts,
         config.retry,
         budget,
-        shared.metrics.clone(),
+        metrics.clone(),
     )
     .map_err(failed)
 }

@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use freshet_bus::Outbound;
 use freshet_proto::message::{
-    FailureKind, Job, Lane, ListingTarget, job, location_observed::Outcome, observation::Body,
+    Cause, FailureKind, Job, Lane, ListingTarget, job, location_observed::Outcome,
+    observation::Body,
 };
 use freshet_proto::stream::{DEAD_LETTERS, JOBS};
 use serde_json::json;
@@ -299,14 +300,21 @@ async fn what_is_no_job_becomes_a_dead_letter() {
 
 #[tokio::test]
 async fn a_job_that_is_buried_is_a_failure_of_its_source() {
-    let endless = "h".repeat(600_000);
+    let many = "x".repeat(400_000);
+    let text_of_many = text("b2", &format!("{PAY}  note: {many}\n"));
     let github =
-        Stub::start(move |query, _| Reply::json(repositories(query, &endless, &text("b2", PAY))))
-            .await;
+        Stub::start(move |query, _| Reply::json(repositories(query, "h2", &text_of_many))).await;
     let mut world = World::start(github).await;
-    world
-        .publish(&job(1, Lane::Lo, target(1, "", ("", ""), "")))
-        .await;
+    // What every message repeats of its job leaves no room for a piece of the observation.
+    let cause = Cause {
+        actor: "a".repeat(400_000),
+        ..Cause::default()
+    };
+    let job = Job {
+        cause: Some(cause),
+        ..job(1, Lane::Lo, target(1, "", ("", ""), ""))
+    };
+    world.publish(&job).await;
     assert_eq!(world.failure(Lane::Lo).await, FailureKind::Unreadable);
     world.stop().await;
     assert_eq!(world.messages(DEAD_LETTERS).await, 1);

@@ -12,6 +12,7 @@ use freshet_model::{
 };
 use serde_json::Value;
 
+use super::secret::{self, blanked, secret_values};
 use super::{Limits, ParsedDocument, Position, Positions, SyntaxProblem, read_documents, rule};
 
 /// Everything one catalog file says.
@@ -182,12 +183,26 @@ impl Reading {
         let declared = About::of(&value);
         self.emitted.extend(declared.emitted(&value, start));
         let spoiled = fill(&mut value);
+        self.secrets(&value, &declared, &positions);
         match freshet_model::validate(value, kinds) {
             Ok(checked) if spoiled.is_empty() => self.entity(checked, start, &positions),
             Ok(_) => self.spoiled(spoiled, &[], &declared, start, &positions),
             Err(violations) => {
                 self.spoiled(spoiled, &violations, &declared, start, &positions);
             }
+        }
+    }
+
+    /// Values that everybody will see and perhaps should not.
+    fn secrets(&mut self, document: &Value, about: &About, positions: &Positions) {
+        for found in secret_values(document) {
+            let at = positions.shown_at(&found.pointer);
+            self.problems.push(FileProblem {
+                message: found.kind.message(),
+                hint: secret::HINT.to_owned(),
+                is_warning: true,
+                ..about.problem(secret::RULE, ErrorClass::InputError, at, self.index)
+            });
         }
     }
 
@@ -241,7 +256,7 @@ impl Reading {
             };
             let at = positions.shown_at(&pointer);
             self.problems.push(FileProblem {
-                message,
+                message: blanked(&message).into_owned(),
                 hint,
                 ..about.problem(rule, ErrorClass::InputError, at, self.index)
             });
@@ -254,7 +269,8 @@ impl Reading {
             };
             self.poisoned |= is_file;
             self.problems.push(FileProblem {
-                message: violation.message.clone(),
+                // It may quote a value that nobody should repeat.
+                message: blanked(&violation.message).into_owned(),
                 hint: violation.hint.clone(),
                 is_file,
                 ..about.problem(violation.rule, violation.class, at, self.index)

@@ -80,8 +80,8 @@ pub(super) fn set_owner(document: &mut Value, owner: String) {
 fn owner_of(codeowners: &str, path: &str) -> Option<String> {
     let mut builder = GitignoreBuilder::new("/");
     // The same pattern again replaces what the earlier line said.
-    let mut owners: HashMap<String, Option<String>> = HashMap::new();
-    for line in codeowners.lines() {
+    let mut lines: HashMap<String, (usize, Option<String>)> = HashMap::new();
+    for (number, line) in codeowners.lines().enumerate() {
         let line = line.split('#').next().unwrap_or_default();
         let mut words = words_of(line).into_iter();
         let Some(pattern) = words.next() else {
@@ -91,12 +91,18 @@ fn owner_of(codeowners: &str, path: &str) -> Option<String> {
         if pattern.starts_with('!') || builder.add_line(None, &pattern).is_err() {
             continue;
         }
-        owners.insert(pattern, words.next());
+        lines.insert(pattern, (number, words.next()));
     }
     let patterns = builder.build().ok()?;
-    let matched = patterns.matched_path_or_any_parents(path, false);
-    let pattern = matched.inner()?.original();
-    owners.get(pattern)?.as_deref().map(normalised)
+    let folders = path.match_indices('/').map(|(at, _)| (&path[..at], true));
+    let (_, owner) = folders
+        .chain([(path, false)])
+        .filter_map(|(path, is_folder)| {
+            let pattern = patterns.matched(path, is_folder).inner()?.original();
+            lines.get(pattern)
+        })
+        .max_by_key(|(number, _)| *number)?;
+    owner.as_deref().map(normalised)
 }
 
 /// Splits at white space that has no backslash in front.

@@ -81,6 +81,7 @@ impl Draft {
             limits,
             placeholders_left: limits.placeholders,
             bytes_left: limits.placeholders_bytes,
+            owner: None,
         };
         let mut reading = Reading::default();
         for document in self.documents {
@@ -115,6 +116,8 @@ struct Filler<'a> {
     limits: &'a Limits,
     placeholders_left: usize,
     bytes_left: usize,
+    /// Who owns the file, once somebody asked.
+    owner: Option<Result<Option<String>, (String, SupplyError)>>,
 }
 
 impl Filler<'_> {
@@ -180,13 +183,17 @@ impl Filler<'_> {
     }
 
     /// Names the owner of an entity that names none.
-    fn own(&self, document: &mut Value) -> Option<Spoiled> {
+    fn own(&mut self, document: &mut Value) -> Option<Spoiled> {
         if !self.policy.codeowners || !codeowners::is_ownerless(document) {
             return None;
         }
-        match codeowners::owner(self.base, self.supplies) {
+        let (base, supplies) = (self.base, self.supplies);
+        let owner = self
+            .owner
+            .get_or_insert_with(|| codeowners::owner(base, supplies));
+        match owner {
             Ok(Some(owner)) => {
-                codeowners::set_owner(document, owner);
+                codeowners::set_owner(document, owner.clone());
                 None
             }
             Ok(None) => None,

@@ -3,6 +3,7 @@
 use url::Url;
 
 use super::RepositoryFile;
+use crate::config::Config;
 
 /// What placeholders may read, and whether owners are looked for.
 #[derive(Clone, Debug, Default)]
@@ -17,6 +18,16 @@ pub struct Policy {
 }
 
 impl Policy {
+    /// What the configuration allows.
+    #[must_use]
+    pub fn of(config: &Config) -> Self {
+        let hosts = config.github.iter().map(|github| github.host.clone());
+        Self {
+            hosts: hosts.collect(),
+            ..Self::default()
+        }
+    }
+
     pub(super) fn is_github(&self, host: &str) -> bool {
         self.hosts
             .iter()
@@ -30,8 +41,11 @@ impl Policy {
             .any(|pattern| matches(&pattern.to_lowercase(), &name))
     }
 
-    /// Whether a plain URL may be read, else why not.
-    pub(super) fn allows_url(&self, _url: &Url) -> Result<(), String> {
+    /// Whether a plain URL may be read.
+    ///
+    /// # Errors
+    /// Why it may not.
+    pub fn allows_url(&self, _url: &Url) -> Result<(), String> {
         Err("no host is allowed".to_owned())
     }
 }

@@ -97,12 +97,27 @@ fn outcome_told(outcome: &LocationOutcome) -> String {
 
 #[track_caller]
 fn check(job: &RepositoryTarget, shown: RepositoryShown, expected: &str) {
-    assert_eq!(told(&judge(job, &first_question(job), shown)), expected);
+    check_answer(job, &first_question(&plan(job)), shown, expected);
+}
+
+#[track_caller]
+fn check_answer(
+    job: &RepositoryTarget,
+    question: &Question,
+    shown: RepositoryShown,
+    expected: &str,
+) {
+    let verdict = judge(&plan(job), |_| Elsewhere::Same, question, shown);
+    assert_eq!(told(&verdict), expected);
+}
+
+fn plan(job: &RepositoryTarget) -> Plan {
+    Plan::of(job, "github.com")
 }
 
 #[track_caller]
 fn check_question(job: &RepositoryTarget, commit: Option<&str>, texts: &[bool]) {
-    let question = first_question(job);
+    let question = first_question(&plan(job));
     assert_eq!(
         (question.base.commit(), question.texts.as_slice()),
         (commit, texts)
@@ -124,7 +139,7 @@ fn a_sweep_asks_only_for_texts_it_does_not_hold() {
 #[test]
 fn a_repository_with_many_files_is_asked_for_ids_first() {
     let many = job("h1", "h1..h2", &"- ".repeat(TEXTS_AT_ONCE_MAX + 1));
-    assert!(first_question(&many).texts.iter().all(|text| !text));
+    assert!(first_question(&plan(&many)).texts.iter().all(|text| !text));
 }
 
 #[test]
@@ -170,18 +185,9 @@ fn a_later_push_is_read_at_the_later_head() {
         "again h3 +",
     );
     let job = job("h1", "h1..h2", "a");
-    let again = Question {
-        base: Base::Shown("h3".to_owned()),
-        texts: vec![true],
-    };
-    assert_eq!(
-        told(&judge(&job, &again, shown("h3", "c=new"))),
-        "read h3: c=new"
-    );
-    assert_eq!(
-        told(&judge(&job, &again, shown("h4", "c=new"))),
-        "read h3: c=new"
-    );
+    let again = Question::new(Base::Shown("h3".to_owned()), vec![true]);
+    check_answer(&job, &again, shown("h3", "c=new"), "read h3: c=new");
+    check_answer(&job, &again, shown("h4", "c=new"), "read h3: c=new");
 }
 
 #[test]
@@ -234,14 +240,8 @@ fn whatever_moved_is_asked_again_at_the_head_shown() {
 #[test]
 fn a_text_that_was_not_asked_for_is_asked_for_at_the_same_commit() {
     let job = job("h1", "", "a");
-    let question = Question {
-        base: Base::Shown("h2".to_owned()),
-        texts: vec![false],
-    };
-    assert_eq!(
-        told(&judge(&job, &question, shown("h2", "b"))),
-        "again h2 +"
-    );
+    let question = Question::new(Base::Shown("h2".to_owned()), vec![false]);
+    check_answer(&job, &question, shown("h2", "b"), "again h2 +");
 }
 
 #[test]
@@ -290,11 +290,8 @@ fn a_name_that_another_repository_took_proves_nothing() {
         },
         ..shown("h1", "-")
     };
-    let verdict = judge(
-        &job("h1", "", "a"),
-        &first_question(&job("h1", "", "a")),
-        other,
-    );
+    let plan = plan(&job("h1", "", "a"));
+    let verdict = judge(&plan, |_| Elsewhere::Same, &first_question(&plan), other);
     assert!(
         matches!(verdict, Verdict::Failed(failure) if failure.kind == freshet_proto::message::FailureKind::NotVisible)
     );
@@ -327,5 +324,5 @@ fn an_old_push_is_no_longer_waited_for() {
         after: String::new(),
         ..job("h1", "h1..h2", "a")
     };
-    check(&old, shown("h1", "b=text"), "again h1 +");
+    check(&old, shown("h1", "b=text"), "again h1 .");
 }

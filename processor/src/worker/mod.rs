@@ -9,7 +9,11 @@ mod contents;
 mod handle;
 mod held;
 mod panics;
+mod patterns;
 mod settle;
+mod supplies;
+
+pub(crate) use supplies::{Clients, Supplier};
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -26,6 +30,7 @@ use tokio_util::task::TaskTracker;
 use crate::budget::sweeps_max;
 use crate::config::Config;
 use crate::metrics::Metrics;
+use crate::placeholder::Policy;
 use crate::source::github::client::Client;
 
 /// Pause before a consumer that could not be reached is asked again.
@@ -39,6 +44,10 @@ pub(crate) struct Shared {
     pub(crate) subjects: Subjects,
     pub(crate) clock: Clock,
     pub(crate) metrics: Metrics,
+    /// What placeholders may read.
+    pub(crate) policy: Arc<Policy>,
+    /// Fetches what catalog files ask for besides themselves.
+    pub(crate) supplier: Supplier,
 }
 
 /// The worker of one credential and lane.

@@ -13,9 +13,9 @@ pub mod v1 {
 }
 
 pub use v1::{
-    Behind, Cause, Content, EntityObserved, Failed, FailureKind, Gone, Ignored, Job, Lane,
-    ListedRepository, ListingObserved, ListingTarget, LocationObserved, Observation,
-    ProblemObserved, Push, Refresh, RelationObserved, Repository, RepositoryObserved,
-    RepositoryTarget, Signal, Tick, Unchanged, WantedPath, job, location_observed, observation,
-    signal,
+    Behind, Cause, Chunk, Content, Dependency, Emitted, EntityObserved, Failed, FailureKind,
+    FileTarget, FilesObserved, Gone, Ignored, Job, Lane, ListedRepository, ListingObserved,
+    ListingTarget, LocationObserved, Matched, Observation, ProblemObserved, Push, Refresh,
+    RelationObserved, Repository, RepositoryObserved, RepositoryTarget, Signal, Tick, Unchanged,
+    UrlTarget, WantedPath, job, location_observed, observation, signal,
 };

@@ -85,7 +85,7 @@ impl AppConfig {
             subject_prefix: freshet.subject_prefix,
             providers: catalog.providers,
             rules: catalog.rules,
-            fingerprint: freshet_processor::fingerprint(&processor.kinds, &processor.limits),
+            fingerprint: freshet_processor::fingerprint(&processor),
             cors: backend.cors,
             base_url: backend.base_url,
             ..freshet_store::Config::new(backend.database)

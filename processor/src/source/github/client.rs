@@ -260,15 +260,35 @@ impl Client {
         size_max: usize,
     ) -> Result<Bytes, CallError> {
         let kind = CallKind::Blob;
-        let path = format!(
-            "{}/repos/{owner}/{name}/git/blobs/{oid}",
-            self.endpoints.rest
-        );
+        let path = format!("/repos/{owner}/{name}/git/blobs/{oid}");
+        let body = self.get(kind, lane, &path, RAW_MEDIA_TYPE).await?;
+        if body.len() > size_max {
+            let source = format!("{} bytes, more than {size_max}", body.len()).into();
+            return Err(CallError::Body {
+                operation: kind.as_str(),
+                source,
+            });
+        }
+        Ok(body)
+    }
+
+    /// Reads from the REST API, again after a moment if that may help; `path` begins behind its base URL.
+    ///
+    /// # Errors
+    /// [`CallError`] if there is no answer.
+    pub async fn get(
+        &self,
+        kind: CallKind,
+        lane: Lane,
+        path: &str,
+        media_type: &str,
+    ) -> Result<Bytes, CallError> {
+        let uri = format!("{}{path}", self.endpoints.rest);
         let once = || async {
             let request = Request::builder()
                 .method(Method::GET)
-                .uri(&path)
-                .header(http::header::ACCEPT, RAW_MEDIA_TYPE);
+                .uri(&uri)
+                .header(http::header::ACCEPT, media_type);
             let request = self
                 .octocrab
                 .build_request(request, None::<&()>)
@@ -278,15 +298,7 @@ impl Client {
                 })?;
             self.call(kind, lane, Resource::Core, request).await
         };
-        let body = self.retrying(CallError::is_transient, once).await?.body;
-        if body.len() > size_max {
-            let source = format!("{} bytes, more than {size_max}", body.len()).into();
-            return Err(CallError::Body {
-                operation: kind.as_str(),
-                source,
-            });
-        }
-        Ok(body)
+        Ok(self.retrying(CallError::is_transient, once).await?.body)
     }
 
     fn waits(&self) -> ExponentialBuilder {

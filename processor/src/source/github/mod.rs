@@ -9,3 +9,4 @@ pub mod error;
 pub mod files;
 pub mod listing;
 pub mod query;
+pub mod tree;

@@ -68,7 +68,7 @@ fn write_repository(
         format_args!("{alias}: {selector} {{ ... on Repository {{ ...I "),
     );
     if target.r#ref != DEFAULT_BRANCH {
-        let branch = literal(&format!("refs/heads/{}", target.r#ref));
+        let branch = literal(&branch_expression(target));
         push(
             query,
             format_args!("{BRANCH_ALIAS}: object(expression: {branch}) {{ oid }} "),
@@ -102,8 +102,23 @@ fn base_expression(target: &RepositoryTarget, question: &Question) -> String {
     match question.base.commit() {
         Some(commit) => commit.to_owned(),
         None if target.r#ref == DEFAULT_BRANCH => DEFAULT_BRANCH.to_owned(),
-        None => format!("refs/heads/{}", target.r#ref),
+        None => branch_expression(target),
     }
+}
+
+/// A branch that is not the default one, or a commit.
+fn branch_expression(target: &RepositoryTarget) -> String {
+    if is_commit(&target.r#ref) {
+        target.r#ref.clone()
+    } else {
+        format!("refs/heads/{}", target.r#ref)
+    }
+}
+
+/// Whether a ref is the id of a commit. A branch with such a name cannot be asked for; GitHub refuses to
+/// make one.
+fn is_commit(git_ref: &str) -> bool {
+    git_ref.len() == 40 && git_ref.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
 
 /// One page of an account's repositories: heads and blob ids, no texts.
@@ -173,10 +188,7 @@ mod tests {
 
     #[test]
     fn a_push_is_read_at_its_commit_with_text() {
-        let question = Question {
-            base: Base::Pushed("abc".to_owned()),
-            texts: vec![true],
-        };
+        let question = Question::new(Base::Pushed("abc".to_owned()), vec![true]);
         check(
             &target("R_1", "HEAD", &["catalog-info.yaml"]),
             &question,
@@ -190,10 +202,7 @@ mod tests {
 
     #[test]
     fn a_sweep_asks_for_ids_at_the_default_branch() {
-        let question = Question {
-            base: Base::Branch,
-            texts: vec![false, true],
-        };
+        let question = Question::new(Base::Branch, vec![false, true]);
         check(
             &target("", "HEAD", &["a.yaml", "b.yaml"]),
             &question,
@@ -207,10 +216,7 @@ mod tests {
 
     #[test]
     fn another_branch_is_named_in_full() {
-        let question = Question {
-            base: Base::Branch,
-            texts: vec![false],
-        };
+        let question = Question::new(Base::Branch, vec![false]);
         check(
             &target("R_1", "release/1", &["a.yaml"]),
             &question,
@@ -222,11 +228,21 @@ mod tests {
     }
 
     #[test]
+    fn a_commit_is_named_by_itself() {
+        let commit = "0123456789abcdef0123456789abcdef01234567";
+        check(
+            &target("R_1", commit, &["a.yaml"]),
+            &Question::new(Base::Branch, vec![false]),
+            &[
+                r#"branch: object(expression: "0123456789abcdef0123456789abcdef01234567") { oid }"#,
+                r#"p0: object(expression: "0123456789abcdef0123456789abcdef01234567:a.yaml")"#,
+            ],
+        );
+    }
+
+    #[test]
     fn no_path_can_leave_its_literal() {
-        let question = Question {
-            base: Base::Branch,
-            texts: vec![false],
-        };
+        let question = Question::new(Base::Branch, vec![false]);
         let path = "a\"}\n{ viewer { login }";
         check(
             &target("R_1", "HEAD", &[path]),

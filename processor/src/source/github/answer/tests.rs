@@ -23,10 +23,7 @@ fn repository_json(objects: Value) -> Value {
 fn read(data: Value, errors: Value) -> Result<RepositoryShown, Failure> {
     let answer: Answer<RepositoriesData> =
         serde_json::from_value(json!({"data": data, "errors": errors})).expect("an answer");
-    let question = Question {
-        base: Base::Pushed("h1".to_owned()),
-        texts: vec![true, false],
-    };
+    let question = Question::new(Base::Pushed("h1".to_owned()), vec![true, false]);
     repositories(answer, &[(&question, Branch::Default)]).remove(0)
 }
 

@@ -1,0 +1,154 @@
+//! The files of a commit whose paths match a pattern.
+//!
+//! One call lists all paths of a commit, unless there are too many for one answer: then its folders
+//! are listed one by one, as far as a pattern can match below them.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use freshet_proto::message::Lane;
+use serde::Deserialize;
+
+use super::client::Client;
+use super::error::CallError;
+use crate::metrics::CallKind;
+
+/// Most folders of one commit that are listed one by one.
+const FOLDERS_MAX: usize = 300;
+const MEDIA_TYPE: &str = "application/vnd.github+json";
+/// What the mode of a symbolic link begins with; a link is not followed, and its own text is no catalog file.
+const LINK_MODE: &str = "120000";
+
+/// A file of a commit.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TreeFile {
+    /// Its blob id.
+    pub oid: String,
+    /// Its size in bytes.
+    pub size: u64,
+}
+
+/// The files of a commit by path, in their order.
+pub type TreeFiles = BTreeMap<String, TreeFile>;
+
+/// Why there is no list.
+#[derive(Debug)]
+pub enum TreeError {
+    /// A call failed.
+    Call(CallError),
+    /// The commit has more folders than are listed.
+    TooManyFolders,
+}
+
+impl From<CallError> for TreeError {
+    fn from(error: CallError) -> Self {
+        Self::Call(error)
+    }
+}
+
+#[derive(Deserialize)]
+struct Tree {
+    #[serde(default)]
+    tree: Vec<Entry>,
+    #[serde(default)]
+    truncated: bool,
+}
+
+#[derive(Deserialize)]
+struct Entry {
+    path: String,
+    #[serde(default)]
+    mode: String,
+    #[serde(rename = "type")]
+    class: String,
+    sha: String,
+    #[serde(default)]
+    size: u64,
+}
+
+/// Which paths are looked for.
+pub trait Wanted {
+    /// Whether a file is.
+    fn is_file_wanted(&self, path: &str) -> bool;
+    /// Whether there may be one below a folder.
+    fn is_folder_wanted(&self, path: &str) -> bool;
+}
+
+/// Lists the wanted files of a commit.
+///
+/// # Errors
+/// [`TreeError`] if the list would not be complete.
+pub async fn list(
+    client: &Client,
+    lane: Lane,
+    (owner, name): (&str, &str),
+    commit: &str,
+    wanted: &impl Wanted,
+) -> Result<TreeFiles, TreeError> {
+    let repository = format!("/repos/{owner}/{name}/git/trees");
+    let whole = read(client, lane, &format!("{repository}/{commit}?recursive=1")).await?;
+    if !whole.truncated {
+        let mut files = TreeFiles::new();
+        add(&mut files, whole.tree, "", wanted);
+        return Ok(files);
+    }
+    walk(client, lane, &repository, commit, wanted).await
+}
+
+async fn walk(
+    client: &Client,
+    lane: Lane,
+    repository: &str,
+    commit: &str,
+    wanted: &impl Wanted,
+) -> Result<TreeFiles, TreeError> {
+    let mut files = TreeFiles::new();
+    let mut folders = VecDeque::from([(String::new(), commit.to_owned())]);
+    for _ in 0..FOLDERS_MAX {
+        let Some((folder, oid)) = folders.pop_front() else {
+            return Ok(files);
+        };
+        let tree = read(client, lane, &format!("{repository}/{oid}")).await?;
+        if tree.truncated {
+            return Err(TreeError::TooManyFolders);
+        }
+        folders.extend(add(&mut files, tree.tree, &folder, wanted));
+    }
+    if folders.is_empty() {
+        Ok(files)
+    } else {
+        Err(TreeError::TooManyFolders)
+    }
+}
+
+/// Adds the wanted files of a list and returns the wanted folders.
+fn add(
+    files: &mut TreeFiles,
+    entries: Vec<Entry>,
+    folder: &str,
+    wanted: &impl Wanted,
+) -> Vec<(String, String)> {
+    let mut folders = Vec::new();
+    for entry in entries {
+        let path = format!("{folder}{}", entry.path);
+        match entry.class.as_str() {
+            "blob" if entry.mode != LINK_MODE && wanted.is_file_wanted(&path) => {
+                let Entry { sha, size, .. } = entry;
+                files.insert(path, TreeFile { oid: sha, size });
+            }
+            "tree" if wanted.is_folder_wanted(&path) => {
+                folders.push((format!("{path}/"), entry.sha));
+            }
+            _ => {}
+        }
+    }
+    folders
+}
+
+async fn read(client: &Client, lane: Lane, path: &str) -> Result<Tree, CallError> {
+    let kind = CallKind::Tree;
+    let body = client.get(kind, lane, path, MEDIA_TYPE).await?;
+    serde_json::from_slice(&body).map_err(|source| CallError::Unreadable {
+        operation: kind.as_str(),
+        source,
+    })
+}

@@ -1,0 +1,476 @@
+//! Fetches what catalog files ask for besides themselves: for many files at once, each thing once.
+//!
+//! Files of a repository are asked for by GraphQL, all of one host in as few queries as they fit into; what that
+//! does not show is read as a raw blob. Files of the asking repository are read at the commit that was
+//! shown, files elsewhere where their branch is now.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
+
+use freshet_proto::message::{Dependency, Lane, Repository};
+use futures::{StreamExt, TryStreamExt};
+
+use crate::budget::Closed;
+use crate::outcome::Failure;
+use crate::parse::Limits;
+use crate::placeholder::{Asked, Base, RepositoryFile, Supply, SupplyError};
+use crate::reconcile::{DEFAULT_BRANCH, ObjectShown, RepositoryShown, TextShown};
+use crate::source::github::client::Client;
+use crate::source::github::files::{At, NotShown, Place, is_hidden, show};
+
+/// Raw blobs of one batch that are read at once.
+const BLOBS_AT_ONCE: usize = 8;
+/// Most steps of a path that are taken for steps of a branch name.
+const BRANCH_STEPS_MAX: usize = 4;
+
+/// The clients of all integrations by the host of their pages.
+pub(crate) type Clients = BTreeMap<String, Arc<Client>>;
+
+/// The repository that a job is about, as it was shown.
+#[derive(Clone, Debug)]
+pub(crate) struct Home {
+    pub(crate) host: String,
+    pub(crate) repository: Repository,
+    /// As in the job: `HEAD`, a branch or a commit.
+    pub(crate) git_ref: String,
+    /// The commit that was shown.
+    pub(crate) head: String,
+}
+
+impl Home {
+    /// The place of one of its files, for reading placeholders in it.
+    pub(crate) fn base(&self, path: &str) -> Base {
+        let Repository {
+            owner,
+            name,
+            default_branch,
+            ..
+        } = &self.repository;
+        let git_ref = if self.git_ref == DEFAULT_BRANCH && !default_branch.is_empty() {
+            default_branch
+        } else {
+            &self.git_ref
+        };
+        Base::Repository(RepositoryFile {
+            host: self.host.clone(),
+            owner: owner.clone(),
+            name: name.clone(),
+            git_ref: git_ref.clone(),
+            path: path.to_owned(),
+        })
+    }
+
+    /// What reading a file of its own is called.
+    pub(crate) fn asked(&self, path: &str) -> Asked {
+        match self.base(path) {
+            Base::Repository(file) => Asked::File(file),
+            Base::Url(url) => Asked::Url(url),
+            Base::File(path) => Asked::Url(path.to_string_lossy().into_owned()),
+        }
+    }
+
+    fn holds(&self, file: &RepositoryFile) -> bool {
+        let Repository { owner, name, .. } = &self.repository;
+        file.host.eq_ignore_ascii_case(&self.host)
+            && file.owner.eq_ignore_ascii_case(owner)
+            && file.name.eq_ignore_ascii_case(name)
+            && canonical_ref(&file.git_ref, &self.repository) == self.canonical_ref()
+    }
+
+    /// The path of a file of its own.
+    pub(crate) fn path_of<'f>(&self, asked: &'f Asked) -> Option<&'f str> {
+        match asked {
+            Asked::File(file) if self.holds(file) => Some(&file.path),
+            Asked::File(_) | Asked::Url(_) => None,
+        }
+    }
+
+    /// A dependency on a file of its own that was read as this blob.
+    pub(crate) fn dependency(&self, path: &str, blob: String) -> Dependency {
+        Dependency {
+            host: self.host.clone(),
+            owner: self.repository.owner.clone(),
+            name: self.repository.name.clone(),
+            r#ref: self.canonical_ref(),
+            path: path.to_owned(),
+            blob,
+            url: String::new(),
+        }
+    }
+
+    fn canonical_ref(&self) -> String {
+        canonical_ref(&self.git_ref, &self.repository)
+    }
+}
+
+/// A branch as dependencies name it: `HEAD` if it is the default one.
+fn canonical_ref(git_ref: &str, repository: &Repository) -> String {
+    if git_ref == repository.default_branch {
+        DEFAULT_BRANCH.to_owned()
+    } else {
+        git_ref.to_owned()
+    }
+}
+
+/// What came of one thing that was asked for.
+#[derive(Clone, Debug)]
+pub(crate) struct Supplied {
+    pub(crate) supply: Supply,
+    /// What to compare next time.
+    pub(crate) dependency: Dependency,
+}
+
+impl Supplied {
+    /// What to ask for to know whether something is as it was.
+    pub(crate) fn asked(dependency: &Dependency) -> Asked {
+        if !dependency.url.is_empty() {
+            return Asked::Url(dependency.url.clone());
+        }
+        Asked::File(RepositoryFile {
+            host: dependency.host.clone(),
+            owner: dependency.owner.clone(),
+            name: dependency.name.clone(),
+            git_ref: dependency.r#ref.clone(),
+            path: dependency.path.clone(),
+        })
+    }
+}
+
+/// What one asker gets.
+pub(crate) type Supplies = HashMap<Asked, Supplied>;
+
+/// One asker: where it is, if it is in a repository, and what it asks for.
+pub(crate) type Asker<'a> = (Option<&'a Home>, &'a BTreeSet<Asked>);
+
+/// A file of one host.
+type Target = (String, Place, String);
+
+/// Fetches for many askers, and answers in their order.
+#[derive(Clone)]
+pub(crate) struct Supplier {
+    pub(crate) clients: Arc<Clients>,
+    pub(crate) limits: Limits,
+}
+
+impl Supplier {
+    /// Everything that is asked for.
+    ///
+    /// # Errors
+    /// Until when GitHub's limits forbid reading one of them.
+    pub(crate) async fn supply(
+        &self,
+        lane: Lane,
+        askers: &[Asker<'_>],
+    ) -> Result<Vec<Supplies>, Closed> {
+        let files = askers.iter().flat_map(|(home, asked)| {
+            asked.iter().filter_map(|asked| match asked {
+                Asked::File(file) => Some(target_of(*home, file)),
+                Asked::Url(_) => None,
+            })
+        });
+        let got = self.files(lane, files.collect()).await?;
+        let urls: BTreeSet<&str> = askers
+            .iter()
+            .flat_map(|(_, asked)| asked.iter())
+            .filter_map(|asked| match asked {
+                Asked::Url(url) => Some(url.as_str()),
+                Asked::File(_) => None,
+            })
+            .collect();
+        let pages = self.urls(&urls).await;
+        Ok(askers
+            .iter()
+            .map(|(home, asked)| {
+                let supplied = |asked: &Asked| match asked {
+                    Asked::File(file) => {
+                        let mut supplied = got[&target_of(*home, file)].clone();
+                        // It was read at a commit, but what matters next time is the branch.
+                        if let Some(home) = home.filter(|home| home.holds(file)) {
+                            supplied.dependency.r#ref = home.canonical_ref();
+                        }
+                        supplied
+                    }
+                    Asked::Url(url) => pages[url.as_str()].clone(),
+                };
+                asked
+                    .iter()
+                    .map(|asked| (asked.clone(), supplied(asked)))
+                    .collect()
+            })
+            .collect())
+    }
+
+    async fn files(
+        &self,
+        lane: Lane,
+        wanted: BTreeSet<Target>,
+    ) -> Result<HashMap<Target, Supplied>, Closed> {
+        let mut got = HashMap::new();
+        let mut hosts: BTreeMap<String, BTreeSet<Target>> = BTreeMap::new();
+        for target in wanted {
+            hosts.entry(target.0.clone()).or_default().insert(target);
+        }
+        for (host, targets) in hosts {
+            match self.clients.get(&host) {
+                Some(client) => {
+                    let reader = HostReader {
+                        client,
+                        lane,
+                        host: &host,
+                        limits: &self.limits,
+                    };
+                    got.extend(reader.read(targets).await?);
+                }
+                None => got.extend(targets.into_iter().map(|target| {
+                    let reason = format!("there is no integration for {host}");
+                    let supply = Err(SupplyError::Refused { reason });
+                    (target.clone(), unread(&target, supply))
+                })),
+            }
+        }
+        Ok(got)
+    }
+
+    async fn urls<'u>(&self, urls: &BTreeSet<&'u str>) -> HashMap<&'u str, Supplied> {
+        urls.iter()
+            .map(|url| {
+                let reason = "URLs are not read yet".to_owned();
+                let supplied = Supplied {
+                    supply: Err(SupplyError::Refused { reason }),
+                    dependency: Dependency {
+                        url: (*url).to_owned(),
+                        ..Dependency::default()
+                    },
+                };
+                (*url, supplied)
+            })
+            .collect()
+    }
+}
+
+fn target_of(home: Option<&Home>, file: &RepositoryFile) -> Target {
+    let RepositoryFile {
+        host,
+        owner,
+        name,
+        git_ref,
+        path,
+    } = file;
+    let at = match home {
+        Some(home) if home.holds(file) => At::Commit(home.head.clone()),
+        Some(_) | None => At::Branch(git_ref.clone()),
+    };
+    (
+        host.to_lowercase(),
+        Place::new(owner, name, at),
+        path.clone(),
+    )
+}
+
+/// A dependency on something whose content is not known.
+fn unread((host, place, path): &Target, supply: Supply) -> Supplied {
+    Supplied {
+        supply,
+        dependency: Dependency {
+            host: host.clone(),
+            owner: place.owner.clone(),
+            name: place.name.clone(),
+            r#ref: match &place.at {
+                At::Branch(branch) => branch.clone(),
+                At::Commit(_) => DEFAULT_BRANCH.to_owned(),
+            },
+            path: path.clone(),
+            ..Dependency::default()
+        },
+    }
+}
+
+/// Reads files of one GitHub.
+struct HostReader<'a> {
+    client: &'a Client,
+    lane: Lane,
+    host: &'a str,
+    limits: &'a Limits,
+}
+
+type Shown = HashMap<Place, Result<RepositoryShown, NotShown>>;
+
+impl HostReader<'_> {
+    async fn read(&self, targets: BTreeSet<Target>) -> Result<Vec<(Target, Supplied)>, Closed> {
+        let mut places: BTreeMap<Place, BTreeSet<String>> = BTreeMap::new();
+        for (_, place, path) in &targets {
+            places
+                .entry(place.clone())
+                .or_default()
+                .insert(path.clone());
+        }
+        let (shown, objects) = self.show(&places).await;
+        let others = self.other_branches(&targets, &shown);
+        let (other_shown, other_objects) = self.show(&others).await;
+        futures::stream::iter(targets)
+            .map(|target| {
+                let (_, place, path) = &target;
+                let found = longer_branches(place, path)
+                    .into_iter()
+                    .find(|(place, _)| has_head(&other_shown, place));
+                let (place, path, shown, objects) = match found {
+                    Some((place, path)) => (place, path, &other_shown, &other_objects),
+                    None => (place.clone(), path.clone(), &shown, &objects),
+                };
+                let object = objects.get(&(place.clone(), path.clone())).cloned();
+                let shown = shown.get(&place);
+                async move {
+                    let supplied = self.supplied(place, path, shown, object).await?;
+                    Ok((target, supplied))
+                }
+            })
+            .buffer_unordered(BLOBS_AT_ONCE)
+            .try_collect()
+            .await
+    }
+
+    async fn show(
+        &self,
+        places: &BTreeMap<Place, BTreeSet<String>>,
+    ) -> (Shown, HashMap<(Place, String), ObjectShown>) {
+        if places.is_empty() {
+            return (HashMap::new(), HashMap::new());
+        }
+        let wanted: Vec<(Place, BTreeSet<String>)> = places
+            .iter()
+            .map(|(place, paths)| (place.clone(), paths.clone()))
+            .collect();
+        let answers = show(self.client, self.lane, &wanted).await;
+        let (mut shown, mut objects) = (HashMap::new(), HashMap::new());
+        for ((place, paths), mut answer) in wanted.into_iter().zip(answers) {
+            if let Ok(answer) = &mut answer {
+                for (path, object) in paths.into_iter().zip(std::mem::take(&mut answer.objects)) {
+                    objects.insert((place.clone(), path), object);
+                }
+            }
+            shown.insert(place, answer);
+        }
+        (shown, objects)
+    }
+
+    /// Where else a file may be whose branch does not exist: nothing marks where in a URL the name of a
+    /// branch with slashes ends.
+    fn other_branches(
+        &self,
+        targets: &BTreeSet<Target>,
+        shown: &Shown,
+    ) -> BTreeMap<Place, BTreeSet<String>> {
+        let mut others: BTreeMap<Place, BTreeSet<String>> = BTreeMap::new();
+        for (_, place, path) in targets {
+            let is_missing = matches!(shown.get(place), Some(Ok(shown)) if shown.head.is_none());
+            if is_missing {
+                for (place, path) in longer_branches(place, path) {
+                    others.entry(place).or_default().insert(path);
+                }
+            }
+        }
+        others
+    }
+
+    async fn supplied(
+        &self,
+        place: Place,
+        path: String,
+        shown: Option<&Result<RepositoryShown, NotShown>>,
+        object: Option<ObjectShown>,
+    ) -> Result<Supplied, Closed> {
+        let target = (self.host.to_owned(), place, path);
+        let shown = match shown {
+            Some(Ok(shown)) => shown,
+            Some(Err(NotShown::Limited(closed))) => return Err(*closed),
+            Some(Err(NotShown::Failed(failure))) => {
+                return Ok(unread(&target, Err(supply_error(failure.clone()))));
+            }
+            None => return Ok(unread(&target, Err(SupplyError::NotFound))),
+        };
+        let (blob, supply) = match object {
+            Some(ObjectShown::Blob { oid, size, text }) => {
+                let supply = self.content(&shown.repository, &oid, size, text).await?;
+                (oid, supply)
+            }
+            Some(ObjectShown::Unreadable(reason)) => {
+                (String::new(), Err(SupplyError::Failed { reason }))
+            }
+            Some(ObjectShown::NotAFile | ObjectShown::Absent) | None => {
+                (String::new(), Err(SupplyError::NotFound))
+            }
+        };
+        let Supplied { supply, dependency } = unread(&target, supply);
+        let dependency = Dependency {
+            owner: shown.repository.owner.clone(),
+            name: shown.repository.name.clone(),
+            r#ref: canonical_ref(&dependency.r#ref, &shown.repository),
+            blob,
+            ..dependency
+        };
+        Ok(Supplied { supply, dependency })
+    }
+
+    async fn content(
+        &self,
+        repository: &Repository,
+        oid: &str,
+        size: u64,
+        text: TextShown,
+    ) -> Result<Supply, Closed> {
+        let bytes_max = self.limits.placeholder_bytes.max(self.limits.file_bytes);
+        if size > u64::try_from(bytes_max).unwrap_or(u64::MAX) {
+            return Ok(Err(SupplyError::TooLarge {
+                bytes: size,
+                bytes_max,
+            }));
+        }
+        let Repository { owner, name, .. } = repository;
+        match text {
+            TextShown::Text(text) => Ok(Ok(Arc::from(text.into_bytes()))),
+            TextShown::OnlyRaw | TextShown::NotAsked => {
+                match self
+                    .client
+                    .blob(self.lane, owner, name, oid, bytes_max)
+                    .await
+                {
+                    Ok(bytes) => Ok(Ok(Arc::from(bytes.as_ref()))),
+                    Err(error) => Ok(Err(supply_error(error.failure()?))),
+                }
+            }
+        }
+    }
+}
+
+fn has_head(shown: &Shown, place: &Place) -> bool {
+    matches!(shown.get(place), Some(Ok(shown)) if shown.head.is_some())
+}
+
+/// The same file at branches whose names go on into its path, the shortest first.
+fn longer_branches(place: &Place, path: &str) -> Vec<(Place, String)> {
+    let At::Branch(branch) = &place.at else {
+        return Vec::new();
+    };
+    path.match_indices('/')
+        .take(BRANCH_STEPS_MAX)
+        .map(|(at, _)| {
+            let longer = format!("{branch}/{}", &path[..at]);
+            let place = Place {
+                at: At::Branch(longer),
+                ..place.clone()
+            };
+            (place, path[at + 1..].to_owned())
+        })
+        .collect()
+}
+
+/// What a repository that could not be looked at means for a file of it.
+fn supply_error(failure: Failure) -> SupplyError {
+    let hidden = is_hidden(&failure);
+    let reason = failure.message;
+    if hidden {
+        SupplyError::Refused { reason }
+    } else {
+        SupplyError::Failed { reason }
+    }
+}
