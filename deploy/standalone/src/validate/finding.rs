@@ -1,5 +1,9 @@
 //! What a check finds, and all of it together.
 
+use std::borrow::Cow;
+
+use freshet_processor::parse::secret;
+
 use super::excerpt::Source;
 
 /// How bad a finding is.
@@ -78,8 +82,16 @@ pub enum Strictness {
 }
 
 impl Report {
-    /// Puts the findings in order, each once, at the level that counts.
+    /// Puts the findings in order, each once, at the level that counts, without any secret.
     pub fn settle(&mut self, strictness: Strictness) {
+        for finding in &mut self.findings {
+            let entity = finding.entity.iter_mut();
+            for text in entity.chain([&mut finding.message, &mut finding.hint]) {
+                if let Cow::Owned(blanked) = secret::blanked(text) {
+                    *text = blanked;
+                }
+            }
+        }
         if strictness == Strictness::Strict {
             let warnings = self.findings.iter_mut();
             for finding in warnings.filter(|finding| finding.level == Level::Warning) {

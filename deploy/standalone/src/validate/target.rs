@@ -15,7 +15,6 @@ use serde_json::Value;
 use super::check::{Subject, finding};
 use super::finding::{Finding, Level};
 use super::places::Places;
-use super::select::walk;
 use super::settings::Settings;
 use super::work_tree::{OnDisk, WorkTree};
 
@@ -229,15 +228,14 @@ impl Looking<'_> {
 
 /// The files of the work tree that a pattern matches, in order.
 fn matching(tree: &WorkTree, pattern: &Pattern) -> Vec<PathBuf> {
-    let is_match = |path: &str| pattern.is_match(&tree.in_repository(path).path);
-    walk(tree.root())
-        .flatten()
-        .filter(|entry| entry.file_type().is_some_and(|kind| kind.is_file()))
-        .filter(|entry| {
-            tree.path_of(entry.path())
-                .is_some_and(|path| is_match(&path))
+    tree.files()
+        .iter()
+        .map(|path| tree.in_repository(path).path)
+        .filter(|path| pattern.is_match(path))
+        .filter_map(|path| match tree.on_disk(&path) {
+            OnDisk::File(file) => Some(file),
+            OnDisk::Missing | OnDisk::Outside => None,
         })
         .take(MATCHES_MAX)
-        .map(ignore::DirEntry::into_path)
         .collect()
 }

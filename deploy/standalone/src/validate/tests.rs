@@ -318,6 +318,28 @@ fn nothing_known_of_the_repository_still_resolves_what_is_relative() {
 }
 
 #[test]
+fn no_message_repeats_a_password() {
+    let target = "target: https://user:hunter2@nowhere.invalid/a.yaml";
+    let world = World::new().with("a.yaml", &location(target));
+    let report = world.try_check(&["a.yaml"]).expect("something to check");
+    assert!(!report.is_valid());
+    let shown = render(&report, Format::Json, Colours::Off);
+    assert!(!shown.contains("hunter2"), "{shown}");
+}
+
+#[test]
+fn rules_of_the_configuration_count_if_there_is_one() {
+    let config = "catalog:\n  rules:\n    - allow: [Component]\n";
+    let mut world = World::new()
+        .with("app-config.yaml", config)
+        .with("a.yaml", GROUP)
+        .with("b.yaml", COMPONENT);
+    world.check(&["a.yaml", "b.yaml"], &[]);
+    world.request.config = vec![world.folder.path().join("app-config.yaml")];
+    world.check(&["a.yaml", "b.yaml"], &["error catalog.rules a.yaml:1"]);
+}
+
+#[test]
 fn the_order_of_findings_does_not_depend_on_chance() {
     let world = World::new()
         .with("a.yaml", &format!("{COMPONENT}  bad: [\n---\n{COMPONENT}"))

@@ -6,6 +6,7 @@
 
 mod git;
 
+use std::cell::OnceCell;
 use std::path::{Component, Path, PathBuf};
 
 use freshet_model::location::{GithubFileUrl, Spelling};
@@ -13,8 +14,13 @@ use freshet_processor::placeholder::RepositoryFile;
 
 pub(super) use git::Checkout;
 
+use super::select::walk;
+
 /// Name of the last step that is put behind a base so that it reads as the URL of a file.
 const ANY_FILE: &str = "_";
+
+/// Most files of a work tree that patterns are matched against.
+const FILES_MAX: usize = 1_000_000;
 
 /// A directory with the files of a repository at one ref.
 #[derive(Clone, Debug)]
@@ -25,6 +31,8 @@ pub(super) struct WorkTree {
     base: GithubFileUrl,
     /// Whether the base was made up, as nobody could say which repository this is.
     is_stand_in: bool,
+    /// Paths from the root, once somebody has asked for them.
+    files: OnceCell<Vec<String>>,
 }
 
 /// What a file of the repository is on this disk.
@@ -94,6 +102,7 @@ impl WorkTree {
             is_stand_in: base.is_none(),
             base: base.unwrap_or_else(stand_in),
             root,
+            files: OnceCell::new(),
         }
     }
 
@@ -110,6 +119,18 @@ impl WorkTree {
     /// Host of the repository, with a port if it has one.
     pub(super) fn host(&self) -> &str {
         self.base.host()
+    }
+
+    /// The paths from the root of all files that git does not ignore, in order.
+    pub(super) fn files(&self) -> &[String] {
+        self.files.get_or_init(|| {
+            walk(&self.root)
+                .flatten()
+                .filter(|entry| entry.file_type().is_some_and(|kind| kind.is_file()))
+                .filter_map(|entry| self.path_of(entry.path()))
+                .take(FILES_MAX)
+                .collect()
+        })
     }
 
     /// The path from the root of a file below it, given canonically.
