@@ -23,6 +23,7 @@ use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
 use freshet_model::location::{GithubFileUrl, LocationRef};
+use freshet_runtime::config::Mistakes;
 
 pub use excerpt::Source;
 pub use finding::{Finding, Level, Report, ReportedFile, Strictness};
@@ -82,11 +83,11 @@ pub enum UsageError {
         root: PathBuf,
     },
     /// The location is no base.
-    #[error("--location: {0}")]
+    #[error("cannot use --location")]
     Location(#[from] BaseError),
     /// The configuration has mistakes.
-    #[error("{0}")]
-    Config(String),
+    #[error("cannot use the configuration")]
+    Config(#[source] Mistakes),
 }
 
 /// Checks what is asked for.

@@ -102,6 +102,7 @@ pub(super) fn walk(directory: &Path) -> ignore::Walk {
     WalkBuilder::new(directory)
         .hidden(false)
         .git_global(false)
+        .ignore(false)
         .filter_entry(|entry| entry.file_name() != ".git")
         .sort_by_file_name(std::cmp::Ord::cmp)
         .build()

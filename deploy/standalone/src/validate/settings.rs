@@ -6,10 +6,14 @@ use freshet_model::Kinds;
 use freshet_model::rules::Rule;
 use freshet_processor::parse::Limits;
 use freshet_processor::placeholder::Policy;
+use freshet_runtime::config;
 use url::Url;
 
 use super::UsageError;
 use crate::app_config::AppConfig;
+
+/// What stands for a variable that is not set.
+const UNSET: &str = "unset";
 
 /// The host that is an integration of every catalog.
 const GITHUB_COM: &str = "github.com";
@@ -41,8 +45,7 @@ impl Settings {
                 rules: None,
             }
         } else {
-            let config = crate::read_config(config);
-            Self::of(config.map_err(|error| UsageError::Config(format!("{error:#}")))?)
+            Self::of(app_config(config)?)
         };
         settings.add_host(GITHUB_COM);
         Ok(settings)
@@ -75,4 +78,15 @@ impl Settings {
     pub(super) fn may_read(&self, url: &str) -> bool {
         Url::parse(url).is_ok_and(|url| self.policy.allows_url(&url).is_ok())
     }
+}
+
+/// Reads the operator's configuration. Whoever checks files need not hold the service's credentials: where
+/// the configuration is complete but for variables that are not set, any value will do for them.
+fn app_config(files: &[PathBuf]) -> Result<AppConfig, UsageError> {
+    let set = |name: &str| std::env::var(name).ok();
+    let stand_in = |name: &str| set(name).or_else(|| Some(UNSET.to_owned()));
+    let read = |env: &dyn Fn(&str) -> Option<String>| AppConfig::read(&config::load(files, env)?);
+    read(&set)
+        .or_else(|mistakes| read(&stand_in).map_err(|_| mistakes))
+        .map_err(UsageError::Config)
 }

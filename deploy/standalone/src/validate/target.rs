@@ -194,6 +194,10 @@ impl Looking<'_> {
             self.say(Level::Note, rule::UNCHECKED, at, message, "");
             return;
         }
+        if path == tree.in_repository(&self.subject.path).path {
+            // It is being checked; piped text need not be on the disk.
+            return;
+        }
         let files = if glob::has_magic(path) {
             match Pattern::new(path) {
                 Ok(pattern) => matching(tree, &pattern),

@@ -340,6 +340,34 @@ fn rules_of_the_configuration_count_if_there_is_one() {
 }
 
 #[test]
+fn a_configuration_is_of_use_without_its_credentials() {
+    let config = "integrations:\n  github:\n    - host: github.com\n      token: ${FRESHET_NO_SUCH_TOKEN}\ncatalog:\n  providers:\n    github:\n      acme:\n        organization: acme\n";
+    let mut world = World::new()
+        .with("app-config.yaml", config)
+        .with("a.yaml", GROUP);
+    world.request.config = vec![world.folder.path().join("app-config.yaml")];
+    world.check(&["a.yaml"], &["error catalog.rules a.yaml:1"]);
+}
+
+#[test]
+fn piped_text_may_have_a_name() {
+    let mut world = World::new().with("sub/group.yaml", GROUP);
+    world.request.location = Some("https://github.com/acme/pay/blob/main/sub/all.yaml".to_owned());
+    world.request.root = Some(world.folder.path().join("sub"));
+    world.stdin = location("targets: [./group.yaml, ./all.yaml]");
+    let report = world.check(&["-"], &[]);
+    assert_eq!(report.files[0].path, "all.yaml");
+    assert_eq!(report.files[1].path, "group.yaml");
+}
+
+#[test]
+fn a_file_that_is_too_large_is_not_read_whole() {
+    let bytes = freshet_processor::parse::Limits::default().file_bytes;
+    let world = World::new().with("a.yaml", &"#".repeat(bytes + 2));
+    world.check(&["a.yaml"], &["error yaml.limit.file-size a.yaml:1"]);
+}
+
+#[test]
 fn the_order_of_findings_does_not_depend_on_chance() {
     let world = World::new()
         .with("a.yaml", &format!("{COMPONENT}  bad: [\n---\n{COMPONENT}"))
