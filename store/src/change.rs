@@ -77,6 +77,21 @@ pub struct ProblemRow {
     pub first_seen: i64,
     /// When it last opened or changed.
     pub last_seen: i64,
+    /// Backstage's class of the error, such as `InputError`.
+    #[serde(default)]
+    pub class: String,
+    /// Whether it spoils the whole file.
+    #[serde(default)]
+    pub is_file: bool,
+    /// `error`, or `warning` where the entity is valid all the same.
+    #[serde(default)]
+    pub level: String,
+    /// The entities whose status shows it.
+    #[serde(default)]
+    pub status_of: Vec<EntityRef>,
+    /// `spec.owner` as the document says; empty if it does not.
+    #[serde(default)]
+    pub owner: String,
 }
 
 /// One entity of the catalog as it is now.

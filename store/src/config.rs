@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::time::Duration;
 
+pub use freshet_model::rules::Rule;
 use freshet_proto::subject::DEFAULT_PREFIX;
 use secrecy::SecretString;
 use sha2::{Digest, Sha256};
@@ -17,8 +18,20 @@ pub struct Config {
     pub database: DatabaseConfig,
     /// What is discovered on GitHub.
     pub providers: Vec<GithubProvider>,
-    /// Which kinds may enter; a kind is allowed if any rule allows it.
+    /// Locations the configuration names; roots of the catalog.
+    pub roots: Vec<Root>,
+    /// Which kinds may enter from where; a kind is allowed if any rule allows it.
     pub rules: Vec<Rule>,
+    /// What becomes of entities nothing points at any more.
+    pub orphan_strategy: OrphanStrategy,
+    /// When a removal is too large to be made without asking.
+    pub removals: RemovalLimits,
+    /// How often what no listing sweeps is looked at.
+    pub recheck: Recheck,
+    /// Kinds that are annotated with the name of their repository.
+    pub scm_slug_kinds: Vec<String>,
+    /// Hosts of the GitHub integrations.
+    pub github_hosts: Vec<String>,
     /// Names what the processors read with; content read with another one is read again.
     pub fingerprint: String,
     /// How often outstanding sources are looked for.
@@ -47,7 +60,13 @@ impl Config {
             subject_prefix: DEFAULT_PREFIX.to_owned(),
             database,
             providers: Vec::new(),
+            roots: Vec::new(),
             rules: Rule::defaults(),
+            orphan_strategy: OrphanStrategy::default(),
+            removals: RemovalLimits::default(),
+            recheck: Recheck::default(),
+            scm_slug_kinds: Vec::new(),
+            github_hosts: vec!["github.com".to_owned()],
             fingerprint: String::new(),
             reconcile_every: Duration::from_secs(5),
             enqueued_recently: Duration::from_secs(15),
@@ -64,7 +83,8 @@ impl Config {
 impl Config {
     /// Names how content enters the catalog.
     pub(crate) fn fingerprint(&self) -> Fingerprint {
-        Fingerprint::new(&self.fingerprint, &self.rules)
+        let annotated = (&self.scm_slug_kinds, &self.github_hosts);
+        Fingerprint::new(&self.fingerprint, &self.rules, &format!("{annotated:?}"))
     }
 }
 
@@ -82,15 +102,12 @@ pub(crate) struct Fingerprint {
 const RULES_DIGITS: usize = 16;
 
 impl Fingerprint {
-    pub(crate) fn new(processor: &str, rules: &[Rule]) -> Self {
-        let kinds: BTreeSet<String> = rules
-            .iter()
-            .flat_map(|rule| &rule.allow)
-            .map(|kind| kind.to_lowercase())
-            .collect();
+    /// `annotated` says how documents are annotated.
+    pub(crate) fn new(processor: &str, rules: &[Rule], annotated: &str) -> Self {
+        let spelled: BTreeSet<String> = rules.iter().map(Rule::spelled).collect();
         let mut hash = Sha256::new();
-        for kind in kinds {
-            hash.update(kind.as_bytes());
+        for part in spelled.iter().map(String::as_str).chain([annotated]) {
+            hash.update(part.as_bytes());
             hash.update([0]);
         }
         let digest = hex::encode(hash.finalize());
@@ -172,19 +189,67 @@ impl Default for ProviderFilters {
     }
 }
 
-/// Kinds that may enter the catalog.
+/// A location the configuration names.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Rule {
-    /// Names of kinds, compared without case.
-    pub allow: Vec<String>,
+pub struct Root {
+    /// `url` or `file`.
+    pub location_type: String,
+    /// The URL, or an absolute path or pattern.
+    pub target: String,
 }
 
-impl Rule {
-    /// What may enter when nothing is configured, as in Backstage.
-    #[must_use]
-    pub fn defaults() -> Vec<Self> {
-        let allow = ["Component", "API", "Location"].map(str::to_owned).to_vec();
-        vec![Self { allow }]
+/// What becomes of entities nothing points at any more.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum OrphanStrategy {
+    /// They leave the catalog.
+    #[default]
+    Delete,
+    /// They stay, with an annotation that says so.
+    Keep,
+}
+
+/// When a removal is too large to be made without asking: if it is more than both.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RemovalLimits {
+    /// Percent of the entities of an installation.
+    pub percent: u32,
+    /// Number of entities.
+    pub entities: u32,
+    /// A second complete look that says the same after this long is taken at its word.
+    pub wait: Duration,
+    /// Removals this close together count as one.
+    pub window: Duration,
+}
+
+impl Default for RemovalLimits {
+    fn default() -> Self {
+        Self {
+            percent: 10,
+            entities: 20,
+            wait: Duration::from_secs(30 * 60),
+            window: Duration::from_secs(10 * 60),
+        }
+    }
+}
+
+/// How often what no listing sweeps is looked at without a signal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Recheck {
+    /// Local files.
+    pub files: Duration,
+    /// Plain URLs.
+    pub urls: Duration,
+    /// Repositories that only a URL names.
+    pub repositories: Duration,
+}
+
+impl Default for Recheck {
+    fn default() -> Self {
+        Self {
+            files: Duration::from_secs(5),
+            urls: Duration::from_secs(2 * 60),
+            repositories: Duration::from_secs(10 * 60),
+        }
     }
 }
 
@@ -231,15 +296,16 @@ mod tests {
     use super::*;
 
     fn fingerprint(kinds: &[&str]) -> Fingerprint {
-        let allow = kinds.iter().map(|kind| (*kind).to_owned()).collect();
-        Fingerprint::new("p1", &[Rule { allow }])
+        Fingerprint::new("p1", &[Rule::everywhere(kinds)], "")
     }
 
     #[test]
     fn other_rules_are_another_way_for_content_to_enter() {
         let api = fingerprint(&["API", "Component"]);
         assert_ne!(api, fingerprint(&["API", "Component", "Group"]));
-        assert_eq!(api, fingerprint(&["component", "api", "API"]));
+        assert_eq!(api, fingerprint(&["API", "Component"]));
+        let slugs = Fingerprint::new("p1", &[Rule::everywhere(&["API", "Component"])], "slugs");
+        assert_ne!(api, slugs);
     }
 
     #[test]

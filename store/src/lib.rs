@@ -21,5 +21,8 @@ mod service;
 mod settle;
 pub mod view;
 
-pub use config::{Config, Cors, DatabaseConfig, FeedLimits, GithubProvider, ProviderFilters, Rule};
+pub use config::{
+    Config, Cors, DatabaseConfig, FeedLimits, GithubProvider, OrphanStrategy, ProviderFilters,
+    Recheck, RemovalLimits, Root, Rule,
+};
 pub use service::{Deps, Handle, StartError, start};

@@ -2,12 +2,15 @@
 
 use std::collections::{BTreeSet, HashMap};
 
+use freshet_model::glob::Pattern;
 use freshet_proto::message::{Cause, Push, Repository, Signal, Tick, signal};
 
+use super::dependents::Pushed;
 use super::providers::Providers;
+use crate::repo::dependencies::Dependent;
 use crate::repo::sources::SourceKey;
 use crate::repo::{
-    DeliveryRow, GITHUB, Lane, LocationRow, Outcome, SourceKind, SourceRow, StoredCause,
+    DeliveryRow, GITHUB, HEAD, Lane, LocationRow, Outcome, SourceKind, SourceRow, StoredCause,
 };
 
 /// Why a signal asks for nothing, as recorded with its delivery.
@@ -67,6 +70,8 @@ pub(super) struct Desk<'a> {
     pub(super) sources: HashMap<SourceKey, SourceRow>,
     /// By source.
     pub(super) locations: HashMap<i64, Vec<LocationRow>>,
+    /// What reads files of the repositories that were pushed to.
+    pub(super) dependents: Vec<Dependent>,
     pub(super) new_source_ids: std::vec::IntoIter<i64>,
     pub(super) new_location_ids: std::vec::IntoIter<i64>,
     pub(super) written: Written,
@@ -93,21 +98,37 @@ pub(super) enum About {
 
 /// What a signal is about, before anything is read.
 pub(super) fn about(signal: &Signal) -> About {
-    let key = |kind, external_id| {
+    let key = |kind, external_id, git_ref: &str| {
         About::Key(SourceKey {
             kind,
             host: signal.host.clone(),
             external_id,
+            git_ref: git_ref.to_owned(),
         })
     };
     match &signal.body {
-        Some(signal::Body::Push(Push {
-            repository: Some(repository),
-            ..
-        })) => key(SourceKind::Repository, repository.id.to_string()),
-        Some(signal::Body::Tick(tick)) => key(SourceKind::Listing, tick.provider_id.clone()),
+        Some(signal::Body::Push(
+            push @ Push {
+                repository: Some(repository),
+                ..
+            },
+        )) => {
+            let branch = push.r#ref.strip_prefix(BRANCH_PREFIX).unwrap_or_default();
+            let git_ref = source_ref(repository, branch);
+            key(SourceKind::Repository, repository.id.to_string(), git_ref)
+        }
+        Some(signal::Body::Tick(tick)) => key(SourceKind::Listing, tick.provider_id.clone(), ""),
         Some(signal::Body::Refresh(refresh)) => About::Id(refresh.source_id),
         Some(signal::Body::Push(_) | signal::Body::Ignored(_)) | None => About::Nothing,
+    }
+}
+
+/// How the source of a branch is called: the default branch goes by what it is, not by its name.
+pub(crate) fn source_ref<'a>(repository: &Repository, branch: &'a str) -> &'a str {
+    if branch == repository.default_branch {
+        HEAD
+    } else {
+        branch
     }
 }
 
@@ -134,7 +155,10 @@ impl Desk<'_> {
         let verdict = match &signal.body {
             None => Reason::Unknown.into(),
             Some(signal::Body::Ignored(ignored)) => Verdict::Ignored(ignored.reason.clone()),
-            Some(signal::Body::Push(push)) => self.push(signal, push),
+            Some(signal::Body::Push(push)) => {
+                self.raise_dependents(signal, push);
+                self.push(signal, push)
+            }
             Some(signal::Body::Tick(tick)) => self.tick(signal, tick),
             Some(signal::Body::Refresh(refresh)) => {
                 self.refresh(signal, refresh.source_id, &refresh.actor)
@@ -147,25 +171,30 @@ impl Desk<'_> {
         let Some(repository) = &push.repository else {
             return Reason::Unknown.into();
         };
-        let providers = self.providers;
-        let Some(provider) = providers.wanting(&signal.host, repository) else {
-            return Reason::NotConfigured.into();
+        let About::Key(key) = about(signal) else {
+            return Reason::Unknown.into();
         };
+        let providers = self.providers;
+        let provider = providers.wanting(&signal.host, repository);
+        let is_known = self.sources.contains_key(&key);
+        if provider.is_none() && !is_known {
+            return Reason::NotConfigured.into();
+        }
         let Some(branch) = push.r#ref.strip_prefix(BRANCH_PREFIX) else {
             return Reason::NotABranch.into();
         };
-        if branch != provider.branch(repository) {
+        let provider = provider.filter(|provider| branch == provider.branch(repository));
+        if provider.is_none() && !is_known {
             return Reason::OtherBranch.into();
         }
         if push.deleted {
             return Reason::BranchDeleted.into();
         }
-        let About::Key(key) = about(signal) else {
-            return Reason::Unknown.into();
-        };
         self.ensure_source(&key);
         let id = self.sources[&key].id;
-        self.ensure_location(id, &provider.git_ref, &provider.catalog_path);
+        if let Some(provider) = provider {
+            self.ensure_location(id, &provider.catalog_path);
+        }
         let untouched = self.is_untouched(&key, push);
         let (now, cause) = (self.now, cause_of_push(signal, push));
         let source = self.source_mut(&key);
@@ -210,7 +239,55 @@ impl Desk<'_> {
             && !push
                 .touched
                 .iter()
-                .any(|path| wanted.iter().any(|location| &location.path == path))
+                .any(|path| self.touches(source, wanted, path))
+    }
+
+    /// Whether what we want of a source may differ when this path of it does.
+    fn touches(&self, source: &SourceRow, wanted: &[LocationRow], path: &str) -> bool {
+        let named = wanted.iter().any(|location| {
+            if location.is_glob == 0 {
+                location.path == path
+            } else {
+                Pattern::new(&location.path).is_ok_and(|pattern| pattern.is_match(path))
+            }
+        });
+        named
+            || self
+                .dependents
+                .iter()
+                .any(|it| it.source_id == source.id && it.is_touched_in(source, path))
+    }
+
+    /// Asks again for every source elsewhere that reads a file this push touched.
+    fn raise_dependents(&mut self, signal: &Signal, push: &Push) {
+        let Some(repository) = &push.repository else {
+            return;
+        };
+        let branch = push.r#ref.strip_prefix(BRANCH_PREFIX).unwrap_or_default();
+        let pushed = Pushed::of(&signal.host, repository, branch);
+        let raised: BTreeSet<i64> = self
+            .dependents
+            .iter()
+            .filter(|it| pushed.touches(it, push))
+            .map(|it| it.source_id)
+            .collect();
+        let (now, cause) = (self.now, cause_of_push(signal, push));
+        let concerned = self
+            .sources
+            .values_mut()
+            .filter(|source| raised.contains(&source.id));
+        for source in concerned {
+            // Its own push says what it wants for itself.
+            let is_own = source.host == signal.host
+                && source.repository_id() == repository.id
+                && source.git_ref == source_ref(repository, branch);
+            if is_own {
+                continue;
+            }
+            raise(source, Lane::Hi, cause.clone(), now);
+            self.written.sources.insert(source.id);
+            self.written.raised.insert(source.id);
+        }
     }
 
     fn tick(&mut self, signal: &Signal, tick: &Tick) -> Verdict {
@@ -257,23 +334,21 @@ impl Desk<'_> {
             .new_source_ids
             .next()
             .expect("an id was taken for every unknown source");
-        let source = SourceRow::new(id, key.kind, &key.host, &key.external_id);
+        let mut source = SourceRow::new(id, key.kind, &key.host, &key.external_id);
+        source.git_ref.clone_from(&key.git_ref);
         self.sources.insert(key.clone(), source);
     }
 
-    fn ensure_location(&mut self, source_id: i64, git_ref: &str, path: &str) {
+    fn ensure_location(&mut self, source_id: i64, path: &str) {
         let held = self.locations.entry(source_id).or_default();
-        if held
-            .iter()
-            .any(|location| location.git_ref == git_ref && location.path == path)
-        {
+        if held.iter().any(|location| location.path == path) {
             return;
         }
         let id = self
             .new_location_ids
             .next()
             .expect("an id was taken for every missing location");
-        let location = LocationRow::new(id, source_id, git_ref, path);
+        let location = LocationRow::new(id, source_id, path);
         held.push(location.clone());
         self.written.locations.push(location);
     }

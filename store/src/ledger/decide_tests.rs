@@ -69,7 +69,7 @@ fn held() -> SourceRow {
 fn desk<'a>(providers: &'a Providers, sources: Vec<SourceRow>) -> Desk<'a> {
     let location = LocationRow {
         outcome: LocationOutcome::Content,
-        ..LocationRow::new(1, 1, "HEAD", PATH)
+        ..LocationRow::new(1, 1, PATH)
     };
     Desk {
         providers,
@@ -80,6 +80,7 @@ fn desk<'a>(providers: &'a Providers, sources: Vec<SourceRow>) -> Desk<'a> {
             .map(|source| (source.key(), source))
             .collect(),
         locations: HashMap::from([(1, vec![location])]),
+        dependents: Vec::new(),
         new_source_ids: vec![2].into_iter(),
         new_location_ids: vec![2].into_iter(),
         written: Written::default(),

@@ -1,23 +1,33 @@
 //! From a source and what we hold of it to its job. Pure.
 
-use freshet_proto::message::{Job, ListingTarget, Repository, RepositoryTarget, WantedPath, job};
+use freshet_proto::message::{
+    Dependency, FileTarget, Job, ListingTarget, Repository, RepositoryTarget, UrlTarget,
+    WantedPath, job,
+};
 
-use super::providers::{Providers, read_ref};
-use crate::repo::{LocationRow, SourceKind, SourceRow};
+use super::providers::Providers;
+use crate::repo::{DependencyRow, LocationRow, SourceKind, SourceRow};
 
-/// The job of a source; `None` if the configuration no longer asks for it.
+/// The job of a source; `None` if there is nothing to look at, or nothing configured asks for it.
 pub(super) fn job(
     source: &SourceRow,
     locations: &[&LocationRow],
+    dependencies: &[&DependencyRow],
     providers: &Providers,
     fingerprint: &str,
 ) -> Option<Job> {
+    // What was read in another way is read again, so the processor must not see what we hold.
+    let holds = source.fingerprint == fingerprint;
+    let wanted = || wanted_paths(locations, dependencies, holds);
     let target = match source.kind {
         SourceKind::Listing => job::Target::Listing(listing(source, providers)?),
-        SourceKind::Repository => {
-            let git_ref = read_ref(source, locations, providers);
-            job::Target::Repository(repository(source, locations, git_ref, fingerprint))
-        }
+        SourceKind::Repository => job::Target::Repository(repository(source, wanted())),
+        SourceKind::Url => job::Target::Url(UrlTarget {
+            url: source.external_id.clone(),
+            wanted: wanted(),
+        }),
+        SourceKind::File => job::Target::File(FileTarget { wanted: wanted() }),
+        SourceKind::Roots => return None,
     };
     Some(Job {
         source_id: source.id,
@@ -39,27 +49,7 @@ fn listing(source: &SourceRow, providers: &Providers) -> Option<ListingTarget> {
     })
 }
 
-fn repository(
-    source: &SourceRow,
-    locations: &[&LocationRow],
-    git_ref: &str,
-    fingerprint: &str,
-) -> RepositoryTarget {
-    // What was read in another way is read again, so the processor must not see what we hold.
-    let holds = source.fingerprint == fingerprint;
-    let wanted = locations
-        .iter()
-        .filter(|location| location.git_ref == git_ref)
-        .map(|location| WantedPath {
-            path: location.path.clone(),
-            held_blob: if holds {
-                location.blob_oid.clone()
-            } else {
-                String::new()
-            },
-            ..WantedPath::default()
-        })
-        .collect();
+fn repository(source: &SourceRow, wanted: Vec<WantedPath>) -> RepositoryTarget {
     RepositoryTarget {
         repository: Some(Repository {
             id: source.repository_id(),
@@ -70,10 +60,39 @@ fn repository(
             default_branch: source.default_branch.clone(),
             archived: source.archived != 0,
         }),
-        r#ref: git_ref.to_owned(),
+        r#ref: source.git_ref.clone(),
         held_head: source.head.clone(),
         before: source.push_before.clone(),
         after: source.push_after.clone(),
         wanted,
     }
+}
+
+fn wanted_paths(
+    locations: &[&LocationRow],
+    dependencies: &[&DependencyRow],
+    holds: bool,
+) -> Vec<WantedPath> {
+    let held = |blob: &String| if holds { blob.clone() } else { String::new() };
+    locations
+        .iter()
+        .map(|location| WantedPath {
+            path: location.path.clone(),
+            held_blob: held(&location.blob_oid),
+            is_glob: location.is_glob != 0,
+            dependencies: dependencies
+                .iter()
+                .filter(|it| it.location_id == location.id)
+                .map(|it| Dependency {
+                    host: it.host.clone(),
+                    owner: it.owner.clone(),
+                    name: it.name.clone(),
+                    r#ref: it.git_ref.clone(),
+                    path: it.path.clone(),
+                    blob: it.blob_oid.clone(),
+                    url: it.url.clone(),
+                })
+                .collect(),
+        })
+        .collect()
 }

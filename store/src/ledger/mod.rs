@@ -7,6 +7,7 @@
 //! It refuses to read anything at the source, and to believe what a signal says about content.
 
 mod decide;
+mod dependents;
 mod job;
 mod providers;
 mod publish;
@@ -34,8 +35,10 @@ use crate::metrics::SignalOutcome;
 use crate::repo::{DeliveryRow, Outcome, Repo, RepoError, Trouble};
 use crate::settle::{Failure, RETRY_AFTER, acknowledge, give_back, keep_as_dead_letter, pause};
 
+pub(crate) use crate::repo::HEAD;
 pub(crate) use decide::raise;
-pub(crate) use providers::{HEAD, Provider, Providers, read_ref};
+pub(crate) use decide::source_ref;
+pub(crate) use providers::{Provider, Providers};
 pub(crate) use publish::{JobPublisher, jobs_of};
 pub use reconciler::Reconciler;
 

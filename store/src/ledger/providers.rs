@@ -4,10 +4,7 @@ use freshet_proto::message::Repository;
 use regex::Regex;
 
 use crate::config::GithubProvider;
-use crate::repo::{LocationRow, SourceRow};
-
-/// How a location says "the default branch".
-pub(crate) const HEAD: &str = "HEAD";
+use crate::repo::{HEAD, SourceRow};
 
 /// Every configured provider.
 #[derive(Clone, Debug, Default)]
@@ -76,33 +73,6 @@ impl Providers {
             .iter()
             .find(|provider| provider.host.eq_ignore_ascii_case(host) && provider.wants(repository))
     }
-
-    /// The first provider that wants this repository, named as it was last seen.
-    fn of_source(&self, source: &SourceRow) -> Option<&Provider> {
-        self.list.iter().find(|provider| {
-            provider.host.eq_ignore_ascii_case(&source.host)
-                && provider.admits(&source.owner, &source.name, source.archived != 0)
-        })
-    }
-}
-
-/// The branch that is read of a repository: that of the provider that wants it, if any does; else the
-/// one whose content we hold.
-pub(crate) fn read_ref<'a>(
-    source: &SourceRow,
-    locations: &[&'a LocationRow],
-    providers: &'a Providers,
-) -> &'a str {
-    let configured = providers
-        .of_source(source)
-        .map(|provider| provider.git_ref.as_str())
-        .filter(|git_ref| locations.iter().any(|held| held.git_ref == *git_ref));
-    let held = || {
-        let holding = locations.iter().find(|held| held.holds_content());
-        let any = holding.or_else(|| locations.first());
-        any.map(|held| held.git_ref.as_str())
-    };
-    configured.or_else(held).unwrap_or(HEAD)
 }
 
 impl Provider {
@@ -129,6 +99,25 @@ impl Provider {
             && self.names.include(name)
     }
 
+    /// How the source of this repository that is read is called.
+    pub(crate) fn source_ref<'a>(&'a self, repository: &Repository) -> &'a str {
+        if self.git_ref == repository.default_branch {
+            HEAD
+        } else {
+            &self.git_ref
+        }
+    }
+
+    /// Whether this is the branch of the repository that is read.
+    pub(crate) fn reads(&self, source: &SourceRow) -> bool {
+        let git_ref = if self.git_ref == source.default_branch {
+            HEAD
+        } else {
+            &self.git_ref
+        };
+        source.git_ref == git_ref
+    }
+
     /// The branch that is read of this repository.
     pub(crate) fn branch<'a>(&'a self, repository: &'a Repository) -> &'a str {
         if self.git_ref == HEAD {
@@ -145,7 +134,6 @@ mod tests {
 
     use super::*;
     use crate::config::ProviderFilters;
-    use crate::repo::SourceKind;
 
     #[track_caller]
     fn check(pattern: Option<&str>, owner: &str, name: &str, archived: bool, expected: bool) {
@@ -168,38 +156,6 @@ mod tests {
             ..Repository::default()
         };
         assert_eq!(provider.wants(&repository), expected, "{owner}/{name}");
-    }
-
-    /// The branch that is read if `configured` is the provider's and files are known on `held`.
-    #[track_caller]
-    fn check_ref(owner: &str, configured: Option<&str>, held: &[&str], expected: &str) {
-        let providers = Providers::new(&[GithubProvider {
-            id: "p".to_owned(),
-            host: "github.com".to_owned(),
-            organization: "Acme".to_owned(),
-            catalog_path: "a.yaml".to_owned(),
-            frequency: Duration::from_secs(60),
-            branch: configured.map(str::to_owned),
-            filters: ProviderFilters::default(),
-        }]);
-        let mut source = SourceRow::new(1, SourceKind::Repository, "github.com", "7");
-        owner.clone_into(&mut source.owner);
-        let rows: Vec<LocationRow> = (1..)
-            .zip(held)
-            .map(|(id, git_ref)| LocationRow::new(id, 1, git_ref, "a.yaml"))
-            .collect();
-        let rows: Vec<&LocationRow> = rows.iter().collect();
-        assert_eq!(read_ref(&source, &rows, &providers), expected);
-    }
-
-    #[test]
-    fn the_configured_branch_is_read_whatever_was_read_before() {
-        check_ref("acme", None, &[HEAD], HEAD);
-        check_ref("acme", Some("live"), &[HEAD, "live"], "live");
-        check_ref("acme", None, &["live", HEAD], HEAD);
-        check_ref("acme", Some("live"), &[HEAD], HEAD);
-        check_ref("other", Some("live"), &[HEAD, "live"], HEAD);
-        check_ref("acme", Some("live"), &[], HEAD);
     }
 
     #[test]

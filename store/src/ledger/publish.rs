@@ -14,7 +14,7 @@ use super::job::job;
 use super::providers::Providers;
 use crate::metrics::Metrics;
 use crate::metrics::{JobTrigger, LaneLabel};
-use crate::repo::{Lane, LocationRow, RepoError, SourceRow, Tx};
+use crate::repo::{DependencyRow, Lane, LocationRow, RepoError, SourceRow, Tx};
 
 /// Jobs whose confirmation is awaited at the same time.
 const IN_FLIGHT_MAX: usize = 64;
@@ -39,6 +39,15 @@ pub(crate) async fn jobs_of(
     }
     let ids: Vec<i64> = sources.iter().map(|source| source.id).collect();
     let locations = tx.locations_of(&ids).await?;
+    let location_ids: Vec<i64> = locations.iter().map(|location| location.id).collect();
+    let dependencies = tx.dependencies_of(&location_ids).await?;
+    let source_of: HashMap<i64, i64> = locations.iter().map(|it| (it.id, it.source_id)).collect();
+    let mut read: HashMap<i64, Vec<&DependencyRow>> = HashMap::new();
+    for dependency in &dependencies {
+        if let Some(source_id) = source_of.get(&dependency.location_id) {
+            read.entry(*source_id).or_default().push(dependency);
+        }
+    }
     let mut by_source: HashMap<i64, Vec<&LocationRow>> = HashMap::new();
     for location in &locations {
         by_source
@@ -48,7 +57,8 @@ pub(crate) async fn jobs_of(
     }
     let jobs = sources.iter().filter_map(|source| {
         let held = by_source.get(&source.id).map_or(&[][..], Vec::as_slice);
-        job(source, held, providers, fingerprint)
+        let read = read.get(&source.id).map_or(&[][..], Vec::as_slice);
+        job(source, held, read, providers, fingerprint)
     });
     Ok(jobs.collect())
 }

@@ -6,6 +6,7 @@ use freshet_proto::message::{Job, Push, Signal, signal};
 
 use super::Ledger;
 use super::decide::{About, Desk, Written, about};
+use super::dependents::name_of;
 use super::publish::jobs_of;
 use crate::metrics::SignalOutcome;
 use crate::repo::sources::SourceKey;
@@ -79,6 +80,17 @@ async fn desk<'a>(
     if !ids.is_empty() {
         found.extend(tx.lock_sources(&ids).await?);
     }
+    let dependents = tx.dependents_of(&pushed(signals)).await?;
+    let held: BTreeSet<i64> = found.iter().map(|source| source.id).collect();
+    let elsewhere: BTreeSet<i64> = dependents
+        .iter()
+        .map(|it| it.source_id)
+        .filter(|id| !held.contains(id))
+        .collect();
+    if !elsewhere.is_empty() {
+        let elsewhere: Vec<i64> = elsewhere.into_iter().collect();
+        found.extend(tx.lock_sources(&elsewhere).await?);
+    }
     let sources: HashMap<SourceKey, SourceRow> = found
         .into_iter()
         .map(|source| (source.key(), source))
@@ -97,8 +109,24 @@ async fn desk<'a>(
         new_location_ids: tx.new_location_ids(missing).await?.into_iter(),
         sources,
         locations,
+        dependents,
         written: Written::default(),
     })
+}
+
+/// The repositories that were pushed to, as dependencies name them.
+fn pushed(signals: &[&Signal]) -> Vec<(String, String, String)> {
+    let pushed: BTreeSet<_> = signals
+        .iter()
+        .filter_map(|signal| match &signal.body {
+            Some(signal::Body::Push(push)) => {
+                let repository = push.repository.as_ref()?;
+                Some(name_of(&signal.host, repository))
+            }
+            _ => None,
+        })
+        .collect();
+    pushed.into_iter().collect()
 }
 
 fn wanted_sources(signals: &[&Signal]) -> (Vec<SourceKey>, Vec<i64>) {
@@ -162,11 +190,11 @@ fn missing_locations(
             .get(&key)
             .and_then(|source| locations.get(&source.id))
             .map_or(&[][..], Vec::as_slice);
-        let is_held = held.iter().any(|location| {
-            location.git_ref == provider.git_ref && location.path == provider.catalog_path
-        });
+        let is_held = held
+            .iter()
+            .any(|location| location.path == provider.catalog_path);
         if !is_held {
-            missing.insert((key, provider.git_ref.clone(), provider.catalog_path.clone()));
+            missing.insert((key, provider.catalog_path.clone()));
         }
     }
     missing.len()

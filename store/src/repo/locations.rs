@@ -49,6 +49,28 @@ impl Tx {
         Ok(ids.into_iter().map(|(id,)| id).collect())
     }
 
+    /// The locations at these places: (source, path).
+    pub(crate) async fn locations_at(
+        &mut self,
+        places: &[(i64, &str)],
+    ) -> Result<Vec<LocationRow>, RepoError> {
+        if places.is_empty() {
+            return Ok(Vec::new());
+        }
+        fetch_all!(
+            self, LocationRow, "read locations by their place",
+            sqlite: "select l.* \
+                from json_each($1) as k \
+                join location l on l.source_id = k.value->>0 and l.path = k.value->>1 \
+                order by l.id",
+            postgres: "select l.* \
+                from json_array_elements($1::json) as k \
+                join location l on l.source_id = (k->>0)::bigint and l.path = k->>1 \
+                order by l.id",
+            json(places),
+        )
+    }
+
     /// Writes locations whole, new or known.
     pub(crate) async fn put_locations(&mut self, rows: &[LocationRow]) -> Result<(), RepoError> {
         if rows.is_empty() {
@@ -56,21 +78,58 @@ impl Tx {
         }
         execute!(
             self, "write locations",
-            sqlite: "insert into location (id, source_id, git_ref, path, blob_oid, outcome) \
-                select value->>'id', value->>'source_id', value->>'git_ref', value->>'path', \
-                    value->>'blob_oid', value->>'outcome' \
+            sqlite: "insert into location (id, source_id, path, is_glob, blob_oid, seen_oid, outcome, failure, emitted, \
+                    parent_ref, url, origin) \
+                select value->>'id', value->>'source_id', value->>'path', value->>'is_glob', \
+                    value->>'blob_oid', value->>'seen_oid', value->>'outcome', value->>'failure', \
+                    value->>'emitted', value->>'parent_ref', value->>'url', value->>'origin' \
                 from json_each($1) \
                 where true \
                 on conflict (id) do update set \
+                    source_id = excluded.source_id, \
+                    path = excluded.path, \
+                    is_glob = excluded.is_glob, \
                     blob_oid = excluded.blob_oid, \
-                    outcome = excluded.outcome",
-            postgres: "insert into location (id, source_id, git_ref, path, blob_oid, outcome) \
-                select id, source_id, git_ref, path, blob_oid, outcome \
+                    seen_oid = excluded.seen_oid, \
+                    outcome = excluded.outcome, \
+                    failure = excluded.failure, \
+                    emitted = excluded.emitted, \
+                    parent_ref = excluded.parent_ref, \
+                    url = excluded.url, \
+                    origin = excluded.origin",
+            postgres: "insert into location (id, source_id, path, is_glob, blob_oid, seen_oid, outcome, failure, emitted, \
+                    parent_ref, url, origin) \
+                select id, source_id, path, is_glob, blob_oid, seen_oid, outcome, failure, emitted, \
+                    parent_ref, url, origin \
                 from json_populate_recordset(null::location, $1::json) \
                 on conflict (id) do update set \
+                    source_id = excluded.source_id, \
+                    path = excluded.path, \
+                    is_glob = excluded.is_glob, \
                     blob_oid = excluded.blob_oid, \
-                    outcome = excluded.outcome",
+                    seen_oid = excluded.seen_oid, \
+                    outcome = excluded.outcome, \
+                    failure = excluded.failure, \
+                    emitted = excluded.emitted, \
+                    parent_ref = excluded.parent_ref, \
+                    url = excluded.url, \
+                    origin = excluded.origin",
             json(rows),
+        )
+        .map(drop)
+    }
+
+    /// Forgets locations nothing points at any more.
+    pub(crate) async fn remove_locations(&mut self, ids: &[i64]) -> Result<(), RepoError> {
+        if ids.is_empty() {
+            return Ok(());
+        }
+        execute!(
+            self, "remove locations",
+            sqlite: "delete from location where id in (select value from json_each($1))",
+            postgres: "delete from location \
+                where id in (select json_array_elements_text($1::json)::bigint)",
+            json(ids),
         )
         .map(drop)
     }

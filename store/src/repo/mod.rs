@@ -11,6 +11,7 @@ pub(crate) mod changes;
 pub(crate) mod claims;
 pub mod conformance;
 mod deliveries;
+pub(crate) mod dependencies;
 pub(crate) mod entities;
 mod error;
 mod locations;
@@ -18,12 +19,14 @@ mod meta;
 pub(crate) mod parts;
 mod postgres;
 mod problems;
+mod removals;
 pub(crate) mod rows;
 mod snapshot;
 pub(crate) mod sources;
 mod sqlite;
 mod statement;
 mod totals;
+pub(crate) mod tree;
 
 use crate::config::DatabaseConfig;
 
@@ -34,7 +37,8 @@ pub use totals::LedgerTotals;
 
 pub(crate) use deliveries::{Covered, Covering, DeliveryRow, Outcome};
 pub(crate) use rows::{
-    ClaimRow, EntityRow, GITHUB, LocationOutcome, LocationRow, ProblemState, SourceRow, StoredCause,
+    ClaimRow, DependencyRow, EntityRow, GITHUB, HEAD, LinkRow, LocationEntityRow, LocationOutcome,
+    LocationRow, ProblemState, RemovalRow, RunState, SourceRow, StoredCause,
 };
 pub(crate) use statement::Tx;
 

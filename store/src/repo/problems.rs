@@ -28,11 +28,12 @@ impl Tx {
         }
         execute!(
             self, "write problems",
-            sqlite: "insert into problem (id, location_id, source_id, rule, message, hint, line, \
-                    column_number, ref, first_seen, last_seen) \
+            sqlite: "insert into problem (id, location_id, source_id, rule, message, hint, line, column_number, ref, \
+                    first_seen, last_seen, class, is_file, level, status_of, owner) \
                 select value->>'id', value->>'location_id', value->>'source_id', value->>'rule', \
                     value->>'message', value->>'hint', value->>'line', value->>'column_number', \
-                    value->>'ref', value->>'first_seen', value->>'last_seen' \
+                    value->>'ref', value->>'first_seen', value->>'last_seen', value->>'class', \
+                    value->>'is_file', value->>'level', value->>'status_of', value->>'owner' \
                 from json_each($1) \
                 where true \
                 on conflict (id) do update set \
@@ -40,18 +41,28 @@ impl Tx {
                     hint = excluded.hint, \
                     line = excluded.line, \
                     column_number = excluded.column_number, \
-                    last_seen = excluded.last_seen",
-            postgres: "insert into problem (id, location_id, source_id, rule, message, hint, line, \
-                    column_number, ref, first_seen, last_seen) \
-                select id, location_id, source_id, rule, message, hint, line, \
-                    column_number, ref, first_seen, last_seen \
+                    last_seen = excluded.last_seen, \
+                    class = excluded.class, \
+                    is_file = excluded.is_file, \
+                    level = excluded.level, \
+                    status_of = excluded.status_of, \
+                    owner = excluded.owner",
+            postgres: "insert into problem (id, location_id, source_id, rule, message, hint, line, column_number, ref, \
+                    first_seen, last_seen, class, is_file, level, status_of, owner) \
+                select id, location_id, source_id, rule, message, hint, line, column_number, ref, \
+                    first_seen, last_seen, class, is_file, level, status_of, owner \
                 from json_populate_recordset(null::problem, $1::json) \
                 on conflict (id) do update set \
                     message = excluded.message, \
                     hint = excluded.hint, \
                     line = excluded.line, \
                     column_number = excluded.column_number, \
-                    last_seen = excluded.last_seen",
+                    last_seen = excluded.last_seen, \
+                    class = excluded.class, \
+                    is_file = excluded.is_file, \
+                    level = excluded.level, \
+                    status_of = excluded.status_of, \
+                    owner = excluded.owner",
             json(rows),
         )
         .map(drop)

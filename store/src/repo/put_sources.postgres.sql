@@ -1,12 +1,14 @@
 insert into source (
-    id, kind, provider, host, installation, external_id, node_id, owner, name, url, default_branch, archived, wanted, done, lane, head, push_before, push_after, fingerprint, cause, verified_at, changed_at, mechanism, fail_count, last_error, next_due_at, enqueued_at
+    id, kind, provider, host, installation, external_id, git_ref, node_id, owner, name, url, default_branch, archived, wanted, done, lane, head, push_before, push_after, fingerprint, cause, verified_at, changed_at, mechanism, fail_count, last_error, next_due_at, enqueued_at, recheck_every
 )
 select
-    id, kind, provider, host, installation, external_id, node_id, owner, name, url, default_branch, archived, wanted, done, lane, head, push_before, push_after, fingerprint, cause, verified_at, changed_at, mechanism, fail_count, last_error, next_due_at, enqueued_at
+    id, kind, provider, host, installation, external_id, git_ref, node_id, owner, name, url, default_branch, archived, wanted, done, lane, head, push_before, push_after, fingerprint, cause, verified_at, changed_at, mechanism, fail_count, last_error, next_due_at, enqueued_at, recheck_every
 from json_populate_recordset(null::source, $1::json)
 on conflict (id) do update set
     provider = excluded.provider,
     installation = excluded.installation,
+    external_id = excluded.external_id,
+    git_ref = excluded.git_ref,
     node_id = excluded.node_id,
     owner = excluded.owner,
     name = excluded.name,
@@ -27,4 +29,5 @@ on conflict (id) do update set
     fail_count = excluded.fail_count,
     last_error = excluded.last_error,
     next_due_at = excluded.next_due_at,
-    enqueued_at = excluded.enqueued_at
+    enqueued_at = excluded.enqueued_at,
+    recheck_every = excluded.recheck_every

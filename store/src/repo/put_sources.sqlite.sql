@@ -1,5 +1,5 @@
 insert into source (
-    id, kind, provider, host, installation, external_id, node_id, owner, name, url, default_branch, archived, wanted, done, lane, head, push_before, push_after, fingerprint, cause, verified_at, changed_at, mechanism, fail_count, last_error, next_due_at, enqueued_at
+    id, kind, provider, host, installation, external_id, git_ref, node_id, owner, name, url, default_branch, archived, wanted, done, lane, head, push_before, push_after, fingerprint, cause, verified_at, changed_at, mechanism, fail_count, last_error, next_due_at, enqueued_at, recheck_every
 )
 select
     value->>'id',
@@ -8,6 +8,7 @@ select
     value->>'host',
     value->>'installation',
     value->>'external_id',
+    value->>'git_ref',
     value->>'node_id',
     value->>'owner',
     value->>'name',
@@ -28,12 +29,15 @@ select
     value->>'fail_count',
     value->>'last_error',
     value->>'next_due_at',
-    value->>'enqueued_at'
+    value->>'enqueued_at',
+    value->>'recheck_every'
 from json_each($1)
 where true
 on conflict (id) do update set
     provider = excluded.provider,
     installation = excluded.installation,
+    external_id = excluded.external_id,
+    git_ref = excluded.git_ref,
     node_id = excluded.node_id,
     owner = excluded.owner,
     name = excluded.name,
@@ -54,4 +58,5 @@ on conflict (id) do update set
     fail_count = excluded.fail_count,
     last_error = excluded.last_error,
     next_due_at = excluded.next_due_at,
-    enqueued_at = excluded.enqueued_at
+    enqueued_at = excluded.enqueued_at,
+    recheck_every = excluded.recheck_every

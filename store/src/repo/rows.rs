@@ -11,8 +11,14 @@ use serde::{Deserialize, Serialize};
 pub enum SourceKind {
     /// What a provider lists.
     Listing,
-    /// One repository.
+    /// One branch of a repository.
     Repository,
+    /// A plain URL.
+    Url,
+    /// The local file system.
+    File,
+    /// What the configuration, or one provider, names as roots of the catalog. Never looked at.
+    Roots,
 }
 
 impl SourceKind {
@@ -22,6 +28,9 @@ impl SourceKind {
         match self {
             Self::Listing => "listing",
             Self::Repository => "repository",
+            Self::Url => "url",
+            Self::File => "file",
+            Self::Roots => "roots",
         }
     }
 }
@@ -41,6 +50,9 @@ impl TryFrom<String> for SourceKind {
         match word.as_str() {
             "listing" => Ok(Self::Listing),
             "repository" => Ok(Self::Repository),
+            "url" => Ok(Self::Url),
+            "file" => Ok(Self::File),
+            "roots" => Ok(Self::Roots),
             _ => Err(UnknownWord {
                 what: "source kind",
                 word,
@@ -145,6 +157,8 @@ pub(crate) struct SourceRow {
     pub(crate) host: String,
     pub(crate) installation: String,
     pub(crate) external_id: String,
+    /// `HEAD` for the default branch, a branch or a commit; empty for what is no repository.
+    pub(crate) git_ref: String,
     pub(crate) node_id: String,
     pub(crate) owner: String,
     pub(crate) name: String,
@@ -168,6 +182,8 @@ pub(crate) struct SourceRow {
     pub(crate) last_error: String,
     pub(crate) next_due_at: i64,
     pub(crate) enqueued_at: i64,
+    /// Microseconds after which it is looked at again without a signal; 0 if a listing sweeps it.
+    pub(crate) recheck_every: i64,
 }
 
 impl SourceRow {
@@ -180,6 +196,12 @@ impl SourceRow {
             host: host.to_owned(),
             installation: host.to_owned(),
             external_id: external_id.to_owned(),
+            git_ref: match kind {
+                SourceKind::Repository => HEAD.to_owned(),
+                SourceKind::Listing | SourceKind::Url | SourceKind::File | SourceKind::Roots => {
+                    String::new()
+                }
+            },
             node_id: String::new(),
             owner: String::new(),
             name: String::new(),
@@ -201,12 +223,22 @@ impl SourceRow {
             last_error: String::new(),
             next_due_at: 0,
             enqueued_at: 0,
+            recheck_every: 0,
         }
     }
 
     /// Whether something is asked for that is not proved yet.
     pub(crate) fn is_outstanding(&self) -> bool {
         self.wanted > self.done
+    }
+
+    /// The branch that is read, by name.
+    pub(crate) fn branch(&self) -> &str {
+        if self.git_ref == HEAD {
+            &self.default_branch
+        } else {
+            &self.git_ref
+        }
     }
 
     /// `owner/name`.
@@ -222,6 +254,8 @@ impl SourceRow {
 
 /// The provider of every source there is so far.
 pub(crate) const GITHUB: &str = "github";
+/// How a source says "the default branch".
+pub(crate) const HEAD: &str = "HEAD";
 
 /// How a location was last found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -235,6 +269,10 @@ pub(crate) enum LocationOutcome {
     Poisoned,
     /// Proved absent.
     Gone,
+    /// A pattern whose matches are known.
+    Matched,
+    /// Not readable, and never read before.
+    Failed,
 }
 
 impl TryFrom<String> for LocationOutcome {
@@ -246,6 +284,8 @@ impl TryFrom<String> for LocationOutcome {
             "content" => Ok(Self::Content),
             "poisoned" => Ok(Self::Poisoned),
             "gone" => Ok(Self::Gone),
+            "matched" => Ok(Self::Matched),
+            "failed" => Ok(Self::Failed),
             _ => Err(UnknownWord {
                 what: "location outcome",
                 word,
@@ -254,28 +294,48 @@ impl TryFrom<String> for LocationOutcome {
     }
 }
 
-/// One file of a source.
+/// One file, or pattern of files, of a source.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, sqlx::FromRow)]
 pub(crate) struct LocationRow {
     pub(crate) id: i64,
     pub(crate) source_id: i64,
-    pub(crate) git_ref: String,
     pub(crate) path: String,
+    /// 1 if `path` is a pattern.
+    pub(crate) is_glob: i64,
+    /// Blob whose content is applied.
     pub(crate) blob_oid: String,
+    /// Blob that was seen last.
+    pub(crate) seen_oid: String,
     #[sqlx(try_from = "String")]
     pub(crate) outcome: LocationOutcome,
+    /// `<class>: <message>` of a failure.
+    pub(crate) failure: String,
+    /// JSON: what the rules judge of a file, what a pattern matches.
+    pub(crate) emitted: String,
+    /// The Location entity under whose name its content is applied; empty if none.
+    pub(crate) parent_ref: String,
+    /// How that one names it.
+    pub(crate) url: String,
+    /// Root of the tree it was found in, `type:target`.
+    pub(crate) origin: String,
 }
 
 impl LocationRow {
     /// A file nobody has looked at yet.
-    pub(crate) fn new(id: i64, source_id: i64, git_ref: &str, path: &str) -> Self {
+    pub(crate) fn new(id: i64, source_id: i64, path: &str) -> Self {
         Self {
             id,
             source_id,
-            git_ref: git_ref.to_owned(),
             path: path.to_owned(),
+            is_glob: 0,
             blob_oid: String::new(),
+            seen_oid: String::new(),
             outcome: LocationOutcome::Unread,
+            failure: String::new(),
+            emitted: String::new(),
+            parent_ref: String::new(),
+            url: String::new(),
+            origin: String::new(),
         }
     }
 
@@ -283,7 +343,10 @@ impl LocationRow {
     pub(crate) fn holds_content(&self) -> bool {
         match self.outcome {
             LocationOutcome::Content | LocationOutcome::Poisoned => true,
-            LocationOutcome::Unread | LocationOutcome::Gone => false,
+            LocationOutcome::Unread
+            | LocationOutcome::Gone
+            | LocationOutcome::Matched
+            | LocationOutcome::Failed => false,
         }
     }
 }
@@ -342,6 +405,116 @@ pub(crate) struct ProblemState {
     pub(crate) entity_ref: String,
     pub(crate) first_seen: i64,
     pub(crate) last_seen: i64,
+    /// Backstage's class of the error.
+    pub(crate) class: String,
+    /// 1 if it spoils the whole file.
+    pub(crate) is_file: i64,
+    /// `error` or `warning`.
+    pub(crate) level: String,
+    /// JSON: refs of the entities whose status shows it.
+    pub(crate) status_of: String,
+    /// `spec.owner` as the document says; empty if it does not.
+    pub(crate) owner: String,
+}
+
+/// How the run of a Location entity ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum RunState {
+    /// A target was not looked at yet.
+    Waiting,
+    /// Everything it points at is in order.
+    Ok,
+    /// Something it points at is broken, and all of it stays as it is.
+    Broken,
+}
+
+impl TryFrom<String> for RunState {
+    type Error = UnknownWord;
+
+    fn try_from(word: String) -> Result<Self, UnknownWord> {
+        match word.as_str() {
+            "waiting" => Ok(Self::Waiting),
+            "ok" => Ok(Self::Ok),
+            "broken" => Ok(Self::Broken),
+            _ => Err(UnknownWord {
+                what: "run state",
+                word,
+            }),
+        }
+    }
+}
+
+/// A Location entity: the newest version that is declared, and how its run ended.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, sqlx::FromRow)]
+pub(crate) struct LocationEntityRow {
+    #[serde(rename = "ref")]
+    #[sqlx(rename = "ref")]
+    pub(crate) entity_ref: String,
+    /// The location that declares it.
+    pub(crate) declared_by: i64,
+    /// As declared, canonical JSON without the catalog's annotations.
+    pub(crate) document: String,
+    pub(crate) digest: String,
+    pub(crate) line: i64,
+    pub(crate) column_number: i64,
+    /// Where it stands, `type:target`.
+    pub(crate) own: String,
+    /// Root of the tree it was found in, `type:target`.
+    pub(crate) origin: String,
+    #[sqlx(try_from = "String")]
+    pub(crate) state: RunState,
+    /// Digest of the version in effect; empty if none is.
+    pub(crate) applied_digest: String,
+    pub(crate) since: i64,
+}
+
+/// A Location entity points at a location.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, sqlx::FromRow)]
+pub(crate) struct LinkRow {
+    pub(crate) parent_ref: String,
+    pub(crate) location_id: i64,
+    /// The pattern that matched the location; 0 if it is named itself.
+    pub(crate) via: i64,
+    pub(crate) ordinal: i64,
+    /// How the Location entity names it.
+    pub(crate) url: String,
+    pub(crate) is_required: i64,
+    /// 1 if the version in effect points at it.
+    pub(crate) is_current: i64,
+    /// 1 if the newest version points at it.
+    pub(crate) is_next: i64,
+    pub(crate) since: i64,
+}
+
+/// A file that a location's entities are made from, besides the location itself.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, sqlx::FromRow)]
+pub(crate) struct DependencyRow {
+    pub(crate) location_id: i64,
+    /// Of a repository, in lower case like owner and name; empty for a URL.
+    pub(crate) host: String,
+    pub(crate) owner: String,
+    pub(crate) name: String,
+    pub(crate) git_ref: String,
+    pub(crate) path: String,
+    /// What was read; empty if there was nothing.
+    pub(crate) blob_oid: String,
+    pub(crate) url: String,
+}
+
+/// A removal that waits for somebody to confirm it, or for a second look.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, sqlx::FromRow)]
+pub(crate) struct RemovalRow {
+    pub(crate) location_id: i64,
+    pub(crate) source_id: i64,
+    pub(crate) installation: String,
+    /// How many entities would go.
+    pub(crate) entities: i64,
+    /// JSON: the first of their refs.
+    pub(crate) refs: String,
+    pub(crate) since: i64,
+    /// 0 until it is confirmed.
+    pub(crate) confirmed_at: i64,
 }
 
 /// How a source stands, for freshness.
@@ -377,4 +550,10 @@ pub struct SourceStatus {
 /// Reads a stored ref, which was canonical when it was written.
 pub(crate) fn stored_ref(text: &str) -> Result<freshet_model::EntityRef, freshet_model::RefError> {
     freshet_model::EntityRef::from_str(text)
+}
+
+/// Reads a list of refs stored as JSON; what cannot be read is left out.
+pub(crate) fn refs_from_text(text: &str) -> Vec<freshet_model::EntityRef> {
+    let refs: Vec<String> = serde_json::from_str(text).unwrap_or_default();
+    refs.iter().filter_map(|it| stored_ref(it).ok()).collect()
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::changes::{read_uid, relations_from_text};
-use super::rows::stored_ref;
+use super::rows::{refs_from_text, stored_ref};
 use super::statement::fetch_all;
 use super::{Repo, RepoError};
 use crate::change::{ProblemRow, Record, Snapshot};
@@ -60,6 +60,11 @@ struct StoredProblem {
     entity_ref: String,
     first_seen: i64,
     last_seen: i64,
+    class: String,
+    is_file: i64,
+    level: String,
+    status_of: String,
+    owner: String,
 }
 
 impl StoredProblem {
@@ -79,6 +84,11 @@ impl StoredProblem {
             entity_ref: stored_ref(&self.entity_ref).ok(),
             first_seen: self.first_seen,
             last_seen: self.last_seen,
+            class: self.class,
+            is_file: self.is_file != 0,
+            level: self.level,
+            status_of: refs_from_text(&self.status_of),
+            owner: self.owner,
         }
     }
 }
@@ -99,7 +109,8 @@ impl Repo {
             order by e.document_revision";
         const PROBLEMS: &str = "select p.id, p.location_id, p.source_id, s.provider, \
                 s.owner || '/' || s.name as repository, l.path, p.rule, p.message, p.hint, \
-                p.line, p.column_number, p.ref, p.first_seen, p.last_seen \
+                p.line, p.column_number, p.ref, p.first_seen, p.last_seen, \
+                p.class, p.is_file, p.level, p.status_of, p.owner \
             from problem p \
             join location l on l.id = p.location_id \
             join source s on s.id = p.source_id \

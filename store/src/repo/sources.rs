@@ -11,6 +11,7 @@ pub(crate) struct SourceKey {
     pub(crate) kind: super::SourceKind,
     pub(crate) host: String,
     pub(crate) external_id: String,
+    pub(crate) git_ref: String,
 }
 
 impl SourceRow {
@@ -20,6 +21,7 @@ impl SourceRow {
             kind: self.kind,
             host: self.host.clone(),
             external_id: self.external_id.clone(),
+            git_ref: self.git_ref.clone(),
         }
     }
 }
@@ -35,6 +37,7 @@ impl Repo {
             case when kind = 'listing' then owner else owner || '/' || name end as name, \
             url, wanted, done, verified_at, changed_at, mechanism, fail_count, last_error \
             from source \
+            where kind <> 'roots' \
             order by id";
         let mut tx = self.read().await?;
         let statuses = fetch_all!(
@@ -86,12 +89,14 @@ impl Tx {
                 join source s on s.kind = k.value->>'kind' \
                     and s.host = k.value->>'host' \
                     and s.external_id = k.value->>'external_id' \
+                    and s.git_ref = k.value->>'git_ref' \
                 order by s.id",
             postgres: "select s.* \
-                from json_to_recordset($1::json) as k(kind text, host text, external_id text) \
+                from json_to_recordset($1::json) as k(kind text, host text, external_id text, git_ref text) \
                 join source s on s.kind = k.kind \
                     and s.host = k.host \
                     and s.external_id = k.external_id \
+                    and s.git_ref = k.git_ref \
                 order by s.id \
                 for update of s",
             json(keys),
@@ -115,6 +120,51 @@ impl Tx {
                 for update",
             host,
             owner,
+        )
+    }
+
+    /// Every branch of these repositories, known by (owner, name) on one host.
+    pub(crate) async fn sources_named(
+        &mut self,
+        names: &[(String, String, String)],
+    ) -> Result<Vec<SourceRow>, RepoError> {
+        if names.is_empty() {
+            return Ok(Vec::new());
+        }
+        fetch_all!(
+            self, SourceRow, "find repositories by name",
+            sqlite: "select s.* \
+                from json_each($1) as k \
+                join source s on s.kind = 'repository' and s.host = k.value->>0 \
+                    and lower(s.owner) = k.value->>1 and lower(s.name) = k.value->>2 \
+                order by s.id",
+            postgres: "select s.* \
+                from json_array_elements($1::json) as k \
+                join source s on s.kind = 'repository' and s.host = k->>0 \
+                    and lower(s.owner) = k->>1 and lower(s.name) = k->>2 \
+                order by s.id",
+            json(names),
+        )
+    }
+
+    /// Sources that no listing sweeps and that were not looked at for long.
+    pub(crate) async fn sources_due(
+        &mut self,
+        now: i64,
+        limit: i64,
+    ) -> Result<Vec<SourceRow>, RepoError> {
+        const SQL: &str = "select * from source \
+            where recheck_every > 0 and wanted = done and done > 0 \
+                and verified_at + recheck_every <= $1 \
+                and exists (select 1 from location l where l.source_id = source.id) \
+            order by verified_at, id \
+            limit $2";
+        fetch_all!(
+            self, SourceRow, "find sources that are due",
+            sqlite: SQL,
+            postgres: SQL,
+            now,
+            limit,
         )
     }
 
@@ -182,7 +232,7 @@ impl Tx {
     ) -> Result<u64, RepoError> {
         const SQL: &str = "update source \
             set wanted = wanted + 1, lane = 2, cause = $2, next_due_at = 0, enqueued_at = 0 \
-            where kind = 'repository' and wanted = done and done > 0 and fingerprint <> $1";
+            where kind in ('repository', 'url', 'file') and wanted = done and done > 0 and fingerprint <> $1";
         execute!(
             self, "ask for sources read in another way",
             sqlite: SQL,

@@ -181,6 +181,11 @@ impl Model {
             entity_ref: of.is_multiple_of(2).then(|| name(of)),
             first_seen: 1,
             last_seen: revision,
+            class: "InputError".to_owned(),
+            is_file: false,
+            level: "error".to_owned(),
+            status_of: Vec::new(),
+            owner: String::new(),
         };
         self.problems.insert(id, problem.clone());
         ChangeRow {

@@ -291,6 +291,11 @@ fn catalog() -> Snapshot {
         entity_ref: Some(parse("component:default/pay")),
         first_seen: 1,
         last_seen: 1,
+        class: "InputError".to_owned(),
+        is_file: false,
+        level: "error".to_owned(),
+        status_of: Vec::new(),
+        owner: String::new(),
     };
     Snapshot {
         epoch: String::new(),

@@ -126,7 +126,7 @@ async fn locations_belong_to_their_source(repo: &Repo) {
     let mut rows: Vec<LocationRow> = [(1, "a.yaml"), (1, "b.yaml"), (2, "a.yaml")]
         .iter()
         .zip(&ids)
-        .map(|((source_id, path), id)| LocationRow::new(*id, *source_id, "HEAD", path))
+        .map(|((source_id, path), id)| LocationRow::new(*id, *source_id, path))
         .collect();
     tx.put_locations(&rows).await.expect("written");
     rows[0].outcome = LocationOutcome::Content;
@@ -239,6 +239,16 @@ fn problem_row(id: i64) -> ProblemRow {
         entity_ref: None,
         first_seen: 1,
         last_seen: 2,
+        class: "InputError".to_owned(),
+        is_file: true,
+        level: "warning".to_owned(),
+        status_of: vec!["location:default/l".parse().expect("a ref")],
+        owner: "team-a".to_owned(),
+        class: "InputError".to_owned(),
+        is_file: true,
+        level: "error".to_owned(),
+        status_of: Vec::new(),
+        owner: "team-a".to_owned(),
     }
 }
 
@@ -326,13 +336,23 @@ fn problem_state(id: i64, location_id: i64) -> ProblemState {
         entity_ref: String::new(),
         first_seen: 1,
         last_seen: 2,
+        class: "InputError".to_owned(),
+        is_file: 1,
+        level: "warning".to_owned(),
+        status_of: "[\"location:default/l\"]".to_owned(),
+        owner: "team-a".to_owned(),
+        class: "InputError".to_owned(),
+        is_file: 1,
+        level: "error".to_owned(),
+        status_of: "[]".to_owned(),
+        owner: "team-a".to_owned(),
     }
 }
 
 async fn claims_and_problems_come_and_go(repo: &Repo) {
     put_sources(repo, &[source(1, "1")]).await;
     let mut tx = write(repo).await;
-    tx.put_locations(&[LocationRow::new(1, 1, "HEAD", "a.yaml")])
+    tx.put_locations(&[LocationRow::new(1, 1, "a.yaml")])
         .await
         .expect("written");
     let claim = ClaimRow {

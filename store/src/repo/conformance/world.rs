@@ -68,9 +68,7 @@ impl World {
                 branch: branch.map(str::to_owned),
                 filters: ProviderFilters::default(),
             }],
-            rules: vec![Rule {
-                allow: vec!["Component".to_owned(), "Group".to_owned()],
-            }],
+            rules: vec![Rule::everywhere(&["Component", "Group"])],
             fingerprint: FINGERPRINT.to_owned(),
             ..Config::new(database)
         };

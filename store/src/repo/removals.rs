@@ -1,0 +1,83 @@
+//! Removals that wait for a confirmation or a second look.
+
+use super::statement::{Tx, execute, fetch_all, json};
+use super::{RemovalRow, RepoError};
+
+impl Tx {
+    /// Every removal that waits.
+    pub(crate) async fn removals(&mut self) -> Result<Vec<RemovalRow>, RepoError> {
+        const SQL: &str = "select * from removal order by since, location_id";
+        fetch_all!(
+            self, RemovalRow, "read removals that wait",
+            sqlite: SQL,
+            postgres: SQL,
+        )
+    }
+
+    /// Writes removals that wait.
+    pub(crate) async fn put_removals(&mut self, rows: &[RemovalRow]) -> Result<(), RepoError> {
+        if rows.is_empty() {
+            return Ok(());
+        }
+        execute!(
+            self, "write removals that wait",
+            sqlite: "insert into removal (location_id, source_id, installation, entities, refs, since, confirmed_at) \
+                select value->>'location_id', value->>'source_id', value->>'installation', \
+                    value->>'entities', value->>'refs', value->>'since', value->>'confirmed_at' \
+                from json_each($1) \
+                where true \
+                on conflict (location_id) do update set \
+                    source_id = excluded.source_id, \
+                    installation = excluded.installation, \
+                    entities = excluded.entities, \
+                    refs = excluded.refs, \
+                    since = excluded.since, \
+                    confirmed_at = excluded.confirmed_at",
+            postgres: "insert into removal (location_id, source_id, installation, entities, refs, since, confirmed_at) \
+                select location_id, source_id, installation, entities, refs, since, confirmed_at \
+                from json_populate_recordset(null::removal, $1::json) \
+                on conflict (location_id) do update set \
+                    source_id = excluded.source_id, \
+                    installation = excluded.installation, \
+                    entities = excluded.entities, \
+                    refs = excluded.refs, \
+                    since = excluded.since, \
+                    confirmed_at = excluded.confirmed_at",
+            json(rows),
+        )
+        .map(drop)
+    }
+
+    /// Notes that somebody confirmed the removal of these locations.
+    pub(crate) async fn confirm_removals(
+        &mut self,
+        location_ids: &[i64],
+        now: i64,
+    ) -> Result<(), RepoError> {
+        execute!(
+            self, "confirm removals",
+            sqlite: "update removal set confirmed_at = $2 \
+                where location_id in (select value from json_each($1))",
+            postgres: "update removal set confirmed_at = $2 \
+                where location_id in (select json_array_elements_text($1::json)::bigint)",
+            json(location_ids),
+            now,
+        )
+        .map(drop)
+    }
+
+    /// Forgets removals that were made or are no longer asked for.
+    pub(crate) async fn remove_removals(&mut self, ids: &[i64]) -> Result<(), RepoError> {
+        if ids.is_empty() {
+            return Ok(());
+        }
+        execute!(
+            self, "remove removals that wait",
+            sqlite: "delete from removal where location_id in (select value from json_each($1))",
+            postgres: "delete from removal \
+                where location_id in (select json_array_elements_text($1::json)::bigint)",
+            json(ids),
+        )
+        .map(drop)
+    }
+}
