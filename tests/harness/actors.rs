@@ -1,6 +1,6 @@
 //! Who takes part in a story: a client of the API, a subscriber of the change feed.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::{Arc, Mutex};
@@ -101,6 +101,46 @@ impl Api {
     /// As [`Api::json`].
     pub async fn problems(&self) -> Result<Vec<Value>, String> {
         self.list("/api/v1/problems").await
+    }
+
+    /// Classes of the errors that an entity has, sorted, each once; also of one that was never served.
+    ///
+    /// # Errors
+    ///
+    /// As [`Api::json`].
+    pub async fn errors_of(&self, entity_ref: &str) -> Result<Vec<String>, String> {
+        let query: String = url::form_urlencoded::byte_serialize(entity_ref.as_bytes()).collect();
+        let problems = self
+            .list(&format!("/api/v1/problems?level=error&entity={query}"))
+            .await?;
+        let class = |problem: &Value| problem["class"].as_str().map(str::to_owned);
+        let classes: BTreeSet<String> = problems.iter().filter_map(class).collect();
+        Ok(classes.into_iter().collect())
+    }
+
+    /// Waits until the errors of an entity are of this class and no other.
+    pub async fn fails_with(&self, entity_ref: &str, class: &str) {
+        eventually(&format!("{entity_ref} has a {class}"), || async {
+            let classes = self.errors_of(entity_ref).await?;
+            (classes == [class])
+                .then_some(())
+                .ok_or_else(|| format!("{classes:?}"))
+        })
+        .await;
+    }
+
+    /// Waits until the entity has no error, neither as a problem nor in its status.
+    pub async fn is_well(&self, entity_ref: &str) -> Value {
+        eventually(&format!("{entity_ref} is well"), || async {
+            let classes = self.errors_of(entity_ref).await?;
+            let entity = self.entity(entity_ref).await?.ok_or("404")?;
+            if classes.is_empty() && entity.get("status").is_none() {
+                Ok(entity)
+            } else {
+                Err(format!("{classes:?} {entity}"))
+            }
+        })
+        .await
     }
 
     async fn list(&self, path: &str) -> Result<Vec<Value>, String> {

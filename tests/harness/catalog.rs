@@ -18,8 +18,9 @@ use tokio_util::sync::CancellationToken;
 
 use crate::actors::{Api, Changes};
 use crate::db::PostgresServer;
-use crate::github::{GithubEmulator, Options};
+use crate::github::GithubEmulator;
 use crate::nats::NatsServer;
+use crate::stage::{GITHUB, Stage, staged};
 use crate::wait::within;
 
 /// The organisation of every story.
@@ -107,6 +108,10 @@ pub struct Setup {
     pub api: SocketAddr,
     /// Where health and metrics are served.
     pub admin: SocketAddr,
+    /// Name of the GitHub host, if it is not the emulator's address.
+    pub host: Option<String>,
+    /// Changes to the rest, as a JSON merge patch: `null` removes a key.
+    pub overlay: Value,
 }
 
 impl Default for Setup {
@@ -117,6 +122,8 @@ impl Default for Setup {
             webhooks: any,
             api: any,
             admin: any,
+            host: None,
+            overlay: json!({}),
         }
     }
 }
@@ -124,7 +131,10 @@ impl Default for Setup {
 /// The configuration of a Freshet that reads `github`, as a JSON app-config.
 #[must_use]
 pub fn app_config(setup: &Setup, github: &GithubEmulator, bus: &Value, database: &Value) -> Value {
-    let host = github.address().to_string();
+    let host = setup
+        .host
+        .clone()
+        .unwrap_or_else(|| github.address().to_string());
     let kinds = [
         "Component",
         "API",
@@ -134,8 +144,9 @@ pub fn app_config(setup: &Setup, github: &GithubEmulator, bus: &Value, database:
         "Group",
         "User",
         "Location",
+        "Template",
     ];
-    json!({
+    let mut config = json!({
         "backend": {"listen": setup.api.to_string(), "database": database},
         "integrations": {"github": [{"host": host, "apiBaseUrl": github.api_url(), "token": TOKEN}]},
         "catalog": {
@@ -152,7 +163,28 @@ pub fn app_config(setup: &Setup, github: &GithubEmulator, bus: &Value, database:
             "admin": {"listen": setup.admin.to_string()},
             "stopDeadline": "5s",
         },
-    })
+    });
+    merge(&mut config, &setup.overlay);
+    config
+}
+
+/// RFC 7396: objects are merged, `null` removes, anything else replaces.
+fn merge(target: &mut Value, patch: &Value) {
+    let Value::Object(patch) = patch else {
+        *target = patch.clone();
+        return;
+    };
+    if !target.is_object() {
+        *target = json!({});
+    }
+    let target = target.as_object_mut().expect("just made one");
+    for (key, value) in patch {
+        if value.is_null() {
+            target.remove(key);
+        } else {
+            merge(target.entry(key).or_insert(Value::Null), value);
+        }
+    }
 }
 
 /// A running Freshet in this process.
@@ -220,10 +252,24 @@ impl TestCatalog {
 
     /// Everything in `profile`, with these repositories there from the beginning and discovered.
     pub async fn with(profile: Profile, repositories: &[(&str, &[(&str, &str)])]) -> Self {
-        let github = start_github(repositories).await;
-        let backends = Backends::start(profile).await;
+        Self::stage(Stage {
+            profile,
+            repositories: repositories.iter().copied().map(staged).collect(),
+            ..Stage::default()
+        })
+        .await
+    }
+
+    /// As a story wants it: its own configuration, files that are no text, GitHub under its own name.
+    pub async fn stage(stage: Stage) -> Self {
+        let github = stage.github().await;
+        let backends = Backends::start(stage.profile).await;
         let database = backends.database().await;
-        let setup = Setup::default();
+        let setup = Setup {
+            host: stage.named_github.then(|| GITHUB.to_owned()),
+            overlay: stage.overlay.clone(),
+            ..Setup::default()
+        };
         let services =
             Services::start(&app_config(&setup, &github, &backends.bus(), &database)).await;
         let addresses = services.addresses;
@@ -245,7 +291,9 @@ impl TestCatalog {
             database,
             services: Some(services),
         };
-        world.discovered(repositories.len()).await;
+        if stage.is_discovered() {
+            world.discovered(stage.repositories.len()).await;
+        }
         world
     }
 
@@ -296,6 +344,13 @@ impl TestCatalog {
         self.services = Some(Services::start(&config).await);
     }
 
+    /// Starts them again with another configuration: a JSON merge patch of the usual one, instead of the one before.
+    pub async fn restart_with(&mut self, overlay: Value) {
+        self.stop_services().await;
+        self.setup.overlay = overlay;
+        self.start_services().await;
+    }
+
     /// Starts them again with another sweep frequency.
     pub async fn restart_with_sweeps_every(&mut self, frequency: Duration) {
         self.stop_services().await;
@@ -312,22 +367,11 @@ impl TestCatalog {
 
 /// An emulator with the organisation and these repositories in it.
 pub async fn start_github(repositories: &[(&str, &[(&str, &str)])]) -> GithubEmulator {
-    let options = Options {
-        token: Some(TOKEN.to_owned()),
-        ..Options::default()
+    let stage = Stage {
+        repositories: repositories.iter().copied().map(staged).collect(),
+        ..Stage::default()
     };
-    let github = GithubEmulator::start(options)
-        .await
-        .expect("the emulator starts");
-    github.create_org(ORGANIZATION);
-    let seeds = repositories
-        .iter()
-        .map(|(name, files)| (*name, files.to_vec()))
-        .collect();
-    github
-        .seed(ORGANIZATION, seeds)
-        .expect("repositories are made");
-    github
+    stage.github().await
 }
 
 /// Points the organisation's hook at an ingestor.

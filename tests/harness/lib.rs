@@ -10,4 +10,5 @@ pub mod history;
 pub mod http;
 pub mod nats;
 pub mod process;
+pub mod stage;
 pub mod wait;

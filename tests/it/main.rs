@@ -2,10 +2,15 @@
 
 mod bus;
 mod calls;
+mod cases;
+mod conformance;
+mod deviations;
+mod history_rebuild;
 mod kill_run;
 mod outage;
 mod pay;
 mod processes;
 mod push;
 mod repo;
+mod story;
 mod tidy;

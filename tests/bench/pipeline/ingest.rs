@@ -28,6 +28,8 @@ use crate::machine::resident_mib;
 use crate::world::{PATIENCE, full_name, github_with};
 
 const ENTITIES: usize = REPOSITORIES * ENTITIES_PER_REPOSITORY;
+/// With the Location that is generated for each file.
+const VISIBLE: usize = ENTITIES + REPOSITORIES;
 /// Repositories per part of a listing, as a processor makes them.
 const PAGE: usize = 100;
 const STOP_DEADLINE: Duration = Duration::from_secs(20);
@@ -46,6 +48,7 @@ pub(crate) async fn measure(profile: Profile, label: &str) -> Value {
         "bench": "ingest",
         "profile": label,
         "entities": ENTITIES,
+        "generated_locations": REPOSITORIES,
         "seconds": (alone.as_secs_f64() * 1_000.0).round() / 1_000.0,
         "entities_per_s": rate(alone),
         "with_emulator_per_s": rate(with_emulator),
@@ -73,7 +76,7 @@ async fn everything(profile: Profile) -> Duration {
     let services = freshet_tests::catalog::Services::start(&config).await;
     within(PATIENCE, "everything is visible", || async {
         let visible = services.store.view.read(freshet_store::view::State::len);
-        if visible >= ENTITIES {
+        if visible >= VISIBLE {
             Ok(())
         } else {
             Err(format!("{visible}"))
@@ -254,7 +257,7 @@ impl Stage {
         let running = tokio::spawn(supervisor.run());
         within(PATIENCE, "everything is visible", || async {
             let visible = store.view.read(freshet_store::view::State::len);
-            if visible >= ENTITIES {
+            if visible >= VISIBLE {
                 Ok(())
             } else {
                 Err(format!("{visible}"))

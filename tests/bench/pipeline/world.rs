@@ -39,12 +39,13 @@ pub(crate) async fn github_with(files: Vec<(String, String)>) -> GithubEmulator 
 }
 
 impl World {
-    /// Everything up and `entities` entities visible.
+    /// Everything up and `entities` declared entities visible, with the Location that is generated for each file.
     pub(crate) async fn start(
         profile: Profile,
         files: Vec<(String, String)>,
         entities: usize,
     ) -> Self {
+        let entities = entities + files.len();
         let github = github_with(files).await;
         let backends = Backends::start(profile).await;
         let config = app_config(

@@ -66,6 +66,7 @@ impl Surroundings {
             webhooks: free_address(),
             api: free_address(),
             admin: free_address(),
+            ..Setup::default()
         };
         hook(&github, setup.webhooks);
         let bus = json!({"nats": {"url": nats.url()}});

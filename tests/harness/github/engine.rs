@@ -31,11 +31,14 @@ const REPOSITORY_ID_FIRST: u64 = 100_001;
 const ORGANIZATION_ID_FIRST: u64 = 1_001;
 
 /// Files to write (`Some`) or to delete (`None`).
-pub(super) type FileChanges<'a> = [(&'a str, Option<&'a str>)];
+pub(super) type FileChanges<'a> = [(&'a str, Option<&'a [u8]>)];
 
 /// Everything the emulator knows, shared by its doors.
 pub(super) struct Engine {
+    /// Where it listens.
     pub(super) base: String,
+    /// What addresses of pages begin with.
+    pub(super) web: String,
     pub(super) options: Options,
     pub(super) world: RwLock<World>,
     pub(super) knobs: Knobs,
@@ -68,6 +71,7 @@ pub(super) enum Onto {
 impl Engine {
     pub(super) fn new(base: String, options: Options, directory: PathBuf) -> Self {
         Self {
+            web: options.web.clone().unwrap_or_else(|| base.clone()),
             base,
             world: RwLock::default(),
             knobs: Knobs::default(),
@@ -343,6 +347,7 @@ impl Engine {
     ) -> R {
         show(&Scene {
             base: &self.base,
+            web: &self.web,
             organization_id: organization.id,
             organization_node_id: &organization.node_id,
             repository_id: repository.id,
@@ -414,7 +419,7 @@ fn apply(
             listing.remove(*path);
             continue;
         };
-        let oid = repository.bare.write_blob(content.as_bytes())?;
+        let oid = repository.bare.write_blob(content)?;
         listing.insert(
             (*path).to_owned(),
             FileEntry {
@@ -422,7 +427,7 @@ fn apply(
                 oid,
             },
         );
-        blobs.push((oid, Bytes::copy_from_slice(content.as_bytes())));
+        blobs.push((oid, Bytes::copy_from_slice(content)));
     }
     Ok((repository.bare.write_trees(listing)?, blobs))
 }

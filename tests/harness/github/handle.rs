@@ -29,6 +29,8 @@ pub struct Options {
     pub installation: Option<u64>,
     /// Points per hour and resource.
     pub rate_limit: u64,
+    /// What the addresses of its pages begin with, `https://github.com`; where it listens, unless said.
+    pub web: Option<String>,
     /// Hooks being delivered at the same time.
     pub hook_concurrency: usize,
 }
@@ -40,6 +42,7 @@ impl Default for Options {
             token: None,
             installation: None,
             rate_limit: 100_000,
+            web: None,
             hook_concurrency: 256,
         }
     }

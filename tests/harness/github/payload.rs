@@ -40,6 +40,8 @@ pub(super) struct Push {
 pub(super) struct Scene<'a> {
     /// Address of the emulator, without a slash at the end.
     pub(super) base: &'a str,
+    /// What addresses of pages begin with.
+    pub(super) web: &'a str,
     pub(super) organization_id: u64,
     pub(super) organization_node_id: &'a str,
     pub(super) repository_id: u64,
@@ -130,7 +132,7 @@ fn compare(push: &Push, scene: &Scene<'_>) -> String {
             before.map(short).unwrap_or_default()
         ),
     };
-    format!("{}/{}/{range}", scene.base, scene.facts.full_name())
+    format!("{}/{}/{range}", scene.web, scene.facts.full_name())
 }
 
 fn commit(pushed: &PushedCommit, scene: &Scene<'_>) -> Value {
@@ -146,7 +148,7 @@ fn commit(pushed: &PushedCommit, scene: &Scene<'_>) -> Value {
         "distinct": distinct,
         "message": record.message.trim_end(),
         "timestamp": text_time(record.time),
-        "url": format!("{}/{}/commit/{}", scene.base, scene.facts.full_name(), record.id),
+        "url": format!("{}/{}/commit/{}", scene.web, scene.facts.full_name(), record.id),
         "author": person(&record.author),
         "committer": person(&record.committer),
         "added": first(&changes.added),
@@ -161,10 +163,12 @@ fn person(person: &Person) -> Value {
 
 /// A repository as REST and webhooks show it.
 pub(super) fn repository(scene: &Scene<'_>, times: Times) -> Value {
-    let Scene { base, facts, .. } = scene;
+    let Scene {
+        base, web, facts, ..
+    } = scene;
     let full_name = facts.full_name();
     let api = format!("{base}/api/v3/repos/{full_name}");
-    let html = format!("{base}/{full_name}");
+    let html = format!("{web}/{full_name}");
     let time = |seconds: i64| match times {
         Times::Numbers => json!(seconds),
         Times::Text => json!(text_time(seconds)),

@@ -54,7 +54,7 @@ impl GithubEmulator {
     ) -> Result<CommitSha> {
         let moved = self
             .engine
-            .commit(full_name, None, files, message, Onto::Head)?;
+            .commit(full_name, None, &bytes(files), message, Onto::Head)?;
         Ok(self.announce(&moved))
     }
 
@@ -66,9 +66,9 @@ impl GithubEmulator {
         files: &[(&str, Option<&str>)],
         message: &str,
     ) -> Result<CommitSha> {
-        let moved = self
-            .engine
-            .commit(full_name, Some(branch), files, message, Onto::Head)?;
+        let moved =
+            self.engine
+                .commit(full_name, Some(branch), &bytes(files), message, Onto::Head)?;
         Ok(self.announce(&moved))
     }
 
@@ -82,10 +82,27 @@ impl GithubEmulator {
         Ok(sha(&self.engine.commit(
             full_name,
             None,
-            files,
+            &bytes(files),
             message,
             Onto::Head,
         )?))
+    }
+
+    /// As [`commit_quietly`](Self::commit_quietly), for files that need not be text.
+    pub fn commit_bytes_quietly(
+        &self,
+        full_name: &str,
+        files: &[(&str, &[u8])],
+        message: &str,
+    ) -> Result<CommitSha> {
+        let files: Vec<_> = files
+            .iter()
+            .map(|(path, content)| (*path, Some(*content)))
+            .collect();
+        let moved = self
+            .engine
+            .commit(full_name, None, &files, message, Onto::Head)?;
+        Ok(sha(&moved))
     }
 
     /// Replaces the head of the default branch by a commit on its parent and sends the push event.
@@ -97,7 +114,7 @@ impl GithubEmulator {
     ) -> Result<CommitSha> {
         let moved = self
             .engine
-            .commit(full_name, None, files, message, Onto::Parent)?;
+            .commit(full_name, None, &bytes(files), message, Onto::Parent)?;
         Ok(self.announce(&moved))
     }
 
@@ -110,7 +127,7 @@ impl GithubEmulator {
     ) -> Result<PreparedPush> {
         let moved = self
             .engine
-            .commit(full_name, None, files, message, Onto::Head)?;
+            .commit(full_name, None, &bytes(files), message, Onto::Head)?;
         let event = self
             .engine
             .push_event(&moved)
@@ -205,6 +222,13 @@ impl GithubEmulator {
         }
         sha(moved)
     }
+}
+
+fn bytes<'a>(files: &[(&'a str, Option<&'a str>)]) -> Vec<(&'a str, Option<&'a [u8]>)> {
+    files
+        .iter()
+        .map(|(path, content)| (*path, content.map(str::as_bytes)))
+        .collect()
 }
 
 fn sha(moved: &Moved) -> CommitSha {

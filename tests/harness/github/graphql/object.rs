@@ -64,7 +64,7 @@ fn global_id(view: &View, prefix: &str, oid: Oid) -> ID {
 fn page_of(context: &Context<'_>, view: &View, oid: Oid) -> Uri {
     Uri(format!(
         "{}/{}/commit/{oid}",
-        engine(context).base,
+        engine(context).web,
         view.facts.full_name()
     ))
 }

@@ -43,7 +43,7 @@ impl OrganizationNode {
     }
 
     pub(super) async fn url(&self, context: &Context<'_>) -> Uri {
-        Uri(format!("{}/{}", engine(context).base, self.0.login))
+        Uri(format!("{}/{}", engine(context).web, self.0.login))
     }
 
     pub(super) async fn repositories(

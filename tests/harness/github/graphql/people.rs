@@ -111,13 +111,13 @@ impl UserNode {
     async fn avatar_url(&self, context: &Context<'_>) -> Uri {
         Uri(format!(
             "{}/avatars/{}",
-            engine(context).base,
+            engine(context).web,
             self.member.login
         ))
     }
 
     async fn url(&self, context: &Context<'_>) -> Uri {
-        Uri(format!("{}/{}", engine(context).base, self.member.login))
+        Uri(format!("{}/{}", engine(context).web, self.member.login))
     }
 }
 
@@ -183,7 +183,7 @@ impl TeamNode {
     async fn avatar_url(&self, context: &Context<'_>) -> Option<Uri> {
         Some(Uri(format!(
             "{}/avatars/teams/{}",
-            engine(context).base,
+            engine(context).web,
             self.team.slug
         )))
     }
@@ -191,7 +191,7 @@ impl TeamNode {
     async fn edit_team_url(&self, context: &Context<'_>) -> Uri {
         Uri(format!(
             "{}/orgs/{}/teams/{}/edit",
-            engine(context).base,
+            engine(context).web,
             self.organization.login,
             self.team.slug
         ))
@@ -200,7 +200,7 @@ impl TeamNode {
     async fn url(&self, context: &Context<'_>) -> Uri {
         Uri(format!(
             "{}/orgs/{}/teams/{}",
-            engine(context).base,
+            engine(context).web,
             self.organization.login,
             self.team.slug
         ))

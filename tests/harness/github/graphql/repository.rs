@@ -73,7 +73,7 @@ impl RepositoryNode {
     async fn url(&self, context: &Context<'_>) -> Uri {
         Uri(format!(
             "{}/{}",
-            engine(context).base,
+            engine(context).web,
             self.0.facts.full_name()
         ))
     }

@@ -202,7 +202,7 @@ fn entry(engine: &Engine, view: &View, path: &str, kind: &str, oid: Oid, size: u
         "sha": oid.to_string(),
         "url": format!("{api}/contents/{path}"),
         "git_url": format!("{api}/git/{spelling}s/{oid}"),
-        "html_url": format!("{}/{full_name}/{spelling}/{}/{path}", engine.base, view.facts.options.default_branch),
+        "html_url": format!("{}/{full_name}/{spelling}/{}/{path}", engine.web, view.facts.options.default_branch),
         "download_url": null,
     })
 }

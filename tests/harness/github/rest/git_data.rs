@@ -177,7 +177,7 @@ fn describe_commit(
     let body = json!({
         "sha": id,
         "url": format!("{api}/commits/{id}"),
-        "html_url": format!("{}/{}/commit/{id}", engine.base, view.facts.full_name()),
+        "html_url": format!("{}/{}/commit/{id}", engine.web, view.facts.full_name()),
         "commit": {
             "message": record.message.trim_end(),
             "author": person(&record.author.name, &record.author.email),

@@ -1,0 +1,6 @@
+//! The numbered cases of Backstage's behaviour that only a whole system shows, and the deviations from it on purpose.
+
+mod deviations;
+mod locations;
+mod rules;
+mod state;

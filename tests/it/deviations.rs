@@ -1,0 +1,210 @@
+//! Where Freshet deviates from Backstage on purpose, and which numbered cases it has no place for.
+//!
+//! Each deviation names the test of the better behaviour; `tidy` sees to it that the test exists.
+
+/// A recorded case of the corpus that ends differently on purpose.
+pub(crate) struct Deviation {
+    /// Name of the file, without its ending.
+    pub(crate) case: &'static str,
+    /// The defect of Backstage that is not repeated.
+    pub(crate) number: &'static str,
+    /// The test that shows what is done instead.
+    pub(crate) test: &'static str,
+}
+
+/// Files of the corpus that end differently on purpose.
+pub(crate) const CONFORMANCE: &[Deviation] = &[
+    Deviation {
+        case: "spec-case-clash",
+        number: "A6",
+        test: "a6_case_211_keys_that_differ_only_by_case_are_an_error_of_their_entity",
+    },
+    Deviation {
+        case: "yaml-nul",
+        number: "A7",
+        test: "a7_a_nul_character_is_an_error_of_its_entity",
+    },
+    Deviation {
+        case: "annotation-orphan-in-file",
+        number: "A10",
+        test: "a10_authors_choose_neither_etag_nor_orphan_annotation",
+    },
+];
+
+/// Defects of Backstage that are not repeated, each with the test of what is done instead.
+pub(crate) const BETTER: &[(&str, &str)] = &[
+    (
+        "A1",
+        "a1_a_claim_that_lost_is_promoted_when_the_winner_goes",
+    ),
+    (
+        "A2",
+        "a2_case_214_an_entity_that_moves_between_files_stays_the_same",
+    ),
+    ("A3", "a3_of_two_locations_with_one_file_either_may_go"),
+    ("A4", "a4_locations_that_list_each_other_go_with_their_root"),
+    (
+        "A5",
+        "a5_case_210_a_reference_that_is_too_long_is_an_error_of_its_entity",
+    ),
+    (
+        "A6",
+        "a6_case_211_keys_that_differ_only_by_case_are_an_error_of_their_entity",
+    ),
+    ("A7", "a7_a_nul_character_is_an_error_of_its_entity"),
+    (
+        "A8",
+        "a8_a9_case_125_220_a_bad_alias_is_a_problem_with_a_place",
+    ),
+    (
+        "A9",
+        "a8_a9_case_125_220_a_bad_alias_is_a_problem_with_a_place",
+    ),
+    (
+        "A10",
+        "a10_authors_choose_neither_etag_nor_orphan_annotation",
+    ),
+    (
+        "A12",
+        "a12_a_placeholder_is_read_again_only_when_its_file_changed",
+    ),
+    (
+        "A13",
+        "a13_a_placeholder_reads_its_own_repository_or_what_the_operator_allows",
+    ),
+    ("A14", "a14_a_target_does_not_climb_out_of_its_repository"),
+    ("A15", "a15_a_branch_may_have_slashes_in_its_name"),
+    (
+        "A20",
+        "a20_a_problem_is_announced_when_it_comes_and_when_it_goes",
+    ),
+    ("A23", "a23_relations_are_ordered_by_their_bytes"),
+    ("A25", "a25_the_codeowners_file_in_dot_github_comes_first"),
+    ("A28", "a28_every_relation_is_seen_from_both_sides"),
+    ("A31", "a31_a_repository_that_cannot_be_seen_loses_nothing"),
+    ("A32", "a32_a_source_that_fails_is_asked_less_and_less"),
+];
+
+/// Numbered cases without a test, and why.
+pub(crate) const NOT_APPLICABLE: &[(&[u16], &str)] = &[
+    (
+        &[92, 93, 94, 113, 114],
+        "Backstage's alpha mode of model layers is not offered",
+    ),
+    (
+        &[163, 164, 195, 209, 218, 222],
+        "locations are registered in the configuration; there are no requests that write the catalog",
+    ),
+    (
+        &[194],
+        "entities cannot be deleted while a file declares them",
+    ),
+    (
+        &[199, 200, 201, 202, 203, 204],
+        "providers are part of Freshet and declare roots, not entities, so they have no keys to compete with",
+    ),
+    (
+        &[206],
+        "what was read is known by its content, so there is no cache that a failure could use up",
+    ),
+    (
+        &[207],
+        "nobody has to ask for a refresh: pushes and sweeps do",
+    ),
+    (
+        &[212, 213],
+        "a registered address is looked up at every read, and a repository is known by its id, not its name",
+    ),
+];
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+    use std::path::{Path, PathBuf};
+
+    use super::{BETTER, CONFORMANCE, NOT_APPLICABLE};
+
+    /// The numbered cases of Backstage's behaviour.
+    const CASES: std::ops::RangeInclusive<u16> = 1..=222;
+    const PREFIX: &str = "case_";
+
+    /// Names of all functions of the workspace.
+    fn functions() -> BTreeSet<String> {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+        let mut names = BTreeSet::new();
+        let mut folders: Vec<PathBuf> =
+            ["proto", "ingestor", "processor", "store", "deploy", "tests"]
+                .map(|folder| root.join(folder))
+                .into();
+        while let Some(folder) = folders.pop() {
+            for entry in std::fs::read_dir(folder).expect("a folder") {
+                let path = entry.expect("an entry").path();
+                if path.is_dir() && path.file_name().is_some_and(|name| name != "target") {
+                    folders.push(path);
+                } else if path.extension().is_some_and(|extension| extension == "rs") {
+                    let text = std::fs::read_to_string(&path).expect("readable");
+                    names.extend(text.lines().filter_map(name_in).map(str::to_owned));
+                }
+            }
+        }
+        names
+    }
+
+    fn name_in(line: &str) -> Option<&str> {
+        let (before, name) = line.split_once("fn ")?;
+        let is_definition = before.split_whitespace().all(|word| {
+            matches!(
+                word,
+                "pub" | "async" | "const" | "pub(crate)" | "pub(super)"
+            )
+        });
+        is_definition.then(|| name.split(['(', '<']).next().unwrap_or_default())
+    }
+
+    /// `case_152_153_a_registered_file` is about 152 and 153.
+    fn numbers_in(name: &str) -> impl Iterator<Item = u16> {
+        let numbers = name
+            .find(PREFIX)
+            .map_or("", |at| &name[at + PREFIX.len()..]);
+        numbers.split('_').map_while(|part| part.parse().ok())
+    }
+
+    #[test]
+    fn every_numbered_case_has_a_test_or_a_reason_why_not() {
+        let tested: BTreeSet<u16> = functions()
+            .iter()
+            .flat_map(|name| numbers_in(name).collect::<Vec<_>>())
+            .collect();
+        let excused: BTreeSet<u16> = NOT_APPLICABLE
+            .iter()
+            .flat_map(|(cases, _)| *cases)
+            .copied()
+            .collect();
+        let both: Vec<_> = tested.intersection(&excused).collect();
+        assert!(both.is_empty(), "{both:?} have a test and an excuse");
+        let missing: Vec<u16> = CASES
+            .filter(|case| !tested.contains(case) && !excused.contains(case))
+            .collect();
+        assert!(
+            missing.is_empty(),
+            "no test is named after the cases {missing:?}"
+        );
+    }
+
+    #[test]
+    fn every_deviation_has_the_test_it_names() {
+        let functions = functions();
+        let named = BETTER.iter().map(|(number, test)| (*number, *test));
+        for (number, test) in named.chain(CONFORMANCE.iter().map(|it| (it.number, it.test))) {
+            assert!(
+                functions.contains(test),
+                "{number} names {test}, which is nowhere"
+            );
+            let is_listed = BETTER.iter().any(|(listed, _)| *listed == number);
+            assert!(
+                is_listed,
+                "{number} is a deviation on purpose and not listed"
+            );
+        }
+    }
+}
