@@ -55,15 +55,11 @@ impl Settings {
         let AppConfig {
             processor, store, ..
         } = config;
-        let rules = store.rules.iter().map(|rule| {
-            let kinds: Vec<&str> = rule.allow.iter().map(String::as_str).collect();
-            Rule::everywhere(&kinds)
-        });
         Self {
             policy: Policy::of(&processor),
             kinds: processor.kinds,
             limits: processor.limits,
-            rules: Some(rules.collect()),
+            rules: Some(store.rules),
         }
     }
 
