@@ -8,6 +8,7 @@ use secrecy::SecretString;
 
 use crate::parse::Limits;
 use crate::source::github::files::REPOSITORIES_PER_QUERY_MAX;
+pub use crate::source::url::policy::ReadingAllow;
 
 /// Address of the API of github.com.
 pub const GITHUB_API_BASE_URL: &str = "https://api.github.com";
@@ -19,6 +20,14 @@ pub struct Config {
     pub subject_prefix: String,
     /// The GitHubs it reads, one credential each.
     pub github: Vec<GithubIntegration>,
+    /// Repositories that placeholders of any other may read, as `host/owner/name` with `*`.
+    pub placeholders: Vec<String>,
+    /// Plain URLs that may be read.
+    pub reading_allow: Vec<ReadingAllow>,
+    /// Whether owners come from CODEOWNERS where a file does not name them.
+    pub codeowners: bool,
+    /// Whether local files are read: for development only.
+    pub file_locations: bool,
     /// The kinds entities may have.
     pub kinds: Kinds,
     /// How much of one file it is willing to look at.
@@ -99,6 +108,10 @@ impl Default for Config {
         Self {
             subject_prefix: DEFAULT_PREFIX.to_owned(),
             github: Vec::new(),
+            placeholders: Vec::new(),
+            reading_allow: Vec::new(),
+            codeowners: false,
+            file_locations: false,
             kinds: Kinds::builtin(),
             limits: Limits::default(),
             timeouts: Timeouts::default(),

@@ -8,185 +8,21 @@
 //! A file is gone only if the same answer shows the repository and the commit, and no error
 //! for the file. GitHub answers "not found" for what it will not show.
 
+mod plan;
+mod question;
+
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use freshet_proto::message::{Cause, Dependency, Repository, RepositoryTarget, WantedPath};
+use freshet_proto::message::{Cause, Dependency, Repository, RepositoryTarget};
 
+pub use self::plan::{Elsewhere, Plan};
+use self::question::fill_in;
+pub use self::question::{Base, Question};
 use crate::outcome::Failure;
 
 /// How a `ref` says "the default branch".
 pub const DEFAULT_BRANCH: &str = "HEAD";
-
-/// What has to be looked at for one job.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Plan {
-    /// The repository, with all paths to ask for: the files of the reading list in its order, then what
-    /// they depend on at the same place, each once. Patterns are not among them.
-    pub target: RepositoryTarget,
-    /// For each file what it depends on.
-    files: Vec<Needs>,
-}
-
-/// What one file depends on.
-#[derive(Clone, Debug, Default, PartialEq)]
-struct Needs {
-    /// At the same place: indices into the paths, and the blob each was read as.
-    here: Vec<(usize, String)>,
-    /// In other repositories, at other branches, at URLs.
-    elsewhere: Vec<Dependency>,
-}
-
-impl Plan {
-    /// What has to be looked at for `target`, on `host`.
-    #[must_use]
-    pub fn of(target: &RepositoryTarget, host: &str) -> Self {
-        let wanted = || target.wanted.iter().filter(|wanted| !wanted.is_glob);
-        let mut paths: Vec<WantedPath> = wanted()
-            .map(|wanted| WantedPath {
-                dependencies: Vec::new(),
-                ..wanted.clone()
-            })
-            .collect();
-        let mut places: BTreeMap<String, usize> = paths
-            .iter()
-            .enumerate()
-            .map(|(index, wanted)| (wanted.path.clone(), index))
-            .collect();
-        let files = wanted()
-            .map(|wanted| {
-                let mut needs = Needs::default();
-                for dependency in &wanted.dependencies {
-                    if !is_here(target, host, dependency) {
-                        needs.elsewhere.push(dependency.clone());
-                        continue;
-                    }
-                    let next = places.len();
-                    let at = *places.entry(dependency.path.clone()).or_insert(next);
-                    if at == next {
-                        paths.push(WantedPath {
-                            path: dependency.path.clone(),
-                            held_blob: dependency.blob.clone(),
-                            ..WantedPath::default()
-                        });
-                    }
-                    needs.here.push((at, dependency.blob.clone()));
-                }
-                needs
-            })
-            .collect();
-        let target = RepositoryTarget {
-            wanted: paths,
-            ..target.clone()
-        };
-        Self { target, files }
-    }
-
-    /// Everything that files of the reading list depend on and that is not at the same place.
-    pub fn elsewhere(&self) -> impl Iterator<Item = &Dependency> {
-        self.files.iter().flat_map(|needs| &needs.elsewhere)
-    }
-}
-
-/// Whether the dependency is a file of the same repository and branch.
-fn is_here(target: &RepositoryTarget, host: &str, dependency: &Dependency) -> bool {
-    let Dependency {
-        host: at,
-        owner,
-        name,
-        r#ref,
-        url,
-        ..
-    } = dependency;
-    url.is_empty()
-        && at.eq_ignore_ascii_case(host)
-        && target.repository.as_ref().is_some_and(|repository| {
-            owner.eq_ignore_ascii_case(&repository.owner)
-                && name.eq_ignore_ascii_case(&repository.name)
-        })
-        && *r#ref == target.r#ref
-}
-
-/// What is known of a dependency that is elsewhere, compared with what was read.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Elsewhere {
-    /// The same, or not looked at yet.
-    Same,
-    /// Something else.
-    Differs,
-    /// Nothing is known.
-    Unknown(Failure),
-}
-
-/// What to ask about one repository.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Question {
-    /// Where to look.
-    pub base: Base,
-    /// For each path of the plan whether its text is asked for, or only its blob id.
-    pub texts: Vec<bool>,
-    /// Texts that earlier answers showed, by blob id; they are not asked for again.
-    pub known: BTreeMap<String, TextShown>,
-}
-
-impl Question {
-    /// A question of which nothing is known yet.
-    #[must_use]
-    pub fn new(base: Base, texts: Vec<bool>) -> Self {
-        Self {
-            base,
-            texts,
-            known: BTreeMap::new(),
-        }
-    }
-
-    /// Asks at `head` for the texts of these paths, unless the objects show them.
-    fn again(head: &str, texts: Vec<bool>, objects: Vec<ObjectShown>) -> Self {
-        let mut known = BTreeMap::new();
-        let texts = texts
-            .into_iter()
-            .zip(objects)
-            .map(|(wanted, object)| match object {
-                ObjectShown::Blob {
-                    text: TextShown::NotAsked,
-                    ..
-                } => wanted,
-                ObjectShown::Blob { oid, text, .. } => {
-                    known.insert(oid, text);
-                    false
-                }
-                ObjectShown::Absent | ObjectShown::NotAFile | ObjectShown::Unreadable(_) => wanted,
-            })
-            .collect();
-        Self {
-            base: Base::Shown(head.to_owned()),
-            texts,
-            known,
-        }
-    }
-}
-
-/// Where to look for the wanted paths.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Base {
-    /// At the branch, wherever it is now.
-    Branch,
-    /// At the commit a push brought; good only if the branch shows it as its head.
-    Pushed(String),
-    /// At a commit that was shown as the head of the branch.
-    Shown(String),
-}
-
-impl Base {
-    /// The commit, if the question is pinned to one.
-    #[must_use]
-    pub fn commit(&self) -> Option<&str> {
-        match self {
-            Self::Branch => None,
-            Self::Pushed(commit) | Self::Shown(commit) => Some(commit),
-        }
-    }
-}
 
 /// What GitHub showed of one repository.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -397,18 +233,6 @@ pub fn forget_old_push(
     if received_at > 0 && Duration::from_micros(age) > age_max {
         target.before.clear();
         target.after.clear();
-    }
-}
-
-/// Adds the texts that are known to objects that are shown without.
-fn fill_in(objects: &mut [ObjectShown], known: &BTreeMap<String, TextShown>) {
-    for object in objects {
-        if let ObjectShown::Blob { oid, text, .. } = object
-            && *text == TextShown::NotAsked
-            && let Some(known) = known.get(oid)
-        {
-            *text = known.clone();
-        }
     }
 }
 
@@ -639,5 +463,7 @@ fn outcome_of(stale: bool, object: ObjectShown, head: &str) -> LocationOutcome {
     }
 }
 
+#[cfg(test)]
+mod dependency_tests;
 #[cfg(test)]
 mod tests;

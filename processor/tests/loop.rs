@@ -1,5 +1,6 @@
 //! The whole processor over the memory bus, against a GitHub that answers as it is told.
 
+mod dependencies;
 mod stub;
 mod world;
 

@@ -159,7 +159,7 @@ impl Filler<'_> {
         };
         self.count(key, &asked, bytes.len())?;
         load::load(placeholder.form, bytes, self.limits)
-            .map_err(|unfit| unfitting(placeholder.form, &asked, unfit))
+            .map_err(|unfit| unfitting(placeholder.form, &asked, &unfit))
     }
 
     /// Contents are counted as often as they are used: each use is a copy in the catalog.
@@ -269,7 +269,7 @@ fn unsupplied(key: &str, asked: &Asked, error: &SupplyError) -> Reason {
     Reason::new(rule, message, hint.to_owned())
 }
 
-fn unfitting(form: Form, asked: &Asked, unfit: load::Unfit) -> Reason {
+fn unfitting(form: Form, asked: &Asked, unfit: &load::Unfit) -> Reason {
     let hint = match form {
         Form::Text => "",
         Form::Json => "Mend the file, or read it with $text.",

@@ -4,6 +4,7 @@ use url::Url;
 
 use super::RepositoryFile;
 use crate::config::Config;
+use crate::source::url::policy::UrlPolicy;
 
 /// What placeholders may read, and whether owners are looked for.
 #[derive(Clone, Debug, Default)]
@@ -15,6 +16,8 @@ pub struct Policy {
     pub repositories: Vec<String>,
     /// Whether owners come from CODEOWNERS where a file does not name them.
     pub codeowners: bool,
+    /// Which plain URLs may be read.
+    pub urls: UrlPolicy,
 }
 
 impl Policy {
@@ -24,7 +27,9 @@ impl Policy {
         let hosts = config.github.iter().map(|github| github.host.clone());
         Self {
             hosts: hosts.collect(),
-            ..Self::default()
+            repositories: config.placeholders.clone(),
+            codeowners: config.codeowners,
+            urls: UrlPolicy::new(&config.reading_allow),
         }
     }
 
@@ -45,8 +50,11 @@ impl Policy {
     ///
     /// # Errors
     /// Why it may not.
-    pub fn allows_url(&self, _url: &Url) -> Result<(), String> {
-        Err("no host is allowed".to_owned())
+    pub fn allows_url(&self, url: &Url) -> Result<(), String> {
+        match self.urls.allows(url) {
+            Ok(_) => Ok(()),
+            Err(refusal) => Err(refusal.to_string()),
+        }
     }
 }
 

@@ -121,7 +121,7 @@ fn check_asked(value: &str, expected: &Asked) {
     let text = api(&format!("{{ $text: {value:?} }}"));
     let limits = Limits::default();
     let asks = Draft::parse(text.as_bytes(), &limits).asks(&home(), &policy(), &limits);
-    assert_eq!(asks.into_iter().collect::<Vec<_>>(), [expected.clone()]);
+    assert_eq!(asks.iter().collect::<Vec<_>>(), [expected]);
 }
 
 #[track_caller]

@@ -5,7 +5,7 @@ use super::*;
 const ZERO: &str = "0000000000000000000000000000000000000000";
 
 /// A job that holds `held` and wants one path per blob it holds (`-` for none).
-fn job(held: &str, push: &str, blobs: &str) -> RepositoryTarget {
+pub(super) fn job(held: &str, push: &str, blobs: &str) -> RepositoryTarget {
     let (before, after) = push.split_once("..").unwrap_or(("", ""));
     let wanted = blobs
         .split_whitespace()
@@ -30,7 +30,7 @@ fn job(held: &str, push: &str, blobs: &str) -> RepositoryTarget {
 
 /// An answer with this head (`-` for none) and one object per word: `-` absent, `/` a folder, `!` an
 /// error, `a` a blob id, `a=text`, `a~` a blob only shown raw.
-fn shown(head: &str, objects: &str) -> RepositoryShown {
+pub(super) fn shown(head: &str, objects: &str) -> RepositoryShown {
     let object = |word: &str| match (word, word.split_once('='), word.strip_suffix('~')) {
         ("-", ..) => ObjectShown::Absent,
         ("/", ..) => ObjectShown::NotAFile,
@@ -59,7 +59,7 @@ fn blob(oid: &str, text: TextShown) -> ObjectShown {
     }
 }
 
-fn told(verdict: &Verdict) -> String {
+pub(super) fn told(verdict: &Verdict) -> String {
     match verdict {
         Verdict::Again(question) => {
             let texts: String = question
@@ -101,7 +101,7 @@ fn check(job: &RepositoryTarget, shown: RepositoryShown, expected: &str) {
 }
 
 #[track_caller]
-fn check_answer(
+pub(super) fn check_answer(
     job: &RepositoryTarget,
     question: &Question,
     shown: RepositoryShown,

@@ -1,3 +1,4 @@
-//! Where catalog files are read from. GitHub is the only provider so far.
+//! Where catalog files are read from.
 
 pub mod github;
+pub mod url;

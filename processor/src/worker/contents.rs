@@ -91,7 +91,7 @@ impl Unfinished {
                 }
                 State::Doubtful { depends_on, .. } => asks.extend(depends_on.keys().cloned()),
                 State::Draft { asked, .. } => {
-                    asks.extend(asked.iter().filter(|asked| !self.is_beside(asked)).cloned())
+                    asks.extend(asked.iter().filter(|asked| !self.is_beside(asked)).cloned());
                 }
             }
         }

@@ -1,7 +1,6 @@
 //! Handles one batch of jobs: one reading for all, then each on its own.
 
 use std::any::Any;
-use std::collections::BTreeSet;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,33 +11,25 @@ use freshet_proto::message::{Job, Lane, ListingTarget, Observation, RepositoryTa
 use freshet_runtime::error_chain::Chain;
 use freshet_runtime::telemetry;
 use futures::FutureExt;
-use futures::future::join_all;
 use prost::Message as _;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::OwnedSemaphorePermit;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::Instrument;
 
-use super::contents::{Contents, Unfinished};
 use super::held::{Held, decoded, grouped, while_alive};
 use super::panics::Panics;
 use super::settle::{DeadReason, Settlement, Settler, after_panic, after_publish_error};
-use super::supplies::{Asker, Supplies};
 use super::{Pause, Shared, Worker, pause};
 use crate::budget::Closed;
 use crate::discover::{Discovered, Listing};
 use crate::metrics::JobOutcome;
-use crate::observation::{Occasion, message_id, parts};
+use crate::observation::{Occasion, message_id};
 use crate::outcome::Failure;
-use crate::placeholder::Asked;
 use crate::reconcile::forget_old_push;
 use crate::source::github::client::Client;
 use crate::source::github::files::{self, Answered};
 
-/// Times that files may ask for more: a file that a pattern matched, what it reads, and one to spare.
-const SUPPLY_ROUNDS_MAX: usize = 4;
-/// Jobs of one batch that are parsed and published at once.
-const FINISHING_MAX: usize = 32;
 /// How long a reading may still take after the stop was asked for.
 const STOP_GRACE: Duration = Duration::from_secs(2);
 /// Spread of jobs that are given back together, so that they do not all come again at once.
@@ -46,36 +37,16 @@ const GIVE_BACK_SPREAD: Duration = Duration::from_millis(20);
 
 /// Handles batches; each runs as a task of its own.
 #[derive(Clone)]
-pub(super) struct Handler(Arc<Inner>);
+pub(super) struct Handler(pub(super) Arc<Inner>);
 
-struct Inner {
-    shared: Arc<Shared>,
-    client: Arc<Client>,
-    lane: Lane,
+pub(super) struct Inner {
+    pub(super) shared: Arc<Shared>,
+    pub(super) client: Arc<Client>,
+    pub(super) lane: Lane,
     settler: Settler,
     panics: Panics,
     tasks: TaskTracker,
     shutdown: CancellationToken,
-}
-
-/// A job whose files ask for something.
-struct Waiting {
-    held: Held,
-    unfinished: Unfinished,
-}
-
-/// What to do next for one job.
-enum Step {
-    Begin(Answered),
-    GoOn(Unfinished, Supplies),
-    /// Report what is known; the rest has failed.
-    Stop(Unfinished),
-}
-
-/// What one step came to.
-enum Stepped {
-    Ended(Settlement),
-    Waits(Unfinished),
 }
 
 /// How long a batch has been held, and why.
@@ -226,7 +197,7 @@ impl Handler {
     }
 
     /// Does `work` with the messages kept alive; `None` if it is still not done some time after the stop.
-    async fn unless_stopped<T>(
+    pub(super) async fn unless_stopped<T>(
         &self,
         deliveries: &[&Delivery],
         work: impl Future<Output = T>,
@@ -325,80 +296,6 @@ impl Handler {
         self.finish(ready).await;
     }
 
-    /// Reads, parses and publishes what was answered: each job on its own, except that what their files ask
-    /// for is fetched for all together.
-    async fn finish(&self, ready: Vec<(Held, Answered)>) {
-        let places = Semaphore::new(FINISHING_MAX);
-        let begun = ready
-            .into_iter()
-            .map(|(held, answer)| self.step(held, &places, Step::Begin(answer)));
-        let mut waiting: Vec<Waiting> = join_all(begun).await.into_iter().flatten().collect();
-        for round in 1.. {
-            if waiting.is_empty() {
-                return;
-            }
-            let supplies = if round <= SUPPLY_ROUNDS_MAX {
-                match self.supply(&mut waiting).await {
-                    Some(supplies) => supplies.into_iter().map(Some).collect(),
-                    None => return,
-                }
-            } else {
-                vec![None; waiting.len()]
-            };
-            let stepped = waiting
-                .into_iter()
-                .zip(supplies)
-                .map(|(waiting, supplies)| {
-                    let step = match supplies {
-                        Some(supplies) => Step::GoOn(waiting.unfinished, supplies),
-                        None => Step::Stop(waiting.unfinished),
-                    };
-                    self.step(waiting.held, &places, step)
-                });
-            waiting = join_all(stepped).await.into_iter().flatten().collect();
-        }
-    }
-
-    /// What the files of all jobs ask for now; `None` if the jobs are settled instead.
-    async fn supply(&self, waiting: &mut Vec<Waiting>) -> Option<Vec<Supplies>> {
-        let asked: Vec<BTreeSet<Asked>> = waiting
-            .iter()
-            .map(|waiting| waiting.unfinished.asks())
-            .collect();
-        let askers: Vec<Asker<'_>> = waiting
-            .iter()
-            .zip(&asked)
-            .map(|(waiting, asked)| (Some(&waiting.unfinished.home), asked))
-            .collect();
-        let deliveries: Vec<&Delivery> = waiting
-            .iter()
-            .map(|waiting| &waiting.held.delivery)
-            .collect();
-        let supplying = self.0.shared.supplier.supply(self.0.lane, &askers);
-        let supplied = self
-            .unless_stopped(&deliveries, AssertUnwindSafe(supplying).catch_unwind())
-            .await;
-        let delay = match supplied {
-            Some(Ok(Ok(supplies))) => return Some(supplies),
-            Some(Ok(Err(closed))) => self.0.client.budget().remaining_wait(closed),
-            Some(Err(panic)) => {
-                tracing::error!(
-                    panic = said(&*panic),
-                    "fetching what files ask for panicked"
-                );
-                for Waiting { held, .. } in waiting.drain(..) {
-                    let settlement = self.panicked(&held.delivery, &*panic);
-                    self.end(held, Some(Ok(settlement))).await;
-                }
-                return None;
-            }
-            None => Duration::ZERO,
-        };
-        let held = waiting.drain(..).map(|waiting| waiting.held).collect();
-        self.give_back(held, delay).await;
-        None
-    }
-
     /// Holds jobs while GitHub's limits forbid calls, or gives them back if that takes too long.
     async fn hold(&self, limited: Vec<Held>, closed: Closed, patience: Patience) {
         let wait = self.0.client.budget().remaining_wait(closed);
@@ -410,7 +307,7 @@ impl Handler {
         self.give_back(limited, wait).await;
     }
 
-    async fn give_back(&self, jobs: Vec<Held>, delay: Duration) {
+    pub(super) async fn give_back(&self, jobs: Vec<Held>, delay: Duration) {
         let mut delay = delay;
         for held in jobs {
             self.settle(held.delivery, Settlement::GiveBack(delay))
@@ -433,31 +330,12 @@ impl Handler {
         self.0.tasks.spawn(again);
     }
 
-    /// Takes one job a step further, and settles it if that was the last one.
-    async fn step(&self, held: Held, places: &Semaphore, step: Step) -> Option<Waiting> {
-        let span = held.span.clone();
-        let work = async {
-            // Waited for in here, where the message is kept alive.
-            let _place = places.acquire().await;
-            self.stepped(&held, step).await
-        };
-        let work = AssertUnwindSafe(work).catch_unwind();
-        let ended = self
-            .unless_stopped(&[&held.delivery], work)
-            .instrument(span)
-            .await;
-        let ended = match ended {
-            Some(Ok(Stepped::Waits(unfinished))) => return Some(Waiting { held, unfinished }),
-            Some(Ok(Stepped::Ended(settlement))) => Some(Ok(settlement)),
-            Some(Err(panic)) => Some(Err(panic)),
-            None => None,
-        };
-        self.end(held, ended).await;
-        None
-    }
-
     /// Settles a job whose handling ended, panicked, or was cut short by the stop.
-    async fn end(&self, held: Held, ended: Option<Result<Settlement, Box<dyn Any + Send>>>) {
+    pub(super) async fn end(
+        &self,
+        held: Held,
+        ended: Option<Result<Settlement, Box<dyn Any + Send>>>,
+    ) {
         let settlement = match ended {
             Some(Ok(settlement)) => settlement,
             Some(Err(panic)) => self.panicked(&held.delivery, &*panic),
@@ -483,73 +361,11 @@ impl Handler {
         }
     }
 
-    async fn stepped(&self, held: &Held, step: Step) -> Stepped {
-        let occasion = self.occasion(&held.job);
-        let contents = Contents {
-            shared: &self.0.shared,
-            client: &self.0.client,
-            lane: self.0.lane,
-            delivery: &held.delivery,
-        };
-        let unfinished = match (step, held.repository()) {
-            (Step::Begin(Answered::Read(reading)), Some(target)) => {
-                contents.begin(&held.job.host, target, reading).await
-            }
-            (Step::Begin(Answered::Read(_)), None) => unreachable!("only repositories are read"),
-            (Step::GoOn(unfinished, supplies), _) => contents.go_on(unfinished, &supplies).await,
-            (Step::Stop(unfinished), _) => {
-                return self.observed(held, &occasion, unfinished).await;
-            }
-            (Step::Begin(Answered::Behind { shown_head }), _) => {
-                let observation = occasion.behind(shown_head);
-                return self.published(held, observation, JobOutcome::Behind).await;
-            }
-            (Step::Begin(Answered::Failed(failure)), _) => {
-                let observation = occasion.failed(failure);
-                return self.published(held, observation, JobOutcome::Failed).await;
-            }
-            (Step::Begin(Answered::Limited(closed)), _) => Err(closed),
-        };
-        match unfinished {
-            Ok(unfinished) if unfinished.is_finished() => {
-                self.observed(held, &occasion, unfinished).await
-            }
-            Ok(unfinished) => Stepped::Waits(unfinished),
-            Err(closed) => Stepped::Ended(self.given_back(closed)),
-        }
-    }
-
-    async fn observed(
+    pub(super) async fn publish(
         &self,
-        held: &Held,
-        occasion: &Occasion<'_>,
-        unfinished: Unfinished,
-    ) -> Stepped {
-        let (home, locations) = unfinished.observed();
-        let observation = occasion.repository(&home.repository, &home.head, locations);
-        self.published(held, observation, JobOutcome::Observed)
-            .await
-    }
-
-    async fn published(
-        &self,
-        held: &Held,
         observation: Observation,
-        outcome: JobOutcome,
-    ) -> Stepped {
-        for part in parts(observation) {
-            if let Err(settlement) = self.publish(part, held.delivery.attempt).await {
-                return Stepped::Ended(settlement);
-            }
-        }
-        Stepped::Ended(Settlement::Done(outcome))
-    }
-
-    fn given_back(&self, closed: Closed) -> Settlement {
-        Settlement::GiveBack(self.0.client.budget().remaining_wait(closed))
-    }
-
-    async fn publish(&self, observation: Observation, attempt: u64) -> Result<(), Settlement> {
+        attempt: u64,
+    ) -> Result<(), Settlement> {
         let lane = Lane::try_from(observation.lane).unwrap_or(Lane::Lo);
         let shared = &self.0.shared;
         let subject =
@@ -568,7 +384,7 @@ impl Handler {
         }
     }
 
-    fn occasion<'a>(&'a self, job: &'a Job) -> Occasion<'a> {
+    pub(super) fn occasion<'a>(&'a self, job: &'a Job) -> Occasion<'a> {
         let shared = &self.0.shared;
         Occasion {
             job,
@@ -577,7 +393,7 @@ impl Handler {
         }
     }
 
-    fn panicked(&self, delivery: &Delivery, panic: &(dyn Any + Send)) -> Settlement {
+    pub(super) fn panicked(&self, delivery: &Delivery, panic: &(dyn Any + Send)) -> Settlement {
         let panics = self.0.panics.count(&delivery.subject, delivery.sequence);
         tracing::error!(
             message.subject = delivery.subject,
@@ -590,7 +406,7 @@ impl Handler {
     }
 }
 
-fn said(panic: &(dyn Any + Send)) -> &str {
+pub(super) fn said(panic: &(dyn Any + Send)) -> &str {
     panic
         .downcast_ref::<&str>()
         .copied()

@@ -6,6 +6,7 @@
 
 mod batch;
 mod contents;
+mod finish;
 mod handle;
 mod held;
 mod panics;

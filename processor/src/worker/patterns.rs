@@ -116,6 +116,8 @@ struct One {
     pattern: Result<Pattern, PatternError>,
     /// The folders that every match is below, with a slash behind.
     folder: String,
+    /// Most folders that a match is below; `None` if any number of them.
+    depth: Option<usize>,
 }
 
 impl One {
@@ -131,6 +133,7 @@ impl Sought {
         let one = |wanted: &&WantedPath| One {
             pattern: Pattern::new(&wanted.path),
             folder: literal_folder(&wanted.path),
+            depth: (!wanted.path.contains("**")).then(|| wanted.path.matches('/').count()),
         };
         Self(patterns.iter().map(one).collect())
     }
@@ -143,9 +146,11 @@ impl Wanted for Sought {
 
     fn is_folder_wanted(&self, path: &str) -> bool {
         let path = format!("{path}/");
-        self.0
-            .iter()
-            .any(|one| path.starts_with(&one.folder) || one.folder.starts_with(&path))
+        let depth = path.matches('/').count();
+        self.0.iter().any(|one| {
+            one.depth.is_none_or(|most| depth <= most)
+                && (path.starts_with(&one.folder) || one.folder.starts_with(&path))
+        })
     }
 }
 
@@ -187,7 +192,7 @@ mod tests {
 
     #[test]
     fn only_folders_that_may_hold_a_match_are_listed() {
-        check_folders("sub/*.yaml", &["sub", "sub/deep"], &["subs", "other"]);
+        check_folders("sub/*.yaml", &["sub"], &["sub/deep", "subs", "other"]);
         check_folders("a/b/**/c.yaml", &["a", "a/b", "a/b/x/y"], &["b", "a/c"]);
         check_folders("**/c.yaml", &["any", "any/where"], &[]);
         check_folders("{a,b}/c.yaml", &["a", "z"], &[]);

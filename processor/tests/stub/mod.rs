@@ -106,7 +106,10 @@ impl Stub {
 }
 
 async fn reply(State(shared): State<Arc<Shared>>, request: Request) -> Response {
-    let path = request.uri().path().to_owned();
+    let path = request
+        .uri()
+        .path_and_query()
+        .map_or_else(String::new, ToString::to_string);
     let body = axum::body::to_bytes(request.into_body(), usize::MAX)
         .await
         .expect("a body");

@@ -1,9 +1,11 @@
 //! GitHub: the only code of Freshet that talks to it.
 //!
 //! [`query`] writes the questions and [`answer`] reads the answers (both pure), [`client`] sends them
-//! within the budget, [`files`] and [`listing`] put them together for one batch of jobs.
+//! within the budget, [`files`] and [`listing`] put them together for one batch of jobs, and [`tree`] lists
+//! the files of a commit.
 
 pub mod answer;
+mod ask;
 pub mod client;
 pub mod error;
 pub mod files;

@@ -1,0 +1,107 @@
+//! What a reading list comes to: its files, and what they depend on.
+
+use std::collections::BTreeMap;
+
+use freshet_proto::message::{Dependency, RepositoryTarget, WantedPath};
+
+use crate::outcome::Failure;
+
+/// What has to be looked at for one job.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Plan {
+    /// The repository, with all paths to ask for: the files of the reading list in its order, then what
+    /// they depend on at the same place, each once. Patterns are not among them.
+    pub target: RepositoryTarget,
+    /// For each file what it depends on.
+    pub(super) files: Vec<Needs>,
+}
+
+/// What one file depends on.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(super) struct Needs {
+    /// At the same place: indices into the paths, and the blob each was read as.
+    pub(super) here: Vec<(usize, String)>,
+    /// In other repositories, at other branches, at URLs.
+    pub(super) elsewhere: Vec<Dependency>,
+}
+
+impl Plan {
+    /// What has to be looked at for `target`, on `host`.
+    #[must_use]
+    pub fn of(target: &RepositoryTarget, host: &str) -> Self {
+        let wanted = || target.wanted.iter().filter(|wanted| !wanted.is_glob);
+        let mut paths: Vec<WantedPath> = wanted()
+            .map(|wanted| WantedPath {
+                dependencies: Vec::new(),
+                ..wanted.clone()
+            })
+            .collect();
+        let mut places: BTreeMap<String, usize> = paths
+            .iter()
+            .enumerate()
+            .map(|(index, wanted)| (wanted.path.clone(), index))
+            .collect();
+        let files = wanted()
+            .map(|wanted| {
+                let mut needs = Needs::default();
+                for dependency in &wanted.dependencies {
+                    if !is_here(target, host, dependency) {
+                        needs.elsewhere.push(dependency.clone());
+                        continue;
+                    }
+                    let next = places.len();
+                    let at = *places.entry(dependency.path.clone()).or_insert(next);
+                    if at == next {
+                        paths.push(WantedPath {
+                            path: dependency.path.clone(),
+                            held_blob: dependency.blob.clone(),
+                            ..WantedPath::default()
+                        });
+                    }
+                    needs.here.push((at, dependency.blob.clone()));
+                }
+                needs
+            })
+            .collect();
+        let target = RepositoryTarget {
+            wanted: paths,
+            ..target.clone()
+        };
+        Self { target, files }
+    }
+
+    /// Everything that files of the reading list depend on and that is not at the same place.
+    pub fn elsewhere(&self) -> impl Iterator<Item = &Dependency> {
+        self.files.iter().flat_map(|needs| &needs.elsewhere)
+    }
+}
+
+/// Whether the dependency is a file of the same repository and branch.
+fn is_here(target: &RepositoryTarget, host: &str, dependency: &Dependency) -> bool {
+    let Dependency {
+        host: at,
+        owner,
+        name,
+        r#ref,
+        url,
+        ..
+    } = dependency;
+    url.is_empty()
+        && at.eq_ignore_ascii_case(host)
+        && target.repository.as_ref().is_some_and(|repository| {
+            owner.eq_ignore_ascii_case(&repository.owner)
+                && name.eq_ignore_ascii_case(&repository.name)
+        })
+        && *r#ref == target.r#ref
+}
+
+/// What is known of a dependency that is elsewhere, compared with what was read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Elsewhere {
+    /// The same, or not looked at yet.
+    Same,
+    /// Something else.
+    Differs,
+    /// Nothing is known.
+    Unknown(Failure),
+}

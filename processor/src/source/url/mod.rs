@@ -1,0 +1,3 @@
+//! Plain URLs, on hosts that are no forge.
+
+pub mod policy;
