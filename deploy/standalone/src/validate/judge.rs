@@ -20,8 +20,8 @@ const NOT_ALLOWED: &str = "catalog.rules";
 impl Checker<'_> {
     /// Everything that was found, files in the order of their coming.
     pub(super) fn report(mut self) -> Report {
-        self.spoiled_targets();
         self.not_allowed();
+        self.spoiled_targets();
         self.duplicates();
         self.unknown_references();
         let mut files: Vec<ReportedFile> = self
@@ -70,12 +70,12 @@ impl Checker<'_> {
         self.findings.append(&mut found);
     }
 
-    /// `catalog.rules` judge every document by where its run began.
+    /// `catalog.rules` judge every document by where its run began; one that they refuse spoils its file.
     fn not_allowed(&mut self) {
         let Some(rules) = &self.settings.rules else {
             return;
         };
-        for (index, checked) in self.checked.iter().enumerate() {
+        for (index, checked) in self.checked.iter_mut().enumerate() {
             let Some(origin) = &self.subjects[index].origin else {
                 continue;
             };
@@ -84,6 +84,7 @@ impl Checker<'_> {
                 if rules::allows(rules, origin, &emitted.kind, spec_type) {
                     continue;
                 }
+                checked.poisoned = true;
                 self.findings.push(Finding {
                     message: format!(
                         "catalog.rules do not allow entities of kind {} from {origin}; nothing of the file would be applied",

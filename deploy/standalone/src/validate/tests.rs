@@ -340,6 +340,22 @@ fn rules_of_the_configuration_count_if_there_is_one() {
 }
 
 #[test]
+fn a_refused_kind_fails_the_location_that_points_at_it() {
+    let mut world = World::new()
+        .with("app-config.yaml", "catalog: {}\n")
+        .with("all.yaml", &location("target: ./a.yaml"))
+        .with("a.yaml", GROUP);
+    world.request.config = vec![world.folder.path().join("app-config.yaml")];
+    world.check(
+        &["all.yaml"],
+        &[
+            "error location.target.spoiled all.yaml:6",
+            "error catalog.rules a.yaml:1",
+        ],
+    );
+}
+
+#[test]
 fn a_configuration_is_of_use_without_its_credentials() {
     let config = "integrations:\n  github:\n    - host: github.com\n      token: ${FRESHET_NO_SUCH_TOKEN}\ncatalog:\n  providers:\n    github:\n      acme:\n        organization: acme\n";
     let mut world = World::new()
