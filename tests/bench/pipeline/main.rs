@@ -1,4 +1,5 @@
-//! The pipeline's numbers: push to visible, a burst of pushes, cold ingest; in both profiles.
+//! The pipeline's numbers: push to visible, a burst of pushes, cold ingest, a large definition, a large group, in both
+//! profiles; and what parsing and `freshet validate` cost alone.
 //!
 //! `cargo bench -p freshet-tests --bench pipeline -- --json` prints one JSON line per result. Commits are made before
 //! a clock starts, and no git client takes part. The emulator, the services and the readers share this
@@ -6,9 +7,13 @@
 
 mod burst;
 mod dataset;
+mod embed;
+mod group;
 mod ingest;
 mod machine;
+mod parse;
 mod push;
+mod validate;
 mod world;
 
 use clap::Parser;
@@ -25,7 +30,7 @@ struct Arguments {
     #[arg(long)]
     bench: bool,
     /// Only this bench.
-    #[arg(long, value_parser = ["push", "burst", "ingest"])]
+    #[arg(long, value_parser = ["push", "burst", "ingest", "embed", "group", "parse", "validate"])]
     only: Option<String>,
     /// Only this profile.
     #[arg(long, value_parser = ["embedded", "nats"])]
@@ -41,6 +46,12 @@ fn main() {
     freshet_runtime::crypto::install_crypto_provider();
     let arguments = Arguments::parse();
     let wants = |name: &str| arguments.only.as_deref().is_none_or(|only| only == name);
+    if wants("parse") {
+        println!("{}", parse::measure());
+    }
+    if wants("validate") {
+        println!("{}", validate::measure());
+    }
     for (profile, label) in PROFILES {
         if arguments
             .profile
@@ -57,6 +68,12 @@ fn main() {
         }
         if wants("ingest") {
             run(ingest::measure(profile, label));
+        }
+        if wants("embed") {
+            run(embed::measure(profile, label));
+        }
+        if wants("group") {
+            run(group::measure(profile, label));
         }
     }
 }

@@ -11,6 +11,9 @@ use std::time::Duration;
 /// How long a cold start may take before a measurement gives up.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(300);
 
+/// Name of a repository and its files.
+pub(crate) type Repository = (String, Vec<(&'static str, String)>);
+
 /// A running Freshet over a seeded organisation.
 pub(crate) struct World {
     pub(crate) github: GithubEmulator,
@@ -25,15 +28,22 @@ pub(crate) fn full_name(repository: &str) -> String {
     format!("{ORGANIZATION}/{repository}")
 }
 
-/// An emulator holding these files, one repository each.
+/// An emulator holding these catalog files, one repository each.
 pub(crate) async fn github_with(files: Vec<(String, String)>) -> GithubEmulator {
-    let github = start_github(&[]).await;
-    let seeds = files
+    github_of(of_catalog_files(files)).await
+}
+
+fn of_catalog_files(files: Vec<(String, String)>) -> Vec<Repository> {
+    files
         .into_iter()
         .map(|(name, file)| (name, vec![("catalog-info.yaml", file)]))
-        .collect();
+        .collect()
+}
+
+async fn github_of(repositories: Vec<Repository>) -> GithubEmulator {
+    let github = start_github(&[]).await;
     github
-        .seed(ORGANIZATION, seeds)
+        .seed(ORGANIZATION, repositories)
         .expect("repositories are made");
     github
 }
@@ -45,8 +55,17 @@ impl World {
         files: Vec<(String, String)>,
         entities: usize,
     ) -> Self {
-        let entities = entities + files.len();
-        let github = github_with(files).await;
+        Self::of(profile, of_catalog_files(files), entities).await
+    }
+
+    /// As [`World::start`], of repositories with more files than one.
+    pub(crate) async fn of(
+        profile: Profile,
+        repositories: Vec<Repository>,
+        entities: usize,
+    ) -> Self {
+        let entities = entities + repositories.len();
+        let github = github_of(repositories).await;
         let backends = Backends::start(profile).await;
         let config = app_config(
             &Setup::default(),

@@ -311,8 +311,11 @@ async fn a14_a_target_does_not_climb_out_of_its_repository() {
         .map(|(path, file)| (*path, file.as_str()))
         .collect();
     let story = Story::of_shop(&files, &["dir/l.yaml", "dir/c.yaml"]).await;
-    for entity_ref in ["location:default/climbing", "api:default/api"] {
-        story.world.api.fails_with(entity_ref, "InputError").await;
+    for (entity_ref, class) in [
+        ("location:default/climbing", "Error"),
+        ("api:default/api", "InputError"),
+    ] {
+        story.world.api.fails_with(entity_ref, class).await;
         assert_eq!(story.now(entity_ref).await, None);
     }
     story.end().await;
