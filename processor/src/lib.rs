@@ -23,6 +23,6 @@ mod service;
 pub mod source;
 mod worker;
 
-pub use config::{Config, GithubIntegration};
+pub use config::{Config, GithubIntegration, ReadingAllow};
 pub use fingerprint::{ENGINE_VERSION, fingerprint};
 pub use service::{Deps, Handle, StartError, start};

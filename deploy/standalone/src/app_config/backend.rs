@@ -3,6 +3,7 @@
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 
+use freshet_processor::ReadingAllow;
 use freshet_runtime::config::Reader;
 use freshet_store::{Cors, DatabaseConfig};
 use secrecy::SecretString;
@@ -25,6 +26,8 @@ pub(super) struct Backend {
     pub(super) base_url: String,
     pub(super) cors: Option<Cors>,
     pub(super) database: DatabaseConfig,
+    /// Plain URLs that may be read.
+    pub(super) reading_allow: Vec<ReadingAllow>,
 }
 
 /// Reads the block. Other plugins have keys in it, so unknown ones are theirs.
@@ -35,6 +38,7 @@ pub(super) fn read(root: &Reader<'_>) -> Backend {
             base_url: at(API),
             cors: None,
             database: embedded(None),
+            reading_allow: Vec::new(),
         };
     };
     let api = listen(&block, "listen", API);
@@ -49,7 +53,29 @@ pub(super) fn read(root: &Reader<'_>) -> Backend {
         base_url: base_url(&block, api),
         cors: cors(&block),
         database: database(&block),
+        reading_allow: reading_allow(&block),
     }
+}
+
+fn reading_allow(block: &Reader<'_>) -> Vec<ReadingAllow> {
+    let Some(reading) = block.block("reading") else {
+        return Vec::new();
+    };
+    let entries = reading.list("allow");
+    let entries = entries.iter().map(|entry| {
+        let allow = ReadingAllow {
+            host: entry.required_string("host"),
+            paths: entry.strings("paths"),
+        };
+        if !allow.host.is_empty() && !allow.is_valid() {
+            entry.mistake(
+                "host",
+                "must be a host such as example.com, *.example.com or example.com:8443",
+            );
+        }
+        allow
+    });
+    entries.collect()
 }
 
 fn at(address: SocketAddr) -> String {

@@ -5,9 +5,11 @@ use std::time::Duration;
 use freshet_ingestor::Schedule;
 use freshet_processor::GithubIntegration;
 use freshet_runtime::config::Reader;
-use freshet_store::{GithubProvider, ProviderFilters, Rule};
+use freshet_store::{GithubProvider, OrphanStrategy, ProviderFilters, Root, Rule};
 use regex::Regex;
 use sha2::{Digest as _, Sha256};
+
+use super::rules;
 
 /// Backstage's default schedule of GitHub discovery.
 const FREQUENCY: Duration = Duration::from_secs(3 * 60 * 60);
@@ -20,12 +22,10 @@ const DEFAULT_ID: &str = "default";
 const SETTINGS_DIGITS: usize = 16;
 
 /// Keys of Backstage's `catalog` block that steer what Freshet does not do, or does by itself.
-const KEYS_WITHOUT_MEANING: [&str; 9] = [
+const KEYS_WITHOUT_MEANING: [&str; 7] = [
     "import",
     "orphanProviderStrategy",
-    "orphanStrategy",
     "processingInterval",
-    "processors",
     "readonly",
     "scmEvents",
     "stitchingStrategy",
@@ -37,6 +37,10 @@ pub(super) struct Catalog {
     pub(super) providers: Vec<GithubProvider>,
     pub(super) schedules: Vec<Schedule>,
     pub(super) rules: Vec<Rule>,
+    pub(super) roots: Vec<Root>,
+    pub(super) orphan_strategy: OrphanStrategy,
+    /// Kinds that are annotated with the name of their repository.
+    pub(super) scm_slug_kinds: Vec<String>,
 }
 
 /// Reads the block; absent, it names no provider and Backstage's default rules.
@@ -45,6 +49,9 @@ pub(super) fn read(root: &Reader<'_>, integrations: &[GithubIntegration]) -> Cat
         providers: Vec::new(),
         schedules: Vec::new(),
         rules: Rule::defaults(),
+        roots: Vec::new(),
+        orphan_strategy: OrphanStrategy::default(),
+        scm_slug_kinds: Vec::new(),
     };
     let Some(block) = root.block("catalog") else {
         return catalog;
@@ -52,15 +59,16 @@ pub(super) fn read(root: &Reader<'_>, integrations: &[GithubIntegration]) -> Cat
     for key in KEYS_WITHOUT_MEANING {
         block.ignore(key);
     }
-    let no_locations = serde_json::json!([]);
-    if block
-        .value("locations")
-        .is_some_and(|it| it != no_locations)
-    {
-        block.mistake("locations", "is not supported yet");
-    }
     if block.has("rules") {
-        catalog.rules = block.list("rules").iter().map(rule).collect();
+        catalog.rules = block.list("rules").iter().map(rules::rule).collect();
+    }
+    catalog.orphan_strategy = orphan_strategy(&block);
+    catalog.scm_slug_kinds = scm_slug_kinds(&block);
+    let folder = std::env::current_dir().unwrap_or_default();
+    for location in block.list("locations") {
+        let (root, own_rules) = rules::location(&location, &folder);
+        catalog.roots.extend(root);
+        catalog.rules.extend(own_rules);
     }
     if let Some(providers) = block.open_block("providers") {
         if providers.has("githubOrg") {
@@ -75,17 +83,26 @@ pub(super) fn read(root: &Reader<'_>, integrations: &[GithubIntegration]) -> Cat
     catalog
 }
 
-fn rule(reader: &Reader<'_>) -> Rule {
-    if reader.has("locations") {
-        reader.ignore("locations");
-        reader.mistake(
-            "locations",
-            "rules for single locations are not supported yet",
-        );
+fn orphan_strategy(block: &Reader<'_>) -> OrphanStrategy {
+    match block.string("orphanStrategy").as_deref() {
+        None | Some("delete") => OrphanStrategy::Delete,
+        Some("keep") => OrphanStrategy::Keep,
+        Some(_) => {
+            block.mistake("orphanStrategy", "must be `delete` or `keep`");
+            OrphanStrategy::Delete
+        }
     }
-    Rule {
-        allow: reader.strings("allow").unwrap_or_default(),
-    }
+}
+
+/// Without `kinds` the processor of that name annotates components; without its block, nothing.
+fn scm_slug_kinds(block: &Reader<'_>) -> Vec<String> {
+    let processors = block.open_block("processors");
+    let Some(processor) = processors.and_then(|it| it.block("annotateScmSlug")) else {
+        return Vec::new();
+    };
+    processor
+        .strings("kinds")
+        .unwrap_or_else(|| vec!["Component".to_owned()])
 }
 
 /// `github` holds one provider, or a map of id to provider.

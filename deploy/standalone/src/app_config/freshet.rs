@@ -4,10 +4,12 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use freshet_ingestor::WebhookSecret;
+use freshet_model::{KindSpec, Kinds};
 use freshet_processor::GithubIntegration;
 use freshet_proto::subject::DEFAULT_PREFIX;
 use freshet_runtime::config::Reader;
 use freshet_runtime::telemetry::{LogFormat, TelemetryConfig, check_log_filter};
+use freshet_store::{Recheck, RemovalLimits};
 use secrecy::SecretString;
 use url::Url;
 
@@ -45,6 +47,12 @@ pub(super) struct Freshet {
     pub(super) subject_prefix: String,
     pub(super) stop_deadline: Duration,
     pub(super) telemetry: TelemetryConfig,
+    pub(super) kinds: Kinds,
+    /// Repositories that placeholders of any other may read.
+    pub(super) placeholders: Vec<String>,
+    pub(super) codeowners: bool,
+    pub(super) removals: RemovalLimits,
+    pub(super) recheck: Recheck,
 }
 
 /// Reads the block; everything in it has a default.
@@ -65,6 +73,102 @@ pub(super) fn read(root: &Reader<'_>, integrations: &[GithubIntegration]) -> Fre
             .and_then(|block| block.duration("stopDeadline"))
             .unwrap_or(STOP_DEADLINE),
         telemetry: telemetry(block),
+        kinds: block.map_or_else(Kinds::builtin, kinds),
+        placeholders: block
+            .and_then(|block| block.block("placeholders"))
+            .map(|block| placeholders(&block))
+            .unwrap_or_default(),
+        codeowners: block
+            .and_then(|block| block.bool("codeowners"))
+            .unwrap_or_default(),
+        removals: block
+            .and_then(|block| block.block("removals"))
+            .map(|block| removals(&block))
+            .unwrap_or_default(),
+        recheck: block
+            .and_then(|block| block.block("recheck"))
+            .map(|block| recheck(&block))
+            .unwrap_or_default(),
+    }
+}
+
+/// The built-in kinds with those of the configuration, and with the relation fields it adds.
+fn kinds(block: &Reader<'_>) -> Kinds {
+    let Some(written) = block.value("kinds") else {
+        return Kinds::builtin();
+    };
+    let serde_json::Value::Array(items) = written else {
+        block.mistake("kinds", "must be a list of kinds");
+        return Kinds::builtin();
+    };
+    let mut kinds = Kinds::builtin();
+    for (index, item) in items.into_iter().enumerate() {
+        let key = format!("kinds[{index}]");
+        let spec: KindSpec = match serde_json::from_value(item) {
+            Ok(spec) => spec,
+            Err(error) => {
+                block.mistake(&key, format!("is not a kind: {error}"));
+                continue;
+            }
+        };
+        match kinds.with([spec]) {
+            Ok(more) => kinds = more,
+            Err(errors) => {
+                for error in errors {
+                    block.mistake(&key, error.to_string());
+                }
+            }
+        }
+    }
+    kinds
+}
+
+/// Patterns of repositories, `host/owner/name`.
+fn placeholders(block: &Reader<'_>) -> Vec<String> {
+    let repositories = block.strings("repositories").unwrap_or_default();
+    for (index, pattern) in repositories.iter().enumerate() {
+        let steps: Vec<&str> = pattern.split('/').collect();
+        if steps.len() != 3 || steps.contains(&"") {
+            block.mistake(
+                &format!("repositories[{index}]"),
+                "must be host/owner/name, such as github.com/acme/* ",
+            );
+        }
+    }
+    repositories
+}
+
+fn removals(block: &Reader<'_>) -> RemovalLimits {
+    let defaults = RemovalLimits::default();
+    let number = |key, default| {
+        let value = block.integer(key);
+        value.map_or(default, |value| u32::try_from(value).unwrap_or(u32::MAX))
+    };
+    let percent = number("percent", defaults.percent);
+    if percent > 100 {
+        block.mistake("percent", "must be at most 100");
+    }
+    RemovalLimits {
+        percent,
+        entities: number("entities", defaults.entities),
+        wait: block.duration("wait").unwrap_or(defaults.wait),
+        window: block.duration("window").unwrap_or(defaults.window),
+    }
+}
+
+fn recheck(block: &Reader<'_>) -> Recheck {
+    let defaults = Recheck::default();
+    let every = |key, default| {
+        let every = block.duration(key).unwrap_or(default);
+        if every.is_zero() {
+            block.mistake(key, "must be longer than nothing");
+        }
+        every
+    };
+    Recheck {
+        files: every("files", defaults.files),
+        urls: every("urls", defaults.urls),
+        repositories: every("repositories", defaults.repositories),
     }
 }
 

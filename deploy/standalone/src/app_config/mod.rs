@@ -7,6 +7,7 @@ mod backend;
 mod catalog;
 mod freshet;
 mod integrations;
+mod rules;
 mod webhooks;
 
 use std::net::SocketAddr;
@@ -72,6 +73,15 @@ impl AppConfig {
     ) -> Self {
         let processor = freshet_processor::Config {
             subject_prefix: freshet.subject_prefix.clone(),
+            placeholders: freshet.placeholders,
+            reading_allow: backend.reading_allow,
+            codeowners: freshet.codeowners,
+            // Local files are read if the operator names one, and never because a file names them.
+            file_locations: catalog
+                .roots
+                .iter()
+                .any(|root| root.location_type == freshet_model::location::FILE),
+            kinds: freshet.kinds,
             github: integrations,
             ..freshet_processor::Config::default()
         };
@@ -85,6 +95,16 @@ impl AppConfig {
             subject_prefix: freshet.subject_prefix,
             providers: catalog.providers,
             rules: catalog.rules,
+            roots: catalog.roots,
+            orphan_strategy: catalog.orphan_strategy,
+            removals: freshet.removals,
+            recheck: freshet.recheck,
+            scm_slug_kinds: catalog.scm_slug_kinds,
+            github_hosts: processor
+                .github
+                .iter()
+                .map(|github| github.host.clone())
+                .collect(),
             fingerprint: freshet_processor::fingerprint(&processor),
             cors: backend.cors,
             base_url: backend.base_url,

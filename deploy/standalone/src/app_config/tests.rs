@@ -1,7 +1,9 @@
 use std::time::Duration;
 
+use freshet_model::location::LocationRef;
+use freshet_model::rules::allows;
 use freshet_runtime::config::from_str;
-use freshet_store::DatabaseConfig;
+use freshet_store::{DatabaseConfig, OrphanStrategy};
 use secrecy::ExposeSecret as _;
 
 use super::*;
@@ -61,7 +63,9 @@ fn a_backstage_configuration_is_understood() {
     );
     assert_eq!(config.store.providers[0].catalog_path, "catalog/all.yaml");
     assert_eq!(config.store.providers[0].branch.as_deref(), Some("develop"));
-    assert_eq!(config.store.rules[0].allow, ["Component", "System"]);
+    let kinds = config.store.rules[0].allow.iter();
+    let kinds: Vec<&str> = kinds.map(|allowed| allowed.kind.as_str()).collect();
+    assert_eq!(kinds, ["Component", "System"]);
     let DatabaseConfig::Postgres { url, pool_max } = config.store.database else {
         panic!("not PostgreSQL")
     };
@@ -164,13 +168,89 @@ fn check_catalog_mistake(catalog: &str, expected: &str) {
 #[test]
 fn what_is_not_supported_yet_is_not_dropped_in_silence() {
     check_catalog_mistake(
-        "locations: [{type: url, target: 'https://github.com/a/b/blob/main/c.yaml'}]",
-        "catalog.locations",
-    );
-    check_catalog_mistake(
         "providers: {githubOrg: [{id: a, githubUrl: 'https://github.com'}]}",
         "catalog.providers.githubOrg",
     );
+}
+
+#[test]
+fn locations_and_the_rules_for_them_are_read() {
+    let config = read(
+        "catalog: {orphanStrategy: keep, processors: {annotateScmSlug: {}}, locations: [{type: url, target: 'https://github.com/a/b/blob/main/c.yaml', rules: [{allow: [User]}]}, {type: file, target: '/srv/*.yaml'}]}",
+    );
+    let config = config.unwrap_or_else(|mistakes| panic!("{mistakes}"));
+    let targets: Vec<&str> = config
+        .store
+        .roots
+        .iter()
+        .map(|root| root.target.as_str())
+        .collect();
+    assert_eq!(
+        targets,
+        ["https://github.com/a/b/blob/main/c.yaml", "/srv/*.yaml"]
+    );
+    assert_eq!(config.store.orphan_strategy, OrphanStrategy::Keep);
+    assert_eq!(config.store.scm_slug_kinds, ["Component"]);
+    assert!(config.processor.file_locations);
+    let origin = |target| LocationRef::new("url", target).expect("a location");
+    let allows = |target, kind| allows(&config.store.rules, &origin(target), kind, None);
+    assert!(allows(targets[0], "User"));
+    assert!(allows(targets[0], "Component"));
+    assert!(!allows("https://github.com/a/b/blob/main/d.yaml", "User"));
+}
+
+#[test]
+fn case_176_a_pattern_beside_an_exact_target_is_a_mistake() {
+    check_catalog_mistake(
+        "rules: [{allow: [API], locations: [{type: url, exact: a, pattern: b}]}]",
+        "catalog.rules[0].locations[0].pattern",
+    );
+}
+
+#[test]
+fn case_178_a_rule_of_one_location_names_kinds_only() {
+    check_catalog_mistake(
+        "locations: [{type: file, target: /a.yaml, rules: [{allow: [{kind: API}]}]}]",
+        "catalog.locations[0].rules[0].allow",
+    );
+}
+
+#[test]
+fn a_rule_a_kind_or_a_host_that_means_nothing_is_a_mistake() {
+    check_catalog_mistake("rules: [{allow: [5]}]", "catalog.rules[0].allow[0]");
+    check_catalog_mistake("rules: [{locations: []}]", "catalog.rules[0].allow");
+    check_catalog_mistake(
+        "locations: [{type: ftp, target: x}]",
+        "catalog.locations[0].type",
+    );
+    check_catalog_mistake("orphanStrategy: maybe", "catalog.orphanStrategy");
+    check_mistakes(
+        "backend: {reading: {allow: [{host: '*'}]}}\nfreshet: {kinds: [{kind: 'no kind'}], placeholders: {repositories: [acme]}, recheck: {files: {seconds: 0}}}\n",
+        &[
+            "backend.reading.allow[0].host",
+            "freshet.kinds[0]",
+            "freshet.kinds[0]",
+            "freshet.placeholders.repositories[0]",
+            "freshet.recheck.files",
+        ],
+    );
+}
+
+#[test]
+fn a_kind_and_a_relation_may_be_added() {
+    let config = read(
+        "freshet: {kinds: [{kind: Pipeline, apiVersions: [acme.example/v1], schema: {type: object}, relations: [{field: spec.deploys, defaultKind: Component, forward: deploys, reverse: deployedBy}]}, {kind: Component, relations: [{field: spec.runbook, defaultKind: Resource, forward: explainedBy}]}]}",
+    );
+    let config = config.unwrap_or_else(|mistakes| panic!("{mistakes}"));
+    assert!(
+        config
+            .processor
+            .kinds
+            .names()
+            .any(|kind| kind == "Pipeline")
+    );
+    let usual = read("{}").unwrap_or_else(|mistakes| panic!("{mistakes}"));
+    assert_ne!(config.store.fingerprint, usual.store.fingerprint);
 }
 
 #[track_caller]
