@@ -244,11 +244,6 @@ fn problem_row(id: i64) -> ProblemRow {
         level: "warning".to_owned(),
         status_of: vec!["location:default/l".parse().expect("a ref")],
         owner: "team-a".to_owned(),
-        class: "InputError".to_owned(),
-        is_file: true,
-        level: "error".to_owned(),
-        status_of: Vec::new(),
-        owner: "team-a".to_owned(),
     }
 }
 
@@ -340,11 +335,6 @@ fn problem_state(id: i64, location_id: i64) -> ProblemState {
         is_file: 1,
         level: "warning".to_owned(),
         status_of: "[\"location:default/l\"]".to_owned(),
-        owner: "team-a".to_owned(),
-        class: "InputError".to_owned(),
-        is_file: 1,
-        level: "error".to_owned(),
-        status_of: "[]".to_owned(),
         owner: "team-a".to_owned(),
     }
 }
