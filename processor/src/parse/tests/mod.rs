@@ -2,6 +2,7 @@
 //!
 //! The answers were compared with those of the npm package `yaml` 2.9.1 with its defaults.
 
+mod cases;
 mod entity_file;
 mod golden;
 mod hostile;
