@@ -104,10 +104,12 @@ fn kinds(block: &Reader<'_>) -> Kinds {
     let mut kinds = Kinds::builtin();
     for (index, item) in items.into_iter().enumerate() {
         let key = format!("kinds[{index}]");
+        let name = item.get("kind").and_then(serde_json::Value::as_str);
+        let name = name.unwrap_or("without a name").to_owned();
         let spec: KindSpec = match serde_json::from_value(item) {
             Ok(spec) => spec,
             Err(error) => {
-                block.mistake(&key, format!("is not a kind: {error}"));
+                block.mistake(&key, format!("kind {name} cannot be read: {error}"));
                 continue;
             }
         };
@@ -131,7 +133,7 @@ fn placeholders(block: &Reader<'_>) -> Vec<String> {
         if steps.len() != 3 || steps.contains(&"") {
             block.mistake(
                 &format!("repositories[{index}]"),
-                "must be host/owner/name, such as github.com/acme/* ",
+                "must be host/owner/name, such as github.com/acme/*",
             );
         }
     }

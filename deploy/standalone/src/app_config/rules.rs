@@ -130,6 +130,9 @@ pub(super) fn location(reader: &Reader<'_>, folder: &Path) -> (Option<Root>, Vec
 
 /// A rule of one location names kinds only, as in Backstage.
 fn own_rule(reader: &Reader<'_>, location_type: &str, target: &str) -> Rule {
+    if !reader.has("allow") {
+        reader.mistake("allow", "is missing: name the kinds that may enter");
+    }
     let kinds = reader.strings("allow").unwrap_or_default();
     Rule {
         allow: kinds.iter().map(|kind| Allowed::kind(kind)).collect(),

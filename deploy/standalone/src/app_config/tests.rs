@@ -237,6 +237,95 @@ fn a_rule_a_kind_or_a_host_that_means_nothing_is_a_mistake() {
 }
 
 #[test]
+fn case_171_empty_lists_are_read_as_nothing_allowed() {
+    let origin = LocationRef::new("url", "https://example.com/a.yaml").expect("a location");
+    for rules in ["[]", "[{allow: []}]", "[{allow: [API], locations: []}]"] {
+        let config = read(&format!("catalog: {{rules: {rules}}}\n"));
+        let config = config.unwrap_or_else(|mistakes| panic!("{mistakes}"));
+        assert!(
+            !allows(&config.store.rules, &origin, "API", None),
+            "{rules}"
+        );
+    }
+}
+
+#[test]
+fn cases_172_to_174_rules_of_types_exact_targets_and_patterns_are_read() {
+    let config = read(
+        "catalog: {rules: [{allow: [{kind: Resource, spec.type: Database}]}, {allow: [User], locations: [{type: url, exact: 'https://a.b/C.yaml'}]}, {allow: [Group], locations: [{type: url, pattern: 'https://A.b/*.yaml'}]}]}\n",
+    );
+    let config = config.unwrap_or_else(|mistakes| panic!("{mistakes}"));
+    let check = |target, kind, spec_type, expected: bool| {
+        let origin = LocationRef::new("url", target).expect("a location");
+        let allowed = allows(&config.store.rules, &origin, kind, spec_type);
+        assert_eq!(allowed, expected, "{kind} {spec_type:?} in {target}");
+    };
+    check("https://a.b/C.yaml", "resource", Some("DATABASE"), true);
+    check("https://a.b/C.yaml", "Resource", None, false);
+    check("https://a.b/C.yaml", "User", None, true);
+    check("https://a.b/c.yaml", "User", None, false);
+    check("https://a.b/c.yaml", "Group", None, true);
+    check("https://a.b/d/c.yaml", "Group", None, false);
+}
+
+#[test]
+fn a_rule_of_one_location_says_what_it_allows() {
+    check_catalog_mistake(
+        "locations: [{type: file, target: /a.yaml, rules: [{}]}]",
+        "catalog.locations[0].rules[0].allow",
+    );
+}
+
+#[test]
+fn a_mistake_in_a_kind_names_the_kind_and_where_it_stands() {
+    for (kind, said) in [
+        ("{kind: Robot, schema: {type: 5}}", "Robot"),
+        ("{kind: Robot, relation: []}", "Robot"),
+        (
+            "{kind: System, relations: [{field: spec..x, forward: a}]}",
+            "System",
+        ),
+        ("{kind: Nobody}", "Nobody"),
+        ("{schema: {}}", "without a name"),
+    ] {
+        let text = format!("freshet: {{kinds: [{{kind: Group}}, {kind}]}}\n");
+        let Err(mistakes) = read(&text) else {
+            panic!("no mistake in {kind}")
+        };
+        for mistake in &mistakes.0 {
+            assert_eq!(mistake.path, "freshet.kinds[1]", "{kind}");
+            assert!(mistake.message.contains(said), "{mistakes}");
+        }
+    }
+}
+
+#[test]
+fn what_else_freshet_is_told_reaches_the_services() {
+    let config = read(
+        "backend: {reading: {allow: [{host: '*.acme.example', paths: [/catalog/]}]}}\nfreshet: {placeholders: {repositories: ['github.com/acme/*']}, codeowners: true, removals: {percent: 5, entities: 7, wait: {minutes: 1}}, recheck: {files: {seconds: 1}, urls: {minutes: 3}}}\n",
+    );
+    let config = config.unwrap_or_else(|mistakes| panic!("{mistakes}"));
+    assert_eq!(config.processor.reading_allow[0].host, "*.acme.example");
+    assert_eq!(config.processor.placeholders, ["github.com/acme/*"]);
+    assert!(config.processor.codeowners);
+    assert!(!config.processor.file_locations);
+    let removals = config.store.removals;
+    assert_eq!((removals.percent, removals.entities), (5, 7));
+    assert_eq!(removals.wait, Duration::from_secs(60));
+    let recheck = config.store.recheck;
+    assert_eq!(recheck.files, Duration::from_secs(1));
+    assert_eq!(recheck.urls, Duration::from_secs(180));
+    assert_eq!(recheck.repositories, Duration::from_secs(600));
+}
+
+#[test]
+fn what_is_out_of_scope_is_a_mistake() {
+    check_provider_mistake("filters: {topic: {include: [a]}}", "filters.topic");
+    check_provider_mistake("filters: {visibility: [public]}", "filters.visibility");
+    check_provider_mistake("app: 5", "app");
+}
+
+#[test]
 fn a_kind_and_a_relation_may_be_added() {
     let config = read(
         "freshet: {kinds: [{kind: Pipeline, apiVersions: [acme.example/v1], schema: {type: object}, relations: [{field: spec.deploys, defaultKind: Component, forward: deploys, reverse: deployedBy}]}, {kind: Component, relations: [{field: spec.runbook, defaultKind: Resource, forward: explainedBy}]}]}",

@@ -179,7 +179,12 @@ fn extend(kinds: &mut [Kind], spec: KindSpec) -> Result<(), KindError> {
     let mut found = false;
     for kind in kinds.iter_mut().filter(|kind| meant(kind)) {
         found = true;
-        kind.spec.relations.extend(spec.relations.iter().cloned());
+        for relation in &spec.relations {
+            // A field that is there already declares nothing new.
+            if !kind.spec.relations.contains(relation) {
+                kind.spec.relations.push(relation.clone());
+            }
+        }
     }
     if found {
         Ok(())

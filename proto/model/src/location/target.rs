@@ -323,6 +323,26 @@ mod tests {
     }
 
     #[test]
+    fn alternatives_in_a_relative_target_are_kept() {
+        check(
+            FILE_OF,
+            URL,
+            "./{a,b}.yaml",
+            "o r main/sub/{a,b}.yaml https://github.com/o/r/tree/main/sub/%7Ba,b%7D.yaml",
+        );
+    }
+
+    #[test]
+    fn a_branch_with_slashes_stays_whole_beside_its_files() {
+        check(
+            "url:https://github.com/o/r/tree/feature/x/sub/c.yaml",
+            URL,
+            "../a.yaml",
+            "o r feature/x/a.yaml https://github.com/o/r/tree/feature/x/a.yaml",
+        );
+    }
+
+    #[test]
     fn case_159_a_url_location_points_at_urls_only() {
         check(FILE_OF, FILE, "/etc/passwd", "InputError");
         check(FILE_OF, "foo", "x", "InputError");

@@ -233,7 +233,12 @@ fn a_kind_is_added_without_code() {
             "uses resource:default/saw"
         ]
     );
-    assert_eq!(checked.relations[0].reverse, None);
+    let reverse: Vec<Option<&str>> = checked
+        .relations
+        .iter()
+        .map(|relation| relation.reverse.as_deref())
+        .collect();
+    assert_eq!(reverse, [None, Some("usedBy"), Some("usedBy")]);
     assert_eq!(
         checked.entity.document()["spec"]["tools"],
         json!(["drill", "saw"])
@@ -261,6 +266,43 @@ fn a_relation_field_is_added_to_a_kind_that_exists() {
             "ownedBy group:default/team"
         ]
     );
+    assert_ne!(kinds.digest(), Kinds::builtin().digest());
+}
+
+#[test]
+fn an_added_list_of_relations_is_served_sorted_and_seen_from_both_sides() {
+    let extension = spec(json!({
+        "kind": "Component",
+        "relations": [{"field": "spec.runsOn", "defaultKind": "Resource", "forward": "runsOn", "reverse": "runs"}],
+    }));
+    let kinds = Kinds::builtin()
+        .with([extension])
+        .expect("no contradiction");
+    let document = with(base(), "/spec/runsOn", json!(["node-b", "node-a"]));
+    let checked = validate(document, &kinds).expect("valid");
+    assert_eq!(
+        checked.entity.document()["spec"]["runsOn"],
+        json!(["node-a", "node-b"])
+    );
+    let runs: Vec<&str> = checked
+        .relations
+        .iter()
+        .filter(|relation| relation.reverse.as_deref() == Some("runs"))
+        .map(|relation| relation.target.as_str())
+        .collect();
+    assert_eq!(runs, ["resource:default/node-a", "resource:default/node-b"]);
+}
+
+#[test]
+fn a_relation_field_that_is_there_already_adds_nothing() {
+    let extension = spec(json!({
+        "kind": "System",
+        "relations": [{"field": "spec.owner", "defaultKind": "Group", "forward": "ownedBy", "reverse": "ownerOf"}],
+    }));
+    let kinds = Kinds::builtin()
+        .with([extension])
+        .expect("no contradiction");
+    assert_eq!(kinds.digest(), Kinds::builtin().digest());
 }
 
 #[test]

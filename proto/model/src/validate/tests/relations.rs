@@ -198,3 +198,33 @@ fn a_bad_reference_is_placed_where_the_author_wrote_it() {
     let document = with(base(), "/spec/providesApis", json!(["z", "x/", "a"]));
     refuses(&document, "/spec/providesApis/1", "relation.target.format");
 }
+
+#[test]
+fn cases_055_056_a_reference_may_be_written_in_parts() {
+    let at = |parts: Value| with(base(), "/spec/dependencyOf", parts);
+    refuses(
+        &at(json!({"kind": "", "name": "x"})),
+        "/spec/dependencyOf",
+        "relation.target.format",
+    );
+    let checked = accepts(&at(json!({"kind": "K", "namespace": null, "name": "x"})));
+    assert_eq!(arrows(&checked)[0], "dependencyOf k:default/x");
+}
+
+#[test]
+fn case_111_relations_are_ordered_by_name_and_target() {
+    let spec = json!({
+        "type": "service", "lifecycle": "prod", "owner": "t", "system": "s",
+        "subcomponentOf": "c", "dependsOn": ["resource:z", "resource:a"],
+    });
+    assert_eq!(
+        arrows(&accepts(&of_kind("Component", spec))),
+        [
+            "dependsOn resource:default/a",
+            "dependsOn resource:default/z",
+            "ownedBy group:default/t",
+            "partOf component:default/c",
+            "partOf system:default/s",
+        ]
+    );
+}
