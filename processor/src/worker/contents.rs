@@ -87,7 +87,7 @@ impl Unfinished {
             match &file.state {
                 State::Known(_) => {}
                 State::Unread => {
-                    asks.insert(self.home.asked(&file.path));
+                    asks.insert(Asked::File(self.home.file(&file.path)));
                 }
                 State::Doubtful { depends_on, .. } => asks.extend(depends_on.keys().cloned()),
                 State::Draft { asked, .. } => {
@@ -238,7 +238,7 @@ impl Contents<'_> {
             let state = match state {
                 known @ State::Known(_) => known,
                 State::Unread => {
-                    let asked = unfinished.home.asked(&path);
+                    let asked = Asked::File(unfinished.home.file(&path));
                     self.arrived(&unfinished, &path, supplies.get(&asked)).await
                 }
                 State::Doubtful { blob, depends_on } => {
@@ -364,7 +364,7 @@ impl Contents<'_> {
         bytes: Bytes,
     ) -> State {
         let limits = self.shared.config.limits;
-        let base = unfinished.home.base(path);
+        let base = Base::Repository(unfinished.home.file(path));
         let size = bytes.len();
         let draft = off_thread(size, move || Draft::parse(&bytes, &limits)).await;
         let asked = draft.asks(&base, &self.shared.policy, &limits);

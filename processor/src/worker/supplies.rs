@@ -13,13 +13,15 @@ use futures::{StreamExt, TryStreamExt};
 use crate::budget::Closed;
 use crate::outcome::Failure;
 use crate::parse::Limits;
-use crate::placeholder::{Asked, Base, RepositoryFile, Supply, SupplyError};
+use crate::placeholder::{Asked, RepositoryFile, Supply, SupplyError};
 use crate::reconcile::{DEFAULT_BRANCH, ObjectShown, RepositoryShown, TextShown};
 use crate::source::github::client::Client;
 use crate::source::github::files::{At, NotShown, Place, is_hidden, show};
 
 /// Raw blobs of one batch that are read at once.
 const BLOBS_AT_ONCE: usize = 8;
+/// Most files of one place that are asked for together; more are asked for in several queries.
+const PATHS_TOGETHER_MAX: usize = 100;
 /// Most steps of a path that are taken for steps of a branch name.
 const BRANCH_STEPS_MAX: usize = 4;
 
@@ -38,8 +40,8 @@ pub(crate) struct Home {
 }
 
 impl Home {
-    /// The place of one of its files, for reading placeholders in it.
-    pub(crate) fn base(&self, path: &str) -> Base {
+    /// One of its files.
+    pub(crate) fn file(&self, path: &str) -> RepositoryFile {
         let Repository {
             owner,
             name,
@@ -51,21 +53,12 @@ impl Home {
         } else {
             &self.git_ref
         };
-        Base::Repository(RepositoryFile {
+        RepositoryFile {
             host: self.host.clone(),
             owner: owner.clone(),
             name: name.clone(),
             git_ref: git_ref.clone(),
             path: path.to_owned(),
-        })
-    }
-
-    /// What reading a file of its own is called.
-    pub(crate) fn asked(&self, path: &str) -> Asked {
-        match self.base(path) {
-            Base::Repository(file) => Asked::File(file),
-            Base::Url(url) => Asked::Url(url),
-            Base::File(path) => Asked::Url(path.to_string_lossy().into_owned()),
         }
     }
 
@@ -293,34 +286,39 @@ struct HostReader<'a> {
     limits: &'a Limits,
 }
 
-type Shown = HashMap<Place, Result<RepositoryShown, NotShown>>;
+/// What was seen at one path.
+#[derive(Clone)]
+struct Sight {
+    repository: Repository,
+    has_head: bool,
+    object: ObjectShown,
+}
+
+type Sights = HashMap<(Place, String), Result<Sight, NotShown>>;
 
 impl HostReader<'_> {
     async fn read(&self, targets: BTreeSet<Target>) -> Result<Vec<(Target, Supplied)>, Closed> {
-        let mut places: BTreeMap<Place, BTreeSet<String>> = BTreeMap::new();
-        for (_, place, path) in &targets {
-            places
-                .entry(place.clone())
-                .or_default()
-                .insert(path.clone());
-        }
-        let (shown, objects) = self.show(&places).await;
-        let others = self.other_branches(&targets, &shown);
-        let (other_shown, other_objects) = self.show(&others).await;
+        let named = targets
+            .iter()
+            .map(|(_, place, path)| (place.clone(), path.clone()));
+        let sights = self.look(named.collect()).await;
+        // Nothing marks where in a URL the name of a branch with slashes ends.
+        let others = targets
+            .iter()
+            .map(|(_, place, path)| (place.clone(), path.clone()))
+            .filter(|named| matches!(sights.get(named), Some(Ok(sight)) if !sight.has_head))
+            .flat_map(|(place, path)| longer_branches(&place, &path));
+        let others = self.look(others.collect()).await;
         futures::stream::iter(targets)
             .map(|target| {
                 let (_, place, path) = &target;
                 let found = longer_branches(place, path)
                     .into_iter()
-                    .find(|(place, _)| has_head(&other_shown, place));
-                let (place, path, shown, objects) = match found {
-                    Some((place, path)) => (place, path, &other_shown, &other_objects),
-                    None => (place.clone(), path.clone(), &shown, &objects),
-                };
-                let object = objects.get(&(place.clone(), path.clone())).cloned();
-                let shown = shown.get(&place);
+                    .find(|named| matches!(others.get(named), Some(Ok(sight)) if sight.has_head));
+                let named = found.unwrap_or_else(|| (place.clone(), path.clone()));
+                let sight = others.get(&named).or_else(|| sights.get(&named)).cloned();
                 async move {
-                    let supplied = self.supplied(place, path, shown, object).await?;
+                    let supplied = self.supplied(named, sight).await?;
                     Ok((target, supplied))
                 }
             })
@@ -329,82 +327,81 @@ impl HostReader<'_> {
             .await
     }
 
-    async fn show(
-        &self,
-        places: &BTreeMap<Place, BTreeSet<String>>,
-    ) -> (Shown, HashMap<(Place, String), ObjectShown>) {
-        if places.is_empty() {
-            return (HashMap::new(), HashMap::new());
+    /// Looks at files, those of one place together.
+    async fn look(&self, named: BTreeSet<(Place, String)>) -> Sights {
+        let mut wanted: Vec<(Place, BTreeSet<String>)> = Vec::new();
+        for (place, path) in named {
+            match wanted.last_mut() {
+                Some((last, paths)) if *last == place && paths.len() < PATHS_TOGETHER_MAX => {
+                    paths.insert(path);
+                }
+                _ => wanted.push((place, BTreeSet::from([path]))),
+            }
         }
-        let wanted: Vec<(Place, BTreeSet<String>)> = places
-            .iter()
-            .map(|(place, paths)| (place.clone(), paths.clone()))
-            .collect();
+        if wanted.is_empty() {
+            return Sights::new();
+        }
         let answers = show(self.client, self.lane, &wanted).await;
-        let (mut shown, mut objects) = (HashMap::new(), HashMap::new());
-        for ((place, paths), mut answer) in wanted.into_iter().zip(answers) {
-            if let Ok(answer) = &mut answer {
-                for (path, object) in paths.into_iter().zip(std::mem::take(&mut answer.objects)) {
-                    objects.insert((place.clone(), path), object);
-                }
-            }
-            shown.insert(place, answer);
+        let mut sights = Sights::new();
+        for ((place, paths), answer) in wanted.into_iter().zip(answers) {
+            let seen: Vec<Result<Sight, NotShown>> = match answer {
+                Ok(RepositoryShown {
+                    repository,
+                    head,
+                    objects,
+                    ..
+                }) => objects
+                    .into_iter()
+                    .map(|object| {
+                        Ok(Sight {
+                            repository: repository.clone(),
+                            has_head: head.is_some(),
+                            object,
+                        })
+                    })
+                    .collect(),
+                Err(not_shown) => vec![Err(not_shown); paths.len()],
+            };
+            let named = paths.into_iter().map(|path| (place.clone(), path));
+            sights.extend(named.zip(seen));
         }
-        (shown, objects)
-    }
-
-    /// Where else a file may be whose branch does not exist: nothing marks where in a URL the name of a
-    /// branch with slashes ends.
-    fn other_branches(
-        &self,
-        targets: &BTreeSet<Target>,
-        shown: &Shown,
-    ) -> BTreeMap<Place, BTreeSet<String>> {
-        let mut others: BTreeMap<Place, BTreeSet<String>> = BTreeMap::new();
-        for (_, place, path) in targets {
-            let is_missing = matches!(shown.get(place), Some(Ok(shown)) if shown.head.is_none());
-            if is_missing {
-                for (place, path) in longer_branches(place, path) {
-                    others.entry(place).or_default().insert(path);
-                }
-            }
-        }
-        others
+        sights
     }
 
     async fn supplied(
         &self,
-        place: Place,
-        path: String,
-        shown: Option<&Result<RepositoryShown, NotShown>>,
-        object: Option<ObjectShown>,
+        (place, path): (Place, String),
+        sight: Option<Result<Sight, NotShown>>,
     ) -> Result<Supplied, Closed> {
         let target = (self.host.to_owned(), place, path);
-        let shown = match shown {
-            Some(Ok(shown)) => shown,
-            Some(Err(NotShown::Limited(closed))) => return Err(*closed),
+        let Sight {
+            repository, object, ..
+        } = match sight {
+            Some(Ok(sight)) => sight,
+            Some(Err(NotShown::Limited(closed))) => return Err(closed),
             Some(Err(NotShown::Failed(failure))) => {
-                return Ok(unread(&target, Err(supply_error(failure.clone()))));
+                return Ok(unread(&target, Err(supply_error(failure))));
             }
-            None => return Ok(unread(&target, Err(SupplyError::NotFound))),
+            None => {
+                let reason = "it was not asked for".to_owned();
+                return Ok(unread(&target, Err(SupplyError::Failed { reason })));
+            }
         };
         let (blob, supply) = match object {
-            Some(ObjectShown::Blob { oid, size, text }) => {
-                let supply = self.content(&shown.repository, &oid, size, text).await?;
+            ObjectShown::Blob { oid, size, text } => {
+                let supply = self.content(&repository, &oid, size, text).await?;
                 (oid, supply)
             }
-            Some(ObjectShown::Unreadable(reason)) => {
-                (String::new(), Err(SupplyError::Failed { reason }))
-            }
-            Some(ObjectShown::NotAFile | ObjectShown::Absent) | None => {
+            ObjectShown::Unreadable(reason) => (String::new(), Err(SupplyError::Failed { reason })),
+            ObjectShown::NotAFile | ObjectShown::Absent => {
                 (String::new(), Err(SupplyError::NotFound))
             }
         };
         let Supplied { supply, dependency } = unread(&target, supply);
         let dependency = Dependency {
-            owner: shown.repository.owner.clone(),
-            name: shown.repository.name.clone(),
-            r#ref: canonical_ref(&dependency.r#ref, &shown.repository),
+            r#ref: canonical_ref(&dependency.r#ref, &repository),
+            owner: repository.owner,
+            name: repository.name,
             blob,
             ..dependency
         };
@@ -440,10 +437,6 @@ impl HostReader<'_> {
             }
         }
     }
-}
-
-fn has_head(shown: &Shown, place: &Place) -> bool {
-    matches!(shown.get(place), Some(Ok(shown)) if shown.head.is_some())
 }
 
 /// The same file at branches whose names go on into its path, the shortest first.

@@ -15,6 +15,8 @@ pub(crate) struct Repository {
     pub(crate) name: &'static str,
     pub(crate) head: &'static str,
     pub(crate) files: BTreeMap<&'static str, String>,
+    /// A branch that can be asked for by its name; all have the same files.
+    pub(crate) branch: &'static str,
     /// Whether its tree is too large to be listed in one answer.
     pub(crate) is_large: bool,
 }
@@ -32,6 +34,7 @@ impl Repository {
                 .iter()
                 .map(|(path, text)| (*path, (*text).to_owned()))
                 .collect(),
+            branch: "main",
             is_large: false,
         }
     }
@@ -44,6 +47,10 @@ impl Repository {
             "commit": {"oid": self.head}, "branch": null,
         });
         let fields = node.as_object_mut().expect("an object");
+        let branch = format!("refs/heads/{}", self.branch);
+        if question.contains(&format!("branch: object(expression: \"{branch}\")")) {
+            fields.insert("branch".to_owned(), json!({"oid": self.head}));
+        }
         // pN: object(expression: "base:path") { … text? }
         for part in question.split(" p").skip(1) {
             let (alias, rest) = part.split_once(": object").expect("an alias");
@@ -51,7 +58,7 @@ impl Repository {
             let (expression, selection) = rest.split_once('"').expect("an end");
             let (base, path) = expression.split_once(':').expect("a path");
             let with_text = selection.contains("isTruncated");
-            let is_here = base == "HEAD" || base == self.head;
+            let is_here = base == "HEAD" || base == self.head || base == branch;
             let file = self.files.get(path).filter(|_| is_here);
             let blob = file.map_or(Value::Null, |text| blob(text, with_text));
             fields.insert(format!("p{alias}"), blob);

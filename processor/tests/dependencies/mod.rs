@@ -162,6 +162,88 @@ async fn a_change_in_another_repository_reads_the_file_again() {
 }
 
 #[tokio::test]
+async fn a_file_at_a_branch_with_slashes_is_found() {
+    let url = format!("https://{HOST}/acme/pay/blob/release/1.0/openapi.yaml");
+    let api = API.replace("./openapi.yaml", &url);
+    let pay = Repository {
+        branch: "release/1.0",
+        ..Repository::new("pay", "h2", &[("a.yaml", &api), ("openapi.yaml", "v1")])
+    };
+    let mut world = World::start(github::start(vec![pay]).await).await;
+    let list = vec![wanted("a.yaml", "", Vec::new())];
+    let target = target("", ("", ""), list);
+    world.publish(&job(1, Lane::Hi, target)).await;
+    let content = content(&world.repository_observed(Lane::Hi).await, "a.yaml");
+    assert_eq!(definition(&content), "v1");
+    let there = Dependency {
+        r#ref: "release/1.0".to_owned(),
+        ..dependency("pay", "openapi.yaml", &oid("v1"))
+    };
+    assert_eq!(content.dependencies, [there]);
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn another_repository_is_read_if_the_operator_allows_it() {
+    let url = format!("https://{HOST}/acme/shared/blob/main/x.txt");
+    let api = API.replace("./openapi.yaml", &url);
+    for allowed in [false, true] {
+        let pay = Repository::new("pay", "h2", &[("a.yaml", &api)]);
+        let shared = Repository::new("shared", "s1", &[("x.txt", "theirs")]);
+        let github = github::start(vec![pay, shared]).await;
+        let mut world = World::start_with(github, |config| {
+            if allowed {
+                config.placeholders = vec![format!("{HOST}/acme/sha*")];
+            }
+        })
+        .await;
+        let list = vec![wanted("a.yaml", "", Vec::new())];
+        let target = target("", ("", ""), list);
+        world.publish(&job(1, Lane::Hi, target)).await;
+        let content = content(&world.repository_observed(Lane::Hi).await, "a.yaml");
+        if allowed {
+            assert_eq!(definition(&content), "theirs");
+            // The URL says main, which is the default branch there.
+            let there = dependency("shared", "x.txt", &oid("theirs"));
+            assert_eq!(content.dependencies, [there]);
+        } else {
+            assert_eq!(content.problems[0].rule, "placeholder.repository");
+            assert_eq!(content.dependencies, []);
+            assert_eq!(world.github.requests().len(), 1);
+        }
+        world.stop().await;
+    }
+}
+
+#[tokio::test]
+async fn an_owner_comes_from_codeowners_if_the_operator_wants_that() {
+    let api = API.replace("  owner: team-a\n", "");
+    let files = [
+        ("a.yaml", &*api),
+        ("openapi.yaml", "v1"),
+        ("CODEOWNERS", "* @acme/pay\n"),
+    ];
+    let github = github::start(vec![Repository::new("pay", "h2", &files)]).await;
+    let mut world = World::start_with(github, |config| config.codeowners = true).await;
+    let list = vec![wanted("a.yaml", "", Vec::new())];
+    let target = target("", ("", ""), list);
+    world.publish(&job(1, Lane::Hi, target)).await;
+    let content = content(&world.repository_observed(Lane::Hi).await, "a.yaml");
+    let document = &content.entities[0].document;
+    assert!(document.contains("\"owner\":\"pay\""), "{document}");
+    let paths: Vec<&str> = content.dependencies.iter().map(|it| &*it.path).collect();
+    let expected = [
+        ".github/CODEOWNERS",
+        "CODEOWNERS",
+        "docs/CODEOWNERS",
+        "openapi.yaml",
+    ];
+    assert_eq!(paths, expected);
+    assert_eq!(world.github.requests().len(), 2);
+    world.stop().await;
+}
+
+#[tokio::test]
 async fn what_a_hundred_files_ask_for_is_fetched_in_one_call() {
     let pay = Repository::new("pay", "h2", &[("a.yaml", API), ("openapi.yaml", "v1")]);
     let mut world = World::start(github::start(vec![pay]).await).await;
