@@ -2,6 +2,8 @@
 //!
 //! A file that is broken at its head leaves what it declared before. Which of its earlier versions the
 //! catalog saw depends on the run, so any of them is right; a file that is not broken leaves no choice.
+//! Each file that is there and not broken has the Location entity that is generated for it; where there is
+//! no file there is none.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -62,7 +64,39 @@ pub(super) fn the_catalog_is_what_the_heads_declare(history: &History) -> Findin
             format!("{entity_ref} is in the catalog as {document} and nothing declares it so")
         });
     }
+    judge_locations(history, &mut finding);
     finding
+}
+
+fn judge_locations(history: &History, finding: &mut Finding) {
+    let targets: Vec<String> = live(history)
+        .filter(|(entity_ref, _)| entity_ref.starts_with(GENERATED_PREFIX))
+        .filter_map(|(_, document)| {
+            let document: Value = serde_json::from_str(document).ok()?;
+            Some(document.pointer("/spec/target")?.as_str()?.to_owned())
+        })
+        .collect();
+    let kinds = Kinds::builtin();
+    for head in catalog_files(history) {
+        let (repository, path) = (&head.repository, &head.path);
+        let has_location = targets.iter().any(|target| {
+            target.contains(&format!("/{repository}/")) && target.ends_with(&format!("/{path}"))
+        });
+        match &head.content {
+            None => finding.expect(!has_location, || {
+                format!("{path} of {repository} is gone and its Location is not")
+            }),
+            Some(content) if read(content, &kinds).poisoned => {}
+            Some(_) => finding.expect(has_location, || {
+                format!("{path} of {repository} has no Location")
+            }),
+        }
+    }
+}
+
+fn catalog_files(history: &History) -> impl Iterator<Item = &HeadFile> {
+    let heads = history.heads.iter();
+    heads.filter(|head| head.path == history.run.catalog_path)
 }
 
 /// The entities the database holds, with their documents.
@@ -100,11 +134,7 @@ impl Expected {
             must: Documents::new(),
             may: Documents::new(),
         };
-        for head in history
-            .heads
-            .iter()
-            .filter(|head| head.path == history.run.catalog_path)
-        {
+        for head in catalog_files(history) {
             let Some(content) = &head.content else {
                 continue;
             };

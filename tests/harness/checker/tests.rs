@@ -28,6 +28,19 @@ fn document(title: &str) -> serde_json::Value {
     })
 }
 
+/// The Location entity that stands for the file.
+fn generated() -> (String, serde_json::Value) {
+    let target = "https://github.com/acme/pay/blob/main/catalog-info.yaml";
+    let name = freshet_model::location::generated_location_name("url", target);
+    let document = json!({
+        "apiVersion": "backstage.io/v1alpha1",
+        "kind": "Location",
+        "metadata": {"name": name, "namespace": "default"},
+        "spec": {"presence": "optional", "target": target, "type": "url"},
+    });
+    (format!("location:default/{name}"), document)
+}
+
 fn live(revision: i64, verb: &str, version: i64, after: Option<serde_json::Value>) -> Live {
     let mut data = json!({
         "op": verb,
@@ -60,10 +73,13 @@ fn row(revision: i64, verb: &str, version: i64, after: Option<&serde_json::Value
 /// A repository was pushed to twice, one crash, everything went well.
 fn good() -> History {
     let (first, second) = (document("first"), document("second"));
-    let feed = vec![
+    let (location_ref, location) = generated();
+    let mut feed = vec![
         live(1, "created", 1, Some(first.clone())),
         live(2, "updated", 2, Some(second.clone())),
+        live(3, "created", 1, Some(location.clone())),
     ];
+    feed[2].data["entity"]["ref"] = json!(location_ref);
     let stream: Vec<Live> = (1..)
         .zip(&feed)
         .map(|(sequence, event)| Live {
@@ -99,8 +115,8 @@ fn good() -> History {
             disturbed_until: 5 * SECOND,
             drained_at: Some(6 * SECOND),
             drain_micros_max: 60 * SECOND,
-            api_revision: 2,
-            stream_sequence: 2,
+            api_revision: 3,
+            stream_sequence: 3,
             ..Run::default()
         },
         hooks: vec![
@@ -121,13 +137,24 @@ fn good() -> History {
             path: "catalog-info.yaml".to_owned(),
             content: Some(yaml("second")),
         }],
-        kv: vec![KvEntry {
-            key: "component.default.pay".to_owned(),
-            data: feed[1].data.clone(),
-        }],
+        kv: vec![
+            KvEntry {
+                key: "component.default.pay".to_owned(),
+                data: feed[1].data.clone(),
+            },
+            KvEntry {
+                key: location_ref.replace([':', '/'], "."),
+                data: feed[2].data.clone(),
+            },
+        ],
         feed,
         stream,
-        api: vec![ApiEntity { entity: served }],
+        api: vec![
+            ApiEntity { entity: served },
+            ApiEntity {
+                entity: location.clone(),
+            },
+        ],
         counters: Vec::new(),
         deliveries: vec![
             delivery("gh:github.com:g1", "superseded"),
@@ -139,19 +166,31 @@ fn good() -> History {
             wanted: 2,
             done: 2,
         }],
-        entities: vec![EntityRow {
-            entity_ref: PAY.to_owned(),
-            version: 2,
-            revision: 2,
-            document_revision: 2,
-        }],
+        entities: vec![
+            EntityRow {
+                entity_ref: PAY.to_owned(),
+                version: 2,
+                revision: 2,
+                document_revision: 2,
+            },
+            EntityRow {
+                entity_ref: location_ref.clone(),
+                version: 1,
+                revision: 3,
+                document_revision: 3,
+            },
+        ],
         changes: vec![
             row(1, "created", 1, Some(&first)),
             row(2, "updated", 2, Some(&second)),
+            ChangeRow {
+                entity_ref: Some(location_ref),
+                ..row(3, "created", 1, Some(&location))
+            },
         ],
         meta: MetaRow {
             epoch: EPOCH.to_owned(),
-            revision: 2,
+            revision: 3,
         },
     }
 }
@@ -221,6 +260,19 @@ fn a_catalog_that_is_not_what_the_heads_declare_is_found() {
 }
 
 #[test]
+fn a_file_without_its_location_and_a_location_without_its_file_are_found() {
+    check_fails(["I5", "I7"], |history| {
+        history.entities.pop();
+    });
+    check_fails(["I5"], |history| {
+        history.heads[0].content = None;
+        history.entities[0].document_revision = 0;
+        history.api.remove(0);
+        history.kv.remove(0);
+    });
+}
+
+#[test]
 fn a_broken_head_leaves_what_the_file_declared_before() {
     let syntax = Some("kind: [broken".to_owned());
     let invalid = Some(yaml("third").replace("  owner: payments\n", ""));
@@ -249,7 +301,7 @@ fn copies_that_differ_are_found() {
     check_fails(["I7"], |history| {
         history.stream[0].data["cause"] = json!({"actor": "somebody else"});
     });
-    check_fails(["I7"], |history| history.run.stream_sequence = 3);
+    check_fails(["I7"], |history| history.run.stream_sequence = 4);
     check_fails(["I7"], |history| history.run.api_revision = 1);
 }
 
@@ -269,8 +321,8 @@ fn a_feed_that_lost_or_repeated_an_event_is_found() {
 #[test]
 fn a_gap_in_the_log_is_found() {
     check_fails(["I8"], |history| {
-        history.meta.revision = 3;
-        history.run.api_revision = 3;
+        history.meta.revision = 4;
+        history.run.api_revision = 4;
     });
     check_fails(["I8"], |history| history.entities[0].version = 1);
     check_fails(["I8"], |history| {

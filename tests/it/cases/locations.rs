@@ -333,7 +333,7 @@ async fn case_168_a_file_at_a_commit_has_no_edit_url() {
 async fn case_169_a_read_that_fails_takes_nothing_away() {
     let mut story = Story::of_shop(&[("c.yaml", &component("cart", "first"))], &["c.yaml"]).await;
     story.shows("component:default/cart", "first").await;
-    story.world.github.fail_next(2, Fault::Server(500));
+    story.world.github.fail_next(1, Fault::Server(500));
     story
         .push(&[("c.yaml", Some(&component("cart", "second")))])
         .await;

@@ -3,4 +3,5 @@
 mod deviations;
 mod locations;
 mod rules;
+mod safety;
 mod state;
