@@ -123,6 +123,21 @@ pub(super) fn about(signal: &Signal) -> About {
     }
 }
 
+/// The source that has the default branch by its name, which a push to it is about as well: such a
+/// source is left when the default branch was another one before.
+pub(super) fn also_about(signal: &Signal) -> Option<SourceKey> {
+    let About::Key(key) = about(signal) else {
+        return None;
+    };
+    match &signal.body {
+        Some(signal::Body::Push(push)) if key.git_ref == HEAD => Some(SourceKey {
+            git_ref: push.r#ref.strip_prefix(BRANCH_PREFIX)?.to_owned(),
+            ..key
+        }),
+        _ => None,
+    }
+}
+
 /// How the source of a branch is called: the default branch goes by what it is, not by its name.
 pub(crate) fn source_ref<'a>(repository: &Repository, branch: &'a str) -> &'a str {
     if branch == repository.default_branch {
@@ -174,36 +189,61 @@ impl Desk<'_> {
         let About::Key(key) = about(signal) else {
             return Reason::Unknown.into();
         };
+        let mut known: Vec<SourceKey> = std::iter::once(key.clone())
+            .chain(also_about(signal))
+            .filter(|key| self.sources.contains_key(key))
+            .collect();
         let providers = self.providers;
         let provider = providers.wanting(&signal.host, repository);
-        let is_known = self.sources.contains_key(&key);
-        if provider.is_none() && !is_known {
+        if provider.is_none() && known.is_empty() {
             return Reason::NotConfigured.into();
         }
         let Some(branch) = push.r#ref.strip_prefix(BRANCH_PREFIX) else {
             return Reason::NotABranch.into();
         };
         let provider = provider.filter(|provider| branch == provider.branch(repository));
-        if provider.is_none() && !is_known {
+        if provider.is_none() && known.is_empty() {
             return Reason::OtherBranch.into();
         }
         if push.deleted {
             return Reason::BranchDeleted.into();
         }
-        self.ensure_source(&key);
-        let id = self.sources[&key].id;
         if let Some(provider) = provider {
+            let id = self.ensure_source(&key);
             self.ensure_location(id, &provider.catalog_path);
+            if !known.contains(&key) {
+                known.insert(0, key);
+            }
         }
-        let untouched = self.is_untouched(&key, push);
+        let verdicts: Vec<Verdict> = known
+            .iter()
+            .map(|key| self.push_to(key, signal, push))
+            .collect();
+        // The delivery waits for the first of them that must be read.
+        let awaited = verdicts
+            .iter()
+            .position(|verdict| matches!(verdict, Verdict::Raised(_)))
+            .unwrap_or_default();
+        verdicts
+            .into_iter()
+            .nth(awaited)
+            .unwrap_or_else(|| Reason::NotConfigured.into())
+    }
+
+    fn push_to(&mut self, key: &SourceKey, signal: &Signal, push: &Push) -> Verdict {
+        let untouched = self.is_untouched(key, push);
         let (now, cause) = (self.now, cause_of_push(signal, push));
-        let source = self.source_mut(&key);
-        source.adopt(repository);
+        let source = self.source_mut(key);
+        let id = source.id;
+        if let Some(repository) = &push.repository {
+            source.adopt(repository);
+        }
         if untouched {
             source.head.clone_from(&push.after);
             // The push is a proof of when it was received, and may have waited long for us.
             source.verified_at = source.verified_at.max(signal.received_at);
             "push".clone_into(&mut source.mechanism);
+            self.written.sources.insert(id);
             return Verdict::Unchanged(id);
         }
         // Of several outstanding pushes the first starts at the commit we hold: a reading that still
@@ -214,6 +254,8 @@ impl Desk<'_> {
         }
         source.push_after.clone_from(&push.after);
         raise(source, Lane::Hi, cause, now);
+        self.written.sources.insert(id);
+        self.written.raised.insert(id);
         Verdict::Raised(id)
     }
 
@@ -278,10 +320,10 @@ impl Desk<'_> {
             .filter(|source| raised.contains(&source.id));
         for source in concerned {
             // Its own push says what it wants for itself.
-            let is_own = source.host == signal.host
-                && source.repository_id() == repository.id
-                && source.git_ref == source_ref(repository, branch);
-            if is_own {
+            let is_own_branch =
+                source.git_ref == source_ref(repository, branch) || source.git_ref == branch;
+            let is_own = source.host == signal.host && source.repository_id() == repository.id;
+            if is_own && is_own_branch {
                 continue;
             }
             raise(source, Lane::Hi, cause.clone(), now);
@@ -326,9 +368,9 @@ impl Desk<'_> {
             .expect("every source of the batch is on the desk")
     }
 
-    fn ensure_source(&mut self, key: &SourceKey) {
-        if self.sources.contains_key(key) {
-            return;
+    fn ensure_source(&mut self, key: &SourceKey) -> i64 {
+        if let Some(source) = self.sources.get(key) {
+            return source.id;
         }
         let id = self
             .new_source_ids
@@ -337,6 +379,7 @@ impl Desk<'_> {
         let mut source = SourceRow::new(id, key.kind, &key.host, &key.external_id);
         source.git_ref.clone_from(&key.git_ref);
         self.sources.insert(key.clone(), source);
+        id
     }
 
     fn ensure_location(&mut self, source_id: i64, path: &str) {

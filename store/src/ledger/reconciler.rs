@@ -16,14 +16,20 @@ use freshet_runtime::error_chain::Chain;
 use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 
-use super::decide::Reason;
+use super::decide::{Reason, raise};
 use super::publish::jobs_of;
 use super::{JobPublisher, LedgerConfig};
 use crate::metrics::Metrics;
-use crate::repo::{Repo, RepoError, SourceRow, StoredCause};
+use crate::repo::{Lane, Repo, RepoError, SourceRow, StoredCause};
 
 /// Sources looked at in one go. They go on in the order of their last job, so none is passed over.
 const SOURCES_MAX: i64 = 1_000;
+
+/// Sources that are due for another look, taken in one go; the others wait for the next interval.
+const RECHECKS_MAX: i64 = 200;
+
+/// What a recheck calls itself in causes and freshness.
+const RECHECK: &str = "recheck";
 
 /// What made the reconciler look.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -77,6 +83,7 @@ impl Reconciler {
         interval.tick().await;
         loop {
             renewed = renewed || self.renewed().await;
+            self.recheck_and_log().await;
             self.reconcile_and_log(occasion, &shutdown).await;
             occasion = tokio::select! {
                 () = shutdown.cancelled() => return Ok(()),
@@ -116,6 +123,44 @@ impl Reconciler {
             .await?;
         tx.commit().await?;
         Ok(sources)
+    }
+
+    async fn recheck_and_log(&self) {
+        if let Err(error) = self.recheck().await {
+            tracing::warn!(error = %Chain(&error), "sources that are due could not be looked for");
+        }
+    }
+
+    /// Asks again for sources that no listing sweeps and whose time has come.
+    async fn recheck(&self) -> Result<(), RepoError> {
+        let now = self.clock.now_micros();
+        // Most of the time there are none, and then nobody is kept from writing.
+        let mut tx = self.repo.read().await?;
+        let due = tx.sources_due(now, RECHECKS_MAX).await?;
+        tx.commit().await?;
+        if due.is_empty() {
+            return Ok(());
+        }
+        let ids: Vec<i64> = due.iter().map(|source| source.id).collect();
+        let mut tx = self.repo.write().await?;
+        let mut sources = tx.lock_sources(&ids).await?;
+        sources.retain(|source| is_due(source, now));
+        for source in &mut sources {
+            raise(source, Lane::Lo, cause_of_recheck(source, now), now);
+        }
+        tx.put_sources(&sources).await?;
+        let raised: Vec<&SourceRow> = sources.iter().collect();
+        let config = &self.config;
+        let jobs = jobs_of(
+            &mut tx,
+            &raised,
+            &config.providers,
+            config.fingerprint.as_str(),
+        )
+        .await?;
+        tx.commit().await?;
+        self.jobs.publish_new(jobs).await;
+        Ok(())
     }
 
     async fn reconcile_and_log(&self, occasion: Occasion, shutdown: &CancellationToken) {
@@ -176,6 +221,23 @@ impl Reconciler {
     }
 }
 
+/// Whether a source is to be looked at again though nothing says that it changed.
+fn is_due(source: &SourceRow, now: i64) -> bool {
+    source.recheck_every > 0
+        && source.done > 0
+        && !source.is_outstanding()
+        && source.verified_at.saturating_add(source.recheck_every) <= now
+}
+
+fn cause_of_recheck(source: &SourceRow, now: i64) -> Cause {
+    Cause {
+        provider: source.provider.clone(),
+        mechanism: RECHECK.to_owned(),
+        received_at: now,
+        ..Cause::default()
+    }
+}
+
 /// The generations nothing configured asks for any more: those of sources without a job.
 fn unwanted(sources: &[SourceRow], with_job: &[i64]) -> Vec<(i64, i64)> {
     let with_job: HashSet<i64> = with_job.iter().copied().collect();
@@ -188,4 +250,33 @@ fn unwanted(sources: &[SourceRow], with_job: &[i64]) -> Vec<(i64, i64)> {
 
 fn micros(duration: Duration) -> i64 {
     i64::try_from(duration.as_micros()).unwrap_or(i64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::repo::SourceKind;
+
+    /// Whether a source last proved at 100, to be looked at every `every`, is due at `now`.
+    #[track_caller]
+    fn check(every: i64, (wanted, done): (i64, i64), now: i64, expected: bool) {
+        let mut source = SourceRow::new(1, SourceKind::Url, "example.com", "https://example.com/a");
+        (source.wanted, source.done) = (wanted, done);
+        (source.verified_at, source.recheck_every) = (100, every);
+        assert_eq!(is_due(&source, now), expected);
+    }
+
+    #[test]
+    fn a_source_is_due_when_its_time_has_passed_and_nothing_is_outstanding() {
+        check(50, (2, 2), 149, false);
+        check(50, (2, 2), 150, true);
+        check(i64::MAX, (2, 2), 150, false);
+    }
+
+    #[test]
+    fn what_a_listing_sweeps_or_a_job_looks_at_is_not_due() {
+        check(0, (2, 2), 1_000, false);
+        check(50, (3, 2), 1_000, false);
+        check(50, (0, 0), 1_000, false);
+    }
 }

@@ -5,7 +5,7 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 use freshet_proto::message::{Job, Push, Signal, signal};
 
 use super::Ledger;
-use super::decide::{About, Desk, Written, about};
+use super::decide::{About, Desk, Written, about, also_about};
 use super::dependents::name_of;
 use super::publish::jobs_of;
 use crate::metrics::SignalOutcome;
@@ -75,7 +75,10 @@ async fn desk<'a>(
     let (keys, ids) = wanted_sources(signals);
     let mut found = Vec::new();
     if !keys.is_empty() {
-        found.extend(tx.lock_sources_by_key(&keys).await?);
+        let also = signals.iter().filter_map(|signal| also_about(signal));
+        let asked: BTreeSet<SourceKey> = keys.iter().cloned().chain(also).collect();
+        let asked: Vec<SourceKey> = asked.into_iter().collect();
+        found.extend(tx.lock_sources_by_key(&asked).await?);
     }
     if !ids.is_empty() {
         found.extend(tx.lock_sources(&ids).await?);
