@@ -45,6 +45,11 @@ fn case_170_by_default_components_apis_and_locations_enter() {
 }
 
 #[test]
+fn case_070_by_default_an_unknown_kind_does_not_enter() {
+    check(&Rule::defaults(), ROOT, "Foo", false);
+}
+
+#[test]
 fn case_171_empty_lists_allow_nothing() {
     check(&[], ROOT, "Component", false);
     check(&[Rule::everywhere(&[])], ROOT, "Component", false);

@@ -301,6 +301,14 @@ mod tests {
     }
 
     #[test]
+    fn case_084_a_location_without_targets_asks_for_nothing() {
+        let spec = LocationSpec::read(&json!({"kind": "Location", "spec": {}}));
+        assert_eq!(spec.targets, [""; 0]);
+        assert_eq!(spec.location_type, None);
+        assert!(spec.is_required);
+    }
+
+    #[test]
     fn case_155_targets_of_a_repository_are_spelled_tree() {
         let tree = "https://github.com/o/r/tree/main";
         for (target, rest, url) in [
