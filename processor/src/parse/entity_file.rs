@@ -5,7 +5,7 @@
 //! change the catalog, and the file is called poisoned. Entities and problems are reported
 //! even so, because whoever checks a file before pushing it wants all of them.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use freshet_model::{
     Blast, Checked, Entity, EntityRef, ErrorClass, Kinds, RelationDeclaration, Violation,
@@ -83,14 +83,14 @@ pub struct FileProblem {
 
 /// Reads a catalog file: its documents, each validated by itself. Placeholders stay what they are.
 pub fn read_catalog_file(bytes: &[u8], kinds: &Kinds, limits: &Limits) -> CatalogFile {
-    let mut reading = Reading::default();
+    let mut reading = Reading::new(limits);
     for document in read_documents(bytes, limits) {
         match document {
             Ok(document) => reading.document(document, |_| Vec::new(), kinds),
             Err(problem) => reading.syntax(problem),
         }
     }
-    reading.finish(limits.problems)
+    reading.finish()
 }
 
 /// A value of a document that is not what it should have become.
@@ -145,6 +145,9 @@ pub(crate) struct Reading {
     /// Who declared an entity last: its document, and its place in `entities` if it is valid.
     declared: HashMap<EntityRef, Declared>,
     emitted: Vec<Emitted>,
+    problems_max: usize,
+    /// Problems beyond `problems_max`.
+    left_out: usize,
     /// Number of the next document.
     next: u32,
     index: u32,
@@ -157,6 +160,14 @@ struct Declared {
 }
 
 impl Reading {
+    /// Nothing read yet.
+    pub(crate) fn new(limits: &Limits) -> Self {
+        Self {
+            problems_max: limits.problems,
+            ..Self::default()
+        }
+    }
+
     /// Judges a document, after `fill` has put into it what comes from elsewhere.
     pub(crate) fn document(
         &mut self,
@@ -196,12 +207,14 @@ impl Reading {
     /// Values that everybody will see and perhaps should not.
     fn secrets(&mut self, document: &Value, about: &About, positions: &Positions) {
         for found in secret_values(document) {
-            let at = positions.shown_at(&found.pointer);
-            self.problems.push(FileProblem {
-                message: found.kind.message(),
-                hint: secret::HINT.to_owned(),
-                is_warning: true,
-                ..about.problem(secret::RULE, ErrorClass::InputError, at, self.index)
+            self.report(|index| {
+                let at = positions.shown_at(&found.pointer);
+                FileProblem {
+                    message: found.kind.message(),
+                    hint: secret::HINT.to_owned(),
+                    is_warning: true,
+                    ..about.problem(secret::RULE, ErrorClass::InputError, at, index)
+                }
             });
         }
     }
@@ -236,13 +249,14 @@ impl Reading {
         if let Some(entity_ref) = &about.entity_ref {
             self.declare(entity_ref, start, None, positions);
         }
+        let places: HashSet<&str> = spoiled.iter().map(|it| it.pointer.as_str()).collect();
         let is_below = |violation: &Violation| {
-            spoiled.iter().any(|spoiled| {
-                violation
-                    .pointer
-                    .strip_prefix(&spoiled.pointer)
-                    .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
-            })
+            let pointer = violation.pointer.as_str();
+            let above = pointer.match_indices('/').map(|(at, _)| &pointer[..at]);
+            !places.is_empty()
+                && above
+                    .chain([pointer])
+                    .any(|pointer| places.contains(pointer))
         };
         let rest: Vec<&Violation> = violations.iter().filter(|found| !is_below(found)).collect();
         for Spoiled { pointer, problem } in spoiled {
@@ -254,26 +268,30 @@ impl Reading {
             else {
                 continue;
             };
-            let at = positions.shown_at(&pointer);
-            self.problems.push(FileProblem {
-                message: blanked(&message).into_owned(),
-                hint,
-                ..about.problem(rule, ErrorClass::InputError, at, self.index)
+            self.report(|index| {
+                let at = positions.shown_at(&pointer);
+                FileProblem {
+                    message: blanked(&message).into_owned(),
+                    hint,
+                    ..about.problem(rule, ErrorClass::InputError, at, index)
+                }
             });
         }
         for violation in rest {
-            let at = positions.shown_at(&violation.pointer);
             let is_file = match violation.blast {
                 Blast::File => true,
                 Blast::Entity => false,
             };
             self.poisoned |= is_file;
-            self.problems.push(FileProblem {
-                // It may quote a value that nobody should repeat.
-                message: blanked(&violation.message).into_owned(),
-                hint: violation.hint.clone(),
-                is_file,
-                ..about.problem(violation.rule, violation.class, at, self.index)
+            self.report(|index| {
+                let at = positions.shown_at(&violation.pointer);
+                FileProblem {
+                    // It may quote a value that nobody should repeat.
+                    message: blanked(&violation.message).into_owned(),
+                    hint: violation.hint.clone(),
+                    is_file,
+                    ..about.problem(violation.rule, violation.class, at, index)
+                }
             });
         }
     }
@@ -296,24 +314,26 @@ impl Reading {
         if let Some(place) = before.place {
             self.entities[place] = None;
         }
-        let at = positions.shown_at("/metadata/name");
         let about = About {
             entity_ref: Some(entity_ref.clone()),
             owner: None,
         };
-        self.problems.push(FileProblem {
-            message: format!(
-                "{entity_ref} is declared already by the document at line {}; this one replaces it",
-                before.line
-            ),
-            hint: hint(rule::DUPLICATE_ENTITY).to_owned(),
-            is_warning: true,
-            ..about.problem(
-                rule::DUPLICATE_ENTITY,
-                ErrorClass::ConflictError,
-                at,
-                self.index,
-            )
+        self.report(|index| {
+            let at = positions.shown_at("/metadata/name");
+            FileProblem {
+                message: format!(
+                    "{entity_ref} is declared already by the document at line {}; this one replaces it",
+                    before.line
+                ),
+                hint: hint(rule::DUPLICATE_ENTITY).to_owned(),
+                is_warning: true,
+                ..about.problem(
+                    rule::DUPLICATE_ENTITY,
+                    ErrorClass::ConflictError,
+                    at,
+                    index,
+                )
+            }
         });
     }
 
@@ -325,30 +345,35 @@ impl Reading {
 
     fn spoil(&mut self, rule: &'static str, message: String, at: Position) {
         self.poisoned = true;
-        self.problems.push(FileProblem {
+        self.report(|index| FileProblem {
             message,
             hint: hint(rule).to_owned(),
             is_file: true,
-            ..About::default().problem(rule, ErrorClass::Error, at, self.index)
+            ..About::default().problem(rule, ErrorClass::Error, at, index)
         });
     }
 
+    /// Notes a problem, unless there are enough: to find the place of each takes time too.
+    fn report(&mut self, problem: impl FnOnce(u32) -> FileProblem) {
+        if self.problems.len() < self.problems_max {
+            self.problems.push(problem(self.index));
+        } else {
+            self.left_out += 1;
+        }
+    }
+
     /// The file.
-    pub(crate) fn finish(mut self, problems_max: usize) -> CatalogFile {
-        if self.problems.len() > problems_max {
-            let left_out = self.problems.len() - problems_max;
-            self.problems.truncate(problems_max);
-            let at = self
-                .problems
-                .last()
-                .map_or(Position::START, |last| Position {
-                    line: last.line,
-                    column: last.column,
-                });
+    pub(crate) fn finish(mut self) -> CatalogFile {
+        if self.left_out > 0 {
+            let last = self.problems.last();
+            let at = last.map_or(Position::START, |last| Position {
+                line: last.line,
+                column: last.column,
+            });
             // To say less is no new problem.
             let rule = rule::TOO_MANY_PROBLEMS;
             self.problems.push(FileProblem {
-                message: format!("the file has {left_out} more problems"),
+                message: format!("the file has {} more problems", self.left_out),
                 hint: hint(rule).to_owned(),
                 is_warning: true,
                 ..About::default().problem(rule, ErrorClass::Error, at, self.index)

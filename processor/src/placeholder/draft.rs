@@ -83,7 +83,7 @@ impl Draft {
             bytes_left: limits.placeholders_bytes,
             owner: None,
         };
-        let mut reading = Reading::default();
+        let mut reading = Reading::new(limits);
         for document in self.documents {
             match document {
                 Ok(written) => {
@@ -104,7 +104,7 @@ impl Draft {
                 Err(problem) => reading.syntax(problem),
             }
         }
-        reading.finish(limits.problems)
+        reading.finish()
     }
 }
 

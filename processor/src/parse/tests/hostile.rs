@@ -1,12 +1,15 @@
 //! Files made to hurt the reader.
 
+use std::collections::HashMap;
 use std::fmt::Write as _;
 use std::time::{Duration, Instant};
 
+use freshet_model::Kinds;
 use serde_json::json;
 
 use super::super::{Limits, rule};
 use super::{check_all, check_broken, read};
+use crate::placeholder::{Base, Draft, Policy};
 
 /// Long enough for an unoptimised build on a busy machine, short enough to notice a blow-up.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -18,6 +21,45 @@ fn check_hostile(name: &str, text: &str) {
     let took = started.elapsed();
     assert!(took < PATIENCE, "{name} took {took:?}");
     assert!(documents.len() <= Limits::default().documents + 1, "{name}");
+}
+
+/// A whole catalog file, with one document that has this in `metadata` or `spec`.
+#[track_caller]
+fn check_hostile_file(name: &str, metadata: &str, spec: &str) {
+    let text = format!(
+        "apiVersion: backstage.io/v1alpha1\nkind: Component\nmetadata:\n  name: a\n{metadata}spec:\n  type: service\n  lifecycle: production\n  owner: team-a\n{spec}"
+    );
+    let (limits, kinds) = (Limits::default(), Kinds::builtin());
+    let (base, policy) = (
+        Base::Url("https://example.com/a".to_owned()),
+        Policy::default(),
+    );
+    let started = Instant::now();
+    let draft = Draft::parse(text.as_bytes(), &limits);
+    let asked = draft.asks(&base, &policy, &limits);
+    let file = draft.finish(&base, &policy, &HashMap::new(), &kinds, &limits);
+    let took = started.elapsed();
+    assert!(took < PATIENCE, "{name} took {took:?}");
+    assert!(asked.len() <= limits.placeholders, "{name}");
+    assert!(file.problems.len() <= limits.problems + 1, "{name}");
+}
+
+#[test]
+fn hostile_entities_are_judged_in_bounded_time() {
+    let list = |item: &str| format!("[{}]", vec![item; 60_000].join(", "));
+    let map = |value: &str| -> String {
+        let members = (0..60_000).map(|n| format!("k{n}: {value}"));
+        format!("{{{}}}", members.collect::<Vec<_>>().join(", "))
+    };
+    for item in ["1", "{ $text: ./a }", "{ $text: 1 }", "a b", "''"] {
+        check_hostile_file("depends", "", &format!("  dependsOn: {}\n", list(item)));
+        check_hostile_file("tags", &format!("  tags: {}\n", list(item)), "");
+        check_hostile_file("links", &format!("  links: {}\n", list(item)), "");
+        check_hostile_file("labels", &format!("  labels: {}\n", map(item)), "");
+        check_hostile_file("other", &format!("  x: {}\n", map(item)), "");
+    }
+    let token = format!("ghp_{}", "a".repeat(36));
+    check_hostile_file("secrets", &format!("  x: {}\n", list(&token)), "");
 }
 
 #[test]
