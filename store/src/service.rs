@@ -18,7 +18,7 @@ use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 
 use crate::api::{Api, ApiDeps, may_listen_on};
-use crate::apply::Applier;
+use crate::apply::{Applier, ApplyError};
 use crate::config::Config;
 use crate::feed::{Feed, FeedDeps};
 use crate::freshness::{Bounds, Freshness, FreshnessPoller};
@@ -77,6 +77,9 @@ pub enum StartError {
     /// The catalog could not be read from it.
     #[error("cannot load the catalog from its database")]
     Load(#[source] RepoError),
+    /// The roots of the catalog could not be made those of the configuration.
+    #[error("cannot apply the configured locations")]
+    Configure(#[source] ApplyError),
     /// The API's listener has no address.
     #[error("cannot read the address of the API's listener")]
     Address(#[source] std::io::Error),
@@ -111,7 +114,9 @@ pub async fn start(
         deps,
         config,
     };
-    parts.spawn_pipeline(supervisor);
+    let applier = parts.applier();
+    applier.configure().await.map_err(StartError::Configure)?;
+    parts.spawn_pipeline(applier, supervisor);
     parts.spawn_followers(supervisor);
     let handle = Handle {
         view: Arc::clone(&parts.view),
@@ -136,8 +141,19 @@ struct Parts {
 }
 
 impl Parts {
+    fn applier(&self) -> Applier {
+        Applier::new(
+            self.repo.clone(),
+            self.deps.bus.clone(),
+            Arc::clone(&self.view),
+            self.deps.clock.clone(),
+            (&self.config).into(),
+            Arc::clone(&self.metrics),
+        )
+    }
+
     /// From signals to changes, and to the stream of changes.
-    fn spawn_pipeline(&self, supervisor: &mut Supervisor) {
+    fn spawn_pipeline(&self, applier: Applier, supervisor: &mut Supervisor) {
         let (repo, bus, clock) = (&self.repo, &self.deps.bus, &self.deps.clock);
         let ledger_config = LedgerConfig::from(&self.config);
         let ledger = Ledger::new(
@@ -156,14 +172,6 @@ impl Parts {
             Arc::clone(&self.metrics),
         );
         supervisor.spawn("reconciler", reconciler.run(supervisor.shutdown()));
-        let applier = Applier::new(
-            repo.clone(),
-            bus.clone(),
-            Arc::clone(&self.view),
-            clock.clone(),
-            (&self.config).into(),
-            Arc::clone(&self.metrics),
-        );
         supervisor.spawn("applier", applier.run(supervisor.shutdown()));
         if bus.is_durable() {
             supervisor.spawn("relay", self.relay().run(supervisor.shutdown()));

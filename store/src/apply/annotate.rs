@@ -8,61 +8,69 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use freshet_model::annotation::{
-    EDIT_URL, MANAGED_BY_LOCATION, MANAGED_BY_ORIGIN_LOCATION, REJECTED_URL, SOURCE_LOCATION,
-    VIEW_URL,
+    EDIT_URL, GITHUB_PROJECT_SLUG, MANAGED_BY_LOCATION, MANAGED_BY_ORIGIN_LOCATION, ORPHAN,
+    REJECTED_URL, SOURCE_LOCATION, VIEW_URL,
 };
-use freshet_model::location::is_script_url;
+use freshet_model::location::{edit_url, is_script_url, source_location};
 use freshet_model::utf16_order;
 use serde_json::value::RawValue;
 use sha2::{Digest, Sha256};
 
-use crate::ledger::HEAD;
-use crate::repo::{LocationRow, SourceRow};
+/// The type of locations whose target a person can open.
+const URL: &str = "url";
+const QUOTED_EMPTY: &str = "\"\"";
 
-/// A run of this many hexadecimal digits in a URL pins it to a commit, which nobody edits.
-const COMMIT_HEX_MIN: usize = 40;
+/// What is known about the forges.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Forges {
+    /// Hosts of GitHub integrations.
+    pub(super) hosts: Vec<String>,
+    /// Kinds that are told the name of their repository.
+    pub(super) slug_kinds: Vec<String>,
+}
 
 /// Where one file is, in the spellings the annotations use.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Place {
-    /// Location reference with the `tree` spelling.
+    /// Location reference with the spelling of whoever points there.
     pub(super) location: String,
-    /// Branch that is read.
-    pub(super) branch: String,
     forced: [(&'static str, String); 2],
     offered: Vec<(&'static str, String)>,
+    slug: Option<Slug>,
+}
+
+/// The name of the repository, for the kinds that are told.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Slug {
+    kinds: Vec<String>,
+    name: String,
 }
 
 impl Place {
-    pub(super) fn of(source: &SourceRow, location: &LocationRow) -> Self {
-        let branch = if location.git_ref == HEAD {
-            &source.default_branch
-        } else {
-            &location.git_ref
-        };
-        let path = &location.path;
-        let folder = path.rfind('/').map_or("", |end| &path[..=end]);
-        let url = |spelling: &str, path: &str| format!("{}/{spelling}/{branch}/{path}", source.url);
-        let tree = url("tree", path);
-        let mut offered = vec![
-            (SOURCE_LOCATION, format!("url:{}", url("tree", folder))),
-            (VIEW_URL, tree.clone()),
-        ];
-        if !is_pinned(&tree) {
-            offered.push((EDIT_URL, url("edit", path)));
+    /// The file at `target`, found by way of `origin`.
+    pub(super) fn new(location_type: &str, target: &str, origin: &str, forges: &Forges) -> Self {
+        let location = format!("{location_type}:{target}");
+        let mut offered = Vec::new();
+        let mut slug = None;
+        if location_type == URL {
+            let is_forge = is_on(target, &forges.hosts);
+            if is_forge {
+                offered.extend(source_location(target).map(|it| (SOURCE_LOCATION, it)));
+                slug = Slug::of(target, &forges.slug_kinds);
+            }
+            offered.push((VIEW_URL, target.to_owned()));
+            if is_forge {
+                offered.extend(edit_url(target).map(|it| (EDIT_URL, it)));
+            }
         }
-        let location = format!("url:{tree}");
         Self {
             forced: [
                 (MANAGED_BY_LOCATION, location.clone()),
-                (
-                    MANAGED_BY_ORIGIN_LOCATION,
-                    format!("url:{}", url("blob", path)),
-                ),
+                (MANAGED_BY_ORIGIN_LOCATION, origin.to_owned()),
             ],
             location,
-            branch: branch.clone(),
             offered,
+            slug,
         }
     }
 
@@ -73,6 +81,10 @@ impl Place {
         for (_, value) in self.forced.iter().chain(&self.offered) {
             hash.update([0]);
             hash.update(value.as_bytes());
+        }
+        if let Some(slug) = &self.slug {
+            hash.update([1]);
+            hash.update(slug.name.as_bytes());
         }
         hex::encode(hash.finalize())
     }
@@ -97,6 +109,16 @@ impl Place {
             annotations
                 .entry(Cow::Borrowed(key))
                 .or_insert_with(|| Cow::Owned(quoted(value)));
+        }
+        if let Some(slug) = &self.slug
+            && slug.is_for(root.get("kind").map_or("", |raw| raw.get()))
+        {
+            let value = annotations
+                .entry(Cow::Borrowed(GITHUB_PROJECT_SLUG))
+                .or_insert(Cow::Borrowed(QUOTED_EMPTY));
+            if &**value == QUOTED_EMPTY {
+                *value = Cow::Owned(quoted(&slug.name));
+            }
         }
         for (key, value) in &self.forced {
             annotations.insert(Cow::Borrowed(key), Cow::Owned(quoted(value)));
@@ -152,28 +174,64 @@ fn quoted(text: &str) -> String {
     serde_json::to_string(text).expect("a string is always valid JSON")
 }
 
-fn is_pinned(url: &str) -> bool {
-    url.split(|character: char| !character.is_ascii_alphanumeric() && character != '_')
-        .any(|word| {
-            word.len() >= COMMIT_HEX_MIN && word.bytes().all(|byte| byte.is_ascii_hexdigit())
+impl Slug {
+    fn of(target: &str, kinds: &[String]) -> Option<Self> {
+        if kinds.is_empty() {
+            return None;
+        }
+        let (_, path) = target.split_once("://")?.1.split_once('/')?;
+        let mut steps = path.split('/').filter(|step| !step.is_empty());
+        let (owner, name) = (steps.next()?, steps.next()?);
+        Some(Self {
+            kinds: kinds.to_vec(),
+            name: format!("{owner}/{}", name.strip_suffix(".git").unwrap_or(name)),
         })
+    }
+
+    fn is_for(&self, quoted_kind: &str) -> bool {
+        let kind = quoted_kind.trim_matches('"');
+        self.kinds.iter().any(|it| it.eq_ignore_ascii_case(kind))
+    }
+}
+
+/// Whether a URL is on one of these hosts, ports included.
+fn is_on(url: &str, hosts: &[String]) -> bool {
+    let Some((_, rest)) = url.split_once("://") else {
+        return false;
+    };
+    let host = rest.split(['/', '?', '#']).next().unwrap_or_default();
+    hosts.iter().any(|it| it.eq_ignore_ascii_case(host))
+}
+
+/// Adds the mark of an entity that nothing declares any more.
+pub(super) fn orphaned(document: &str) -> Result<String, serde_json::Error> {
+    let mut document: serde_json::Value = serde_json::from_str(document)?;
+    document["metadata"]["annotations"][ORPHAN] = "true".into();
+    Ok(freshet_model::canonical_json(&document))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::repo::SourceKind;
 
-    fn place(git_ref: &str, path: &str) -> Place {
-        let mut source = SourceRow::new(1, SourceKind::Repository, "github.com", "7");
-        "https://github.com/o/r".clone_into(&mut source.url);
-        "main".clone_into(&mut source.default_branch);
-        Place::of(&source, &LocationRow::new(1, 1, git_ref, path))
+    const BASE: &str = "https://github.com/o/r";
+
+    fn forges(slug_kinds: &[&str]) -> Forges {
+        Forges {
+            hosts: vec!["github.com".to_owned()],
+            slug_kinds: slug_kinds.iter().map(|kind| (*kind).to_owned()).collect(),
+        }
+    }
+
+    fn place(branch: &str, path: &str) -> Place {
+        let target = format!("{BASE}/tree/{branch}/{path}");
+        let origin = format!("url:{BASE}/blob/{branch}/{path}");
+        Place::new("url", &target, &origin, &forges(&[]))
     }
 
     #[track_caller]
     fn check(path: &str, document: &str, expected: &str) {
-        let annotated = place(HEAD, path).annotate(document).expect("valid JSON");
+        let annotated = place("main", path).annotate(document).expect("valid JSON");
         let value: serde_json::Value = serde_json::from_str(&annotated).expect("valid JSON");
         assert_eq!(
             freshet_model::canonical_json(&value),
@@ -242,8 +300,43 @@ mod tests {
     }
 
     #[test]
+    fn a_file_that_no_forge_shows_has_fewer_links() {
+        let keys = |location_type: &str, target: &str| -> Vec<&str> {
+            let place = Place::new(location_type, target, "url:x", &forges(&["component"]));
+            assert_eq!(place.slug, None);
+            place.offered.iter().map(|(key, _)| *key).collect()
+        };
+        assert_eq!(keys("url", "https://example.com/a.yaml"), [VIEW_URL]);
+        assert!(keys("file", "/srv/a.yaml").is_empty());
+    }
+
+    #[test]
+    fn the_configured_kinds_are_told_their_repository() {
+        let target = format!("{BASE}/tree/main/a.yaml");
+        let place = Place::new("url", &target, "url:x", &forges(&["component"]));
+        let slug = |document: &str| {
+            let annotated = place.annotate(document).expect("valid JSON");
+            let value: serde_json::Value = serde_json::from_str(&annotated).expect("valid JSON");
+            value["metadata"]["annotations"][GITHUB_PROJECT_SLUG].clone()
+        };
+        assert_eq!(
+            slug(r#"{"kind":"Component","metadata":{"name":"a"}}"#),
+            "o/r"
+        );
+        assert!(slug(r#"{"kind":"API","metadata":{"name":"a"}}"#).is_null());
+        let own = r#"{"kind":"Component","metadata":{"annotations":{"github.com/project-slug":"x/y"},"name":"a"}}"#;
+        assert_eq!(slug(own), "x/y");
+    }
+
+    #[test]
     fn the_digest_follows_the_place() {
-        assert_ne!(place(HEAD, "a").digest("x"), place(HEAD, "b").digest("x"));
-        assert_eq!(place(HEAD, "a").digest("x"), place(HEAD, "a").digest("x"));
+        assert_ne!(
+            place("main", "a").digest("x"),
+            place("main", "b").digest("x")
+        );
+        assert_eq!(
+            place("main", "a").digest("x"),
+            place("main", "a").digest("x")
+        );
     }
 }

@@ -3,67 +3,94 @@
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
-use freshet_proto::message::{Job, ListingObserved, Observation, RepositoryObserved};
-use uuid::Uuid;
+use freshet_proto::message::{Job, Observation, RepositoryObserved, observation};
 
 use super::choose::{Chosen, Obstacle, Reading, Setback, choose};
 use super::event::Why;
-use super::face::Face;
-use super::faces::faces;
-use super::listing::{Asked, Known, Terms, ask, wanted};
-use super::load::Stored;
-use super::plan::{Facts, Plan, plan};
-use super::sources::{listing_proved, repository_proved, set_back};
+use super::forest::{Causes, Settlement};
+use super::roots::{add_matches, candidates, compare, plant, uproot};
+use super::sights::{Sighted, sighted, unknown_matches};
+use super::sources::{repository_proved, set_back};
 use super::stage::stage;
-use super::{Applier, ApplyError, compute};
+use super::tree::{Facts, Need, Seen};
+use super::tree_load::load;
+use super::{Applier, ApplyError};
 use crate::change::ChangeRow;
-use crate::ledger::{Provider, jobs_of};
+use crate::ledger::jobs_of;
 use crate::metrics::{Mechanism, ObservationOutcome};
-use crate::repo::sources::SourceKey;
-use crate::repo::{Covered, Covering, LocationRow, Meta, Outcome, SourceKind, SourceRow, Tx};
+use crate::repo::{Covered, Covering, Lane, Meta, Outcome, SourceRow, Tx};
 
 /// Rows of the log folded at once when the view is behind it.
 const CATCH_UP_ROWS: i64 = 1_000;
 
 /// What a transaction did, told after its commit.
 #[derive(Debug, Default)]
-struct Done {
-    rows: Vec<ChangeRow>,
+pub(super) struct Done {
+    pub(super) rows: Vec<ChangeRow>,
     jobs: Vec<Job>,
     covered: Vec<Covered>,
-    outcomes: Vec<ObservationOutcome>,
+    pub(super) outcomes: Vec<ObservationOutcome>,
 }
 
 /// A transaction while it is put together.
-struct Work {
-    tx: Tx,
+pub(super) struct Work {
+    pub(super) tx: Tx,
     meta: Meta,
-    now: i64,
+    pub(super) now: i64,
     /// Ids of sources that get a job after the commit.
-    raised: BTreeSet<i64>,
-    covering: Vec<Covering>,
-    done: Done,
+    pub(super) raised: BTreeSet<i64>,
+    pub(super) covering: Vec<Covering>,
+    pub(super) done: Done,
+}
+
+impl Work {
+    /// The newest revision, this transaction's included.
+    pub(super) fn newest_revision(&self) -> i64 {
+        let newest = self.done.rows.last().map(|row| row.revision);
+        newest.unwrap_or(self.meta.revision)
+    }
 }
 
 impl Applier {
-    /// Applies a batch: all of it or nothing.
+    /// Applies a batch: all of it or nothing. A listing has a transaction of its own, for it decides
+    /// about the sources that others report of; what was applied before it is superseded if it comes again.
     pub(crate) async fn apply(&self, batch: &[Observation]) -> Result<(), ApplyError> {
+        let (listings, others): (Vec<&Observation>, Vec<&Observation>) =
+            batch.iter().partition(|it| is_listing(it));
+        if !others.is_empty() {
+            self.apply_together(&others).await?;
+        }
+        for listing in listings {
+            self.apply_together(&[listing]).await?;
+        }
+        Ok(())
+    }
+
+    async fn apply_together(&self, batch: &[&Observation]) -> Result<(), ApplyError> {
+        let mut work = self.begin().await?;
+        let staged = stage(&mut work.tx, batch).await?;
+        work.done.outcomes = staged.outcomes;
+        self.work(&mut work, staged.whole).await?;
+        self.commit(work).await
+    }
+
+    /// Begins a transaction on top of everything that was committed.
+    pub(super) async fn begin(&self) -> Result<Work, ApplyError> {
         let mut tx = self.repo.write().await?;
         let meta = tx.lock_log().await?;
         self.catch_up(&mut tx, &meta).await?;
-        let staged = stage(&mut tx, batch).await?;
-        let mut work = Work {
+        Ok(Work {
             tx,
             meta,
             now: self.clock.now_micros(),
             raised: BTreeSet::new(),
             covering: Vec::new(),
-            done: Done {
-                outcomes: staged.outcomes,
-                ..Done::default()
-            },
-        };
-        self.work(&mut work, staged.whole).await?;
+            done: Done::default(),
+        })
+    }
+
+    /// Commits, and makes the commit visible.
+    pub(super) async fn commit(&self, work: Work) -> Result<(), ApplyError> {
         let Work { mut tx, done, .. } = self.close(work).await?;
         if let Some(newest) = done.rows.last() {
             tx.set_revision(newest.revision).await?;
@@ -106,7 +133,7 @@ impl Applier {
         } = choose(whole, &sources);
         work.done.outcomes.extend(outcomes);
         let sources = self
-            .apply_repositories(work, sources, repositories, &setbacks)
+            .apply_files(work, sources, repositories, &setbacks)
             .await?;
         for listing in listings {
             let source = sources.get(&listing.source_id).cloned();
@@ -117,105 +144,79 @@ impl Applier {
         Ok(())
     }
 
-    /// Applies every repository that was read, and notes every failure.
-    async fn apply_repositories(
+    /// Applies every source of files that was read, and notes every failure.
+    async fn apply_files(
         &self,
         work: &mut Work,
         mut sources: HashMap<i64, SourceRow>,
         mut readings: Vec<Reading<RepositoryObserved>>,
         setbacks: &[Setback],
     ) -> Result<HashMap<i64, SourceRow>, ApplyError> {
-        for reading in &readings {
-            if let (Some(source), Some(repository)) = (
-                sources.get_mut(&reading.source_id),
-                &reading.observed.repository,
-            ) {
-                source.adopt(repository);
-            }
-        }
-        let mut stored = self.stored(work, sources, &readings).await?;
-        let size = readings.len();
-        let faces = compute(size, || {
-            faces(
-                &stored,
-                &mut readings,
-                &self.config.providers,
-                &self.config.kinds,
-            )
-        })?;
-        stored.load(&mut work.tx, &faces).await?;
-        let plan = compute(size, || self.plan(work, &stored, &faces, &readings))?;
-        let mut sources = stored.sources;
-        self.conclude(work, &mut sources, &readings, &plan);
+        let moved = self.adopt(work, &mut sources, &mut readings).await?;
+        let causes = causes(&readings, &sources);
+        let (mut facts, sighted) = self.see(work, &sources, &mut readings, setbacks).await?;
+        let why = why(&readings, work.now);
+        let settlement = self
+            .settle(work, &mut facts, sighted, &why, &causes)
+            .await?;
+        self.conclude(work, &mut sources, &readings, &settlement);
         for setback in setbacks {
             if let Some(source) = sources.get_mut(&setback.source_id) {
                 set_back(source, setback, work.now, rand::random());
             }
         }
+        let raised = self.raise(work, &mut sources, &settlement, &causes).await?;
         let mut written: Vec<SourceRow> = readings
             .iter()
             .map(|reading| reading.source_id)
             .chain(setbacks.iter().map(|setback| setback.source_id))
+            .chain(raised)
+            .chain(moved)
             .collect::<BTreeSet<i64>>()
             .iter()
             .filter_map(|id| sources.get(id).cloned())
             .collect();
         written.sort_by_key(|source| source.id);
         work.tx.put_sources(&written).await?;
-        write(&mut work.tx, &plan).await?;
-        work.done.rows.extend(plan.rows);
         Ok(sources)
     }
 
-    async fn stored(
+    /// Loads what is held of the sources, and tells what was seen of it.
+    async fn see(
         &self,
         work: &mut Work,
-        sources: HashMap<i64, SourceRow>,
-        readings: &[Reading<RepositoryObserved>],
-    ) -> Result<Stored, ApplyError> {
-        let ids: Vec<i64> = readings.iter().map(|reading| reading.source_id).collect();
-        let locations = if ids.is_empty() {
-            Vec::new()
-        } else {
-            work.tx.locations_of(&ids).await?
-        };
-        Ok(Stored {
-            sources,
-            locations: locations.into_iter().map(|it| (it.id, it)).collect(),
-            ..Stored::default()
-        })
-    }
-
-    fn plan(
-        &self,
-        work: &Work,
-        stored: &Stored,
-        faces: &[Face],
-        readings: &[Reading<RepositoryObserved>],
-    ) -> Result<Plan, ApplyError> {
-        let why: HashMap<i64, Why> = readings
+        sources: &HashMap<i64, SourceRow>,
+        readings: &mut [Reading<RepositoryObserved>],
+        setbacks: &[Setback],
+    ) -> Result<(Facts, Sighted), ApplyError> {
+        let tx = &mut work.tx;
+        let failed = setbacks.iter().filter(|setback| setback.class.is_some());
+        let ids: Vec<i64> = readings
             .iter()
-            .map(|reading| {
-                let why = Why::new(
-                    &reading.cause,
-                    &reading.observed.head,
-                    reading.fetched_at,
-                    work.now,
-                );
-                (reading.source_id, why)
-            })
+            .map(|reading| reading.source_id)
+            .chain(failed.map(|setback| setback.source_id))
             .collect();
-        self.view.read(|state| {
-            plan(&Facts {
-                state,
-                stored,
-                faces,
-                why: &why,
-                revision: work.meta.revision,
-                now: work.now,
-                new_uid: Uuid::new_v4,
-            })
-        })
+        let mut facts = Facts {
+            sources: sources.clone(),
+            ..Facts::default()
+        };
+        if ids.is_empty() {
+            return Ok((facts, Sighted::default()));
+        }
+        for row in tx.locations_of(&ids).await? {
+            facts.locations.insert(row.id, row);
+        }
+        let unknown = unknown_matches(&facts, readings);
+        add_matches(tx, &mut facts, unknown).await?;
+        let mut sighted = sighted(&mut facts, readings, setbacks);
+        let need = first_need(&facts, &sighted);
+        load(tx, &mut facts, need, &self.config.recheck).await?;
+        let candidates = candidates(&facts, &sighted.sights, readings, &self.config.providers);
+        let (missing, doubtful) = compare(&facts, &candidates);
+        uproot(tx, &mut facts, &mut sighted.sights, doubtful).await?;
+        let hosts = &self.config.forges.hosts;
+        plant(tx, &mut facts, &mut sighted.sights, &missing, hosts).await?;
+        Ok((facts, sighted))
     }
 
     /// Marks what was proved, and what it covers.
@@ -224,13 +225,13 @@ impl Applier {
         work: &mut Work,
         sources: &mut HashMap<i64, SourceRow>,
         readings: &[Reading<RepositoryObserved>],
-        plan: &Plan,
+        settlement: &Settlement,
     ) {
         for reading in readings {
             let Some(source) = sources.get_mut(&reading.source_id) else {
                 continue;
             };
-            let changed = plan.changed_sources.contains(&source.id);
+            let changed = settlement.changed_sources.contains(&source.id);
             if changed {
                 source.changed_at = work.now;
             }
@@ -249,104 +250,6 @@ impl Applier {
                 outcome: outcome(changed),
             });
         }
-    }
-
-    /// Applies one listing: new sources, proofs of equality, and questions about the rest.
-    async fn apply_listing(
-        &self,
-        work: &mut Work,
-        mut source: SourceRow,
-        reading: Reading<ListingObserved>,
-    ) -> Result<(), ApplyError> {
-        let providers = Arc::clone(&self.config.providers);
-        let asked = match providers.by_id(&source.external_id) {
-            Some(provider) => self.compare(work, &source, provider, &reading).await?,
-            None => Asked::default(),
-        };
-        listing_proved(&mut source, &reading, &self.config.fingerprint, work.now);
-        let changed = !asked.raised.is_empty();
-        if changed {
-            source.changed_at = work.now;
-        }
-        work.tx.put_sources(&asked.sources).await?;
-        work.tx.put_locations(&asked.locations).await?;
-        work.tx.put_sources(std::slice::from_ref(&source)).await?;
-        work.done.outcomes.push(if changed {
-            ObservationOutcome::Applied
-        } else {
-            ObservationOutcome::Unchanged
-        });
-        work.raised.extend(asked.raised);
-        work.covering.push(Covering {
-            source_id: source.id,
-            generation: reading.generation,
-            outcome: outcome(changed),
-        });
-        Ok(())
-    }
-
-    async fn compare(
-        &self,
-        work: &mut Work,
-        source: &SourceRow,
-        provider: &Provider,
-        reading: &Reading<ListingObserved>,
-    ) -> Result<Asked, ApplyError> {
-        let listed = wanted(&reading.observed, provider);
-        let keys: Vec<SourceKey> = listed
-            .iter()
-            .filter_map(|one| one.repository.as_ref())
-            .map(|repository| SourceKey {
-                kind: SourceKind::Repository,
-                host: source.host.clone(),
-                external_id: repository.id.to_string(),
-            })
-            .collect();
-        let tx = &mut work.tx;
-        let mut known = tx
-            .lock_repositories_of(&source.host, &provider.organization)
-            .await?;
-        known.extend(tx.lock_sources_by_key(&keys).await?);
-        let sources: HashMap<String, SourceRow> = known
-            .into_iter()
-            .map(|source| (source.external_id.clone(), source))
-            .collect();
-        let ids: Vec<i64> = sources.values().map(|source| source.id).collect();
-        let mut locations: HashMap<i64, Vec<LocationRow>> = HashMap::new();
-        for location in tx.locations_of(&ids).await? {
-            locations
-                .entry(location.source_id)
-                .or_default()
-                .push(location);
-        }
-        let unknown = keys
-            .iter()
-            .filter(|key| !sources.contains_key(&key.external_id))
-            .count();
-        let bare = sources
-            .values()
-            .filter(|source| {
-                !locations.get(&source.id).is_some_and(|held| {
-                    held.iter().any(|location| {
-                        location.git_ref == provider.git_ref
-                            && location.path == provider.catalog_path
-                    })
-                })
-            })
-            .count();
-        let known = Known {
-            new_source_ids: tx.new_source_ids(unknown).await?.into_iter(),
-            new_location_ids: tx.new_location_ids(unknown + bare).await?.into_iter(),
-            sources,
-            locations,
-        };
-        let terms = Terms {
-            host: &source.host,
-            provider,
-            fingerprint: self.config.fingerprint.as_str(),
-            now: work.now,
-        };
-        Ok(ask(reading, known, &terms))
     }
 
     /// Ends the deliveries that were covered and builds the jobs that were asked for.
@@ -417,6 +320,7 @@ impl Applier {
                 source_id: source.id,
                 obstacle: Obstacle::Lasting,
                 message: error.to_string(),
+                class: None,
             };
             set_back(source, &setback, now, rand::random());
         }
@@ -425,15 +329,52 @@ impl Applier {
     }
 }
 
-async fn write(tx: &mut Tx, plan: &Plan) -> Result<(), ApplyError> {
-    tx.append_changes(&plan.rows).await?;
-    tx.put_entities(&plan.entities).await?;
-    tx.touch_entities(&plan.touched).await?;
-    tx.put_locations(&plan.locations).await?;
-    tx.remove_claims(&plan.claims_removed).await?;
-    tx.put_claims(&plan.claims_put).await?;
-    tx.remove_problems(&plan.problems_removed).await?;
-    Ok(tx.put_problems(&plan.problems_put).await?)
+fn is_listing(observation: &Observation) -> bool {
+    matches!(observation.body, Some(observation::Body::Listing(_)))
+}
+
+/// What is needed in any case: who points to what was seen, and the Location entities in it.
+fn first_need(facts: &Facts, sighted: &Sighted) -> Need {
+    let mut need = Need::default();
+    for (id, seen) in &sighted.sights {
+        if facts.fresh_locations.contains(id) {
+            continue;
+        }
+        need.linked.insert(*id);
+        if matches!(seen, Seen::Content(_) | Seen::Gone) {
+            need.declared.insert(*id);
+        }
+    }
+    need
+}
+
+/// Why each source was read, as its changes tell it.
+fn why(readings: &[Reading<RepositoryObserved>], now: i64) -> HashMap<i64, Why> {
+    readings
+        .iter()
+        .map(|reading| {
+            let why = Why::new(
+                &reading.cause,
+                &reading.observed.head,
+                reading.fetched_at,
+                now,
+            );
+            (reading.source_id, why)
+        })
+        .collect()
+}
+
+/// Why each source was read, as the sources hear it that must be read because of that.
+fn causes(readings: &[Reading<RepositoryObserved>], sources: &HashMap<i64, SourceRow>) -> Causes {
+    readings
+        .iter()
+        .map(|reading| {
+            let lane = sources
+                .get(&reading.source_id)
+                .map_or(Lane::Lo, |it| it.lane);
+            (reading.source_id, (reading.cause.clone(), lane))
+        })
+        .collect()
 }
 
 fn by_id(sources: Vec<SourceRow>) -> HashMap<i64, SourceRow> {
@@ -443,7 +384,7 @@ fn by_id(sources: Vec<SourceRow>) -> HashMap<i64, SourceRow> {
         .collect()
 }
 
-fn outcome(changed: bool) -> Outcome {
+pub(super) fn outcome(changed: bool) -> Outcome {
     if changed {
         Outcome::Applied
     } else {

@@ -10,6 +10,7 @@ use freshet_proto::message::{
     observation,
 };
 
+use super::sights::class_of;
 use crate::metrics::ObservationOutcome;
 use crate::repo::{SourceKind, SourceRow};
 
@@ -32,6 +33,8 @@ pub(super) struct Setback {
     pub(super) source_id: i64,
     pub(super) obstacle: Obstacle,
     pub(super) message: String,
+    /// Class of the error, if nothing of the source can be read until somebody does something.
+    pub(super) class: Option<&'static str>,
 }
 
 /// What stands in the way of a reading.
@@ -129,18 +132,24 @@ impl Chosen {
         let cause = observation.cause.unwrap_or_default();
         match (observation.body, source.kind) {
             (Some(observation::Body::Repository(observed)), SourceKind::Repository) => {
-                let unread = unread_part(source.id, &observed);
-                let is_complete = unread.is_none();
-                self.setbacks.extend(unread);
-                self.repositories.push(Reading {
-                    source_id: source.id,
-                    generation,
-                    cause,
-                    fingerprint: observation.fingerprint,
-                    fetched_at: observation.fetched_at,
-                    is_complete,
+                self.repository(
+                    source,
+                    (generation, cause),
                     observed,
-                });
+                    (observation.fingerprint, observation.fetched_at),
+                );
+            }
+            (Some(observation::Body::Files(files)), SourceKind::Url | SourceKind::File) => {
+                let observed = RepositoryObserved {
+                    locations: files.locations,
+                    ..RepositoryObserved::default()
+                };
+                self.repository(
+                    source,
+                    (generation, cause),
+                    observed,
+                    (observation.fingerprint, observation.fetched_at),
+                );
             }
             (Some(observation::Body::Listing(observed)), SourceKind::Listing) => {
                 self.listings.push(Reading {
@@ -156,16 +165,44 @@ impl Chosen {
             _ => self.outcomes.push(ObservationOutcome::Dead),
         }
     }
+
+    fn repository(
+        &mut self,
+        source: &SourceRow,
+        (generation, cause): (i64, Cause),
+        observed: RepositoryObserved,
+        (fingerprint, fetched_at): (String, i64),
+    ) {
+        let unread = unread_part(source.id, &observed);
+        let is_complete = unread.is_none();
+        self.setbacks.extend(unread);
+        self.repositories.push(Reading {
+            source_id: source.id,
+            generation,
+            cause,
+            fingerprint,
+            fetched_at,
+            is_complete,
+            observed,
+        });
+    }
 }
 
 /// Why an observation proves nothing at all; `None` if it is a reading.
 fn setback(observation: &Observation) -> Option<(ObservationOutcome, Setback)> {
+    let mut class = None;
     let (outcome, obstacle, message) = match &observation.body {
-        Some(observation::Body::Failed(failed)) => (
-            ObservationOutcome::Failed,
-            failed.kind().into(),
-            describe(failed.kind(), &failed.message),
-        ),
+        Some(observation::Body::Failed(failed)) => {
+            let kind = failed.kind();
+            if Obstacle::from(kind) == Obstacle::Lasting {
+                class = Some(class_of(kind));
+            }
+            (
+                ObservationOutcome::Failed,
+                kind.into(),
+                describe(kind, &failed.message),
+            )
+        }
         Some(observation::Body::Behind(behind)) => (
             ObservationOutcome::Behind,
             Obstacle::Passing,
@@ -187,6 +224,7 @@ fn setback(observation: &Observation) -> Option<(ObservationOutcome, Setback)> {
         source_id: observation.source_id,
         obstacle,
         message,
+        class,
     };
     Some((outcome, setback))
 }
@@ -211,11 +249,12 @@ fn unread_part(source_id: i64, observed: &RepositoryObserved) -> Option<Setback>
             source_id,
             obstacle,
             message: format!("{}: {what}", location.path),
+            class: None,
         })
     })
 }
 
-fn describe(kind: FailureKind, message: &str) -> String {
+pub(super) fn describe(kind: FailureKind, message: &str) -> String {
     let kind = match kind {
         FailureKind::Unspecified => "failed",
         FailureKind::Unreachable => "unreachable",

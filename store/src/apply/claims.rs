@@ -128,19 +128,19 @@ impl<'a> Index<'a> {
         let mut touched = BTreeMap::new();
         for (entity_ref, row) in &self.stored.entities {
             if let Some(face) = self.faces.get(&row.location_id).filter(|_| row.is_live()) {
-                touched.insert(entity_ref.clone(), face.source_id);
+                touched.insert(entity_ref.clone(), face.cause);
             }
         }
         for claim in &self.stored.claims {
             if let Some(face) = self.faces.get(&claim.location_id)
                 && let Ok(entity_ref) = EntityRef::parse(&claim.entity_ref)
             {
-                touched.entry(entity_ref).or_insert(face.source_id);
+                touched.entry(entity_ref).or_insert(face.cause);
             }
         }
         for (entity_ref, declarations) in &self.declared {
             if let Some((face, _)) = declarations.first() {
-                touched.insert((*entity_ref).clone(), face.source_id);
+                touched.insert((*entity_ref).clone(), face.cause);
             }
         }
         touched

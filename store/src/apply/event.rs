@@ -12,7 +12,7 @@ use freshet_proto::timestamp::{rfc3339, rfc3339_if_known};
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::annotate::Place;
+use super::tree::location_type;
 use crate::repo::{LocationRow, ProblemState, SourceRow};
 
 /// Why a source changed the catalog, and when.
@@ -47,13 +47,17 @@ impl Why {
 
 /// Where a change was read.
 pub(super) fn origin(source: &SourceRow, location: &LocationRow) -> Origin {
-    let place = Place::of(source, location);
+    let url = if location.url.is_empty() {
+        &location.path
+    } else {
+        &location.url
+    };
     Origin {
         repository_id: source.repository_id(),
         repository: source.slug(),
-        location: place.location,
+        location: format!("{}:{url}", location_type(source.kind)),
         path: location.path.clone(),
-        git_ref: place.branch,
+        git_ref: source.branch().to_owned(),
         blob: location.blob_oid.clone(),
     }
 }

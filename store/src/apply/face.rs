@@ -1,19 +1,19 @@
-//! What one file declares now, after the rules of the catalog. Pure.
+//! What one file declares now, as it enters the catalog. Pure.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use freshet_model::{EntityRef, RelationDeclaration};
-use freshet_proto::message::{Content, EntityObserved, ProblemObserved, location_observed};
+use freshet_proto::message::{Content, EntityObserved, ProblemObserved};
 
+use super::ApplyError;
 use super::annotate::Place;
-use super::{ApplyError, Kinds};
-use crate::repo::{LocationOutcome, LocationRow, SourceRow};
+use crate::repo::LocationRow;
 
-/// The rule of a kind that may not enter.
-pub(super) const NOT_ALLOWED: &str = "rules.not-allowed";
 /// The rule of a ref that somebody else holds.
 pub(super) const CONFLICT: &str = "claim.conflict";
+/// The kind of entities that point to files, as refs spell it.
+pub(super) const LOCATION_KIND: &str = "location";
 
 /// One declared entity as it would enter the catalog.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,7 +26,7 @@ pub(super) struct Declared {
 }
 
 /// A problem as it should stand.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Found {
     pub(super) rule: String,
     pub(super) message: String,
@@ -34,6 +34,16 @@ pub(super) struct Found {
     pub(super) line: u32,
     pub(super) column: u32,
     pub(super) entity_ref: Option<EntityRef>,
+    /// Backstage's class of the error.
+    pub(super) class: String,
+    /// Whether it spoils the whole file.
+    pub(super) is_file: bool,
+    /// Whether it is only worth knowing.
+    pub(super) is_warning: bool,
+    /// Refs of the entities whose status shows it.
+    pub(super) status_of: Vec<String>,
+    /// `spec.owner` as the document says.
+    pub(super) owner: String,
 }
 
 /// What becomes of entities the file declared before and does not declare now.
@@ -45,6 +55,8 @@ pub(super) enum Missing {
     KeptIfNamed(HashSet<EntityRef>),
     /// Nothing is proved: all stay.
     Kept,
+    /// All stay but these, which are gone.
+    KeptUnlessNamed(HashSet<EntityRef>),
 }
 
 impl Missing {
@@ -54,95 +66,120 @@ impl Missing {
             Self::Withdrawn => false,
             Self::KeptIfNamed(refs) => refs.contains(entity_ref),
             Self::Kept => true,
+            Self::KeptUnlessNamed(refs) => !refs.contains(entity_ref),
+        }
+    }
+
+    /// As it is, but these stay as well.
+    pub(super) fn and_keeps(self, kept: HashSet<EntityRef>) -> Self {
+        match self {
+            Self::Withdrawn if kept.is_empty() => Self::Withdrawn,
+            Self::Withdrawn => Self::KeptIfNamed(kept),
+            Self::KeptIfNamed(mut refs) => {
+                refs.extend(kept);
+                Self::KeptIfNamed(refs)
+            }
+            Self::Kept => Self::Kept,
+            Self::KeptUnlessNamed(mut refs) => {
+                refs.retain(|entity_ref| !kept.contains(entity_ref));
+                Self::KeptUnlessNamed(refs)
+            }
         }
     }
 }
 
-/// What one file that was read declares now.
+/// What one file declares now.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Face {
     pub(super) location_id: i64,
     pub(super) source_id: i64,
-    pub(super) blob: String,
-    pub(super) outcome: LocationOutcome,
+    /// The source whose reading showed it.
+    pub(super) cause: i64,
     pub(super) declared: Vec<Declared>,
     pub(super) missing: Missing,
-    pub(super) problems: Vec<Found>,
+    /// What is wrong in it; `None` if the file was not read, and its problems stay as they are.
+    pub(super) problems: Option<Vec<Found>>,
 }
 
 impl Face {
-    /// The face of a file that declares nothing any more.
-    pub(super) fn gone(location: &LocationRow) -> Self {
+    /// The face of a file that was not read and declares what it did.
+    pub(super) fn unread(location: &LocationRow, cause: i64) -> Self {
         Self {
             location_id: location.id,
             source_id: location.source_id,
-            blob: String::new(),
-            outcome: LocationOutcome::Gone,
-            declared: Vec::new(),
-            missing: Missing::Withdrawn,
-            problems: Vec::new(),
-        }
-    }
-}
-
-/// The face of a file; `None` if nothing new was learnt about it.
-pub(super) fn face(
-    source: &SourceRow,
-    location: &LocationRow,
-    outcome: location_observed::Outcome,
-    kinds: &Kinds,
-) -> Result<Option<Face>, ApplyError> {
-    match outcome {
-        location_observed::Outcome::Unchanged(_)
-        | location_observed::Outcome::Failed(_)
-        | location_observed::Outcome::Matched(_) => Ok(None),
-        location_observed::Outcome::Gone(_) => Ok(Some(Face::gone(location))),
-        location_observed::Outcome::Content(content) => {
-            content_face(source, location, content, kinds).map(Some)
-        }
-    }
-}
-
-fn content_face(
-    source: &SourceRow,
-    location: &LocationRow,
-    content: Content,
-    kinds: &Kinds,
-) -> Result<Face, ApplyError> {
-    let place = Place::of(source, location);
-    let mut problems = content
-        .problems
-        .into_iter()
-        .map(found)
-        .collect::<Vec<Found>>();
-    let refused = refused(&content.entities, kinds, &place);
-    let poisoned = content.poisoned || !refused.is_empty();
-    problems.extend(refused);
-    if poisoned {
-        return Ok(Face {
-            location_id: location.id,
-            source_id: source.id,
-            blob: content.blob,
-            outcome: LocationOutcome::Poisoned,
+            cause,
             declared: Vec::new(),
             missing: Missing::Kept,
-            problems,
-        });
+            problems: None,
+        }
     }
-    let missing = missing(&problems);
-    let declared = declared(content.entities, &place, &mut problems)?;
-    Ok(Face {
-        location_id: location.id,
-        source_id: source.id,
-        blob: content.blob,
-        outcome: LocationOutcome::Content,
-        declared,
-        missing,
-        problems,
-    })
+
+    /// The face of a file that declares nothing any more.
+    pub(super) fn gone(location: &LocationRow, cause: i64) -> Self {
+        Self {
+            missing: Missing::Withdrawn,
+            problems: Some(Vec::new()),
+            ..Self::unread(location, cause)
+        }
+    }
 }
 
-fn found(problem: ProblemObserved) -> Found {
+/// How the content of a file enters.
+pub(super) struct Entry<'a> {
+    pub(super) place: &'a Place,
+    /// Whether it may enter at all.
+    pub(super) is_admitted: bool,
+    /// Whether the newest version of a Location entity must wait.
+    pub(super) is_frozen: &'a dyn Fn(&EntityRef) -> bool,
+    /// Who points to the file.
+    pub(super) parents: &'a [String],
+}
+
+/// The face of a file whose content was read.
+pub(super) fn content_face(
+    location: &LocationRow,
+    content: Content,
+    entry: &Entry<'_>,
+) -> Result<Face, ApplyError> {
+    let problems: Vec<Found> = content
+        .problems
+        .into_iter()
+        .map(|problem| found(problem, entry.parents))
+        .collect();
+    let mut face = Face {
+        missing: Missing::Kept,
+        ..Face::gone(location, location.source_id)
+    };
+    if entry.is_admitted && !content.poisoned {
+        let (declared, frozen) = declared(content.entities, entry)?;
+        face.declared = declared;
+        face.missing = missing(&problems).and_keeps(frozen);
+    }
+    face.problems = Some(problems);
+    Ok(face)
+}
+
+/// What becomes of entities that a content does not declare.
+pub(super) fn missing_of(content: &Content) -> Missing {
+    let problems: Vec<Found> = content
+        .problems
+        .iter()
+        .map(|problem| found(problem.clone(), &[]))
+        .collect();
+    missing(&problems)
+}
+
+fn found(problem: ProblemObserved, parents: &[String]) -> Found {
+    let status_of = if problem.is_warning {
+        Vec::new()
+    } else if problem.is_file {
+        parents.to_vec()
+    } else {
+        Some(problem.entity_ref.clone())
+            .filter(|it| !it.is_empty())
+            .into_iter()
+            .collect()
+    };
     Found {
         entity_ref: EntityRef::parse(&problem.entity_ref).ok(),
         rule: problem.rule,
@@ -150,65 +187,51 @@ fn found(problem: ProblemObserved) -> Found {
         hint: problem.hint,
         line: problem.line,
         column: problem.column,
+        class: problem.class,
+        is_file: problem.is_file,
+        is_warning: problem.is_warning,
+        status_of,
+        owner: problem.owner,
     }
 }
 
 // A problem without a ref may be about any entity the file had.
 fn missing(problems: &[Found]) -> Missing {
-    if problems.is_empty() {
+    let mut errors = problems.iter().filter(|it| !it.is_warning).peekable();
+    if errors.peek().is_none() {
         return Missing::Withdrawn;
     }
-    let named: Option<HashSet<EntityRef>> = problems
-        .iter()
-        .map(|problem| problem.entity_ref.clone())
-        .collect();
+    let named: Option<HashSet<EntityRef>> =
+        errors.map(|problem| problem.entity_ref.clone()).collect();
     named.map_or(Missing::Kept, Missing::KeptIfNamed)
 }
 
-/// A problem for each entity whose kind may not enter.
-fn refused(entities: &[EntityObserved], kinds: &Kinds, place: &Place) -> Vec<Found> {
-    entities
-        .iter()
-        .filter(|entity| !kinds.allow(kind_of(&entity.r#ref)))
-        .map(|entity| Found {
-            rule: NOT_ALLOWED.to_owned(),
-            message: format!(
-                "Entity {} at {} is not of an allowed kind for that location",
-                entity.r#ref, place.location
-            ),
-            hint: "Remove it, or have its kind allowed in catalog.rules; until then nothing of this file is taken over."
-                .to_owned(),
-            line: entity.line,
-            column: 1,
-            entity_ref: EntityRef::parse(&entity.r#ref).ok(),
-        })
-        .collect()
-}
-
-fn kind_of(entity_ref: &str) -> &str {
-    entity_ref
-        .split_once(':')
-        .map_or(entity_ref, |(kind, _)| kind)
-}
-
-/// Each entity once: what a file declares twice counts where it stands first.
+/// Each entity once: of what a file declares twice, the last counts. And the Location entities whose
+/// newest version must wait.
 fn declared(
     entities: Vec<EntityObserved>,
-    place: &Place,
-    problems: &mut Vec<Found>,
-) -> Result<Vec<Declared>, ApplyError> {
-    let mut seen = HashSet::with_capacity(entities.len());
+    entry: &Entry<'_>,
+) -> Result<(Vec<Declared>, HashSet<EntityRef>), ApplyError> {
+    let mut frozen = HashSet::new();
+    let mut places: HashMap<EntityRef, usize> = HashMap::with_capacity(entities.len());
     let mut all = Vec::with_capacity(entities.len());
     for entity in entities {
         let entity_ref = EntityRef::parse(&entity.r#ref)
             .map_err(|error| ApplyError::unreadable("an entity ref", error))?;
-        if !seen.insert(entity_ref.clone()) {
-            problems.push(twice(&entity_ref, entity.line));
+        if entity_ref.kind() == LOCATION_KIND && (entry.is_frozen)(&entity_ref) {
+            frozen.insert(entity_ref);
             continue;
         }
-        all.push(one(entity_ref, entity, place)?);
+        let one = one(entity_ref.clone(), entity, entry.place)?;
+        match places.get(&entity_ref) {
+            Some(place) => all[*place] = one,
+            None => {
+                places.insert(entity_ref, all.len());
+                all.push(one);
+            }
+        }
     }
-    Ok(all)
+    Ok((all, frozen))
 }
 
 fn one(
@@ -240,17 +263,6 @@ fn one(
     })
 }
 
-fn twice(entity_ref: &EntityRef, line: u32) -> Found {
-    Found {
-        rule: CONFLICT.to_owned(),
-        message: format!("{entity_ref} is declared twice in this file; the first one counts"),
-        hint: "Rename or remove one of the two.".to_owned(),
-        line,
-        column: 1,
-        entity_ref: Some(entity_ref.clone()),
-    }
-}
-
 /// The problem of a claim that lost.
 pub(super) fn conflict(entity_ref: &EntityRef, line: u32) -> Found {
     Found {
@@ -261,5 +273,8 @@ pub(super) fn conflict(entity_ref: &EntityRef, line: u32) -> Found {
         line,
         column: 1,
         entity_ref: Some(entity_ref.clone()),
+        class: "ConflictError".to_owned(),
+        is_warning: true,
+        ..Found::default()
     }
 }

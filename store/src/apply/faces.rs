@@ -1,83 +1,145 @@
-//! What the files of a batch declare now. Pure.
+//! What the files of a batch declare now, after the judgement of the tree. Pure.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::Arc;
 
-use freshet_proto::message::{RepositoryObserved, location_observed};
+use freshet_model::EntityRef;
+use freshet_proto::message::Content;
 
-use super::choose::Reading;
-use super::face::{Face, face};
-use super::load::Stored;
-use super::{ApplyError, Kinds};
-use crate::ledger::{Providers, read_ref};
-use crate::repo::{LocationRow, SourceRow};
+use super::ApplyError;
+use super::annotate::{Forges, Place};
+use super::face::{Declared, Entry, Face, Missing, content_face};
+use super::tree::{Verdict, location_type};
+use crate::repo::rows::stored_ref;
+use crate::repo::{LocationEntityRow, LocationOutcome, LocationRow, SourceRow};
 
-/// The face of each file that was read. Takes the contents out of the readings.
+/// What the faces are made from.
+pub(super) struct Material<'a> {
+    pub(super) verdict: &'a Verdict,
+    pub(super) sources: &'a HashMap<i64, SourceRow>,
+    pub(super) locations: &'a HashMap<i64, LocationRow>,
+    pub(super) forges: &'a Forges,
+}
+
+/// The face of each file that was read, or of which something comes into effect or leaves.
 pub(super) fn faces(
-    stored: &Stored,
-    readings: &mut [Reading<RepositoryObserved>],
-    providers: &Providers,
-    kinds: &Kinds,
+    material: &Material<'_>,
+    contents: HashMap<i64, Content>,
 ) -> Result<Vec<Face>, ApplyError> {
-    let mut held: HashMap<i64, Vec<&LocationRow>> = HashMap::new();
-    for location in stored.locations.values() {
-        held.entry(location.source_id).or_default().push(location);
-    }
-    let mut faces = Vec::new();
-    for reading in readings {
-        let Some(source) = stored.sources.get(&reading.source_id) else {
-            continue;
-        };
-        let locations = held.entry(source.id).or_default();
-        locations.sort_by_key(|location| location.id);
-        let git_ref = read_ref(source, locations, providers);
-        let (read, left): (Vec<&LocationRow>, Vec<&LocationRow>) =
-            locations.iter().partition(|it| it.git_ref == git_ref);
-        // Another branch is configured now: what the old one held moves over with this reading.
-        if reading.is_complete {
-            let left = left.into_iter().filter(|location| location.holds_content());
-            faces.extend(left.map(Face::gone));
+    let mut faces: BTreeMap<i64, Face> = BTreeMap::new();
+    for (location_id, content) in contents {
+        if let Some(location) = material.location(location_id) {
+            faces.insert(location_id, material.content(location, content)?);
         }
-        add(source, &read, &mut reading.observed, kinds, &mut faces)?;
     }
-    Ok(faces)
+    for (location_id, cause) in &material.verdict.withdrawn {
+        if let Some(location) = material.location(*location_id) {
+            faces.insert(*location_id, Face::gone(location, *cause));
+        }
+    }
+    material.gone(&mut faces);
+    material.served(&mut faces)?;
+    material.hidden(&mut faces);
+    Ok(faces.into_values().collect())
 }
 
-fn add(
-    source: &SourceRow,
-    locations: &[&LocationRow],
-    observed: &mut RepositoryObserved,
-    kinds: &Kinds,
-    faces: &mut Vec<Face>,
-) -> Result<(), ApplyError> {
-    let by_path: HashMap<&str, &LocationRow> = locations
-        .iter()
-        .map(|location| (location.path.as_str(), *location))
-        .collect();
-    for observed in &mut observed.locations {
-        // A file nobody wants any more says nothing.
-        let Some(location) = by_path.get(observed.path.as_str()) else {
-            continue;
-        };
-        if !is_news(observed.outcome.as_ref()) {
-            continue;
-        }
-        let Some(outcome) = observed.outcome.take() else {
-            continue;
-        };
-        faces.extend(face(source, location, outcome, kinds)?);
+impl Material<'_> {
+    fn location(&self, id: i64) -> Option<&LocationRow> {
+        self.verdict
+            .locations
+            .get(&id)
+            .or_else(|| self.locations.get(&id))
     }
-    Ok(())
-}
 
-/// Whether an outcome may change what the catalog holds of a file.
-fn is_news(outcome: Option<&location_observed::Outcome>) -> bool {
-    match outcome {
-        Some(location_observed::Outcome::Content(_) | location_observed::Outcome::Gone(_)) => true,
-        Some(
-            location_observed::Outcome::Unchanged(_)
-            | location_observed::Outcome::Failed(_)
-            | location_observed::Outcome::Matched(_),
+    fn content(&self, location: &LocationRow, content: Content) -> Result<Face, ApplyError> {
+        let kind = self.sources.get(&location.source_id).map(|it| it.kind);
+        let place = Place::new(
+            kind.map_or("url", location_type),
+            &location.url,
+            &location.origin,
+            self.forges,
+        );
+        let parents = self.verdict.parents.get(&location.id);
+        content_face(
+            location,
+            content,
+            &Entry {
+                place: &place,
+                is_admitted: self.verdict.admitted.contains(&location.id),
+                is_frozen: &|entity_ref| self.verdict.frozen.contains(entity_ref.as_str()),
+                parents: parents.map_or(&[], Vec::as_slice),
+            },
         )
-        | None => false,
+    }
+
+    /// Files whose absence counts now, whether it was seen now or before.
+    fn gone(&self, faces: &mut BTreeMap<i64, Face>) {
+        for location_id in &self.verdict.admitted {
+            let after = self.verdict.locations.get(location_id);
+            let before = self.locations.get(location_id);
+            if let Some(after) = after
+                && after.outcome == LocationOutcome::Gone
+                && before.is_some_and(|before| *before != *after)
+            {
+                let face = Face::gone(after, after.source_id);
+                faces.entry(*location_id).or_insert(face);
+            }
+        }
+    }
+
+    /// Location entities that come into effect although their files were not read.
+    fn served(&self, faces: &mut BTreeMap<i64, Face>) -> Result<(), ApplyError> {
+        for (location_id, served) in &self.verdict.served {
+            let Some(location) = self.location(*location_id) else {
+                continue;
+            };
+            for serving in served {
+                let face = faces
+                    .entry(*location_id)
+                    .or_insert_with(|| Face::unread(location, serving.cause));
+                let declared = self.declared(&serving.row)?;
+                let is_there = face
+                    .declared
+                    .iter()
+                    .any(|one| one.entity_ref == declared.entity_ref);
+                if !is_there {
+                    face.declared.push(declared);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn declared(&self, row: &LocationEntityRow) -> Result<Declared, ApplyError> {
+        let (location_type, target) = row.own.split_once(':').unwrap_or(("url", &row.own));
+        let place = Place::new(location_type, target, &row.origin, self.forges);
+        let document = place
+            .annotate(&row.document)
+            .map_err(|error| ApplyError::unreadable("a Location entity", error))?;
+        Ok(Declared {
+            entity_ref: stored_ref(&row.entity_ref)
+                .map_err(|error| ApplyError::unreadable("a stored ref", error))?,
+            document: Arc::from(document),
+            relations: Arc::from([]),
+            digest: row.digest.clone(),
+            line: u32::try_from(row.line).unwrap_or_default(),
+        })
+    }
+
+    /// Location entities that stand for something that is not there.
+    fn hidden(&self, faces: &mut BTreeMap<i64, Face>) {
+        for (location_id, refs) in &self.verdict.hidden {
+            let Some(location) = self.location(*location_id) else {
+                continue;
+            };
+            let refs: HashSet<EntityRef> =
+                refs.iter().filter_map(|it| stored_ref(it).ok()).collect();
+            let face = faces
+                .entry(*location_id)
+                .or_insert_with(|| Face::unread(location, location.source_id));
+            if face.missing == Missing::Kept {
+                face.missing = Missing::KeptUnlessNamed(refs);
+            }
+        }
     }
 }

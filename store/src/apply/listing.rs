@@ -19,8 +19,22 @@ pub(super) struct Known {
     pub(super) sources: HashMap<String, SourceRow>,
     /// By source.
     pub(super) locations: HashMap<i64, Vec<LocationRow>>,
+    /// By source, where it is not nothing.
+    pub(super) depends: HashMap<i64, Depends>,
     pub(super) new_source_ids: std::vec::IntoIter<i64>,
     pub(super) new_location_ids: std::vec::IntoIter<i64>,
+}
+
+/// What the files of a source are made from, besides themselves.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Depends {
+    /// Nothing.
+    #[default]
+    OnNothing,
+    /// Other files of the same repository.
+    OnItself,
+    /// Other repositories or URLs, of which its listing says nothing.
+    OnOthers,
 }
 
 /// What it asks for.
@@ -108,31 +122,33 @@ impl Asked {
                 .new_source_ids
                 .next()
                 .expect("an id was taken for every unknown repository");
-            SourceRow::new(
+            let mut source = SourceRow::new(
                 id,
                 SourceKind::Repository,
                 terms.host,
                 &repository.id.to_string(),
-            )
+            );
+            terms
+                .provider
+                .source_ref(repository)
+                .clone_into(&mut source.git_ref);
+            source
         });
         let held = known.locations.entry(source.id).or_default();
-        let git_ref = terms.provider.git_ref.as_str();
         let path = terms.provider.catalog_path.as_str();
-        if !held
-            .iter()
-            .any(|location| location.git_ref == git_ref && location.path == path)
-        {
+        if !held.iter().any(|location| location.path == path) {
             let id = known
                 .new_location_ids
                 .next()
                 .expect("an id was taken for every missing location");
-            let location = LocationRow::new(id, source.id, git_ref, path);
+            let location = LocationRow::new(id, source.id, path);
             held.push(location.clone());
             self.locations.push(location);
         }
         let is_renamed = source.is_renamed(repository);
         source.adopt(repository);
-        if !is_renamed && is_equal(&source, held, one, terms) {
+        let depends = known.depends.get(&source.id).copied().unwrap_or_default();
+        if !is_renamed && is_equal(&source, held, one, depends, terms) {
             self.verify(source, one, reading, terms);
         } else {
             self.raise(source, &reading.cause, terms.now);
@@ -169,20 +185,13 @@ fn is_equal(
     source: &SourceRow,
     held: &[LocationRow],
     one: &ListedRepository,
+    depends: Depends,
     terms: &Terms<'_>,
 ) -> bool {
     // A listing shows the default branch, and so says nothing about another one.
-    if terms.provider.git_ref != HEAD {
+    if source.git_ref != HEAD {
         return false;
     }
-    // What was read of another branch, before the configuration changed, is withdrawn by the next reading.
-    if held
-        .iter()
-        .any(|it| it.git_ref != HEAD && it.holds_content())
-    {
-        return false;
-    }
-    let held: Vec<&LocationRow> = held.iter().filter(|it| it.git_ref == HEAD).collect();
     let holds_nothing = !held.iter().any(|it| it.holds_content());
     if one.blob.is_empty() && holds_nothing && held.len() <= 1 {
         return true;
@@ -196,13 +205,17 @@ fn is_equal(
     // The head may have been read on another branch that ended at the same commit.
     let agrees = held
         .iter()
-        .all(|it| it.path != one.path || it.blob_oid == one.blob);
+        .all(|it| it.path != one.path || it.seen_oid == one.blob);
     let same_head = all_read && agrees && source.head == one.head;
     // With a single wanted file its blob is all there is to compare, whatever else was pushed.
-    let same_blob = matches!(held.as_slice(), [only] if only.path == one.path
+    let same_blob = matches!(held, [only] if only.path == one.path
         && only.holds_content()
-        && only.blob_oid == one.blob);
-    same_head || same_blob
+        && only.seen_oid == one.blob);
+    match depends {
+        Depends::OnNothing => same_head || same_blob,
+        Depends::OnItself => same_head,
+        Depends::OnOthers => false,
+    }
 }
 
 #[cfg(test)]

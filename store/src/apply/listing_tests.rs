@@ -41,8 +41,9 @@ fn held() -> (SourceRow, LocationRow) {
     "f1".clone_into(&mut source.fingerprint);
     let location = LocationRow {
         blob_oid: "b".to_owned(),
+        seen_oid: "b".to_owned(),
         outcome: LocationOutcome::Content,
-        ..LocationRow::new(7, 7, HEAD, PATH)
+        ..LocationRow::new(7, 7, PATH)
     };
     (source, location)
 }
@@ -82,6 +83,7 @@ fn asked(known: Option<(SourceRow, LocationRow)>, listed: &[(u64, &str, &str)]) 
             .into_iter()
             .map(|location: LocationRow| (location.source_id, vec![location]))
             .collect(),
+        depends: HashMap::new(),
         new_source_ids: vec![100].into_iter(),
         new_location_ids: vec![100].into_iter(),
     };
@@ -130,6 +132,31 @@ fn what_was_read_in_another_way_or_not_at_all_is_read() {
         ..location
     };
     check((source, unread), (7, "h", "b"), true);
+}
+
+#[test]
+fn what_is_made_from_other_files_is_not_proved_by_its_own_blob() {
+    let providers = providers(None);
+    let terms = Terms {
+        host: "github.com",
+        provider: providers.by_id("acme").expect("it is configured"),
+        fingerprint: "f1",
+        now: 60,
+    };
+    let (source, location) = held();
+    let listed = |head: &str| ListedRepository {
+        head: head.to_owned(),
+        blob: "b".to_owned(),
+        path: PATH.to_owned(),
+        ..ListedRepository::default()
+    };
+    let equal = |head, depends| {
+        is_equal(&source, std::slice::from_ref(&location), &listed(head), depends, &terms)
+    };
+    assert!(equal("h2", Depends::OnNothing));
+    assert!(equal("h", Depends::OnItself));
+    assert!(!equal("h2", Depends::OnItself));
+    assert!(!equal("h", Depends::OnOthers));
 }
 
 #[test]
@@ -196,6 +223,7 @@ fn a_repository_that_is_listed_and_not_wanted_is_not_missing() {
     let known = Known {
         sources: HashMap::from([("7".to_owned(), source)]),
         locations: HashMap::from([(7, vec![location])]),
+        depends: HashMap::new(),
         new_source_ids: Vec::new().into_iter(),
         new_location_ids: Vec::new().into_iter(),
     };
@@ -239,53 +267,7 @@ fn another_branch_is_not_compared_with_the_default_one() {
         ..ListedRepository::default()
     };
     let held = [location];
-    assert!(!is_equal(&source, &held, &listed("b2"), &terms));
-    assert!(!is_equal(&source, &held, &listed("b"), &terms));
-    assert!(!is_equal(&source, &[], &listed(""), &terms));
-}
-
-#[test]
-fn what_is_left_of_another_branch_is_withdrawn_by_a_reading() {
-    let (source, location) = held();
-    let left = LocationRow {
-        id: 8,
-        git_ref: "live".to_owned(),
-        ..location.clone()
-    };
-    let providers = providers(None);
-    let terms = Terms {
-        host: "github.com",
-        provider: providers.by_id("acme").expect("it is configured"),
-        fingerprint: "f1",
-        now: 60,
-    };
-    let listed = |blob: &str| ListedRepository {
-        head: "h".to_owned(),
-        blob: blob.to_owned(),
-        path: PATH.to_owned(),
-        ..ListedRepository::default()
-    };
-    let gone = LocationRow {
-        outcome: LocationOutcome::Gone,
-        blob_oid: String::new(),
-        ..left.clone()
-    };
-    assert!(!is_equal(
-        &source,
-        &[location.clone(), left.clone()],
-        &listed("b"),
-        &terms
-    ));
-    assert!(is_equal(
-        &source,
-        &[location.clone(), gone],
-        &listed("b"),
-        &terms
-    ));
-    let unread_since = LocationRow {
-        outcome: LocationOutcome::Gone,
-        blob_oid: String::new(),
-        ..location
-    };
-    assert!(!is_equal(&source, &[unread_since], &listed("b"), &terms));
+    assert!(!is_equal(&source, &held, &listed("b2"), Depends::OnNothing, &terms));
+    assert!(!is_equal(&source, &held, &listed("b"), Depends::OnNothing, &terms));
+    assert!(!is_equal(&source, &[], &listed(""), Depends::OnNothing, &terms));
 }

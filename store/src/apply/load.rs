@@ -21,6 +21,8 @@ pub(super) struct Stored {
     pub(super) problems: Vec<ProblemState>,
     /// Locations that have a face in this batch.
     pub(super) read: HashSet<i64>,
+    /// Locations whose problems are compared.
+    pub(super) reviewed: HashSet<i64>,
 }
 
 impl Stored {
@@ -35,7 +37,7 @@ impl Stored {
         let source = location.and_then(|location| self.sources.get(&location.source_id));
         (
             source.map_or(u64::MAX, SourceRow::repository_id),
-            location.map_or_else(String::new, |location| location.git_ref.clone()),
+            source.map_or_else(String::new, |source| source.git_ref.clone()),
             location.map_or_else(String::new, |location| location.path.clone()),
         )
     }
@@ -45,6 +47,10 @@ impl Stored {
     pub(super) async fn load(&mut self, tx: &mut Tx, faces: &[Face]) -> Result<(), ApplyError> {
         self.read = faces.iter().map(|face| face.location_id).collect();
         if self.read.is_empty() {
+            let reviewed: Vec<i64> = self.reviewed.iter().copied().collect();
+            if !reviewed.is_empty() {
+                self.problems = tx.problems_of(&reviewed).await?;
+            }
             return Ok(());
         }
         let read: Vec<i64> = self.read.iter().copied().collect();
@@ -66,6 +72,7 @@ impl Stored {
             .iter()
             .map(|claim| claim.location_id)
             .chain(read)
+            .chain(self.reviewed.iter().copied())
             .collect::<BTreeSet<i64>>()
             .into_iter()
             .collect();

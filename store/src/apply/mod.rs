@@ -11,19 +11,26 @@
 mod annotate;
 mod batch;
 mod choose;
+mod adopt;
 mod claims;
+mod configure;
 mod event;
 mod face;
 mod faces;
+mod forest;
 mod listing;
+mod listing_apply;
 mod load;
 mod plan;
 mod problems;
 mod relations;
+mod roots;
+mod sights;
 mod sources;
 mod stage;
+mod tree;
+mod tree_load;
 
-use std::collections::HashSet;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Instant;
@@ -41,7 +48,8 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::config::{Config, Fingerprint, Rule};
+use self::annotate::Forges;
+use crate::config::{Config, Fingerprint, Recheck, Root, Rule};
 use crate::ledger::{JobPublisher, Providers};
 use crate::metrics::{Metrics, ObservationOutcome};
 use crate::repo::{Repo, RepoError, Trouble};
@@ -59,7 +67,10 @@ pub struct ApplyConfig {
     subjects: Subjects,
     providers: Arc<Providers>,
     fingerprint: Fingerprint,
-    kinds: Kinds,
+    rules: Arc<[Rule]>,
+    forges: Arc<Forges>,
+    roots: Vec<Root>,
+    recheck: Recheck,
     batch_max: usize,
 }
 
@@ -69,31 +80,26 @@ impl From<&Config> for ApplyConfig {
             subjects: Subjects::new(&config.subject_prefix),
             providers: Arc::new(Providers::new(&config.providers)),
             fingerprint: config.fingerprint(),
-            kinds: Kinds::new(&config.rules),
+            rules: Arc::from(config.rules.as_slice()),
+            forges: Arc::new(forges(config)),
+            roots: config.roots.clone(),
+            recheck: config.recheck,
             batch_max: config.batch_max,
         }
     }
 }
 
-/// The kinds that may enter the catalog.
-#[derive(Clone, Debug)]
-struct Kinds {
-    allowed: HashSet<String>,
-}
-
-impl Kinds {
-    fn new(rules: &[Rule]) -> Self {
-        let allowed = rules
-            .iter()
-            .flat_map(|rule| &rule.allow)
-            .map(|kind| kind.to_lowercase())
-            .collect();
-        Self { allowed }
+/// What the configuration tells of the forges. A provider's host is one, whoever else names it.
+fn forges(config: &Config) -> Forges {
+    let mut hosts = config.github_hosts.clone();
+    for provider in &config.providers {
+        if !hosts.contains(&provider.host) {
+            hosts.push(provider.host.clone());
+        }
     }
-
-    /// Whether a kind, in canonical case, may enter.
-    fn allow(&self, kind: &str) -> bool {
-        self.allowed.contains(kind)
+    Forges {
+        hosts,
+        slug_kinds: config.scm_slug_kinds.clone(),
     }
 }
 

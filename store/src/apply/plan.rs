@@ -17,10 +17,12 @@ use super::face::Face;
 use super::load::Stored;
 use super::problems::{Transition, transitions};
 use super::relations::{Shift, shifts};
+use super::tree::Review;
 use crate::change::{ChangeRow, Op, ProblemRow, Record};
 use crate::repo::claims::ClaimKey;
 use crate::repo::entities::EntityTouch;
-use crate::repo::{ClaimRow, EntityRow, LocationRow, ProblemState};
+use crate::repo::rows::refs_from_text;
+use crate::repo::{ClaimRow, EntityRow, ProblemState};
 use crate::view::State;
 
 /// Everything one transaction writes about entities, claims and problems.
@@ -30,7 +32,6 @@ pub(super) struct Plan {
     pub(super) entities: Vec<EntityRow>,
     /// Entities whose relations changed by what others did.
     pub(super) touched: Vec<EntityTouch>,
-    pub(super) locations: Vec<LocationRow>,
     pub(super) claims_put: Vec<ClaimRow>,
     pub(super) claims_removed: Vec<ClaimKey>,
     pub(super) problems_put: Vec<ProblemState>,
@@ -44,6 +45,8 @@ pub(super) struct Facts<'a> {
     pub(super) state: &'a State,
     pub(super) stored: &'a Stored,
     pub(super) faces: &'a [Face],
+    /// Problems of the tree.
+    pub(super) reviews: &'a [Review],
     /// Why each source was read.
     pub(super) why: &'a HashMap<i64, Why>,
     /// Newest revision before this transaction.
@@ -58,7 +61,6 @@ pub(super) fn plan(facts: &Facts<'_>) -> Result<Plan, ApplyError> {
     let settled = settle(facts.faces, facts.stored, facts.now)?;
     let mut draft = Draft {
         facts,
-        locations: locations(facts),
         shifts: shifts(&settled.fates, facts.state),
         revision: facts.revision,
         plan: Plan::default(),
@@ -67,7 +69,13 @@ pub(super) fn plan(facts: &Facts<'_>) -> Result<Plan, ApplyError> {
         draft.entity(entity_ref, fate, *cause);
     }
     draft.related(&settled);
-    for transition in transitions(facts.faces, &settled, facts.stored, facts.now) {
+    for transition in transitions(
+        facts.faces,
+        facts.reviews,
+        &settled,
+        facts.stored,
+        facts.now,
+    ) {
         draft.problem(transition);
     }
     let mut plan = draft.finish();
@@ -76,26 +84,8 @@ pub(super) fn plan(facts: &Facts<'_>) -> Result<Plan, ApplyError> {
     Ok(plan)
 }
 
-/// The locations as they are after this transaction.
-fn locations(facts: &Facts<'_>) -> BTreeMap<i64, LocationRow> {
-    facts
-        .faces
-        .iter()
-        .filter_map(|face| {
-            let before = facts.stored.locations.get(&face.location_id)?;
-            let after = LocationRow {
-                blob_oid: face.blob.clone(),
-                outcome: face.outcome,
-                ..before.clone()
-            };
-            Some((face.location_id, after))
-        })
-        .collect()
-}
-
 struct Draft<'a> {
     facts: &'a Facts<'a>,
-    locations: BTreeMap<i64, LocationRow>,
     shifts: BTreeMap<EntityRef, Shift>,
     revision: i64,
     plan: Plan,
@@ -386,6 +376,11 @@ impl Draft<'_> {
             entity_ref: EntityRef::parse(&state.entity_ref).ok(),
             first_seen: state.first_seen,
             last_seen: state.last_seen,
+            class: state.class.clone(),
+            is_file: state.is_file != 0,
+            level: state.level.clone(),
+            status_of: refs_from_text(&state.status_of),
+            owner: state.owner.clone(),
         }
     }
 
@@ -430,18 +425,13 @@ impl Draft<'_> {
     /// Absent for locations that are not part of this transaction, as of derived changes.
     fn origin(&self, location_id: i64) -> Option<Origin> {
         let stored = self.facts.stored;
-        let location = self
-            .locations
-            .get(&location_id)
-            .or_else(|| stored.locations.get(&location_id))?;
+        let location = stored.locations.get(&location_id)?;
         let source = stored.sources.get(&location.source_id)?;
         Some(origin(source, location))
     }
 
     fn finish(self) -> Plan {
-        let mut plan = self.plan;
-        plan.locations = self.locations.into_values().collect();
-        plan
+        self.plan
     }
 }
 

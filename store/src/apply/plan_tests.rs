@@ -1,7 +1,7 @@
 use super::*;
 use crate::apply::face::{Declared, Found, Missing};
 use crate::change::Snapshot;
-use crate::repo::LocationOutcome;
+use crate::repo::LocationRow;
 use crate::view::View;
 
 fn entity_ref(name: &str) -> EntityRef {
@@ -24,11 +24,10 @@ fn face(location_id: i64, text: &str, missing: Missing) -> Face {
     Face {
         location_id,
         source_id: location_id,
-        blob: "b".to_owned(),
-        outcome: LocationOutcome::Content,
+        cause: location_id,
         declared: text.split_whitespace().map(declared).collect(),
         missing,
-        problems: Vec::new(),
+        problems: Some(Vec::new()),
     }
 }
 
@@ -82,7 +81,7 @@ fn planned(stored: &str, faces: &[Face]) -> Plan {
     let (snapshot, mut stored) = world(stored);
     stored.read = faces.iter().map(|face| face.location_id).collect();
     for face in faces {
-        let location = LocationRow::new(face.location_id, face.source_id, "HEAD", "f");
+        let location = LocationRow::new(face.location_id, face.source_id, "f");
         stored.locations.insert(face.location_id, location);
     }
     let view = View::load(snapshot);
@@ -91,6 +90,7 @@ fn planned(stored: &str, faces: &[Face]) -> Plan {
             state,
             stored: &stored,
             faces,
+            reviews: &[],
             why: &HashMap::new(),
             revision: 100,
             now: 1_000,
@@ -182,14 +182,13 @@ fn what_has_a_problem_stays_and_what_is_unproved_stays() {
 #[test]
 fn a_problem_takes_a_revision_and_is_named_by_it() {
     let mut broken = face(1, "", Missing::Kept);
-    broken.problems.push(Found {
+    broken.problems = Some(vec![Found {
         rule: "yaml".to_owned(),
         message: "broken".to_owned(),
-        hint: String::new(),
         line: 2,
         column: 3,
-        entity_ref: None,
-    });
+        ..Found::default()
+    }]);
     let plan = planned("", &[broken]);
     assert_eq!((plan.rows[0].revision, plan.problems_put[0].id), (101, 101));
     assert_eq!(plan.rows[0].problem.as_ref().map(|it| it.line), Some(2));

@@ -153,7 +153,7 @@ mod tests {
     /// `wanted`: its fingerprint afterwards, and whether it is read once more.
     #[track_caller]
     fn check_proof(stored: &str, wanted: i64, is_unchanged: bool, expected: (&str, bool)) {
-        let today = Fingerprint::new("p1", &[]);
+        let today = Fingerprint::new("p1", &[], "");
         let spell = |text: &str| text.replace("today", today.as_str());
         let mut source = SourceRow::new(1, SourceKind::Repository, "github.com", "7");
         source.fingerprint = spell(stored);

@@ -23,12 +23,12 @@ fn is_whole(observation: &Observation) -> bool {
 }
 
 /// Keeps the parts of a batch and takes out the observations they complete.
-pub(super) async fn stage(tx: &mut Tx, batch: &[Observation]) -> Result<Staged, ApplyError> {
+pub(super) async fn stage(tx: &mut Tx, batch: &[&Observation]) -> Result<Staged, ApplyError> {
     let mut staged = Staged::default();
     let mut touched = BTreeSet::new();
     for observation in batch {
         if is_whole(observation) || is_failure(observation) {
-            staged.whole.push(observation.clone());
+            staged.whole.push((*observation).clone());
             continue;
         }
         let generation = i64::try_from(observation.generation).unwrap_or(i64::MAX);
@@ -67,6 +67,18 @@ fn is_failure(observation: &Observation) -> bool {
 
 /// One observation of several parts, which are in order.
 fn join(parts: &[PartRow]) -> Result<Option<Observation>, ApplyError> {
+    let whole = join_parts(parts)?;
+    // Pieces of one that was too large for a message.
+    let Some(observation::Body::Chunk(encoded)) = whole.as_ref().and_then(|it| it.body.as_ref())
+    else {
+        return Ok(whole);
+    };
+    Observation::decode(encoded.data.as_slice())
+        .map(Some)
+        .map_err(|error| ApplyError::unreadable("an observation in pieces", error))
+}
+
+fn join_parts(parts: &[PartRow]) -> Result<Option<Observation>, ApplyError> {
     let mut whole: Option<Observation> = None;
     for part in parts {
         let part = Observation::decode(part.payload.as_slice())
@@ -87,6 +99,12 @@ fn append(whole: &mut Observation, part: Observation) {
         }
         (Some(observation::Body::Listing(whole)), Some(observation::Body::Listing(part))) => {
             whole.repositories.extend(part.repositories);
+        }
+        (Some(observation::Body::Files(whole)), Some(observation::Body::Files(part))) => {
+            whole.locations.extend(part.locations);
+        }
+        (Some(observation::Body::Chunk(whole)), Some(observation::Body::Chunk(part))) => {
+            whole.data.extend_from_slice(&part.data);
         }
         // Parts of different kinds are no observation; what the first one says stands.
         _ => {}

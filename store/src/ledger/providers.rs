@@ -67,6 +67,11 @@ impl Providers {
         self.list.iter().find(|provider| provider.id == id)
     }
 
+    /// All of them.
+    pub(crate) fn all(&self) -> impl Iterator<Item = &Provider> {
+        self.list.iter()
+    }
+
     /// The first provider that wants this repository.
     pub(crate) fn wanting(&self, host: &str, repository: &Repository) -> Option<&Provider> {
         self.list

@@ -168,6 +168,16 @@ impl Tx {
         )
     }
 
+    /// The sources of roots.
+    pub(crate) async fn roots_sources(&mut self) -> Result<Vec<SourceRow>, RepoError> {
+        const SQL: &str = "select * from source where kind = 'roots' order by id";
+        fetch_all!(
+            self, SourceRow, "read the sources of roots",
+            sqlite: SQL,
+            postgres: SQL,
+        )
+    }
+
     /// Sources whose job may have been lost: outstanding, due, and not enqueued since `enqueued_before`.
     pub(crate) async fn sources_to_enqueue(
         &mut self,

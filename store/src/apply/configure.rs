@@ -1,0 +1,102 @@
+//! The configuration as roots of the tree, at the start.
+
+use std::collections::HashMap;
+
+use freshet_proto::message::Cause;
+
+use super::forest::Causes;
+use super::roots::{PROVIDER, Wanted, leavers, plant, provider_key, roots_key};
+use super::sights::Sighted;
+use super::tree::{Facts, Seen};
+use super::{Applier, ApplyError, CONFLICT_ATTEMPTS};
+use crate::repo::sources::SourceKey;
+use crate::repo::{Lane, SourceRow, Trouble};
+
+/// How a reading says that the configuration asks for it.
+const MECHANISM: &str = "configuration";
+
+impl Applier {
+    /// Makes the roots those of the configuration: its locations come and go, and so does everything of
+    /// providers that are no longer configured.
+    ///
+    /// # Errors
+    /// If the database does not answer, or is not the one the view was loaded from.
+    pub async fn configure(&self) -> Result<(), ApplyError> {
+        let mut attempt = 1;
+        loop {
+            match self.configure_once().await {
+                Err(error)
+                    if error.trouble() == Trouble::Conflict && attempt < CONFLICT_ATTEMPTS =>
+                {
+                    attempt += 1;
+                }
+                ended => return ended,
+            }
+        }
+    }
+
+    async fn configure_once(&self) -> Result<(), ApplyError> {
+        let mut work = self.begin().await?;
+        let wanted: Vec<Wanted> = self.config.roots.iter().map(Wanted::configured).collect();
+        let sources = work.tx.roots_sources().await?;
+        let config = roots_key("", super::roots::CONFIG);
+        let mut facts = Facts::default();
+        let mut sighted = Sighted::default();
+        for source in self.left_or_config(&sources, &config) {
+            let held = work.tx.locations_of(&[source.id]).await?;
+            let is_config = source.key() == config;
+            let wanted = if is_config { &wanted[..] } else { &[] };
+            for id in leavers(&held, wanted) {
+                sighted.sights.insert(id, Seen::Gone);
+            }
+            facts.sources.insert(source.id, source.clone());
+            facts
+                .locations
+                .extend(held.into_iter().map(|row| (row.id, row)));
+        }
+        let hosts = &self.config.forges.hosts;
+        plant(
+            &mut work.tx,
+            &mut facts,
+            &mut sighted.sights,
+            &wanted,
+            hosts,
+        )
+        .await?;
+        let causes: Causes = facts
+            .sources
+            .keys()
+            .map(|id| {
+                let cause = Cause {
+                    mechanism: MECHANISM.to_owned(),
+                    ..Cause::default()
+                };
+                (*id, (cause, Lane::Lo))
+            })
+            .collect();
+        let settlement = self
+            .settle(&mut work, &mut facts, sighted, &HashMap::new(), &causes)
+            .await?;
+        let mut none = HashMap::new();
+        self.raise(&mut work, &mut none, &settlement, &causes)
+            .await?;
+        self.commit(work).await
+    }
+
+    /// The roots sources whose roots the configuration decides.
+    fn left_or_config<'a>(
+        &self,
+        sources: &'a [SourceRow],
+        config: &SourceKey,
+    ) -> Vec<&'a SourceRow> {
+        let providers: Vec<SourceKey> = self.config.providers.all().map(provider_key).collect();
+        sources
+            .iter()
+            .filter(|source| {
+                let key = source.key();
+                key == *config
+                    || (key.external_id.starts_with(PROVIDER) && !providers.contains(&key))
+            })
+            .collect()
+    }
+}
