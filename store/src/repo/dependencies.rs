@@ -12,53 +12,7 @@ pub(crate) struct Dependent {
     pub(crate) source_id: i64,
 }
 
-/// A source whose files read others.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, sqlx::FromRow)]
-pub(crate) struct Reader {
-    /// The source.
-    pub(crate) source_id: i64,
-    /// 1 if one of the others is not on the same branch of the same repository.
-    pub(crate) reads_elsewhere: i64,
-}
-
 impl Tx {
-    /// Those of these sources whose files read others.
-    pub(crate) async fn readers_among(
-        &mut self,
-        source_ids: &[i64],
-    ) -> Result<Vec<Reader>, RepoError> {
-        const SQLITE: &str = "select s.id as source_id, \
-                max(not (d.host = lower(s.host) and d.owner = lower(s.owner) \
-                    and d.name = lower(s.name) and (d.git_ref = s.git_ref \
-                    or (s.git_ref = 'HEAD' and d.git_ref = s.default_branch)))) as reads_elsewhere \
-            from dependency d \
-            join location l on l.id = d.location_id \
-            join source s on s.id = l.source_id \
-            where s.id in (select value from json_each($1)) \
-            group by s.id \
-            order by s.id";
-        const POSTGRES: &str = "select s.id as source_id, \
-                max((not (d.host = lower(s.host) and d.owner = lower(s.owner) \
-                    and d.name = lower(s.name) and (d.git_ref = s.git_ref \
-                    or (s.git_ref = 'HEAD' and d.git_ref = s.default_branch))))::int)::bigint \
-                    as reads_elsewhere \
-            from dependency d \
-            join location l on l.id = d.location_id \
-            join source s on s.id = l.source_id \
-            where s.id in (select json_array_elements_text($1::json)::bigint) \
-            group by s.id \
-            order by s.id";
-        if source_ids.is_empty() {
-            return Ok(Vec::new());
-        }
-        fetch_all!(
-            self, Reader, "find sources whose files read others",
-            sqlite: SQLITE,
-            postgres: POSTGRES,
-            json(source_ids),
-        )
-    }
-
     /// What these locations depend on.
     pub(crate) async fn dependencies_of(
         &mut self,

@@ -1,10 +1,13 @@
 //! One suite for both databases: what every caller may rely on.
 //!
-//! The first part asks for single verbs, the second tells stories: signals and observations go
+//! The first parts open a database of the schema before and ask for single verbs, the last tells
+//! stories: signals and observations go
 //! through the real ledger and the real apply, and after each step the log, the database and the
 //! view must agree. A case panics where its database behaves differently.
 
+mod migration;
 mod stories;
+mod tree;
 mod verbs;
 mod world;
 
@@ -23,7 +26,9 @@ where
     F: Fn() -> Fut,
     Fut: Future<Output = DatabaseConfig>,
 {
+    migration::run(&fresh).await;
     verbs::run(&fresh).await;
+    tree::run(&fresh).await;
     stories::run(&fresh).await;
 }
 

@@ -48,11 +48,11 @@ where
     writers_of_the_log_take_turns(&repo).await;
 }
 
-async fn write(repo: &Repo) -> Tx {
+pub(super) async fn write(repo: &Repo) -> Tx {
     repo.write().await.expect("a transaction")
 }
 
-fn source(id: i64, external_id: &str) -> SourceRow {
+pub(super) fn source(id: i64, external_id: &str) -> SourceRow {
     let mut source = SourceRow::new(id, SourceKind::Repository, "github.com", external_id);
     "acme".clone_into(&mut source.owner);
     source.name = format!("r{id}");
@@ -62,7 +62,7 @@ fn source(id: i64, external_id: &str) -> SourceRow {
     source
 }
 
-async fn put_sources(repo: &Repo, sources: &[SourceRow]) {
+pub(super) async fn put_sources(repo: &Repo, sources: &[SourceRow]) {
     let mut tx = write(repo).await;
     tx.put_sources(sources).await.expect("sources are written");
     tx.commit().await.expect("a commit");

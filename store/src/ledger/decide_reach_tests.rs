@@ -1,0 +1,184 @@
+//! Which sources a push reaches: branches, patterns, files that others read.
+
+use super::*;
+use crate::repo::DependencyRow;
+
+/// A branch of the repository that has a source of its own.
+fn held_branch(id: i64, git_ref: &str) -> SourceRow {
+    SourceRow {
+        id,
+        git_ref: git_ref.to_owned(),
+        ..held()
+    }
+}
+
+/// Which sources a push to `branch` gives a job, of those with these ids and refs.
+#[track_caller]
+fn check_branch(branch: &str, sources: &[(i64, &str)], raised: &[i64]) {
+    let providers = Providers::new(&[]);
+    let sources = sources
+        .iter()
+        .map(|(id, git_ref)| held_branch(*id, git_ref))
+        .collect();
+    let mut desk = desk(&providers, sources);
+    let outcome = desk.decide(&signal(signal::Body::Push(Push {
+        r#ref: format!("refs/heads/{branch}"),
+        complete: false,
+        ..harmless()
+    })));
+    assert_eq!(
+        desk.written.raised.iter().copied().collect::<Vec<_>>(),
+        raised
+    );
+    assert_eq!(outcome == Outcome::Waiting, !raised.is_empty());
+}
+
+#[test]
+fn a_push_is_about_the_source_of_its_branch_though_no_provider_wants_it() {
+    check_branch("main", &[(1, "HEAD"), (2, "dev")], &[1]);
+    check_branch("dev", &[(1, "HEAD"), (2, "dev")], &[2]);
+    check_branch("main", &[(1, "HEAD"), (2, "main")], &[1, 2]);
+    check_branch("main", &[(2, "main")], &[2]);
+    check_branch("other", &[(1, "HEAD"), (2, "dev")], &[]);
+    check_branch("main", &[], &[]);
+}
+
+#[test]
+fn a_provider_with_a_branch_reads_the_source_of_that_branch() {
+    let configured = |branch: &str| {
+        Providers::new(&[GithubProvider {
+            branch: Some(branch.to_owned()),
+            ..provider()
+        }])
+    };
+    for (branch, git_ref) in [("live", "live"), ("main", HEAD)] {
+        let providers = configured(branch);
+        let mut desk = desk(&providers, Vec::new());
+        desk.decide(&signal(signal::Body::Push(Push {
+            r#ref: format!("refs/heads/{branch}"),
+            ..harmless()
+        })));
+        let source = desk.sources.values().next().expect("a source");
+        assert_eq!((source.git_ref.as_str(), source.wanted), (git_ref, 1));
+    }
+}
+
+/// Whether a push that touches `path` is read, of a repository of which this pattern is wanted.
+#[track_caller]
+fn check_pattern(pattern: &str, path: &str, is_read: bool) {
+    let providers = providers();
+    let mut desk = desk(&providers, vec![held()]);
+    let wanted = LocationRow {
+        is_glob: 1,
+        outcome: LocationOutcome::Matched,
+        ..LocationRow::new(3, 1, pattern)
+    };
+    desk.locations.entry(1).or_default().push(wanted);
+    let outcome = desk.decide(&signal(signal::Body::Push(Push {
+        touched: vec![path.to_owned()],
+        ..harmless()
+    })));
+    assert_eq!(outcome == Outcome::Waiting, is_read, "{pattern} {path}");
+}
+
+#[test]
+fn a_push_touches_what_a_pattern_matches() {
+    check_pattern(
+        "services/*/catalog-info.yaml",
+        "services/pay/catalog-info.yaml",
+        true,
+    );
+    check_pattern(
+        "services/*/catalog-info.yaml",
+        "services/pay/src/main.rs",
+        false,
+    );
+    check_pattern("**/catalog-info.yaml", "a/b/catalog-info.yaml", true);
+    check_pattern(
+        "services/*/catalog-info.yaml",
+        "docs/catalog-info.yaml",
+        false,
+    );
+}
+
+fn dependent(source_id: i64, git_ref: &str, path: &str) -> Dependent {
+    Dependent {
+        dependency: DependencyRow {
+            location_id: source_id,
+            host: "github.com".to_owned(),
+            owner: "acme".to_owned(),
+            name: "pay".to_owned(),
+            git_ref: git_ref.to_owned(),
+            path: path.to_owned(),
+            blob_oid: "b".to_owned(),
+            url: String::new(),
+        },
+        source_id,
+    }
+}
+
+/// Which sources a push gives a job: source 1 is the repository, source 9 another one.
+#[track_caller]
+fn check_dependents(dependents: Vec<Dependent>, push: Push, raised: &[i64]) {
+    let providers = providers();
+    let elsewhere = SourceRow {
+        id: 9,
+        external_id: "9".to_owned(),
+        name: "docs".to_owned(),
+        ..held()
+    };
+    let mut desk = desk(&providers, vec![held(), elsewhere]);
+    desk.dependents = dependents;
+    desk.decide(&signal(signal::Body::Push(push)));
+    assert_eq!(
+        desk.written.raised.iter().copied().collect::<Vec<_>>(),
+        raised
+    );
+    assert!(raised.iter().all(|id| desk.written.sources.contains(id)));
+}
+
+fn touching(path: &str) -> Push {
+    Push {
+        touched: vec![path.to_owned()],
+        ..harmless()
+    }
+}
+
+#[test]
+fn a_push_raises_whoever_reads_what_it_touches() {
+    for git_ref in [HEAD, "main"] {
+        let own = || vec![dependent(1, git_ref, "api.yaml")];
+        check_dependents(own(), touching("api.yaml"), &[1]);
+        check_dependents(own(), touching("README.md"), &[]);
+        let others = || vec![dependent(9, git_ref, "api.yaml")];
+        check_dependents(others(), touching("api.yaml"), &[9]);
+        check_dependents(others(), touching("README.md"), &[]);
+    }
+    let both = || {
+        vec![
+            dependent(1, HEAD, "api.yaml"),
+            dependent(9, HEAD, "api.yaml"),
+        ]
+    };
+    check_dependents(both(), touching("api.yaml"), &[1, 9]);
+}
+
+#[test]
+fn a_push_that_does_not_tell_all_raises_whoever_reads_that_branch() {
+    let incomplete = |branch: &str| Push {
+        complete: false,
+        r#ref: format!("refs/heads/{branch}"),
+        ..harmless()
+    };
+    let forced = Push {
+        forced: true,
+        ..harmless()
+    };
+    let others = || vec![dependent(9, HEAD, "api.yaml")];
+    check_dependents(others(), incomplete("main"), &[1, 9]);
+    check_dependents(others(), forced, &[1, 9]);
+    check_dependents(others(), incomplete("dev"), &[]);
+    let dev = || vec![dependent(9, "dev", "api.yaml")];
+    check_dependents(dev(), incomplete("dev"), &[9]);
+    check_dependents(dev(), touching("api.yaml"), &[]);
+}

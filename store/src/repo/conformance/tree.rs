@@ -1,0 +1,247 @@
+//! Verbs of the tree: branches, places, Location entities, links, dependencies, held removals.
+
+use std::future::Future;
+
+use super::open;
+use super::verbs::{put_sources, source, write};
+use crate::config::DatabaseConfig;
+use crate::repo::{
+    DependencyRow, LinkRow, LocationEntityRow, LocationRow, RemovalRow, Repo, RunState, SourceKind,
+    SourceRow,
+};
+
+pub(super) async fn run<F, Fut>(fresh: &F)
+where
+    F: Fn() -> Fut,
+    Fut: Future<Output = DatabaseConfig>,
+{
+    let repo = open(&fresh().await).await;
+    each_branch_is_a_source(&repo).await;
+    let repo = open(&fresh().await).await;
+    what_no_listing_sweeps_is_found_when_due(&repo).await;
+    let repo = open(&fresh().await).await;
+    locations_are_found_by_place_and_forgotten(&repo).await;
+    let repo = open(&fresh().await).await;
+    location_entities_and_links_come_and_go(&repo).await;
+    let repo = open(&fresh().await).await;
+    dependencies_are_found_from_both_ends(&repo).await;
+    let repo = open(&fresh().await).await;
+    removals_wait_for_a_confirmation(&repo).await;
+}
+
+fn branch(id: i64, name: &str, git_ref: &str) -> SourceRow {
+    SourceRow {
+        name: name.to_owned(),
+        git_ref: git_ref.to_owned(),
+        default_branch: "main".to_owned(),
+        ..source(id, "7")
+    }
+}
+
+async fn each_branch_is_a_source(repo: &Repo) {
+    let rows = [branch(1, "Pay", "HEAD"), branch(2, "Pay", "dev")];
+    put_sources(repo, &rows).await;
+    let mut tx = write(repo).await;
+    for row in &rows {
+        let found = tx.lock_sources_by_key(&[row.key()]).await.expect("rows");
+        assert_eq!(found, [row.clone()]);
+    }
+    let named = |name: &str| ("github.com".to_owned(), "acme".to_owned(), name.to_owned());
+    let found = tx.sources_named(&[named("pay"), named("x")]).await;
+    assert_eq!(found.expect("rows"), rows);
+    assert!(tx.sources_named(&[]).await.expect("rows").is_empty());
+    tx.commit().await.expect("a commit");
+}
+
+async fn what_no_listing_sweeps_is_found_when_due(repo: &Repo) {
+    let mut rows: Vec<SourceRow> = (1..=5).map(|id| source(id, &id.to_string())).collect();
+    for row in &mut rows {
+        (row.wanted, row.done) = (1, 1);
+        (row.verified_at, row.recheck_every) = (100 + row.id, 50);
+    }
+    rows[1].recheck_every = 0;
+    rows[2].wanted = 2;
+    put_sources(repo, &rows).await;
+    let mut tx = write(repo).await;
+    // The fourth one is wanted by nobody any more.
+    let locations = [1, 2, 3, 5].map(|id| LocationRow::new(id, id, "a.yaml"));
+    tx.put_locations(&locations).await.expect("written");
+    let due = tx.sources_due(155, 10).await.expect("rows");
+    assert_eq!(due, [rows[0].clone(), rows[4].clone()]);
+    assert_eq!(tx.sources_due(155, 1).await.expect("rows"), rows[..1]);
+    assert!(tx.sources_due(150, 10).await.expect("rows").is_empty());
+    tx.commit().await.expect("a commit");
+}
+
+async fn locations_are_found_by_place_and_forgotten(repo: &Repo) {
+    put_sources(repo, &[source(1, "1"), source(2, "2")]).await;
+    let mut tx = write(repo).await;
+    let rows = [
+        LocationRow::new(1, 1, "a.yaml"),
+        LocationRow {
+            is_glob: 1,
+            failure: "NotFoundError: it's \"gone\"".to_owned(),
+            emitted: "[\"x.yaml\"]".to_owned(),
+            parent_ref: "location:default/l".to_owned(),
+            url: "https://github.com/acme/r/tree/main/*.yaml".to_owned(),
+            origin: "url:https://github.com/acme/r/blob/main/*.yaml".to_owned(),
+            ..LocationRow::new(2, 2, "*.yaml")
+        },
+    ];
+    tx.put_locations(&rows).await.expect("written");
+    let found = tx.locations_at(&[(2, "*.yaml"), (2, "a.yaml")]).await;
+    assert_eq!(found.expect("rows"), rows[1..]);
+    tx.remove_locations(&[1]).await.expect("removed");
+    assert_eq!(tx.locations(&[1, 2]).await.expect("rows"), rows[1..]);
+    tx.commit().await.expect("a commit");
+}
+
+fn location_entity(name: &str, declared_by: i64) -> LocationEntityRow {
+    LocationEntityRow {
+        entity_ref: format!("location:default/{name}"),
+        declared_by,
+        document: "{\"kind\":\"Location\"}".to_owned(),
+        digest: "d1".to_owned(),
+        line: 1,
+        column_number: 2,
+        own: "url:https://github.com/acme/r/tree/main/a.yaml".to_owned(),
+        origin: "url:https://github.com/acme/r/blob/main/a.yaml".to_owned(),
+        state: RunState::Waiting,
+        applied_digest: String::new(),
+        since: 5,
+    }
+}
+
+fn link(parent: &str, location_id: i64, via: i64) -> LinkRow {
+    LinkRow {
+        parent_ref: format!("location:default/{parent}"),
+        location_id,
+        via,
+        ordinal: 0,
+        url: "https://github.com/acme/r/tree/main/b.yaml".to_owned(),
+        is_required: 1,
+        is_current: 0,
+        is_next: 1,
+        since: 5,
+    }
+}
+
+async fn location_entities_and_links_come_and_go(repo: &Repo) {
+    let mut tx = write(repo).await;
+    let mut entities = [location_entity("a", 1), location_entity("b", 2)];
+    tx.put_location_entities(&entities).await.expect("written");
+    (entities[0].state, entities[0].applied_digest) = (RunState::Ok, "d1".to_owned());
+    tx.put_location_entities(&entities[..1])
+        .await
+        .expect("written");
+    let refs = ["location:default/a", "location:default/c"];
+    assert_eq!(
+        tx.location_entities(&refs).await.expect("rows"),
+        entities[..1]
+    );
+    assert_eq!(
+        tx.location_entities_of(&[2]).await.expect("rows"),
+        entities[1..]
+    );
+    let mut links = [link("a", 3, 0), link("a", 3, 2), link("b", 3, 0)];
+    tx.put_links(&links).await.expect("written");
+    (links[1].is_current, links[1].is_next) = (1, 0);
+    tx.put_links(&links[1..2]).await.expect("written");
+    assert_eq!(tx.links_of_parents(&refs).await.expect("rows"), links[..2]);
+    assert_eq!(tx.links_of_locations(&[3]).await.expect("rows"), links);
+    tx.remove_links(&[links[0].key()]).await.expect("removed");
+    assert_eq!(tx.links_of_locations(&[3]).await.expect("rows"), links[1..]);
+    let gone = [entities[0].entity_ref.clone()];
+    tx.remove_location_entities(&gone).await.expect("removed");
+    let left = tx.location_entities_of(&[1, 2]).await.expect("rows");
+    assert_eq!(left, entities[1..]);
+    tx.commit().await.expect("a commit");
+}
+
+fn dependency(location_id: i64, name: &str, git_ref: &str, path: &str) -> DependencyRow {
+    DependencyRow {
+        location_id,
+        host: "github.com".to_owned(),
+        owner: "acme".to_owned(),
+        name: name.to_owned(),
+        git_ref: git_ref.to_owned(),
+        path: path.to_owned(),
+        blob_oid: "b1".to_owned(),
+        url: String::new(),
+    }
+}
+
+fn dependency_on_url(location_id: i64, url: &str) -> DependencyRow {
+    DependencyRow {
+        host: String::new(),
+        owner: String::new(),
+        url: url.to_owned(),
+        ..dependency(location_id, "", "", "")
+    }
+}
+
+async fn dependencies_are_found_from_both_ends(repo: &Repo) {
+    let sources: Vec<SourceRow> = (1..=4).map(|id| source(id, &id.to_string())).collect();
+    put_sources(repo, &sources).await;
+    let mut tx = write(repo).await;
+    let locations: Vec<LocationRow> = (1..=4)
+        .map(|id| LocationRow::new(id, id, "a.yaml"))
+        .collect();
+    tx.put_locations(&locations).await.expect("written");
+    let rows = [
+        dependency(1, "pay", "main", "api.yaml"),
+        dependency(2, "docs", "HEAD", "api.yaml"),
+        dependency(3, "pay", "dev", "api.yaml"),
+        dependency_on_url(4, "https://example.com/api.yaml"),
+    ];
+    tx.put_dependencies(&rows).await.expect("written");
+    assert_eq!(tx.dependencies_of(&[2, 4]).await.expect("rows").len(), 2);
+    let repository = |name: &str| ("github.com".to_owned(), "acme".to_owned(), name.to_owned());
+    let pushed = [repository("docs"), repository("x")];
+    let found = tx.dependents_of(&pushed).await.expect("rows");
+    assert_eq!((found.len(), found[0].source_id), (1, 2));
+    assert_eq!(found[0].dependency, rows[1]);
+    let instead = [dependency(2, "docs", "HEAD", "other.yaml")];
+    tx.replace_dependencies(&[2, 3], &instead)
+        .await
+        .expect("replaced");
+    assert_eq!(tx.dependencies_of(&[2, 3]).await.expect("rows"), instead);
+    tx.commit().await.expect("a commit");
+}
+
+async fn removals_wait_for_a_confirmation(repo: &Repo) {
+    let mut tx = write(repo).await;
+    let mut rows: Vec<RemovalRow> = (1..=2)
+        .map(|id| RemovalRow {
+            location_id: id,
+            source_id: 1,
+            installation: "acme".to_owned(),
+            entities: 30,
+            refs: "[\"component:default/a\"]".to_owned(),
+            since: id,
+            confirmed_at: 0,
+        })
+        .collect();
+    tx.put_removals(&rows).await.expect("written");
+    tx.confirm_removals(&[2], 9).await.expect("confirmed");
+    rows[1].confirmed_at = 9;
+    assert_eq!(tx.removals().await.expect("rows"), rows);
+    tx.remove_removals(&[1]).await.expect("removed");
+    assert_eq!(tx.removals().await.expect("rows"), rows[1..]);
+    tx.commit().await.expect("a commit");
+}
+
+#[cfg(test)]
+#[test]
+fn kinds_of_sources_are_stored_as_they_are_shown() {
+    for kind in [
+        SourceKind::Listing,
+        SourceKind::Repository,
+        SourceKind::Url,
+        SourceKind::File,
+        SourceKind::Roots,
+    ] {
+        let read = SourceKind::try_from(kind.as_str().to_owned());
+        assert_eq!(read.expect("it is known"), kind);
+    }
+}
