@@ -340,6 +340,23 @@ fn rules_of_the_configuration_count_if_there_is_one() {
 }
 
 #[test]
+fn a_host_that_the_configuration_allows_is_only_unchecked() {
+    let config = "backend:\n  reading:\n    allow:\n      - host: files.acme.example\n";
+    let mut world = World::new().with("app-config.yaml", config).with(
+        "a.yaml",
+        &location("targets: [https://files.acme.example/a.yaml, https://other.example/a.yaml]"),
+    );
+    world.request.config = vec![world.folder.path().join("app-config.yaml")];
+    world.check(
+        &["a.yaml"],
+        &[
+            "note location.target.unchecked a.yaml:6",
+            "error location.target.refused a.yaml:6",
+        ],
+    );
+}
+
+#[test]
 fn a_refused_kind_fails_the_location_that_points_at_it() {
     let mut world = World::new()
         .with("app-config.yaml", "catalog: {}\n")
