@@ -4,7 +4,7 @@ use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
-use freshet_bus::{Bus, ConsumeError};
+use freshet_bus::{Bus, ConsumeError, Inbox};
 use freshet_proto::message::Lane;
 use freshet_proto::stream::job_consumer;
 use freshet_proto::subject::Subjects;
@@ -21,8 +21,12 @@ use crate::fingerprint::fingerprint;
 use crate::metrics::Metrics;
 use crate::placeholder::Policy;
 use crate::source::github::client::{Client, ClientError, Endpoints};
-use crate::worker::{Clients, Shared, Supplier, Worker};
+use crate::source::url::reader::UrlReader;
+use crate::worker::{Clients, OutsideWorker, Shared, Supplier, Worker};
 
+/// Who pays for reading plain URLs, and for reading local files: nobody, but their jobs need a name.
+const URL_INSTALLATION: &str = "url";
+const LOCAL_INSTALLATION: &str = "local";
 const CONDITION: &str = "processor";
 /// How often it looks whether it is ready.
 const READINESS_EVERY: Duration = Duration::from_secs(1);
@@ -65,6 +69,9 @@ pub enum StartError {
         #[source]
         source: ClientError,
     },
+    /// The certificates that servers are checked with cannot be loaded.
+    #[error("the certificates of the system cannot be loaded")]
+    Certificates(#[source] std::io::Error),
     /// Jobs cannot be received.
     #[error("the jobs of {host}")]
     Consume {
@@ -86,6 +93,7 @@ pub async fn start(
     supervisor: &mut Supervisor,
 ) -> Result<Handle, StartError> {
     let policy = Arc::new(Policy::of(&config));
+    let pages = UrlReader::new(policy.urls.clone()).map_err(StartError::Certificates)?;
     let fingerprint = fingerprint(&config);
     let metrics = Metrics::registered(&deps.registry);
     let clients = Arc::new(clients(&config, &deps.clock, &metrics)?);
@@ -98,6 +106,7 @@ pub async fn start(
         policy,
         supplier: Supplier {
             clients: Arc::clone(&clients),
+            pages: Arc::new(pages),
             limits: config.limits,
         },
         config,
@@ -105,15 +114,7 @@ pub async fn start(
     for integration in &shared.config.github {
         let client = &clients[&integration.host.to_lowercase()];
         for lane in [Lane::Hi, Lane::Lo] {
-            let spec = job_consumer(&shared.subjects, lane, &integration.host);
-            let inbox = shared
-                .bus
-                .consume(&spec)
-                .await
-                .map_err(|source| StartError::Consume {
-                    host: integration.host.clone(),
-                    source,
-                })?;
+            let inbox = inbox(&shared, lane, &integration.host).await?;
             let worker = Worker {
                 shared: Arc::clone(&shared),
                 client: Arc::clone(client),
@@ -128,12 +129,36 @@ pub async fn start(
             });
         }
     }
+    for installation in [URL_INSTALLATION, LOCAL_INSTALLATION] {
+        for lane in [Lane::Hi, Lane::Lo] {
+            let inbox = inbox(&shared, lane, installation).await?;
+            let worker = OutsideWorker {
+                shared: Arc::clone(&shared),
+                lane,
+                inbox,
+            };
+            let shutdown = supervisor.shutdown();
+            supervisor.spawn("processor worker", async move {
+                worker.run(shutdown).await;
+                Ok::<(), Infallible>(())
+            });
+        }
+    }
     deps.readiness.set(CONDITION, ReadyState::Ready);
     supervisor.spawn(
         "processor readiness",
         watch_bus(shared.bus.clone(), deps.readiness, supervisor.shutdown()),
     );
     Ok(Handle { fingerprint })
+}
+
+async fn inbox(shared: &Shared, lane: Lane, installation: &str) -> Result<Inbox, StartError> {
+    let spec = job_consumer(&shared.subjects, lane, installation);
+    let inbox = shared.bus.consume(&spec).await;
+    inbox.map_err(|source| StartError::Consume {
+        host: installation.to_owned(),
+        source,
+    })
 }
 
 /// Without the bus there is nothing to do; with it, GitHub's troubles are reported by the observations.

@@ -9,11 +9,13 @@ mod contents;
 mod finish;
 mod handle;
 mod held;
+mod outside;
 mod panics;
 mod patterns;
 mod settle;
 mod supplies;
 
+pub(crate) use outside::OutsideWorker;
 pub(crate) use supplies::{Clients, Supplier};
 
 use std::sync::Arc;

@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use freshet_proto::message::{Dependency, Lane, Repository};
+use futures::future::join_all;
 use futures::{StreamExt, TryStreamExt};
 
 use crate::budget::Closed;
@@ -17,6 +18,7 @@ use crate::placeholder::{Asked, RepositoryFile, Supply, SupplyError};
 use crate::reconcile::{DEFAULT_BRANCH, ObjectShown, RepositoryShown, TextShown};
 use crate::source::github::client::Client;
 use crate::source::github::files::{At, NotShown, Place, is_hidden, show};
+use crate::source::url::reader::{Page, UrlReader};
 
 /// Raw blobs of one batch that are read at once.
 const BLOBS_AT_ONCE: usize = 8;
@@ -142,6 +144,8 @@ type Target = (String, Place, String);
 #[derive(Clone)]
 pub(crate) struct Supplier {
     pub(crate) clients: Arc<Clients>,
+    /// Reads plain URLs.
+    pub(crate) pages: Arc<UrlReader>,
     pub(crate) limits: Limits,
 }
 
@@ -225,19 +229,39 @@ impl Supplier {
     }
 
     async fn urls<'u>(&self, urls: &BTreeSet<&'u str>) -> HashMap<&'u str, Supplied> {
-        urls.iter()
-            .map(|url| {
-                let reason = "URLs are not read yet".to_owned();
-                let supplied = Supplied {
-                    supply: Err(SupplyError::Refused { reason }),
-                    dependency: Dependency {
-                        url: (*url).to_owned(),
-                        ..Dependency::default()
-                    },
-                };
-                (*url, supplied)
-            })
-            .collect()
+        let bytes_max = self.limits.placeholder_bytes;
+        let read = urls.iter().map(|url| async move {
+            let page = self.pages.read(url, "", bytes_max).await;
+            (*url, supplied_page(url, page, bytes_max))
+        });
+        join_all(read).await.into_iter().collect()
+    }
+}
+
+fn supplied_page(url: &str, page: Page, bytes_max: usize) -> Supplied {
+    let (version, supply) = match page {
+        Page::Content { version, bytes } => (version, Ok(Arc::from(bytes.as_ref()))),
+        Page::Gone { .. } => (String::new(), Err(SupplyError::NotFound)),
+        Page::TooLarge => {
+            let bytes = u64::try_from(bytes_max).unwrap_or(u64::MAX);
+            (
+                String::new(),
+                Err(SupplyError::TooLarge { bytes, bytes_max }),
+            )
+        }
+        Page::Unchanged => {
+            let reason = "it was not sent".to_owned();
+            (String::new(), Err(SupplyError::Failed { reason }))
+        }
+        Page::Failed(failure) => (String::new(), Err(supply_error(failure))),
+    };
+    Supplied {
+        supply,
+        dependency: Dependency {
+            url: url.to_owned(),
+            blob: version,
+            ..Dependency::default()
+        },
     }
 }
 

@@ -1,0 +1,235 @@
+//! Local files, for development.
+//!
+//! Only regular files are read, each with a bound. A pattern is looked for below the folder in
+//! front of its first wildcard, and leads through no symbolic link, so that nothing outside of
+//! that folder is found by it.
+
+use std::fs::{self, File};
+use std::io::{self, ErrorKind, Read as _};
+use std::path::Path;
+
+use freshet_model::glob::{Pattern, has_magic};
+use freshet_proto::message::FailureKind;
+use ignore::WalkBuilder;
+
+use super::url::reader::version_of;
+use crate::outcome::Failure;
+
+/// Most files that are looked at for one pattern.
+const LOOKED_AT_MAX: usize = 100_000;
+/// Most files that one pattern matches.
+const MATCHES_MAX: usize = 10_000;
+/// Deepest folder that is looked into, counted from the folder of the pattern.
+const DEPTH_MAX: usize = 32;
+
+/// What is at a path.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum FileShown {
+    /// A file.
+    Content {
+        /// Tells versions apart.
+        version: String,
+        /// Its bytes.
+        bytes: Vec<u8>,
+    },
+    /// Nothing.
+    Gone,
+    /// A file of more bytes than may be read.
+    TooLarge {
+        /// Its size.
+        bytes: u64,
+    },
+    /// Nothing is proved.
+    Failed(Failure),
+}
+
+/// Reads one file.
+#[must_use]
+pub fn read(path: &str, bytes_max: usize) -> FileShown {
+    if !Path::new(path).is_absolute() || path.contains('\0') {
+        return failed(
+            FailureKind::NotFound,
+            format!("{path:?} is not an absolute path"),
+        );
+    }
+    match read_file(path, bytes_max) {
+        Ok(shown) => shown,
+        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
+            FileShown::Gone
+        }
+        Err(error) => failed(FailureKind::Unreadable, format!("{path}: {error}")),
+    }
+}
+
+fn read_file(path: &str, bytes_max: usize) -> io::Result<FileShown> {
+    // Asked before it is opened, for opening a pipe waits for its other end.
+    if !fs::metadata(path)?.is_file() {
+        return Ok(failed(
+            FailureKind::Unreadable,
+            format!("{path} is not a file"),
+        ));
+    }
+    let file = File::open(path)?;
+    let size = file.metadata()?.len();
+    let most = u64::try_from(bytes_max).unwrap_or(u64::MAX);
+    if size > most {
+        return Ok(FileShown::TooLarge { bytes: size });
+    }
+    let mut bytes = Vec::new();
+    file.take(most).read_to_end(&mut bytes)?;
+    Ok(FileShown::Content {
+        version: version_of(&bytes),
+        bytes,
+    })
+}
+
+/// The files that a pattern matches, in order.
+///
+/// # Errors
+/// If it is no absolute pattern, if a folder cannot be read, or if there are too many files.
+pub fn matches(pattern: &str) -> Result<Vec<String>, Failure> {
+    let compiled = Pattern::new(pattern).map_err(|error| refusal(error.to_string()))?;
+    let folder = folder_of(pattern);
+    if !pattern.starts_with('/') || pattern.contains('\0') {
+        return Err(refusal(format!("{pattern:?} is not an absolute path")));
+    }
+    if !Path::new(folder).exists() {
+        return Ok(Vec::new());
+    }
+    let mut found = Vec::new();
+    let walk = WalkBuilder::new(folder)
+        .standard_filters(false)
+        .follow_links(false)
+        .max_depth(Some(DEPTH_MAX))
+        .sort_by_file_name(std::ffi::OsStr::cmp)
+        .build();
+    for (looked_at, entry) in walk.enumerate() {
+        if looked_at >= LOOKED_AT_MAX {
+            return Err(too_many(pattern));
+        }
+        let entry = entry.map_err(|error| Failure::unreadable(format!("{pattern}: {error}")))?;
+        let is_file = entry.file_type().is_some_and(|it| it.is_file());
+        let path = entry.path().to_str().filter(|_| is_file);
+        if let Some(path) = path.filter(|path| compiled.is_match(path)) {
+            found.push(path.to_owned());
+        }
+        if found.len() > MATCHES_MAX {
+            return Err(too_many(pattern));
+        }
+    }
+    found.sort();
+    Ok(found)
+}
+
+/// The folder in front of the first step with a wildcard.
+fn folder_of(pattern: &str) -> &str {
+    let mut end = 0;
+    for (at, _) in pattern.match_indices('/') {
+        if has_magic(&pattern[..at]) {
+            break;
+        }
+        end = at;
+    }
+    if end == 0 { "/" } else { &pattern[..end] }
+}
+
+fn too_many(pattern: &str) -> Failure {
+    refusal(format!(
+        "{pattern} matches more than {MATCHES_MAX} files, or has to look at more than {LOOKED_AT_MAX}"
+    ))
+}
+
+fn refusal(message: String) -> Failure {
+    Failure {
+        kind: FailureKind::Refused,
+        message,
+    }
+}
+
+fn failed(kind: FailureKind, message: String) -> FileShown {
+    FileShown::Failed(Failure { kind, message })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::symlink;
+
+    use super::*;
+
+    fn at(folder: &Path, name: &str) -> String {
+        folder.join(name).to_string_lossy().into_owned()
+    }
+
+    fn folder() -> tempfile::TempDir {
+        let folder = tempfile::tempdir().expect("a folder");
+        for path in [
+            "a.yaml",
+            "sub/x.yaml",
+            "sub/y.yaml",
+            "sub/deep/z.yaml",
+            "sub/.h.yaml",
+        ] {
+            let path = folder.path().join(path);
+            fs::create_dir_all(path.parent().expect("a parent")).expect("a folder");
+            fs::write(path, "text").expect("a file");
+        }
+        folder
+    }
+
+    #[track_caller]
+    fn check(pattern: &str, expected: &[&str]) {
+        let folder = folder();
+        let found = matches(&at(folder.path(), pattern)).expect("matches");
+        let expected: Vec<String> = expected.iter().map(|it| at(folder.path(), it)).collect();
+        assert_eq!(found, expected, "{pattern}");
+    }
+
+    #[test]
+    fn a_pattern_finds_files_in_order() {
+        check("*.yaml", &["a.yaml"]);
+        check("sub/*.yaml", &["sub/x.yaml", "sub/y.yaml"]);
+        check("**/[xz].yaml", &["sub/deep/z.yaml", "sub/x.yaml"]);
+        check("no/*.yaml", &[]);
+        check("s*b/x.yaml", &["sub/x.yaml"]);
+    }
+
+    #[test]
+    fn a_pattern_leads_through_no_link() {
+        let (inside, outside) = (folder(), folder());
+        symlink(outside.path(), inside.path().join("out")).expect("a link");
+        symlink(outside.path().join("a.yaml"), inside.path().join("b.yaml")).expect("a link");
+        let found = matches(&at(inside.path(), "**/*.yaml")).expect("matches");
+        assert!(
+            found
+                .iter()
+                .all(|path| !path.contains("/out/") && !path.ends_with("/b.yaml"))
+        );
+        assert_eq!(found.len(), 4);
+    }
+
+    #[test]
+    fn only_regular_files_are_read() {
+        let folder = folder();
+        let read_at = |name: &str| read(&at(folder.path(), name), 100);
+        assert_eq!(
+            read_at("a.yaml"),
+            FileShown::Content {
+                version: version_of(b"text"),
+                bytes: b"text".to_vec()
+            }
+        );
+        assert_eq!(read_at("nothing"), FileShown::Gone);
+        assert_eq!(read_at("a.yaml/b"), FileShown::Gone);
+        for odd in ["sub", "../../../../dev/null"] {
+            assert!(matches!(read_at(odd), FileShown::Failed(_)), "{odd}");
+        }
+        for odd in ["a.yaml", "", "./a.yaml", "/a\0b"] {
+            assert!(matches!(read(odd, 100), FileShown::Failed(_)), "{odd}");
+        }
+        assert_eq!(
+            read(&at(folder.path(), "a.yaml"), 3),
+            FileShown::TooLarge { bytes: 4 }
+        );
+        assert!(matches("sub/*.yaml").is_err());
+    }
+}
