@@ -46,9 +46,9 @@ fn check_hostile_file(name: &str, metadata: &str, spec: &str) {
 
 #[test]
 fn hostile_entities_are_judged_in_bounded_time() {
-    let list = |item: &str| format!("[{}]", vec![item; 60_000].join(", "));
+    let list = |item: &str| format!("[{}]", vec![item; 15_000].join(", "));
     let map = |value: &str| -> String {
-        let members = (0..60_000).map(|n| format!("k{n}: {value}"));
+        let members = (0..15_000).map(|n| format!("k{n}: {value}"));
         format!("{{{}}}", members.collect::<Vec<_>>().join(", "))
     };
     for item in ["1", "{ $text: ./a }", "{ $text: 1 }", "a b", "''"] {
