@@ -8,7 +8,8 @@ use freshet_proto::message::{Job, Observation, RepositoryObserved, observation};
 use super::choose::{Chosen, Obstacle, Reading, Setback, choose};
 use super::event::Why;
 use super::forest::{Causes, Settlement};
-use super::roots::{add_matches, candidates, compare, plant, uproot};
+use super::hold::without;
+use super::roots::{add_matches, candidates, compare, left_branches, plant, uproot};
 use super::sights::{Sighted, sighted, unknown_matches};
 use super::sources::{repository_proved, set_back};
 use super::stage::stage;
@@ -40,6 +41,8 @@ pub(super) struct Work {
     /// Ids of sources that get a job after the commit.
     pub(super) raised: BTreeSet<i64>,
     pub(super) covering: Vec<Covering>,
+    /// How many entities of which installation go.
+    pub(super) removed: Vec<(String, i64)>,
     pub(super) done: Done,
 }
 
@@ -66,7 +69,23 @@ impl Applier {
         Ok(())
     }
 
+    /// Applies some of a batch together; what would take too much away is held back, and the rest applied
+    /// without it.
     async fn apply_together(&self, batch: &[&Observation]) -> Result<(), ApplyError> {
+        let held = match self.apply_all(batch).await {
+            Err(ApplyError::Held(held)) => held,
+            ended => return ended,
+        };
+        self.hold(&held).await?;
+        let rest = without(batch, &held);
+        if rest.len() == batch.len() {
+            return Err(ApplyError::Held(held));
+        }
+        let rest: Vec<&Observation> = rest.iter().collect();
+        Box::pin(self.apply_together(&rest)).await
+    }
+
+    async fn apply_all(&self, batch: &[&Observation]) -> Result<(), ApplyError> {
         let mut work = self.begin().await?;
         let staged = stage(&mut work.tx, batch).await?;
         work.done.outcomes = staged.outcomes;
@@ -85,17 +104,25 @@ impl Applier {
             now: self.clock.now_micros(),
             raised: BTreeSet::new(),
             covering: Vec::new(),
+            removed: Vec::new(),
             done: Done::default(),
         })
     }
 
     /// Commits, and makes the commit visible.
     pub(super) async fn commit(&self, work: Work) -> Result<(), ApplyError> {
-        let Work { mut tx, done, .. } = self.close(work).await?;
+        let Work {
+            mut tx,
+            done,
+            removed,
+            now,
+            ..
+        } = self.close(work).await?;
         if let Some(newest) = done.rows.last() {
             tx.set_revision(newest.revision).await?;
         }
         tx.commit().await?;
+        self.note_removed(now, removed);
         self.tell(done).await;
         Ok(())
     }
@@ -212,7 +239,8 @@ impl Applier {
         let need = first_need(&facts, &sighted);
         load(tx, &mut facts, need, &self.config.recheck).await?;
         let candidates = candidates(&facts, &sighted.sights, readings, &self.config.providers);
-        let (missing, doubtful) = compare(&facts, &candidates);
+        let (missing, mut doubtful) = compare(&facts, &candidates);
+        doubtful.extend(left_branches(tx, &facts, &candidates).await?);
         uproot(tx, &mut facts, &mut sighted.sights, doubtful).await?;
         let hosts = &self.config.forges.hosts;
         plant(tx, &mut facts, &mut sighted.sights, &missing, hosts).await?;

@@ -93,6 +93,8 @@ impl Applier {
                 })
             })
         })?;
+        let asked: Vec<i64> = causes.keys().copied().collect();
+        self.guard(work, facts, &plan, &asked).await?;
         let raised = write_new_sources(work, facts, &verdict, causes).await?;
         write_tree(&mut work.tx, &verdict).await?;
         let withdrawn = verdict.withdrawn.keys().copied();

@@ -259,7 +259,8 @@ fn another_branch_is_not_compared_with_the_default_one() {
         fingerprint: "f1",
         now: 60,
     };
-    let (source, location) = held();
+    let (mut source, location) = held();
+    "live".clone_into(&mut source.git_ref);
     let listed = |blob: &str| ListedRepository {
         head: "h".to_owned(),
         blob: blob.to_owned(),

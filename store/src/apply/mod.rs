@@ -20,6 +20,7 @@ mod faces;
 mod forest;
 mod listing;
 mod listing_apply;
+mod hold;
 mod load;
 mod plan;
 mod problems;
@@ -32,7 +33,8 @@ mod tree;
 mod tree_load;
 
 use std::panic::AssertUnwindSafe;
-use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
 use freshet_bus::{Bus, Delivery, Inbox, ReceiveError};
@@ -120,6 +122,9 @@ pub enum ApplyError {
         /// Revision of the database.
         database: i64,
     },
+    /// It would take too many entities away at once.
+    #[error("too many entities would be removed at once")]
+    Held(hold::Held),
     /// A bug; the panic itself is in the log.
     #[error("applying observations panicked")]
     Panicked,
@@ -149,7 +154,7 @@ impl ApplyError {
             Self::Repo(error) => error.trouble(),
             // No message is at fault.
             Self::CatchUp(_) | Self::Diverged { .. } => Trouble::Outage,
-            Self::Panicked | Self::Unreadable { .. } => Trouble::Defect,
+            Self::Panicked | Self::Unreadable { .. } | Self::Held(_) => Trouble::Defect,
         }
     }
 }
@@ -165,6 +170,10 @@ pub struct Applier {
     jobs: JobPublisher,
     publishing: TaskTracker,
     turn: Arc<Semaphore>,
+    /// What was taken away lately.
+    recent: Mutex<Recent>,
+    /// Whether there may be removals that wait.
+    removals_wait: AtomicBool,
 }
 
 struct Lanes {
@@ -205,6 +214,8 @@ impl Applier {
             jobs,
             publishing: TaskTracker::new(),
             turn: Arc::new(Semaphore::new(1)),
+            recent: Mutex::default(),
+            removals_wait: AtomicBool::new(true),
         }
     }
 

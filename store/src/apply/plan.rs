@@ -29,6 +29,8 @@ use crate::view::State;
 #[derive(Debug, Default)]
 pub(super) struct Plan {
     pub(super) rows: Vec<ChangeRow>,
+    /// The source whose reading caused each row.
+    pub(super) causes: Vec<i64>,
     pub(super) entities: Vec<EntityRow>,
     /// Entities whose relations changed by what others did.
     pub(super) touched: Vec<EntityTouch>,

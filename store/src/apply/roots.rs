@@ -21,12 +21,15 @@ use super::tree_load::{add_fresh, load, new_location_ids};
 use crate::config::{Recheck, Root};
 use crate::ledger::{Provider, Providers};
 use crate::repo::sources::SourceKey;
-use crate::repo::{LocationRow, SourceKind, SourceRow, Tx};
+use crate::repo::{LocationOutcome, LocationRow, SourceKind, SourceRow, Tx};
 
 /// The roots source of the configuration.
 pub(super) const CONFIG: &str = "config";
 /// What the roots sources of providers begin with.
 pub(super) const PROVIDER: &str = "github:";
+
+/// What the refs of generated Location entities begin with.
+const GENERATED: &str = "location:default/generated-";
 
 /// A root that should be there.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -231,7 +234,7 @@ pub(super) fn compare(facts: &Facts, candidates: &[Candidate<'_>]) -> (Vec<Wante
             doubtful.extend(
                 held.iter()
                     .filter(|held| Some(**held) != wanted_ref.as_deref())
-                    .filter(|held| held.starts_with("location:default/generated-"))
+                    .filter(|held| held.starts_with(GENERATED))
                     .map(|held| (*held).to_owned()),
             );
         }
@@ -284,6 +287,50 @@ pub(super) async fn uproot(
         }
     }
     Ok(())
+}
+
+/// The Location entities of roots in branches that a provider read before and has left for one of which a
+/// file was read for the first time now: what moved from one to the other moves at once.
+pub(super) async fn left_branches(
+    tx: &mut Tx,
+    facts: &Facts,
+    candidates: &[Candidate<'_>],
+) -> Result<Vec<String>, ApplyError> {
+    let mut names = BTreeSet::new();
+    let mut read = BTreeMap::new();
+    for candidate in candidates {
+        let (Some(provider), Some(row)) =
+            (candidate.provider, facts.locations.get(&candidate.file))
+        else {
+            continue;
+        };
+        if row.outcome == LocationOutcome::Unread {
+            let repository = candidate.repository;
+            names.insert((
+                provider.host.clone(),
+                repository.owner.to_lowercase(),
+                repository.name.to_lowercase(),
+            ));
+            read.insert(repository.id.to_string(), row.source_id);
+        }
+    }
+    let names: Vec<(String, String, String)> = names.into_iter().collect();
+    let left: Vec<i64> = tx
+        .sources_named(&names)
+        .await?
+        .into_iter()
+        .filter(|source| read.get(&source.external_id).is_some_and(|id| *id != source.id))
+        .map(|source| source.id)
+        .collect();
+    if left.is_empty() {
+        return Ok(Vec::new());
+    }
+    let files = tx.locations_of(&left).await?;
+    let files: Vec<i64> = files.into_iter().map(|row| row.id).collect();
+    let links = tx.links_of_locations(&files).await?;
+    let refs = links.into_iter().map(|link| link.parent_ref);
+    let refs: BTreeSet<String> = refs.filter(|it| it.starts_with(GENERATED)).collect();
+    Ok(refs.into_iter().collect())
 }
 
 /// The files of readings that a provider may name.

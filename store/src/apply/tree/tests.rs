@@ -1,1 +1,565 @@
+//! Stories of the tree, told in memory: what is loaded grows by what is asked for, as it does from
+//! the database.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use freshet_model::EntityRef;
+use freshet_model::rules::Rule;
+use serde_json::json;
+
+use super::seen::SeenContent;
 use super::*;
+use crate::apply::annotate::Forges;
+use crate::apply::face::Missing;
+use crate::repo::{LocationOutcome, LocationRow, RunState, SourceKind, SourceRow};
+
+const BASE: &str = "https://github.com/o/r/tree/main";
+const ROOT: &str = "url:https://github.com/o/r/blob/main/root.yaml";
+/// The source of roots and the repository.
+const ROOTS: i64 = 1;
+const REPOSITORY: i64 = 2;
+
+/// Everything that is stored, all of it loaded.
+struct World {
+    facts: Facts,
+    ids: BTreeMap<String, i64>,
+    rules: Vec<Rule>,
+    forges: Forges,
+    now: i64,
+}
+
+/// What one file says: its content number, and what it declares.
+struct File {
+    blob: &'static str,
+    poisoned: bool,
+    kinds: Vec<&'static str>,
+    locations: Vec<Listed>,
+    missing: Missing,
+}
+
+fn file(blob: &'static str) -> File {
+    File {
+        blob,
+        poisoned: false,
+        kinds: vec!["Component"],
+        locations: Vec::new(),
+        missing: Missing::Withdrawn,
+    }
+}
+
+/// A Location entity that points to these files.
+fn points(name: &str, version: &str, targets: &[&str]) -> Listed {
+    typed(name, version, targets, json!({}))
+}
+
+fn typed(name: &str, version: &str, targets: &[&str], spec: serde_json::Value) -> Listed {
+    let mut spec = spec;
+    spec["targets"] = json!(targets);
+    let document = json!({
+        "apiVersion": "backstage.io/v1alpha1",
+        "kind": "Location",
+        "metadata": {"name": name, "namespace": "default"},
+        "spec": spec,
+    });
+    Listed {
+        entity_ref: EntityRef::parse(&format!("location:default/{name}")).expect("a valid ref"),
+        document: document.to_string(),
+        digest: version.to_owned(),
+        line: 1,
+        column: 1,
+    }
+}
+
+impl World {
+    fn new() -> Self {
+        let mut facts = Facts::default();
+        let roots = SourceRow::new(ROOTS, SourceKind::Roots, "", "config");
+        let mut repository = SourceRow::new(REPOSITORY, SourceKind::Repository, "github.com", "7");
+        "main".clone_into(&mut repository.default_branch);
+        facts.sources.insert(ROOTS, roots);
+        facts.sources.insert(REPOSITORY, repository);
+        Self {
+            facts,
+            ids: BTreeMap::new(),
+            rules: vec![Rule::everywhere(&["Component", "Location"])],
+            forges: Forges {
+                hosts: vec!["github.com".to_owned()],
+                slug_kinds: Vec::new(),
+            },
+            now: 1,
+        }
+    }
+
+    /// The id of a file, or of a root by its whole name.
+    fn id(&mut self, path: &str) -> i64 {
+        let next = i64::try_from(self.ids.len()).expect("few") + 10;
+        let id = *self.ids.entry(path.to_owned()).or_insert(next);
+        let is_root = path.starts_with("url:");
+        let source_id = if is_root { ROOTS } else { REPOSITORY };
+        if !self.facts.locations.contains_key(&id) {
+            let mut row = LocationRow::new(id, source_id, path);
+            row.is_glob = i64::from(freshet_model::glob::has_magic(path) && !is_root);
+            if is_root {
+                path["url:".len()..].clone_into(&mut row.url);
+                path.clone_into(&mut row.origin);
+            }
+            self.facts.locations.insert(id, row);
+            self.facts.fresh_locations.insert(id);
+        }
+        id
+    }
+
+    fn root(&mut self, target: &str) -> (i64, Seen) {
+        let name = generated_ref(target);
+        let document = freshet_model::location::generated_location(
+            "url",
+            &target["url:".len()..],
+            None,
+        );
+        let listed = Listed {
+            entity_ref: EntityRef::parse(&name).expect("a valid ref"),
+            document: document.to_string(),
+            digest: target.to_owned(),
+            line: 0,
+            column: 0,
+        };
+        let seen = self.content(File {
+            locations: vec![listed],
+            kinds: Vec::new(),
+            ..file("root")
+        });
+        (self.id(target), seen)
+    }
+
+    fn content(&self, file: File) -> Seen {
+        let kinds = file.kinds.iter().map(|kind| {
+            let name = format!("{}:default/x", kind.to_lowercase());
+            Mark((*kind).to_owned(), None, name, 1)
+        });
+        let locations = file.locations.iter().map(|it| {
+            Mark("Location".to_owned(), None, it.entity_ref.to_string(), 1)
+        });
+        Seen::Content(SeenContent {
+            blob: file.blob.to_owned(),
+            poisoned: file.poisoned,
+            emitted: kinds.chain(locations).collect(),
+            locations: file.locations,
+            missing: file.missing,
+        })
+    }
+
+    fn has(&mut self, path: &str, file: File) -> (i64, Seen) {
+        let seen = self.content(file);
+        (self.id(path), seen)
+    }
+
+    fn gone(&mut self, path: &str) -> (i64, Seen) {
+        (self.id(path), Seen::Gone)
+    }
+
+    fn matched(&mut self, pattern: &str, paths: &[&str]) -> (i64, Seen) {
+        for path in paths {
+            self.id(path);
+        }
+        let paths = paths.iter().map(|path| (*path).to_owned()).collect();
+        (self.id(pattern), Seen::Matched(paths))
+    }
+
+    /// Judges, supplies what is needed, and stores what comes of it.
+    fn apply(&mut self, sights: Vec<(i64, Seen)>) -> Verdict {
+        self.now += 1;
+        let sights: Sights = sights.into_iter().collect();
+        for _ in 0..50 {
+            let terms = Terms {
+                rules: &self.rules,
+                forges: &self.forges,
+                now: self.now,
+            };
+            match judge(&self.facts, &sights, terms) {
+                Ok(verdict) => {
+                    self.store(&verdict);
+                    return verdict;
+                }
+                Err(need) => self.supply(need),
+            }
+        }
+        panic!("it always needs more");
+    }
+
+    fn supply(&mut self, need: Need) {
+        assert!(need.locations.is_empty() && need.sources.is_empty(), "all are loaded");
+        self.facts.linked.extend(need.linked);
+        self.facts.linking.extend(need.linking);
+        for entity_ref in need.entities {
+            self.facts.entities.entry(entity_ref).or_insert(None);
+        }
+        for id in need.declared {
+            self.facts.declared.entry(id).or_default();
+        }
+        for entity_ref in need.claims {
+            self.facts.claims.entry(entity_ref).or_default();
+        }
+        for aim in need.aims {
+            let path = match &aim {
+                Aim::Repository { rest, .. } => rest["main/".len()..].to_owned(),
+                Aim::At { path, .. } => path.clone(),
+                Aim::Url(_) | Aim::File(_) => panic!("there is one repository: {aim:?}"),
+            };
+            let id = self.id(&path);
+            self.facts.located.insert(aim, id);
+        }
+    }
+
+    fn store(&mut self, verdict: &Verdict) {
+        let facts = &mut self.facts;
+        for row in &verdict.locations_put {
+            facts.fresh_locations.remove(&row.id);
+            facts.locations.insert(row.id, row.clone());
+        }
+        for id in verdict.withdrawn.keys() {
+            facts.locations.remove(id);
+            self.ids.retain(|_, known| known != id);
+        }
+        for row in &verdict.entities_put {
+            facts.entities.insert(row.entity_ref.clone(), Some(row.clone()));
+        }
+        for entity_ref in &verdict.entities_removed {
+            facts.entities.insert(entity_ref.clone(), None);
+        }
+        let mut declared: HashMap<i64, Vec<String>> = HashMap::new();
+        for row in facts.entities.values().flatten() {
+            declared.entry(row.declared_by).or_default().push(row.entity_ref.clone());
+        }
+        facts.declared = declared;
+        for key in &verdict.links_removed {
+            facts.links.remove(key);
+        }
+        for link in &verdict.links_put {
+            facts.links.insert(key_of(link), link.clone());
+        }
+        facts.located.clear();
+    }
+
+    /// What is applied of each file: `path@blob`, `!` in front if something newer was seen.
+    fn applied(&self) -> String {
+        let mut words = BTreeSet::new();
+        for (path, id) in self.ids.iter().filter(|(path, _)| !path.starts_with("url:")) {
+            let Some(row) = self.facts.locations.get(id) else {
+                continue;
+            };
+            if row.is_glob != 0 || self.facts.fresh_locations.contains(id) {
+                continue;
+            }
+            let is_held = row.outcome != LocationOutcome::Content || row.seen_oid != row.blob_oid;
+            let mark = if is_held { "!" } else { "" };
+            words.insert(format!("{mark}{path}@{}", row.blob_oid));
+        }
+        words.into_iter().collect::<Vec<String>>().join(" ")
+    }
+
+    fn state(&self, name: &str) -> Option<RunState> {
+        let entity_ref = format!("location:default/{name}");
+        self.facts.entities.get(&entity_ref)?.as_ref().map(|row| row.state)
+    }
+
+    fn root_state(&self) -> Option<RunState> {
+        self.facts.entities.get(&generated_ref(ROOT))?.as_ref().map(|row| row.state)
+    }
+
+    /// A root whose file points to `a` and `b`, all of it read.
+    fn with_siblings() -> Self {
+        let mut world = Self::new();
+        let root = world.root(ROOT);
+        world.apply(vec![root]);
+        let top = File {
+            locations: vec![points("p", "1", &["./a.yaml", "./b.yaml"])],
+            ..file("r1")
+        };
+        let root = world.has("root.yaml", top);
+        world.apply(vec![root]);
+        assert_eq!(world.state("p"), Some(RunState::Waiting));
+        let (a, b) = (world.has("a.yaml", file("a1")), world.has("b.yaml", file("b1")));
+        world.apply(vec![a, b]);
+        assert_eq!(world.applied(), "a.yaml@a1 b.yaml@b1 root.yaml@r1");
+        world
+    }
+}
+
+fn served(verdict: &Verdict) -> Vec<&str> {
+    let served = verdict.served.values().flatten();
+    served.map(|it| it.row.entity_ref.as_str()).collect()
+}
+
+fn rules_broken(verdict: &Verdict) -> Vec<(&str, Vec<String>)> {
+    let found = verdict.reviews.iter().flat_map(|review| &review.found);
+    found
+        .map(|found| (found.rule.as_str(), found.status_of.clone()))
+        .collect()
+}
+
+#[test]
+fn a_root_waits_for_its_file_and_then_stands_with_it() {
+    let mut world = World::new();
+    let root = world.root(ROOT);
+    let verdict = world.apply(vec![root]);
+    assert_eq!(world.root_state(), Some(RunState::Waiting));
+    assert!(served(&verdict).is_empty());
+    assert_eq!(verdict.raised.keys().copied().collect::<Vec<_>>(), [REPOSITORY]);
+    let read = world.has("root.yaml", file("r1"));
+    let verdict = world.apply(vec![read]);
+    assert_eq!(served(&verdict), [generated_ref(ROOT)]);
+    assert_eq!(world.applied(), "root.yaml@r1");
+    let row = &world.facts.locations[&world.ids["root.yaml"]];
+    assert_eq!((row.url.as_str(), row.origin.as_str()), (&*format!("{BASE}/root.yaml"), ROOT));
+}
+
+#[test]
+fn one_broken_sibling_freezes_all_and_its_healing_applies_what_was_held() {
+    let mut world = World::with_siblings();
+    let broken = File {
+        poisoned: true,
+        ..file("a2")
+    };
+    let (a, b) = (world.has("a.yaml", broken), world.has("b.yaml", file("b2")));
+    let verdict = world.apply(vec![a, b]);
+    assert_eq!(world.state("p"), Some(RunState::Broken));
+    assert_eq!(world.applied(), "!a.yaml@a1 !b.yaml@b1 root.yaml@r1");
+    let parents = &verdict.parents[&world.ids["a.yaml"]];
+    assert_eq!(parents, &["location:default/p"]);
+    let healed = world.has("a.yaml", file("a3"));
+    let verdict = world.apply(vec![healed]);
+    assert_eq!(world.state("p"), Some(RunState::Ok));
+    assert_eq!(world.applied(), "!b.yaml@b1 a.yaml@a3 root.yaml@r1");
+    assert!(verdict.raised.contains_key(&REPOSITORY), "b is read again");
+    let held = world.has("b.yaml", file("b2"));
+    world.apply(vec![held]);
+    assert_eq!(world.applied(), "a.yaml@a3 b.yaml@b2 root.yaml@r1");
+}
+
+#[test]
+fn a_required_file_that_is_gone_keeps_everything_and_is_told() {
+    let mut world = World::with_siblings();
+    let gone = world.gone("a.yaml");
+    let verdict = world.apply(vec![gone]);
+    assert_eq!(world.applied(), "!a.yaml@a1 b.yaml@b1 root.yaml@r1");
+    assert_eq!(
+        rules_broken(&verdict),
+        [("location.target-missing", vec!["location:default/p".to_owned()])]
+    );
+    assert!(verdict.withdrawn.is_empty());
+    let back = world.has("a.yaml", file("a1"));
+    let verdict = world.apply(vec![back]);
+    assert_eq!(world.state("p"), Some(RunState::Ok));
+    assert!(rules_broken(&verdict).is_empty());
+}
+
+#[test]
+fn an_optional_file_that_is_gone_leaves() {
+    let mut world = World::with_siblings();
+    let optional = typed("p", "2", &["./a.yaml", "./b.yaml"], json!({"presence": "optional"}));
+    let top = File {
+        locations: vec![optional],
+        ..file("r2")
+    };
+    let (root, gone) = (world.has("root.yaml", top), world.gone("a.yaml"));
+    let verdict = world.apply(vec![root, gone]);
+    assert_eq!(world.state("p"), Some(RunState::Ok));
+    assert!(verdict.admitted.contains(&world.ids["a.yaml"]));
+    assert_eq!(world.applied(), "!a.yaml@ b.yaml@b1 root.yaml@r2");
+}
+
+#[test]
+fn a_target_that_is_dropped_is_withdrawn_only_when_the_new_version_is_in_effect() {
+    let mut world = World::with_siblings();
+    let top = File {
+        locations: vec![points("p", "2", &["./b.yaml", "./c.yaml"])],
+        ..file("r2")
+    };
+    let root = world.has("root.yaml", top);
+    let verdict = world.apply(vec![root]);
+    assert_eq!(world.state("p"), Some(RunState::Waiting));
+    assert!(verdict.frozen.contains("location:default/p"));
+    assert!(world.applied().contains("a.yaml@a1"));
+    let a = world.ids["a.yaml"];
+    let read = world.has("c.yaml", file("c1"));
+    let verdict = world.apply(vec![read]);
+    assert_eq!(served(&verdict), ["location:default/p"]);
+    assert_eq!(verdict.withdrawn.keys().copied().collect::<Vec<_>>(), [a]);
+    assert_eq!(world.applied(), "b.yaml@b1 c.yaml@c1 root.yaml@r2");
+}
+
+#[test]
+fn a_file_with_two_parents_lives_by_the_one_that_is_ok() {
+    let mut world = World::with_siblings();
+    let other = points("q", "1", &["./b.yaml"]);
+    let both = points("p", "1", &["./a.yaml", "./b.yaml"]);
+    let top = File {
+        locations: vec![both, other],
+        ..file("r2")
+    };
+    let root = world.has("root.yaml", top);
+    world.apply(vec![root]);
+    assert_eq!(world.state("q"), Some(RunState::Ok));
+    let (a, b) = (world.gone("a.yaml"), world.has("b.yaml", file("b2")));
+    world.apply(vec![a, b]);
+    assert_eq!((world.state("p"), world.state("q")), (Some(RunState::Broken), Some(RunState::Ok)));
+    assert_eq!(world.applied(), "!a.yaml@a1 b.yaml@b2 root.yaml@r2");
+    let row = &world.facts.locations[&world.ids["b.yaml"]];
+    assert_eq!(row.parent_ref, "location:default/p", "the present one is kept while it lives");
+}
+
+#[test]
+fn a_location_that_lists_itself_is_no_problem_and_no_reason_to_stay() {
+    let mut world = World::new();
+    let root = world.root(ROOT);
+    world.apply(vec![root]);
+    let top = || File {
+        locations: vec![points("p", "1", &["./root.yaml", "./a.yaml"])],
+        ..file("r1")
+    };
+    let read = world.has("root.yaml", top());
+    world.apply(vec![read]);
+    let back = File {
+        locations: vec![points("q", "1", &["./root.yaml"])],
+        ..file("a1")
+    };
+    let a = world.has("a.yaml", back);
+    world.apply(vec![a]);
+    assert_eq!(world.applied(), "a.yaml@a1 root.yaml@r1");
+    assert_eq!((world.state("p"), world.state("q")), (Some(RunState::Ok), Some(RunState::Ok)));
+    let gone = world.gone(ROOT);
+    let verdict = world.apply(vec![gone]);
+    assert_eq!(verdict.withdrawn.len(), 3, "the root, and the cycle below it");
+    assert_eq!(verdict.entities_removed.len(), 3);
+    assert!(world.facts.links.is_empty());
+}
+
+#[test]
+fn a_location_that_moves_between_files_stays() {
+    let mut world = World::with_siblings();
+    let c = || points("q", "1", &["./c.yaml"]);
+    let a = File {
+        locations: vec![c()],
+        ..file("a2")
+    };
+    let a = world.has("a.yaml", a);
+    world.apply(vec![a]);
+    let read = world.has("c.yaml", file("c1"));
+    world.apply(vec![read]);
+    let b = File {
+        locations: vec![c()],
+        ..file("b2")
+    };
+    let (a, b) = (world.has("a.yaml", file("a3")), world.has("b.yaml", b));
+    let verdict = world.apply(vec![a, b]);
+    assert!(verdict.withdrawn.is_empty() && verdict.entities_removed.is_empty());
+    let row = world.facts.entities["location:default/q"].as_ref().expect("it stays");
+    assert_eq!((row.declared_by, row.state), (world.ids["b.yaml"], RunState::Ok));
+    assert_eq!(world.applied(), "a.yaml@a3 b.yaml@b2 c.yaml@c1 root.yaml@r1");
+}
+
+#[test]
+fn rules_judge_what_a_file_emits_by_the_origin_of_who_points_to_it() {
+    let mut world = World::with_siblings();
+    let group = File {
+        kinds: vec!["Component", "Group"],
+        ..file("a2")
+    };
+    let a = world.has("a.yaml", group);
+    let verdict = world.apply(vec![a]);
+    assert_eq!(world.applied(), "!a.yaml@a1 b.yaml@b1 root.yaml@r1");
+    assert_eq!(
+        rules_broken(&verdict),
+        [("rules.not-allowed", vec!["location:default/p".to_owned()])]
+    );
+    world.rules.push(Rule::everywhere(&["Group"]));
+    let again = File {
+        kinds: vec!["Component", "Group"],
+        ..file("a2")
+    };
+    let again = world.has("a.yaml", again);
+    world.apply(vec![again]);
+    assert_eq!(world.applied(), "a.yaml@a2 b.yaml@b1 root.yaml@r1");
+}
+
+#[test]
+fn a_pattern_gains_and_loses_files() {
+    let mut world = World::new();
+    let root = world.root(ROOT);
+    world.apply(vec![root]);
+    let top = File {
+        locations: vec![points("p", "1", &["./sub/*.yaml"])],
+        ..file("r1")
+    };
+    let read = world.has("root.yaml", top);
+    world.apply(vec![read]);
+    let none = world.matched("sub/*.yaml", &[]);
+    let verdict = world.apply(vec![none]);
+    assert_eq!(rules_broken(&verdict).len(), 1, "nothing matches");
+    let both = world.matched("sub/*.yaml", &["sub/x.yaml", "sub/y.yaml"]);
+    let (x, y) = (world.has("sub/x.yaml", file("x1")), world.has("sub/y.yaml", file("y1")));
+    world.apply(vec![both, x, y]);
+    assert_eq!(world.applied(), "root.yaml@r1 sub/x.yaml@x1 sub/y.yaml@y1");
+    let row = &world.facts.locations[&world.ids["sub/x.yaml"]];
+    assert_eq!(row.url, format!("{BASE}/sub/x.yaml"));
+    let one = world.matched("sub/*.yaml", &["sub/y.yaml"]);
+    let verdict = world.apply(vec![one]);
+    assert_eq!(verdict.withdrawn.len(), 1);
+    assert_eq!(world.applied(), "root.yaml@r1 sub/y.yaml@y1");
+}
+
+#[test]
+fn a_location_of_a_type_that_is_not_allowed_is_broken_and_never_served() {
+    let mut world = World::new();
+    let root = world.root(ROOT);
+    world.apply(vec![root]);
+    let top = File {
+        locations: vec![typed("p", "1", &["/etc/x.yaml"], json!({"type": "file"}))],
+        ..file("r1")
+    };
+    let read = world.has("root.yaml", top);
+    let verdict = world.apply(vec![read]);
+    assert_eq!(world.state("p"), Some(RunState::Broken));
+    assert_eq!(served(&verdict), [generated_ref(ROOT)]);
+    assert_eq!(
+        rules_broken(&verdict),
+        [("location.type-not-allowed", vec!["location:default/p".to_owned()])]
+    );
+    assert_eq!(world.applied(), "root.yaml@r1", "its file is in order");
+}
+
+#[test]
+fn a_location_whose_newest_version_is_invalid_keeps_what_it_points_to() {
+    let mut world = World::with_siblings();
+    let entity_ref = EntityRef::parse("location:default/p").expect("a valid ref");
+    let top = File {
+        missing: Missing::KeptIfNamed([entity_ref].into()),
+        ..file("r2")
+    };
+    let (root, a) = (world.has("root.yaml", top), world.has("a.yaml", file("a2")));
+    let verdict = world.apply(vec![root, a]);
+    assert!(verdict.withdrawn.is_empty());
+    assert_eq!(world.state("p"), Some(RunState::Broken));
+    assert_eq!(world.applied(), "!a.yaml@a1 b.yaml@b1 root.yaml@r2");
+}
+
+#[test]
+fn what_cannot_be_read_breaks_its_parent_and_removes_nothing() {
+    let mut world = World::with_siblings();
+    let top = File {
+        locations: vec![points("p", "2", &["./a.yaml", "./c.yaml"])],
+        ..file("r2")
+    };
+    let root = world.has("root.yaml", top);
+    world.apply(vec![root]);
+    let seen = Seen::Failed {
+        class: "NotFoundError",
+        message: "not visible: o/r".to_owned(),
+    };
+    let id = world.id("c.yaml");
+    let verdict = world.apply(vec![(id, seen)]);
+    assert_eq!(world.state("p"), Some(RunState::Broken));
+    assert_eq!(rules_broken(&verdict)[0].0, "location.target-missing");
+    assert!(verdict.withdrawn.is_empty());
+    assert!(world.applied().contains("b.yaml@b1"), "the version in effect points to it");
+}

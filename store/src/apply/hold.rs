@@ -1,0 +1,144 @@
+//! Holds back what would take too much away, and lets it go when it was confirmed.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::PoisonError;
+use std::sync::atomic::Ordering;
+
+use freshet_proto::message::Observation;
+
+use super::batch::Work;
+use super::plan::Plan;
+use super::sources::delay;
+use super::tree::Facts;
+use super::{Applier, ApplyError};
+use crate::change::Op;
+use crate::removal::{Census, Leaving, guard, is_small, micros};
+use crate::repo::{RemovalRow, Tx};
+
+/// Sources that are held back, each with what it would take away.
+pub(super) type Held = BTreeMap<i64, Vec<RemovalRow>>;
+
+impl Applier {
+    /// Refuses a plan that would take too much away, and forgets removals that are made or no longer
+    /// asked for by the sources that were read.
+    pub(super) async fn guard(
+        &self,
+        work: &mut Work,
+        facts: &Facts,
+        plan: &Plan,
+        read: &[i64],
+    ) -> Result<(), ApplyError> {
+        let leaving = leaving(plan, facts);
+        let waits = self.removals_wait.load(Ordering::Relaxed);
+        if leaving.is_empty() && !waits {
+            return Ok(());
+        }
+        let held = work.tx.removals().await?;
+        self.removals_wait.store(!held.is_empty(), Ordering::Relaxed);
+        let limits = &self.config.removals;
+        let recent = self.recent(work.now - micros(limits.window));
+        if !is_small(&leaving, &recent, limits) {
+            let live = live(&mut work.tx, &leaving).await?;
+            let census = Census {
+                live: &live,
+                recent: &recent,
+                held: &held,
+            };
+            let waiting = guard(&leaving, &census, limits, work.now);
+            if !waiting.is_empty() {
+                return Err(ApplyError::Held(waiting));
+            }
+        }
+        let done: Vec<i64> = held
+            .iter()
+            .filter(|row| read.contains(&row.source_id))
+            .map(|row| row.location_id)
+            .collect();
+        work.tx.remove_removals(&done).await?;
+        for it in &leaving {
+            let entities = i64::try_from(it.refs.len()).unwrap_or(i64::MAX);
+            work.removed.push((it.installation.clone(), entities));
+        }
+        Ok(())
+    }
+
+    fn recent(&self, since: i64) -> HashMap<String, i64> {
+        let mut recent = self.recent.lock().unwrap_or_else(PoisonError::into_inner);
+        recent.since(since)
+    }
+
+    /// Remembers what a commit took away.
+    pub(super) fn note_removed(&self, now: i64, removed: Vec<(String, i64)>) {
+        let mut recent = self.recent.lock().unwrap_or_else(PoisonError::into_inner);
+        for (installation, entities) in removed {
+            recent.note(now, &installation, entities);
+        }
+    }
+
+    /// Stores what waits, and has its sources looked at again when they have waited.
+    pub(super) async fn hold(&self, held: &Held) -> Result<(), ApplyError> {
+        let mut tx = self.repo.write().await?;
+        let ids: Vec<i64> = held.keys().copied().collect();
+        let mut sources = tx.lock_sources(&ids).await?;
+        for source in &mut sources {
+            let rows = held.get(&source.id).map_or(&[][..], Vec::as_slice);
+            let first = rows.iter().map(|row| row.since).min().unwrap_or_default();
+            let entities: i64 = rows.iter().map(|row| row.entities).sum();
+            tracing::warn!(
+                source.id,
+                entities,
+                "a reading would remove too many entities at once; it waits for a confirmation or a second look"
+            );
+            source.last_error = format!(
+                "would remove {entities} entities; waits for a confirmation or a second look"
+            );
+            delay(source, first + micros(self.config.removals.wait));
+        }
+        tx.put_sources(&sources).await?;
+        let rows: Vec<RemovalRow> = held.values().flatten().cloned().collect();
+        tx.put_removals(&rows).await?;
+        self.removals_wait.store(true, Ordering::Relaxed);
+        Ok(tx.commit().await?)
+    }
+}
+
+/// The observations of sources that are not held back.
+pub(super) fn without(batch: &[&Observation], held: &Held) -> Vec<Observation> {
+    batch
+        .iter()
+        .filter(|observation| !held.contains_key(&observation.source_id))
+        .map(|observation| (*observation).clone())
+        .collect()
+}
+
+/// What a plan takes away, by location.
+fn leaving(plan: &Plan, facts: &Facts) -> Vec<Leaving> {
+    let mut by_location: BTreeMap<i64, Leaving> = BTreeMap::new();
+    for (row, cause) in plan.rows.iter().zip(&plan.causes) {
+        let (Op::Deleted, Some(entity_ref)) = (row.op, &row.entity_ref) else {
+            continue;
+        };
+        let installation = facts
+            .sources
+            .get(&row.source_id)
+            .or_else(|| facts.sources.get(cause))
+            .map_or_else(String::new, |source| source.installation.clone());
+        by_location
+            .entry(row.location_id)
+            .or_insert_with(|| Leaving {
+                location_id: row.location_id,
+                source_id: *cause,
+                installation,
+                refs: Vec::new(),
+            })
+            .refs
+            .push(entity_ref.to_string());
+    }
+    by_location.into_values().collect()
+}
+
+async fn live(tx: &mut Tx, leaving: &[Leaving]) -> Result<HashMap<String, i64>, ApplyError> {
+    let installations: Vec<&str> = leaving.iter().map(|it| it.installation.as_str()).collect();
+    let counts = tx.live_entities(&installations).await?;
+    Ok(counts.into_iter().collect())
+}
