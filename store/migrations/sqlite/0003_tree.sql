@@ -70,7 +70,8 @@ join source s on s.id = l.source_id;
 
 -- One file, or pattern of files, of a source.
 create table location_new (
-    id integer primary key,
+    -- Never given twice, for the log goes on naming locations that are gone.
+    id integer primary key autoincrement,
     source_id integer not null references source_new (id),
     path text not null,
     -- 1 if `path` is a pattern.

@@ -96,3 +96,7 @@ fn wanted_paths(
         })
         .collect()
 }
+
+#[cfg(test)]
+#[path = "job_tests.rs"]
+mod tests;

@@ -42,7 +42,8 @@ impl Tx {
         let ids: Vec<(i64,)> = fetch_all!(
             self, (i64,), "take ids for locations",
             sqlite: "with recursive n(i) as (select 1 union all select i + 1 from n where i < $1) \
-                select (select coalesce(max(id), 0) from location) + i from n",
+                select coalesce((select seq from sqlite_sequence where name = 'location'), 0) + i \
+                from n",
             postgres: "select nextval('location_ids') from generate_series(1, $1)",
             bounded(count),
         )?;
@@ -119,11 +120,12 @@ impl Tx {
         .map(drop)
     }
 
-    /// Forgets locations nothing points at any more.
+    /// Forgets locations nothing points at any more, with what they depend on.
     pub(crate) async fn remove_locations(&mut self, ids: &[i64]) -> Result<(), RepoError> {
         if ids.is_empty() {
             return Ok(());
         }
+        self.replace_dependencies(ids, &[]).await?;
         execute!(
             self, "remove locations",
             sqlite: "delete from location where id in (select value from json_each($1))",

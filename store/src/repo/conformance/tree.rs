@@ -6,8 +6,7 @@ use super::open;
 use super::verbs::{put_sources, source, write};
 use crate::config::DatabaseConfig;
 use crate::repo::{
-    DependencyRow, LinkRow, LocationEntityRow, LocationRow, RemovalRow, Repo, RunState, SourceKind,
-    SourceRow,
+    DependencyRow, LinkRow, LocationEntityRow, LocationRow, RemovalRow, Repo, RunState, SourceRow,
 };
 
 pub(super) async fn run<F, Fut>(fresh: &F)
@@ -91,8 +90,17 @@ async fn locations_are_found_by_place_and_forgotten(repo: &Repo) {
     tx.put_locations(&rows).await.expect("written");
     let found = tx.locations_at(&[(2, "*.yaml"), (2, "a.yaml")]).await;
     assert_eq!(found.expect("rows"), rows[1..]);
+    let read = [dependency(1, "pay", "HEAD", "api.yaml")];
+    tx.put_dependencies(&read).await.expect("written");
     tx.remove_locations(&[1]).await.expect("removed");
     assert_eq!(tx.locations(&[1, 2]).await.expect("rows"), rows[1..]);
+    assert!(tx.dependencies_of(&[1]).await.expect("rows").is_empty());
+    let before = tx.new_location_ids(1).await.expect("an id");
+    let newest = LocationRow::new(before[0], 1, "b.yaml");
+    tx.put_locations(&[newest]).await.expect("written");
+    tx.remove_locations(&before).await.expect("removed");
+    let after = tx.new_location_ids(1).await.expect("an id");
+    assert!(after[0] > before[0], "an id is given once");
     tx.commit().await.expect("a commit");
 }
 
@@ -234,6 +242,7 @@ async fn removals_wait_for_a_confirmation(repo: &Repo) {
 #[cfg(test)]
 #[test]
 fn kinds_of_sources_are_stored_as_they_are_shown() {
+    use crate::repo::SourceKind;
     for kind in [
         SourceKind::Listing,
         SourceKind::Repository,
