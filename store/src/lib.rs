@@ -16,6 +16,7 @@ pub mod ledger;
 pub mod metrics;
 mod query;
 pub mod relay;
+mod removal;
 pub mod repo;
 mod service;
 mod settle;

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use freshet_proto::message::Cause;
 
 use super::forest::Causes;
+use super::hold::Held;
 use super::roots::{PROVIDER, Wanted, leavers, plant, provider_key, roots_key};
 use super::sights::Sighted;
 use super::tree::{Facts, Seen};
@@ -23,8 +24,14 @@ impl Applier {
     /// If the database does not answer, or is not the one the view was loaded from.
     pub async fn configure(&self) -> Result<(), ApplyError> {
         let mut attempt = 1;
+        let mut held = Held::default();
         loop {
-            match self.configure_once().await {
+            match self.configure_once(&held).await {
+                // What is new comes in all the same; what would go waits.
+                Err(ApplyError::Held(more)) if more.is_more_than(&held) => {
+                    self.hold(&more).await?;
+                    held.extend(more);
+                }
                 Err(error)
                     if error.trouble() == Trouble::Conflict && attempt < CONFLICT_ATTEMPTS =>
                 {
@@ -35,7 +42,7 @@ impl Applier {
         }
     }
 
-    async fn configure_once(&self) -> Result<(), ApplyError> {
+    async fn configure_once(&self, held_back: &Held) -> Result<(), ApplyError> {
         let mut work = self.begin().await?;
         let wanted: Vec<Wanted> = self.config.roots.iter().map(Wanted::configured).collect();
         let sources = work.tx.roots_sources().await?;
@@ -46,7 +53,8 @@ impl Applier {
             let held = work.tx.locations_of(&[source.id]).await?;
             let is_config = source.key() == config;
             let wanted = if is_config { &wanted[..] } else { &[] };
-            for id in leavers(&held, wanted) {
+            let may_leave = !held_back.has(source.id);
+            for id in leavers(&held, wanted).into_iter().filter(|_| may_leave) {
                 sighted.sights.insert(id, Seen::Gone);
             }
             facts.sources.insert(source.id, source.clone());

@@ -16,7 +16,23 @@ use crate::removal::{Census, Leaving, guard, is_small, micros};
 use crate::repo::{RemovalRow, Tx};
 
 /// Sources that are held back, each with what it would take away.
-pub(super) type Held = BTreeMap<i64, Vec<RemovalRow>>;
+#[derive(Clone, Debug, Default)]
+pub struct Held(BTreeMap<i64, Vec<RemovalRow>>);
+
+impl Held {
+    pub(super) fn has(&self, source_id: i64) -> bool {
+        self.0.contains_key(&source_id)
+    }
+
+    /// Whether there is a source among these that is not among those.
+    pub(super) fn is_more_than(&self, other: &Self) -> bool {
+        self.0.keys().any(|source_id| !other.has(*source_id))
+    }
+
+    pub(super) fn extend(&mut self, more: Self) {
+        self.0.extend(more.0);
+    }
+}
 
 impl Applier {
     /// Refuses a plan that would take too much away, and forgets removals that are made or no longer
@@ -34,7 +50,8 @@ impl Applier {
             return Ok(());
         }
         let held = work.tx.removals().await?;
-        self.removals_wait.store(!held.is_empty(), Ordering::Relaxed);
+        self.removals_wait
+            .store(!held.is_empty(), Ordering::Relaxed);
         let limits = &self.config.removals;
         let recent = self.recent(work.now - micros(limits.window));
         if !is_small(&leaving, &recent, limits) {
@@ -46,7 +63,7 @@ impl Applier {
             };
             let waiting = guard(&leaving, &census, limits, work.now);
             if !waiting.is_empty() {
-                return Err(ApplyError::Held(waiting));
+                return Err(ApplyError::Held(Held(waiting)));
             }
         }
         let done: Vec<i64> = held
@@ -78,10 +95,10 @@ impl Applier {
     /// Stores what waits, and has its sources looked at again when they have waited.
     pub(super) async fn hold(&self, held: &Held) -> Result<(), ApplyError> {
         let mut tx = self.repo.write().await?;
-        let ids: Vec<i64> = held.keys().copied().collect();
+        let ids: Vec<i64> = held.0.keys().copied().collect();
         let mut sources = tx.lock_sources(&ids).await?;
         for source in &mut sources {
-            let rows = held.get(&source.id).map_or(&[][..], Vec::as_slice);
+            let rows = held.0.get(&source.id).map_or(&[][..], Vec::as_slice);
             let first = rows.iter().map(|row| row.since).min().unwrap_or_default();
             let entities: i64 = rows.iter().map(|row| row.entities).sum();
             tracing::warn!(
@@ -95,7 +112,7 @@ impl Applier {
             delay(source, first + micros(self.config.removals.wait));
         }
         tx.put_sources(&sources).await?;
-        let rows: Vec<RemovalRow> = held.values().flatten().cloned().collect();
+        let rows: Vec<RemovalRow> = held.0.values().flatten().cloned().collect();
         tx.put_removals(&rows).await?;
         self.removals_wait.store(true, Ordering::Relaxed);
         Ok(tx.commit().await?)
@@ -106,7 +123,7 @@ impl Applier {
 pub(super) fn without(batch: &[&Observation], held: &Held) -> Vec<Observation> {
     batch
         .iter()
-        .filter(|observation| !held.contains_key(&observation.source_id))
+        .filter(|observation| !held.has(observation.source_id))
         .map(|observation| (*observation).clone())
         .collect()
 }

@@ -8,19 +8,19 @@
 //! It refuses to delete anything because of a failure, and to let one message block the others: a
 //! batch that fails is applied one by one, and what fails alone becomes a dead letter.
 
+mod adopt;
 mod annotate;
 mod batch;
 mod choose;
-mod adopt;
 mod claims;
 mod configure;
 mod event;
 mod face;
 mod faces;
 mod forest;
+mod hold;
 mod listing;
 mod listing_apply;
-mod hold;
 mod load;
 mod plan;
 mod problems;
@@ -31,6 +31,8 @@ mod sources;
 mod stage;
 mod tree;
 mod tree_load;
+
+pub use hold::Held;
 
 use std::panic::AssertUnwindSafe;
 use std::sync::atomic::AtomicBool;
@@ -51,9 +53,10 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use self::annotate::Forges;
-use crate::config::{Config, Fingerprint, Recheck, Root, Rule};
+use crate::config::{Config, Fingerprint, Recheck, RemovalLimits, Root, Rule};
 use crate::ledger::{JobPublisher, Providers};
 use crate::metrics::{Metrics, ObservationOutcome};
+use crate::removal::Recent;
 use crate::repo::{Repo, RepoError, Trouble};
 use crate::settle::{Failure, acknowledge, give_back, keep_as_dead_letter, pause};
 use crate::view::View;
@@ -73,6 +76,7 @@ pub struct ApplyConfig {
     forges: Arc<Forges>,
     roots: Vec<Root>,
     recheck: Recheck,
+    removals: RemovalLimits,
     batch_max: usize,
 }
 
@@ -86,6 +90,7 @@ impl From<&Config> for ApplyConfig {
             forges: Arc::new(forges(config)),
             roots: config.roots.clone(),
             recheck: config.recheck,
+            removals: config.removals,
             batch_max: config.batch_max,
         }
     }
@@ -124,7 +129,7 @@ pub enum ApplyError {
     },
     /// It would take too many entities away at once.
     #[error("too many entities would be removed at once")]
-    Held(hold::Held),
+    Held(Held),
     /// A bug; the panic itself is in the log.
     #[error("applying observations panicked")]
     Panicked,

@@ -390,6 +390,7 @@ impl Draft<'_> {
     fn row(&mut self, body: Body) -> ChangeRow {
         self.revision += 1;
         self.plan.changed_sources.insert(body.cause);
+        self.plan.causes.push(body.cause);
         let why = self.facts.why.get(&body.cause).cloned().unwrap_or_default();
         let origin = self.origin(body.location_id);
         let data = ChangeData {

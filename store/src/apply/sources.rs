@@ -7,7 +7,7 @@ use freshet_proto::message::{ListingObserved, RepositoryObserved, location_obser
 use super::choose::{Obstacle, Reading, Setback};
 use crate::config::Fingerprint;
 use crate::ledger::raise;
-use crate::repo::{Lane, SourceRow};
+use crate::repo::{Lane, SourceKind, SourceRow};
 
 /// First wait after a failure; it doubles with each further one.
 const BACK_OFF_FIRST: Duration = Duration::from_secs(2);
@@ -89,6 +89,19 @@ pub(super) fn set_back(source: &mut SourceRow, setback: &Setback, now: i64, jitt
     source.fail_count += 1;
     source.last_error.clone_from(&setback.message);
     source.next_due_at = now + micros(back_off(source.fail_count, setback.obstacle, jitter));
+    source.enqueued_at = 0;
+}
+
+/// A source is looked at again at a certain time, and not before without a signal.
+pub(super) fn delay(source: &mut SourceRow, due_at: i64) {
+    // Roots are what the configuration says, and not looked at.
+    if source.kind == SourceKind::Roots {
+        return;
+    }
+    if !source.is_outstanding() {
+        source.wanted += 1;
+    }
+    source.next_due_at = due_at;
     source.enqueued_at = 0;
 }
 

@@ -48,6 +48,27 @@ impl Tx {
         .map(drop)
     }
 
+    /// How many entities there are of these installations.
+    pub(crate) async fn live_entities(
+        &mut self,
+        installations: &[&str],
+    ) -> Result<Vec<(String, i64)>, RepoError> {
+        fetch_all!(
+            self, (String, i64), "count the entities of installations",
+            sqlite: "select s.installation, count(*) from entity e \
+                join source s on s.id = e.source_id \
+                where e.document_revision > 0 \
+                    and s.installation in (select value from json_each($1)) \
+                group by s.installation",
+            postgres: "select s.installation, count(*) from entity e \
+                join source s on s.id = e.source_id \
+                where e.document_revision > 0 \
+                    and s.installation in (select json_array_elements_text($1::json)) \
+                group by s.installation",
+            json(installations),
+        )
+    }
+
     /// Notes that somebody confirmed the removal of these locations.
     pub(crate) async fn confirm_removals(
         &mut self,

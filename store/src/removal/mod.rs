@@ -1,0 +1,260 @@
+//! When a removal is too large to be made without asking. Pure.
+//!
+//! A repository that is emptied by mistake, a token that shows less than yesterday, a pattern that
+//! no longer matches: each proves that entities are gone, and none of it may empty a catalog
+//! unseen. So a source whose reading would take away more than both limits allow, together
+//! with what was taken away shortly before, is held back: nothing of it is applied until somebody
+//! confirms, or until a second look, long enough after the first, still says the same.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
+
+use crate::config::RemovalLimits;
+use crate::repo::RemovalRow;
+
+/// Most refs that are shown of one location.
+const REFS_MAX: usize = 100;
+
+/// What one location would lose.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Leaving {
+    pub(crate) location_id: i64,
+    /// The source whose reading takes it away.
+    pub(crate) source_id: i64,
+    /// Whose entities they are.
+    pub(crate) installation: String,
+    /// The entities that would go.
+    pub(crate) refs: Vec<String>,
+}
+
+/// What is known besides.
+#[derive(Debug)]
+pub(crate) struct Census<'a> {
+    /// Entities of each installation now.
+    pub(crate) live: &'a HashMap<String, i64>,
+    /// Entities of each installation that went within the window.
+    pub(crate) recent: &'a HashMap<String, i64>,
+    /// Removals that wait already.
+    pub(crate) held: &'a [RemovalRow],
+}
+
+/// Entities that went, and when.
+#[derive(Debug, Default)]
+pub(crate) struct Recent {
+    gone: VecDeque<(i64, String, i64)>,
+}
+
+impl Recent {
+    /// Notes that so many entities of an installation went.
+    pub(crate) fn note(&mut self, now: i64, installation: &str, entities: i64) {
+        self.gone
+            .push_back((now, installation.to_owned(), entities));
+    }
+
+    /// How many went since `since`, by installation; what is older is forgotten.
+    pub(crate) fn since(&mut self, since: i64) -> HashMap<String, i64> {
+        while self.gone.front().is_some_and(|(at, _, _)| *at < since) {
+            self.gone.pop_front();
+        }
+        let mut all = HashMap::new();
+        for (_, installation, entities) in &self.gone {
+            *all.entry(installation.clone()).or_default() += entities;
+        }
+        all
+    }
+}
+
+/// Whether so few entities go that nobody needs to be asked, whatever the installation has.
+pub(crate) fn is_small(
+    leaving: &[Leaving],
+    recent: &HashMap<String, i64>,
+    limits: &RemovalLimits,
+) -> bool {
+    counted(leaving).iter().all(|(installation, going)| {
+        going + recent.get(*installation).copied().unwrap_or_default() <= i64::from(limits.entities)
+    })
+}
+
+/// The removals that have to wait, by the source that is held back for them.
+///
+/// A source goes ahead as a whole or not at all: what it read is one state of it.
+pub(crate) fn guard(
+    leaving: &[Leaving],
+    census: &Census<'_>,
+    limits: &RemovalLimits,
+    now: i64,
+) -> BTreeMap<i64, Vec<RemovalRow>> {
+    let held: HashMap<i64, &RemovalRow> = census
+        .held
+        .iter()
+        .map(|row| (row.location_id, row))
+        .collect();
+    let wait = micros(limits.wait);
+    let may_go = |it: &Leaving| {
+        held.get(&it.location_id)
+            .is_some_and(|row| row.confirmed_at > 0 || now - row.since >= wait)
+    };
+    let asked: Vec<&Leaving> = leaving.iter().filter(|it| !may_go(it)).collect();
+    let mut going: HashMap<&str, i64> = HashMap::new();
+    for it in &asked {
+        *going.entry(&it.installation).or_default() += count(it);
+    }
+    let too_many: BTreeSet<&str> = going
+        .into_iter()
+        .filter(|(installation, going)| is_too_many(installation, *going, census, limits))
+        .map(|(installation, _)| installation)
+        .collect();
+    let mut waiting: BTreeMap<i64, Vec<RemovalRow>> = BTreeMap::new();
+    for it in asked {
+        if too_many.contains(it.installation.as_str()) {
+            let row = row(it, held.get(&it.location_id).copied(), now);
+            waiting.entry(it.source_id).or_default().push(row);
+        }
+    }
+    waiting
+}
+
+fn counted(leaving: &[Leaving]) -> HashMap<&str, i64> {
+    let mut counted = HashMap::new();
+    for it in leaving {
+        *counted.entry(it.installation.as_str()).or_default() += count(it);
+    }
+    counted
+}
+
+fn count(leaving: &Leaving) -> i64 {
+    i64::try_from(leaving.refs.len()).unwrap_or(i64::MAX)
+}
+
+/// More than so many, and more than so many of a hundred.
+fn is_too_many(
+    installation: &str,
+    going: i64,
+    census: &Census<'_>,
+    limits: &RemovalLimits,
+) -> bool {
+    let of = |all: &HashMap<String, i64>| all.get(installation).copied().unwrap_or_default();
+    let gone = of(census.recent);
+    let (all, going) = (of(census.live) + gone, going + gone);
+    going > i64::from(limits.entities)
+        && going.saturating_mul(100) > all.saturating_mul(i64::from(limits.percent))
+}
+
+fn row(leaving: &Leaving, before: Option<&RemovalRow>, now: i64) -> RemovalRow {
+    let shown: Vec<&String> = leaving.refs.iter().take(REFS_MAX).collect();
+    RemovalRow {
+        location_id: leaving.location_id,
+        source_id: leaving.source_id,
+        installation: leaving.installation.clone(),
+        entities: count(leaving),
+        refs: serde_json::to_string(&shown).expect("refs are texts"),
+        since: before.map_or(now, |row| row.since),
+        confirmed_at: 0,
+    }
+}
+
+pub(crate) fn micros(duration: std::time::Duration) -> i64 {
+    i64::try_from(duration.as_micros()).unwrap_or(i64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MINUTE: i64 = 60_000_000;
+
+    fn leaving(location_id: i64, source_id: i64, entities: usize) -> Leaving {
+        Leaving {
+            location_id,
+            source_id,
+            installation: "github.com".to_owned(),
+            refs: (0..entities)
+                .map(|it| format!("component:default/{it}"))
+                .collect(),
+        }
+    }
+
+    fn held(location_id: i64, since: i64, confirmed_at: i64) -> RemovalRow {
+        RemovalRow {
+            since,
+            confirmed_at,
+            ..row(&leaving(location_id, 1, 30), None, 0)
+        }
+    }
+
+    /// Sources that are held back of an installation with so many entities, of which some went lately.
+    #[track_caller]
+    fn check(all: &[Leaving], live: i64, recent: i64, waiting: &[RemovalRow], expected: &[i64]) {
+        let by = |count| HashMap::from([("github.com".to_owned(), count)]);
+        let (live, recent) = (by(live), by(recent));
+        let census = Census {
+            live: &live,
+            recent: &recent,
+            held: waiting,
+        };
+        let found = guard(all, &census, &RemovalLimits::default(), 100 * MINUTE);
+        assert_eq!(found.keys().copied().collect::<Vec<_>>(), expected);
+    }
+
+    #[test]
+    fn only_more_than_both_limits_is_asked_about() {
+        check(&[leaving(1, 1, 20)], 20, 0, &[], &[]);
+        check(&[leaving(1, 1, 21)], 21, 0, &[], &[1]);
+        check(&[leaving(1, 1, 30)], 300, 0, &[], &[]);
+        check(&[leaving(1, 1, 31)], 300, 0, &[], &[1]);
+        check(&[leaving(1, 1, 5_000)], 100_000, 0, &[], &[]);
+    }
+
+    #[test]
+    fn many_small_removals_are_one_large_one() {
+        check(
+            &[leaving(1, 1, 11), leaving(2, 2, 11)],
+            100,
+            0,
+            &[],
+            &[1, 2],
+        );
+        check(&[leaving(1, 1, 2)], 80, 20, &[], &[1]);
+        check(&[leaving(1, 1, 2)], 800, 20, &[], &[]);
+    }
+
+    #[test]
+    fn what_was_confirmed_or_has_waited_goes() {
+        let all = [leaving(1, 1, 30)];
+        check(&all, 100, 0, &[held(1, 99 * MINUTE, 0)], &[1]);
+        check(&all, 100, 0, &[held(1, 99 * MINUTE, 100 * MINUTE)], &[]);
+        check(&all, 100, 0, &[held(1, 70 * MINUTE, 0)], &[]);
+        check(&all, 100, 0, &[held(1, 71 * MINUTE, 0)], &[1]);
+        check(&all, 100, 0, &[held(2, 0, 5)], &[1]);
+    }
+
+    #[test]
+    fn a_removal_waits_since_it_was_first_seen() {
+        let live = HashMap::from([("github.com".to_owned(), 100)]);
+        let rows = [held(1, 99 * MINUTE, 0)];
+        let none = HashMap::new();
+        let census = Census {
+            live: &live,
+            recent: &none,
+            held: &rows,
+        };
+        let found = guard(
+            &[leaving(1, 1, 30)],
+            &census,
+            &RemovalLimits::default(),
+            100 * MINUTE,
+        );
+        assert_eq!(found[&1][0].since, 99 * MINUTE);
+        assert_eq!(found[&1][0].entities, 30);
+    }
+
+    #[test]
+    fn what_went_long_ago_does_not_count() {
+        let mut recent = Recent::default();
+        recent.note(10, "github.com", 5);
+        recent.note(20, "github.com", 7);
+        recent.note(20, "ghe.acme.example", 1);
+        assert_eq!(recent.since(10)["github.com"], 12);
+        assert_eq!(recent.since(15)["github.com"], 7);
+        assert_eq!(recent.since(21), HashMap::new());
+    }
+}
