@@ -75,13 +75,10 @@ impl Material<'_> {
     /// Files whose absence counts now, whether it was seen now or before.
     fn gone(&self, faces: &mut BTreeMap<i64, Face>) {
         for location_id in &self.verdict.admitted {
-            let after = self.verdict.locations.get(location_id);
-            let before = self.locations.get(location_id);
-            if let Some(after) = after
-                && after.outcome == LocationOutcome::Gone
-                && before.is_some_and(|before| *before != *after)
+            if let Some(location) = self.location(*location_id)
+                && location.outcome == LocationOutcome::Gone
             {
-                let face = Face::gone(after, after.source_id);
+                let face = Face::gone(location, location.source_id);
                 faces.entry(*location_id).or_insert(face);
             }
         }

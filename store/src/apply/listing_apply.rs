@@ -129,7 +129,8 @@ impl Applier {
         facts.linked.extend(files);
         let (missing, doubtful) = compare(&facts, &candidates);
         let mut sighted = Sighted::default();
-        uproot(tx, &mut facts, &mut sighted.sights, doubtful).await?;
+        let of = provider_key(provider);
+        uproot(tx, &mut facts, &mut sighted.sights, doubtful, Some(&of)).await?;
         let hosts = &self.config.forges.hosts;
         plant(tx, &mut facts, &mut sighted.sights, &missing, hosts).await?;
         prove(tx, provider, reading).await?;

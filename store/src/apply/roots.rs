@@ -242,12 +242,14 @@ pub(super) fn compare(facts: &Facts, candidates: &[Candidate<'_>]) -> (Vec<Wante
     (missing, doubtful)
 }
 
-/// Sees roots go that a provider named and that no longer stand for anything it wants.
+/// Sees roots go that a provider named, `of` if it is given, and that no longer stand for anything it
+/// wants.
 pub(super) async fn uproot(
     tx: &mut Tx,
     facts: &mut Facts,
     sights: &mut Sights,
     doubtful: Vec<String>,
+    of: Option<&SourceKey>,
 ) -> Result<(), ApplyError> {
     if doubtful.is_empty() {
         return Ok(());
@@ -280,7 +282,9 @@ pub(super) async fn uproot(
             .get(&id)
             .and_then(|location| facts.sources.get(&location.source_id));
         let is_discovered = source.is_some_and(|source| {
-            source.kind == SourceKind::Roots && source.external_id.starts_with(PROVIDER)
+            source.kind == SourceKind::Roots
+                && source.external_id.starts_with(PROVIDER)
+                && of.is_none_or(|of| source.key() == *of)
         });
         if is_discovered {
             sights.entry(id).or_insert(Seen::Gone);
@@ -295,6 +299,7 @@ pub(super) async fn left_branches(
     tx: &mut Tx,
     facts: &Facts,
     candidates: &[Candidate<'_>],
+    providers: &Providers,
 ) -> Result<Vec<String>, ApplyError> {
     let mut names = BTreeSet::new();
     let mut read = BTreeMap::new();
@@ -311,7 +316,7 @@ pub(super) async fn left_branches(
                 repository.owner.to_lowercase(),
                 repository.name.to_lowercase(),
             ));
-            read.insert(repository.id.to_string(), row.source_id);
+            read.insert(repository.id.to_string(), repository);
         }
     }
     let names: Vec<(String, String, String)> = names.into_iter().collect();
@@ -319,7 +324,13 @@ pub(super) async fn left_branches(
         .sources_named(&names)
         .await?
         .into_iter()
-        .filter(|source| read.get(&source.external_id).is_some_and(|id| *id != source.id))
+        .filter(|source| {
+            read.get(&source.external_id).is_some_and(|repository| {
+                !providers
+                    .all()
+                    .any(|provider| provider.wants(repository) && provider.reads(source))
+            })
+        })
         .map(|source| source.id)
         .collect();
     if left.is_empty() {

@@ -193,7 +193,7 @@ async fn a_push_becomes_an_entity_that_survives_a_restart() {
         "catalog_age_of_truth_seconds{statistic=\"max\"}",
         "catalog_deliveries_uncovered 0",
         "catalog_stream_messages{stream=\"SIGNALS\"} 0",
-        "catalog_revision 1",
+        "catalog_revision 2",
     ] {
         assert!(metrics.contains(line), "{line}\n{metrics}");
     }
@@ -201,7 +201,7 @@ async fn a_push_becomes_an_entity_that_survives_a_restart() {
     running.stop().await;
 
     let again = start_in(directory.path()).await;
-    assert_eq!(again.handle.view.revision(), 1);
+    assert_eq!(again.handle.view.revision(), 2);
     assert_eq!(
         again.handle.view.read(|state| state.served(&pay)),
         Some(served)

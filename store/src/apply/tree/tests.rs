@@ -111,11 +111,8 @@ impl World {
 
     fn root(&mut self, target: &str) -> (i64, Seen) {
         let name = generated_ref(target);
-        let document = freshet_model::location::generated_location(
-            "url",
-            &target["url:".len()..],
-            None,
-        );
+        let document =
+            freshet_model::location::generated_location("url", &target["url:".len()..], None);
         let listed = Listed {
             entity_ref: EntityRef::parse(&name).expect("a valid ref"),
             document: document.to_string(),
@@ -136,9 +133,10 @@ impl World {
             let name = format!("{}:default/x", kind.to_lowercase());
             Mark((*kind).to_owned(), None, name, 1)
         });
-        let locations = file.locations.iter().map(|it| {
-            Mark("Location".to_owned(), None, it.entity_ref.to_string(), 1)
-        });
+        let locations = file
+            .locations
+            .iter()
+            .map(|it| Mark("Location".to_owned(), None, it.entity_ref.to_string(), 1));
         Seen::Content(SeenContent {
             blob: file.blob.to_owned(),
             poisoned: file.poisoned,
@@ -187,7 +185,10 @@ impl World {
     }
 
     fn supply(&mut self, need: Need) {
-        assert!(need.locations.is_empty() && need.sources.is_empty(), "all are loaded");
+        assert!(
+            need.locations.is_empty() && need.sources.is_empty(),
+            "all are loaded"
+        );
         self.facts.linked.extend(need.linked);
         self.facts.linking.extend(need.linking);
         for entity_ref in need.entities {
@@ -221,14 +222,19 @@ impl World {
             self.ids.retain(|_, known| known != id);
         }
         for row in &verdict.entities_put {
-            facts.entities.insert(row.entity_ref.clone(), Some(row.clone()));
+            facts
+                .entities
+                .insert(row.entity_ref.clone(), Some(row.clone()));
         }
         for entity_ref in &verdict.entities_removed {
             facts.entities.insert(entity_ref.clone(), None);
         }
         let mut declared: HashMap<i64, Vec<String>> = HashMap::new();
         for row in facts.entities.values().flatten() {
-            declared.entry(row.declared_by).or_default().push(row.entity_ref.clone());
+            declared
+                .entry(row.declared_by)
+                .or_default()
+                .push(row.entity_ref.clone());
         }
         facts.declared = declared;
         for key in &verdict.links_removed {
@@ -243,7 +249,11 @@ impl World {
     /// What is applied of each file: `path@blob`, `!` in front if something newer was seen.
     fn applied(&self) -> String {
         let mut words = BTreeSet::new();
-        for (path, id) in self.ids.iter().filter(|(path, _)| !path.starts_with("url:")) {
+        for (path, id) in self
+            .ids
+            .iter()
+            .filter(|(path, _)| !path.starts_with("url:"))
+        {
             let Some(row) = self.facts.locations.get(id) else {
                 continue;
             };
@@ -259,11 +269,19 @@ impl World {
 
     fn state(&self, name: &str) -> Option<RunState> {
         let entity_ref = format!("location:default/{name}");
-        self.facts.entities.get(&entity_ref)?.as_ref().map(|row| row.state)
+        self.facts
+            .entities
+            .get(&entity_ref)?
+            .as_ref()
+            .map(|row| row.state)
     }
 
     fn root_state(&self) -> Option<RunState> {
-        self.facts.entities.get(&generated_ref(ROOT))?.as_ref().map(|row| row.state)
+        self.facts
+            .entities
+            .get(&generated_ref(ROOT))?
+            .as_ref()
+            .map(|row| row.state)
     }
 
     /// A root whose file points to `a` and `b`, all of it read.
@@ -278,7 +296,10 @@ impl World {
         let root = world.has("root.yaml", top);
         world.apply(vec![root]);
         assert_eq!(world.state("p"), Some(RunState::Waiting));
-        let (a, b) = (world.has("a.yaml", file("a1")), world.has("b.yaml", file("b1")));
+        let (a, b) = (
+            world.has("a.yaml", file("a1")),
+            world.has("b.yaml", file("b1")),
+        );
         world.apply(vec![a, b]);
         assert_eq!(world.applied(), "a.yaml@a1 b.yaml@b1 root.yaml@r1");
         world
@@ -304,13 +325,19 @@ fn a_root_waits_for_its_file_and_then_stands_with_it() {
     let verdict = world.apply(vec![root]);
     assert_eq!(world.root_state(), Some(RunState::Waiting));
     assert!(served(&verdict).is_empty());
-    assert_eq!(verdict.raised.keys().copied().collect::<Vec<_>>(), [REPOSITORY]);
+    assert_eq!(
+        verdict.raised.keys().copied().collect::<Vec<_>>(),
+        [REPOSITORY]
+    );
     let read = world.has("root.yaml", file("r1"));
     let verdict = world.apply(vec![read]);
     assert_eq!(served(&verdict), [generated_ref(ROOT)]);
     assert_eq!(world.applied(), "root.yaml@r1");
     let row = &world.facts.locations[&world.ids["root.yaml"]];
-    assert_eq!((row.url.as_str(), row.origin.as_str()), (&*format!("{BASE}/root.yaml"), ROOT));
+    assert_eq!(
+        (row.url.as_str(), row.origin.as_str()),
+        (&*format!("{BASE}/root.yaml"), ROOT)
+    );
 }
 
 #[test]
@@ -344,7 +371,10 @@ fn a_required_file_that_is_gone_keeps_everything_and_is_told() {
     assert_eq!(world.applied(), "!a.yaml@a1 b.yaml@b1 root.yaml@r1");
     assert_eq!(
         rules_broken(&verdict),
-        [("location.target-missing", vec!["location:default/p".to_owned()])]
+        [(
+            "location.target-missing",
+            vec!["location:default/p".to_owned()]
+        )]
     );
     assert!(verdict.withdrawn.is_empty());
     let back = world.has("a.yaml", file("a1"));
@@ -356,7 +386,12 @@ fn a_required_file_that_is_gone_keeps_everything_and_is_told() {
 #[test]
 fn an_optional_file_that_is_gone_leaves() {
     let mut world = World::with_siblings();
-    let optional = typed("p", "2", &["./a.yaml", "./b.yaml"], json!({"presence": "optional"}));
+    let optional = typed(
+        "p",
+        "2",
+        &["./a.yaml", "./b.yaml"],
+        json!({"presence": "optional"}),
+    );
     let top = File {
         locations: vec![optional],
         ..file("r2")
@@ -402,10 +437,16 @@ fn a_file_with_two_parents_lives_by_the_one_that_is_ok() {
     assert_eq!(world.state("q"), Some(RunState::Ok));
     let (a, b) = (world.gone("a.yaml"), world.has("b.yaml", file("b2")));
     world.apply(vec![a, b]);
-    assert_eq!((world.state("p"), world.state("q")), (Some(RunState::Broken), Some(RunState::Ok)));
+    assert_eq!(
+        (world.state("p"), world.state("q")),
+        (Some(RunState::Broken), Some(RunState::Ok))
+    );
     assert_eq!(world.applied(), "!a.yaml@a1 b.yaml@b2 root.yaml@r2");
     let row = &world.facts.locations[&world.ids["b.yaml"]];
-    assert_eq!(row.parent_ref, "location:default/p", "the present one is kept while it lives");
+    assert_eq!(
+        row.parent_ref, "location:default/p",
+        "the present one is kept while it lives"
+    );
 }
 
 #[test]
@@ -426,10 +467,17 @@ fn a_location_that_lists_itself_is_no_problem_and_no_reason_to_stay() {
     let a = world.has("a.yaml", back);
     world.apply(vec![a]);
     assert_eq!(world.applied(), "a.yaml@a1 root.yaml@r1");
-    assert_eq!((world.state("p"), world.state("q")), (Some(RunState::Ok), Some(RunState::Ok)));
+    assert_eq!(
+        (world.state("p"), world.state("q")),
+        (Some(RunState::Ok), Some(RunState::Ok))
+    );
     let gone = world.gone(ROOT);
     let verdict = world.apply(vec![gone]);
-    assert_eq!(verdict.withdrawn.len(), 3, "the root, and the cycle below it");
+    assert_eq!(
+        verdict.withdrawn.len(),
+        3,
+        "the root, and the cycle below it"
+    );
     assert_eq!(verdict.entities_removed.len(), 3);
     assert!(world.facts.links.is_empty());
 }
@@ -453,9 +501,17 @@ fn a_location_that_moves_between_files_stays() {
     let (a, b) = (world.has("a.yaml", file("a3")), world.has("b.yaml", b));
     let verdict = world.apply(vec![a, b]);
     assert!(verdict.withdrawn.is_empty() && verdict.entities_removed.is_empty());
-    let row = world.facts.entities["location:default/q"].as_ref().expect("it stays");
-    assert_eq!((row.declared_by, row.state), (world.ids["b.yaml"], RunState::Ok));
-    assert_eq!(world.applied(), "a.yaml@a3 b.yaml@b2 c.yaml@c1 root.yaml@r1");
+    let row = world.facts.entities["location:default/q"]
+        .as_ref()
+        .expect("it stays");
+    assert_eq!(
+        (row.declared_by, row.state),
+        (world.ids["b.yaml"], RunState::Ok)
+    );
+    assert_eq!(
+        world.applied(),
+        "a.yaml@a3 b.yaml@b2 c.yaml@c1 root.yaml@r1"
+    );
 }
 
 #[test]
@@ -497,7 +553,10 @@ fn a_pattern_gains_and_loses_files() {
     let verdict = world.apply(vec![none]);
     assert_eq!(rules_broken(&verdict).len(), 1, "nothing matches");
     let both = world.matched("sub/*.yaml", &["sub/x.yaml", "sub/y.yaml"]);
-    let (x, y) = (world.has("sub/x.yaml", file("x1")), world.has("sub/y.yaml", file("y1")));
+    let (x, y) = (
+        world.has("sub/x.yaml", file("x1")),
+        world.has("sub/y.yaml", file("y1")),
+    );
     world.apply(vec![both, x, y]);
     assert_eq!(world.applied(), "root.yaml@r1 sub/x.yaml@x1 sub/y.yaml@y1");
     let row = &world.facts.locations[&world.ids["sub/x.yaml"]];
@@ -523,7 +582,10 @@ fn a_location_of_a_type_that_is_not_allowed_is_broken_and_never_served() {
     assert_eq!(served(&verdict), [generated_ref(ROOT)]);
     assert_eq!(
         rules_broken(&verdict),
-        [("location.type-not-allowed", vec!["location:default/p".to_owned()])]
+        [(
+            "location.type-not-allowed",
+            vec!["location:default/p".to_owned()]
+        )]
     );
     assert_eq!(world.applied(), "root.yaml@r1", "its file is in order");
 }
@@ -561,5 +623,8 @@ fn what_cannot_be_read_breaks_its_parent_and_removes_nothing() {
     assert_eq!(world.state("p"), Some(RunState::Broken));
     assert_eq!(rules_broken(&verdict)[0].0, "location.target-missing");
     assert!(verdict.withdrawn.is_empty());
-    assert!(world.applied().contains("b.yaml@b1"), "the version in effect points to it");
+    assert!(
+        world.applied().contains("b.yaml@b1"),
+        "the version in effect points to it"
+    );
 }

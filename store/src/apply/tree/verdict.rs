@@ -199,6 +199,12 @@ impl Judge<'_> {
     fn finish_reviews(&mut self, verdict: &mut Verdict) {
         for (entity_ref, (cause, found)) in self.judged.clone() {
             if let Some(row) = self.entity(&entity_ref) {
+                if !found.is_empty()
+                    && let Some(location) = self.location(row.declared_by)
+                {
+                    // Where a problem is must be known.
+                    let _loaded = self.source_kind(location.source_id);
+                }
                 verdict.reviews.push(Review {
                     location_id: row.declared_by,
                     cause,

@@ -327,9 +327,9 @@ async fn an_event_tells_what_why_and_where(world: &mut World) {
         .check("r7: component:a@1>group:x", "+component:a")
         .await;
     world.check("r7: component:a@2", "~component:a").await;
-    let rows = world.repo.changes_after(1, 1).await.expect("rows");
+    let rows = world.repo.changes_after(2, 1).await.expect("rows");
     let data: ChangeData = serde_json::from_str(&rows[0].data).expect("the body of an event");
-    assert_eq!(data.revision.catalog, 2);
+    assert_eq!(data.revision.catalog, 3);
     assert_eq!((data.revision.previous, data.revision.entity), (1, 2));
     assert_eq!(data.cause.actor, "rosa");
     assert_eq!(data.cause.commit, "head2");

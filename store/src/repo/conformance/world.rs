@@ -262,7 +262,8 @@ impl World {
             assert_eq!(row.revision, expected, "revisions have no gaps");
         }
         self.told += i64::try_from(rows.len()).expect("few rows");
-        rows.iter().map(spell).collect::<Vec<String>>().join(" ")
+        let told = rows.iter().filter(|row| !is_of_a_root(row)).map(spell);
+        told.collect::<Vec<String>>().join(" ")
     }
 
     /// The view that was folded is the one a restart would load.
@@ -272,6 +273,14 @@ impl World {
         let loaded = View::load(snapshot);
         assert_eq!(contents(&self.view), contents(&loaded));
     }
+}
+
+/// Whether a change is that of the Location entity that stands for a repository's file: it comes and
+/// goes with what is in it.
+fn is_of_a_root(row: &ChangeRow) -> bool {
+    row.entity_ref
+        .as_ref()
+        .is_some_and(|it| it.kind() == "location" && it.name().starts_with("generated-"))
 }
 
 fn whole(source: &SourceRow, generation: u64, body: observation::Body) -> Observation {

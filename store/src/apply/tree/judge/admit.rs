@@ -45,9 +45,11 @@ impl Judge<'_> {
                 self.put_location(row.clone());
                 self.declare(&row, content, cause);
             }
-            _ if row.outcome == LocationOutcome::Gone && !row.blob_oid.is_empty() => {
-                row.blob_oid.clear();
-                self.put_location(row);
+            _ if row.outcome == LocationOutcome::Gone => {
+                if !row.blob_oid.is_empty() {
+                    row.blob_oid.clear();
+                    self.put_location(row);
+                }
                 for entity_ref in self.declared_by(location_id) {
                     self.dropped.insert(entity_ref, cause);
                 }
