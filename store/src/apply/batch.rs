@@ -240,8 +240,8 @@ impl Applier {
         load(tx, &mut facts, need, &self.config.recheck).await?;
         let candidates = candidates(&facts, &sighted.sights, readings, &self.config.providers);
         let (missing, mut doubtful) = compare(&facts, &candidates);
-        doubtful.extend(left_branches(tx, &facts, &candidates).await?);
-        uproot(tx, &mut facts, &mut sighted.sights, doubtful).await?;
+        doubtful.extend(left_branches(tx, &facts, &candidates, &self.config.providers).await?);
+        uproot(tx, &mut facts, &mut sighted.sights, doubtful, None).await?;
         let hosts = &self.config.forges.hosts;
         plant(tx, &mut facts, &mut sighted.sights, &missing, hosts).await?;
         Ok((facts, sighted))

@@ -105,6 +105,10 @@ pub(super) fn problem_info(id: i64, problem: &ProblemState) -> ProblemInfo {
         hint: problem.hint.clone(),
         line: u32::try_from(problem.line).unwrap_or_default(),
         column: u32::try_from(problem.column_number).unwrap_or_default(),
+        class: problem.class.clone(),
+        level: problem.level.clone(),
+        is_file: problem.is_file != 0,
+        owner: problem.owner.clone(),
     }
 }
 

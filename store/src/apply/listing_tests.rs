@@ -151,7 +151,13 @@ fn what_is_made_from_other_files_is_not_proved_by_its_own_blob() {
         ..ListedRepository::default()
     };
     let equal = |head, depends| {
-        is_equal(&source, std::slice::from_ref(&location), &listed(head), depends, &terms)
+        is_equal(
+            &source,
+            std::slice::from_ref(&location),
+            &listed(head),
+            depends,
+            &terms,
+        )
     };
     assert!(equal("h2", Depends::OnNothing));
     assert!(equal("h", Depends::OnItself));
@@ -268,7 +274,25 @@ fn another_branch_is_not_compared_with_the_default_one() {
         ..ListedRepository::default()
     };
     let held = [location];
-    assert!(!is_equal(&source, &held, &listed("b2"), Depends::OnNothing, &terms));
-    assert!(!is_equal(&source, &held, &listed("b"), Depends::OnNothing, &terms));
-    assert!(!is_equal(&source, &[], &listed(""), Depends::OnNothing, &terms));
+    assert!(!is_equal(
+        &source,
+        &held,
+        &listed("b2"),
+        Depends::OnNothing,
+        &terms
+    ));
+    assert!(!is_equal(
+        &source,
+        &held,
+        &listed("b"),
+        Depends::OnNothing,
+        &terms
+    ));
+    assert!(!is_equal(
+        &source,
+        &[],
+        &listed(""),
+        Depends::OnNothing,
+        &terms
+    ));
 }

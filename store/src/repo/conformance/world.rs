@@ -202,7 +202,8 @@ impl World {
         let sources = tx.sources(&ids).await.expect("rows");
         sources
             .into_iter()
-            .find(|source| source.external_id == external_id)
+            .filter(|source| source.external_id == external_id)
+            .max_by_key(|source| source.id)
             .expect("the source is known")
     }
 
