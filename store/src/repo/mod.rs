@@ -27,6 +27,7 @@ mod sqlite;
 mod statement;
 mod totals;
 pub(crate) mod tree;
+mod tree_rows;
 
 use crate::config::DatabaseConfig;
 
@@ -37,10 +38,11 @@ pub use totals::LedgerTotals;
 
 pub(crate) use deliveries::{Covered, Covering, DeliveryRow, Outcome};
 pub(crate) use rows::{
-    ClaimRow, DependencyRow, EntityRow, GITHUB, HEAD, LinkRow, LocationEntityRow, LocationOutcome,
-    LocationRow, ProblemState, RemovalRow, RunState, SourceRow, StoredCause,
+    ClaimRow, EntityRow, GITHUB, HEAD, LocationOutcome, LocationRow, ProblemState, SourceRow,
+    StoredCause,
 };
 pub(crate) use statement::Tx;
+pub(crate) use tree_rows::{DependencyRow, LinkRow, LocationEntityRow, RemovalRow, RunState};
 
 /// A handle on the database, cheap to clone.
 #[derive(Clone, Debug)]

@@ -6,7 +6,8 @@ use super::open;
 use super::verbs::{put_sources, source, write};
 use crate::config::DatabaseConfig;
 use crate::repo::{
-    DependencyRow, LinkRow, LocationEntityRow, LocationRow, RemovalRow, Repo, RunState, SourceRow,
+    DependencyRow, LinkRow, LocationEntityRow, LocationOutcome, LocationRow, RemovalRow, Repo,
+    RunState, SourceRow,
 };
 
 pub(super) async fn run<F, Fut>(fresh: &F)
@@ -18,6 +19,8 @@ where
     each_branch_is_a_source(&repo).await;
     let repo = open(&fresh().await).await;
     what_no_listing_sweeps_is_found_when_due(&repo).await;
+    let repo = open(&fresh().await).await;
+    locations_belong_to_their_source(&repo).await;
     let repo = open(&fresh().await).await;
     locations_are_found_by_place_and_forgotten(&repo).await;
     let repo = open(&fresh().await).await;
@@ -43,7 +46,7 @@ async fn each_branch_is_a_source(repo: &Repo) {
     let mut tx = write(repo).await;
     for row in &rows {
         let found = tx.lock_sources_by_key(&[row.key()]).await.expect("rows");
-        assert_eq!(found, [row.clone()]);
+        assert_eq!(found, std::slice::from_ref(row));
     }
     let named = |name: &str| ("github.com".to_owned(), "acme".to_owned(), name.to_owned());
     let found = tx.sources_named(&[named("pay"), named("x")]).await;
@@ -69,6 +72,24 @@ async fn what_no_listing_sweeps_is_found_when_due(repo: &Repo) {
     assert_eq!(due, [rows[0].clone(), rows[4].clone()]);
     assert_eq!(tx.sources_due(155, 1).await.expect("rows"), rows[..1]);
     assert!(tx.sources_due(150, 10).await.expect("rows").is_empty());
+    tx.commit().await.expect("a commit");
+}
+
+async fn locations_belong_to_their_source(repo: &Repo) {
+    put_sources(repo, &[source(1, "1"), source(2, "2")]).await;
+    let mut tx = write(repo).await;
+    let ids = tx.new_location_ids(3).await.expect("ids");
+    let mut rows: Vec<LocationRow> = [(1, "a.yaml"), (1, "b.yaml"), (2, "a.yaml")]
+        .iter()
+        .zip(&ids)
+        .map(|((source_id, path), id)| LocationRow::new(*id, *source_id, path))
+        .collect();
+    tx.put_locations(&rows).await.expect("written");
+    rows[0].outcome = LocationOutcome::Content;
+    "b10b".clone_into(&mut rows[0].blob_oid);
+    tx.put_locations(&rows[..1]).await.expect("written");
+    assert_eq!(tx.locations_of(&[1]).await.expect("rows"), rows[..2]);
+    assert_eq!(tx.locations(&ids[2..]).await.expect("rows"), rows[2..]);
     tx.commit().await.expect("a commit");
 }
 

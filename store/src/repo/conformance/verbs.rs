@@ -13,8 +13,8 @@ use crate::repo::claims::ClaimKey;
 use crate::repo::entities::EntityTouch;
 use crate::repo::parts::PartRow;
 use crate::repo::{
-    ClaimRow, Covering, DeliveryRow, EntityRow, LocationOutcome, LocationRow, Outcome,
-    ProblemState, Repo, SourceKind, SourceRow, Tx,
+    ClaimRow, Covering, DeliveryRow, EntityRow, LocationRow, Outcome, ProblemState, Repo,
+    SourceKind, SourceRow, Tx,
 };
 
 pub(super) async fn run<F, Fut>(fresh: &F)
@@ -25,8 +25,6 @@ where
     an_opened_database_opens_again(&fresh().await).await;
     let repo = open(&fresh().await).await;
     sources_are_found_by_id_and_identity(&repo).await;
-    let repo = open(&fresh().await).await;
-    locations_belong_to_their_source(&repo).await;
     let repo = open(&fresh().await).await;
     a_delivery_is_recorded_once_and_ends_once(&repo).await;
     let repo = open(&fresh().await).await;
@@ -117,24 +115,6 @@ async fn sources_are_found_by_id_and_identity(repo: &Repo) {
     let statuses = repo.source_statuses().await.expect("statuses");
     assert_eq!(statuses[0].name, format!("acme/r{}", ids[0]));
     assert_eq!((statuses[0].wanted, statuses[0].done), (5, 0));
-}
-
-async fn locations_belong_to_their_source(repo: &Repo) {
-    put_sources(repo, &[source(1, "1"), source(2, "2")]).await;
-    let mut tx = write(repo).await;
-    let ids = tx.new_location_ids(3).await.expect("ids");
-    let mut rows: Vec<LocationRow> = [(1, "a.yaml"), (1, "b.yaml"), (2, "a.yaml")]
-        .iter()
-        .zip(&ids)
-        .map(|((source_id, path), id)| LocationRow::new(*id, *source_id, path))
-        .collect();
-    tx.put_locations(&rows).await.expect("written");
-    rows[0].outcome = LocationOutcome::Content;
-    "b10b".clone_into(&mut rows[0].blob_oid);
-    tx.put_locations(&rows[..1]).await.expect("written");
-    assert_eq!(tx.locations_of(&[1]).await.expect("rows"), rows[..2]);
-    assert_eq!(tx.locations(&ids[2..]).await.expect("rows"), rows[2..]);
-    tx.commit().await.expect("a commit");
 }
 
 fn delivery(guid: &str, generation: i64) -> DeliveryRow {
