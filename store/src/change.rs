@@ -94,6 +94,24 @@ pub struct ProblemRow {
     pub owner: String,
 }
 
+impl ProblemRow {
+    /// Whether the entity is valid all the same. What says nothing of its level is an error.
+    #[must_use]
+    pub fn is_warning(&self) -> bool {
+        self.level == "warning"
+    }
+
+    /// Backstage's class of the error.
+    #[must_use]
+    pub fn class(&self) -> &str {
+        if self.class.is_empty() {
+            "InputError"
+        } else {
+            &self.class
+        }
+    }
+}
+
 /// One entity of the catalog as it is now.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Record {

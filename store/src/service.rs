@@ -14,6 +14,7 @@ use freshet_runtime::supervisor::Supervisor;
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
 use tokio::net::TcpListener;
+use tokio::sync::Notify;
 use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 
@@ -116,6 +117,7 @@ pub async fn start(
     };
     let applier = parts.applier();
     applier.configure().await.map_err(StartError::Configure)?;
+    let confirmed = applier.confirmed();
     parts.spawn_pipeline(applier, supervisor);
     parts.spawn_followers(supervisor);
     let handle = Handle {
@@ -124,7 +126,7 @@ pub async fn start(
         api_address,
         service_metrics: parts.service_metrics(),
     };
-    parts.spawn_api(supervisor);
+    parts.spawn_api(confirmed, supervisor);
     Ok(handle)
 }
 
@@ -227,7 +229,7 @@ impl Parts {
         }
     }
 
-    fn spawn_api(self, supervisor: &mut Supervisor) {
+    fn spawn_api(self, confirmed: Arc<Notify>, supervisor: &mut Supervisor) {
         let feed = Feed::new(FeedDeps {
             repo: self.repo.clone(),
             view: Arc::clone(&self.view),
@@ -245,6 +247,7 @@ impl Parts {
             bounds: self.bounds,
             clock: self.deps.clock,
             metrics: self.metrics,
+            confirmed,
         });
         let serving = api.serve(self.config.cors, self.deps.listener, supervisor.shutdown());
         supervisor.spawn("catalog API", serving);

@@ -2,7 +2,7 @@
 //!
 //! The only place that knows HTTP. Handlers read parameters, ask the view, the ledger or the feed, and
 //! answer; what queries mean is decided in `query`. Reads never touch the database, but for the ledger's
-//! own (`/api/v1/sources`) and the feed.
+//! own (`/api/v1/sources`, `/api/v1/removals`), the feed, and links to files with problems.
 //!
 //! Every answer carries `Catalog-Revision`: what is served contains at least that revision. Every route
 //! takes `minRevision` and waits for it.
@@ -10,10 +10,13 @@
 //! There is no authentication yet. Whoever binds the listener keeps it on loopback.
 
 mod changes;
+mod dangling;
 mod entities;
 mod error;
+mod page;
 mod parameters;
 mod problems;
+mod removals;
 mod revision;
 mod sources;
 
@@ -25,11 +28,11 @@ use axum::extract::{MatchedPath, Request};
 use axum::http::{HeaderValue, Method, StatusCode, Uri, header};
 use axum::middleware::from_fn_with_state;
 use axum::response::{IntoResponse, Response};
-use axum::routing::get;
+use axum::routing::{get, post};
 use axum::serve::ListenerExt as _;
 use freshet_runtime::clock::Clock;
 use tokio::net::TcpListener;
-use tokio::sync::Semaphore;
+use tokio::sync::{Notify, Semaphore};
 use tokio_util::sync::CancellationToken;
 use tower::Layer as _;
 use tower::util::MapRequestLayer;
@@ -65,6 +68,8 @@ pub struct ApiDeps {
     pub clock: Clock,
     /// What is counted.
     pub metrics: Arc<Metrics>,
+    /// Told when a removal was confirmed.
+    pub confirmed: Arc<Notify>,
 }
 
 struct Shared {
@@ -101,7 +106,10 @@ impl Api {
             .route("/entities/by-uid/{uid}", get(entities::by_uid));
         let own = Router::new()
             .route("/changes", get(changes::subscribe))
+            .route("/dangling", get(dangling::list))
             .route("/problems", get(problems::list))
+            .route("/removals", get(removals::list))
+            .route("/removals/confirm", post(removals::confirm))
             .route("/sources", get(sources::list));
         let router = Router::new()
             .nest("/api/catalog", catalog)
@@ -196,7 +204,10 @@ fn route_label(matched: Option<&MatchedPath>) -> &'static str {
         Some("/api/catalog/entities/by-name/{kind}/{namespace}/{name}") => "entity_by_name",
         Some("/api/catalog/entities/by-uid/{uid}") => "entity_by_uid",
         Some("/api/v1/changes") => "changes",
+        Some("/api/v1/dangling") => "dangling",
         Some("/api/v1/problems") => "problems",
+        Some("/api/v1/removals") => "removals",
+        Some("/api/v1/removals/confirm") => "removals_confirm",
         Some("/api/v1/sources") => "sources",
         Some(_) => "health",
         None => "none",

@@ -18,6 +18,24 @@ impl Parameters {
         Self::parse(request.uri().query().unwrap_or_default(), known)
     }
 
+    /// Reads the parameters of a route of our own, which says what it knows when asked for anything else.
+    pub(super) fn read_own(request: &Request, known: &[&str]) -> Result<Self, Problem> {
+        Self::parse_own(request.uri().query().unwrap_or_default(), known)
+    }
+
+    fn parse_own(query: &str, known: &[&str]) -> Result<Self, Problem> {
+        for (name, _) in form_urlencoded::parse(query.as_bytes()) {
+            let name = name.strip_suffix("[]").unwrap_or(&name);
+            if name != MIN_REVISION && !known.contains(&name) {
+                let known = known.join(", ");
+                return Err(Problem::Input(format!(
+                    "Unknown query parameter '{name}'; known are {known}, {MIN_REVISION}"
+                )));
+            }
+        }
+        Self::parse(query, known)
+    }
+
     fn parse(query: &str, known: &[&str]) -> Result<Self, Problem> {
         let mut parameters = Vec::new();
         for (name, value) in form_urlencoded::parse(query.as_bytes()) {
@@ -103,6 +121,16 @@ mod tests {
         refused("x=1", "Unknown query parameter 'x'");
         refused("filter=", "Empty value found for query parameter 'filter'");
         refused("filter", "Empty value found for query parameter 'filter'");
+    }
+
+    #[test]
+    fn a_route_of_our_own_says_what_it_knows() {
+        let message = "Unknown query parameter 'x'; known are rule, kind, minRevision";
+        assert_eq!(
+            Parameters::parse_own("rule=a&x=1", &["rule", "kind"]),
+            Err(Problem::Input(message.to_owned()))
+        );
+        assert!(Parameters::parse_own("rule=a&rule[]=b", &["rule", "kind"]).is_ok());
     }
 
     #[test]

@@ -11,6 +11,7 @@ use freshet_model::{EntityRef, RelationDeclaration};
 use super::ApplyError;
 use super::face::{Declared, Face};
 use super::load::Stored;
+use super::orphans::is_orphan;
 use crate::repo::changes::{relations_from_text, relations_to_text};
 use crate::repo::claims::ClaimKey;
 use crate::repo::{ClaimRow, EntityRow};
@@ -63,6 +64,8 @@ struct Claimant<'a> {
     claimed_at: i64,
     line: u32,
     content: Stand<'a>,
+    /// Whether nothing declares it, and it is only kept.
+    is_orphan: bool,
     /// The stored row of a claim that lost before.
     row: Option<&'a ClaimRow>,
 }
@@ -174,6 +177,10 @@ impl<'a> Index<'a> {
                 location_id: row.location_id,
                 claimed_at: row.claimed_at,
                 line,
+                is_orphan: match &content {
+                    Stand::Declared(declared) => is_orphan(&declared.digest),
+                    Stand::Held | Stand::Stored(_) => is_orphan(&row.digest),
+                },
                 content,
                 row: None,
             }));
@@ -186,6 +193,7 @@ impl<'a> Index<'a> {
                 claimed_at: claim.claimed_at,
                 line: line.max(u32::try_from(claim.line).unwrap_or_default()),
                 content,
+                is_orphan: false,
                 row: Some(claim),
             }));
         }
@@ -196,6 +204,7 @@ impl<'a> Index<'a> {
                     claimed_at: now,
                     line: declared.line,
                     content: Stand::Declared(declared),
+                    is_orphan: is_orphan(&declared.digest),
                     row: None,
                 });
             }
@@ -294,6 +303,9 @@ impl Settled {
     }
 
     fn lose(&mut self, entity_ref: &EntityRef, loser: &Claimant<'_>, stored: &Stored) {
+        if loser.is_orphan {
+            return;
+        }
         if stored.is_read(loser.location_id) {
             self.lost
                 .push((loser.location_id, entity_ref.clone(), loser.line));
@@ -323,15 +335,17 @@ fn winner<'a, 'b>(
     claimants: &'b [Claimant<'a>],
     stored: &Stored,
 ) -> Option<&'b Claimant<'a>> {
-    let holding = holder.and_then(|holder| {
+    // What nothing declares yields to whoever does.
+    let is_adopted = claimants.iter().any(|claimant| !claimant.is_orphan);
+    let counting = || {
         claimants
             .iter()
-            .find(|claimant| claimant.location_id == holder.location_id)
-    });
+            .filter(move |claimant| !(is_adopted && claimant.is_orphan))
+    };
+    let holding = holder
+        .and_then(|holder| counting().find(|claimant| claimant.location_id == holder.location_id));
     holding.or_else(|| {
-        claimants
-            .iter()
-            .min_by_key(|claimant| (claimant.claimed_at, stored.rank(claimant.location_id)))
+        counting().min_by_key(|claimant| (claimant.claimed_at, stored.rank(claimant.location_id)))
     })
 }
 

@@ -3,21 +3,23 @@
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
-use freshet_proto::message::Cause;
+use freshet_proto::message::{Cause, Content};
 use uuid::Uuid;
 
 use super::batch::Work;
 use super::event::Why;
 use super::faces::{Material, faces};
 use super::load::Stored;
+use super::orphans::keep;
 use super::plan::{Facts as PlanFacts, Plan, plan};
 use super::sights::Sighted;
 use super::tree::{Facts, Terms, Verdict};
 use super::tree_load::judged;
 use super::{Applier, ApplyError, compute};
+use crate::config::OrphanStrategy;
 use crate::ledger::raise;
 use crate::repo::tree::LinkKey;
-use crate::repo::{Lane, SourceRow, Tx};
+use crate::repo::{Lane, LocationRow, SourceKind, SourceRow, Tx};
 
 /// Why a source of this batch was read, and how urgently.
 pub(super) type Causes = HashMap<i64, (Cause, Lane)>;
@@ -58,15 +60,45 @@ impl Applier {
         )
         .await?;
         let read: Vec<i64> = sighted.contents.keys().copied().collect();
-        let size = sighted.contents.len();
-        let faces = compute(size, || {
+        let plan = self
+            .plan(work, facts, &verdict, sighted.contents, why)
+            .await?;
+        let asked: Vec<i64> = causes.keys().copied().collect();
+        self.guard(work, facts, &plan, &asked).await?;
+        let raised = write_new_sources(work, facts, &verdict, causes).await?;
+        write_tree(&mut work.tx, &verdict).await?;
+        self.part(&mut work.tx, facts, &verdict).await?;
+        let withdrawn = verdict.withdrawn.keys().copied();
+        let replaced: Vec<i64> = read.into_iter().chain(withdrawn).collect();
+        work.tx
+            .replace_dependencies(&replaced, &sighted.dependencies)
+            .await?;
+        write(&mut work.tx, &plan).await?;
+        work.done.rows.extend(plan.rows);
+        Ok(Settlement {
+            changed_sources: plan.changed_sources,
+            raised,
+        })
+    }
+
+    /// Plans what becomes of entities, claims and problems.
+    async fn plan(
+        &self,
+        work: &mut Work,
+        facts: &Facts,
+        verdict: &Verdict,
+        contents: HashMap<i64, Content>,
+        why: &HashMap<i64, Why>,
+    ) -> Result<Plan, ApplyError> {
+        let size = contents.len();
+        let mut faces = compute(size, || {
             let material = Material {
-                verdict: &verdict,
+                verdict,
                 sources: &facts.sources,
                 locations: &facts.locations,
                 forges: &self.config.forges,
             };
-            faces(&material, sighted.contents)
+            faces(&material, contents)
         })?;
         let mut stored = Stored {
             sources: facts.sources.clone(),
@@ -79,8 +111,11 @@ impl Applier {
             .extend(verdict.locations.iter().map(|(id, row)| (*id, row.clone())));
         stored.load(&mut work.tx, &faces).await?;
         let revision = work.newest_revision();
-        let plan = compute(size, || {
+        compute(size, || {
             self.view.read(|state| {
+                if self.config.orphans == OrphanStrategy::Keep {
+                    keep(&mut faces, &stored, state)?;
+                }
                 plan(&PlanFacts {
                     state,
                     stored: &stored,
@@ -92,22 +127,29 @@ impl Applier {
                     new_uid: Uuid::new_v4,
                 })
             })
-        })?;
-        let asked: Vec<i64> = causes.keys().copied().collect();
-        self.guard(work, facts, &plan, &asked).await?;
-        let raised = write_new_sources(work, facts, &verdict, causes).await?;
-        write_tree(&mut work.tx, &verdict).await?;
-        let withdrawn = verdict.withdrawn.keys().copied();
-        let replaced: Vec<i64> = read.into_iter().chain(withdrawn).collect();
-        work.tx
-            .replace_dependencies(&replaced, &sighted.dependencies)
-            .await?;
-        write(&mut work.tx, &plan).await?;
-        work.done.rows.extend(plan.rows);
-        Ok(Settlement {
-            changed_sources: plan.changed_sources,
-            raised,
         })
+    }
+
+    /// Parts with the locations that count no more. Where orphans are kept, those are still of a file.
+    async fn part(&self, tx: &mut Tx, facts: &Facts, verdict: &Verdict) -> Result<(), ApplyError> {
+        let is_root = |id: &i64| {
+            let source = facts.sources.get(id);
+            source.is_some_and(|source| source.kind == SourceKind::Roots)
+        };
+        let keeps = |cause: &i64| self.config.orphans == OrphanStrategy::Keep && !is_root(cause);
+        let mut kept = Vec::new();
+        let mut removed = Vec::new();
+        for (id, cause) in &verdict.withdrawn {
+            match facts.locations.get(id).filter(|_| keeps(cause)) {
+                Some(row) => kept.push(LocationRow {
+                    is_glob: row.is_glob,
+                    ..LocationRow::new(*id, row.source_id, &row.path)
+                }),
+                None => removed.push(*id),
+            }
+        }
+        tx.put_locations(&kept).await?;
+        Ok(tx.remove_locations(&removed).await?)
     }
 
     /// Asks for a reading of every source the tree needs; those in `sources` are left to the caller to
@@ -201,9 +243,7 @@ async fn write_tree(tx: &mut Tx, verdict: &Verdict) -> Result<(), ApplyError> {
         })
         .collect();
     tx.remove_links(&removed).await?;
-    tx.put_links(&verdict.links_put).await?;
-    let withdrawn: Vec<i64> = verdict.withdrawn.keys().copied().collect();
-    Ok(tx.remove_locations(&withdrawn).await?)
+    Ok(tx.put_links(&verdict.links_put).await?)
 }
 
 async fn write(tx: &mut Tx, plan: &Plan) -> Result<(), ApplyError> {

@@ -22,6 +22,7 @@ mod hold;
 mod listing;
 mod listing_apply;
 mod load;
+mod orphans;
 mod plan;
 mod problems;
 mod relations;
@@ -48,12 +49,12 @@ use freshet_runtime::error_chain::Chain;
 use futures::FutureExt;
 use prost::Message;
 use tokio::runtime::{Handle, RuntimeFlavor};
-use tokio::sync::Semaphore;
+use tokio::sync::{Notify, Semaphore};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use self::annotate::Forges;
-use crate::config::{Config, Fingerprint, Recheck, RemovalLimits, Root, Rule};
+use crate::config::{Config, Fingerprint, OrphanStrategy, Recheck, RemovalLimits, Root, Rule};
 use crate::ledger::{JobPublisher, Providers};
 use crate::metrics::{Metrics, ObservationOutcome};
 use crate::removal::Recent;
@@ -77,6 +78,7 @@ pub struct ApplyConfig {
     roots: Vec<Root>,
     recheck: Recheck,
     removals: RemovalLimits,
+    orphans: OrphanStrategy,
     batch_max: usize,
 }
 
@@ -91,6 +93,7 @@ impl From<&Config> for ApplyConfig {
             roots: config.roots.clone(),
             recheck: config.recheck,
             removals: config.removals,
+            orphans: config.orphan_strategy,
             batch_max: config.batch_max,
         }
     }
@@ -177,6 +180,8 @@ pub struct Applier {
     turn: Arc<Semaphore>,
     /// What was taken away lately.
     recent: Mutex<Recent>,
+    /// Told when a removal was confirmed.
+    confirmed: Arc<Notify>,
     /// Whether there may be removals that wait.
     removals_wait: AtomicBool,
 }
@@ -220,6 +225,7 @@ impl Applier {
             publishing: TaskTracker::new(),
             turn: Arc::new(Semaphore::new(1)),
             recent: Mutex::default(),
+            confirmed: Arc::default(),
             removals_wait: AtomicBool::new(true),
         }
     }
@@ -272,6 +278,10 @@ impl Applier {
         loop {
             let received = tokio::select! {
                 () = shutdown.cancelled() => return Ok(()),
+                () = self.confirmed.notified() => {
+                    self.configure_again().await;
+                    continue;
+                }
                 received = lanes.next(self.config.batch_max) => received,
             };
             match received {
@@ -282,6 +292,18 @@ impl Applier {
                     return Ok(());
                 }
             }
+        }
+    }
+
+    /// To be told when a removal was confirmed: one that the configuration asks for is made then.
+    #[must_use]
+    pub fn confirmed(&self) -> Arc<Notify> {
+        Arc::clone(&self.confirmed)
+    }
+
+    async fn configure_again(&self) {
+        if let Err(error) = self.configure().await {
+            tracing::warn!(error = %Chain(&error), "a confirmed removal is made at the next start");
         }
     }
 

@@ -193,3 +193,32 @@ fn a_problem_takes_a_revision_and_is_named_by_it() {
     assert_eq!((plan.rows[0].revision, plan.problems_put[0].id), (101, 101));
     assert_eq!(plan.rows[0].problem.as_ref().map(|it| it.line), Some(2));
 }
+
+/// The changes when orphans are kept; digests of what is stored say whether it is one.
+#[track_caller]
+fn check_kept(stored: &str, mut faces: Vec<Face>, expected: &str) {
+    let (snapshot, rows) = world(stored);
+    let view = View::load(snapshot);
+    view.read(|state| crate::apply::orphans::keep(&mut faces, &rows, state))
+        .expect("documents that can be read");
+    let plan = planned(stored, &faces);
+    assert_eq!(spell(&plan), expected);
+}
+
+#[test]
+fn an_orphan_is_kept_with_a_mark_until_somebody_declares_it() {
+    check_kept("1:a@1", vec![face(1, "", Missing::Withdrawn)], "~a#5");
+    check_kept("1:a@orphan:1", vec![face(1, "", Missing::Withdrawn)], "");
+    check_kept(
+        "1:a@orphan:1",
+        vec![face(1, "a@1", Missing::Withdrawn)],
+        "~a#5",
+    );
+    let adopted = vec![face(2, "a@2", Missing::Withdrawn)];
+    check_kept("1:a@orphan:1", adopted.clone(), "~a#5");
+    let plan = planned("1:a@orphan:1", &adopted);
+    assert_eq!(
+        (plan.entities[0].location_id, plan.claims_put.len()),
+        (2, 0)
+    );
+}

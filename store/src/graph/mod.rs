@@ -117,6 +117,14 @@ impl<E: Declares> Graph<E> {
             })
     }
 
+    /// Refs that are pointed at and have no entity, in no particular order.
+    pub(crate) fn dangling(&self) -> impl Iterator<Item = &EntityRef> {
+        self.graph
+            .node_weights()
+            .filter(|node| node.entity.is_none())
+            .map(|node| &node.entity_ref)
+    }
+
     /// Relations of an entity as the API shows them: its own and the reverse of others', distinct,
     /// sorted by type, then target.
     pub(crate) fn shown(&self, entity_ref: &EntityRef) -> Vec<Shown<'_>> {

@@ -13,8 +13,6 @@ use serde_json::{Map, Value, json};
 use crate::change::{ProblemRow, Record};
 
 const STATUS_TYPE: &str = "backstage.io/catalog-processing";
-/// Class of a problem where no better one is known.
-const STATUS_ERROR_NAME: &str = "InputError";
 /// Room for `uid`, `etag` and punctuation.
 const FIXED_BYTES: usize = 160;
 const BYTES_PER_RELATION: usize = 72;
@@ -32,17 +30,9 @@ pub(super) enum Splice {
 pub(super) struct Status(String);
 
 impl Status {
-    /// The problems of the entity itself, and those of its file as a whole.
-    pub(super) fn of<'a>(record: &Record, problems: impl Iterator<Item = &'a ProblemRow>) -> Self {
-        let items: Vec<Value> = problems
-            .filter(|problem| {
-                problem
-                    .entity_ref
-                    .as_ref()
-                    .is_none_or(|about| *about == record.entity_ref)
-            })
-            .map(item)
-            .collect();
+    /// What these problems say.
+    pub(super) fn of<'a>(problems: impl Iterator<Item = &'a ProblemRow>) -> Self {
+        let items: Vec<Value> = problems.map(item).collect();
         if items.is_empty() {
             return Self(String::new());
         }
@@ -54,12 +44,13 @@ fn item(problem: &ProblemRow) -> Value {
     json!({
         "type": STATUS_TYPE,
         "level": "error",
-        "message": format!("{STATUS_ERROR_NAME}: {}", problem.message),
+        "message": format!("{}: {}", problem.class(), problem.message),
         "error": {
-            "name": STATUS_ERROR_NAME,
+            "name": problem.class(),
             "message": problem.message,
             "rule": problem.rule,
             "hint": problem.hint,
+            "repository": problem.repository,
             "path": problem.path,
             "line": problem.line,
             "column": problem.column,

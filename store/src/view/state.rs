@@ -19,6 +19,8 @@ pub struct State {
     by_uid: BTreeMap<Uuid, EntityRef>,
     by_kind: BTreeMap<String, usize>,
     problems: HashMap<i64, BTreeMap<i64, ProblemRow>>,
+    /// Problems that the status of an entity shows: their ids, with their locations.
+    shown_by: HashMap<EntityRef, BTreeMap<i64, i64>>,
 }
 
 /// An entity and where its document is spliced when it is served.
@@ -125,6 +127,20 @@ impl State {
         self.problems.values().flat_map(BTreeMap::values)
     }
 
+    /// Problems that the status of this entity shows, in the order they were opened.
+    pub fn problems_shown_by(&self, entity_ref: &EntityRef) -> impl Iterator<Item = &ProblemRow> {
+        self.shown_by
+            .get(entity_ref)
+            .into_iter()
+            .flatten()
+            .filter_map(|(id, location_id)| self.problems.get(location_id)?.get(id))
+    }
+
+    /// Refs that relations point at and nobody declares, in no particular order.
+    pub(crate) fn dangling(&self) -> impl Iterator<Item = &EntityRef> {
+        self.entities.dangling()
+    }
+
     /// How many entities each kind has. A kind whose last entity left stays, with 0.
     pub fn kinds(&self) -> impl Iterator<Item = (&str, usize)> {
         self.by_kind
@@ -142,7 +158,7 @@ impl State {
     pub fn served(&self, entity_ref: &EntityRef) -> Option<String> {
         let held = self.entities.get(entity_ref)?;
         let relations = self.entities.shown(entity_ref);
-        let status = Status::of(&held.record, self.problems_of(held.record.location_id));
+        let status = Status::of(self.problems_shown_by(entity_ref));
         Some(held.splice.serve(&held.record, &relations, &status))
     }
 
@@ -231,6 +247,16 @@ impl State {
     }
 
     fn open(&mut self, problem: ProblemRow) {
+        // It may have been open, and shown by others.
+        self.resolve(&problem);
+        if !problem.is_warning() {
+            for entity_ref in &problem.status_of {
+                self.shown_by
+                    .entry(entity_ref.clone())
+                    .or_default()
+                    .insert(problem.id, problem.location_id);
+            }
+        }
         self.problems
             .entry(problem.location_id)
             .or_default()
@@ -238,10 +264,19 @@ impl State {
     }
 
     fn resolve(&mut self, problem: &ProblemRow) {
-        if let Some(problems) = self.problems.get_mut(&problem.location_id) {
-            problems.remove(&problem.id);
-            if problems.is_empty() {
-                self.problems.remove(&problem.location_id);
+        let Some(problems) = self.problems.get_mut(&problem.location_id) else {
+            return;
+        };
+        let before = problems.remove(&problem.id);
+        if problems.is_empty() {
+            self.problems.remove(&problem.location_id);
+        }
+        for entity_ref in before.iter().flat_map(|before| &before.status_of) {
+            if let Some(shown) = self.shown_by.get_mut(entity_ref) {
+                shown.remove(&problem.id);
+                if shown.is_empty() {
+                    self.shown_by.remove(entity_ref);
+                }
             }
         }
     }

@@ -137,6 +137,18 @@ pub struct ProblemInfo {
     pub line: u32,
     /// 1-based.
     pub column: u32,
+    /// Backstage's class of the error, such as `InputError`.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub class: String,
+    /// `error`, or `warning` where the entity is valid all the same.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub level: String,
+    /// Whether it spoils the whole file.
+    #[serde(default)]
+    pub is_file: bool,
+    /// `spec.owner` as the document says.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub owner: String,
 }
 
 /// Where a change stands in the history.

@@ -98,6 +98,7 @@ impl World {
             bounds: Arc::default(),
             clock,
             metrics,
+            confirmed: Arc::default(),
         });
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let address = listener.local_addr().expect("an address");

@@ -628,3 +628,52 @@ fn what_cannot_be_read_breaks_its_parent_and_removes_nothing() {
         "the version in effect points to it"
     );
 }
+
+#[test]
+fn a_claim_that_lost_is_promoted_when_its_holder_lets_go() {
+    let mut world = World::with_siblings();
+    let q = || points("q", "1", &["./c.yaml"]);
+    let declares = |blob, listed| File {
+        locations: vec![listed],
+        ..file(blob)
+    };
+    let a = world.has("a.yaml", declares("a2", q()));
+    world.apply(vec![a]);
+    let (b, c) = (
+        world.has("b.yaml", declares("b2", q())),
+        world.has("c.yaml", file("c1")),
+    );
+    world.apply(vec![b, c]);
+    let (a, b) = (world.ids["a.yaml"], world.ids["b.yaml"]);
+    let place = |url: &str| format!("url:{BASE}/{url}");
+    let document = json!({
+        "kind": "Location",
+        "metadata": {"name": "q", "annotations": {
+            "backstage.io/managed-by-location": place("b.yaml"),
+            "backstage.io/managed-by-origin-location": ROOT,
+        }},
+        "spec": {"targets": ["./c.yaml"]},
+    });
+    world.facts.claims.insert(
+        "location:default/q".to_owned(),
+        vec![crate::repo::ClaimRow {
+            location_id: b,
+            entity_ref: "location:default/q".to_owned(),
+            claimed_at: 1,
+            document: document.to_string(),
+            relations: "[]".to_owned(),
+            digest: "1".to_owned(),
+            line: 1,
+        }],
+    );
+    let holder = |world: &World| {
+        let row = world.facts.entities["location:default/q"].as_ref();
+        row.map(|row| row.declared_by)
+    };
+    assert_eq!(holder(&world), Some(a));
+    let read = world.has("a.yaml", file("a3"));
+    let verdict = world.apply(vec![read]);
+    assert_eq!(holder(&world), Some(b));
+    assert!(verdict.withdrawn.is_empty());
+    assert_eq!(world.state("q"), Some(RunState::Ok));
+}

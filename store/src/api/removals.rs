@@ -1,0 +1,160 @@
+//! `GET /api/v1/removals` and `POST /api/v1/removals/confirm`: removals too large to be made unasked.
+
+use std::collections::BTreeSet;
+
+use axum::body::to_bytes;
+use axum::extract::{Request, State};
+use axum::http::header;
+use axum::response::Response;
+use freshet_proto::message::Cause;
+use freshet_proto::timestamp::rfc3339;
+use serde::{Deserialize, Serialize};
+
+use super::error::{ApiError, Asked, Problem};
+use super::parameters::Parameters;
+use super::{Api, ok_json};
+use crate::ledger::raise;
+use crate::repo::{Lane, RemovalRow, RepoError};
+
+/// Most bytes of a confirmation.
+const BODY_BYTES_MAX: usize = 64 * 1024;
+/// How a confirmed removal says why its source is looked at.
+const MECHANISM: &str = "confirmation";
+const JSON: &str = "application/json";
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Shown {
+    location: i64,
+    source: i64,
+    installation: String,
+    /// How many entities would go.
+    entities: i64,
+    /// The first of them.
+    refs: Vec<String>,
+    since: String,
+    is_confirmed: bool,
+}
+
+impl From<RemovalRow> for Shown {
+    fn from(row: RemovalRow) -> Self {
+        Self {
+            location: row.location_id,
+            source: row.source_id,
+            installation: row.installation,
+            entities: row.entities,
+            refs: serde_json::from_str(&row.refs).unwrap_or_default(),
+            since: rfc3339(row.since),
+            is_confirmed: row.confirmed_at > 0,
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct Listed {
+    items: Vec<Shown>,
+}
+
+/// What is confirmed: these locations, or everything of an installation.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Confirmation {
+    #[serde(default)]
+    locations: Vec<i64>,
+    #[serde(default)]
+    installation: Option<String>,
+}
+
+impl Confirmation {
+    fn names(&self, row: &RemovalRow) -> bool {
+        self.locations.contains(&row.location_id)
+            || self.installation.as_ref() == Some(&row.installation)
+    }
+}
+
+/// Every removal that waits, the oldest first.
+pub(super) async fn list(State(api): State<Api>, request: Request) -> Result<Response, ApiError> {
+    let asked = Asked::of(&request);
+    Parameters::read(&request, &[]).map_err(|problem| asked.failed(problem))?;
+    let rows = waiting(&api).await.map_err(|error| asked.failed(error))?;
+    Ok(shown(rows))
+}
+
+/// Confirms removals: their sources are looked at again at once, and what is still gone goes.
+pub(super) async fn confirm(
+    State(api): State<Api>,
+    request: Request,
+) -> Result<Response, ApiError> {
+    let asked = Asked::of(&request);
+    let failed = |problem| asked.failed(problem);
+    // A page in somebody's browser can send anything but this without being asked first.
+    let is_json = request
+        .headers()
+        .get(header::CONTENT_TYPE)
+        .and_then(|it| it.to_str().ok())
+        .is_some_and(|it| it.split(';').next().unwrap_or_default().trim() == JSON);
+    if !is_json {
+        return Err(failed(Problem::Input(format!("The body must be {JSON}"))));
+    }
+    let body = to_bytes(request.into_body(), BODY_BYTES_MAX).await;
+    let body = body.map_err(|_| {
+        failed(Problem::Input(format!(
+            "The body has more than {BODY_BYTES_MAX} bytes, or was cut off"
+        )))
+    })?;
+    let confirmation: Confirmation = serde_json::from_slice(&body).map_err(|error| {
+        failed(Problem::Input(format!(
+            "The body is no confirmation: {error}"
+        )))
+    })?;
+    let confirmed = confirmed(&api, &confirmation).await;
+    let confirmed = confirmed.map_err(|error| asked.failed(error))?;
+    if confirmed.is_empty() {
+        return Err(failed(Problem::NotFound(
+            "None of these removals waits for a confirmation".to_owned(),
+        )));
+    }
+    api.confirmed.notify_one();
+    Ok(shown(confirmed))
+}
+
+fn shown(rows: Vec<RemovalRow>) -> Response {
+    let items = rows.into_iter().map(Shown::from).collect();
+    ok_json(serde_json::to_string(&Listed { items }).expect("a removal is plain data"))
+}
+
+async fn waiting(api: &Api) -> Result<Vec<RemovalRow>, RepoError> {
+    let mut tx = api.repo.read().await?;
+    let rows = tx.removals().await?;
+    tx.commit().await?;
+    Ok(rows)
+}
+
+async fn confirmed(api: &Api, confirmation: &Confirmation) -> Result<Vec<RemovalRow>, RepoError> {
+    let now = api.clock.now_micros();
+    let mut tx = api.repo.write().await?;
+    let mut rows = tx.removals().await?;
+    rows.retain(|row| confirmation.names(row));
+    let locations: Vec<i64> = rows.iter().map(|row| row.location_id).collect();
+    tx.confirm_removals(&locations, now).await?;
+    let sources: BTreeSet<i64> = rows.iter().map(|row| row.source_id).collect();
+    let sources: Vec<i64> = sources.into_iter().collect();
+    let mut sources = tx.lock_sources(&sources).await?;
+    sources.retain(|source| source.kind.is_looked_at());
+    for source in &mut sources {
+        let cause = Cause {
+            mechanism: MECHANISM.to_owned(),
+            received_at: now,
+            ..Cause::default()
+        };
+        raise(source, Lane::Hi, cause, now);
+        // Nobody publishes its job here, so the next round of the reconciler does.
+        source.enqueued_at = 0;
+    }
+    tx.put_sources(&sources).await?;
+    tx.commit().await?;
+    for row in &mut rows {
+        row.confirmed_at = now;
+    }
+    Ok(rows)
+}
