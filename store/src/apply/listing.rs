@@ -30,11 +30,11 @@ pub(super) struct Known {
 pub(super) enum Depends {
     /// Nothing.
     #[default]
-    OnNothing,
+    Nothing,
     /// Other files of the same repository.
-    OnItself,
+    Itself,
     /// Other repositories or URLs, of which its listing says nothing.
-    OnOthers,
+    Others,
 }
 
 /// What it asks for.
@@ -192,7 +192,7 @@ fn is_equal(
     if source.git_ref != HEAD {
         return false;
     }
-    let holds_nothing = !held.iter().any(|it| it.holds_content());
+    let holds_nothing = !held.iter().any(LocationRow::holds_content);
     if one.blob.is_empty() && holds_nothing && held.len() <= 1 {
         return true;
     }
@@ -212,9 +212,9 @@ fn is_equal(
         && only.holds_content()
         && only.seen_oid == one.blob);
     match depends {
-        Depends::OnNothing => same_head || same_blob,
-        Depends::OnItself => same_head,
-        Depends::OnOthers => false,
+        Depends::Nothing => same_head || same_blob,
+        Depends::Itself => same_head,
+        Depends::Others => false,
     }
 }
 

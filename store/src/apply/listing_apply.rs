@@ -255,8 +255,8 @@ fn on(source: &SourceRow, row: &DependencyRow) -> Depends {
         && source.name.eq_ignore_ascii_case(&row.name)
         && source.git_ref == row.git_ref;
     if is_own {
-        Depends::OnItself
+        Depends::Itself
     } else {
-        Depends::OnOthers
+        Depends::Others
     }
 }

@@ -159,10 +159,10 @@ fn what_is_made_from_other_files_is_not_proved_by_its_own_blob() {
             &terms,
         )
     };
-    assert!(equal("h2", Depends::OnNothing));
-    assert!(equal("h", Depends::OnItself));
-    assert!(!equal("h2", Depends::OnItself));
-    assert!(!equal("h", Depends::OnOthers));
+    assert!(equal("h2", Depends::Nothing));
+    assert!(equal("h", Depends::Itself));
+    assert!(!equal("h2", Depends::Itself));
+    assert!(!equal("h", Depends::Others));
 }
 
 #[test]
@@ -278,21 +278,21 @@ fn another_branch_is_not_compared_with_the_default_one() {
         &source,
         &held,
         &listed("b2"),
-        Depends::OnNothing,
+        Depends::Nothing,
         &terms
     ));
     assert!(!is_equal(
         &source,
         &held,
         &listed("b"),
-        Depends::OnNothing,
+        Depends::Nothing,
         &terms
     ));
     assert!(!is_equal(
         &source,
         &[],
         &listed(""),
-        Depends::OnNothing,
+        Depends::Nothing,
         &terms
     ));
 }

@@ -32,7 +32,7 @@ pub(super) async fn judged(
     for _ in 0..ROUNDS_MAX {
         match judge(facts, sights, terms) {
             Ok(verdict) => return Ok(verdict),
-            Err(need) => load(tx, facts, need, recheck).await?,
+            Err(need) => load(tx, facts, *need, recheck).await?,
         }
     }
     Err(ApplyError::unreadable("the tree", TooDeep))

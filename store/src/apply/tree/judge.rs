@@ -39,7 +39,7 @@ pub(in crate::apply) fn judge(
     facts: &Facts,
     sights: &Sights,
     terms: Terms<'_>,
-) -> Result<Verdict, Need> {
+) -> Result<Verdict, Box<Need>> {
     let mut judge = Judge {
         facts,
         terms,
@@ -68,7 +68,7 @@ pub(in crate::apply) fn judge(
     if judge.need.is_empty() {
         Ok(verdict)
     } else {
-        Err(judge.need)
+        Err(Box::new(judge.need))
     }
 }
 

@@ -11,8 +11,6 @@ pub(in crate::apply) const TARGET_MISSING: &str = "location.target-missing";
 pub(in crate::apply) const TARGET_UNREADABLE: &str = "location.target-unreadable";
 /// The rule of a target of a type that is not allowed there.
 pub(in crate::apply) const TARGET_REFUSED: &str = "location.type-not-allowed";
-/// The rule of a removal that waits for a second look.
-pub(in crate::apply) const REMOVAL_HELD: &str = "removal.held";
 
 const OF_LOCATION_ENTITIES: [&str; 3] = [TARGET_MISSING, TARGET_UNREADABLE, TARGET_REFUSED];
 
@@ -37,8 +35,6 @@ pub(in crate::apply) enum Scope {
     Rules,
     /// What a Location entity of the file points to.
     Targets(String),
-    /// Removals that wait.
-    Removals,
 }
 
 impl Scope {
@@ -48,10 +44,9 @@ impl Scope {
         let is_of_targets = OF_LOCATION_ENTITIES.contains(&rule);
         match self {
             Self::All => true,
-            Self::File => !is_of_targets && rule != NOT_ALLOWED && rule != REMOVAL_HELD,
+            Self::File => !is_of_targets && rule != NOT_ALLOWED,
             Self::Rules => rule == NOT_ALLOWED,
             Self::Targets(entity_ref) => is_of_targets && problem.entity_ref == *entity_ref,
-            Self::Removals => rule == REMOVAL_HELD,
         }
     }
 }

@@ -96,16 +96,17 @@ impl World {
         let id = *self.ids.entry(path.to_owned()).or_insert(next);
         let is_root = path.starts_with("url:");
         let source_id = if is_root { ROOTS } else { REPOSITORY };
-        if !self.facts.locations.contains_key(&id) {
+        let fresh = &mut self.facts.fresh_locations;
+        self.facts.locations.entry(id).or_insert_with(|| {
+            fresh.insert(id);
             let mut row = LocationRow::new(id, source_id, path);
             row.is_glob = i64::from(freshet_model::glob::has_magic(path) && !is_root);
             if is_root {
                 path["url:".len()..].clone_into(&mut row.url);
                 path.clone_into(&mut row.origin);
             }
-            self.facts.locations.insert(id, row);
-            self.facts.fresh_locations.insert(id);
-        }
+            row
+        });
         id
     }
 
@@ -178,7 +179,7 @@ impl World {
                     self.store(&verdict);
                     return verdict;
                 }
-                Err(need) => self.supply(need),
+                Err(need) => self.supply(*need),
             }
         }
         panic!("it always needs more");
