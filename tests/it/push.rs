@@ -197,6 +197,10 @@ async fn a_duplicated_hook_changes_nothing_twice() {
     })
     .await;
     world.api.settles().await;
+    world
+        .changes
+        .saw_in_order(["updated component:default/pay"])
+        .await;
     let updates = world
         .changes
         .heard()

@@ -453,18 +453,23 @@ async fn a25_the_codeowners_file_in_dot_github_comes_first() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a28_every_relation_is_seen_from_both_sides() {
     let template = "apiVersion: scaffolder.backstage.io/v1beta3\nkind: Template\nmetadata: {name: new}\n\
-         spec: {type: service, owner: team, steps: []}\n";
-    let group = document("Group", "team", "team", "{type: team, children: []}");
+         spec: {type: service, owner: builders, steps: []}\n";
+    let group = document(
+        "Group",
+        "builders",
+        "builders",
+        "{type: team, children: []}",
+    );
     let story = Story::of_shop(
         &[("t.yaml", template), ("g.yaml", &group)],
         &["t.yaml", "g.yaml"],
     )
     .await;
     let template = story.sees("template:default/new").await;
-    let team = story.sees("group:default/team").await;
+    let team = story.sees("group:default/builders").await;
     assert_eq!(
         template["relations"],
-        json!([{"type": "ownedBy", "targetRef": "group:default/team"}])
+        json!([{"type": "ownedBy", "targetRef": "group:default/builders"}])
     );
     assert_eq!(
         team["relations"],

@@ -4,4 +4,5 @@ mod deviations;
 mod locations;
 mod rules;
 mod safety;
+mod search;
 mod state;

@@ -1,5 +1,7 @@
 //! What becomes of entities over time: broken, mended, moved, renamed, claimed twice, no longer claimed.
 
+use std::time::Duration;
+
 use freshet_model::annotation::ORPHAN;
 use freshet_tests::catalog::{Profile, TestCatalog};
 use serde_json::json;
@@ -264,7 +266,7 @@ async fn case_196_208_what_is_no_longer_registered_goes_with_all_that_only_it_le
 
 #[tokio::test(flavor = "multi_thread")]
 async fn case_198_a_repository_that_is_deleted_takes_its_entities_with_it() {
-    let world = TestCatalog::with(
+    let mut world = TestCatalog::with(
         Profile::Embedded,
         &[
             ("shop", &[("catalog-info.yaml", &component("cart", "t"))]),
@@ -274,6 +276,9 @@ async fn case_198_a_repository_that_is_deleted_takes_its_entities_with_it() {
     .await;
     world.api.sees(CART).await;
     world.github.delete_repo("acme/shop").expect("deleted");
+    world
+        .restart_with_sweeps_every(Duration::from_secs(1))
+        .await;
     world.api.no_longer_sees(CART).await;
     world.api.sees("component:default/pay").await;
     world.finish().await;
