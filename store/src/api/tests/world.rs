@@ -295,8 +295,8 @@ fn catalog() -> Snapshot {
         class: "InputError".to_owned(),
         is_file: false,
         level: "error".to_owned(),
-        status_of: Vec::new(),
-        owner: String::new(),
+        status_of: vec![parse("component:default/pay")],
+        owner: "team-b".to_owned(),
     };
     Snapshot {
         epoch: String::new(),
