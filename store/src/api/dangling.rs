@@ -32,7 +32,7 @@ struct Listed {
 pub(super) async fn list(State(api): State<Api>, request: Request) -> Result<Response, ApiError> {
     let asked = Asked::of(&request);
     let parameters =
-        Parameters::read(&request, &["kind"]).map_err(|problem| asked.failed(problem))?;
+        Parameters::read_own(&request, &["kind"]).map_err(|problem| asked.failed(problem))?;
     let kinds: Vec<String> = parameters.all("kind").map(str::to_lowercase).collect();
     let mut items: Vec<Target> = api.view.read(|state| {
         state

@@ -13,7 +13,6 @@ mod changes;
 mod dangling;
 mod entities;
 mod error;
-mod page;
 mod parameters;
 mod problems;
 mod removals;

@@ -27,9 +27,9 @@ impl Parameters {
         for (name, _) in form_urlencoded::parse(query.as_bytes()) {
             let name = name.strip_suffix("[]").unwrap_or(&name);
             if name != MIN_REVISION && !known.contains(&name) {
-                let known = known.join(", ");
+                let known = [known, &[MIN_REVISION]].concat().join(", ");
                 return Err(Problem::Input(format!(
-                    "Unknown query parameter '{name}'; known are {known}, {MIN_REVISION}"
+                    "Unknown query parameter '{name}'; known are {known}"
                 )));
             }
         }

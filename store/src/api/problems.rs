@@ -92,7 +92,8 @@ impl From<Owned> for Shown {
 /// Open problems, by place. Values of one parameter are alternatives, several parameters must all hold.
 pub(super) async fn list(State(api): State<Api>, request: Request) -> Result<Response, ApiError> {
     let asked = Asked::of(&request);
-    let parameters = Parameters::read(&request, &KNOWN).map_err(|problem| asked.failed(problem))?;
+    let parameters =
+        Parameters::read_own(&request, &KNOWN).map_err(|problem| asked.failed(problem))?;
     let answer = found(&api, &parameters).map_err(|problem| asked.failed(problem))?;
     Ok(ok_json(
         serde_json::to_string(&answer).expect("a problem is plain data"),

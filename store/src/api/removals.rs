@@ -75,7 +75,7 @@ impl Confirmation {
 /// Every removal that waits, the oldest first.
 pub(super) async fn list(State(api): State<Api>, request: Request) -> Result<Response, ApiError> {
     let asked = Asked::of(&request);
-    Parameters::read(&request, &[]).map_err(|problem| asked.failed(problem))?;
+    Parameters::read_own(&request, &[]).map_err(|problem| asked.failed(problem))?;
     let rows = waiting(&api).await.map_err(|error| asked.failed(error))?;
     Ok(shown(rows))
 }

@@ -47,8 +47,7 @@ impl Page {
         self.limit.is_some() || self.offset.is_some()
     }
 
-    /// The items of `items` that are on it.
-    pub(crate) fn of<T>(self, items: Vec<T>) -> Vec<T> {
+    pub(super) fn of<T>(self, items: Vec<T>) -> Vec<T> {
         items
             .into_iter()
             .skip(self.offset.unwrap_or(0))
