@@ -12,9 +12,17 @@ use super::{Api, ok_json};
 use crate::change::Record;
 use crate::query::{Fields, Filter, Listing, Order, Page, list as run};
 
+/// Parameters of a list.
+const KNOWN: [&str; 6] = ["filter", "fields", "order", "limit", "offset", "after"];
+
+/// Whether a query, as in `?filter=kind=api`, is one that a list answers. Reads all of it, and looks at no entity.
+#[must_use]
+pub fn is_valid(query: &str) -> bool {
+    Parameters::parse(query, &KNOWN).is_ok_and(|parameters| listing(&parameters).is_ok())
+}
+
 /// Entities that match a filter, as a bare array.
 pub(super) async fn list(State(api): State<Api>, request: Request) -> Result<Response, ApiError> {
-    const KNOWN: [&str; 6] = ["filter", "fields", "order", "limit", "offset", "after"];
     let asked = Asked::of(&request);
     let failed = |problem| asked.failed(problem);
     let parameters = Parameters::read(&request, &KNOWN).map_err(failed)?;

@@ -37,6 +37,8 @@ use tower::Layer as _;
 use tower::util::MapRequestLayer;
 use tower_http::cors::{AllowOrigin, CorsLayer};
 
+pub use entities::is_valid as is_valid_query;
+
 use crate::config::Cors;
 use crate::feed::Feed;
 use crate::freshness::{Bounds, Freshness};

@@ -36,7 +36,7 @@ impl Parameters {
         Self::parse(query, known)
     }
 
-    fn parse(query: &str, known: &[&str]) -> Result<Self, Problem> {
+    pub(super) fn parse(query: &str, known: &[&str]) -> Result<Self, Problem> {
         let mut parameters = Vec::new();
         for (name, value) in form_urlencoded::parse(query.as_bytes()) {
             // Clients that repeat a parameter may mark it as a list.

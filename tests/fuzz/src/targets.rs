@@ -159,6 +159,6 @@ fn check_target(target: &Target) {
 /// Text as the query of a list.
 pub fn filter(data: &[u8]) {
     if let Ok(text) = std::str::from_utf8(data) {
-        black_box(text);
+        black_box(freshet_store::api::is_valid_query(text));
     }
 }

@@ -554,3 +554,13 @@ async fn a32_a_source_that_fails_is_asked_less_and_less() {
     story.world.github.heal();
     story.end().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn keys_that_mean_something_in_javascript_are_keys_like_any_other() {
+    let file = component_with("cart", "constructor: x, __proto__: {polluted: true}");
+    let story = Story::of_shop(&[("c.yaml", &file)], &["c.yaml"]).await;
+    let entity = story.sees(CART).await;
+    assert_eq!(entity["metadata"]["constructor"], "x");
+    assert_eq!(entity["metadata"]["__proto__"], json!({"polluted": true}));
+    story.end().await;
+}
