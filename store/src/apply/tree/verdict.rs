@@ -112,6 +112,12 @@ impl Judge<'_> {
                 .filter(|(digest, _)| !digest.is_empty());
             let is = Some((row.applied_digest.as_str(), row.declared_by))
                 .filter(|(digest, _)| !digest.is_empty());
+            if is != was
+                && let Some(location) = self.location(row.declared_by)
+            {
+                // Where it stands must be known.
+                let _loaded = self.source_kind(location.source_id);
+            }
             if is.is_none() && was.is_some() {
                 verdict
                     .hidden
