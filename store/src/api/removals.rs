@@ -135,8 +135,6 @@ async fn confirmed(api: &Api, confirmation: &Confirmation) -> Result<Vec<Removal
     let mut tx = api.repo.write().await?;
     let mut rows = tx.removals().await?;
     rows.retain(|row| confirmation.names(row));
-    let locations: Vec<i64> = rows.iter().map(|row| row.location_id).collect();
-    tx.confirm_removals(&locations, now).await?;
     let sources: BTreeSet<i64> = rows.iter().map(|row| row.source_id).collect();
     let sources: Vec<i64> = sources.into_iter().collect();
     let mut sources = tx.lock_sources(&sources).await?;
@@ -152,6 +150,9 @@ async fn confirmed(api: &Api, confirmation: &Confirmation) -> Result<Vec<Removal
         source.enqueued_at = 0;
     }
     tx.put_sources(&sources).await?;
+    // After the sources, as everywhere, so that two transactions never wait for each other.
+    let locations: Vec<i64> = rows.iter().map(|row| row.location_id).collect();
+    tx.confirm_removals(&locations, now).await?;
     tx.commit().await?;
     for row in &mut rows {
         row.confirmed_at = now;

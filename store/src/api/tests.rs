@@ -235,3 +235,70 @@ async fn browsers_of_configured_origins_may_call() {
     assert_eq!(answer.header("access-control-allow-origin"), None);
     world.stop().await;
 }
+
+#[tokio::test]
+async fn problems_are_found_by_who_must_mend_them_and_what() {
+    let world = World::start().await;
+    for (query, expected) in [
+        ("", 1),
+        ("?owner=team-b", 1),
+        ("?owner=Group:default/Team-B", 1),
+        ("?owner=team-a", 0),
+        ("?kind=component&rule=spec.schema&repository=ACME/pay", 1),
+        ("?kind=group&kind=component", 1),
+        ("?kind=group", 0),
+        ("?level=error&entity=component:default/Pay", 1),
+        ("?level=warning", 0),
+        ("?limit=1&offset=1", 0),
+    ] {
+        let answer = world.get(&format!("/api/v1/problems{query}")).await.json();
+        let items = answer["items"].as_array().map(Vec::len);
+        assert_eq!(items, Some(expected), "{query}: {answer}");
+    }
+    let answer = world.get("/api/v1/problems").await.json();
+    let problem = &answer["items"][0];
+    assert_eq!(problem["class"], "InputError");
+    assert_eq!(problem["scope"], "entity");
+    assert_eq!(problem["owner"], "group:default/team-b");
+    assert_eq!(answer["totalItems"], 1);
+    let unknown = world.get("/api/v1/problems?rle=x").await;
+    assert_eq!(unknown.status, 400);
+    assert!(unknown.json().to_string().contains("known are"));
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn relations_to_nobody_are_listed_with_who_names_them() {
+    let world = World::start().await;
+    let answer = world.get("/api/v1/dangling").await.json();
+    assert_eq!(
+        answer["items"],
+        serde_json::json!([{
+            "target": "group:default/team-b",
+            "types": ["ownedBy"],
+            "sources": ["component:default/site"],
+            "totalSources": 1,
+        }])
+    );
+    let none = world.get("/api/v1/dangling?kind=user").await.json();
+    assert_eq!(none["items"], serde_json::json!([]));
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn nothing_that_does_not_wait_can_be_confirmed() {
+    let world = World::start().await;
+    let answer = world.get("/api/v1/removals").await.json();
+    assert_eq!(answer["items"], serde_json::json!([]));
+    let path = "/api/v1/removals/confirm";
+    for (content_type, body, status) in [
+        ("application/json", r#"{"locations":[1]}"#, 404),
+        ("application/json", r#"{"location":[1]}"#, 400),
+        ("application/json", "[", 400),
+        ("text/plain", r#"{"locations":[1]}"#, 400),
+    ] {
+        let answer = world.post(path, content_type, body).await;
+        assert_eq!(answer.status, status, "{content_type} {body}");
+    }
+    world.stop().await;
+}

@@ -79,7 +79,10 @@ impl Bounds {
     /// The verdict on a source at `now` (microseconds UTC).
     #[must_use]
     pub fn judge(&self, status: SourceStatus, now: i64) -> Judged {
-        let bound = self.of_source(&status.host, &status.name);
+        let bound = match u64::try_from(status.recheck_every) {
+            Ok(every) if every > 0 => Duration::from_micros(every) * SWEEPS_UNTIL_UNKNOWN,
+            _ => self.of_source(&status.host, &status.name),
+        };
         let verdict = verdict(&status, bound, now);
         Judged {
             status,
@@ -110,6 +113,16 @@ mod tests {
     use crate::repo::SourceKind;
 
     const HOUR: i64 = 3_600_000_000;
+
+    #[test]
+    fn what_no_listing_sweeps_has_the_bound_of_its_rechecks() {
+        let status = SourceStatus {
+            recheck_every: HOUR,
+            ..status("example.com/a.yaml")
+        };
+        let bound = Bounds::of(&[]).judge(status, HOUR).bound;
+        assert_eq!(bound, Duration::from_secs(2 * 3_600));
+    }
 
     /// A source of an organisation that is swept every hour, proved `verified_ago` hours ago (-1: never).
     #[track_caller]
@@ -157,6 +170,7 @@ mod tests {
             mechanism: String::new(),
             fail_count: 0,
             last_error: String::new(),
+            recheck_every: 0,
         }
     }
 

@@ -137,6 +137,16 @@ label! {
 }
 
 label! {
+    /// What a problem costs.
+    ProblemLevel {
+        /// The entity, or its file, is not applied.
+        Error = "error",
+        /// Nothing: the entity is valid all the same.
+        Warning = "warning",
+    }
+}
+
+label! {
     /// Which age of the distribution.
     AgeStatistic {
         /// Half of the entities are younger.

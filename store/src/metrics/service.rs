@@ -15,7 +15,7 @@ use freshet_runtime::metrics::prometheus_client::metrics::family::Family;
 use freshet_runtime::metrics::prometheus_client::metrics::gauge::Gauge;
 
 use super::instance::seconds_between;
-use super::label::AgeStatistic;
+use super::label::{AgeStatistic, ProblemLevel};
 use crate::freshness::{Ages, Bounds, Judged, Verdict, ages};
 use crate::repo::{LedgerTotals, Meta, Repo, RepoError};
 use crate::view::View;
@@ -33,6 +33,11 @@ struct KindLabels {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct VerdictLabels {
     verdict: Verdict,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct LevelLabels {
+    level: ProblemLevel,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -80,7 +85,8 @@ pub(crate) struct Gauges {
     entities_by_verdict: Family<VerdictLabels, Gauge>,
     sources: Family<VerdictLabels, Gauge>,
     age_of_truth: Family<AgeLabels, Seconds>,
-    problems: Gauge,
+    problems: Family<LevelLabels, Gauge>,
+    removals: Gauge,
     revision: Gauge,
     view_lag: Gauge,
     relay_lag: Gauge,
@@ -114,7 +120,12 @@ impl Gauges {
             "Time since the sources of the entities were last proved equal",
             self.age_of_truth.clone(),
         );
-        registry.register("problems", "Open problems", self.problems.clone());
+        registry.register("problems", "Open problems by level", self.problems.clone());
+        registry.register(
+            "removals_held",
+            "Removals that wait for a confirmation or a second look",
+            self.removals.clone(),
+        );
         registry.register(
             "revision",
             "Revision of the newest committed change",
@@ -218,7 +229,8 @@ impl ServiceMetrics {
                 .kinds()
                 .map(|(kind, entities)| (kind.to_owned(), entities))
                 .collect();
-            (kinds, state.problems().count())
+            let warnings = state.problems().filter(|it| it.is_warning()).count();
+            (kinds, [state.problems().count() - warnings, warnings])
         });
         for (kind, entities) in kinds {
             self.gauges
@@ -226,7 +238,15 @@ impl ServiceMetrics {
                 .get_or_create(&KindLabels { kind })
                 .set(to_gauge(entities));
         }
-        self.gauges.problems.set(to_gauge(problems));
+        for (level, problems) in [ProblemLevel::Error, ProblemLevel::Warning]
+            .into_iter()
+            .zip(problems)
+        {
+            self.gauges
+                .problems
+                .get_or_create(&LevelLabels { level })
+                .set(to_gauge(problems));
+        }
     }
 
     fn show_stored(&self, stored: &Stored) {
@@ -239,6 +259,7 @@ impl ServiceMetrics {
         gauges
             .view_lag
             .set((stored.meta.revision - self.view.revision()).max(0));
+        gauges.removals.set(stored.totals.held_removals);
         gauges.uncovered.set(stored.totals.uncovered);
         gauges.behind.set(stored.totals.behind_sources);
         let oldest = match stored.totals.oldest_uncovered_received_at {

@@ -454,6 +454,8 @@ pub struct SourceStatus {
     pub fail_count: i64,
     /// The newest failure; empty if none.
     pub last_error: String,
+    /// Microseconds after which it is looked at again without a signal; 0 if a listing sweeps it.
+    pub recheck_every: i64,
 }
 
 /// Reads a stored ref, which was canonical when it was written.

@@ -35,7 +35,7 @@ impl Repo {
     pub async fn source_statuses(&self) -> Result<Vec<SourceStatus>, RepoError> {
         const SQL: &str = "select id, kind, host, \
             case when kind = 'listing' then owner else owner || '/' || name end as name, \
-            url, wanted, done, verified_at, changed_at, mechanism, fail_count, last_error \
+            url, wanted, done, verified_at, changed_at, mechanism, fail_count, last_error, recheck_every \
             from source \
             where kind <> 'roots' \
             order by id";

@@ -12,6 +12,8 @@ pub struct LedgerTotals {
     pub oldest_uncovered_received_at: i64,
     /// Sources with a generation that is not proved.
     pub behind_sources: i64,
+    /// Locations whose removal waits.
+    pub held_removals: i64,
 }
 
 impl Repo {
@@ -25,7 +27,8 @@ impl Repo {
             (select count(*) from delivery where covered_at is null) as uncovered, \
             (select coalesce(min(received_at), 0) from delivery where covered_at is null) \
                 as oldest_uncovered_received_at, \
-            (select count(*) from source where wanted > done) as behind_sources";
+            (select count(*) from source where wanted > done) as behind_sources, \
+            (select count(*) from removal) as held_removals";
         let mut tx = self.read().await?;
         let totals = fetch_one!(
             &mut tx, LedgerTotals, "sum the ledger",

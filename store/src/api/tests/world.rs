@@ -118,10 +118,25 @@ impl World {
         self.request("GET", target, "").await
     }
 
+    pub(super) async fn post(&self, target: &str, content_type: &str, body: &str) -> Answer {
+        let length = body.len();
+        // The body follows the empty line that ends the headers.
+        let headers = format!("content-type: {content_type}\r\ncontent-length: {length}\r\n");
+        self.exchange("POST", target, &headers, body).await
+    }
+
     pub(super) async fn request(&self, method: &str, target: &str, headers: &str) -> Answer {
+        self.exchange(method, target, headers, "").await
+    }
+
+    async fn exchange(&self, method: &str, target: &str, headers: &str, body: &str) -> Answer {
         let mut stream = self
             .send(method, target, &format!("{headers}connection: close\r\n"))
             .await;
+        stream
+            .write_all(body.as_bytes())
+            .await
+            .expect("a body sent");
         let mut text = String::new();
         let read = stream.read_to_string(&mut text);
         tokio::time::timeout(PATIENCE, read)
