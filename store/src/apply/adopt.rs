@@ -6,7 +6,7 @@ use freshet_proto::message::RepositoryObserved;
 
 use super::batch::Work;
 use super::choose::Reading;
-use super::tree_load::BY_NAME;
+use super::tree_locate::BY_NAME;
 use super::{Applier, ApplyError};
 use crate::ledger::{raise, source_ref};
 use crate::repo::sources::SourceKey;

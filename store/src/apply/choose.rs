@@ -14,6 +14,9 @@ use super::sights::class_of;
 use crate::metrics::ObservationOutcome;
 use crate::repo::{SourceKind, SourceRow};
 
+/// Class of a failure of which no more is known.
+const ERROR: &str = "Error";
+
 /// A reading that counts.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Reading<T> {
@@ -112,7 +115,11 @@ impl Chosen {
                 continue;
             }
             match setback(&observation) {
-                Some((outcome, setback)) => {
+                Some((outcome, mut setback)) => {
+                    // A host that nobody reaches may not exist; whoever points there is told.
+                    if source.kind == SourceKind::Url && outcome == ObservationOutcome::Failed {
+                        setback.class.get_or_insert(ERROR);
+                    }
                     self.outcomes.push(outcome);
                     if is_newest {
                         self.setbacks.push(setback);

@@ -125,7 +125,7 @@ impl Material<'_> {
 
     /// Location entities that stand for something that is not there.
     fn hidden(&self, faces: &mut BTreeMap<i64, Face>) {
-        for (location_id, refs) in &self.verdict.hidden {
+        for (location_id, (cause, refs)) in &self.verdict.hidden {
             let Some(location) = self.location(*location_id) else {
                 continue;
             };
@@ -133,7 +133,7 @@ impl Material<'_> {
                 refs.iter().filter_map(|it| stored_ref(it).ok()).collect();
             let face = faces
                 .entry(*location_id)
-                .or_insert_with(|| Face::unread(location, location.source_id));
+                .or_insert_with(|| Face::unread(location, *cause));
             if face.missing == Missing::Kept {
                 face.missing = Missing::KeptUnlessNamed(refs);
             }

@@ -32,6 +32,7 @@ mod sources;
 mod stage;
 mod tree;
 mod tree_load;
+mod tree_locate;
 
 pub use hold::Held;
 

@@ -17,7 +17,8 @@ use super::tree::{
     Aim, Facts, Listed, Need, Seen, SeenContent, Sights, aim_of, generated_ref, is_generated,
     presence_of,
 };
-use super::tree_load::{add_fresh, load, new_location_ids};
+use super::tree_load::load;
+use super::tree_locate::{add_fresh, new_location_ids};
 use crate::config::{Recheck, Root};
 use crate::ledger::{Provider, Providers};
 use crate::repo::sources::SourceKey;

@@ -29,8 +29,9 @@ pub(in crate::apply) struct Verdict {
     pub(in crate::apply) admitted: BTreeSet<i64>,
     /// Location entities that come into effect, by location.
     pub(in crate::apply) served: BTreeMap<i64, Vec<Serving>>,
-    /// Location entities that stand and are not served, by location.
-    pub(in crate::apply) hidden: BTreeMap<i64, Vec<String>>,
+    /// Location entities that stand and are not served, by location, with the source whose reading hid
+    /// them.
+    pub(in crate::apply) hidden: BTreeMap<i64, (i64, Vec<String>)>,
     /// Location entities that stay as they are although their file declares another version.
     pub(in crate::apply) frozen: BTreeSet<String>,
     /// Who links each location that was touched.
@@ -119,11 +120,11 @@ impl Judge<'_> {
                 let _loaded = self.source_kind(location.source_id);
             }
             if is.is_none() && was.is_some() {
-                verdict
+                let (_, hidden) = verdict
                     .hidden
                     .entry(row.declared_by)
-                    .or_default()
-                    .push(entity_ref.clone());
+                    .or_insert_with(|| (cause, Vec::new()));
+                hidden.push(entity_ref.clone());
             }
             let is_in_effect = row.state == RunState::Ok && row.applied_digest == row.digest;
             if is_in_effect && is != was {
