@@ -4,6 +4,7 @@
 //! serve repositories.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::panic::AssertUnwindSafe;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,24 +13,28 @@ use freshet_bus::{Delivery, Inbox, Outbound, ReceiveError};
 use freshet_proto::envelope::Envelope;
 use freshet_proto::message::location_observed::Outcome;
 use freshet_proto::message::{
-    Failed, Gone, Job, Lane, LocationObserved, Matched, Unchanged, WantedPath, job,
+    Gone, Job, Lane, LocationObserved, Matched, Unchanged, WantedPath, job,
 };
 use freshet_runtime::error_chain::Chain;
 use freshet_runtime::telemetry;
-use futures::StreamExt;
+use futures::{FutureExt, StreamExt};
 use prost::Message as _;
+use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::Instrument;
 
 use super::contents::parted;
+use super::handle::said;
 use super::held::{Held, decoded, while_alive};
-use super::settle::{DeadReason, Settlement, Settler, after_publish_error};
+use super::panics::Panics;
+use super::settle::{DeadReason, Settlement, Settler, after_panic, after_publish_error};
 use super::supplies::{Asker, Supplied, Supplies};
 use super::{Pause, RECEIVE_AGAIN_AFTER, Shared, pause};
 use crate::content::{content_of, too_large};
 use crate::metrics::JobOutcome;
 use crate::observation::{Occasion, message_id, parts};
+use crate::outcome::Failure;
 use crate::placeholder::{Asked, Base, Draft};
 use crate::source::file::{self, FileShown};
 use crate::source::url::reader::Page;
@@ -63,17 +68,29 @@ impl OutsideWorker {
     /// Runs until `shutdown`, then until every job in hand is settled.
     pub(crate) async fn run(mut self, shutdown: CancellationToken) {
         let tasks = TaskTracker::new();
+        let places = Arc::new(Semaphore::new(JOBS_AT_ONCE));
+        let panics = Arc::new(Panics::default());
         loop {
+            // The place comes before the message, which would run down its time without one.
+            let place = tokio::select! {
+                () = shutdown.cancelled() => break,
+                place = Arc::clone(&places).acquire_owned() => {
+                    Arc::new(place.expect("it is never closed"))
+                }
+            };
             let received = tokio::select! {
                 () = shutdown.cancelled() => break,
-                received = self.inbox.next(JOBS_AT_ONCE) => received,
+                received = self.inbox.next(1) => received,
             };
             match received {
                 Ok(deliveries) => {
                     for delivery in deliveries {
-                        let work = handle(Arc::clone(&self.shared), self.lane, delivery);
+                        let shared = Arc::clone(&self.shared);
+                        let work = handle(shared, self.lane, delivery, Arc::clone(&panics));
                         let stop = shutdown.clone();
+                        let place = Arc::clone(&place);
                         tasks.spawn(async move {
+                            let _place = place;
                             let stopped = async {
                                 stop.cancelled().await;
                                 tokio::time::sleep(STOP_GRACE).await;
@@ -100,7 +117,7 @@ impl OutsideWorker {
     }
 }
 
-async fn handle(shared: Arc<Shared>, lane: Lane, delivery: Delivery) {
+async fn handle(shared: Arc<Shared>, lane: Lane, delivery: Delivery, panics: Arc<Panics>) {
     let settler = Settler {
         bus: shared.bus.clone(),
         subjects: shared.subjects.clone(),
@@ -115,8 +132,20 @@ async fn handle(shared: Arc<Shared>, lane: Lane, delivery: Delivery) {
     };
     let held = Held::new(delivery, job);
     let span = held.span.clone();
-    let work = observe(&shared, lane, &held).instrument(span);
-    let settlement = while_alive(&[&held.delivery], work).await;
+    let work = AssertUnwindSafe(observe(&shared, lane, &held)).catch_unwind();
+    let ended = while_alive(&[&held.delivery], work.instrument(span)).await;
+    let settlement = match ended {
+        Ok(settlement) => settlement,
+        Err(panic) => {
+            let times = panics.count(&held.delivery.subject, held.delivery.sequence);
+            tracing::error!(
+                panics = times,
+                panic = said(&*panic),
+                "handling a job panicked"
+            );
+            after_panic(times)
+        }
+    };
     settler.settle(lane, held.delivery, settlement).await;
 }
 
@@ -157,7 +186,7 @@ async fn looked_at(
         _ => &[],
     };
     let wanted = if is_local {
-        with_matches(wanted).await
+        with_matches(shared, wanted).await
     } else {
         wanted.iter().cloned().map(|it| (it, None)).collect()
     };
@@ -177,7 +206,10 @@ async fn looked_at(
 }
 
 /// The wanted files, with those that the wanted patterns match; a pattern comes with its outcome.
-async fn with_matches(wanted: &[WantedPath]) -> Vec<(WantedPath, Option<Outcome>)> {
+async fn with_matches(
+    shared: &Shared,
+    wanted: &[WantedPath],
+) -> Vec<(WantedPath, Option<Outcome>)> {
     let mut all: BTreeMap<String, (WantedPath, Option<Outcome>)> = wanted
         .iter()
         .filter(|wanted| !wanted.is_glob)
@@ -185,7 +217,11 @@ async fn with_matches(wanted: &[WantedPath]) -> Vec<(WantedPath, Option<Outcome>
         .collect();
     for pattern in wanted.iter().filter(|wanted| wanted.is_glob) {
         let path = pattern.path.clone();
-        let found = off_thread(move || file::matches(&path)).await;
+        let found = if shared.config.file_locations {
+            off_thread(move || file::matches(&path)).await
+        } else {
+            Err(no_local_files())
+        };
         let outcome = match found {
             Ok(paths) => {
                 for path in &paths {
@@ -282,13 +318,16 @@ fn are_as_held(supplies: &Supplies, wanted: &WantedPath) -> bool {
         })
 }
 
+fn no_local_files() -> Failure {
+    Failure {
+        kind: freshet_proto::message::FailureKind::Refused,
+        message: "local files are not read: no location of the configuration names one".to_owned(),
+    }
+}
+
 async fn local(shared: &Shared, path: String) -> Shown {
     if !shared.config.file_locations {
-        let message = "local files are not read: no location of the configuration names one";
-        return Shown::Known(Outcome::Failed(Failed {
-            kind: freshet_proto::message::FailureKind::Refused.into(),
-            message: message.to_owned(),
-        }));
+        return Shown::Known(Outcome::Failed(no_local_files().into()));
     }
     let limits = shared.config.limits;
     let shown = off_thread(move || file::read(&path, limits.file_bytes)).await;

@@ -93,8 +93,11 @@ pub fn matches(pattern: &str) -> Result<Vec<String>, Failure> {
     if !pattern.starts_with('/') || pattern.contains('\0') {
         return Err(refusal(format!("{pattern:?} is not an absolute path")));
     }
-    if !Path::new(folder).exists() {
-        return Ok(Vec::new());
+    match Path::new(folder).try_exists() {
+        Ok(true) => {}
+        Ok(false) => return Ok(Vec::new()),
+        // What cannot be looked into proves nothing.
+        Err(error) => return Err(Failure::unreadable(format!("{folder}: {error}"))),
     }
     let mut found = Vec::new();
     let walk = WalkBuilder::new(folder)
@@ -205,6 +208,14 @@ mod tests {
                 .all(|path| !path.contains("/out/") && !path.ends_with("/b.yaml"))
         );
         assert_eq!(found.len(), 4);
+    }
+
+    #[test]
+    fn a_folder_that_cannot_be_looked_into_proves_nothing() {
+        let folder = folder();
+        symlink("round", folder.path().join("round")).expect("a link");
+        let found = matches(&at(folder.path(), "round/*.yaml"));
+        assert!(found.is_err(), "{found:?}");
     }
 
     #[test]

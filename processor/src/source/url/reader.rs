@@ -202,7 +202,7 @@ async fn answer(url: &Url, held: &str, response: Response<Incoming>, bytes_max: 
     let status = response.status();
     let page = match status {
         StatusCode::OK => content(url, held, response, bytes_max).await,
-        StatusCode::NOT_MODIFIED => Page::Unchanged,
+        StatusCode::NOT_MODIFIED if held.starts_with(BY_TAG) => Page::Unchanged,
         StatusCode::NOT_FOUND | StatusCode::GONE => Page::Gone {
             evidence: format!("{url} answers {status}"),
         },
