@@ -8,7 +8,7 @@ use freshet_proto::message::{Job, Observation, RepositoryObserved, observation};
 use super::choose::{Chosen, Obstacle, Reading, Setback, choose};
 use super::event::Why;
 use super::forest::{Causes, Settlement};
-use super::hold::without;
+use super::hold::LeftOut;
 use super::roots::{add_matches, candidates, compare, left_branches, plant, uproot};
 use super::sights::{Sighted, sighted, unknown_matches};
 use super::sources::{repository_proved, set_back};
@@ -69,27 +69,16 @@ impl Applier {
         Ok(())
     }
 
-    /// Applies some of a batch together; what would take too much away is held back, and the rest applied
-    /// without it.
-    async fn apply_together(&self, batch: &[&Observation]) -> Result<(), ApplyError> {
-        let held = match self.apply_all(batch).await {
-            Err(ApplyError::Held(held)) => held,
-            ended => return ended,
-        };
-        self.hold(&held).await?;
-        let rest = without(batch, &held);
-        if rest.len() == batch.len() {
-            return Err(ApplyError::Held(held));
-        }
-        let rest: Vec<&Observation> = rest.iter().collect();
-        Box::pin(self.apply_together(&rest)).await
-    }
-
-    async fn apply_all(&self, batch: &[&Observation]) -> Result<(), ApplyError> {
+    /// Applies observations together but for what is left out: all of it or nothing.
+    pub(super) async fn apply_all(
+        &self,
+        batch: &[&Observation],
+        left_out: &LeftOut,
+    ) -> Result<(), ApplyError> {
         let mut work = self.begin().await?;
         let staged = stage(&mut work.tx, batch).await?;
         work.done.outcomes = staged.outcomes;
-        self.work(&mut work, staged.whole).await?;
+        self.work(&mut work, staged.whole, left_out).await?;
         self.commit(work).await
     }
 
@@ -148,7 +137,12 @@ impl Applier {
         })
     }
 
-    async fn work(&self, work: &mut Work, whole: Vec<Observation>) -> Result<(), ApplyError> {
+    async fn work(
+        &self,
+        work: &mut Work,
+        whole: Vec<Observation>,
+        left_out: &LeftOut,
+    ) -> Result<(), ApplyError> {
         let ids: BTreeSet<i64> = whole.iter().map(|it| it.source_id).collect();
         let ids: Vec<i64> = ids.into_iter().collect();
         let sources = by_id(work.tx.lock_sources(&ids).await?);
@@ -160,7 +154,7 @@ impl Applier {
         } = choose(whole, &sources);
         work.done.outcomes.extend(outcomes);
         let sources = self
-            .apply_files(work, sources, repositories, &setbacks)
+            .apply_files(work, sources, (repositories, &setbacks), left_out)
             .await?;
         for listing in listings {
             let source = sources.get(&listing.source_id).cloned();
@@ -176,12 +170,13 @@ impl Applier {
         &self,
         work: &mut Work,
         mut sources: HashMap<i64, SourceRow>,
-        mut readings: Vec<Reading<RepositoryObserved>>,
-        setbacks: &[Setback],
+        (mut readings, setbacks): (Vec<Reading<RepositoryObserved>>, &[Setback]),
+        left_out: &LeftOut,
     ) -> Result<HashMap<i64, SourceRow>, ApplyError> {
         let moved = self.adopt(work, &mut sources, &mut readings).await?;
         let causes = causes(&readings, &sources);
-        let (mut facts, sighted) = self.see(work, &sources, &mut readings, setbacks).await?;
+        let (mut facts, mut sighted) = self.see(work, &sources, &mut readings, setbacks).await?;
+        left_out.take_from(&mut sighted, &facts, &mut readings);
         let why = why(&readings, work.now);
         let settlement = self
             .settle(work, &mut facts, sighted, &why, &causes)

@@ -1,13 +1,15 @@
 //! Holds back what would take too much away, and lets it go when it was confirmed.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::PoisonError;
 use std::sync::atomic::Ordering;
 
-use freshet_proto::message::Observation;
+use freshet_proto::message::{Observation, RepositoryObserved};
 
 use super::batch::Work;
+use super::choose::Reading;
 use super::plan::Plan;
+use super::sights::Sighted;
 use super::sources::delay;
 use super::tree::Facts;
 use super::{Applier, ApplyError};
@@ -31,6 +33,59 @@ impl Held {
 
     pub(super) fn extend(&mut self, more: Self) {
         self.0.extend(more.0);
+    }
+}
+
+/// What is left out of a batch because it would take too much away.
+#[derive(Clone, Debug, Default)]
+pub(super) struct LeftOut {
+    /// What was seen of these locations.
+    locations: BTreeSet<i64>,
+    /// Everything that was seen of these sources.
+    sources: BTreeSet<i64>,
+}
+
+impl LeftOut {
+    /// Leaves out what takes entities away: first what was seen of the files that lose them, and if that
+    /// is not it, because something else points at those files no more, all of the source. Returns whether
+    /// more is left out than before.
+    fn add(&mut self, held: &Held) -> bool {
+        let before = (self.locations.len(), self.sources.len());
+        for (source_id, rows) in &held.0 {
+            let before = self.locations.len();
+            self.locations
+                .extend(rows.iter().map(|row| row.location_id));
+            if self.locations.len() == before {
+                self.sources.insert(*source_id);
+            }
+        }
+        before != (self.locations.len(), self.sources.len())
+    }
+
+    fn is_source(&self, source_id: i64) -> bool {
+        self.sources.contains(&source_id)
+    }
+
+    /// Takes what is left out from what was seen; a reading that loses something proves nothing.
+    pub(super) fn take_from(
+        &self,
+        sighted: &mut Sighted,
+        facts: &Facts,
+        readings: &mut [Reading<RepositoryObserved>],
+    ) {
+        for id in &self.locations {
+            if sighted.sights.remove(id).is_none() {
+                continue;
+            }
+            sighted.contents.remove(id);
+            sighted.dependencies.retain(|row| row.location_id != *id);
+            let source_id = facts.locations.get(id).map(|location| location.source_id);
+            for reading in readings.iter_mut() {
+                if Some(reading.source_id) == source_id {
+                    reading.is_complete = false;
+                }
+            }
+        }
     }
 }
 
@@ -92,6 +147,24 @@ impl Applier {
         }
     }
 
+    /// Applies some of a batch together. What would take too much away is held back, and the rest applied
+    /// without it.
+    pub(super) async fn apply_together(&self, batch: &[&Observation]) -> Result<(), ApplyError> {
+        let mut left_out = LeftOut::default();
+        loop {
+            let rest: Vec<&Observation> = batch
+                .iter()
+                .filter(|observation| !left_out.is_source(observation.source_id))
+                .copied()
+                .collect();
+            match self.apply_all(&rest, &left_out).await {
+                // Each turn leaves more out, and a batch is finite.
+                Err(ApplyError::Held(held)) if left_out.add(&held) => self.hold(&held).await?,
+                ended => return ended,
+            }
+        }
+    }
+
     /// Stores what waits, and has its sources looked at again when they have waited.
     pub(super) async fn hold(&self, held: &Held) -> Result<(), ApplyError> {
         let mut tx = self.repo.write().await?;
@@ -117,15 +190,6 @@ impl Applier {
         self.removals_wait.store(true, Ordering::Relaxed);
         Ok(tx.commit().await?)
     }
-}
-
-/// The observations of sources that are not held back.
-pub(super) fn without(batch: &[&Observation], held: &Held) -> Vec<Observation> {
-    batch
-        .iter()
-        .filter(|observation| !held.has(observation.source_id))
-        .map(|observation| (*observation).clone())
-        .collect()
 }
 
 /// What a plan takes away, by location.
