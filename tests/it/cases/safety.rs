@@ -22,23 +22,51 @@ async fn items(story: &Story, path: &str) -> Vec<Value> {
     answer["items"].as_array().cloned().unwrap_or_default()
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_mass_removal_stops_says_what_would_go_and_continues_on_confirmation() {
-    let mut story = Story::of_shop(&[("many.yaml", &many())], &["many.yaml"]).await;
+/// One repository whose file declares many entities, and another that nothing happens to.
+async fn crowd() -> Story {
+    let repositories: [(&str, &[(&str, &str)]); 2] =
+        [("crowd", &[("many.yaml", &many())]), ("shop", &[])];
+    let roots = vec![root(&url("crowd", "many.yaml"))];
+    let story = Story::begin(&repositories, roots, json!({})).await;
     story.sees("component:default/many-0").await;
     story
-        .push(&[("many.yaml", Some("# all of them gone\n"))])
-        .await;
-    let held = items(&story, "/api/v1/removals").await;
-    assert_eq!(held.len(), 1, "{held:?}");
-    assert_eq!(held[0]["entities"], MANY);
-    assert!(held[0].to_string().contains("many-0"), "{held:?}");
+}
+
+async fn held(story: &Story) -> Value {
+    eventually("the removal is held", || async {
+        let held = story.world.api.json("/api/v1/removals").await?;
+        held["items"]
+            .get(0)
+            .cloned()
+            .ok_or_else(|| held.to_string())
+    })
+    .await
+}
+
+async fn nothing_is_held(story: &Story) {
+    eventually("nothing is held any more", || async {
+        let held = story.world.api.json("/api/v1/removals").await?;
+        let is_empty = held["items"].as_array().is_some_and(Vec::is_empty);
+        is_empty.then_some(()).ok_or_else(|| held.to_string())
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_mass_removal_stops_says_what_would_go_and_continues_on_confirmation() {
+    let mut story = crowd().await;
+    story.push_quietly("crowd", &[("many.yaml", Some("# all of them gone\n"))]);
+    let held = held(&story).await;
+    assert_eq!(held["entities"], MANY);
+    assert!(held.to_string().contains("many-0"), "{held}");
+    // Nothing else waits for it.
+    story.push(&[("README.md", Some("words"))]).await;
     for number in 0..MANY {
         let entity_ref = format!("component:default/many-{number}");
         assert!(story.now(&entity_ref).await.is_some(), "{entity_ref} stays");
     }
 
-    let body = json!({"locations": [held[0]["location"]]}).to_string();
+    let body = json!({"locations": [held["location"]]}).to_string();
     let answer = Http::default()
         .send(
             Method::POST,
@@ -54,22 +82,19 @@ async fn a_mass_removal_stops_says_what_would_go_and_continues_on_confirmation()
         .api
         .no_longer_sees("component:default/many-0")
         .await;
-    eventually("nothing is held any more", || async {
-        let held = story.world.api.json("/api/v1/removals").await?;
-        let is_empty = held["items"].as_array().is_some_and(Vec::is_empty);
-        is_empty.then_some(()).ok_or_else(|| held.to_string())
-    })
-    .await;
+    nothing_is_held(&story).await;
     story.end().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_mass_removal_that_is_taken_back_never_happened() {
-    let mut story = Story::of_shop(&[("many.yaml", &many())], &["many.yaml"]).await;
-    story.sees("component:default/many-0").await;
-    story.push(&[("many.yaml", Some("# oh no\n"))]).await;
-    story.push(&[("many.yaml", Some(&many()))]).await;
-    assert_eq!(items(&story, "/api/v1/removals").await, Vec::<Value>::new());
+    let mut story = crowd().await;
+    story.push_quietly("crowd", &[("many.yaml", Some("# oh no\n"))]);
+    held(&story).await;
+    story
+        .push_to("crowd", &[("many.yaml", Some(&many()))])
+        .await;
+    nothing_is_held(&story).await;
     let verbs = story.world.changes.heard().verbs;
     assert!(!verbs.iter().any(|verb| verb.starts_with("deleted")));
     story.end().await;

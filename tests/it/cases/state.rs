@@ -1,9 +1,8 @@
 //! What becomes of entities over time: broken, mended, moved, renamed, claimed twice, no longer claimed.
 
-use std::time::Duration;
-
 use freshet_model::annotation::ORPHAN;
-use freshet_tests::catalog::{Profile, TestCatalog};
+use freshet_tests::catalog::TestCatalog;
+use freshet_tests::stage::{Stage, staged};
 use serde_json::json;
 
 use crate::story::{Story, component, generated, location, root, title, url};
@@ -265,21 +264,26 @@ async fn case_196_208_what_is_no_longer_registered_goes_with_all_that_only_it_le
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn case_198_a_repository_that_is_deleted_takes_its_entities_with_it() {
-    let mut world = TestCatalog::with(
-        Profile::Embedded,
-        &[
-            ("shop", &[("catalog-info.yaml", &component("cart", "t"))]),
-            ("pay", &[("catalog-info.yaml", &component("pay", "t"))]),
-        ],
-    )
-    .await;
+async fn case_198_what_discovery_no_longer_finds_goes_with_its_location() {
+    const FILE: &str = "catalog-info.yaml";
+    let (cart, pay) = (component("cart", "t"), component("pay", "t"));
+    let repositories: [(&str, &[(&str, &str)]); 2] =
+        [("shop", &[(FILE, &cart)]), ("pay", &[(FILE, &pay)])];
+    let stage = Stage {
+        repositories: repositories.into_iter().map(staged).collect(),
+        named_github: true,
+        ..Stage::default()
+    };
+    let world = TestCatalog::stage(stage).await;
     world.api.sees(CART).await;
-    world.github.delete_repo("acme/shop").expect("deleted");
+    let found = generated(&url("shop", FILE));
+    world.api.sees(&found).await;
     world
-        .restart_with_sweeps_every(Duration::from_secs(1))
-        .await;
+        .github
+        .commit("acme/shop", &[(FILE, None)], "remove")
+        .expect("committed");
     world.api.no_longer_sees(CART).await;
+    world.api.no_longer_sees(&found).await;
     world.api.sees("component:default/pay").await;
     world.finish().await;
 }
