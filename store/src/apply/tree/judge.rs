@@ -436,14 +436,15 @@ impl Judge<'_> {
         links
     }
 
-    /// A location that nobody could read so far is read now.
+    /// A location that nobody could read or apply so far is read now.
     fn want_unread(&mut self, location_id: i64, cause: i64) {
         let Some(location) = self.location(location_id) else {
             return;
         };
+        // What is wrong with a broken file must be told to whoever points at it now, too.
         let is_unknown = matches!(
             location.outcome,
-            LocationOutcome::Unread | LocationOutcome::Failed
+            LocationOutcome::Unread | LocationOutcome::Failed | LocationOutcome::Poisoned
         );
         if is_unknown {
             self.wanted.entry(location.source_id).or_insert(cause);
