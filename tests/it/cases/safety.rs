@@ -35,10 +35,10 @@ async fn crowd() -> Story {
 async fn held(story: &Story) -> Value {
     eventually("the removal is held", || async {
         let held = story.world.api.json("/api/v1/removals").await?;
-        held["items"]
-            .get(0)
-            .cloned()
-            .ok_or_else(|| held.to_string())
+        let one = story.world.api.entity("component:default/many-0").await?;
+        let sources = story.world.api.sources().await?;
+        let first = held["items"].get(0).cloned();
+        first.ok_or_else(|| format!("{held}; one of them is {one:?}; {sources:?}"))
     })
     .await
 }
@@ -60,7 +60,8 @@ async fn a_mass_removal_stops_says_what_would_go_and_continues_on_confirmation()
     assert_eq!(held["entities"], MANY);
     assert!(held.to_string().contains("many-0"), "{held}");
     // Nothing else waits for it.
-    story.push(&[("README.md", Some("words"))]).await;
+    story.push_quietly("shop", &[("README.md", Some("words"))]);
+    story.shows("component:default/marker-shop", "m2").await;
     for number in 0..MANY {
         let entity_ref = format!("component:default/many-{number}");
         assert!(story.now(&entity_ref).await.is_some(), "{entity_ref} stays");
