@@ -3,6 +3,10 @@
 use std::path::Path;
 
 #[path = "../fuzz/src/targets.rs"]
+#[expect(
+    unreachable_pub,
+    reason = "a library of its own for the fuzzer, a module here"
+)]
 mod targets;
 
 #[track_caller]

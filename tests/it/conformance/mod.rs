@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use freshet_tests::catalog::TestCatalog;
-use freshet_tests::stage::Stage;
+use freshet_tests::stage::{Stage, Staged};
 use freshet_tests::wait::within;
 use serde_json::{Value, json};
 
@@ -48,10 +48,7 @@ fn files(folder: &Path) -> Vec<(String, Vec<u8>)> {
     found
 }
 
-async fn catalog_of(
-    repositories: Vec<(String, Vec<(String, Vec<u8>)>)>,
-    locations: Vec<Value>,
-) -> TestCatalog {
+async fn catalog_of(repositories: Vec<Staged>, locations: Vec<Value>) -> TestCatalog {
     let stage = Stage {
         repositories,
         overlay: json!({"catalog": {"providers": null, "locations": locations}}),
