@@ -1,5 +1,8 @@
 //! Where Freshet deviates from Backstage on purpose, and does better: one test for each listed in `DEVIATIONS`.
 
+use std::time::Duration;
+
+use freshet_tests::catalog::{Profile, TestCatalog};
 use freshet_tests::github::Fault;
 use serde_json::json;
 
@@ -8,6 +11,7 @@ use crate::story::{
 };
 
 const CART: &str = "component:default/cart";
+const SWEEP: Duration = Duration::from_secs(1);
 
 fn uid(entity: &serde_json::Value) -> String {
     entity["metadata"]["uid"]
@@ -512,6 +516,33 @@ async fn a31_a_repository_that_cannot_be_seen_loses_nothing() {
         .reveal("acme/shop")
         .expect("a repository");
     story.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a31_case_198_a_repository_that_is_neither_listed_nor_found_proves_nothing() {
+    // GitHub answers the same for what it deleted and for what it hides.
+    const FILE: &str = "catalog-info.yaml";
+    let mut world = TestCatalog::with(
+        Profile::Embedded,
+        &[
+            ("shop", &[(FILE, &component("cart", "t"))]),
+            ("pay", &[(FILE, &component("pay", "t"))]),
+        ],
+    )
+    .await;
+    world.api.sees(CART).await;
+    world.github.delete_repo("acme/shop").expect("deleted");
+    world.restart_with_sweeps_every(SWEEP).await;
+    freshet_tests::wait::eventually("it was looked for in vain", || async {
+        let sources = world.api.sources().await?;
+        let failing = sources
+            .iter()
+            .any(|source| source["name"] == "acme/shop" && source["failures"].as_u64() > Some(0));
+        failing.then_some(()).ok_or_else(|| format!("{sources:?}"))
+    })
+    .await;
+    world.api.sees(CART).await;
+    world.finish().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

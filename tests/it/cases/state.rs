@@ -354,3 +354,46 @@ async fn case_105_106_108_109_a_relation_is_on_both_sides_whoever_comes_first() 
     ));
     story.end().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn case_107_112_a_relation_declared_twice_is_one_and_outlives_a_broken_file() {
+    let with = |name: &str, field: &str| {
+        component(name, name).replace(", owner: team", &format!(", owner: team, {field}"))
+    };
+    let a = with("a", "dependsOn: ['component:b']");
+    let b = with("b", "dependencyOf: ['component:a']");
+    let mut story = Story::of_shop(&[("a.yaml", &a), ("b.yaml", &b)], &["a.yaml", "b.yaml"]).await;
+    let both = async |story: &Story| {
+        let relations = |entity: &serde_json::Value| {
+            let all = entity["relations"].as_array().expect("relations").clone();
+            all.into_iter()
+                .filter(|it| it["type"] != "ownedBy")
+                .collect::<Vec<_>>()
+        };
+        let a = relations(&story.sees("component:default/a").await);
+        let b = relations(&story.sees("component:default/b").await);
+        assert_eq!(
+            a,
+            [json!({"type": "dependsOn", "targetRef": "component:default/b"})]
+        );
+        assert_eq!(
+            b,
+            [json!({"type": "dependencyOf", "targetRef": "component:default/a"})]
+        );
+    };
+    both(&story).await;
+    let invalid = component("a", "a").replace(", owner: team", "");
+    story
+        .push(&[
+            ("a.yaml", Some(&invalid)),
+            ("b.yaml", Some(&component("b", "b"))),
+        ])
+        .await;
+    story
+        .world
+        .api
+        .fails_with("component:default/a", "InputError")
+        .await;
+    both(&story).await;
+    story.end().await;
+}
