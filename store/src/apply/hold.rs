@@ -77,6 +77,7 @@ impl LeftOut {
             if sighted.sights.remove(id).is_none() {
                 continue;
             }
+            sighted.held_back.insert(*id);
             sighted.contents.remove(id);
             sighted.dependencies.retain(|row| row.location_id != *id);
             let source_id = facts.locations.get(id).map(|location| location.source_id);
@@ -97,7 +98,7 @@ impl Applier {
         work: &mut Work,
         facts: &Facts,
         plan: &Plan,
-        read: &[i64],
+        (read, held_back): (&[i64], &BTreeSet<i64>),
     ) -> Result<(), ApplyError> {
         let leaving = leaving(plan, facts);
         let waits = self.removals_wait.load(Ordering::Relaxed);
@@ -123,7 +124,7 @@ impl Applier {
         }
         let done: Vec<i64> = held
             .iter()
-            .filter(|row| read.contains(&row.source_id))
+            .filter(|row| read.contains(&row.source_id) && !held_back.contains(&row.location_id))
             .map(|row| row.location_id)
             .collect();
         work.tx.remove_removals(&done).await?;
