@@ -13,8 +13,10 @@ use serde::{Deserialize, Serialize};
 use super::error::{ApiError, Asked, Problem};
 use super::parameters::Parameters;
 use super::{Api, ok_json};
+use crate::apply::PROVIDER_ROOTS;
 use crate::ledger::raise;
-use crate::repo::{Lane, RemovalRow, RepoError};
+use crate::repo::sources::SourceKey;
+use crate::repo::{Lane, RemovalRow, RepoError, SourceKind, SourceRow};
 
 /// Most bytes of a confirmation.
 const BODY_BYTES_MAX: usize = 64 * 1024;
@@ -130,6 +132,17 @@ async fn waiting(api: &Api) -> Result<Vec<RemovalRow>, RepoError> {
     Ok(rows)
 }
 
+/// The listing that decides about the roots of a provider.
+fn listing_of(source: &SourceRow) -> Option<SourceKey> {
+    let provider_id = source.external_id.strip_prefix(PROVIDER_ROOTS)?;
+    (source.kind == SourceKind::Roots).then(|| SourceKey {
+        kind: SourceKind::Listing,
+        host: source.host.clone(),
+        external_id: provider_id.to_owned(),
+        git_ref: String::new(),
+    })
+}
+
 async fn confirmed(api: &Api, confirmation: &Confirmation) -> Result<Vec<RemovalRow>, RepoError> {
     let now = api.clock.now_micros();
     let mut tx = api.repo.write().await?;
@@ -138,7 +151,12 @@ async fn confirmed(api: &Api, confirmation: &Confirmation) -> Result<Vec<Removal
     let sources: BTreeSet<i64> = rows.iter().map(|row| row.source_id).collect();
     let sources: Vec<i64> = sources.into_iter().collect();
     let mut sources = tx.lock_sources(&sources).await?;
+    // What a provider's roots took away is looked at by listing what the provider lists.
+    let listings: Vec<SourceKey> = sources.iter().filter_map(listing_of).collect();
     sources.retain(|source| source.kind.is_looked_at());
+    if !listings.is_empty() {
+        sources.extend(tx.lock_sources_by_key(&listings).await?);
+    }
     for source in &mut sources {
         let cause = Cause {
             mechanism: MECHANISM.to_owned(),

@@ -159,7 +159,7 @@ impl Applier {
         for listing in listings {
             let source = sources.get(&listing.source_id).cloned();
             if let Some(source) = source {
-                self.apply_listing(work, source, listing).await?;
+                self.apply_listing(work, source, listing, left_out).await?;
             }
         }
         Ok(())
@@ -175,13 +175,18 @@ impl Applier {
     ) -> Result<HashMap<i64, SourceRow>, ApplyError> {
         let moved = self.adopt(work, &mut sources, &mut readings).await?;
         let causes = causes(&readings, &sources);
-        let (mut facts, mut sighted) = self.see(work, &sources, &mut readings, setbacks).await?;
+        let (mut facts, mut sighted) = self
+            .see(work, &sources, (&mut readings, setbacks), left_out)
+            .await?;
         left_out.take_from(&mut sighted, &facts, &mut readings);
         let why = why(&readings, work.now);
         let settlement = self
             .settle(work, &mut facts, sighted, &why, &causes)
             .await?;
         self.conclude(work, &mut sources, &readings, &settlement);
+        let proved = readings.iter().filter(|reading| reading.is_complete);
+        let proved = proved.map(|reading| reading.source_id).collect();
+        self.forget_held(work, &proved).await?;
         for setback in setbacks {
             if let Some(source) = sources.get_mut(&setback.source_id) {
                 set_back(source, setback, work.now, rand::random());
@@ -208,8 +213,8 @@ impl Applier {
         &self,
         work: &mut Work,
         sources: &HashMap<i64, SourceRow>,
-        readings: &mut [Reading<RepositoryObserved>],
-        setbacks: &[Setback],
+        (readings, setbacks): (&mut [Reading<RepositoryObserved>], &[Setback]),
+        left_out: &LeftOut,
     ) -> Result<(Facts, Sighted), ApplyError> {
         let tx = &mut work.tx;
         let failed = setbacks.iter().filter(|setback| setback.class.is_some());
@@ -236,7 +241,9 @@ impl Applier {
         let candidates = candidates(&facts, &sighted.sights, readings, &self.config.providers);
         let (missing, mut doubtful) = compare(&facts, &candidates);
         doubtful.extend(left_branches(tx, &facts, &candidates, &self.config.providers).await?);
-        uproot(tx, &mut facts, &mut sighted.sights, doubtful, None).await?;
+        if !left_out.keeps_roots() {
+            uproot(tx, &mut facts, &mut sighted.sights, doubtful, None).await?;
+        }
         let hosts = &self.config.forges.hosts;
         plant(tx, &mut facts, &mut sighted.sights, &missing, hosts).await?;
         Ok((facts, sighted))

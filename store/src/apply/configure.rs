@@ -1,6 +1,7 @@
 //! The configuration as roots of the tree, at the start.
 
 use std::collections::HashMap;
+use std::sync::atomic::Ordering;
 
 use freshet_proto::message::Cause;
 
@@ -30,6 +31,7 @@ impl Applier {
                 // What is new comes in all the same; what would go waits.
                 Err(ApplyError::Held(more)) if more.is_more_than(&held) => {
                     self.hold(&more).await?;
+                    self.configuration_waits.store(true, Ordering::Relaxed);
                     held.extend(more);
                 }
                 Err(error)
@@ -49,7 +51,8 @@ impl Applier {
         let config = roots_key("", super::roots::CONFIG);
         let mut facts = Facts::default();
         let mut sighted = Sighted::default();
-        for source in self.left_or_config(&sources, &config) {
+        let decided = self.left_or_config(&sources, &config);
+        for source in decided.iter().copied() {
             let held = work.tx.locations_of(&[source.id]).await?;
             let is_config = source.key() == config;
             let wanted = if is_config { &wanted[..] } else { &[] };
@@ -88,6 +91,11 @@ impl Applier {
         let mut none = HashMap::new();
         self.raise(&mut work, &mut none, &settlement, &causes)
             .await?;
+        if held_back.is_empty() {
+            let all = decided.iter().map(|source| source.id);
+            self.forget_held(&mut work, &all.collect()).await?;
+            self.configuration_waits.store(false, Ordering::Relaxed);
+        }
         self.commit(work).await
     }
 

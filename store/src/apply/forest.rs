@@ -63,9 +63,7 @@ impl Applier {
         let plan = self
             .plan(work, facts, &verdict, sighted.contents, why)
             .await?;
-        let asked: Vec<i64> = causes.keys().copied().collect();
-        self.guard(work, facts, &plan, (&asked, &sighted.held_back))
-            .await?;
+        self.guard(work, facts, &plan).await?;
         let raised = write_new_sources(work, facts, &verdict, causes).await?;
         write_tree(&mut work.tx, &verdict).await?;
         self.part(&mut work.tx, facts, &verdict).await?;

@@ -26,6 +26,10 @@ impl Held {
         self.0.contains_key(&source_id)
     }
 
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// Whether there is a source among these that is not among those.
     pub(super) fn is_more_than(&self, other: &Self) -> bool {
         self.0.keys().any(|source_id| !other.has(*source_id))
@@ -66,6 +70,11 @@ impl LeftOut {
         self.sources.contains(&source_id)
     }
 
+    /// Whether roots stay although they should go: what takes too much away is no file that was read.
+    pub(super) fn keeps_roots(&self) -> bool {
+        !self.sources.is_empty()
+    }
+
     /// Takes what is left out from what was seen; a reading that loses something proves nothing.
     pub(super) fn take_from(
         &self,
@@ -77,7 +86,6 @@ impl LeftOut {
             if sighted.sights.remove(id).is_none() {
                 continue;
             }
-            sighted.held_back.insert(*id);
             sighted.contents.remove(id);
             sighted.dependencies.retain(|row| row.location_id != *id);
             let source_id = facts.locations.get(id).map(|location| location.source_id);
@@ -91,23 +99,18 @@ impl LeftOut {
 }
 
 impl Applier {
-    /// Refuses a plan that would take too much away, and forgets removals that are made or no longer
-    /// asked for by the sources that were read.
+    /// Refuses a plan that would take too much away, and forgets the removals it makes.
     pub(super) async fn guard(
         &self,
         work: &mut Work,
         facts: &Facts,
         plan: &Plan,
-        (read, held_back): (&[i64], &BTreeSet<i64>),
     ) -> Result<(), ApplyError> {
         let leaving = leaving(plan, facts);
-        let waits = self.removals_wait.load(Ordering::Relaxed);
-        if leaving.is_empty() && !waits {
+        if leaving.is_empty() {
             return Ok(());
         }
         let held = work.tx.removals().await?;
-        self.removals_wait
-            .store(!held.is_empty(), Ordering::Relaxed);
         let limits = &self.config.removals;
         let recent = self.recent(work.now - micros(limits.window));
         if !is_small(&leaving, &recent, limits) {
@@ -122,17 +125,36 @@ impl Applier {
                 return Err(ApplyError::Held(Held(waiting)));
             }
         }
-        let done: Vec<i64> = held
-            .iter()
-            .filter(|row| read.contains(&row.source_id) && !held_back.contains(&row.location_id))
-            .map(|row| row.location_id)
-            .collect();
+        let done: Vec<i64> = leaving.iter().map(|it| it.location_id).collect();
         work.tx.remove_removals(&done).await?;
         for it in &leaving {
             let entities = i64::try_from(it.refs.len()).unwrap_or(i64::MAX);
             work.removed.push((it.installation.clone(), entities));
         }
         Ok(())
+    }
+
+    /// Forgets the removals of sources that were looked at completely: what still waited was taken back, for
+    /// what would go was left out, and then the look proved nothing.
+    pub(super) async fn forget_held(
+        &self,
+        work: &mut Work,
+        proved: &BTreeSet<i64>,
+    ) -> Result<(), ApplyError> {
+        if proved.is_empty() || !self.removals_wait.load(Ordering::Relaxed) {
+            return Ok(());
+        }
+        let held = work.tx.removals().await?;
+        if held.is_empty() {
+            self.removals_wait.store(false, Ordering::Relaxed);
+            return Ok(());
+        }
+        let taken_back: Vec<i64> = held
+            .iter()
+            .filter(|row| proved.contains(&row.source_id))
+            .map(|row| row.location_id)
+            .collect();
+        Ok(work.tx.remove_removals(&taken_back).await?)
     }
 
     fn recent(&self, since: i64) -> HashMap<String, i64> {

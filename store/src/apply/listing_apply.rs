@@ -1,6 +1,6 @@
 //! Applying a listing: its sources, and the roots they make.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use freshet_proto::message::{ListingObserved, Repository};
@@ -9,6 +9,7 @@ use super::batch::{Work, outcome};
 use super::choose::Reading;
 use super::event::Why;
 use super::forest::Causes;
+use super::hold::LeftOut;
 use super::listing::{Asked, Depends, Known, Terms, ask, wanted};
 use super::roots::{Candidate, compare, plant, provider_key, uproot};
 use super::sights::Sighted;
@@ -27,6 +28,7 @@ impl Applier {
         work: &mut Work,
         mut source: SourceRow,
         reading: Reading<ListingObserved>,
+        left_out: &LeftOut,
     ) -> Result<(), ApplyError> {
         let providers = Arc::clone(&self.config.providers);
         let provider = providers.by_id(&source.external_id);
@@ -55,7 +57,8 @@ impl Applier {
             for row in &asked.locations {
                 held.entry(row.source_id).or_default().push(row.clone());
             }
-            self.root(work, provider, &reading, (rows, held)).await?;
+            self.root(work, provider, &reading, (rows, held), left_out)
+                .await?;
         }
         listing_proved(&mut source, &reading, &self.config.fingerprint, work.now);
         let changed = !asked.raised.is_empty();
@@ -83,6 +86,7 @@ impl Applier {
         provider: &Provider,
         reading: &Reading<ListingObserved>,
         (sources, held): (HashMap<i64, SourceRow>, HashMap<i64, Vec<LocationRow>>),
+        left_out: &LeftOut,
     ) -> Result<(), ApplyError> {
         let listed: HashMap<String, (&Repository, bool)> = reading
             .observed
@@ -130,7 +134,12 @@ impl Applier {
         let (missing, doubtful) = compare(&facts, &candidates);
         let mut sighted = Sighted::default();
         let of = provider_key(provider);
-        uproot(tx, &mut facts, &mut sighted.sights, doubtful, Some(&of)).await?;
+        let mut proved = BTreeSet::new();
+        if !left_out.keeps_roots() {
+            uproot(tx, &mut facts, &mut sighted.sights, doubtful, Some(&of)).await?;
+            let roots = tx.lock_sources_by_key(std::slice::from_ref(&of)).await?;
+            proved.extend(roots.iter().map(|source| source.id));
+        }
         let hosts = &self.config.forges.hosts;
         plant(tx, &mut facts, &mut sighted.sights, &missing, hosts).await?;
         prove(tx, provider, reading).await?;
@@ -145,6 +154,7 @@ impl Applier {
         let settlement = self
             .settle(work, &mut facts, sighted, &why, &causes)
             .await?;
+        self.forget_held(work, &proved).await?;
         let mut none = HashMap::new();
         self.raise(work, &mut none, &settlement, &causes).await?;
         Ok(())

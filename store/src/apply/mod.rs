@@ -35,11 +35,12 @@ mod tree_load;
 mod tree_locate;
 
 pub use hold::Held;
+pub(crate) use roots::PROVIDER as PROVIDER_ROOTS;
 
 use std::panic::AssertUnwindSafe;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use freshet_bus::{Bus, Delivery, Inbox, ReceiveError};
 use freshet_proto::message::{Lane, Observation};
@@ -51,6 +52,7 @@ use futures::FutureExt;
 use prost::Message;
 use tokio::runtime::{Handle, RuntimeFlavor};
 use tokio::sync::{Notify, Semaphore};
+use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -63,6 +65,8 @@ use crate::repo::{Repo, RepoError, Trouble};
 use crate::settle::{Failure, acknowledge, give_back, keep_as_dead_letter, pause};
 use crate::view::View;
 
+/// What the configuration takes away is looked at a second time no more often than this.
+const SECOND_LOOK_MIN: Duration = Duration::from_secs(1);
 /// Attempts at a batch that lost a race against another transaction.
 const CONFLICT_ATTEMPTS: usize = 5;
 /// Messages whose work is too short to be worth moving other tasks out of its way.
@@ -185,6 +189,8 @@ pub struct Applier {
     confirmed: Arc<Notify>,
     /// Whether there may be removals that wait.
     removals_wait: AtomicBool,
+    /// Whether something the configuration takes away waits.
+    configuration_waits: AtomicBool,
 }
 
 struct Lanes {
@@ -228,6 +234,7 @@ impl Applier {
             recent: Mutex::default(),
             confirmed: Arc::default(),
             removals_wait: AtomicBool::new(true),
+            configuration_waits: AtomicBool::new(false),
         }
     }
 
@@ -276,10 +283,18 @@ impl Applier {
         mut lanes: Lanes,
         shutdown: &CancellationToken,
     ) -> Result<(), ApplyError> {
+        // What the configuration takes away waits for its second look like everything else.
+        let mut second_looks =
+            tokio::time::interval(self.config.removals.wait.max(SECOND_LOOK_MIN));
+        second_looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             let received = tokio::select! {
                 () = shutdown.cancelled() => return Ok(()),
                 () = self.confirmed.notified() => {
+                    self.configure_again().await;
+                    continue;
+                }
+                _ = second_looks.tick(), if self.configuration_waits.load(Ordering::Relaxed) => {
                     self.configure_again().await;
                     continue;
                 }

@@ -27,7 +27,7 @@ use crate::repo::{LocationOutcome, LocationRow, SourceKind, SourceRow, Tx};
 /// The roots source of the configuration.
 pub(super) const CONFIG: &str = "config";
 /// What the roots sources of providers begin with.
-pub(super) const PROVIDER: &str = "github:";
+pub(crate) const PROVIDER: &str = "github:";
 
 /// What the refs of generated Location entities begin with.
 const GENERATED: &str = "location:default/generated-";

@@ -19,8 +19,6 @@ pub(super) struct Sighted {
     pub(super) contents: HashMap<i64, Content>,
     /// What the contents were made from.
     pub(super) dependencies: Vec<DependencyRow>,
-    /// Locations that were seen and are held back, so that nothing is known to have become of them.
-    pub(super) held_back: BTreeSet<i64>,
 }
 
 /// The files that patterns match now and nobody knows.
