@@ -7,7 +7,9 @@
 
 use std::borrow::Cow;
 use std::ops::Range;
+use std::sync::LazyLock;
 
+use aho_corasick::{AhoCorasick, Input, MatchKind};
 use serde_json::Value;
 
 /// The rule that a secret-looking value breaks.
@@ -32,6 +34,7 @@ const JWT_PART_BYTES_MIN: usize = 16;
 const PEM_LINE_BYTES_MAX: usize = 80;
 
 const PEM_BEGIN: &str = "-----BEGIN ";
+const JWT_BEGIN: &str = "eyJ";
 const PEM_END: &str = "-----END ";
 const SLACK_WEBHOOK: &str = "hooks.slack.com/services/";
 /// `T…/B…/…` behind [`SLACK_WEBHOOK`].
@@ -367,12 +370,13 @@ impl<'t> Scan<'t> {
     /// Three runs of base64, the first two of which are JSON objects.
     fn jwt(&mut self, at: usize) -> Option<usize> {
         let rest = &self.text.as_bytes()[at..];
-        if at < self.jwt_from || !rest.starts_with(b"eyJ") {
+        if at < self.jwt_from || !rest.starts_with(JWT_BEGIN.as_bytes()) {
             return None;
         }
         let header = run(rest, is_base64url);
         self.jwt_from = at + header;
-        let payload = part_behind(rest, header).filter(|part| part.starts_with(b"eyJ"))?;
+        let payload =
+            part_behind(rest, header).filter(|part| part.starts_with(JWT_BEGIN.as_bytes()))?;
         let payload_end = header + 1 + run(payload, is_base64url);
         let signature = run(part_behind(rest, payload_end)?, is_base64url);
         let long_enough = [header, payload_end - header - 1, signature]
@@ -426,16 +430,30 @@ impl Iterator for Scan<'_> {
     type Item = SecretSpan;
 
     fn next(&mut self) -> Option<SecretSpan> {
-        while self.at < self.text.len() {
-            if let Some(span) = self.found_at(self.at) {
+        // Nearly all of a text is no beginning of anything, and is passed over many bytes at once.
+        while let Some(begun) = BEGINNINGS.find(Input::new(self.text).range(self.at..)) {
+            if let Some(span) = self.found_at(begun.start()) {
                 self.at = span.range.end;
                 return Some(span);
             }
-            self.at += 1;
+            self.at = begun.start() + 1;
         }
+        self.at = self.text.len();
         None
     }
 }
+
+/// What a secret begins with, at the place where [`Scan::found_at`] looks at it.
+static BEGINNINGS: LazyLock<AhoCorasick> = LazyLock::new(|| {
+    let tokens = TOKENS
+        .iter()
+        .flat_map(|token| token.prefixes.iter().copied());
+    let others = ["://", PEM_BEGIN, JWT_BEGIN, SLACK_WEBHOOK];
+    AhoCorasick::builder()
+        .match_kind(MatchKind::LeftmostFirst)
+        .build(tokens.chain(others))
+        .expect("a few short literals make an automaton")
+});
 
 /// What stands behind the dot that ends a part.
 fn part_behind(bytes: &[u8], end: usize) -> Option<&[u8]> {
