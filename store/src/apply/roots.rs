@@ -369,14 +369,14 @@ pub(super) fn candidates<'a>(
         ) else {
             continue;
         };
-        let provider = providers
-            .wanting(&source.host, repository)
-            .filter(|provider| provider.reads(source));
-        let path = provider.map(|provider| provider.catalog_path.as_str());
-        for (file_path, id) in files.get(&reading.source_id).into_iter().flatten() {
-            if path.is_some_and(|path| path != *file_path) {
-                continue;
-            }
+        for (path, id) in files.get(&reading.source_id).into_iter().flatten() {
+            // Several providers may want a repository: each its branch and its file.
+            let provider = providers.all().find(|provider| {
+                provider.host.eq_ignore_ascii_case(&source.host)
+                    && provider.catalog_path == *path
+                    && provider.wants(repository)
+                    && provider.reads(source)
+            });
             candidates.push(Candidate {
                 file: *id,
                 repository,

@@ -293,7 +293,8 @@ fn parted<'a, 'b>(rest: &'b str, branches: &'a [SourceRow]) -> Option<(&'a Sourc
             let path = rest.strip_prefix(name)?.strip_prefix('/')?;
             Some((source, path))
         })
-        .min_by_key(|(_, path)| path.len())
+        // What was known by its name alone has moved to the source that is known by its id.
+        .min_by_key(|(source, path)| (path.len(), source.external_id.starts_with(BY_NAME)))
 }
 
 async fn locate(

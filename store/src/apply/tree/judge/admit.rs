@@ -195,6 +195,8 @@ impl Judge<'_> {
             ..row.clone()
         };
         if after != row {
+            // Its entities carry the old spelling, or the old root, until they are read again.
+            self.touched.entry(location_id).or_insert(row.source_id);
             self.put_location(after);
         }
     }

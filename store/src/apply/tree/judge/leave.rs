@@ -30,6 +30,9 @@ impl Judge<'_> {
             };
             match self.successor(&row) {
                 Some(successor) => {
+                    // What was wrong with it there is wrong there no more.
+                    self.forgotten
+                        .push((row.declared_by, row.entity_ref.clone(), cause));
                     let successor = LocationEntityRow {
                         state: row.state,
                         applied_digest: row.applied_digest,
