@@ -166,6 +166,9 @@ impl Contents<'_> {
         for LocationRead { path, outcome } in locations {
             let state = match outcome {
                 LocationOutcome::Unchanged { blob } => unchanged(host, target, &path, blob),
+                LocationOutcome::Gone { .. } if unfinished.home.may_be_longer(&path) => {
+                    State::Unread
+                }
                 outcome => self.read(&unfinished, &path, outcome).await?,
             };
             unfinished.files.push(File { path, state });
@@ -347,7 +350,10 @@ impl Contents<'_> {
                 &self.shared.config.limits,
             ))),
             Err(SupplyError::NotFound) => State::Known(Outcome::Gone(Gone {
-                evidence: format!("not at commit {}", unfinished.home.head),
+                evidence: match unfinished.home.head.as_str() {
+                    "" => format!("the repository has no branch {}", unfinished.home.git_ref),
+                    head => format!("not at commit {head}"),
+                },
             })),
             Err(error @ (SupplyError::Refused { .. } | SupplyError::Failed { .. })) => {
                 State::Known(failed(Failure::unreadable(error.to_string())))

@@ -72,6 +72,12 @@ impl Home {
             && canonical_ref(&file.git_ref, &self.repository) == self.canonical_ref()
     }
 
+    /// Whether the branch may have been cut at a slash too early. Where there is a branch `a` there is
+    /// none called `a/b`, so only a branch that does not exist may be a longer one.
+    pub(crate) fn may_be_longer(&self, path: &str) -> bool {
+        self.head.is_empty() && self.git_ref != DEFAULT_BRANCH && path.contains('/')
+    }
+
     /// The path of a file of its own.
     pub(crate) fn path_of<'f>(&self, asked: &'f Asked) -> Option<&'f str> {
         match asked {
@@ -274,7 +280,7 @@ fn target_of(home: Option<&Home>, file: &RepositoryFile) -> Target {
         path,
     } = file;
     let at = match home {
-        Some(home) if home.holds(file) => At::Commit(home.head.clone()),
+        Some(home) if home.holds(file) && !home.head.is_empty() => At::Commit(home.head.clone()),
         Some(_) | None => At::Branch(git_ref.clone()),
     };
     (
