@@ -41,8 +41,8 @@ pub(super) struct Work {
     /// Ids of sources that get a job after the commit.
     pub(super) raised: BTreeSet<i64>,
     pub(super) covering: Vec<Covering>,
-    /// How many entities of which installation go.
-    pub(super) removed: Vec<(String, i64)>,
+    /// Which entities of which installation go.
+    pub(super) removed: Vec<(String, Vec<String>)>,
     pub(super) done: Done,
 }
 

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::PoisonError;
 use std::sync::atomic::Ordering;
 
+use freshet_model::EntityRef;
 use freshet_proto::message::{Observation, RepositoryObserved};
 
 use super::batch::Work;
@@ -127,10 +128,8 @@ impl Applier {
         }
         let done: Vec<i64> = leaving.iter().map(|it| it.location_id).collect();
         work.tx.remove_removals(&done).await?;
-        for it in &leaving {
-            let entities = i64::try_from(it.refs.len()).unwrap_or(i64::MAX);
-            work.removed.push((it.installation.clone(), entities));
-        }
+        work.removed
+            .extend(leaving.into_iter().map(|it| (it.installation, it.refs)));
         Ok(())
     }
 
@@ -157,16 +156,21 @@ impl Applier {
         Ok(work.tx.remove_removals(&taken_back).await?)
     }
 
+    /// How many entities went since `since` and did not come back.
     fn recent(&self, since: i64) -> HashMap<String, i64> {
         let mut recent = self.recent.lock().unwrap_or_else(PoisonError::into_inner);
-        recent.since(since)
+        self.view.read(|state| {
+            recent.since(since, |entity_ref| {
+                EntityRef::parse(entity_ref).is_ok_and(|it| state.entity(&it).is_some())
+            })
+        })
     }
 
     /// Remembers what a commit took away.
-    pub(super) fn note_removed(&self, now: i64, removed: Vec<(String, i64)>) {
+    pub(super) fn note_removed(&self, now: i64, removed: Vec<(String, Vec<String>)>) {
         let mut recent = self.recent.lock().unwrap_or_else(PoisonError::into_inner);
-        for (installation, entities) in removed {
-            recent.note(now, &installation, entities);
+        for (installation, refs) in removed {
+            recent.note(now, installation, refs);
         }
     }
 

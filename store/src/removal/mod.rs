@@ -40,26 +40,48 @@ pub(crate) struct Census<'a> {
 /// Entities that went, and when.
 #[derive(Debug, Default)]
 pub(crate) struct Recent {
-    gone: VecDeque<(i64, String, i64)>,
+    gone: VecDeque<Gone>,
+}
+
+/// Entities of one installation that went together.
+#[derive(Debug)]
+struct Gone {
+    at: i64,
+    installation: String,
+    refs: Vec<String>,
 }
 
 impl Recent {
-    /// Notes that so many entities of an installation went.
-    pub(crate) fn note(&mut self, now: i64, installation: &str, entities: i64) {
-        self.gone
-            .push_back((now, installation.to_owned(), entities));
+    /// Notes that these entities of an installation went.
+    pub(crate) fn note(&mut self, at: i64, installation: String, refs: Vec<String>) {
+        self.gone.push_back(Gone {
+            at,
+            installation,
+            refs,
+        });
     }
 
-    /// How many went since `since`, by installation; what is older is forgotten.
-    pub(crate) fn since(&mut self, since: i64) -> HashMap<String, i64> {
-        while self.gone.front().is_some_and(|(at, _, _)| *at < since) {
+    /// How many went since `since` and are still away, by installation; what is older is forgotten.
+    pub(crate) fn since(
+        &mut self,
+        since: i64,
+        is_back: impl Fn(&str) -> bool,
+    ) -> HashMap<String, i64> {
+        while self.gone.front().is_some_and(|gone| gone.at < since) {
             self.gone.pop_front();
         }
-        let mut all = HashMap::new();
-        for (_, installation, entities) in &self.gone {
-            *all.entry(installation.clone()).or_default() += entities;
+        let mut away: HashMap<&str, BTreeSet<&str>> = HashMap::new();
+        for gone in &self.gone {
+            let refs = gone.refs.iter().map(String::as_str);
+            let of = away.entry(&gone.installation).or_default();
+            of.extend(refs.filter(|entity_ref| !is_back(entity_ref)));
         }
-        all
+        away.into_iter()
+            .map(|(installation, refs)| {
+                let entities = i64::try_from(refs.len()).unwrap_or(i64::MAX);
+                (installation.to_owned(), entities)
+            })
+            .collect()
     }
 }
 
@@ -248,13 +270,15 @@ mod tests {
     }
 
     #[test]
-    fn what_went_long_ago_does_not_count() {
+    fn what_went_long_ago_or_came_back_does_not_count() {
         let mut recent = Recent::default();
-        recent.note(10, "github.com", 5);
-        recent.note(20, "github.com", 7);
-        recent.note(20, "ghe.acme.example", 1);
-        assert_eq!(recent.since(10)["github.com"], 12);
-        assert_eq!(recent.since(15)["github.com"], 7);
-        assert_eq!(recent.since(21), HashMap::new());
+        let refs = |names: &[&str]| names.iter().map(|it| (*it).to_owned()).collect();
+        recent.note(10, "github.com".to_owned(), refs(&["a", "b"]));
+        recent.note(20, "github.com".to_owned(), refs(&["b", "c", "d"]));
+        let none_back = |_: &str| false;
+        assert_eq!(recent.since(10, none_back)["github.com"], 4);
+        assert_eq!(recent.since(10, |it| it == "c")["github.com"], 3);
+        assert_eq!(recent.since(15, none_back)["github.com"], 3);
+        assert_eq!(recent.since(21, none_back), HashMap::new());
     }
 }
