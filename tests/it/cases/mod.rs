@@ -1,6 +1,7 @@
 //! The numbered cases of Backstage's behaviour that only a whole system shows, and the deviations from it on purpose.
 
 mod deviations;
+mod deviations_over_time;
 mod locations;
 mod rules;
 mod safety;

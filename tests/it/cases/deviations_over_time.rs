@@ -1,0 +1,244 @@
+//! Where Freshet deviates on purpose and does better, in what shows over time: events, order, owners, sources
+//! that hide or fail.
+
+use std::time::Duration;
+
+use freshet_tests::catalog::{Profile, TestCatalog};
+use freshet_tests::github::Fault;
+use serde_json::json;
+
+use crate::story::{Story, component, component_with, document, location, root, title, url};
+
+const CART: &str = "component:default/cart";
+const SWEEP: Duration = Duration::from_secs(1);
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a20_a_problem_is_announced_when_it_comes_and_when_it_goes() {
+    let mut story = Story::of_shop(&[("c.yaml", &component("cart", "t"))], &["c.yaml"]).await;
+    let broken = component("cart", "t").replace(", owner: team", "");
+    for round in ["one", "two", "three"] {
+        story
+            .push(&[("c.yaml", Some(&broken)), ("README.md", Some(round))])
+            .await;
+    }
+    story
+        .push(&[("c.yaml", Some(&component("cart", "mended")))])
+        .await;
+    story.shows(CART, "mended").await;
+    let verbs = story.world.changes.heard().verbs;
+    let problems: Vec<&String> = verbs
+        .iter()
+        .filter(|verb| verb.starts_with("problem"))
+        .collect();
+    assert_eq!(
+        problems.len(),
+        2,
+        "one that opens, one that ends it: {problems:?}"
+    );
+    story.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a23_relations_are_ordered_by_their_bytes() {
+    let names = ["b", "a-b", "a_b", "a.b", "ab", "a1"];
+    let list: Vec<String> = names
+        .iter()
+        .map(|name| format!("'component:{name}'"))
+        .collect();
+    let file = component("cart", "t").replace(
+        "owner: team",
+        &format!("owner: team, dependsOn: [{}]", list.join(", ")),
+    );
+    let story = Story::of_shop(&[("c.yaml", &file)], &["c.yaml"]).await;
+    let entity = story.sees(CART).await;
+    let targets: Vec<&str> = entity["relations"]
+        .as_array()
+        .expect("relations")
+        .iter()
+        .filter(|relation| relation["type"] == "dependsOn")
+        .filter_map(|relation| relation["targetRef"].as_str())
+        .collect();
+    let mut sorted = targets.clone();
+    sorted.sort_unstable();
+    assert_eq!(targets.len(), names.len());
+    assert_eq!(targets, sorted);
+    story.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a25_the_codeowners_file_in_dot_github_comes_first() {
+    let unowned = component("cart", "t").replace(", owner: team", "");
+    let files: [(&str, &str); 4] = [
+        ("c.yaml", &unowned),
+        (".github/CODEOWNERS", "* @acme/first\n"),
+        ("CODEOWNERS", "* @acme/second\n"),
+        ("docs/CODEOWNERS", "* @acme/third\n"),
+    ];
+    let roots = vec![root(&url("shop", "c.yaml"))];
+    let mut story = Story::begin(
+        &[("shop", &files)],
+        roots,
+        json!({"freshet": {"codeowners": true}}),
+    )
+    .await;
+    story
+        .world
+        .api
+        .sees_with(CART, "/spec/owner", "first")
+        .await;
+    story.push(&[(".github/CODEOWNERS", None)]).await;
+    story
+        .world
+        .api
+        .sees_with(CART, "/spec/owner", "second")
+        .await;
+    story.push(&[("CODEOWNERS", None)]).await;
+    story
+        .world
+        .api
+        .sees_with(CART, "/spec/owner", "third")
+        .await;
+    story.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a28_every_relation_is_seen_from_both_sides() {
+    let template = "apiVersion: scaffolder.backstage.io/v1beta3\nkind: Template\nmetadata: {name: new}\n\
+         spec: {type: service, owner: builders, steps: []}\n";
+    let group = document(
+        "Group",
+        "builders",
+        "builders",
+        "{type: team, children: []}",
+    );
+    let story = Story::of_shop(
+        &[("t.yaml", template), ("g.yaml", &group)],
+        &["t.yaml", "g.yaml"],
+    )
+    .await;
+    let template = story.sees("template:default/new").await;
+    let team = story.sees("group:default/builders").await;
+    assert_eq!(
+        template["relations"],
+        json!([{"type": "ownedBy", "targetRef": "group:default/builders"}])
+    );
+    assert_eq!(
+        team["relations"],
+        json!([{"type": "ownerOf", "targetRef": "template:default/new"}])
+    );
+    story.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a31_a_repository_that_cannot_be_seen_loses_nothing() {
+    let all = location("all", "{target: ./a.yaml, presence: optional}");
+    let story = Story::of_shop(
+        &[("all.yaml", &all), ("a.yaml", &component("cart", "t"))],
+        &["all.yaml"],
+    )
+    .await;
+    story.sees(CART).await;
+    story
+        .world
+        .github
+        .conceal("acme/shop")
+        .expect("a repository");
+    story
+        .world
+        .github
+        .commit("acme/shop", &[("a.yaml", None)], "unseen")
+        .expect("committed");
+    freshet_tests::wait::eventually("the failure is known", || async {
+        let sources = story.world.api.sources().await?;
+        let failing = sources
+            .iter()
+            .any(|source| source["failures"].as_u64().unwrap_or_default() > 0);
+        failing.then_some(()).ok_or_else(|| format!("{sources:?}"))
+    })
+    .await;
+    assert_eq!(title(story.now(CART).await.as_ref()), Some("t"));
+    story
+        .world
+        .github
+        .reveal("acme/shop")
+        .expect("a repository");
+    story.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a31_case_198_a_repository_that_is_neither_listed_nor_found_proves_nothing() {
+    // GitHub answers the same for what it deleted and for what it hides.
+    const FILE: &str = "catalog-info.yaml";
+    let mut world = TestCatalog::with(
+        Profile::Embedded,
+        &[
+            ("shop", &[(FILE, &component("cart", "t"))]),
+            ("pay", &[(FILE, &component("pay", "t"))]),
+        ],
+    )
+    .await;
+    world.api.sees(CART).await;
+    world.github.delete_repo("acme/shop").expect("deleted");
+    world.restart_with_sweeps_every(SWEEP).await;
+    freshet_tests::wait::eventually("it was looked for in vain", || async {
+        let sources = world.api.sources().await?;
+        let failing = sources
+            .iter()
+            .any(|source| source["name"] == "acme/shop" && source["failures"].as_u64() > Some(0));
+        failing.then_some(()).ok_or_else(|| format!("{sources:?}"))
+    })
+    .await;
+    world.api.sees(CART).await;
+    world.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a32_a_source_that_fails_is_asked_less_and_less() {
+    let story = Story::of_shop(&[("c.yaml", &component("cart", "t"))], &["c.yaml"]).await;
+    story.world.github.fail_all(Fault::Server(502));
+    story.world.github.clear_log();
+    story
+        .world
+        .github
+        .commit(
+            "acme/shop",
+            &[("c.yaml", Some(&component("cart", "second")))],
+            "change",
+        )
+        .expect("committed");
+    freshet_tests::wait::eventually("it failed three times", || async {
+        let sources = story.world.api.sources().await?;
+        let most = sources
+            .iter()
+            .filter_map(|source| source["failures"].as_u64())
+            .max();
+        (most >= Some(3))
+            .then_some(())
+            .ok_or_else(|| format!("{sources:?}"))
+    })
+    .await;
+    let times: Vec<std::time::Instant> = story
+        .world
+        .github
+        .requests()
+        .iter()
+        .map(|request| request.at)
+        .collect();
+    let pauses: Vec<_> = times.windows(2).map(|pair| pair[1] - pair[0]).collect();
+    assert!(
+        pauses.last() > pauses.first(),
+        "the later pauses are longer: {pauses:?}"
+    );
+    story.world.github.heal();
+    story.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn keys_that_mean_something_in_javascript_are_keys_like_any_other() {
+    let file = component_with("cart", "constructor: x, __proto__: {polluted: true}");
+    let story = Story::of_shop(&[("c.yaml", &file)], &["c.yaml"]).await;
+    let entity = story.sees(CART).await;
+    assert_eq!(entity["metadata"]["constructor"], "x");
+    assert_eq!(entity["metadata"]["__proto__"], json!({"polluted": true}));
+    story.end().await;
+}
