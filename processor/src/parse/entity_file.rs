@@ -8,7 +8,7 @@
 use std::collections::{HashMap, HashSet};
 
 use freshet_model::{
-    Blast, Checked, Entity, EntityRef, ErrorClass, Kinds, RelationDeclaration, Violation,
+    BlastRadius, Checked, Entity, EntityRef, ErrorClass, Kinds, RelationDeclaration, Violation,
 };
 use serde_json::Value;
 
@@ -278,9 +278,9 @@ impl Reading {
             });
         }
         for violation in rest {
-            let is_file = match violation.blast {
-                Blast::File => true,
-                Blast::Entity => false,
+            let is_file = match violation.blast_radius {
+                BlastRadius::File => true,
+                BlastRadius::Entity => false,
             };
             self.poisoned |= is_file;
             self.report(|index| {
@@ -290,7 +290,7 @@ impl Reading {
                     message: blanked(&violation.message).into_owned(),
                     hint: violation.hint.clone(),
                     is_file,
-                    ..about.problem(violation.rule, violation.class, at, index)
+                    ..about.problem(violation.rule.as_str(), violation.class, at, index)
                 }
             });
         }

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use serde_json::Value;
 
-use crate::{Blast, ErrorClass, Violation};
+use crate::{BlastRadius, ErrorClass, RuleId, Violation};
 
 /// Longest piece of a document that is repeated in a message, in characters.
 const QUOTE_CHARACTERS_MAX: usize = 80;
@@ -15,29 +15,44 @@ pub(super) struct Findings {
     violations: Vec<Violation>,
 }
 
-/// The names of one field and of the rules about it.
-pub(super) struct Field {
+/// A field that holds a text, and the rules about it.
+pub(super) struct TextField {
     /// The field with dots, as people write it.
     pub(super) path: &'static str,
-    pub(super) missing: &'static str,
-    pub(super) wrong_type: &'static str,
-    pub(super) empty: &'static str,
-    pub(super) format: &'static str,
+    pub(super) wrong_type: RuleId,
+    pub(super) empty: RuleId,
 }
 
-/// The [`Field`] of a path.
-macro_rules! field {
-    ($path:literal) => {
-        $crate::validate::findings::Field {
-            path: $path,
-            missing: concat!($path, ".required"),
-            wrong_type: concat!($path, ".type"),
-            empty: concat!($path, ".empty"),
-            format: concat!($path, ".format"),
-        }
-    };
+impl TextField {
+    /// The last step of the path.
+    pub(super) fn key(&self) -> &'static str {
+        self.path.rsplit('.').next().unwrap_or(self.path)
+    }
+
+    /// The JSON pointer of a field that stands in no list.
+    pub(super) fn pointer(&self) -> String {
+        format!("/{}", self.path.replace('.', "/"))
+    }
+
+    /// The JSON pointer of what should hold a field that stands in no list.
+    pub(super) fn parent_pointer(&self) -> String {
+        let mut pointer = self.pointer();
+        pointer.truncate(pointer.len() - self.key().len() - 1);
+        pointer
+    }
+
+    pub(super) fn say_empty(&self) -> String {
+        format!("{} must not be empty", self.path)
+    }
+
+    pub(super) fn say_wrong_type(&self, value: &Value) -> String {
+        format!(
+            "{} must be a string, but is {}",
+            self.path,
+            type_name(value)
+        )
+    }
 }
-pub(super) use field;
 
 /// One step of a JSON pointer.
 #[derive(Clone, Copy)]
@@ -60,9 +75,9 @@ impl From<usize> for Step<'_> {
 
 impl Findings {
     /// A violation that costs one entity.
-    pub(super) fn entity(
+    pub(super) fn add(
         &mut self,
-        rule: &'static str,
+        rule: RuleId,
         pointer: String,
         message: String,
         hint: impl Into<String>,
@@ -73,15 +88,15 @@ impl Findings {
             message,
             hint: hint.into(),
             class: ErrorClass::InputError,
-            blast: Blast::Entity,
+            blast_radius: BlastRadius::Entity,
         });
     }
 
     /// A violation that costs the whole file.
-    pub(super) fn file(
+    pub(super) fn add_of_file(
         &mut self,
         class: ErrorClass,
-        rule: &'static str,
+        rule: RuleId,
         pointer: String,
         message: String,
         hint: impl Into<String>,
@@ -93,7 +108,7 @@ impl Findings {
             message,
             hint,
             class,
-            blast: Blast::File,
+            blast_radius: BlastRadius::File,
         });
     }
 
@@ -117,7 +132,7 @@ impl Findings {
 }
 
 /// The JSON pointer of these steps.
-pub(super) fn pointer(steps: &[Step<'_>]) -> String {
+pub(super) fn to_pointer(steps: &[Step<'_>]) -> String {
     let mut text = String::new();
     for step in steps {
         text.push('/');

@@ -4,101 +4,113 @@
 use serde_json::{Map, Value};
 
 use super::Outline;
-use super::findings::{Field, Findings, Step, field, pointer, quote};
-use crate::name;
+use super::findings::{Findings, Step, quote, to_pointer};
+use crate::{RuleId, name};
 
-const NAME_HINT: &str = "Use 1 to 63 letters, digits, and - _ . between them.";
-const NAMESPACE_HINT: &str = "Use 1 to 63 lower-case letters, digits, and dashes between them.";
-const KIND_HINT: &str = "Use 1 to 63 letters and digits, a letter first.";
-const API_VERSION_HINT: &str = "Use a version such as backstage.io/v1alpha1.";
+/// The format of one field.
+struct Format {
+    rule: RuleId,
+    /// The field with dots, as people write it.
+    path: &'static str,
+    is_valid: fn(&str) -> bool,
+    hint: &'static str,
+}
+
+const API_VERSION: Format = Format {
+    rule: RuleId::ApiVersionFormat,
+    path: "apiVersion",
+    is_valid: name::is_api_version,
+    hint: "Use a version such as backstage.io/v1alpha1.",
+};
+const KIND: Format = Format {
+    rule: RuleId::KindFormat,
+    path: "kind",
+    is_valid: name::is_kind,
+    hint: "Use 1 to 63 letters and digits, a letter first.",
+};
+const NAME: Format = Format {
+    rule: RuleId::MetadataNameFormat,
+    path: "metadata.name",
+    is_valid: name::is_object_name,
+    hint: "Use 1 to 63 letters, digits, and - _ . between them.",
+};
+const NAMESPACE: Format = Format {
+    rule: RuleId::MetadataNamespaceFormat,
+    path: "metadata.namespace",
+    is_valid: name::is_dns_label,
+    hint: "Use 1 to 63 lower-case letters, digits, and dashes between them.",
+};
+const TAG: Format = Format {
+    rule: RuleId::MetadataTagsFormat,
+    path: "metadata.tags",
+    is_valid: name::is_tag,
+    hint: "Use 1 to 63 lower-case letters, digits, : + #, and single dashes between them.",
+};
+const LINK_URL: Format = Format {
+    rule: RuleId::MetadataLinksUrlFormat,
+    path: "metadata.links.url",
+    is_valid: name::is_link_url,
+    hint: "Write the whole URL, such as https://example.com/page.",
+};
+const LINK_TITLE: Format = Format {
+    rule: RuleId::MetadataLinksTitleFormat,
+    path: "metadata.links.title",
+    is_valid: is_visible,
+    hint: "Write a title or remove the key.",
+};
+const LINK_ICON: Format = Format {
+    rule: RuleId::MetadataLinksIconFormat,
+    path: "metadata.links.icon",
+    is_valid: is_visible,
+    hint: "Name an icon or remove the key.",
+};
+
 const KEY_HINT: &str = "Use a name of 1 to 63 letters, digits, and - _ . between them, if need be \
                         behind a lower-case domain and a slash.";
 const LABEL_VALUE_HINT: &str = "Use at most 63 letters, digits, and - _ . between them, or nothing; other text fits an annotation.";
-const TAG_HINT: &str =
-    "Use 1 to 63 lower-case letters, digits, : + #, and single dashes between them.";
-const URL_HINT: &str = "Write the whole URL, such as https://example.com/page.";
 
-pub(super) fn check(outline: &Outline<'_>, findings: &mut Findings) {
-    let text = |value,
-                steps: &[Step<'_>],
-                field: &Field,
-                is_valid: fn(&str) -> bool,
-                hint,
-                findings: &mut Findings| {
-        if let Some(value) = value {
-            text_format(value, steps, field, is_valid, hint, findings);
+pub(super) fn check_formats(outline: &Outline<'_>, findings: &mut Findings) {
+    let metadata = |key| [Step::Key("metadata"), Step::Key(key)];
+    for (text, at, format) in [
+        (
+            outline.api_version,
+            &[Step::Key("apiVersion")][..],
+            API_VERSION,
+        ),
+        (outline.kind, &[Step::Key("kind")], KIND),
+        (outline.name, &metadata("name"), NAME),
+        (outline.namespace, &metadata("namespace"), NAMESPACE),
+    ] {
+        if let Some(text) = text {
+            check_text(text, at, &format, findings);
         }
-    };
-    text(
-        outline.api_version,
-        &["apiVersion".into()],
-        &field!("apiVersion"),
-        name::is_api_version,
-        API_VERSION_HINT,
-        findings,
-    );
-    text(
-        outline.kind,
-        &["kind".into()],
-        &field!("kind"),
-        name::is_kind,
-        KIND_HINT,
-        findings,
-    );
-    let at = |key| [Step::Key("metadata"), Step::Key(key)];
-    text(
-        outline.name,
-        &at("name"),
-        &field!("metadata.name"),
-        name::is_object_name,
-        NAME_HINT,
-        findings,
-    );
-    text(
-        outline.namespace,
-        &at("namespace"),
-        &field!("metadata.namespace"),
-        name::is_dns_label,
-        NAMESPACE_HINT,
-        findings,
-    );
-    labels(outline.metadata, findings);
-    annotations(outline.metadata, findings);
-    tags(outline.metadata, findings);
-    links(outline.metadata, findings);
+    }
+    check_labels(outline.metadata, findings);
+    check_annotation_keys(outline.metadata, findings);
+    check_tags(outline.metadata, findings);
+    check_links(outline.metadata, findings);
 }
 
-fn text_format(
-    text: &str,
-    at: &[Step<'_>],
-    field: &Field,
-    is_valid: fn(&str) -> bool,
-    hint: &str,
-    findings: &mut Findings,
-) {
-    if !is_valid(text) {
-        findings.entity(
-            field.format,
-            pointer(at),
-            format!("{} is not a valid {}", quote(text), field.path),
-            hint,
-        );
+fn check_text(text: &str, at: &[Step<'_>], format: &Format, findings: &mut Findings) {
+    if !(format.is_valid)(text) {
+        let message = format!("{} is not a valid {}", quote(text), format.path);
+        findings.add(format.rule, to_pointer(at), message, format.hint);
     }
 }
 
-fn labels(metadata: &Map<String, Value>, findings: &mut Findings) {
+fn check_labels(metadata: &Map<String, Value>, findings: &mut Findings) {
     let Some(Value::Object(labels)) = metadata.get("labels") else {
         return;
     };
     for (key, value) in labels {
         let at = ["metadata".into(), "labels".into(), key.as_str().into()];
-        key_format(key, &at, "metadata.labels.key.format", "label", findings);
+        check_key(key, &at, RuleId::MetadataLabelsKeyFormat, findings);
         if let Value::String(value) = value
             && !name::is_label_value(value)
         {
-            findings.entity(
-                "metadata.labels.value.format",
-                pointer(&at),
+            findings.add(
+                RuleId::MetadataLabelsValueFormat,
+                to_pointer(&at),
                 format!(
                     "{} is not a valid value of label {}",
                     quote(value),
@@ -110,30 +122,29 @@ fn labels(metadata: &Map<String, Value>, findings: &mut Findings) {
     }
 }
 
-fn annotations(metadata: &Map<String, Value>, findings: &mut Findings) {
+fn check_annotation_keys(metadata: &Map<String, Value>, findings: &mut Findings) {
     let Some(Value::Object(annotations)) = metadata.get("annotations") else {
         return;
     };
     for key in annotations.keys() {
         let at = ["metadata".into(), "annotations".into(), key.as_str().into()];
-        key_format(
-            key,
-            &at,
-            "metadata.annotations.key.format",
-            "annotation",
-            findings,
-        );
+        check_key(key, &at, RuleId::MetadataAnnotationsKeyFormat, findings);
     }
 }
 
-fn key_format(key: &str, at: &[Step<'_>], rule: &'static str, what: &str, findings: &mut Findings) {
+fn check_key(key: &str, at: &[Step<'_>], rule: RuleId, findings: &mut Findings) {
     if !name::is_key(key) {
+        let what = if rule == RuleId::MetadataLabelsKeyFormat {
+            "label"
+        } else {
+            "annotation"
+        };
         let message = format!("{} is not a valid {what} key", quote(key));
-        findings.entity(rule, pointer(at), message, KEY_HINT);
+        findings.add(rule, to_pointer(at), message, KEY_HINT);
     }
 }
 
-fn tags(metadata: &Map<String, Value>, findings: &mut Findings) {
+fn check_tags(metadata: &Map<String, Value>, findings: &mut Findings) {
     let Some(Value::Array(tags)) = metadata.get("tags") else {
         return;
     };
@@ -143,48 +154,26 @@ fn tags(metadata: &Map<String, Value>, findings: &mut Findings) {
             && !tag.is_empty()
         {
             let at = ["metadata".into(), "tags".into(), index.into()];
-            text_format(
-                tag,
-                &at,
-                &field!("metadata.tags"),
-                name::is_tag,
-                TAG_HINT,
-                findings,
-            );
+            check_text(tag, &at, &TAG, findings);
         }
     }
 }
 
-fn links(metadata: &Map<String, Value>, findings: &mut Findings) {
+fn check_links(metadata: &Map<String, Value>, findings: &mut Findings) {
     let Some(Value::Array(links)) = metadata.get("links") else {
         return;
     };
     for (index, link) in links.iter().enumerate() {
-        for (key, field, is_valid, hint) in [
-            (
-                "url",
-                field!("metadata.links.url"),
-                name::is_link_url as fn(&str) -> bool,
-                URL_HINT,
-            ),
-            (
-                "title",
-                field!("metadata.links.title"),
-                is_visible,
-                "Write a title or remove the key.",
-            ),
-            (
-                "icon",
-                field!("metadata.links.icon"),
-                is_visible,
-                "Name an icon or remove the key.",
-            ),
+        for (key, format) in [
+            ("url", LINK_URL),
+            ("title", LINK_TITLE),
+            ("icon", LINK_ICON),
         ] {
             if let Some(Value::String(text)) = link.get(key)
                 && !text.is_empty()
             {
                 let at = ["metadata".into(), "links".into(), index.into(), key.into()];
-                text_format(text, &at, &field, is_valid, hint, findings);
+                check_text(text, &at, &format, findings);
             }
         }
     }

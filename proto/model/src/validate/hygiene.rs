@@ -5,7 +5,8 @@ use std::collections::HashMap;
 
 use serde_json::Value;
 
-use super::findings::{Findings, Step, pointer, quote};
+use super::findings::{Findings, Step, quote, to_pointer};
+use crate::RuleId;
 
 /// Looks at every key and string of the document once.
 pub(super) fn check(document: &Value, findings: &mut Findings) {
@@ -126,9 +127,9 @@ fn report_nul<'d>(value: &'d Value, at: &mut Vec<Step<'d>>, findings: &mut Findi
 }
 
 fn nul(at: &[Step<'_>], findings: &mut Findings) {
-    findings.entity(
-        "document.nul",
-        pointer(at),
+    findings.add(
+        RuleId::DocumentNul,
+        to_pointer(at),
         "a text holds the character NUL, which cannot be stored".to_owned(),
         "Remove the character.",
     );
@@ -163,9 +164,9 @@ fn report_case<'d>(
                 .or_insert_with(|| path.to_owned());
             if first != path {
                 let [first, this] = [first.as_str(), path].map(|path| quote(&path[1..]));
-                findings.entity(
-                    "document.key.case",
-                    pointer(at),
+                findings.add(
+                    RuleId::DocumentKeyCase,
+                    to_pointer(at),
                     format!("{this} differs from {first} only by the case of its letters"),
                     "Rename or remove one of the two keys.",
                 );

@@ -2,125 +2,117 @@
 
 use serde_json::{Map, Value};
 
-use super::findings::{Field, Findings, Step, field, pointer, quote, string_hint, type_name};
+use super::findings::{Findings, Step, TextField, quote, string_hint, to_pointer, type_name};
+use crate::RuleId;
 
-/// Whether a string may have no characters.
-#[derive(Clone, Copy, PartialEq)]
-enum Emptiness {
-    Allowed,
-    Refused,
-}
+const UID: TextField = TextField {
+    path: "metadata.uid",
+    wrong_type: RuleId::MetadataUidType,
+    empty: RuleId::MetadataUidEmpty,
+};
+const ETAG: TextField = TextField {
+    path: "metadata.etag",
+    wrong_type: RuleId::MetadataEtagType,
+    empty: RuleId::MetadataEtagEmpty,
+};
+const TITLE: TextField = TextField {
+    path: "metadata.title",
+    wrong_type: RuleId::MetadataTitleType,
+    empty: RuleId::MetadataTitleEmpty,
+};
+const TAG: TextField = TextField {
+    path: "metadata.tags",
+    wrong_type: RuleId::MetadataTagsType,
+    empty: RuleId::MetadataTagsEmpty,
+};
+const LINK_FIELDS: [TextField; 4] = [
+    TextField {
+        path: "metadata.links.url",
+        wrong_type: RuleId::MetadataLinksUrlType,
+        empty: RuleId::MetadataLinksUrlEmpty,
+    },
+    TextField {
+        path: "metadata.links.title",
+        wrong_type: RuleId::MetadataLinksTitleType,
+        empty: RuleId::MetadataLinksTitleEmpty,
+    },
+    TextField {
+        path: "metadata.links.icon",
+        wrong_type: RuleId::MetadataLinksIconType,
+        empty: RuleId::MetadataLinksIconEmpty,
+    },
+    TextField {
+        path: "metadata.links.type",
+        wrong_type: RuleId::MetadataLinksTypeType,
+        empty: RuleId::MetadataLinksTypeEmpty,
+    },
+];
 
 /// Every field except `name` and `namespace`, which belong to the envelope.
-pub(super) fn check(metadata: &Map<String, Value>, findings: &mut Findings) {
-    use Emptiness::{Allowed, Refused};
-    optional(metadata, "uid", &field!("metadata.uid"), Refused, findings);
-    optional(
-        metadata,
-        "etag",
-        &field!("metadata.etag"),
-        Refused,
-        findings,
-    );
-    optional(
-        metadata,
-        "title",
-        &field!("metadata.title"),
-        Refused,
-        findings,
-    );
-    optional(
-        metadata,
-        "description",
-        &field!("metadata.description"),
-        Allowed,
-        findings,
-    );
-    labels(metadata, findings);
-    annotations(metadata, findings);
-    tags(metadata, findings);
-    links(metadata, findings);
-}
-
-fn optional(
-    metadata: &Map<String, Value>,
-    key: &str,
-    field: &Field,
-    empty: Emptiness,
-    findings: &mut Findings,
-) {
-    if let Some(value) = metadata.get(key) {
-        string(
-            value,
-            &["metadata".into(), key.into()],
-            field,
-            empty,
-            findings,
-        );
+pub(super) fn check_metadata(metadata: &Map<String, Value>, findings: &mut Findings) {
+    for field in [UID, ETAG, TITLE] {
+        if let Some(value) = metadata.get(field.key()) {
+            check_text(value, field.pointer(), &field, findings);
+        }
     }
-}
-
-fn string(
-    value: &Value,
-    at: &[Step<'_>],
-    field: &Field,
-    empty: Emptiness,
-    findings: &mut Findings,
-) {
-    match value {
-        Value::String(text) if !text.is_empty() || empty == Emptiness::Allowed => {}
-        Value::String(_) => findings.entity(
-            field.empty,
-            pointer(at),
-            format!("{} must not be empty", field.path),
-            "Give it a value or remove the key.",
-        ),
-        _ => findings.entity(
-            field.wrong_type,
-            pointer(at),
+    // The only text that may be empty.
+    if let Some(value) = metadata.get("description").filter(|it| !it.is_string()) {
+        findings.add(
+            RuleId::MetadataDescriptionType,
+            to_pointer(&["metadata".into(), "description".into()]),
             format!(
-                "{} must be a string, but is {}",
-                field.path,
+                "metadata.description must be a string, but is {}",
                 type_name(value)
             ),
+            string_hint(value),
+        );
+    }
+    check_labels(metadata, findings);
+    // A wrong shape has been reported with the envelope already.
+    if let Some(Value::Object(annotations)) = metadata.get("annotations") {
+        let rule = RuleId::MetadataAnnotationsType;
+        check_values(annotations, "annotations", rule, findings);
+    }
+    check_tags(metadata, findings);
+    check_links(metadata, findings);
+}
+
+fn check_text(value: &Value, at: String, field: &TextField, findings: &mut Findings) {
+    match value {
+        Value::String(text) if !text.is_empty() => {}
+        Value::String(_) => findings.add(
+            field.empty,
+            at,
+            field.say_empty(),
+            "Give it a value or remove the key.",
+        ),
+        _ => findings.add(
+            field.wrong_type,
+            at,
+            field.say_wrong_type(value),
             string_hint(value),
         ),
     }
 }
 
-fn labels(metadata: &Map<String, Value>, findings: &mut Findings) {
-    let Some(value) = metadata.get("labels") else {
-        return;
-    };
-    let field = field!("metadata.labels");
-    match value {
-        Value::Object(labels) => values(labels, "labels", &field, findings),
-        _ => wrong_shape(value, "labels", &field, "a mapping", findings),
-    }
-}
-
-/// A wrong shape has been reported with the envelope already.
-fn annotations(metadata: &Map<String, Value>, findings: &mut Findings) {
-    if let Some(Value::Object(annotations)) = metadata.get("annotations") {
-        values(
-            annotations,
-            "annotations",
-            &field!("metadata.annotations"),
-            findings,
-        );
+fn check_labels(metadata: &Map<String, Value>, findings: &mut Findings) {
+    let rule = RuleId::MetadataLabelsType;
+    match metadata.get("labels") {
+        None => {}
+        Some(Value::Object(labels)) => check_values(labels, "labels", rule, findings),
+        Some(value) => report_shape(value, "labels", rule, "a mapping", findings),
     }
 }
 
 /// Every value of a mapping must be a string.
-fn values(fields: &Map<String, Value>, parent: &str, field: &Field, findings: &mut Findings) {
+fn check_values(fields: &Map<String, Value>, parent: &str, rule: RuleId, findings: &mut Findings) {
     for (key, value) in fields {
         if !value.is_string() {
-            findings.entity(
-                field.wrong_type,
-                pointer(&["metadata".into(), parent.into(), key.as_str().into()]),
+            findings.add(
+                rule,
+                to_pointer(&["metadata".into(), parent.into(), key.as_str().into()]),
                 format!(
-                    "the value of {} {} must be a string, but is {}",
-                    field.path,
+                    "the value of metadata.{parent} {} must be a string, but is {}",
                     quote(key),
                     type_name(value)
                 ),
@@ -130,35 +122,34 @@ fn values(fields: &Map<String, Value>, parent: &str, field: &Field, findings: &m
     }
 }
 
-fn tags(metadata: &Map<String, Value>, findings: &mut Findings) {
+fn check_tags(metadata: &Map<String, Value>, findings: &mut Findings) {
     let Some(value) = metadata.get("tags") else {
         return;
     };
-    let field = field!("metadata.tags");
     let Value::Array(tags) = value else {
-        return wrong_shape(value, "tags", &field, "a list of strings", findings);
+        return report_shape(value, "tags", TAG.wrong_type, "a list of strings", findings);
     };
     for (index, tag) in tags.iter().enumerate() {
-        let at = ["metadata".into(), "tags".into(), index.into()];
-        string(tag, &at, &field, Emptiness::Refused, findings);
+        let at = to_pointer(&["metadata".into(), "tags".into(), index.into()]);
+        check_text(tag, at, &TAG, findings);
     }
 }
 
-fn links(metadata: &Map<String, Value>, findings: &mut Findings) {
+fn check_links(metadata: &Map<String, Value>, findings: &mut Findings) {
+    let rule = RuleId::MetadataLinksType;
     let Some(value) = metadata.get("links") else {
         return;
     };
-    let field = field!("metadata.links");
     let Value::Array(links) = value else {
-        return wrong_shape(value, "links", &field, "a list of mappings", findings);
+        return report_shape(value, "links", rule, "a list of mappings", findings);
     };
     for (index, link) in links.iter().enumerate() {
         let at = ["metadata".into(), "links".into(), index.into()];
         match link {
-            Value::Object(link) => link_fields(link, &at, findings),
-            _ => findings.entity(
-                field.wrong_type,
-                pointer(&at),
+            Value::Object(link) => check_link(link, &at, findings),
+            _ => findings.add(
+                rule,
+                to_pointer(&at),
                 format!(
                     "a link must be a mapping with a url, but is {}",
                     type_name(link)
@@ -169,36 +160,29 @@ fn links(metadata: &Map<String, Value>, findings: &mut Findings) {
     }
 }
 
-fn link_fields(link: &Map<String, Value>, at: &[Step<'_>], findings: &mut Findings) {
-    let url = field!("metadata.links.url");
+fn check_link(link: &Map<String, Value>, at: &[Step<'_>], findings: &mut Findings) {
     if !link.contains_key("url") {
-        findings.entity(
-            url.missing,
-            pointer(at),
+        findings.add(
+            RuleId::MetadataLinksUrlRequired,
+            to_pointer(at),
             "a link has no url".to_owned(),
             "Add the url of the link.",
         );
     }
-    for (key, field) in [
-        ("url", url),
-        ("title", field!("metadata.links.title")),
-        ("icon", field!("metadata.links.icon")),
-        ("type", field!("metadata.links.type")),
-    ] {
-        if let Some(value) = link.get(key) {
-            let at: Vec<Step<'_>> = at.iter().copied().chain([key.into()]).collect();
-            string(value, &at, &field, Emptiness::Refused, findings);
+    for field in &LINK_FIELDS {
+        if let Some(value) = link.get(field.key()) {
+            let at: Vec<Step<'_>> = at.iter().copied().chain([field.key().into()]).collect();
+            check_text(value, to_pointer(&at), field, findings);
         }
     }
 }
 
-fn wrong_shape(value: &Value, key: &str, field: &Field, expected: &str, findings: &mut Findings) {
-    findings.entity(
-        field.wrong_type,
-        pointer(&["metadata".into(), key.into()]),
+fn report_shape(value: &Value, key: &str, rule: RuleId, expected: &str, findings: &mut Findings) {
+    findings.add(
+        rule,
+        to_pointer(&["metadata".into(), key.into()]),
         format!(
-            "{} must be {expected}, but is {}",
-            field.path,
+            "metadata.{key} must be {expected}, but is {}",
             type_name(value)
         ),
         format!("Write {expected} here or remove the key."),

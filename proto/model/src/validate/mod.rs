@@ -75,9 +75,9 @@ struct Outline<'d> {
 
 /// Runs every stage. `None` only if there is at least one finding.
 fn check<'k>(document: &Value, kinds: &'k Kinds, findings: &mut Findings) -> Option<Passed<'k>> {
-    let outline = envelope::check(document, findings)?;
+    let outline = envelope::check_envelope(document, findings)?;
     envelope::check_root(&outline, findings);
-    format::check(&outline, findings);
+    format::check_formats(&outline, findings);
     let kind = schema::check(document, &outline, kinds, findings);
     let namespace = outline.namespace.unwrap_or(DEFAULT_NAMESPACE);
     let declared = kind.map(|kind| relations::check(&outline, namespace, kind, findings));

@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 use super::Outline;
 use super::findings::{Findings, quote, type_name};
 use crate::kind::{Kind, RelationField};
-use crate::{EntityRef, RefError, RelationDeclaration};
+use crate::{EntityRef, RefError, RelationDeclaration, RuleId};
 
 /// Name of the relation that makes its target the owner.
 const OWNED_BY: &str = "ownedBy";
@@ -167,29 +167,29 @@ fn report(problem: TargetError, field: &RelationField, at: String, findings: &mu
         .to_lowercase();
     let (rule, message, hint) = match problem {
         TargetError::Type(found) => (
-            "relation.target.type",
+            RuleId::RelationTargetType,
             format!("{path} must hold entity references, but holds {found}"),
             "Write a reference as [kind:][namespace/]name.".to_owned(),
         ),
         TargetError::Ref(RefError::MissingKind { text }) => (
-            "relation.target.kind",
+            RuleId::RelationTargetKind,
             format!("{} in {path} names no kind", quote(&text)),
             format!("Put the kind in front, such as {example}:{text}."),
         ),
         TargetError::Ref(error @ RefError::TooLong { .. }) => (
-            "relation.target.length",
+            RuleId::RelationTargetLength,
             format!("{path}: {error}"),
             "Shorten the reference.".to_owned(),
         ),
         TargetError::Ref(
             error @ (RefError::Empty | RefError::EmptyPart { .. } | RefError::Unreadable { .. }),
         ) => (
-            "relation.target.format",
+            RuleId::RelationTargetFormat,
             format!("{path}: {error}"),
             format!(
                 "Write a reference as [kind:][namespace/]name, such as {example}:default/name."
             ),
         ),
     };
-    findings.entity(rule, at, message, hint);
+    findings.add(rule, at, message, hint);
 }

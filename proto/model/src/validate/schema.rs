@@ -6,7 +6,8 @@ use jsonschema::error::ValidationErrorKind;
 use serde_json::Value;
 
 use super::Outline;
-use super::findings::{Findings, pointer, quote, type_name};
+use super::findings::{Findings, quote, to_pointer, type_name};
+use crate::RuleId;
 use crate::kind::{Kind, Kinds, Recognition};
 
 /// The kind of the document, if it is known; whatever its schema objects to is reported.
@@ -38,9 +39,9 @@ fn recognise<'k>(
         // Said already, and more precisely, if the format is wrong.
         Recognition::UnknownKind(_) if findings.has_under("/kind") => {}
         Recognition::UnknownVersion(_) if findings.has_under("/apiVersion") => {}
-        Recognition::UnknownKind(meant) => findings.entity(
-            "kind.unknown",
-            pointer(&["kind".into()]),
+        Recognition::UnknownKind(meant) => findings.add(
+            RuleId::KindUnknown,
+            to_pointer(&["kind".into()]),
             format!("there is no kind {}", quote(name)),
             match meant {
                 Some(meant) => format!("Kinds are case-sensitive: write {meant}."),
@@ -48,9 +49,9 @@ fn recognise<'k>(
                     .to_owned(),
             },
         ),
-        Recognition::UnknownVersion(known) => findings.entity(
-            "apiVersion.unknown",
-            pointer(&["apiVersion".into()]),
+        Recognition::UnknownVersion(known) => findings.add(
+            RuleId::ApiVersionUnknown,
+            to_pointer(&["apiVersion".into()]),
             format!("kind {name} has no API version {}", quote(version)),
             format!("Write {}.", known.join(" or ")),
         ),
@@ -70,7 +71,7 @@ fn report(error: &ValidationError<'_>, findings: &mut Findings) {
         path => path.replace('/', ".").replace("~1", "/").replace("~0", "~"),
     };
     let (message, hint) = words(error, &field);
-    findings.entity("spec.schema", at.to_owned(), message, hint);
+    findings.add(RuleId::SpecSchema, at.to_owned(), message, hint);
 }
 
 fn is_type_error(error: &ValidationError<'_>) -> bool {

@@ -237,7 +237,7 @@ fn case_050_every_violation_is_reported_and_the_name_comes_first() {
     );
     let rules: Vec<&str> = violations(&document)
         .iter()
-        .map(|violation| violation.rule)
+        .map(|violation| violation.rule.as_str())
         .collect();
     assert_eq!(rules, ["metadata.name.format", "metadata.tags.format"]);
 }

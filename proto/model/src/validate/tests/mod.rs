@@ -9,7 +9,7 @@ mod relations;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::{Blast, ErrorClass};
+use crate::{BlastRadius, ErrorClass};
 
 /// A valid component named `n`, owned by `team`.
 fn base() -> Value {
@@ -85,13 +85,13 @@ fn violations(document: &Value) -> Vec<Violation> {
 fn refuses(document: &Value, pointer: &str, rule: &str) {
     let first = &violations(document)[0];
     assert_eq!(
-        (first.pointer.as_str(), first.rule),
+        (first.pointer.as_str(), first.rule.as_str()),
         (pointer, rule),
         "{document}: {first:?}"
     );
     assert_eq!(
-        (first.blast, first.class),
-        (Blast::Entity, ErrorClass::InputError),
+        (first.blast_radius, first.class),
+        (BlastRadius::Entity, ErrorClass::InputError),
         "{document}"
     );
 }
@@ -101,8 +101,8 @@ fn refuses(document: &Value, pointer: &str, rule: &str) {
 fn poisons(document: &Value, class: ErrorClass, rule: &str) {
     let first = &violations(document)[0];
     assert_eq!(
-        (first.rule, first.class, first.blast),
-        (rule, class, Blast::File),
+        (first.rule.as_str(), first.class, first.blast_radius),
+        (rule, class, BlastRadius::File),
         "{document}"
     );
 }
