@@ -9,7 +9,8 @@ use std::path::PathBuf;
 
 use freshet_model::glob::{Pattern, has_magic};
 use freshet_model::location::{
-    GithubFileUrl, LocationRef, LocationSpec, Target, edit_url, resolve, source_location,
+    GithubFileUrl, LocationRef, LocationSpec, ResolvedTarget, Target, edit_url, resolve,
+    source_location,
 };
 use freshet_model::{EntityRef, Kinds, canonical_json};
 use freshet_processor::parse::{CatalogFile, Limits, read_catalog_file};
@@ -120,8 +121,8 @@ pub fn location_url(data: &[u8]) {
     ] {
         let own = own.expect("a location");
         for location_type in ["url", "file"] {
-            if let Ok(target) = Target::of(&own, location_type, text, &hosts) {
-                check_target(&target);
+            if let Ok(resolved) = ResolvedTarget::resolve(&own, location_type, text, &hosts) {
+                check_target(&resolved.target);
             }
         }
     }
@@ -139,16 +140,11 @@ pub fn location_url(data: &[u8]) {
 
 /// A target on a GitHub host stays there: it never leaves the repository it names.
 fn check_target(target: &Target) {
-    if let Target::Repository {
-        host,
-        owner,
-        name,
-        rest,
-        ..
-    } = target
-    {
-        assert_eq!(host, "github.com");
-        assert!(!owner.is_empty() && !name.is_empty() && !rest.is_empty());
+    if let Target::RepositoryFile { repository, rest } = target {
+        assert_eq!(repository.host(), "github.com");
+        assert!(
+            !repository.owner().is_empty() && !repository.name().is_empty() && !rest.is_empty()
+        );
         assert!(
             !rest.split('/').any(|step| step == ".." || step == "."),
             "{rest} climbs"

@@ -8,7 +8,9 @@ use std::path::PathBuf;
 use std::rc::Rc;
 
 use freshet_model::glob::{self, Pattern};
-use freshet_model::location::{LocationRef, LocationSpec, Target, TargetError, check_type};
+use freshet_model::location::{
+    LocationRef, LocationSpec, ResolvedTarget, Target, TargetError, check_type,
+};
 use freshet_processor::parse::{FileEntity, Position};
 use serde_json::Value;
 
@@ -142,24 +144,19 @@ impl Looking<'_> {
 
     fn target(&mut self, location_type: &str, target: &str, at: Position) {
         let hosts = &self.settings.policy.hosts;
-        match Target::of(&self.own, location_type, target, hosts) {
-            Ok(Target::Repository {
-                host,
-                owner,
-                name,
-                rest,
-                ..
-            }) => {
+        let resolved = ResolvedTarget::resolve(&self.own, location_type, target, hosts);
+        match resolved.map(|resolved| resolved.target) {
+            Ok(Target::RepositoryFile { repository, rest }) => {
                 let tree = Rc::clone(&self.subject.tree);
-                let is_own = tree.is_in(&host, &owner, &name);
+                let is_own = tree.is_in(repository.host(), repository.owner(), repository.name());
                 match tree.behind_ref(&rest).filter(|_| is_own) {
                     Some(path) => self.in_tree(target, path, at),
-                    None => self.elsewhere(at, &format!("{owner}/{name}"), &rest),
+                    None => self.elsewhere(at, repository.written_slug(), &rest),
                 }
             }
             Ok(Target::Url(url)) => self.url(&url, at),
             // Only a local file leads to local files, and there is none here.
-            Ok(Target::File(path)) => self.elsewhere(at, "the local file system", &path),
+            Ok(Target::LocalFile(path)) => self.elsewhere(at, "the local file system", &path),
             Err(error) => self.refuse(&error, at),
         }
     }

@@ -1,92 +1,42 @@
-//! Location entities: the ones the catalog makes, and what those of a file point at.
+//! What the targets of a Location entity, and the locations of the configuration, name.
 
-use serde_json::{Map, Value, json};
 use url::Url;
 
-use super::{LocationRef, ResolveError, generated_location_name, resolve};
-use crate::ErrorClass;
-use crate::entity_ref::DEFAULT_NAMESPACE;
+use super::{LocationRef, ResolveError, resolve};
+use crate::{ErrorClass, RepositoryName, RuleId};
 
 /// Type of locations that are read over the network.
 pub const URL: &str = "url";
 /// Type of locations on the local file system.
 pub const FILE: &str = "file";
 
-/// The Location entity that stands for a registered, configured or discovered location, as it
-/// would be declared.
-///
-/// It is named by what it points at, so that the same location has the same name in every
-/// catalog. `presence` is left out where nothing is said about it.
-#[must_use]
-pub fn generated_location(location_type: &str, target: &str, presence: Option<&str>) -> Value {
-    let mut spec = Map::new();
-    if let Some(presence) = presence {
-        spec.insert("presence".to_owned(), presence.into());
-    }
-    spec.insert("target".to_owned(), target.into());
-    spec.insert("type".to_owned(), location_type.into());
-    json!({
-        "apiVersion": "backstage.io/v1alpha1",
-        "kind": "Location",
-        "metadata": {
-            "name": generated_location_name(location_type, target),
-            "namespace": DEFAULT_NAMESPACE,
-        },
-        "spec": spec,
-    })
-}
-
-/// What a Location entity asks for.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct LocationSpec {
-    /// The type of its targets; `None` is that of the file it stands in.
-    pub location_type: Option<String>,
-    /// The targets as written, `target` before `targets`.
-    pub targets: Vec<String>,
-    /// Whether a target that does not exist is an error.
-    pub is_required: bool,
-}
-
-impl LocationSpec {
-    /// Reads a valid Location document; what is missing asks for nothing.
-    #[must_use]
-    pub fn read(document: &Value) -> Self {
-        let text = |pointer| document.pointer(pointer).and_then(Value::as_str);
-        let many = document.pointer("/spec/targets").and_then(Value::as_array);
-        let many = many.into_iter().flatten().filter_map(Value::as_str);
-        Self {
-            location_type: text("/spec/type").map(str::to_owned),
-            targets: text("/spec/target")
-                .into_iter()
-                .chain(many)
-                .map(str::to_owned)
-                .collect(),
-            is_required: text("/spec/presence") != Some("optional"),
-        }
-    }
-}
-
 /// Where a target leads.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+///
+/// Equal targets are the same place, however a Location entity spells it.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Target {
     /// A file, or a pattern of files, of a repository on a GitHub host.
-    Repository {
-        /// The URL under which what is found there is known.
-        url: String,
-        /// Host and port.
-        host: String,
-        /// Owner as written.
-        owner: String,
-        /// Repository as written, without `.git`.
-        name: String,
-        /// Ref and path, not percent-encoded; a ref may hold slashes, so only who knows the
+    RepositoryFile {
+        /// The repository.
+        repository: RepositoryName,
+        /// `<ref>/<path>`, not percent-encoded; a ref may hold slashes, so only who knows the
         /// repository can part them.
         rest: String,
     },
     /// Another URL.
     Url(String),
     /// A path or a pattern on the local file system.
-    File(String),
+    LocalFile(String),
+}
+
+/// A target and the name under which what is found there is known.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ResolvedTarget {
+    /// Where it leads.
+    pub target: Target,
+    /// The target of the managed-by-location of what is found there: the URL with the word
+    /// between repository and ref that Backstage gives it, or the path.
+    pub spelling: String,
 }
 
 /// Why a target leads nowhere.
@@ -118,6 +68,17 @@ pub enum TargetError {
 }
 
 impl TargetError {
+    /// The rule it breaks.
+    #[must_use]
+    pub fn rule(&self) -> RuleId {
+        match self {
+            Self::Type { .. } => RuleId::LocationTypeNotAllowed,
+            Self::Folder { .. } | Self::Resolve(_) | Self::NoFile { .. } => {
+                RuleId::LocationTargetUnreadable
+            }
+        }
+    }
+
     /// The class Backstage reports it as.
     #[must_use]
     pub fn class(&self) -> ErrorClass {
@@ -142,13 +103,13 @@ pub fn check_type(own: &LocationRef, location_type: &str) -> Result<(), TargetEr
     })
 }
 
-impl Target {
+impl ResolvedTarget {
     /// Where `target` leads when a Location entity of the file `own` names it with
     /// `location_type`. `hosts` are those of the GitHub integrations.
     ///
     /// # Errors
     /// If the type is not allowed there or the target cannot be resolved.
-    pub fn of(
+    pub fn resolve(
         own: &LocationRef,
         location_type: &str,
         target: &str,
@@ -156,35 +117,33 @@ impl Target {
     ) -> Result<Self, TargetError> {
         check_type(own, location_type)?;
         if location_type == FILE {
-            return file(own, target);
+            let path = resolve_path(own, target)?;
+            return Ok(Self {
+                target: Target::LocalFile(path.clone()),
+                spelling: path,
+            });
         }
         let is_same_type = own.location_type() == location_type;
         let url = if is_same_type && host_of(own.target()).is_some_and(|it| hosts.contains(&it)) {
             resolve(own.target(), target)?
         } else if is_same_type {
-            // No forge, no rewriting: what cannot be resolved is taken as it is.
-            plain(own.target(), target)
+            join_leniently(own.target(), target)
         } else {
             target.to_owned()
         };
-        match host_of(&url).filter(|host| hosts.contains(host)) {
-            Some(host) => repository(url, host),
-            None => Ok(Self::Url(url)),
-        }
-    }
-
-    /// The name under which what is found there is known: the target of its managed-by-location.
-    #[must_use]
-    pub fn spelled(&self) -> &str {
-        match self {
-            Self::Repository { url, .. } => url,
-            Self::Url(url) => url,
-            Self::File(path) => path,
-        }
+        let target = match host_of(&url).filter(|host| hosts.contains(host)) {
+            Some(host) => read_repository_file(&url, &host)?,
+            None => Target::Url(url.clone()),
+        };
+        Ok(Self {
+            target,
+            spelling: url,
+        })
     }
 }
 
-fn plain(base: &str, target: &str) -> String {
+// No forge, no rewriting: what cannot be resolved is taken as it is, as Backstage does.
+fn join_leniently(base: &str, target: &str) -> String {
     if Url::parse(target).is_ok() {
         return target.to_owned();
     }
@@ -209,10 +168,9 @@ fn host_of(url: &str) -> Option<String> {
     })
 }
 
-fn repository(url: String, host: String) -> Result<Target, TargetError> {
-    let parsed = Url::parse(&url).ok();
-    let path = parsed
-        .as_ref()
+fn read_repository_file(url: &str, host: &str) -> Result<Target, TargetError> {
+    let path = Url::parse(url)
+        .ok()
         .and_then(|url| super::github::decode(url.path()));
     let steps = path
         .as_deref()
@@ -225,26 +183,26 @@ fn repository(url: String, host: String) -> Result<Target, TargetError> {
                 && rest.contains('/')
                 && !rest.ends_with('/') =>
         {
-            Ok(Target::Repository {
-                host,
-                owner: (*owner).to_owned(),
-                name: name.strip_suffix(".git").unwrap_or(name).to_owned(),
+            let name = name.strip_suffix(".git").unwrap_or(name);
+            Ok(Target::RepositoryFile {
+                repository: RepositoryName::new(host, owner, name),
                 rest: (*rest).to_owned(),
-                url,
             })
         }
-        _ => Err(TargetError::NoFile { url }),
+        _ => Err(TargetError::NoFile {
+            url: url.to_owned(),
+        }),
     }
 }
 
-fn file(own: &LocationRef, target: &str) -> Result<Target, TargetError> {
+fn resolve_path(own: &LocationRef, target: &str) -> Result<String, TargetError> {
     if target.ends_with(['/', '\\']) {
         return Err(TargetError::Folder {
             target: target.to_owned(),
         });
     }
     if own.location_type() != FILE || !target.starts_with('.') {
-        return Ok(Target::File(target.to_owned()));
+        return Ok(target.to_owned());
     }
     let folder = own
         .target()
@@ -265,7 +223,7 @@ fn file(own: &LocationRef, target: &str) -> Result<Target, TargetError> {
     } else {
         ""
     };
-    Ok(Target::File(format!("{root}{}", steps.join("/"))))
+    Ok(format!("{root}{}", steps.join("/")))
 }
 
 #[cfg(test)]
@@ -284,28 +242,17 @@ mod tests {
 
     #[track_caller]
     fn check(base: &str, location_type: &str, target: &str, expected: &str) {
-        let found = Target::of(&own(base), location_type, target, &hosts());
-        let shown = match found {
-            Ok(Target::Repository {
-                url,
-                owner,
-                name,
-                rest,
-                ..
-            }) => format!("{owner} {name} {rest} {url}"),
-            Ok(Target::Url(url)) => format!("url {url}"),
-            Ok(Target::File(path)) => format!("file {path}"),
+        let shown = match ResolvedTarget::resolve(&own(base), location_type, target, &hosts()) {
+            Ok(ResolvedTarget { target, spelling }) => match target {
+                Target::RepositoryFile { repository, rest } => {
+                    format!("{} {rest} {spelling}", repository.slug())
+                }
+                Target::Url(url) => format!("url {url}"),
+                Target::LocalFile(path) => format!("file {path}"),
+            },
             Err(error) => error.class().to_string(),
         };
         assert_eq!(shown, expected, "{target} in {base}");
-    }
-
-    #[test]
-    fn case_084_a_location_without_targets_asks_for_nothing() {
-        let spec = LocationSpec::read(&json!({"kind": "Location", "spec": {}}));
-        assert_eq!(spec.targets, [""; 0]);
-        assert_eq!(spec.location_type, None);
-        assert!(spec.is_required);
     }
 
     #[test]
@@ -320,13 +267,13 @@ mod tests {
             ),
             ("/b.yaml", "main/b.yaml", format!("{tree}/b.yaml")),
         ] {
-            check(FILE_OF, URL, target, &format!("o r {rest} {url}"));
+            check(FILE_OF, URL, target, &format!("o/r {rest} {url}"));
         }
         check(
             FILE_OF,
             URL,
             "https://github.com/o/r2/blob/main/c.yaml",
-            "o r2 main/c.yaml https://github.com/o/r2/tree/main/c.yaml",
+            "o/r2 main/c.yaml https://github.com/o/r2/tree/main/c.yaml",
         );
     }
 
@@ -336,7 +283,7 @@ mod tests {
             FILE_OF,
             URL,
             "./{a,b}.yaml",
-            "o r main/sub/{a,b}.yaml https://github.com/o/r/tree/main/sub/%7Ba,b%7D.yaml",
+            "o/r main/sub/{a,b}.yaml https://github.com/o/r/tree/main/sub/%7Ba,b%7D.yaml",
         );
     }
 
@@ -346,7 +293,7 @@ mod tests {
             "url:https://github.com/o/r/tree/feature/x/sub/c.yaml",
             URL,
             "../a.yaml",
-            "o r feature/x/a.yaml https://github.com/o/r/tree/feature/x/a.yaml",
+            "o/r feature/x/a.yaml https://github.com/o/r/tree/feature/x/a.yaml",
         );
     }
 
@@ -362,7 +309,7 @@ mod tests {
             "file:/srv/c.yaml",
             URL,
             "https://github.com/o/r/blob/main/c.yaml",
-            "o r main/c.yaml https://github.com/o/r/blob/main/c.yaml",
+            "o/r main/c.yaml https://github.com/o/r/blob/main/c.yaml",
         );
     }
 
@@ -399,21 +346,5 @@ mod tests {
             "./x.yaml",
             "url https://example.com/a/x.yaml?t=1",
         );
-    }
-
-    #[test]
-    fn case_152_a_generated_location_is_named_by_its_target() {
-        let target = "https://github.com/o/r/blob/main/catalog-info.yaml";
-        let document = generated_location(URL, target, Some("optional"));
-        assert_eq!(
-            document["metadata"]["name"],
-            "generated-7c55750a4675b0187bd394fa668346a2ab626ab7"
-        );
-        let spec = LocationSpec::read(&document);
-        assert_eq!(spec.targets, [target]);
-        assert!(!spec.is_required);
-        let bare = generated_location(URL, target, None);
-        assert!(bare["spec"].get("presence").is_none());
-        assert!(LocationSpec::read(&bare).is_required);
     }
 }

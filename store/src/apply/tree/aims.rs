@@ -1,6 +1,6 @@
 //! From the targets of a Location entity to what they name.
 
-use freshet_model::location::{LocationRef, LocationSpec, Target};
+use freshet_model::location::{LocationRef, LocationSpec, ResolvedTarget, Target};
 
 use super::facts::Aim;
 use super::review::{TARGET_REFUSED, TARGET_UNREADABLE, at};
@@ -59,7 +59,7 @@ pub(super) fn aims_of(row: &LocationEntityRow, hosts: &[String]) -> Aims {
         return aims;
     }
     for target in &spec.targets {
-        match Target::of(&own, &location_type, target, hosts) {
+        match ResolvedTarget::resolve(&own, &location_type, target, hosts) {
             Ok(target) => aims.targets.push(aimed(target)),
             Err(error) => {
                 let message = format!("Unable to read {location_type}, {target}: {error}");
@@ -75,35 +75,24 @@ pub(super) fn aims_of(row: &LocationEntityRow, hosts: &[String]) -> Aims {
 /// What a location names that is a root by itself.
 pub(in crate::apply) fn aim_of(location: &str, hosts: &[String]) -> Option<Aim> {
     let own = LocationRef::parse(location).ok()?;
-    let target = Target::of(&own, own.location_type(), own.target(), hosts).ok()?;
+    let target = ResolvedTarget::resolve(&own, own.location_type(), own.target(), hosts).ok()?;
     Some(aimed(target).aim)
 }
 
-fn aimed(target: Target) -> Aimed {
-    match target {
-        Target::Repository {
-            url,
-            host,
-            owner,
-            name,
+fn aimed(resolved: ResolvedTarget) -> Aimed {
+    let aim = match resolved.target {
+        Target::RepositoryFile { repository, rest } => Aim::Repository {
+            host: repository.host().to_owned(),
+            owner: repository.owner().to_owned(),
+            name: repository.name().to_owned(),
             rest,
-        } => Aimed {
-            aim: Aim::Repository {
-                host,
-                owner: owner.to_lowercase(),
-                name: name.to_lowercase(),
-                rest,
-            },
-            url,
         },
-        Target::Url(url) => Aimed {
-            aim: Aim::Url(url.clone()),
-            url,
-        },
-        Target::File(path) => Aimed {
-            aim: Aim::File(path.clone()),
-            url: path,
-        },
+        Target::Url(url) => Aim::Url(url),
+        Target::LocalFile(path) => Aim::File(path),
+    };
+    Aimed {
+        aim,
+        url: resolved.spelling,
     }
 }
 
