@@ -18,10 +18,10 @@ use tokio_util::sync::CancellationToken;
 
 use crate::actors::{Api, Changes};
 use crate::db::PostgresServer;
-use crate::github::GithubEmulator;
 use crate::nats::NatsServer;
 use crate::stage::{GITHUB, Stage, staged};
 use crate::wait::within;
+use freshet_github_emulator::GithubEmulator;
 
 /// The organisation of every story.
 pub const ORGANIZATION: &str = "acme";

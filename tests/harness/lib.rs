@@ -5,7 +5,6 @@ pub mod catalog;
 pub mod chaos;
 pub mod checker;
 pub mod db;
-pub mod github;
 pub mod history;
 pub mod http;
 pub mod nats;

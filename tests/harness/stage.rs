@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::catalog::{ORGANIZATION, Profile, TOKEN};
-use crate::github::{GithubEmulator, Options, RepoOptions};
+use freshet_github_emulator::{GithubEmulator, Options, RepoOptions};
 
 /// GitHub's own host: stories that compare addresses literally give it to the emulator.
 pub const GITHUB: &str = "github.com";

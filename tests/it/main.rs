@@ -13,5 +13,6 @@ mod pay;
 mod processes;
 mod push;
 mod repo;
+mod sample;
 mod story;
 mod tidy;

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
+use freshet_github_emulator::Fault;
 use freshet_tests::catalog::{Profile, TestCatalog};
-use freshet_tests::github::Fault;
 use freshet_tests::wait::{eventually, within};
 
 use crate::pay::{FILE, PAY, REPOSITORY, catalog_with_pay, component};

@@ -1,7 +1,7 @@
 //! What a push does to the catalog, told in both profiles.
 
+use freshet_github_emulator::{HookMode, ReleaseOrder, StaleUntil};
 use freshet_tests::catalog::{Profile, TestCatalog};
-use freshet_tests::github::{HookMode, ReleaseOrder, StaleUntil};
 use freshet_tests::wait::eventually;
 use serde_json::Value;
 

@@ -7,7 +7,7 @@ use std::process::Command;
 use serde_json::Value;
 
 /// Each package with the packages of ours it may use.
-const MAY_USE: [(&str, &[&str]); 9] = [
+const MAY_USE: [(&str, &[&str]); 10] = [
     ("freshet-model", &[]),
     ("freshet-proto", &["freshet-model"]),
     ("freshet-bus", &["freshet-proto"]),
@@ -16,6 +16,8 @@ const MAY_USE: [(&str, &[&str]); 9] = [
     ("freshet-processor", &SERVICE_MAY_USE),
     ("freshet-store", &SERVICE_MAY_USE),
     ("freshet", &COMPOSITION_MAY_USE),
+    // It stands for GitHub, so it must not know what Freshet makes of its answers.
+    ("freshet-github-emulator", &[]),
     ("freshet-tests", &TESTS_MAY_USE),
 ];
 const SERVICE_MAY_USE: [&str; 4] = [
@@ -33,8 +35,9 @@ const COMPOSITION_MAY_USE: [&str; 7] = [
     "freshet-processor",
     "freshet-store",
 ];
-const TESTS_MAY_USE: [&str; 8] = [
+const TESTS_MAY_USE: [&str; 9] = [
     "freshet",
+    "freshet-github-emulator",
     "freshet-bus",
     "freshet-proto",
     "freshet-model",

@@ -6,6 +6,7 @@
 use std::time::{Duration, Instant};
 
 use freshet_bus::{Bus, Expect, Outbound};
+use freshet_github_emulator::GithubEmulator;
 use freshet_proto::envelope::{Envelope, REVISION_HEADER};
 use freshet_proto::message::{
     Lane, ListedRepository, ListingObserved, Observation, Repository, observation,
@@ -17,7 +18,6 @@ use freshet_runtime::clock::Clock;
 use freshet_runtime::metrics::Registry;
 use freshet_runtime::supervisor::Supervisor;
 use freshet_tests::catalog::{Backends, ORGANIZATION, Profile, Setup, app_config};
-use freshet_tests::github::GithubEmulator;
 use freshet_tests::wait::within;
 use prost::Message as _;
 use serde_json::{Value, json};

@@ -1,10 +1,10 @@
 //! What every measurement needs: a seeded GitHub, backends, services, a reader.
 
+use freshet_github_emulator::GithubEmulator;
 use freshet_tests::actors::Api;
 use freshet_tests::catalog::{
     Backends, ORGANIZATION, Profile, Services, Setup, app_config, hook, start_github,
 };
-use freshet_tests::github::GithubEmulator;
 use freshet_tests::wait::within;
 use std::time::Duration;
 

@@ -9,9 +9,9 @@ use serde_json::Value;
 
 use super::surroundings::{CATALOG_PATH, LOOK_EVERY, Surroundings};
 use crate::catalog::ORGANIZATION;
-use crate::github::{DeliveryRecord, GithubEmulator};
 use crate::history::{ApiEntity, HeadFile, Hook, KvEntry, Recorder, file};
 use crate::http::Http;
+use freshet_github_emulator::{DeliveryRecord, GithubEmulator};
 
 /// How long the API may take to answer and the bucket to follow its source.
 const PATIENCE: Duration = Duration::from_secs(60);

@@ -9,10 +9,10 @@ use serde_json::{Value, json};
 
 use crate::actors::Api;
 use crate::catalog::{Setup, app_config, freshet_binary};
-use crate::github::GithubEmulator;
 use crate::history::{self, Counter, Fault, FaultKind, Recorder, file};
 use crate::http::Http;
 use crate::process::{FreshetProcess, Service, free_address};
+use freshet_github_emulator::GithubEmulator;
 
 const SCRAPE_TIMEOUT: Duration = Duration::from_millis(300);
 const SERVICES: [Service; 3] = [Service::Ingestor, Service::Processor, Service::Store];

@@ -13,10 +13,10 @@ use super::roles::{BINARY, Roles, Target};
 use crate::actors::Api;
 use crate::catalog::{ORGANIZATION, Setup, TOKEN, hook};
 use crate::db::PostgresServer;
-use crate::github::{GithubEmulator, Options};
 use crate::history::{self, Fault, FaultKind, Recorder, file};
 use crate::nats::NatsServer;
 use crate::process::free_address;
+use freshet_github_emulator::{GithubEmulator, Options};
 
 /// The catalog file of each repository.
 pub(super) const CATALOG_PATH: &str = "catalog-info.yaml";

@@ -13,8 +13,8 @@ use tokio_util::sync::CancellationToken;
 use super::Plan;
 use super::surroundings::{CATALOG_PATH, Surroundings};
 use crate::catalog::ORGANIZATION;
-use crate::github::{Fault, HookMode, StaleUntil};
 use crate::history::{self, Commit, Recorder, file};
+use freshet_github_emulator::{Fault, HookMode, StaleUntil};
 
 /// Between two pushes of one writer.
 const PAUSE_MILLIS: std::ops::Range<u64> = 50..300;

@@ -3,8 +3,8 @@
 
 use std::time::Duration;
 
+use freshet_github_emulator::Fault;
 use freshet_tests::catalog::{Profile, TestCatalog};
-use freshet_tests::github::Fault;
 use serde_json::json;
 
 use crate::story::{Story, component, component_with, document, location, root, title, url};

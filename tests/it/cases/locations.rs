@@ -1,10 +1,10 @@
 //! Location entities, their targets, and the annotations that entities get from where they are read.
 
+use freshet_github_emulator::Fault;
 use freshet_model::annotation::{
     EDIT_URL, MANAGED_BY_LOCATION, MANAGED_BY_ORIGIN_LOCATION, SOURCE_LOCATION, VIEW_URL,
 };
 use freshet_tests::catalog::TestCatalog;
-use freshet_tests::github::Fault;
 use freshet_tests::stage::Stage;
 use serde_json::{Value, json};
 

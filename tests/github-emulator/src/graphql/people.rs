@@ -7,8 +7,8 @@ use async_graphql::{Context, ID, Object, SimpleObject};
 use super::connection::{PageInfo, page, page_size};
 use super::scalar::Uri;
 use super::{engine, scope};
-use crate::github::ids::node_id;
-use crate::github::world::{Member, Organization, Team};
+use crate::ids::node_id;
+use crate::world::{Member, Organization, Team};
 
 /// A page of users.
 #[derive(SimpleObject)]

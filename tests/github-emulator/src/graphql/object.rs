@@ -6,9 +6,9 @@ use gix::objs::tree::EntryKind;
 
 use super::engine;
 use super::scalar::{DateTime, GitObjectId, Uri};
-use crate::github::git::{CommitRecord, FileEntry, Oid};
-use crate::github::payload::text_time;
-use crate::github::repository::{Found, View};
+use crate::git::{CommitRecord, FileEntry, Oid};
+use crate::payload::text_time;
+use crate::repository::{Found, View};
 
 /// Text beyond this many bytes is cut and the blob is marked as truncated.
 const TEXT_BYTES_MAX: usize = 512_000;
@@ -219,7 +219,7 @@ pub(super) struct TreeNode {
     view: View,
     oid: Oid,
     path: String,
-    snapshot: std::sync::Arc<crate::github::git::Snapshot>,
+    snapshot: std::sync::Arc<crate::git::Snapshot>,
 }
 
 #[Object(name = "Tree")]

@@ -4,11 +4,11 @@ use std::time::Duration;
 
 use anyhow::Result;
 
-use super::handle::GithubEmulator;
-use super::hooks::{DeliveryRecord, HookMode, ReleaseOrder};
-use super::knobs::Fault;
-use super::repository::StaleUntil;
-use super::requests::{RequestKind, RequestRecord};
+use crate::handle::GithubEmulator;
+use crate::hooks::{DeliveryRecord, HookMode, ReleaseOrder};
+use crate::knobs::Fault;
+use crate::repository::StaleUntil;
+use crate::requests::{RequestKind, RequestRecord};
 
 /// What a test breaks.
 impl GithubEmulator {

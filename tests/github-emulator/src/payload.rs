@@ -4,8 +4,8 @@ use serde_json::{Value, json};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
-use super::git::{Changes, CommitRecord, Oid, Person};
-use super::repository::{Facts, Visibility};
+use crate::git::{Changes, CommitRecord, Oid, Person};
+use crate::repository::{Facts, Visibility};
 
 /// GitHub lists at most this many commits in a push, without saying so.
 pub(super) const PUSHED_COMMITS_MAX: usize = 2048;

@@ -11,9 +11,9 @@ use serde_json::{Value, json};
 use time::format_description::well_known::Rfc3339;
 
 use super::{InScope, missing};
-use crate::github::engine::Engine;
-use crate::github::hooks::{self, Attempt};
-use crate::github::requests::Scope;
+use crate::engine::Engine;
+use crate::hooks::{self, Attempt};
+use crate::requests::Scope;
 
 const PER_PAGE_DEFAULT: usize = 30;
 const PER_PAGE_MAX: usize = 100;

@@ -241,9 +241,6 @@ fn teams() -> Vec<Team> {
 mod tests {
     use std::collections::HashSet;
 
-    use freshet_model::Kinds;
-    use freshet_processor::parse::{Limits, read_catalog_file};
-
     use super::*;
 
     #[track_caller]
@@ -336,31 +333,5 @@ mod tests {
             .filter(|(_, files)| files.iter().all(|(path, _)| path != CATALOG_FILE))
             .count();
         assert_eq!(without, 1);
-    }
-
-    #[test]
-    fn freshet_finds_no_problem_in_the_sample() {
-        let (kinds, limits) = (Kinds::builtin(), Limits::default());
-        let mut names = HashSet::new();
-        for (repository, files) in repositories("acme") {
-            for (path, content) in files.iter().filter(|(path, _)| path == CATALOG_FILE) {
-                let file = read_catalog_file(content.as_bytes(), &kinds, &limits);
-                assert!(
-                    file.problems.is_empty(),
-                    "{repository}/{path}: {:?}",
-                    file.problems
-                );
-                names.extend(
-                    file.entities
-                        .iter()
-                        .map(|one| one.entity.entity_ref().to_string()),
-                );
-            }
-        }
-        assert!(
-            names.len() > 100 && names.contains("component:default/checkout"),
-            "{}",
-            names.len()
-        );
     }
 }

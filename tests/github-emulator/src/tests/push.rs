@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use tokio::process::Command;
 
 use super::{CATALOG, SECRET, World};
-use crate::github::hooks::signature;
+use crate::hooks::signature;
 
 async fn git(directory: &Path, arguments: &[&str]) -> String {
     let output = Command::new("git")

@@ -11,10 +11,10 @@ use serde_json::{Value, json};
 
 use super::contents::{raw, wrapped_base64};
 use super::{InScope, Media, media, message, missing, tagged, visible};
-use crate::github::engine::Engine;
-use crate::github::git::{CommitRecord, Oid, Snapshot};
-use crate::github::payload::text_time;
-use crate::github::repository::View;
+use crate::engine::Engine;
+use crate::git::{CommitRecord, Oid, Snapshot};
+use crate::payload::text_time;
+use crate::repository::View;
 
 /// A recursive listing stops here.
 const TREE_ENTRIES_MAX: usize = 100_000;

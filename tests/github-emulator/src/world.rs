@@ -6,8 +6,8 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex};
 
-use super::hooks::Hook;
-use super::repository::Repository;
+use crate::hooks::Hook;
+use crate::repository::Repository;
 
 /// A member of an organisation.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -9,8 +9,8 @@ use super::people::{TeamConnection, TeamNode, UserConnection};
 use super::repository::{RepositoryConnection, RepositoryNode};
 use super::scalar::Uri;
 use super::{engine, node_of, scope};
-use crate::github::repository::View;
-use crate::github::world::Organization;
+use crate::repository::View;
+use crate::world::Organization;
 
 /// An organisation.
 #[derive(Clone)]

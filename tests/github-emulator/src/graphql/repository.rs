@@ -7,8 +7,8 @@ use super::object::{GitObject, RefNode};
 use super::organization::OrganizationNode;
 use super::scalar::{DateTime, GitObjectId, Uri};
 use super::{RepositoryOwner, engine, scope};
-use crate::github::payload::text_time;
-use crate::github::repository::{View, Visibility};
+use crate::payload::text_time;
+use crate::repository::{View, Visibility};
 
 /// A page of repositories.
 #[derive(SimpleObject)]

@@ -4,7 +4,7 @@ use http::StatusCode;
 use serde_json::json;
 
 use super::{CATALOG, TOKEN, World};
-use crate::github::{Member, RepoOptions, RequestKind, Team, Visibility};
+use crate::{Member, RepoOptions, RequestKind, Team, Visibility};
 
 const LISTING: &str = r#"query Listing {
   organization(login: "acme") {

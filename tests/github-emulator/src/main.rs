@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 
 use anyhow::{Context, Result};
 use clap::Parser;
-use freshet_tests::github::{GithubEmulator, Options, sample};
+use freshet_github_emulator::{GithubEmulator, Options, sample};
 use serde_json::json;
 use tokio::signal::unix::{SignalKind, signal};
 

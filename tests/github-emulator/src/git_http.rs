@@ -19,9 +19,9 @@ use serde::Deserialize;
 use tokio::io::AsyncWriteExt;
 use tokio::process::Command;
 
-use super::engine::Engine;
-use super::git::Oid;
-use super::repository::Repository;
+use crate::engine::Engine;
+use crate::git::Oid;
+use crate::repository::Repository;
 
 /// A git process that takes longer is killed.
 const GIT_TIMEOUT: Duration = Duration::from_secs(60);

@@ -11,9 +11,9 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::engine::Engine;
-use super::hooks::{self, Event};
-use super::server;
+use crate::engine::Engine;
+use crate::hooks::{self, Event};
+use crate::server;
 
 /// How long `stop` waits for what is under way.
 const STOP_TIMEOUT: Duration = Duration::from_secs(5);

@@ -16,11 +16,11 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use super::engine::Engine;
-use super::knobs::Fault;
-use super::rate::{self, Resource, Standing, now_seconds};
-use super::requests::{RequestKind, RequestRecord, Scope};
-use super::{git_http, graphql, rest};
+use crate::engine::Engine;
+use crate::knobs::Fault;
+use crate::rate::{self, Resource, Standing, now_seconds};
+use crate::requests::{RequestKind, RequestRecord, Scope};
+use crate::{git_http, graphql, rest};
 
 /// Largest request body, a pack being pushed.
 const BODY_BYTES_MAX: usize = 256 * 1024 * 1024;

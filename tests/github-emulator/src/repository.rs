@@ -12,7 +12,7 @@ use anyhow::{Result, anyhow};
 use bytes::Bytes;
 use gix::objs::tree::EntryKind;
 
-use super::git::{self, Bare, CommitRecord, FileEntry, Oid, Snapshot};
+use crate::git::{self, Bare, CommitRecord, FileEntry, Oid, Snapshot};
 
 /// Trees of this many recent commits are kept per repository.
 const SNAPSHOTS_MAX: usize = 64;

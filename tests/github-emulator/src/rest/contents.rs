@@ -13,9 +13,9 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::{InScope, Media, media, message, missing, tagged, visible};
-use crate::github::engine::Engine;
-use crate::github::git::{Oid, Snapshot};
-use crate::github::repository::{Found, View};
+use crate::engine::Engine;
+use crate::git::{Oid, Snapshot};
+use crate::repository::{Found, View};
 
 /// Up to this size everything works.
 const EMBEDDED_BYTES_MAX: usize = 1024 * 1024;

@@ -14,16 +14,16 @@ use gix::objs::tree::EntryKind;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::Options;
-use super::git::{self, Changes, FileEntry, NewCommit, Oid, Person, Snapshot};
-use super::hooks::{Event, Hook, Hooks};
-use super::ids::node_id;
-use super::knobs::Knobs;
-use super::payload::{self, Push, PushedCommit, Scene};
-use super::rate::{Rates, now_seconds};
-use super::repository::{Facts, RepoOptions, Repository};
-use super::requests::RequestLog;
-use super::world::{Named, Organization, People, World};
+use crate::Options;
+use crate::git::{self, Changes, FileEntry, NewCommit, Oid, Person, Snapshot};
+use crate::hooks::{Event, Hook, Hooks};
+use crate::ids::node_id;
+use crate::knobs::Knobs;
+use crate::payload::{self, Push, PushedCommit, Scene};
+use crate::rate::{Rates, now_seconds};
+use crate::repository::{Facts, RepoOptions, Repository};
+use crate::requests::RequestLog;
+use crate::world::{Named, Organization, People, World};
 
 /// First id of a repository; far from those of organisations, so that mixing them up shows.
 const REPOSITORY_ID_FIRST: u64 = 100_001;

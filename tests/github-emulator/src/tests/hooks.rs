@@ -4,7 +4,7 @@ use http::StatusCode;
 use serde_json::json;
 
 use super::{CATALOG, TOKEN, World};
-use crate::github::{HookMode, ReleaseOrder};
+use crate::{HookMode, ReleaseOrder};
 
 fn commit(world: &World, content: &str) -> String {
     world

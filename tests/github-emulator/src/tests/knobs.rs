@@ -4,7 +4,7 @@ use http::StatusCode;
 use serde_json::json;
 
 use super::{CATALOG, World};
-use crate::github::{Fault, StaleUntil};
+use crate::{Fault, StaleUntil};
 
 const HEAD: &str = r#"{ repository(owner: "acme", name: "pay") { defaultBranchRef { target { oid } } object(expression: "HEAD:catalog-info.yaml") { ... on Blob { text } } } }"#;
 

@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use anyhow::{Context, Result};
 
-use super::engine::{Moved, Onto};
-use super::handle::{CommitSha, GithubEmulator, PreparedPush};
-use super::payload::hex_or_zeros;
-use super::repository::RepoOptions;
-use super::world::{Member, Team};
+use crate::engine::{Moved, Onto};
+use crate::handle::{CommitSha, GithubEmulator, PreparedPush};
+use crate::payload::hex_or_zeros;
+use crate::repository::RepoOptions;
+use crate::world::{Member, Team};
 
 /// What happens on GitHub. Methods fail if a repository or organisation they name does not exist.
 impl GithubEmulator {

@@ -10,10 +10,10 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::{InScope, missing, view, visible};
-use crate::github::engine::Engine;
-use crate::github::payload::{self, Times};
-use crate::github::repository::View;
-use crate::github::requests::Scope;
+use crate::engine::Engine;
+use crate::payload::{self, Times};
+use crate::repository::View;
+use crate::requests::Scope;
 
 const PER_PAGE_DEFAULT: usize = 30;
 const PER_PAGE_MAX: usize = 100;
