@@ -6,7 +6,7 @@ use freshet_model::Kinds;
 use freshet_proto::subject::DEFAULT_PREFIX;
 use secrecy::SecretString;
 
-use crate::parse::Limits;
+use crate::limits::Limits;
 use crate::source::github::files::REPOSITORIES_PER_QUERY_MAX;
 pub use crate::source::url::policy::ReadingAllow;
 

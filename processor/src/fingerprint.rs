@@ -2,8 +2,8 @@
 
 use sha2::{Digest, Sha256};
 
+use crate::catalog_file::Policy;
 use crate::config::Config;
-use crate::placeholder::Policy;
 
 /// Raised whenever the same file would be read differently: parser, validation, relations, digest.
 pub const ENGINE_VERSION: &str = "2";
@@ -22,7 +22,7 @@ pub fn fingerprint(config: &Config) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::parse::Limits;
+    use crate::limits::Limits;
 
     #[test]
     fn another_limit_is_another_way_of_reading() {

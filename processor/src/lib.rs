@@ -9,19 +9,19 @@
 //! is proven absent, and what could not be read.
 
 pub mod budget;
+pub mod catalog_file;
 pub mod config;
-pub mod content;
-mod discover;
+pub mod failure;
+mod fetch;
 mod fingerprint;
+pub mod limits;
 pub mod metrics;
 pub mod observation;
-pub mod outcome;
-pub mod parse;
-pub mod placeholder;
 pub mod reconcile;
 mod service;
 pub mod source;
 mod worker;
+pub mod yaml;
 
 pub use config::{Config, GithubIntegration, ReadingAllow};
 pub use fingerprint::{ENGINE_VERSION, fingerprint};

@@ -7,7 +7,7 @@ use freshet_proto::message::{
 use freshet_proto::stream::PAYLOAD_BYTES_MAX;
 use prost::Message as _;
 
-use crate::outcome::Failure;
+use crate::failure::Failure;
 
 /// Largest piece of an observation, in bytes; what goes around it is small.
 const CHUNK_BYTES_MAX: usize = PAYLOAD_BYTES_MAX - 8 * 1024;

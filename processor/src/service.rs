@@ -16,13 +16,14 @@ use thiserror::Error;
 use tokio_util::sync::CancellationToken;
 
 use crate::budget::Budget;
+use crate::catalog_file::Policy;
 use crate::config::{Config, GithubIntegration};
+use crate::fetch::fetcher::{Clients, Supplier};
 use crate::fingerprint::fingerprint;
 use crate::metrics::Metrics;
-use crate::placeholder::Policy;
 use crate::source::github::client::{Client, ClientError, Endpoints};
 use crate::source::url::reader::UrlReader;
-use crate::worker::{Clients, OutsideWorker, Shared, Supplier, Worker};
+use crate::worker::{OutsideWorker, Shared, Worker};
 
 /// Who pays for reading plain URLs, and for reading local files: nobody, but their jobs need a name.
 const URL_INSTALLATION: &str = "url";

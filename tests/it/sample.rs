@@ -4,7 +4,8 @@ use std::collections::HashSet;
 
 use freshet_github_emulator::sample::{CATALOG_FILE, repositories};
 use freshet_model::Kinds;
-use freshet_processor::parse::{Limits, read_catalog_file};
+use freshet_processor::catalog_file::read_catalog_file;
+use freshet_processor::limits::Limits;
 use freshet_tests::catalog::ORGANIZATION;
 
 #[test]

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use freshet_proto::message::{Dependency, RepositoryTarget, WantedPath};
 
-use crate::outcome::Failure;
+use crate::failure::Failure;
 
 /// What has to be looked at for one job.
 #[derive(Clone, Debug, PartialEq)]

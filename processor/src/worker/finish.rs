@@ -12,15 +12,15 @@ use futures::future::join_all;
 use tokio::sync::Semaphore;
 use tracing::Instrument;
 
-use super::contents::{Contents, Unfinished};
+use super::disposition::Settlement;
 use super::handle::{Handler, said};
-use super::held::Held;
-use super::settle::Settlement;
-use super::supplies::{Asker, Supplies};
+use super::job::Held;
 use crate::budget::Closed;
+use crate::catalog_file::Asked;
+use crate::fetch::fetcher::{Asker, Supplies};
+use crate::fetch::reader::{Contents, Unfinished};
 use crate::metrics::JobOutcome;
 use crate::observation::{Occasion, parts};
-use crate::placeholder::Asked;
 use crate::source::github::files::Answered;
 
 /// Times that files may ask for more: a file that a pattern matched, what it reads, and one to spare.

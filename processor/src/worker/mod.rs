@@ -5,18 +5,15 @@
 //! Every error and panic ends as a decision about the message, never as the end of the loop.
 
 mod batch;
-mod contents;
+mod disposition;
 mod finish;
 mod handle;
-mod held;
-mod outside;
+pub(crate) mod job;
+mod listing;
 mod panics;
-mod patterns;
-mod settle;
-mod supplies;
+mod plain;
 
-pub(crate) use outside::OutsideWorker;
-pub(crate) use supplies::{Clients, Supplier};
+pub(crate) use plain::OutsideWorker;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -31,9 +28,10 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::budget::sweeps_max;
+use crate::catalog_file::Policy;
 use crate::config::Config;
+use crate::fetch::fetcher::Supplier;
 use crate::metrics::Metrics;
-use crate::placeholder::Policy;
 use crate::source::github::client::Client;
 
 /// Pause before a consumer that could not be reached is asked again.

@@ -3,7 +3,8 @@
 use std::time::{Duration, Instant};
 
 use freshet_model::Kinds;
-use freshet_processor::parse::{Limits, read_catalog_file};
+use freshet_processor::catalog_file::read_catalog_file;
+use freshet_processor::limits::Limits;
 use serde_json::{Value, json};
 
 use crate::dataset::{self, ENTITIES_PER_REPOSITORY, REPOSITORIES};

@@ -13,8 +13,10 @@ use freshet_model::location::{
     source_location,
 };
 use freshet_model::{EntityRef, Kinds, canonical_json};
-use freshet_processor::parse::{CatalogFile, Limits, read_catalog_file};
-use freshet_processor::placeholder::{Base, Draft, Policy, RepositoryFile};
+use freshet_processor::catalog_file::{
+    Base, CatalogFile, Draft, Policy, RepositoryFile, read_catalog_file,
+};
+use freshet_processor::limits::Limits;
 
 /// A base of relative targets like most.
 const BASE: &str = "https://github.com/acme/shop/blob/main/sub/catalog-info.yaml";

@@ -8,7 +8,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use freshet_model::{Kinds, canonical_json};
-use freshet_processor::parse::{CatalogFile, Limits, read_catalog_file};
+use freshet_processor::catalog_file::{CatalogFile, read_catalog_file};
+use freshet_processor::limits::Limits;
 use serde_json::Value;
 
 use super::Finding;

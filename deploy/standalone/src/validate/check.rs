@@ -8,8 +8,10 @@ use std::sync::Arc;
 
 use freshet_model::EntityRef;
 use freshet_model::location::LocationRef;
-use freshet_processor::parse::{CatalogFile, Emitted, FileProblem, Position};
-use freshet_processor::placeholder::{Asked, Base, Draft, Supply, SupplyError};
+use freshet_processor::catalog_file::{
+    Asked, Base, CatalogFile, Draft, Emitted, FileProblem, Supply, SupplyError,
+};
+use freshet_processor::yaml::Position;
 
 use super::finding::{Finding, Level};
 use super::places::Places;

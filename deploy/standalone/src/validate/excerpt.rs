@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use freshet_processor::parse::secret;
+use freshet_processor::catalog_file::secrets;
 
 /// Most characters of one line that are shown.
 const SHOWN_CHARACTERS_MAX: usize = 100;
@@ -37,7 +37,7 @@ impl Source {
     pub fn new(bytes: &[u8]) -> Self {
         let text = String::from_utf8_lossy(bytes);
         let text = text.strip_prefix('\u{FEFF}').unwrap_or(&text);
-        Self(secret::blanked(text).into())
+        Self(secrets::blanked(text).into())
     }
 
     /// The line of this number, from 1, around a column, from 1. Nothing if there is no such line.

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use freshet_processor::parse::secret;
+use freshet_processor::catalog_file::secrets;
 
 use super::excerpt::Source;
 
@@ -87,7 +87,7 @@ impl Report {
         for finding in &mut self.findings {
             let entity = finding.entity.iter_mut();
             for text in entity.chain([&mut finding.message, &mut finding.hint]) {
-                if let Cow::Owned(blanked) = secret::blanked(text) {
+                if let Cow::Owned(blanked) = secrets::blanked(text) {
                     *text = blanked;
                 }
             }

@@ -1,7 +1,8 @@
 //! Where in a file something stands, for what is found only after the file was judged.
 
 use freshet_model::EntityRef;
-use freshet_processor::parse::{Limits, ParsedDocument, Position, read_documents};
+use freshet_processor::limits::Limits;
+use freshet_processor::yaml::{ParsedDocument, Position, read_documents};
 use serde_json::Value;
 
 /// The documents of a file with their positions.

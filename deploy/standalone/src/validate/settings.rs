@@ -4,8 +4,8 @@ use std::path::PathBuf;
 
 use freshet_model::Kinds;
 use freshet_model::rules::Rule;
-use freshet_processor::parse::Limits;
-use freshet_processor::placeholder::Policy;
+use freshet_processor::catalog_file::Policy;
+use freshet_processor::limits::Limits;
 use freshet_runtime::config;
 use url::Url;
 

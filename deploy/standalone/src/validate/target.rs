@@ -11,7 +11,8 @@ use freshet_model::glob::{self, Pattern};
 use freshet_model::location::{
     LocationRef, LocationSpec, ResolvedTarget, Target, TargetError, check_type,
 };
-use freshet_processor::parse::{FileEntity, Position};
+use freshet_processor::catalog_file::FileEntity;
+use freshet_processor::yaml::Position;
 use serde_json::Value;
 
 use super::check::{Subject, finding};

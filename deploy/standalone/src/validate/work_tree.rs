@@ -10,7 +10,7 @@ use std::cell::OnceCell;
 use std::path::{Component, Path, PathBuf};
 
 use freshet_model::location::{GithubFileUrl, Spelling};
-use freshet_processor::placeholder::RepositoryFile;
+use freshet_processor::catalog_file::RepositoryFile;
 
 pub(super) use git::Checkout;
 

@@ -13,7 +13,7 @@ use freshet_proto::message::FailureKind;
 use ignore::WalkBuilder;
 
 use super::url::reader::version_of;
-use crate::outcome::Failure;
+use crate::failure::Failure;
 
 /// Most files that are looked at for one pattern.
 const LOOKED_AT_MAX: usize = 100_000;

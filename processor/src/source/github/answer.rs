@@ -9,7 +9,7 @@ use freshet_proto::message::{ListedRepository, Repository};
 use serde::Deserialize;
 
 use super::query::{BRANCH_ALIAS, COMMIT_ALIAS, path_alias, repository_alias};
-use crate::outcome::Failure;
+use crate::failure::Failure;
 use crate::reconcile::{ObjectShown, Question, RepositoryShown, TextShown};
 
 /// A GraphQL answer.

@@ -5,7 +5,7 @@ use std::time::Duration;
 use thiserror::Error;
 
 use crate::budget::Closed;
-use crate::outcome::Failure;
+use crate::failure::Failure;
 
 /// Why a call brought nothing.
 #[derive(Debug, Error)]

@@ -5,11 +5,11 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use freshet_proto::message::{Dependency, Lane, Repository, RepositoryTarget, WantedPath};
 
-use super::ask::Asker;
-pub use super::ask::{NotShown, REPOSITORIES_PER_QUERY_MAX};
+use super::batch::Asker;
+pub use super::batch::{NotShown, REPOSITORIES_PER_QUERY_MAX};
 use super::client::Client;
 use crate::budget::Closed;
-use crate::outcome::Failure;
+use crate::failure::Failure;
 use crate::reconcile::{
     Base, DEFAULT_BRANCH, Elsewhere, ObjectShown, Plan, Question, Reading, RepositoryShown,
     Verdict, first_question, judge,

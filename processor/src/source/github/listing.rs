@@ -7,8 +7,8 @@ use super::answer::{self, ListingData, Page};
 use super::client::Client;
 use super::query;
 use crate::budget::Closed;
+use crate::failure::Failure;
 use crate::metrics::CallKind;
-use crate::outcome::Failure;
 
 /// Why a page could not be had.
 #[derive(Clone, Debug, PartialEq, Eq)]

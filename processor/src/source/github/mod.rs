@@ -5,7 +5,7 @@
 //! the files of a commit.
 
 pub mod answer;
-mod ask;
+mod batch;
 pub mod client;
 pub mod error;
 pub mod files;

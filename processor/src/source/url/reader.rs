@@ -26,7 +26,7 @@ use url::{Host, Url};
 
 use super::policy::{Reach, UrlPolicy};
 use super::resolver::{Lookup, Resolver, is_within, system};
-use crate::outcome::Failure;
+use crate::failure::Failure;
 
 /// Most redirects that are followed, as in Backstage.
 const HOPS_MAX: usize = 5;

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::fmt::Write as _;
 
-use freshet_processor::parse::secret;
+use freshet_processor::catalog_file::secrets;
 
 use super::Colours;
 use crate::validate::excerpt::{Excerpt, printable};
@@ -42,7 +42,7 @@ struct Page {
 
 fn secrets(report: &Report) -> HashMap<(usize, u32), u32> {
     let mut secrets = HashMap::new();
-    for finding in report.findings.iter().filter(|it| it.rule == secret::RULE) {
+    for finding in report.findings.iter().filter(|it| it.rule == secrets::RULE) {
         // They come in order: the first of a line is the leftmost.
         let place = (finding.file, finding.line);
         secrets.entry(place).or_insert(finding.column);

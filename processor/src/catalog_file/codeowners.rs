@@ -1,0 +1,165 @@
+//! Owners from a CODEOWNERS file, for entities that name none.
+//!
+//! The file is looked for where GitHub looks, in its order, and read as GitHub reads it: the last line whose
+//! pattern matches the catalog file counts, and of its owners the first.
+
+use std::collections::HashMap;
+
+use ignore::gitignore::GitignoreBuilder;
+use serde_json::{Map, Value};
+
+use super::request::{Asked, Base, RepositoryFile, Supply, SupplyError};
+
+const CANDIDATES: [&str; 3] = [".github/CODEOWNERS", "CODEOWNERS", "docs/CODEOWNERS"];
+const KINDS: [&str; 5] = ["API", "Component", "Domain", "Resource", "System"];
+
+/// Whether the document is of a kind that has an owner, and names none.
+pub(super) fn is_ownerless(document: &Value) -> bool {
+    let kind = document.get("kind").and_then(Value::as_str);
+    if !kind.is_some_and(|kind| KINDS.contains(&kind)) {
+        return false;
+    }
+    match document.get("spec").and_then(|spec| spec.get("owner")) {
+        None | Some(Value::Null | Value::Bool(false)) => true,
+        Some(Value::String(owner)) => owner.is_empty(),
+        Some(Value::Number(number)) => number.as_f64() == Some(0.0),
+        Some(Value::Bool(true) | Value::Array(_) | Value::Object(_)) => false,
+    }
+}
+
+/// The files that may say who owns what, the one that counts first.
+pub(super) fn candidates(base: &Base) -> impl Iterator<Item = RepositoryFile> {
+    let file = match base {
+        Base::Repository(file) => Some(file.clone()),
+        Base::Url(_) | Base::File(_) => None,
+    };
+    file.into_iter().flat_map(|file| {
+        CANDIDATES.map(|path| RepositoryFile {
+            path: path.to_owned(),
+            ..file.clone()
+        })
+    })
+}
+
+/// Who owns the file at `base`, if anybody says.
+///
+/// # Errors
+/// The candidate that could not be read, and why.
+pub(super) fn owner(
+    base: &Base,
+    supplies: &HashMap<Asked, Supply>,
+) -> Result<Option<String>, (String, SupplyError)> {
+    let Base::Repository(file) = base else {
+        return Ok(None);
+    };
+    for candidate in candidates(base) {
+        let path = candidate.path.clone();
+        match supplies.get(&Asked::File(candidate)) {
+            Some(Ok(bytes)) => return Ok(owner_of(&String::from_utf8_lossy(bytes), &file.path)),
+            Some(Err(SupplyError::NotFound)) => {}
+            Some(Err(error)) => return Err((path, error.clone())),
+            None => return Ok(None),
+        }
+    }
+    Ok(None)
+}
+
+/// Writes the owner into the document.
+pub(super) fn set_owner(document: &mut Value, owner: String) {
+    let Value::Object(root) = document else {
+        return;
+    };
+    let spec = root
+        .entry("spec")
+        .or_insert_with(|| Value::Object(Map::new()));
+    if let Value::Object(spec) = spec {
+        spec.insert("owner".to_owned(), Value::String(owner));
+    }
+}
+
+fn owner_of(codeowners: &str, path: &str) -> Option<String> {
+    let mut builder = GitignoreBuilder::new("/");
+    // The same pattern again replaces what the earlier line said.
+    let mut lines: HashMap<String, (usize, Option<String>)> = HashMap::new();
+    for (number, line) in codeowners.lines().enumerate() {
+        let line = line.split('#').next().unwrap_or_default();
+        let mut words = words_of(line).into_iter();
+        let Some(pattern) = words.next() else {
+            continue;
+        };
+        // CODEOWNERS knows no exceptions; a pattern that cannot be understood matches nothing.
+        if pattern.starts_with('!') || builder.add_line(None, &pattern).is_err() {
+            continue;
+        }
+        lines.insert(pattern, (number, words.next()));
+    }
+    let patterns = builder.build().ok()?;
+    let folders = path.match_indices('/').map(|(at, _)| (&path[..at], true));
+    let (_, owner) = folders
+        .chain([(path, false)])
+        .filter_map(|(path, is_folder)| {
+            let pattern = patterns.matched(path, is_folder).inner()?.original();
+            lines.get(pattern)
+        })
+        .max_by_key(|(number, _)| *number)?;
+    owner.as_deref().map(normalised)
+}
+
+/// Splits at white space that has no backslash in front.
+fn words_of(line: &str) -> Vec<String> {
+    let mut words = vec![String::new()];
+    let mut escaped = false;
+    for character in line.chars() {
+        match words.last_mut() {
+            Some(word) if escaped || !character.is_whitespace() => word.push(character),
+            _ => words.push(String::new()),
+        }
+        escaped = character == '\\' && !escaped;
+    }
+    words.retain(|word| !word.is_empty());
+    words
+}
+
+/// An owner as an entity ref: a team by its name, a person as a user, an address by its front.
+fn normalised(owner: &str) -> String {
+    match owner.strip_prefix('@') {
+        Some(team) if team.contains('/') => team.split('/').nth(1).unwrap_or_default().to_owned(),
+        Some(user) => format!("User:{user}"),
+        None => match owner.split_once('@') {
+            Some((front, host)) if host.contains('.') => front.to_owned(),
+            _ => owner.to_owned(),
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(codeowners: &str, path: &str, expected: Option<&str>) {
+        assert_eq!(owner_of(codeowners, path).as_deref(), expected);
+    }
+
+    #[test]
+    fn the_last_pattern_that_matches_counts() {
+        let file = "# who owns what\n* @acme/everyone\n/pay/ @acme/pay @acme/money\n*.yaml @jane # hers\n/docs/**\n";
+        check(file, "README.md", Some("everyone"));
+        check(file, "pay/src/main.rs", Some("pay"));
+        check(file, "pay/catalog-info.yaml", Some("User:jane"));
+        check(file, "docs/a.md", None);
+        check("", "catalog-info.yaml", None);
+        check("/other @a/b\n", "catalog-info.yaml", None);
+        check("* @a/b\n* @a/c\n", "catalog-info.yaml", Some("c"));
+        check("!x @a/b\n[ @a/c\n", "x", None);
+        check("a\\ b.yaml @a/b\n", "a b.yaml", Some("b"));
+    }
+
+    #[test]
+    fn an_owner_becomes_a_ref() {
+        check("* @acme/team-a", "x", Some("team-a"));
+        check("* @jane", "x", Some("User:jane"));
+        check("* jane@acme.example", "x", Some("jane"));
+        check("* group:default/pay", "x", Some("group:default/pay"));
+    }
+}

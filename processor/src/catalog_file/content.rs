@@ -1,0 +1,200 @@
+//! From a file's bytes to the entities and problems of a location. Pure.
+
+use freshet_model::{EntityRef, ErrorClass, RelationDeclaration, canonical_json, digest};
+use freshet_proto::message::{
+    Content, Dependency, Emitted, EntityObserved, ProblemObserved, RelationObserved,
+};
+use prost::Message as _;
+
+use super::entities::{self, CatalogFile, FileEntity, FileProblem};
+use crate::limits::Limits;
+use crate::yaml::rule;
+
+/// Rule of a file that declares more than one observation should carry.
+pub const OBSERVED_TOO_LARGE: &str = "file.limit.observed";
+
+/// What a file of this blob id declares, with what was read to know it.
+#[must_use]
+pub fn content_of(
+    blob: String,
+    file: CatalogFile,
+    dependencies: Vec<Dependency>,
+    limits: &Limits,
+) -> Content {
+    let content = Content {
+        blob,
+        entities: file.entities.into_iter().map(entity).collect(),
+        problems: file.problems.into_iter().map(problem).collect(),
+        poisoned: file.poisoned,
+        dependencies,
+        emitted: file.emitted.into_iter().map(emitted).collect(),
+    };
+    let (size, most) = (content.encoded_len(), limits.observed_bytes);
+    if size <= most {
+        return content;
+    }
+    let message = format!("what this file declares takes {size} bytes, more than {most}");
+    Content {
+        dependencies: content.dependencies,
+        ..spoiled(content.blob, OBSERVED_TOO_LARGE, message)
+    }
+}
+
+/// What a file that is too large to be read at all comes to.
+#[must_use]
+pub fn too_large(blob: String, size: u64, limits: &Limits) -> Content {
+    let most = limits.file_bytes;
+    let message = format!("the file has {size} bytes, more than {most}");
+    spoiled(blob, rule::FILE_TOO_LARGE, message)
+}
+
+// The last good entities stay, and the owner of the file learns why nothing new arrives.
+fn spoiled(blob: String, rule: &str, message: String) -> Content {
+    let problem = ProblemObserved {
+        rule: rule.to_owned(),
+        message,
+        hint: "Split the file and list the parts in a Location.".to_owned(),
+        line: 1,
+        column: 1,
+        class: ErrorClass::Error.as_str().to_owned(),
+        is_file: true,
+        ..ProblemObserved::default()
+    };
+    Content {
+        blob,
+        problems: vec![problem],
+        poisoned: true,
+        ..Content::default()
+    }
+}
+
+fn emitted(declared: entities::Emitted) -> Emitted {
+    Emitted {
+        r#ref: text_of(declared.entity_ref.as_ref()),
+        kind: declared.kind,
+        spec_type: declared.spec_type,
+        line: declared.position.line,
+        column: declared.position.column,
+    }
+}
+
+fn text_of(entity_ref: Option<&EntityRef>) -> String {
+    entity_ref.map(EntityRef::to_string).unwrap_or_default()
+}
+
+fn entity(declared: FileEntity) -> EntityObserved {
+    let document = canonical_json(declared.entity.document());
+    let digest = digest(&document, &declared.relations);
+    EntityObserved {
+        r#ref: declared.entity.entity_ref().to_string(),
+        digest,
+        document,
+        relations: declared.relations.into_iter().map(relation).collect(),
+        line: declared.position.line,
+    }
+}
+
+fn relation(declared: RelationDeclaration) -> RelationObserved {
+    RelationObserved {
+        forward: declared.forward,
+        reverse: declared.reverse.unwrap_or_default(),
+        target: declared.target.to_string(),
+    }
+}
+
+fn problem(found: FileProblem) -> ProblemObserved {
+    ProblemObserved {
+        rule: found.rule,
+        message: found.message,
+        hint: found.hint,
+        line: found.line,
+        column: found.column,
+        entity_ref: text_of(found.entity_ref.as_ref()),
+        class: found.class.as_str().to_owned(),
+        is_file: found.is_file,
+        is_warning: found.is_warning,
+        owner: found.owner.unwrap_or_default(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use freshet_model::Kinds;
+
+    use super::*;
+    use crate::catalog_file::read_catalog_file;
+
+    const PAY: &str = "apiVersion: backstage.io/v1alpha1\nkind: Component\nmetadata:\n  name: Pay\n\
+        spec:\n  type: service\n  lifecycle: production\n  owner: team-a\n";
+
+    fn read(text: &str) -> Content {
+        read_within(text, &Limits::default())
+    }
+
+    fn read_within(text: &str, limits: &Limits) -> Content {
+        let file = read_catalog_file(text.as_bytes(), &Kinds::builtin(), limits);
+        content_of("b1".to_owned(), file, Vec::new(), limits)
+    }
+
+    #[test]
+    fn a_valid_file_becomes_entities_with_document_relations_and_digest() {
+        let content = read(PAY);
+        assert_eq!(content.problems, []);
+        let [entity] = content.entities.as_slice() else {
+            panic!("{content:?}")
+        };
+        assert_eq!(entity.r#ref, "component:default/pay");
+        assert!(
+            entity.document.contains(r#""namespace":"default""#),
+            "{}",
+            entity.document
+        );
+        assert!(
+            entity
+                .relations
+                .iter()
+                .any(|relation| relation.target == "group:default/team-a")
+        );
+        assert_eq!(entity.digest.len(), 64);
+        assert_eq!(entity.line, 1);
+    }
+
+    #[test]
+    fn an_invalid_document_becomes_a_problem_with_a_position() {
+        let content = read(
+            "apiVersion: backstage.io/v1alpha1\nkind: Component\nmetadata:\n  name: \"a b\"\n",
+        );
+        assert_eq!(content.entities, []);
+        let problem = content.problems.first().expect("a problem");
+        assert!(problem.line >= 1 && problem.column >= 1);
+    }
+
+    #[test]
+    fn a_problem_says_whose_it_is_and_how_much_it_costs() {
+        let content = read(&PAY.replace("Pay", "\"a b\""));
+        let [problem] = content.problems.as_slice() else {
+            panic!("{content:?}")
+        };
+        assert_eq!(
+            (problem.class.as_str(), problem.is_file, problem.is_warning),
+            ("InputError", false, false)
+        );
+        assert_eq!(problem.owner, "team-a");
+        assert!(!content.poisoned);
+        assert_eq!(content.emitted.len(), 1);
+        assert_eq!(content.emitted[0].kind, "Component");
+        assert_eq!(content.emitted[0].spec_type.as_deref(), Some("service"));
+    }
+
+    #[test]
+    fn a_file_that_declares_more_than_allowed_is_a_problem() {
+        let limits = Limits {
+            observed_bytes: 1_000,
+            ..Limits::default()
+        };
+        let content = read_within(&format!("{PAY}  note: {}\n", "x".repeat(1_000)), &limits);
+        assert!(content.poisoned);
+        assert_eq!(content.entities, []);
+        assert_eq!(content.problems[0].rule, OBSERVED_TOO_LARGE);
+    }
+}

@@ -1,0 +1,133 @@
+//! Where in a document the placeholders are.
+//!
+//! A placeholder is an object with exactly one key, which begins with `$` and names a way of reading.
+//! Every other object with a key that begins with `$` is left alone, with all that is in it.
+
+use serde_json::{Map, Value};
+
+/// How the content of a file becomes a value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::catalog_file) enum Form {
+    Text,
+    Json,
+    Yaml,
+}
+
+impl Form {
+    fn of(key: &str) -> Option<Self> {
+        match key {
+            "$text" => Some(Self::Text),
+            "$json" => Some(Self::Json),
+            "$yaml" => Some(Self::Yaml),
+            _ => None,
+        }
+    }
+
+    pub(in crate::catalog_file) fn key(self) -> &'static str {
+        match self {
+            Self::Text => "$text",
+            Self::Json => "$json",
+            Self::Yaml => "$yaml",
+        }
+    }
+}
+
+/// One placeholder of a document.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(in crate::catalog_file) struct Placeholder {
+    /// JSON pointer of the object.
+    pub(in crate::catalog_file) pointer: String,
+    pub(in crate::catalog_file) form: Form,
+    /// What it names; `None` if that is no text.
+    pub(in crate::catalog_file) value: Option<String>,
+}
+
+/// Whether a file may have placeholders at all: `$` can be written as itself or as an escape.
+pub(in crate::catalog_file) fn may_be_in(bytes: &[u8]) -> bool {
+    bytes.iter().any(|byte| matches!(byte, b'$' | b'\\'))
+}
+
+/// The placeholders of a document, in its order. None if its envelope is broken: then nobody knows whose
+/// they are.
+pub(in crate::catalog_file) fn in_document(document: &Value) -> Vec<Placeholder> {
+    let mut found = Vec::new();
+    if has_envelope(document) {
+        let mut pointer = String::new();
+        walk(document, &mut pointer, &mut found);
+    }
+    found
+}
+
+/// Whether the document says which entity it is about; in the same words as the envelope stage of
+/// validation, which reports what is missing.
+pub(in crate::catalog_file) fn has_envelope(document: &Value) -> bool {
+    let is_text = |value: Option<&Value>| {
+        value
+            .and_then(Value::as_str)
+            .is_some_and(|text| !text.is_empty())
+    };
+    let Some(metadata) = document.get("metadata").and_then(Value::as_object) else {
+        return false;
+    };
+    is_text(document.get("apiVersion"))
+        && is_text(document.get("kind"))
+        && is_text(metadata.get("name"))
+        && metadata
+            .get("namespace")
+            .is_none_or(|namespace| is_text(Some(namespace)))
+        && matches!(
+            metadata.get("annotations"),
+            None | Some(Value::Null | Value::Object(_))
+        )
+}
+
+fn walk(value: &Value, pointer: &mut String, found: &mut Vec<Placeholder>) {
+    match value {
+        Value::Object(members) => object(members, pointer, found),
+        Value::Array(items) => {
+            for (index, item) in items.iter().enumerate() {
+                below(pointer, &index.to_string(), |pointer| {
+                    walk(item, pointer, found);
+                });
+            }
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+    }
+}
+
+fn object(members: &Map<String, Value>, pointer: &mut String, found: &mut Vec<Placeholder>) {
+    let is_plain = !members.keys().any(|key| key.starts_with('$'));
+    if is_plain {
+        for (key, member) in members {
+            if member.is_object() || member.is_array() {
+                below(pointer, key, |pointer| walk(member, pointer, found));
+            }
+        }
+        return;
+    }
+    // By the time Backstage looks, the annotations hold more than what the author wrote.
+    if members.len() != 1 || pointer == "/metadata/annotations" {
+        return;
+    }
+    for (key, value) in members {
+        if let Some(form) = Form::of(key) {
+            found.push(Placeholder {
+                pointer: pointer.clone(),
+                form,
+                value: value.as_str().map(str::to_owned),
+            });
+        }
+    }
+}
+
+fn below(pointer: &mut String, step: &str, work: impl FnOnce(&mut String)) {
+    let length = pointer.len();
+    pointer.push('/');
+    if step.contains(['~', '/']) {
+        pointer.push_str(&step.replace('~', "~0").replace('/', "~1"));
+    } else {
+        pointer.push_str(step);
+    }
+    work(pointer);
+    pointer.truncate(length);
+}

@@ -1,0 +1,82 @@
+//! From the bytes of a file to the value that a placeholder becomes.
+
+use serde_json::Value;
+
+use super::find::Form;
+use super::rule;
+use crate::limits::Limits;
+use crate::yaml::read_documents;
+
+/// Why a content is not what the placeholder needs.
+#[derive(Debug, PartialEq, Eq)]
+pub(in crate::catalog_file) struct Unfit {
+    pub(in crate::catalog_file) rule: &'static str,
+    pub(in crate::catalog_file) message: String,
+}
+
+/// The value. A byte order mark stays in a text, breaks JSON and begins YAML, as in Backstage.
+pub(in crate::catalog_file) fn load(
+    form: Form,
+    bytes: &[u8],
+    limits: &Limits,
+) -> Result<Value, Unfit> {
+    match form {
+        Form::Text => Ok(Value::String(String::from_utf8_lossy(bytes).into_owned())),
+        Form::Json => json(bytes, limits),
+        Form::Yaml => yaml(bytes, limits),
+    }
+}
+
+fn json(bytes: &[u8], limits: &Limits) -> Result<Value, Unfit> {
+    let unfit = |message| Unfit {
+        rule: rule::JSON,
+        message,
+    };
+    let text = String::from_utf8_lossy(bytes);
+    // The parser itself stops at a depth that is harmless.
+    let value: Value =
+        serde_json::from_str(&text).map_err(|error| unfit(format!("is not JSON: {error}")))?;
+    if is_deeper(&value, limits.depth) {
+        return Err(unfit(format!(
+            "is nested deeper than {} levels",
+            limits.depth
+        )));
+    }
+    Ok(value)
+}
+
+fn is_deeper(value: &Value, levels: usize) -> bool {
+    match value {
+        Value::Array(items) => levels == 0 || items.iter().any(|item| is_deeper(item, levels - 1)),
+        Value::Object(members) => {
+            levels == 0 || members.values().any(|member| is_deeper(member, levels - 1))
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => false,
+    }
+}
+
+fn yaml(bytes: &[u8], limits: &Limits) -> Result<Value, Unfit> {
+    let unfit = |message| Unfit {
+        rule: rule::YAML,
+        message,
+    };
+    let limits = Limits {
+        file_bytes: limits.placeholder_bytes,
+        ..*limits
+    };
+    let mut documents = read_documents(bytes, &limits);
+    match (documents.pop(), documents.len()) {
+        (Some(Ok(document)), 0) => Ok(document.value),
+        (Some(Err(problem)), 0) => Err(unfit(format!(
+            "cannot be read at line {}, column {}: {}",
+            problem.position.line, problem.position.column, problem.message
+        ))),
+        (None, _) => Err(unfit(
+            "has no document; it must have exactly one".to_owned(),
+        )),
+        (Some(_), before) => Err(unfit(format!(
+            "has {} documents; it must have exactly one",
+            before + 1
+        ))),
+    }
+}

@@ -1,0 +1,20 @@
+//! Placeholders: `$text`, `$json` and `$yaml` put the content of another file in the place of an
+//! object such as `{ $text: ./openapi.yaml }`. Pure, in two phases.
+//!
+//! A [`Draft`](super::pending::Draft) is a catalog file that was read but not judged yet. It says what it
+//! [asks](super::pending::Draft::asks) for; somebody fetches that; and with what was supplied it becomes a
+//! [`CatalogFile`](super::entities::CatalogFile). So the worker and a command line without a network give the same answers.
+//!
+//! The answers are those of Backstage, apart from what a placeholder may read: files of its own
+//! repository, at any branch of it, and nothing else unless the operator allows it. Targets are
+//! resolved to (repository, branch, path), never to a text that somebody resolves again; whatever could
+//! mean two things to two readers (`..` beyond the root, a backslash, an encoded dot or slash, a
+//! control character) is refused.
+
+pub(super) mod find;
+pub(super) mod load;
+pub mod policy;
+pub mod rule;
+pub(super) mod target;
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,210 @@
+//! What the value of a placeholder names.
+
+use freshet_model::location::GithubFileUrl;
+use url::Url;
+
+use super::policy::Policy;
+use super::rule;
+use crate::catalog_file::request::{Asked, Base, RepositoryFile};
+
+/// Why a value names nothing that may be read.
+#[derive(Debug, PartialEq, Eq)]
+pub(in crate::catalog_file) struct Refusal {
+    pub(in crate::catalog_file) rule: &'static str,
+    pub(in crate::catalog_file) message: String,
+    pub(in crate::catalog_file) hint: String,
+}
+
+/// Percent-encoded bytes that one reader takes for a step of a path and another does not:
+/// dot, slash, backslash, NUL.
+const AMBIGUOUS: [&str; 4] = ["%2e", "%2f", "%5c", "%00"];
+
+/// What `value` names when written in the file at `base`.
+pub(in crate::catalog_file) fn resolve(
+    base: &Base,
+    value: &str,
+    policy: &Policy,
+) -> Result<Asked, Refusal> {
+    // As the URL parser of Backstage does: a folded block ends with a line break.
+    let value = value.trim_matches(|c: char| c <= ' ');
+    check_spelling(value)?;
+    if let Ok(url) = Url::parse(value) {
+        return absolute(base, value, &url, policy);
+    }
+    match base {
+        Base::Repository(file) => relative(file, value).map(Asked::File),
+        Base::Url(base) => {
+            let joined = Url::parse(base).and_then(|base| base.join(value));
+            let url = joined.map_err(|_| bad(value, "is not a URL or a path"))?;
+            plain(&url, policy)
+        }
+        Base::File(_) => Err(bad(
+            value,
+            "is relative, which a placeholder in a local file cannot be",
+        )),
+    }
+}
+
+fn check_spelling(value: &str) -> Result<(), Refusal> {
+    if value.contains('\\') || value.chars().any(char::is_control) {
+        return Err(bad(value, "has a backslash or a control character in it"));
+    }
+    let lower = value.to_ascii_lowercase();
+    if AMBIGUOUS.iter().any(|escape| lower.contains(escape)) {
+        return Err(bad(value, "has a percent-encoded dot, slash or NUL in it"));
+    }
+    Ok(())
+}
+
+fn absolute(base: &Base, value: &str, url: &Url, policy: &Policy) -> Result<Asked, Refusal> {
+    if !matches!(url.scheme(), "http" | "https") {
+        return Err(bad(value, "is neither a path nor an https URL"));
+    }
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err(bad(value, "has a user name in it"));
+    }
+    let own = match base {
+        Base::Repository(file) => Some(file),
+        Base::Url(_) | Base::File(_) => None,
+    };
+    match github_file(own, url, policy) {
+        Some(file) => in_repository(base, file, policy),
+        None => plain(url, policy),
+    }
+}
+
+/// The file that a page on a GitHub host shows.
+fn github_file(own: Option<&RepositoryFile>, url: &Url, policy: &Policy) -> Option<RepositoryFile> {
+    let host = match (url.host_str()?, url.port()) {
+        (host, Some(port)) => format!("{host}:{port}"),
+        (host, None) => host.to_owned(),
+    };
+    if !policy.is_github(&host) && !own.is_some_and(|own| own.host.eq_ignore_ascii_case(&host)) {
+        return None;
+    }
+    // The branch of the base is the one whose slashes we know.
+    let at_own_branch = own.and_then(|own| {
+        let parts = GithubFileUrl::parse_at(url.as_str(), &own.git_ref).ok()?;
+        let file = repository_file(&host, parts)?;
+        file.is_beside(own).then_some(file)
+    });
+    at_own_branch.or_else(|| repository_file(&host, GithubFileUrl::parse(url.as_str()).ok()?))
+}
+
+fn repository_file(host: &str, parts: GithubFileUrl) -> Option<RepositoryFile> {
+    let path = steps_of(Vec::new(), &parts.path)?;
+    Some(RepositoryFile {
+        host: host.to_owned(),
+        owner: parts.owner,
+        name: parts.repository,
+        git_ref: parts.git_ref,
+        path,
+    })
+}
+
+fn in_repository(base: &Base, file: RepositoryFile, policy: &Policy) -> Result<Asked, Refusal> {
+    let allowed = match base {
+        Base::Repository(own) => file.is_beside(own) || policy.allows_repository(&file),
+        Base::Url(_) => policy.allows_repository(&file),
+        // Whoever can write local files could put the text itself there.
+        Base::File(_) => true,
+    };
+    if allowed {
+        return Ok(Asked::File(file));
+    }
+    Err(Refusal {
+        rule: rule::REPOSITORY,
+        message: format!(
+            "the placeholder reads from another repository, {}/{}",
+            file.owner, file.name
+        ),
+        hint: format!(
+            "Keep the file in the repository of the entity, or have {}/{}/{} added to freshet.placeholders.repositories.",
+            file.host, file.owner, file.name
+        ),
+    })
+}
+
+fn plain(url: &Url, policy: &Policy) -> Result<Asked, Refusal> {
+    policy.allows_url(url).map_err(|reason| Refusal {
+        rule: rule::URL,
+        message: format!("the placeholder may not read {url}: {reason}"),
+        hint: "Keep the file in the repository of the entity, or have its host added to backend.reading.allow.".to_owned(),
+    })?;
+    let mut url = url.clone();
+    url.set_fragment(None);
+    Ok(Asked::Url(url.into()))
+}
+
+/// A path from the folder of the file, or from the root of the repository if it begins with a slash.
+fn relative(base: &RepositoryFile, value: &str) -> Result<RepositoryFile, Refusal> {
+    // A URL may have a query and a fragment, and a relative one may too.
+    let path = value.split(['?', '#']).next().unwrap_or_default();
+    let folder: Vec<&str> = match (path.strip_prefix('/'), base.path.rsplit_once('/')) {
+        (None, Some((folder, _))) => folder.split('/').collect(),
+        (Some(_), _) | (None, None) => Vec::new(),
+    };
+    let decoded = decoded(path);
+    if decoded.is_empty() || decoded.ends_with('/') {
+        return Err(bad(value, "names no file"));
+    }
+    let path =
+        steps_of(folder, &decoded).ok_or_else(|| bad(value, "names no file of the repository"))?;
+    Ok(RepositoryFile {
+        path,
+        ..base.clone()
+    })
+}
+
+/// `path` from `folder` on. `None` if it leaves the root or names no file.
+fn steps_of(folder: Vec<&str>, path: &str) -> Option<String> {
+    let mut steps = folder;
+    for step in path.split('/') {
+        match step {
+            "" | "." => {}
+            ".." => {
+                steps.pop()?;
+            }
+            step => steps.push(step),
+        }
+    }
+    (!steps.is_empty() && !path.ends_with('/')).then(|| steps.join("/"))
+}
+
+/// The path behind percent-encoding; what is no escape of a text stays as it is.
+fn decoded(path: &str) -> String {
+    let mut bytes = Vec::with_capacity(path.len());
+    let mut rest = path;
+    while let Some(first) = rest.as_bytes().first() {
+        let escaped = rest
+            .strip_prefix('%')
+            .and_then(|rest| rest.get(..2))
+            .filter(|digits| digits.bytes().all(|digit| digit.is_ascii_hexdigit()))
+            .and_then(|digits| u8::from_str_radix(digits, 16).ok());
+        match escaped {
+            Some(byte) => {
+                bytes.push(byte);
+                rest = &rest[3..];
+            }
+            None => {
+                bytes.push(*first);
+                // Only whole characters follow an ASCII one; within others nothing is skipped.
+                let length = rest.chars().next().map_or(1, char::len_utf8);
+                bytes.extend_from_slice(&rest.as_bytes()[1..length]);
+                rest = &rest[length..];
+            }
+        }
+    }
+    String::from_utf8(bytes).unwrap_or_else(|_| path.to_owned())
+}
+
+fn bad(value: &str, what: &str) -> Refusal {
+    const QUOTED_CHARACTERS_MAX: usize = 80;
+    let shown: String = value.chars().take(QUOTED_CHARACTERS_MAX).collect();
+    Refusal {
+        rule: rule::TARGET,
+        message: format!("{shown:?} {what}"),
+        hint: "Write a path to a file of this repository: relative to this file, or with a slash in front from the root."
+            .to_owned(),
+    }
+}

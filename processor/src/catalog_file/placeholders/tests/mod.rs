@@ -1,0 +1,383 @@
+//! What placeholders become, by the numbers of the conformance cases.
+
+mod limits;
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use freshet_model::Kinds;
+use serde_json::{Value, json};
+
+use super::rule;
+use crate::catalog_file::{
+    Asked, Base, CatalogFile, Draft, Policy, RepositoryFile, Supply, SupplyError,
+};
+use crate::limits::Limits;
+
+const HOST: &str = "github.com";
+
+fn file(git_ref: &str, path: &str) -> RepositoryFile {
+    RepositoryFile {
+        host: HOST.to_owned(),
+        owner: "o".to_owned(),
+        name: "r".to_owned(),
+        git_ref: git_ref.to_owned(),
+        path: path.to_owned(),
+    }
+}
+
+fn home() -> Base {
+    Base::Repository(file("main", "sub/catalog-info.yaml"))
+}
+
+fn policy() -> Policy {
+    Policy {
+        hosts: vec![HOST.to_owned()],
+        ..Policy::default()
+    }
+}
+
+/// An API whose definition is this flow value.
+fn api(definition: &str) -> String {
+    format!(
+        "apiVersion: backstage.io/v1alpha1\nkind: API\nmetadata:\n  name: a\nspec:\n  type: openapi\n  lifecycle: production\n  owner: team-a\n  definition: {definition}\n"
+    )
+}
+
+/// Everything that exists, by what has to be asked for it.
+struct World {
+    base: Base,
+    policy: Policy,
+    limits: Limits,
+    files: HashMap<Asked, Supply>,
+}
+
+impl World {
+    fn new() -> Self {
+        Self {
+            base: home(),
+            policy: policy(),
+            limits: Limits::default(),
+            files: HashMap::new(),
+        }
+    }
+
+    fn with(mut self, asked: Asked, content: impl AsRef<[u8]>) -> Self {
+        self.files.insert(asked, Ok(Arc::from(content.as_ref())));
+        self
+    }
+
+    fn with_file(self, path: &str, content: impl AsRef<[u8]>) -> Self {
+        self.with(Asked::File(file("main", path)), content)
+    }
+
+    fn read(&self, text: &str) -> CatalogFile {
+        let draft = Draft::parse(text.as_bytes(), &self.limits);
+        let supplies = draft
+            .asks(&self.base, &self.policy, &self.limits)
+            .into_iter()
+            .map(|asked| {
+                let found = self.files.get(&asked).cloned();
+                (asked, found.unwrap_or(Err(SupplyError::NotFound)))
+            })
+            .collect();
+        draft.finish(
+            &self.base,
+            &self.policy,
+            &supplies,
+            &Kinds::builtin(),
+            &self.limits,
+        )
+    }
+
+    #[track_caller]
+    fn check_value(&self, text: &str, pointer: &str, expected: &Value) {
+        let file = self.read(text);
+        assert_eq!(file.problems, [], "{text}");
+        let [entity] = file.entities.as_slice() else {
+            panic!("{} entities in {text}", file.entities.len())
+        };
+        assert_eq!(entity.entity.document().pointer(pointer), Some(expected));
+    }
+
+    /// The definition becomes this text.
+    #[track_caller]
+    fn check_text(&self, definition: &str, expected: &str) {
+        self.check_value(&api(definition), "/spec/definition", &json!(expected));
+    }
+
+    /// The entity alone is refused, by these rules.
+    #[track_caller]
+    fn check_refused(&self, text: &str, rules: &[&str]) {
+        let file = self.read(text);
+        let broken: Vec<&str> = file.problems.iter().map(|found| &*found.rule).collect();
+        assert_eq!(broken, rules, "{text}");
+        assert!(file.entities.is_empty() && !file.poisoned, "{text}");
+        assert_eq!(file.emitted.len(), 1, "{text}");
+        for problem in &file.problems {
+            assert_eq!(problem.class.as_str(), "InputError", "{problem:?}");
+            assert!(!problem.is_file && !problem.hint.is_empty(), "{problem:?}");
+        }
+    }
+}
+
+#[track_caller]
+fn check_asked(value: &str, expected: &Asked) {
+    let text = api(&format!("{{ $text: {value:?} }}"));
+    let limits = Limits::default();
+    let asks = Draft::parse(text.as_bytes(), &limits).asks(&home(), &policy(), &limits);
+    assert_eq!(asks.iter().collect::<Vec<_>>(), [expected]);
+}
+
+#[track_caller]
+fn check_target_refused(value: &str, rule: &str) {
+    let text = api(&format!("{{ $text: {value:?} }}"));
+    let limits = Limits::default();
+    let asks = Draft::parse(text.as_bytes(), &limits).asks(&home(), &policy(), &limits);
+    assert!(asks.is_empty(), "{value:?} asks for {asks:?}");
+    World::new().check_refused(&text, &[rule]);
+}
+
+#[test]
+fn case_135_relative_and_rooted_paths_are_read() {
+    let world = World::new()
+        .with_file("ok.txt", "up")
+        .with_file("sub/s.txt", "beside");
+    world.check_text("{ $text: ../ok.txt }", "up");
+    world.check_text("{ $text: /ok.txt }", "up");
+    world.check_text("{ $text: s.txt }", "beside");
+    world.check_text("\n    $text: >\n      ./s.txt\n", "beside");
+}
+
+#[test]
+fn case_136_a_page_of_the_same_repository_is_read() {
+    let own = Asked::File(file("main", "ok.txt"));
+    for spelling in ["blob", "tree", "raw"] {
+        check_asked(
+            &format!("https://github.com/o/r/{spelling}/main/ok.txt"),
+            &own,
+        );
+    }
+    let loud = RepositoryFile {
+        owner: "O".to_owned(),
+        name: "R".to_owned(),
+        ..file("main", "ok.txt")
+    };
+    check_asked(
+        "https://GitHub.com/O/R/blob/main/ok.txt",
+        &Asked::File(loud),
+    );
+}
+
+#[test]
+fn case_137_another_branch_of_the_same_repository_is_read() {
+    let other = Asked::File(file("other", "ok.txt"));
+    check_asked("https://github.com/o/r/blob/other/ok.txt", &other);
+    World::new().with(other, "from there").check_text(
+        "{ $text: https://github.com/o/r/blob/other/ok.txt }",
+        "from there",
+    );
+}
+
+#[test]
+fn a_branch_with_slashes_is_known_by_the_base() {
+    let world = World {
+        base: Base::Repository(file("feature/x", "sub/catalog-info.yaml")),
+        ..World::new()
+    };
+    let beside = Asked::File(file("feature/x", "ok.txt"));
+    let world = world.with(beside, "here");
+    world.check_text("{ $text: /ok.txt }", "here");
+    world.check_text(
+        "{ $text: https://github.com/o/r/blob/feature/x/ok.txt }",
+        "here",
+    );
+}
+
+#[test]
+fn case_138_another_repository_is_refused_unless_allowed() {
+    let url = "https://github.com/o/other/blob/main/ok.txt";
+    check_target_refused(url, rule::REPOSITORY);
+    check_target_refused("https://gitlab.com/o/r/-/blob/main/ok.txt", rule::URL);
+    let other = Asked::File(RepositoryFile {
+        name: "other".to_owned(),
+        ..file("main", "ok.txt")
+    });
+    let mut world = World::new().with(other, "shared");
+    world.policy.repositories = vec!["github.com/o/*".to_owned()];
+    world.check_text(&format!("{{ $text: {url} }}"), "shared");
+}
+
+#[test]
+fn case_139_a_url_that_is_no_page_of_a_repository_is_refused_unless_allowed() {
+    check_target_refused("https://example.com/x.txt", rule::URL);
+    check_target_refused("https://raw.githubusercontent.com/o/r/main/x", rule::URL);
+    check_target_refused("https://github.com/o/r", rule::URL);
+    check_target_refused("https://github.com/o/r/archive/main.zip", rule::URL);
+}
+
+#[test]
+fn case_140_a_missing_file_costs_the_entity() {
+    let world = World::new();
+    world.check_refused(&api("{ $text: ./none.txt }"), &[rule::NOT_FOUND]);
+    let problem = &world.read(&api("{ $text: ./none.txt }")).problems[0];
+    assert_eq!((problem.line, problem.column), (9, 15));
+    assert!(
+        problem.message.contains("sub/none.txt"),
+        "{}",
+        problem.message
+    );
+}
+
+#[test]
+fn case_141_a_value_that_is_no_text_costs_the_entity() {
+    for value in ["5", "{ a: 1 }", "null", "[x]", "true"] {
+        World::new().check_refused(&api(&format!("{{ $text: {value} }}")), &[rule::VALUE]);
+    }
+}
+
+#[test]
+fn case_142_an_object_with_other_keys_is_left_alone() {
+    let world = World::new().with_file("ok.txt", "x");
+    let rule = "spec.definition.type";
+    for definition in [
+        "{ $text: /ok.txt, other: 1 }",
+        "{ $text: /ok.txt, $json: /ok.txt }",
+    ] {
+        let file = world.read(&api(definition));
+        assert_eq!(file.entities.len(), 0);
+        assert!(
+            file.problems[0].rule.starts_with("spec"),
+            "{rule}: {file:?}"
+        );
+        assert!(!file.problems[0].rule.starts_with("placeholder"));
+    }
+}
+
+#[test]
+fn case_143_other_keys_with_a_dollar_are_left_alone() {
+    for key in ["$foo", "$Text", "$openapi", "$"] {
+        let file = World::new().read(&api(&format!("{{ {key}: /ok.txt }}")));
+        assert_eq!(file.entities.len(), 0, "{key}");
+        assert!(file.problems[0].rule.starts_with("spec"), "{key}: {file:?}");
+    }
+}
+
+#[test]
+fn case_144_an_annotation_may_come_from_a_file() {
+    let text = api("x").replace(
+        "  name: a\n",
+        "  name: a\n  annotations:\n    foo: { $text: /ok.txt }\n",
+    );
+    World::new().with_file("ok.txt", "bar").check_value(
+        &text,
+        "/metadata/annotations/foo",
+        &json!("bar"),
+    );
+}
+
+#[test]
+fn case_145_the_envelope_cannot_come_from_a_file() {
+    for (from, to) in [
+        ("name: a", "name: { $text: /ok.txt }"),
+        ("kind: API", "kind: { $text: /ok.txt }"),
+        (
+            "apiVersion: backstage.io/v1alpha1",
+            "apiVersion: { $text: /ok.txt }",
+        ),
+        ("name: a", "name: a\n  namespace: { $text: /ok.txt }"),
+    ] {
+        let file = World::new()
+            .with_file("ok.txt", "x")
+            .read(&api("x").replacen(from, to, 1));
+        assert!(file.poisoned, "{to}");
+        assert_eq!(file.problems[0].class.as_str(), "TypeError", "{to}");
+        assert!(file.problems[0].is_file, "{to}");
+    }
+}
+
+#[test]
+fn case_146_nothing_is_looked_for_inside_an_unknown_placeholder() {
+    let text = api("x").replace(
+        "  name: a\n",
+        "  name: a\n  x: { $a: 1, b: { $text: /ok.txt } }\n  y: [{ $text: /ok.txt }, { z: { $text: /ok.txt } }]\n",
+    );
+    let world = World::new().with_file("ok.txt", "t");
+    let untouched = json!({"$a": 1, "b": {"$text": "/ok.txt"}});
+    world.check_value(&text, "/metadata/x", &untouched);
+    world.check_value(&text, "/metadata/y", &json!(["t", {"z": "t"}]));
+}
+
+#[test]
+fn case_147_json_is_strict() {
+    let world = World::new()
+        .with_file("ok.json", r#"{"a": [1, 1.5, null]}"#)
+        .with_file("bom.json", "\u{FEFF}{}")
+        .with_file("bad.json", "{a: 1}")
+        .with_file("deep.json", "[".repeat(101) + &"]".repeat(101));
+    let text = |path: &str| {
+        api("x").replace(
+            "  name: a\n",
+            &format!("  name: a\n  x: {{ $json: {path} }}\n"),
+        )
+    };
+    world.check_value(
+        &text("/ok.json"),
+        "/metadata/x",
+        &json!({"a": [1, 1.5, null]}),
+    );
+    for path in ["/bom.json", "/bad.json", "/deep.json"] {
+        world.check_refused(&text(path), &[rule::JSON]);
+    }
+}
+
+#[test]
+fn case_148_yaml_is_exactly_one_document() {
+    let world = World::new()
+        .with_file("ok.yaml", "\u{FEFF}a: 1\n")
+        .with_file("two.yaml", "a: 1\n---\nb: 2\n")
+        .with_file("empty.yaml", "")
+        .with_file("comment.yaml", "# nothing\n")
+        .with_file("trailing.yaml", "a: 1\n---\n")
+        .with_file("bad.yaml", "a: [");
+    let text = |path: &str| {
+        api("x").replace(
+            "  name: a\n",
+            &format!("  name: a\n  x: {{ $yaml: {path} }}\n"),
+        )
+    };
+    world.check_value(&text("/ok.yaml"), "/metadata/x", &json!({"a": 1}));
+    for path in ["two", "empty", "comment", "trailing", "bad"] {
+        world.check_refused(&text(&format!("/{path}.yaml")), &[rule::YAML]);
+    }
+}
+
+#[test]
+fn case_149_a_merge_key_is_a_key() {
+    let text = api("x").replace("  name: a\n", "  name: a\n  x: { $yaml: /m.yaml }\n");
+    let merged = json!({"b": {"c": 1}, "d": {"<<": {"c": 1}}});
+    World::new()
+        .with_file("m.yaml", "b: &b {c: 1}\nd:\n  <<: *b\n")
+        .check_value(&text, "/metadata/x", &merged);
+}
+
+#[test]
+fn case_150_what_was_loaded_is_not_looked_at_again() {
+    let text = api("x").replace("  name: a\n", "  name: a\n  x: { $json: /p.json }\n");
+    World::new()
+        .with_file("p.json", r#"{"$text": "/ok.txt"}"#)
+        .check_value(&text, "/metadata/x", &json!({"$text": "/ok.txt"}));
+}
+
+#[test]
+fn case_151_a_local_file_reads_urls_only() {
+    let url = "https://github.com/o/r/blob/main/ok.txt";
+    let world = World {
+        base: Base::File("/catalog/catalog-info.yaml".into()),
+        ..World::new()
+    };
+    let world = world.with_file("ok.txt", "x");
+    world.check_refused(&api("{ $text: ./ok.txt }"), &[rule::TARGET]);
+    world.check_refused(&api("{ $text: /ok.txt }"), &[rule::TARGET]);
+    world.check_text(&format!("{{ $text: {url} }}"), "x");
+}

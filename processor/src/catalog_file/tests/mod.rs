@@ -1,0 +1,4 @@
+//! What catalog files come to.
+
+mod cases;
+mod entities;

@@ -1,0 +1,224 @@
+//! Asks about many repositories, in as few queries as they fit into.
+//!
+//! A query that GitHub cannot answer in its ten seconds is asked in halves, or the same repositories would
+//! fail together for ever. GitHub being down looks the same at first; then halving soon ends.
+
+use std::collections::VecDeque;
+use std::ops::Range;
+
+use freshet_proto::message::{Lane, RepositoryTarget};
+
+use super::answer::{self, Answer, Branch, RepositoriesData};
+use super::client::Client;
+use super::error::CallError;
+use super::query;
+use crate::budget::Closed;
+use crate::failure::Failure;
+use crate::metrics::CallKind;
+use crate::reconcile::{DEFAULT_BRANCH, Question, RepositoryShown};
+
+/// Most repositories in one query.
+pub const REPOSITORIES_PER_QUERY_MAX: usize = 100;
+/// Most objects in one query; GitHub computes each of them separately and stops after ten seconds.
+const OBJECTS_PER_QUERY_MAX: usize = 500;
+/// Queries in a row that may fail before nothing more is asked: as many as it takes to get from a full
+/// query to one repository, and its neighbour.
+const FAILED_IN_A_ROW_MAX: usize = 9;
+
+/// Why nothing was shown.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum NotShown {
+    /// Nothing was proven.
+    Failed(Failure),
+    /// Nothing was asked, because of GitHub's limits.
+    Limited(Closed),
+}
+
+/// Asks about repositories, many in one query.
+pub(super) struct Asker<'a> {
+    client: &'a Client,
+    lane: Lane,
+    failed_in_a_row: usize,
+}
+
+impl<'a> Asker<'a> {
+    pub(super) fn new(client: &'a Client, lane: Lane) -> Self {
+        Self {
+            client,
+            lane,
+            failed_in_a_row: 0,
+        }
+    }
+
+    /// Asks each question once.
+    pub(super) async fn show(
+        &mut self,
+        asked: &[(&RepositoryTarget, &Question)],
+    ) -> Vec<Result<RepositoryShown, NotShown>> {
+        let mut shown: Vec<Option<Result<RepositoryShown, NotShown>>> = vec![None; asked.len()];
+        let mut queries = VecDeque::from(chunks(asked));
+        while let Some(chunk) = queries.pop_front() {
+            match self.ask(&asked[chunk.clone()]).await {
+                Ok(answers) => {
+                    self.failed_in_a_row = 0;
+                    for (place, answer) in shown[chunk].iter_mut().zip(answers) {
+                        *place = Some(answer.map_err(NotShown::Failed));
+                    }
+                }
+                Err(error) => {
+                    self.failed_in_a_row += 1;
+                    match after_failure(&error, chunk.len(), self.failed_in_a_row) {
+                        Next::Halves => {
+                            let middle = chunk.start + chunk.len().div_ceil(2);
+                            queries.push_front(middle..chunk.end);
+                            queries.push_front(chunk.start..middle);
+                            tokio::time::sleep(self.client.pause_after(self.failed_in_a_row)).await;
+                        }
+                        Next::Others => shown[chunk].fill(Some(Err(not_shown(&error)))),
+                        Next::Nothing => {
+                            let not_shown = not_shown(&error);
+                            for chunk in queries.drain(..).chain([chunk]) {
+                                shown[chunk].fill(Some(Err(not_shown.clone())));
+                            }
+                        }
+                    }
+                }
+            }
+        }
+        shown
+            .into_iter()
+            .map(|shown| shown.expect("every question is in a query, and every query is noted"))
+            .collect()
+    }
+
+    async fn ask(
+        &self,
+        asked: &[(&RepositoryTarget, &Question)],
+    ) -> Result<Vec<Result<RepositoryShown, Failure>>, CallError> {
+        let query = query::repositories(asked);
+        let (kind, lane) = (CallKind::Repositories, self.lane);
+        // One repository cannot be asked for in a smaller query, but after failures it is not asked for
+        // more often than any other.
+        let answer: Answer<RepositoriesData> = if asked.len() == 1 && self.failed_in_a_row == 0 {
+            self.client.graphql(kind, lane, &query).await?
+        } else {
+            self.client.graphql_divisible(kind, lane, &query).await?
+        };
+        let questions: Vec<_> = asked
+            .iter()
+            .map(|(target, question)| (*question, branch(target)))
+            .collect();
+        Ok(answer::repositories(answer, &questions))
+    }
+}
+
+/// What to ask after a query that brought nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Next {
+    /// The same in two queries: it may have been too large.
+    Halves,
+    /// The other queries; this one failed.
+    Others,
+    /// Nothing: it is not the size of the queries.
+    Nothing,
+}
+
+fn after_failure(error: &CallError, repositories: usize, failed_in_a_row: usize) -> Next {
+    if failed_in_a_row >= FAILED_IN_A_ROW_MAX {
+        Next::Nothing
+    } else if repositories > 1 && error.may_be_too_large() {
+        Next::Halves
+    } else {
+        Next::Others
+    }
+}
+
+/// Splits the questions into queries within both bounds.
+fn chunks(asked: &[(&RepositoryTarget, &Question)]) -> Vec<Range<usize>> {
+    let mut chunks: Vec<Range<usize>> = Vec::new();
+    let mut objects = 0;
+    for (index, (target, _)) in asked.iter().enumerate() {
+        let more = target.wanted.len();
+        let full = |chunk: &Range<usize>| {
+            chunk.len() == REPOSITORIES_PER_QUERY_MAX || objects + more > OBJECTS_PER_QUERY_MAX
+        };
+        match chunks.last_mut().filter(|chunk| !full(chunk)) {
+            Some(chunk) => {
+                chunk.end += 1;
+                objects += more;
+            }
+            None => {
+                chunks.push(index..index + 1);
+                objects = more;
+            }
+        }
+    }
+    chunks
+}
+
+fn branch(target: &RepositoryTarget) -> Branch {
+    if target.r#ref == DEFAULT_BRANCH {
+        Branch::Default
+    } else {
+        Branch::Named
+    }
+}
+
+fn not_shown(error: &CallError) -> NotShown {
+    match error.failure() {
+        Ok(failure) => {
+            tracing::warn!(error = %freshet_runtime::error_chain::Chain(error), "GitHub could not be read");
+            NotShown::Failed(failure)
+        }
+        Err(closed) => NotShown::Limited(closed),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use freshet_proto::message::WantedPath;
+
+    use super::*;
+    use crate::reconcile::{Plan, first_question};
+
+    #[track_caller]
+    fn check(paths_of_each: &[usize], expected: &[usize]) {
+        let targets: Vec<RepositoryTarget> = paths_of_each
+            .iter()
+            .map(|paths| RepositoryTarget {
+                wanted: vec![WantedPath::default(); *paths],
+                ..RepositoryTarget::default()
+            })
+            .collect();
+        let questions: Vec<Question> = targets
+            .iter()
+            .map(|target| first_question(&Plan::of(target, "github.com")))
+            .collect();
+        let asked: Vec<_> = targets.iter().zip(&questions).collect();
+        let sizes: Vec<usize> = chunks(&asked).iter().map(Range::len).collect();
+        assert_eq!(sizes, expected);
+    }
+
+    #[test]
+    fn what_may_be_too_large_is_halved_until_it_cannot_be_that() {
+        let status = |status| CallError::Status {
+            operation: "repositories",
+            status,
+            message: String::new(),
+        };
+        assert_eq!(after_failure(&status(502), 100, 1), Next::Halves);
+        assert_eq!(after_failure(&status(504), 2, 7), Next::Halves);
+        assert_eq!(after_failure(&status(504), 1, 8), Next::Others);
+        assert_eq!(after_failure(&status(401), 100, 1), Next::Others);
+        assert_eq!(after_failure(&status(502), 2, 9), Next::Nothing);
+    }
+
+    #[test]
+    fn a_query_is_bounded_in_repositories_and_in_objects() {
+        check(&[], &[]);
+        check(&[1; 100], &[100]);
+        check(&[1; 101], &[100, 1]);
+        check(&[200, 200, 200], &[2, 1]);
+        check(&[5_000, 1], &[1, 1]);
+    }
+}

@@ -1,0 +1,161 @@
+//! Anchors, and how often they may be used.
+//!
+//! A few nested anchors can expand a small file into more values than there is memory for. The
+//! rule against it is that of the npm package `yaml`: the uses of an anchor, multiplied by
+//! the largest such product among the aliases inside it, must not exceed a bound.
+
+use std::collections::HashMap;
+use std::ops::Range;
+
+use serde_json::Value;
+
+use super::position::Position;
+use super::problem::{SyntaxProblem, problem, rule};
+use super::size_budget::{Budget, Size};
+
+/// The anchors of one document.
+pub(super) struct Anchors {
+    known: HashMap<usize, Anchor>,
+    /// The anchor of every alias so far: the aliases inside a node are a range of this.
+    aliases: Vec<usize>,
+    scalars: usize,
+    /// Where each collection that is still open began.
+    open: Vec<Mark>,
+    /// Without any alias in the text nothing needs to be kept.
+    needed: bool,
+    uses_max: u64,
+}
+
+#[derive(Clone, Copy)]
+struct Mark {
+    aliases: usize,
+    scalars: usize,
+}
+
+struct Anchor {
+    value: Value,
+    size: Size,
+    aliases_inside: Range<usize>,
+    has_scalar: bool,
+    /// The definition counts as the first use.
+    uses: u64,
+    /// How much one use weighs; 0 until it is known.
+    weight: u64,
+}
+
+impl Anchors {
+    pub(super) fn new(needed: bool, uses_max: u64) -> Self {
+        Self {
+            known: HashMap::new(),
+            aliases: Vec::new(),
+            scalars: 0,
+            open: Vec::new(),
+            needed,
+            uses_max,
+        }
+    }
+
+    /// A collection begins.
+    pub(super) fn enter(&mut self) {
+        self.open.push(self.here());
+    }
+
+    /// The collection that began last is complete; `id` is its anchor, or 0.
+    pub(super) fn leave(
+        &mut self,
+        id: usize,
+        value: &Value,
+        size: Size,
+        (budget, at): (&mut Budget, Position),
+    ) -> Result<(), SyntaxProblem> {
+        let began = self.open.pop().unwrap_or(self.here());
+        self.define(id, value, size, began, (budget, at))
+    }
+
+    /// A scalar is complete; `id` is its anchor, or 0.
+    pub(super) fn scalar(
+        &mut self,
+        id: usize,
+        value: &Value,
+        size: Size,
+        (budget, at): (&mut Budget, Position),
+    ) -> Result<(), SyntaxProblem> {
+        let began = self.here();
+        self.scalars += 1;
+        self.define(id, value, size, began, (budget, at))
+    }
+
+    /// The value an alias stands for. Merging takes the members of a value and is not counted
+    /// as a use.
+    pub(super) fn expand(
+        &mut self,
+        id: usize,
+        merging: bool,
+        (budget, at): (&mut Budget, Position),
+    ) -> Result<Value, SyntaxProblem> {
+        if !self.known.contains_key(&id) {
+            let message = "this alias stands inside the value it refers to";
+            return Err(problem(rule::ALIAS_CYCLE, message, at));
+        }
+        let weight = self.weight(id);
+        let anchor = self.known.get_mut(&id).expect("looked up above");
+        anchor.weight = weight;
+        if !merging {
+            anchor.uses += 1;
+            if anchor.uses.saturating_mul(anchor.weight) > self.uses_max {
+                let message = "aliases expand this document too far";
+                return Err(problem(rule::ALIAS_LIMIT, message, at));
+            }
+        }
+        self.aliases.push(id);
+        budget.spend(anchor.size, at)?;
+        Ok(anchor.value.clone())
+    }
+
+    fn here(&self) -> Mark {
+        Mark {
+            aliases: self.aliases.len(),
+            scalars: self.scalars,
+        }
+    }
+
+    fn define(
+        &mut self,
+        id: usize,
+        value: &Value,
+        size: Size,
+        began: Mark,
+        (budget, at): (&mut Budget, Position),
+    ) -> Result<(), SyntaxProblem> {
+        if id == 0 || !self.needed {
+            return Ok(());
+        }
+        // The copy kept here costs as much as the value, so it is paid for.
+        budget.spend(size, at)?;
+        let anchor = Anchor {
+            value: value.clone(),
+            size,
+            aliases_inside: began.aliases..self.aliases.len(),
+            has_scalar: self.scalars > began.scalars,
+            uses: 1,
+            weight: 0,
+        };
+        self.known.insert(id, anchor);
+        Ok(())
+    }
+
+    fn weight(&self, id: usize) -> u64 {
+        let Some(anchor) = self.known.get(&id) else {
+            return 0;
+        };
+        if anchor.weight != 0 {
+            return anchor.weight;
+        }
+        let heaviest = self.aliases[anchor.aliases_inside.clone()]
+            .iter()
+            .filter_map(|inner| self.known.get(inner))
+            .map(|inner| inner.uses.saturating_mul(inner.weight))
+            .max();
+        heaviest.unwrap_or(0).max(u64::from(anchor.has_scalar))
+    }
+}

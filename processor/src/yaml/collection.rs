@@ -1,0 +1,204 @@
+//! Collections while they are being filled.
+
+use serde_json::{Map, Value};
+
+use super::key::{Identity, Keys};
+use super::position::{Position, Under};
+use super::problem::{SyntaxProblem, problem, rule};
+use super::size_budget::Size;
+
+/// A collection whose end has not been seen.
+pub(super) struct Frame {
+    pub content: Content,
+    /// 0 without an anchor.
+    pub anchor: usize,
+    pub start: Position,
+    pub node: usize,
+    /// What had been counted when it began.
+    pub before: Size,
+    pub becomes: Becomes,
+}
+
+pub(super) enum Content {
+    Sequence(Vec<Value>),
+    Mapping {
+        members: Map<String, Value>,
+        keys: Keys,
+        pending: Option<Key>,
+    },
+}
+
+/// What a tag makes of a collection.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Becomes {
+    Itself,
+    /// A set or an ordered map: objects of JavaScript that JSON shows as `{}`.
+    Nothing,
+    /// A sequence of pairs, each a mapping of one.
+    Pairs,
+}
+
+pub(super) struct Key {
+    pub name: String,
+    pub position: Position,
+    /// The `<<` of YAML 1.1.
+    pub merges: bool,
+}
+
+/// A node that is complete.
+pub(super) struct Done {
+    pub value: Value,
+    pub identity: Identity,
+    pub position: Position,
+    /// Its first index in the positions.
+    pub node: usize,
+    pub merge_key: bool,
+}
+
+impl Content {
+    pub(super) fn sequence() -> Self {
+        Self::Sequence(Vec::new())
+    }
+
+    pub(super) fn mapping() -> Self {
+        Self::Mapping {
+            members: Map::new(),
+            keys: Keys::default(),
+            pending: None,
+        }
+    }
+
+    /// How the node that comes next hangs under this one. A key is recorded as an element,
+    /// and forgotten when it is complete.
+    pub(super) fn under(&self) -> Under<'_> {
+        match self {
+            Self::Sequence(_) | Self::Mapping { pending: None, .. } => Under::Sequence,
+            Self::Mapping {
+                pending: Some(key), ..
+            } => Under::Mapping {
+                name: &key.name,
+                key: key.position,
+            },
+        }
+    }
+
+    /// Whether what comes next is a key.
+    pub(super) fn expects_key(&self) -> bool {
+        matches!(self, Self::Mapping { pending: None, .. })
+    }
+
+    /// Whether what comes next is merged into this mapping.
+    pub(super) fn is_merging(&self) -> bool {
+        match self {
+            Self::Mapping {
+                pending: Some(key), ..
+            } => key.merges,
+            Self::Sequence(_) | Self::Mapping { pending: None, .. } => false,
+        }
+    }
+
+    /// Adds a complete node: an element, a key, or the value of the key before it.
+    pub(super) fn add(&mut self, done: Done) -> Result<(), SyntaxProblem> {
+        match self {
+            Self::Sequence(items) => items.push(done.value),
+            Self::Mapping {
+                members,
+                keys,
+                pending,
+            } => match pending.take() {
+                Some(key) if key.merges => merge(members, keys, done.value, done.position)?,
+                Some(key) => {
+                    members.insert(key.name, done.value);
+                }
+                None => *pending = Some(accept_key(members, keys, done)?),
+            },
+        }
+        Ok(())
+    }
+}
+
+impl Frame {
+    /// The value of the collection, which is complete.
+    pub(super) fn into_value(self) -> Result<Value, SyntaxProblem> {
+        match (self.content, self.becomes) {
+            (Content::Mapping { members, .. }, Becomes::Nothing)
+                if members.values().any(|value| !value.is_null()) =>
+            {
+                let message = "the elements of !!set must not have values";
+                Err(problem(rule::SYNTAX, message, self.start))
+            }
+            (_, Becomes::Nothing) => Ok(Value::Object(Map::new())),
+            (Content::Sequence(items), Becomes::Pairs) => pairs(items, self.start),
+            (Content::Sequence(items), Becomes::Itself) => Ok(Value::Array(items)),
+            (Content::Mapping { members, .. }, _) => Ok(Value::Object(members)),
+        }
+    }
+}
+
+fn accept_key(
+    members: &Map<String, Value>,
+    keys: &mut Keys,
+    done: Done,
+) -> Result<Key, SyntaxProblem> {
+    if done.merge_key {
+        return Ok(Key {
+            name: String::new(),
+            position: done.position,
+            merges: true,
+        });
+    }
+    let name = done.identity.name(done.value);
+    if keys.is_duplicate(members, done.identity, &name) {
+        let message = format!("the key {name:?} occurs twice in this mapping");
+        return Err(problem(rule::DUPLICATE_KEY, message, done.position));
+    }
+    Ok(Key {
+        name,
+        position: done.position,
+        merges: false,
+    })
+}
+
+/// Takes over what the mapping does not have yet from a mapping or a sequence of mappings.
+fn merge(
+    members: &mut Map<String, Value>,
+    keys: &mut Keys,
+    source: Value,
+    at: Position,
+) -> Result<(), SyntaxProblem> {
+    let sources = match source {
+        Value::Array(sources) => sources,
+        source => vec![source],
+    };
+    keys.will_differ_from(members);
+    for source in sources {
+        let Value::Object(source) = source else {
+            let message = "a merge key takes a mapping or a sequence of mappings";
+            return Err(problem(rule::SYNTAX, message, at));
+        };
+        for (name, value) in source {
+            members.entry(name).or_insert(value);
+        }
+    }
+    Ok(())
+}
+
+fn pairs(items: Vec<Value>, at: Position) -> Result<Value, SyntaxProblem> {
+    let pair = |item| match item {
+        Value::Object(members) if members.len() > 1 => Err(problem(
+            rule::SYNTAX,
+            "each element of !!pairs must have one key",
+            at,
+        )),
+        Value::Object(members) => Ok(Value::Object(members)),
+        single => Ok(Value::Object(Map::from_iter([(
+            Identity::Alone.name(single),
+            Value::Null,
+        )]))),
+    };
+    items
+        .into_iter()
+        .map(pair)
+        .collect::<Result<_, _>>()
+        .map(Value::Array)
+}

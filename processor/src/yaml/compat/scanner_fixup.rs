@@ -1,0 +1,82 @@
+//! Text that Backstage's parser reads and the scanner refuses, made readable for both.
+//!
+//! Where it matters is known only to the scanner, which stops there; so the text is mended at
+//! that place and read again. How often is bounded by `Limits::reread_bytes`.
+
+/// One way to mend a text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::yaml) enum Mend {
+    /// `key:<tab>value`: the tabs become spaces.
+    TabsAfterColon,
+    /// `{key:[value]}`: a space after the colon.
+    SpaceAfterColon,
+    /// A closing bracket at the very start of a line: a space before it.
+    SpaceBeforeBracket,
+}
+
+impl Mend {
+    /// How to mend what the scanner complains of in these words, if it can be mended.
+    pub(in crate::yaml) fn of(complaint: &str) -> Option<Self> {
+        match complaint {
+            "':' must be followed by a valid YAML whitespace" => Some(Self::TabsAfterColon),
+            "':' may not precede any of `[{` in flow mapping" => Some(Self::SpaceAfterColon),
+            "invalid indentation" => Some(Self::SpaceBeforeBracket),
+            _ => None,
+        }
+    }
+
+    /// The text, mended at the character where the scanner stopped; `None` if that is not the
+    /// case this is for.
+    pub(in crate::yaml) fn applied_to(self, text: &str, index: usize) -> Option<String> {
+        let (at, found) = text.char_indices().nth(index)?;
+        match (self, found) {
+            (Self::TabsAfterColon, _) => {
+                let start = text[..at].trim_end_matches('\t').len();
+                let spaces = " ".repeat(at - start);
+                Some([&text[..start], &spaces, &text[at..]].concat())
+            }
+            (Self::SpaceAfterColon, ':') => Some(with_space(text, at + 1)),
+            (Self::SpaceBeforeBracket, ']' | '}') => Some(with_space(text, at)),
+            (Self::SpaceAfterColon | Self::SpaceBeforeBracket, _) => None,
+        }
+    }
+
+    /// Whether a character was inserted, which moves those after it.
+    pub(in crate::yaml) fn inserts(self) -> bool {
+        match self {
+            Self::TabsAfterColon => false,
+            Self::SpaceAfterColon | Self::SpaceBeforeBracket => true,
+        }
+    }
+}
+
+fn with_space(text: &str, at: usize) -> String {
+    [&text[..at], " ", &text[at..]].concat()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(mend: Mend, text: &str, index: usize, expected: Option<&str>) {
+        assert_eq!(mend.applied_to(text, index).as_deref(), expected);
+    }
+
+    #[test]
+    fn tabs_before_a_value_become_spaces() {
+        check(Mend::TabsAfterColon, "é:\t\tb\tc", 4, Some("é:  b\tc"));
+    }
+
+    #[test]
+    fn a_colon_before_a_bracket_gets_its_space() {
+        check(Mend::SpaceAfterColon, "{é:[]}", 2, Some("{é: []}"));
+        check(Mend::SpaceAfterColon, "{é:[]}", 9, None);
+    }
+
+    #[test]
+    fn a_bracket_at_the_start_of_a_line_is_moved() {
+        check(Mend::SpaceBeforeBracket, "a: [\n]", 5, Some("a: [\n ]"));
+        check(Mend::SpaceBeforeBracket, "a: [\nb", 5, None);
+    }
+}

@@ -1,0 +1,284 @@
+//! Parser events to one JSON value with positions.
+//!
+//! The composer keeps its own stack, so that depth costs memory it has counted and never the
+//! thread's stack. It stops at the first problem of a document.
+
+use std::borrow::Cow;
+
+use saphyr_parser::{Event, Marker, Parser, ScalarStyle, ScanError, Span, StrInput, Tag};
+use serde_json::Value;
+
+use super::anchors::Anchors;
+use super::collection::{Becomes, Content, Done, Frame};
+use super::compat::char_substitution::{Escapes, StandIns};
+use super::compat::scanner_fixup::Mend;
+use super::compat::scanner_messages;
+use super::key::Identity;
+use super::position::{Position, Positions, Under};
+use super::problem::{SyntaxProblem, problem, rule};
+use super::scalar::{self, Schema, Style};
+use super::size_budget::{Budget, Size};
+use super::split::Chunk;
+use crate::limits::Limits;
+
+/// One attempt at one document.
+pub(super) struct Composer<'a> {
+    lines_before: u32,
+    /// Where a space was inserted: line and column in the text as mended, in order.
+    pub inserted: Vec<(usize, usize)>,
+    /// See `trailing_indent`.
+    pub ragged_end: Option<usize>,
+    schema: Schema,
+    depth_max: usize,
+    stand_ins: &'a StandIns,
+    positions: Positions,
+    frames: Vec<Frame>,
+    anchors: Anchors,
+    budget: &'a mut Budget,
+    root: Option<Value>,
+}
+
+/// Why composing stopped.
+pub(super) enum Stop {
+    Problem(SyntaxProblem),
+    /// The scanner is stricter than Backstage's parser, and a space makes it agree.
+    Mendable {
+        mend: Mend,
+        at: Marker,
+        problem: SyntaxProblem,
+    },
+}
+
+impl From<SyntaxProblem> for Stop {
+    fn from(problem: SyntaxProblem) -> Self {
+        Self::Problem(problem)
+    }
+}
+
+impl<'a> Composer<'a> {
+    pub(super) fn new(
+        chunk: &Chunk<'_>,
+        stand_ins: &'a StandIns,
+        limits: &Limits,
+        budget: &'a mut Budget,
+    ) -> Self {
+        Self {
+            lines_before: chunk.lines_before,
+            inserted: Vec::new(),
+            ragged_end: None,
+            schema: chunk.schema,
+            depth_max: limits.depth,
+            stand_ins,
+            positions: Positions::default(),
+            frames: Vec::new(),
+            anchors: Anchors::new(chunk.text.contains('*'), limits.alias_uses),
+            budget,
+            root: None,
+        }
+    }
+
+    /// The value, null if there is none, and where its parts stand.
+    pub(super) fn into_value(self) -> (Value, Positions) {
+        (self.root.unwrap_or(Value::Null), self.positions)
+    }
+
+    pub(super) fn run(&mut self, mut parser: Parser<'_, StrInput<'_>>) -> Result<(), Stop> {
+        while let Some(event) = parser.next_event() {
+            let (event, span) = event.map_err(|error| self.stop(&error))?;
+            self.event(event, span)?;
+        }
+        Ok(())
+    }
+
+    fn stop(&self, error: &ScanError) -> Stop {
+        let problem = self.scan_problem(error);
+        match Mend::of(error.info()) {
+            Some(mend) => Stop::Mendable {
+                mend,
+                at: *error.marker(),
+                problem,
+            },
+            None => Stop::Problem(problem),
+        }
+    }
+
+    fn event(&mut self, event: Event<'_>, span: Span) -> Result<(), SyntaxProblem> {
+        let at = self.position(span.start);
+        match event {
+            Event::Nothing | Event::StreamStart | Event::StreamEnd | Event::DocumentEnd => Ok(()),
+            Event::DocumentStart(_) if self.root.is_some() => Err(problem(
+                rule::SYNTAX,
+                "unexpected content after the end of the document",
+                at,
+            )),
+            Event::DocumentStart(_) => Ok(()),
+            Event::Alias(id) => self.alias(id, at),
+            Event::Scalar(text, style, anchor, tag) => {
+                let text = self.content(&text, style, span);
+                self.scalar(&text, style, anchor, tag.as_deref(), at)
+            }
+            Event::SequenceStart(anchor, tag) => {
+                let becomes = match tag.as_deref().and_then(scalar::yaml_tag_name) {
+                    Some("omap") => Becomes::Nothing,
+                    Some("pairs") => Becomes::Pairs,
+                    _ => Becomes::Itself,
+                };
+                self.open(Content::sequence(), anchor, becomes, at)
+            }
+            Event::MappingStart(anchor, tag) => {
+                let becomes = match tag.as_deref().and_then(scalar::yaml_tag_name) {
+                    Some("set") => Becomes::Nothing,
+                    _ => Becomes::Itself,
+                };
+                self.open(Content::mapping(), anchor, becomes, at)
+            }
+            Event::SequenceEnd | Event::MappingEnd => self.close(),
+        }
+    }
+
+    /// The text of a scalar as Backstage's parser has it.
+    fn content<'t>(&self, text: &'t str, style: ScalarStyle, span: Span) -> Cow<'t, str> {
+        let escapes = match style {
+            ScalarStyle::DoubleQuoted => Escapes::Read,
+            _ => Escapes::Text,
+        };
+        let at_ragged_end = matches!(style, ScalarStyle::Literal | ScalarStyle::Folded)
+            && self.ragged_end == Some(span.end.index())
+            && span.end.col() == span.start.col();
+        let text = match text.strip_suffix('\n') {
+            Some(shorter) if at_ragged_end && !shorter.trim_matches('\n').is_empty() => shorter,
+            _ => text,
+        };
+        self.stand_ins.restore(text, escapes)
+    }
+
+    fn scalar(
+        &mut self,
+        text: &str,
+        style: ScalarStyle,
+        anchor: usize,
+        tag: Option<&Tag>,
+        at: Position,
+    ) -> Result<(), SyntaxProblem> {
+        let node = self.begin(at);
+        let before = self.budget.spent();
+        self.budget.spend(Size::scalar(text.len()), at)?;
+        if style == ScalarStyle::Plain && text.starts_with(['|', '>']) {
+            let message = "a plain text cannot start with | or >";
+            return Err(problem(rule::SYNTAX, message, at));
+        }
+        let style = match style {
+            ScalarStyle::Plain => Style::Plain,
+            _ => Style::Quoted,
+        };
+        let scalar = scalar::resolve(text, style, tag, self.schema)
+            .map_err(|mismatch| problem(rule::SYNTAX, mismatch.0, at))?;
+        let (value, identity) = Identity::of(scalar, text);
+        let size = self.budget.spent() - before;
+        self.anchors
+            .scalar(anchor, &value, size, (self.budget, at))?;
+        let merge_key = self.schema == Schema::Yaml11 && style == Style::Plain && text == "<<";
+        self.complete(Done {
+            value,
+            identity,
+            position: at,
+            node,
+            merge_key,
+        })
+    }
+
+    fn alias(&mut self, id: usize, at: Position) -> Result<(), SyntaxProblem> {
+        let node = self.begin(at);
+        let frame = self.frames.last();
+        let merging = frame.is_some_and(|frame| frame.content.is_merging());
+        let value = self.anchors.expand(id, merging, (self.budget, at))?;
+        self.complete(Done {
+            value,
+            identity: Identity::Alone,
+            position: at,
+            node,
+            merge_key: false,
+        })
+    }
+
+    fn open(
+        &mut self,
+        content: Content,
+        anchor: usize,
+        becomes: Becomes,
+        at: Position,
+    ) -> Result<(), SyntaxProblem> {
+        if self.frames.len() >= self.depth_max {
+            let message = format!("nested deeper than {} levels", self.depth_max);
+            return Err(problem(rule::TOO_DEEP, message, at));
+        }
+        let node = self.begin(at);
+        let before = self.budget.spent();
+        self.budget.spend(Size::collection(), at)?;
+        self.anchors.enter();
+        self.frames.push(Frame {
+            content,
+            anchor,
+            start: at,
+            node,
+            before,
+            becomes,
+        });
+        Ok(())
+    }
+
+    fn close(&mut self) -> Result<(), SyntaxProblem> {
+        let Some(frame) = self.frames.pop() else {
+            return Ok(());
+        };
+        self.positions.close(frame.node);
+        let size = self.budget.spent() - frame.before;
+        let (anchor, start, node) = (frame.anchor, frame.start, frame.node);
+        let value = frame.into_value()?;
+        self.anchors
+            .leave(anchor, &value, size, (self.budget, start))?;
+        self.complete(Done {
+            value,
+            identity: Identity::Alone,
+            position: start,
+            node,
+            merge_key: false,
+        })
+    }
+
+    /// Records where a node begins.
+    fn begin(&mut self, at: Position) -> usize {
+        let under = self.frames.last().map(|frame| frame.content.under());
+        self.positions.open(at, under.unwrap_or(Under::Root))
+    }
+
+    fn complete(&mut self, done: Done) -> Result<(), SyntaxProblem> {
+        let Some(frame) = self.frames.last_mut() else {
+            self.root = Some(done.value);
+            return Ok(());
+        };
+        if frame.content.expects_key() {
+            self.positions.forget_from(done.node);
+        }
+        frame.content.add(done)
+    }
+
+    fn position(&self, marker: Marker) -> Position {
+        let line = u32::try_from(marker.line()).unwrap_or(u32::MAX);
+        let until = |col| {
+            self.inserted
+                .partition_point(|before| *before < (marker.line(), col))
+        };
+        let inserted = until(marker.col()) - until(0);
+        let column = u32::try_from(marker.col() - inserted).unwrap_or(u32::MAX);
+        Position {
+            line: line.saturating_add(self.lines_before),
+            column: column.saturating_add(1),
+        }
+    }
+
+    fn scan_problem(&self, error: &ScanError) -> SyntaxProblem {
+        let (rule, message) = scanner_messages::of(error.info());
+        problem(rule, message, self.position(*error.marker()))
+    }
+}

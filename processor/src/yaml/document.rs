@@ -1,0 +1,120 @@
+//! One document from its text, mended as often as the scanner asks for it.
+
+use std::borrow::Cow;
+
+use saphyr_parser::Parser;
+use serde_json::Value;
+
+use super::compat::char_substitution::StandIns;
+use super::compat::trailing_indent::ragged_end;
+use super::composer::{Composer, Stop};
+use super::position::{Position, Positions};
+use super::problem::{SyntaxProblem, problem, rule};
+use super::size_budget::Budget;
+use super::split::Chunk;
+use crate::limits::Limits;
+
+/// One YAML document of a stream, with positions.
+#[derive(Clone, Debug)]
+pub struct ParsedDocument {
+    /// What it says. Null if it says nothing.
+    pub value: Value,
+    /// Where each part of it stands.
+    pub positions: Positions,
+    /// Where the document itself starts.
+    pub start: Position,
+}
+
+/// Reads the document in `chunk`.
+pub(super) fn read(
+    chunk: &Chunk<'_>,
+    stand_ins: &StandIns,
+    limits: &Limits,
+    budget: &mut Budget,
+) -> Result<ParsedDocument, SyntaxProblem> {
+    check_density(chunk, limits.indicators)?;
+    check_indentation(chunk)?;
+    let mut text = Cow::Borrowed(chunk.text);
+    let mut inserted = Vec::new();
+    loop {
+        let before = budget.spent();
+        let mut composer = Composer::new(chunk, stand_ins, limits, budget);
+        composer.inserted = std::mem::take(&mut inserted);
+        composer.ragged_end = ragged_end(&text);
+        match composer.run(Parser::new_from_str(&text)) {
+            Ok(()) => {
+                let (value, positions) = composer.into_value();
+                return Ok(ParsedDocument {
+                    value,
+                    positions,
+                    start: chunk.start,
+                });
+            }
+            Err(Stop::Problem(problem)) => return Err(problem),
+            Err(Stop::Mendable { mend, at, problem }) => {
+                inserted = std::mem::take(&mut composer.inserted);
+                let Some(mended) = mend.applied_to(&text, at.index()) else {
+                    return Err(problem);
+                };
+                if !budget.reread(text.len()) {
+                    return Err(problem);
+                }
+                budget.rewind(before);
+                text = Cow::Owned(mended);
+                if mend.inserts() {
+                    inserted.push((at.line(), at.col()));
+                }
+            }
+        }
+    }
+}
+
+/// Refuses a text that could become too many tokens. What stands in a scalar counts too: only
+/// the scanner could tell, and by then it would be too late.
+fn check_density(chunk: &Chunk<'_>, indicators_max: usize) -> Result<(), SyntaxProblem> {
+    if chunk.text.len() <= indicators_max {
+        return Ok(());
+    }
+    let indicators = chunk
+        .text
+        .bytes()
+        .filter(|b| b":,[]{}?&*!".contains(b))
+        .count();
+    if indicators <= indicators_max {
+        return Ok(());
+    }
+    let message = format!("the document has more than {indicators_max} indicator characters");
+    Err(problem(rule::TOO_LARGE, message, chunk.start))
+}
+
+/// Refuses a document whose first line of content is indented with a tab, unless that line
+/// begins a flow collection. The scanner would not mind.
+fn check_indentation(chunk: &Chunk<'_>) -> Result<(), SyntaxProblem> {
+    let is_content = |line: &str| {
+        let content = line.trim_matches([' ', '\t', '\r']);
+        !content.is_empty() && !content.starts_with('#')
+    };
+    let first = (1u32..)
+        .zip(chunk.text.split('\n'))
+        .map(|(number, line)| (number, line.strip_prefix("---").unwrap_or(line)))
+        .find(|(_, line)| is_content(line));
+    let Some((number, line)) = first else {
+        return Ok(());
+    };
+    let content = line.trim_start_matches([' ', '\t']);
+    let indentation = &line[..line.len() - content.len()];
+    // After its `---` a document may begin on the same line, which then is not indentation.
+    let same_line = number == 1 && chunk.text.starts_with("---");
+    let Some(before) = indentation.find('\t') else {
+        return Ok(());
+    };
+    if same_line || content.starts_with(['{', '[']) {
+        return Ok(());
+    }
+    let position = Position {
+        line: number.saturating_add(chunk.lines_before),
+        column: u32::try_from(before).unwrap_or(u32::MAX).saturating_add(1),
+    };
+    let message = "tabs are not allowed as indentation";
+    Err(problem(rule::SYNTAX, message, position))
+}

@@ -1,0 +1,62 @@
+//! YAML to values with positions.
+//!
+//! The answers are those of Backstage's parser, the npm package `yaml` with its defaults: the
+//! core schema of YAML 1.2, duplicate keys refused, `<<` an ordinary key, and a broken document
+//! that leaves its neighbours alone. Unlike there, everything has a line and a column.
+//!
+//! `tests/npm-yaml-2.9.1.json` holds what that package answers to some 1,300 texts. Where the
+//! answer here differs it says so; the differences are these:
+//! - an alias without an anchor, or inside its own value, is an error of its document, with a
+//!   place, and a text that closes neither quote nor bracket ends at the next `---`;
+//! - a continuation line of a quoted text or flow collection may be indented too little, and an
+//!   empty key may have a mapping on its line: the scanner takes what the package refuses;
+//! - an explicit key (`?`) with nothing after it, or with a value less indented than it should
+//!   be, is refused;
+//! - the name that a collection gets as a key keeps neither quotes nor empty values as written;
+//! - half a character (`\ud83d` alone) becomes U+FFFD, as UTF-8 has no way to write it.
+//!
+//! What it refuses to do: read more than its [`Limits`] allow, guess at a broken document, or
+//! panic. It does no I/O and knows nothing of where a file came from.
+
+mod anchors;
+mod collection;
+mod compat;
+mod composer;
+mod document;
+mod key;
+mod number;
+pub mod position;
+pub mod problem;
+mod scalar;
+mod size_budget;
+mod split;
+#[cfg(test)]
+mod tests;
+
+pub use document::ParsedDocument;
+pub use position::{Position, Positions};
+pub use problem::{SyntaxProblem, rule};
+
+use crate::limits::Limits;
+use compat::char_substitution::StandIns;
+use problem::problem;
+use size_budget::Budget;
+
+/// Reads every document of a YAML stream, in order.
+///
+/// A stream of nothing but comments has no documents; an empty document between others is
+/// null. Bytes that are not UTF-8 become U+FFFD.
+pub fn read_documents(bytes: &[u8], limits: &Limits) -> Vec<Result<ParsedDocument, SyntaxProblem>> {
+    if bytes.len() > limits.file_bytes {
+        let message = format!("the file has more than {} bytes", limits.file_bytes);
+        return vec![Err(problem(rule::FILE_TOO_LARGE, message, Position::START))];
+    }
+    let text = String::from_utf8_lossy(bytes);
+    let text = text.strip_prefix('\u{FEFF}').unwrap_or(&text);
+    let (text, stand_ins) = StandIns::replace(text);
+    let mut budget = Budget::new(limits);
+    split::split(&text, limits.documents)
+        .into_iter()
+        .map(|chunk| document::read(&chunk?, &stand_ins, limits, &mut budget))
+        .collect()
+}

@@ -1,0 +1,334 @@
+//! What a scalar means: text, number, boolean, null.
+//!
+//! Without a directive that is the core schema of YAML 1.2, where `yes` is a text and `010` is
+//! ten. A document that asks for YAML 1.1 gets its booleans, octals, sexagesimals and dates.
+//! The patterns are those of the npm package `yaml`, which is what Backstage reads with.
+
+use saphyr_parser::Tag;
+use serde_json::Value;
+
+use super::compat::yaml11;
+use super::number;
+
+/// The rules by which a plain scalar becomes a value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Schema {
+    /// YAML 1.2, core schema.
+    Core,
+    /// YAML 1.1, on request by directive.
+    Yaml11,
+}
+
+/// The meaning of one scalar.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Scalar {
+    Null,
+    Bool(bool),
+    Number(f64),
+    /// The text as it stands.
+    Text,
+    /// A value that only a tag or YAML 1.1 can make: bytes or a date.
+    Made(Value),
+}
+
+/// A tag that cannot be applied to the text it stands at.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct TagMismatch(pub &'static str);
+
+/// The prefix that `!!` stands for.
+pub(super) const YAML_TAGS: &str = "tag:yaml.org,2002:";
+
+/// The meaning of `text`; `plain` says that it stands without quotes.
+pub(super) fn resolve(
+    text: &str,
+    style: Style,
+    tag: Option<&Tag>,
+    schema: Schema,
+) -> Result<Scalar, TagMismatch> {
+    match tag {
+        Some(tag) => tagged(text, tag, schema),
+        None if style == Style::Plain => Ok(plain(text, schema)),
+        None => Ok(Scalar::Text),
+    }
+}
+
+/// Whether a scalar may be anything but text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Style {
+    Plain,
+    Quoted,
+}
+
+/// The part of a tag after `tag:yaml.org,2002:`, if it is one of those.
+pub(super) fn yaml_tag_name(tag: &Tag) -> Option<&str> {
+    match tag.handle.as_str() {
+        YAML_TAGS => Some(&tag.suffix),
+        "" => tag.suffix.strip_prefix(YAML_TAGS),
+        _ => None,
+    }
+}
+
+fn plain(text: &str, schema: Schema) -> Scalar {
+    match schema {
+        Schema::Core => core(text),
+        Schema::Yaml11 => yaml11::plain(text),
+    }
+}
+
+/// A tag chooses among the meanings that the text can have; if it has none of them the tag is
+/// ignored and the text stays text.
+fn tagged(text: &str, tag: &Tag, schema: Schema) -> Result<Scalar, TagMismatch> {
+    let Some(name) = yaml_tag_name(tag) else {
+        return Ok(Scalar::Text);
+    };
+    match name {
+        "null" => Ok(keep(plain_null(text), |_| true)),
+        "bool" => Ok(keep(plain(text, schema), |s| matches!(s, Scalar::Bool(_)))),
+        "int" => Ok(keep(numeric(text, schema), |_| is_integer(text, schema))),
+        "float" => Ok(keep(numeric(text, schema), |_| !is_integer(text, schema))),
+        "binary" => Ok(Scalar::Made(yaml11::buffer(text))),
+        "timestamp" => yaml11::timestamp(text).map(Scalar::Made).ok_or(TagMismatch(
+            "!!timestamp needs a date that starts with yyyy-mm-dd",
+        )),
+        _ => Ok(Scalar::Text),
+    }
+}
+
+fn keep(scalar: Scalar, fits: impl FnOnce(&Scalar) -> bool) -> Scalar {
+    if fits(&scalar) { scalar } else { Scalar::Text }
+}
+
+fn numeric(text: &str, schema: Schema) -> Scalar {
+    keep(plain(text, schema), |s| matches!(s, Scalar::Number(_)))
+}
+
+fn is_integer(text: &str, schema: Schema) -> bool {
+    match schema {
+        Schema::Core => core_integer(text).is_some(),
+        Schema::Yaml11 => yaml11::integer(text).is_some(),
+    }
+}
+
+fn plain_null(text: &str) -> Scalar {
+    if is_null(text) {
+        Scalar::Null
+    } else {
+        Scalar::Text
+    }
+}
+
+pub(super) fn is_null(text: &str) -> bool {
+    matches!(text, "" | "~" | "null" | "Null" | "NULL")
+}
+
+/// Most scalars begin with a letter that no number, boolean or null begins with.
+fn core(text: &str) -> Scalar {
+    match text.bytes().next() {
+        None | Some(b'~' | b'n' | b'N') => plain_null(text),
+        Some(b't' | b'T' | b'f' | b'F') => match text {
+            "true" | "True" | "TRUE" => Scalar::Bool(true),
+            "false" | "False" | "FALSE" => Scalar::Bool(false),
+            _ => Scalar::Text,
+        },
+        Some(b'0'..=b'9' | b'+' | b'-' | b'.') => core_integer(text)
+            .or_else(|| special_float(text))
+            .or_else(|| core_float(text))
+            .map_or(Scalar::Text, Scalar::Number),
+        Some(_) => Scalar::Text,
+    }
+}
+
+fn core_integer(text: &str) -> Option<f64> {
+    let digits_of = |prefix: &str, radix: u32| {
+        let digits = text.strip_prefix(prefix)?;
+        let all = digits.chars().all(|c| c.is_digit(radix));
+        (all && !digits.is_empty()).then_some(digits)
+    };
+    if let Some(digits) = digits_of("0o", 8) {
+        return Some(number::from_radix(digits.bytes(), 3));
+    }
+    if let Some(digits) = digits_of("0x", 16) {
+        return Some(number::from_radix(digits.bytes(), 4));
+    }
+    let digits = unsigned(text);
+    let all = !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit());
+    all.then(|| text.parse().ok()).flatten()
+}
+
+/// Infinities and not-a-number, the same in both versions.
+pub(super) fn special_float(text: &str) -> Option<f64> {
+    match text {
+        ".nan" | ".NaN" | ".NAN" => Some(f64::NAN),
+        _ if matches!(unsigned(text), ".inf" | ".Inf" | ".INF") => {
+            let negative = text.starts_with('-');
+            Some(if negative {
+                f64::NEG_INFINITY
+            } else {
+                f64::INFINITY
+            })
+        }
+        _ => None,
+    }
+}
+
+fn core_float(text: &str) -> Option<f64> {
+    let (mantissa, exponent) = match text.find(['e', 'E']) {
+        Some(at) => (&text[..at], Some(&text[at + 1..])),
+        None => (text, None),
+    };
+    let digits = |part: &str| part.bytes().all(|b| b.is_ascii_digit());
+    let exponent_fits = exponent.is_none_or(|e| !unsigned(e).is_empty() && digits(unsigned(e)));
+    let mantissa_fits = match unsigned(mantissa).split_once('.') {
+        Some((whole, fraction)) => {
+            digits(whole) && digits(fraction) && !(whole.is_empty() && fraction.is_empty())
+        }
+        None => exponent.is_some() && !unsigned(mantissa).is_empty() && digits(unsigned(mantissa)),
+    };
+    (exponent_fits && mantissa_fits)
+        .then(|| text.parse().ok())
+        .flatten()
+}
+
+/// `text` without one leading sign.
+pub(super) fn unsigned(text: &str) -> &str {
+    text.strip_prefix(['-', '+']).unwrap_or(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(text: &str, expected: &Scalar) {
+        assert_eq!(&core(text), expected, "{text}");
+    }
+
+    #[test]
+    fn the_core_schema_knows_few_words() {
+        for text in ["", "~", "null", "Null", "NULL"] {
+            check(text, &Scalar::Null);
+        }
+        for text in ["true", "True", "TRUE"] {
+            check(text, &Scalar::Bool(true));
+        }
+        for text in ["false", "False", "FALSE"] {
+            check(text, &Scalar::Bool(false));
+        }
+        let texts = [
+            "yes",
+            "no",
+            "on",
+            "off",
+            "y",
+            "n",
+            "tRUE",
+            "nULL",
+            "nil",
+            "-",
+            "+",
+            ".",
+            "-.",
+            "2020-01-01",
+            "1_000",
+            "12:30:45",
+            "0b11",
+            "0o8",
+            "0x",
+            "0xg",
+            "+0x1",
+            "1e",
+            "e1",
+            "1e+",
+            ".e1",
+            "1.2.3",
+            "++1",
+            "1 2",
+            "\u{0661}",
+            ".infinity",
+            "+.nan",
+            ".Nan",
+            "inf",
+            "NaN",
+            "infinity",
+        ];
+        for text in texts {
+            check(text, &Scalar::Text);
+        }
+    }
+
+    #[test]
+    fn the_core_schema_knows_these_numbers() {
+        let rows = [
+            ("010", 10.0),
+            ("0o10", 8.0),
+            ("0x1F", 31.0),
+            ("1.10", 1.1),
+            ("5.", 5.0),
+            (".5", 0.5),
+            ("+1", 1.0),
+            ("-0", -0.0),
+            ("1e3", 1000.0),
+            ("0755", 755.0),
+            ("-1.5E-2", -0.015),
+            ("+.5e1", 5.0),
+            ("1.e2", 100.0),
+            ("9007199254740993", 9_007_199_254_740_992.0),
+            ("18446744073709551616", 18_446_744_073_709_551_616.0),
+            (".inf", f64::INFINITY),
+            ("-.Inf", f64::NEG_INFINITY),
+            ("+.INF", f64::INFINITY),
+        ];
+        for (text, number) in rows {
+            check(text, &Scalar::Number(number));
+        }
+        assert!(matches!(core(".nan"), Scalar::Number(n) if n.is_nan()));
+        assert!(matches!(core("1e999"), Scalar::Number(n) if n.is_infinite()));
+    }
+
+    #[track_caller]
+    fn check_tag(suffix: &str, text: &str, expected: &Result<Scalar, TagMismatch>) {
+        let tag = Tag {
+            handle: YAML_TAGS.to_owned(),
+            suffix: suffix.to_owned(),
+        };
+        assert_eq!(
+            &resolve(text, Style::Quoted, Some(&tag), Schema::Core),
+            expected,
+            "!!{suffix} {text}"
+        );
+    }
+
+    #[test]
+    fn a_tag_chooses_a_meaning_that_the_text_has() {
+        check_tag("str", "12", &Ok(Scalar::Text));
+        check_tag("int", "7", &Ok(Scalar::Number(7.0)));
+        check_tag("int", "x", &Ok(Scalar::Text));
+        check_tag("int", "1.5", &Ok(Scalar::Text));
+        check_tag("float", "1.5", &Ok(Scalar::Number(1.5)));
+        check_tag("float", "1", &Ok(Scalar::Text));
+        check_tag("bool", "true", &Ok(Scalar::Bool(true)));
+        check_tag("bool", "yes", &Ok(Scalar::Text));
+        check_tag("null", "~", &Ok(Scalar::Null));
+        check_tag("null", "x", &Ok(Scalar::Text));
+        check_tag("set", "x", &Ok(Scalar::Text));
+        check_tag(
+            "timestamp",
+            "x",
+            &Err(TagMismatch(
+                "!!timestamp needs a date that starts with yyyy-mm-dd",
+            )),
+        );
+    }
+
+    #[test]
+    fn an_unknown_tag_leaves_the_text() {
+        let tag = Tag {
+            handle: "!".to_owned(),
+            suffix: "custom".to_owned(),
+        };
+        assert_eq!(
+            resolve("12", Style::Plain, Some(&tag), Schema::Core),
+            Ok(Scalar::Text)
+        );
+    }
+}

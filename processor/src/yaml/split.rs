@@ -1,0 +1,225 @@
+//! A stream cut into its documents before anything is parsed.
+//!
+//! A line that starts with `---` or `...` ends a document whatever is open at that point: a
+//! quoted string, a flow collection, a block scalar. So the cut needs no parser, and a broken
+//! document cannot take the next one with it.
+
+use super::position::Position;
+use super::problem::{SyntaxProblem, rule};
+use super::scalar::Schema;
+
+/// The text of one document and how to read it.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Chunk<'a> {
+    /// From its `---` (or its `%TAG`, or its first line of content) up to the next marker.
+    pub text: &'a str,
+    /// Lines of the file before `text`.
+    pub lines_before: u32,
+    /// Where the document itself starts.
+    pub start: Position,
+    /// Which scalars are numbers, booleans and so on.
+    pub schema: Schema,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Marker {
+    Start,
+    End,
+}
+
+/// What the directives before a document have said.
+#[derive(Default)]
+struct Directives {
+    /// Offset and line of the first directive since the last document.
+    first: Option<(usize, u32)>,
+    has_tags: bool,
+    problem: Option<SyntaxProblem>,
+}
+
+struct Splitter<'a> {
+    text: &'a str,
+    chunks: Vec<Result<Chunk<'a>, SyntaxProblem>>,
+    directives: Directives,
+    /// A `%YAML 1.1` stays in force until the next directive.
+    schema: Schema,
+    open: Option<Open>,
+}
+
+struct Open {
+    offset: usize,
+    lines_before: u32,
+    start: Position,
+    problem: Option<SyntaxProblem>,
+}
+
+/// Cuts `text` into its documents, at most `documents_max` and one problem if there are more.
+pub(super) fn split(text: &str, documents_max: usize) -> Vec<Result<Chunk<'_>, SyntaxProblem>> {
+    let mut splitter = Splitter {
+        text,
+        chunks: Vec::new(),
+        directives: Directives::default(),
+        schema: Schema::Core,
+        open: None,
+    };
+    let mut offset = 0;
+    for (number, line) in (1u32..).zip(text.split_inclusive('\n')) {
+        splitter.line(offset, number, line);
+        offset += line.len();
+        if splitter.chunks.len() > documents_max {
+            splitter.chunks.truncate(documents_max);
+            splitter.chunks.push(Err(SyntaxProblem {
+                rule: rule::TOO_MANY_DOCUMENTS,
+                message: format!("the file has more than {documents_max} documents"),
+                position: Position {
+                    line: number,
+                    column: 1,
+                },
+            }));
+            return splitter.chunks;
+        }
+    }
+    splitter.finish(text.len())
+}
+
+impl<'a> Splitter<'a> {
+    fn line(&mut self, offset: usize, number: u32, line: &str) {
+        match (marker(line), self.open.is_some()) {
+            (Some(Marker::Start), _) => {
+                self.close(offset);
+                self.start_explicit(offset, number);
+            }
+            (Some(Marker::End), _) => self.end(offset, number, line),
+            (None, true) => {}
+            (None, false) if is_blank_or_comment(line) => {}
+            (None, false) if line.starts_with('%') => self.directive(offset, number, line),
+            (None, false) => self.start_implicit(offset, number),
+        }
+    }
+
+    fn start_explicit(&mut self, offset: usize, number: u32) {
+        let directives = std::mem::take(&mut self.directives);
+        let (offset, first_line) = match directives.first {
+            Some(first) if directives.has_tags => first,
+            _ => (offset, number),
+        };
+        self.open = Some(Open {
+            offset,
+            lines_before: first_line - 1,
+            start: Position {
+                line: number,
+                column: 1,
+            },
+            problem: directives.problem,
+        });
+    }
+
+    fn start_implicit(&mut self, offset: usize, number: u32) {
+        let directives = std::mem::take(&mut self.directives);
+        let position = Position {
+            line: number,
+            column: 1,
+        };
+        let problem = directives.problem.or_else(|| {
+            directives
+                .first
+                .map(|_| syntax("a document after directives must start with ---", position))
+        });
+        self.open = Some(Open {
+            offset,
+            lines_before: number - 1,
+            start: position,
+            problem,
+        });
+    }
+
+    fn end(&mut self, offset: usize, number: u32, line: &str) {
+        let position = Position {
+            line: number,
+            column: 1,
+        };
+        let trailing = !is_blank_or_comment(&line[3..]);
+        let Some(open) = &mut self.open else {
+            // Between two documents it stands for an empty one.
+            self.start_implicit(offset, number);
+            self.close(offset);
+            return;
+        };
+        if trailing {
+            open.problem
+                .get_or_insert_with(|| syntax("unexpected text after ...", position));
+        }
+        self.close(offset);
+    }
+
+    fn directive(&mut self, offset: usize, number: u32, line: &str) {
+        let position = Position {
+            line: number,
+            column: 1,
+        };
+        if self.directives.first.is_none() {
+            self.directives.first = Some((offset, number));
+            self.schema = Schema::Core;
+        }
+        let line = line.split(" #").next().unwrap_or(line);
+        let mut words = line.split_ascii_whitespace();
+        match (words.next(), words.next(), words.next()) {
+            (Some("%YAML"), Some("1.1"), None) => self.schema = Schema::Yaml11,
+            (Some("%YAML"), Some("1.2"), None) => self.schema = Schema::Core,
+            (Some("%YAML"), Some(version), None) if is_version(version) => {}
+            (Some("%YAML"), _, _) => {
+                self.directives.problem =
+                    Some(syntax("a %YAML directive needs one version", position));
+            }
+            (Some("%TAG"), _, _) => self.directives.has_tags = true,
+            _ => {}
+        }
+    }
+
+    fn close(&mut self, end: usize) {
+        let Some(open) = self.open.take() else { return };
+        self.chunks.push(match open.problem {
+            Some(problem) => Err(problem),
+            None => Ok(Chunk {
+                text: &self.text[open.offset..end],
+                lines_before: open.lines_before,
+                start: open.start,
+                schema: self.schema,
+            }),
+        });
+    }
+
+    fn finish(mut self, end: usize) -> Vec<Result<Chunk<'a>, SyntaxProblem>> {
+        self.close(end);
+        self.chunks
+    }
+}
+
+fn syntax(message: &str, position: Position) -> SyntaxProblem {
+    SyntaxProblem {
+        rule: rule::SYNTAX,
+        message: message.to_owned(),
+        position,
+    }
+}
+
+fn marker(line: &str) -> Option<Marker> {
+    let found = match line.get(..3)? {
+        "---" => Marker::Start,
+        "..." => Marker::End,
+        _ => return None,
+    };
+    let next = line.as_bytes().get(3);
+    matches!(next, None | Some(b' ' | b'\t' | b'\r' | b'\n')).then_some(found)
+}
+
+fn is_blank_or_comment(line: &str) -> bool {
+    let content = line.trim_start_matches([' ', '\t']);
+    content.trim_end_matches(['\r', '\n']).is_empty() || content.starts_with('#')
+}
+
+fn is_version(word: &str) -> bool {
+    word.split_once('.').is_some_and(|(major, minor)| {
+        let digits = |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit());
+        digits(major) && digits(minor)
+    })
+}
