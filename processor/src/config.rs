@@ -6,7 +6,7 @@ use freshet_model::Kinds;
 use freshet_proto::subject::DEFAULT_PREFIX;
 use secrecy::SecretString;
 
-use crate::limits::Limits;
+use crate::limits::ReadLimits;
 use crate::source::github::files::REPOSITORIES_PER_QUERY_MAX;
 pub use crate::source::url::policy::ReadingAllow;
 
@@ -15,7 +15,7 @@ pub const GITHUB_API_BASE_URL: &str = "https://api.github.com";
 
 /// Configuration of one processor.
 #[derive(Clone)]
-pub struct Config {
+pub struct ProcessorConfig {
     /// First token of every subject.
     pub subject_prefix: String,
     /// The GitHubs it reads, one credential each.
@@ -31,7 +31,7 @@ pub struct Config {
     /// The kinds entities may have.
     pub kinds: Kinds,
     /// How much of one file it is willing to look at.
-    pub limits: Limits,
+    pub limits: ReadLimits,
     /// How long it waits for GitHub.
     pub timeouts: Timeouts,
     /// How often it asks again after a failed call.
@@ -103,7 +103,7 @@ impl Default for RetryPolicy {
     }
 }
 
-impl Default for Config {
+impl Default for ProcessorConfig {
     fn default() -> Self {
         Self {
             subject_prefix: DEFAULT_PREFIX.to_owned(),
@@ -113,7 +113,7 @@ impl Default for Config {
             codeowners: false,
             file_locations: false,
             kinds: Kinds::builtin(),
-            limits: Limits::default(),
+            limits: ReadLimits::default(),
             timeouts: Timeouts::default(),
             retry: RetryPolicy::default(),
             listing_page: 100,

@@ -2,8 +2,8 @@
 
 use sha2::{Digest, Sha256};
 
-use crate::catalog_file::Policy;
-use crate::config::Config;
+use crate::catalog_file::ReadPolicy;
+use crate::config::ProcessorConfig;
 
 /// Raised whenever the same file would be read differently: parser, validation, relations, digest.
 pub const ENGINE_VERSION: &str = "2";
@@ -11,9 +11,9 @@ pub const ENGINE_VERSION: &str = "2";
 /// Names the engine and everything in the configuration that decides what a file comes to. What was
 /// read under another name is read again.
 #[must_use]
-pub fn fingerprint(config: &Config) -> String {
+pub fn fingerprint(config: &ProcessorConfig) -> String {
     let (kinds, limits) = (config.kinds.digest(), config.limits);
-    let policy = Policy::of(config);
+    let policy = ReadPolicy::of(config);
     // The debug forms name every field, so that a new one takes part by itself.
     let text = format!("{ENGINE_VERSION}|{kinds}|{limits:?}|{policy:?}");
     hex::encode(&Sha256::digest(text.as_bytes())[..16])
@@ -22,19 +22,19 @@ pub fn fingerprint(config: &Config) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::limits::Limits;
+    use crate::limits::ReadLimits;
 
     #[test]
     fn another_limit_is_another_way_of_reading() {
-        let usual = fingerprint(&Config::default());
-        assert_eq!(usual, fingerprint(&Config::default()));
+        let usual = fingerprint(&ProcessorConfig::default());
+        assert_eq!(usual, fingerprint(&ProcessorConfig::default()));
         assert_eq!(usual.len(), 32);
-        let other = Config {
-            limits: Limits {
+        let other = ProcessorConfig {
+            limits: ReadLimits {
                 depth: 7,
-                ..Limits::default()
+                ..ReadLimits::default()
             },
-            ..Config::default()
+            ..ProcessorConfig::default()
         };
         assert_ne!(usual, fingerprint(&other));
     }

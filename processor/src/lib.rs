@@ -23,6 +23,6 @@ pub mod source;
 mod worker;
 pub mod yaml;
 
-pub use config::{Config, GithubIntegration, ReadingAllow};
+pub use config::{GithubIntegration, ProcessorConfig, ReadingAllow};
 pub use fingerprint::{ENGINE_VERSION, fingerprint};
-pub use service::{Deps, Handle, StartError, start};
+pub use service::{ProcessorDeps, ProcessorHandle, ProcessorStartError, start};

@@ -6,7 +6,7 @@
 
 /// The bounds of one read. `Default` is what production uses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Limits {
+pub struct ReadLimits {
     /// Longest file in bytes.
     pub file_bytes: usize,
     /// Most documents in one file.
@@ -52,7 +52,7 @@ const PLACEHOLDER_BYTES_MAX: usize = 10 * 1024 * 1024;
 const PLACEHOLDERS_BYTES_MAX: usize = 32 * 1024 * 1024;
 const OBSERVED_BYTES_MAX: usize = 32 * 1024 * 1024;
 
-impl Default for Limits {
+impl Default for ReadLimits {
     fn default() -> Self {
         Self {
             file_bytes: FILE_BYTES_MAX,

@@ -153,7 +153,7 @@ struct InstallationLabels {
 
 /// The metrics of one processor. Cheap to clone.
 #[derive(Clone, Default)]
-pub struct Metrics(Arc<Families>);
+pub struct ProcessorMetrics(Arc<Families>);
 
 struct Families {
     /// Jobs handled.
@@ -183,7 +183,7 @@ impl Default for Families {
     }
 }
 
-impl Metrics {
+impl ProcessorMetrics {
     /// Makes the metrics and registers them.
     #[must_use]
     pub fn registered(registry: &Registry) -> Self {

@@ -14,7 +14,7 @@ const CHUNK_BYTES_MAX: usize = PAYLOAD_BYTES_MAX - 8 * 1024;
 
 /// Where an observation was made: what it repeats of its job, and when and by what it was made.
 #[derive(Clone, Copy)]
-pub struct Occasion<'a> {
+pub struct ObservationHeader<'a> {
     /// The job.
     pub job: &'a Job,
     /// Name of the way of reading.
@@ -23,7 +23,7 @@ pub struct Occasion<'a> {
     pub fetched_at: i64,
 }
 
-impl Occasion<'_> {
+impl ObservationHeader<'_> {
     /// The state of a repository.
     #[must_use]
     pub fn repository(
@@ -135,7 +135,7 @@ mod tests {
             generation: 3,
             ..Job::default()
         };
-        let occasion = Occasion {
+        let header = ObservationHeader {
             job: &job,
             fingerprint: "f",
             fetched_at: 1,
@@ -148,7 +148,7 @@ mod tests {
             path: String::new(),
             outcome: Some(location_observed::Outcome::Content(content)),
         };
-        occasion.repository(&Repository::default(), "abc", vec![location])
+        header.repository(&Repository::default(), "abc", vec![location])
     }
 
     #[test]

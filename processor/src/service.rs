@@ -15,15 +15,15 @@ use freshet_runtime::supervisor::Supervisor;
 use thiserror::Error;
 use tokio_util::sync::CancellationToken;
 
-use crate::budget::Budget;
-use crate::catalog_file::Policy;
-use crate::config::{Config, GithubIntegration};
-use crate::fetch::fetcher::{Clients, Supplier};
+use crate::budget::RateBudget;
+use crate::catalog_file::ReadPolicy;
+use crate::config::{GithubIntegration, ProcessorConfig};
+use crate::fetch::fetcher::{Clients, FileFetcher};
 use crate::fingerprint::fingerprint;
-use crate::metrics::Metrics;
-use crate::source::github::client::{Client, ClientError, Endpoints};
+use crate::metrics::ProcessorMetrics;
+use crate::source::github::client::{ClientError, Endpoints, GithubClient};
 use crate::source::url::reader::UrlReader;
-use crate::worker::{OutsideWorker, Shared, Worker};
+use crate::worker::{JobWorker, PlainFileWorker, WorkerContext};
 
 /// Who pays for reading plain URLs, and for reading local files: nobody, but their jobs need a name.
 const URL_INSTALLATION: &str = "url";
@@ -33,7 +33,7 @@ const CONDITION: &str = "processor";
 const READINESS_EVERY: Duration = Duration::from_secs(1);
 
 /// What a processor needs from its process.
-pub struct Deps {
+pub struct ProcessorDeps {
     /// Where jobs come from and observations go.
     pub bus: Bus,
     /// The time.
@@ -46,11 +46,11 @@ pub struct Deps {
 
 /// A running processor.
 #[derive(Clone, Debug)]
-pub struct Handle {
+pub struct ProcessorHandle {
     fingerprint: String,
 }
 
-impl Handle {
+impl ProcessorHandle {
     /// Names its way of reading.
     #[must_use]
     pub fn fingerprint(&self) -> &str {
@@ -60,7 +60,7 @@ impl Handle {
 
 /// Why a processor cannot start.
 #[derive(Debug, Error)]
-pub enum StartError {
+pub enum ProcessorStartError {
     /// An integration is unusable.
     #[error("the integration {host}")]
     Integration {
@@ -87,25 +87,25 @@ pub enum StartError {
 /// Starts a processor: for every integration one worker per lane. The tasks belong to `supervisor`.
 ///
 /// # Errors
-/// [`StartError`] if an integration is unusable or its jobs cannot be received.
+/// [`ProcessorStartError`] if an integration is unusable or its jobs cannot be received.
 pub async fn start(
-    config: Config,
-    deps: Deps,
+    config: ProcessorConfig,
+    deps: ProcessorDeps,
     supervisor: &mut Supervisor,
-) -> Result<Handle, StartError> {
-    let policy = Arc::new(Policy::of(&config));
-    let pages = UrlReader::new(policy.urls.clone()).map_err(StartError::Certificates)?;
+) -> Result<ProcessorHandle, ProcessorStartError> {
+    let policy = Arc::new(ReadPolicy::of(&config));
+    let pages = UrlReader::new(policy.urls.clone()).map_err(ProcessorStartError::Certificates)?;
     let fingerprint = fingerprint(&config);
-    let metrics = Metrics::registered(&deps.registry);
+    let metrics = ProcessorMetrics::registered(&deps.registry);
     let clients = Arc::new(clients(&config, &deps.clock, &metrics)?);
-    let shared = Arc::new(Shared {
+    let shared = Arc::new(WorkerContext {
         subjects: Subjects::new(&config.subject_prefix),
         fingerprint: fingerprint.clone(),
         bus: deps.bus,
         clock: deps.clock,
         metrics,
         policy,
-        supplier: Supplier {
+        supplier: FileFetcher {
             clients: Arc::clone(&clients),
             pages: Arc::new(pages),
             limits: config.limits,
@@ -116,7 +116,7 @@ pub async fn start(
         let client = &clients[&integration.host.to_lowercase()];
         for lane in [Lane::Hi, Lane::Lo] {
             let inbox = inbox(&shared, lane, &integration.host).await?;
-            let worker = Worker {
+            let worker = JobWorker {
                 shared: Arc::clone(&shared),
                 client: Arc::clone(client),
                 lane,
@@ -133,7 +133,7 @@ pub async fn start(
     for installation in [URL_INSTALLATION, LOCAL_INSTALLATION] {
         for lane in [Lane::Hi, Lane::Lo] {
             let inbox = inbox(&shared, lane, installation).await?;
-            let worker = OutsideWorker {
+            let worker = PlainFileWorker {
                 shared: Arc::clone(&shared),
                 lane,
                 inbox,
@@ -150,13 +150,17 @@ pub async fn start(
         "processor readiness",
         watch_bus(shared.bus.clone(), deps.readiness, supervisor.shutdown()),
     );
-    Ok(Handle { fingerprint })
+    Ok(ProcessorHandle { fingerprint })
 }
 
-async fn inbox(shared: &Shared, lane: Lane, installation: &str) -> Result<Inbox, StartError> {
+async fn inbox(
+    shared: &WorkerContext,
+    lane: Lane,
+    installation: &str,
+) -> Result<Inbox, ProcessorStartError> {
     let spec = job_consumer(&shared.subjects, lane, installation);
     let inbox = shared.bus.consume(&spec).await;
-    inbox.map_err(|source| StartError::Consume {
+    inbox.map_err(|source| ProcessorStartError::Consume {
         host: installation.to_owned(),
         source,
     })
@@ -183,7 +187,11 @@ async fn watch_bus(
     }
 }
 
-fn clients(config: &Config, clock: &Clock, metrics: &Metrics) -> Result<Clients, StartError> {
+fn clients(
+    config: &ProcessorConfig,
+    clock: &Clock,
+    metrics: &ProcessorMetrics,
+) -> Result<Clients, ProcessorStartError> {
     config
         .github
         .iter()
@@ -195,18 +203,18 @@ fn clients(config: &Config, clock: &Clock, metrics: &Metrics) -> Result<Clients,
 }
 
 fn client(
-    config: &Config,
+    config: &ProcessorConfig,
     clock: &Clock,
-    metrics: &Metrics,
+    metrics: &ProcessorMetrics,
     integration: &GithubIntegration,
-) -> Result<Client, StartError> {
-    let failed = |source| StartError::Integration {
+) -> Result<GithubClient, ProcessorStartError> {
+    let failed = |source| ProcessorStartError::Integration {
         host: integration.host.clone(),
         source,
     };
     let endpoints = Endpoints::of(&integration.api_base_url).map_err(failed)?;
-    let budget = Budget::new(&endpoints.host, config.max_concurrent_calls, clock.clone());
-    Client::new(
+    let budget = RateBudget::new(&endpoints.host, config.max_concurrent_calls, clock.clone());
+    GithubClient::new(
         integration,
         endpoints,
         config.timeouts,

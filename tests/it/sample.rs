@@ -5,12 +5,12 @@ use std::collections::HashSet;
 use freshet_github_emulator::sample::{CATALOG_FILE, repositories};
 use freshet_model::Kinds;
 use freshet_processor::catalog_file::read_catalog_file;
-use freshet_processor::limits::Limits;
+use freshet_processor::limits::ReadLimits;
 use freshet_tests::catalog::ORGANIZATION;
 
 #[test]
 fn freshet_finds_no_problem_in_the_sample() {
-    let (kinds, limits) = (Kinds::builtin(), Limits::default());
+    let (kinds, limits) = (Kinds::builtin(), ReadLimits::default());
     let mut refs = HashSet::new();
     for (repository, files) in repositories(ORGANIZATION) {
         for (path, content) in files.iter().filter(|(path, _)| path == CATALOG_FILE) {

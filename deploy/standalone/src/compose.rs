@@ -97,7 +97,7 @@ pub async fn start(
         store = Some(handle);
     }
     if role.processes() {
-        let deps = freshet_processor::Deps {
+        let deps = freshet_processor::ProcessorDeps {
             bus: bus.clone(),
             clock: clock.clone(),
             registry: registry.clone(),

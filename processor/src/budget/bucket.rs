@@ -18,14 +18,14 @@ type Limiter<C> = RateLimiter<NotKeyed, InMemoryState, C, NoOpMiddleware<<C as C
 
 /// How many calls of one kind may be made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Pace {
+pub struct CallPace {
     /// Calls at once after a pause.
     pub burst: NonZeroU32,
     /// Calls per minute in the long run. No minute sees more than this and `burst` together.
     pub per_minute: NonZeroU32,
 }
 
-impl Pace {
+impl CallPace {
     /// GraphQL on github.com: 2,000 points a minute, a query is one.
     pub const GITHUB_GRAPHQL: Self = Self {
         burst: calls(900),
@@ -65,11 +65,12 @@ impl<C: Clock + Clone> Buckets<C> {
     fn with_clock(host: &str, clock: C) -> Self {
         let paced =
             host == "github.com" || host.ends_with(".github.com") || host.ends_with(".ghe.com");
-        let limiter =
-            |pace: Pace| paced.then(|| RateLimiter::direct_with_clock(pace.quota(), clock.clone()));
+        let limiter = |pace: CallPace| {
+            paced.then(|| RateLimiter::direct_with_clock(pace.quota(), clock.clone()))
+        };
         Self {
-            graphql: limiter(Pace::GITHUB_GRAPHQL),
-            rest: limiter(Pace::GITHUB_REST),
+            graphql: limiter(CallPace::GITHUB_GRAPHQL),
+            rest: limiter(CallPace::GITHUB_REST),
             clock,
         }
     }

@@ -61,7 +61,7 @@ fn number(headers: &HeaderMap, name: &str) -> Option<u64> {
 
 /// A limit an answer reported.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Limit {
+pub enum RateLimit {
     /// The window is spent; it ends at this time, microseconds UTC.
     WindowSpent {
         /// End of the window.
@@ -80,7 +80,7 @@ pub enum Limit {
 ///
 /// A refusal is an answer with a status from 400 on or with a GraphQL error; `text` is its message.
 #[must_use]
-pub fn limit_of(status: u16, headers: &RateHeaders, text: &str) -> Option<Limit> {
+pub fn limit_of(status: u16, headers: &RateHeaders, text: &str) -> Option<RateLimit> {
     let says_so = match status {
         429 => true,
         403 => headers.remaining == Some(0) || names_a_limit(text),
@@ -91,11 +91,11 @@ pub fn limit_of(status: u16, headers: &RateHeaders, text: &str) -> Option<Limit>
     (says_so || headers.retry_after.is_some()).then(|| numbers_of(headers))
 }
 
-fn numbers_of(headers: &RateHeaders) -> Limit {
+fn numbers_of(headers: &RateHeaders) -> RateLimit {
     match (headers.retry_after, headers.remaining, headers.reset_at) {
-        (Some(wait), _, _) => Limit::StayAway { wait },
-        (None, Some(0), Some(reset_at)) => Limit::WindowSpent { reset_at },
-        (None, _, _) => Limit::Unspecified,
+        (Some(wait), _, _) => RateLimit::StayAway { wait },
+        (None, Some(0), Some(reset_at)) => RateLimit::WindowSpent { reset_at },
+        (None, _, _) => RateLimit::Unspecified,
     }
 }
 
@@ -128,17 +128,17 @@ mod tests {
         status: u16,
         pairs: &[(&'static str, &'static str)],
         text: &str,
-        expected: Option<Limit>,
+        expected: Option<RateLimit>,
     ) {
         assert_eq!(limit_of(status, &headers(pairs), text), expected);
     }
 
     #[test]
     fn a_refusal_is_a_limit_only_if_it_says_so() {
-        let minute = Limit::StayAway {
+        let minute = RateLimit::StayAway {
             wait: Duration::from_secs(60),
         };
-        let spent = Limit::WindowSpent {
+        let spent = RateLimit::WindowSpent {
             reset_at: 1_700_000_000_000_000,
         };
         check(200, &[("x-ratelimit-remaining", "0")], "", None);
@@ -163,15 +163,15 @@ mod tests {
             403,
             &[],
             "You have exceeded a secondary rate limit",
-            Some(Limit::Unspecified),
+            Some(RateLimit::Unspecified),
         );
         check(
             403,
             &[],
             "You have triggered an abuse detection mechanism",
-            Some(Limit::Unspecified),
+            Some(RateLimit::Unspecified),
         );
-        check(429, &[], "", Some(Limit::Unspecified));
+        check(429, &[], "", Some(RateLimit::Unspecified));
         check(429, &[("retry-after", "60")], "", Some(minute));
         check(500, &[], "", None);
         check(502, &[], "too many requests upstream", None);
@@ -190,7 +190,7 @@ mod tests {
             ("x-ratelimit-remaining", "0"),
             ("x-ratelimit-reset", "1700000000"),
         ];
-        let spent = Limit::WindowSpent {
+        let spent = RateLimit::WindowSpent {
             reset_at: 1_700_000_000_000_000,
         };
         check(
@@ -212,7 +212,7 @@ mod tests {
             429,
             &pairs,
             "",
-            Some(Limit::StayAway {
+            Some(RateLimit::StayAway {
                 wait: Duration::from_secs(5),
             }),
         );

@@ -1,7 +1,7 @@
 //! What one credential may still ask of GitHub.
 //!
 //! [`window`] follows the limits the headers tell, [`bucket`] the per-minute ones they do not, and a
-//! semaphore bounds the calls in flight. A [`Budget`] puts them together for the worker (which asks
+//! semaphore bounds the calls in flight. A [`RateBudget`] puts them together for the worker (which asks
 //! before it pulls a job) and for the client (which asks before each call). It is exact for one
 //! process; several processors with one credential still obey every header, but may split a
 //! window unevenly.
@@ -18,15 +18,15 @@ use freshet_runtime::clock::Clock;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
 use self::bucket::Buckets;
-use self::headers::{Limit, RateHeaders, Resource};
-use self::window::{Admission, Windows};
+use self::headers::{RateHeaders, RateLimit, Resource};
+use self::window::{Admission, RateWindows};
 
 /// Longest time a worker sleeps before it looks at the budget again: the wall clock may be set.
 const LOOK_AGAIN_MAX: Duration = Duration::from_secs(30);
 
 /// A call that must not be made yet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Closed {
+pub struct BudgetClosed {
     /// Until when, microseconds UTC.
     pub until: i64,
 }
@@ -34,7 +34,7 @@ pub struct Closed {
 /// A call in flight.
 #[derive(Debug)]
 #[must_use = "another call is made in its place when this is dropped"]
-pub struct Place {
+pub struct CallSlot {
     _call: OwnedSemaphorePermit,
     _sweep: Option<OwnedSemaphorePermit>,
 }
@@ -53,9 +53,9 @@ async fn place_of(places: &Arc<Semaphore>) -> OwnedSemaphorePermit {
 }
 
 /// The budget of one credential.
-pub struct Budget {
+pub struct RateBudget {
     clock: Clock,
-    windows: Mutex<Windows>,
+    windows: Mutex<RateWindows>,
     buckets: Buckets,
     calls: Arc<Semaphore>,
     /// Places a sweep needs before it asks for one of `calls`.
@@ -64,7 +64,7 @@ pub struct Budget {
     closings: watch::Sender<u64>,
 }
 
-impl Budget {
+impl RateBudget {
     /// A budget for the API at `api_host`, with at most `concurrent_calls_max` calls in flight.
     #[must_use]
     pub fn new(api_host: &str, concurrent_calls_max: usize, clock: Clock) -> Self {
@@ -81,8 +81,8 @@ impl Budget {
     /// Waits for a free place and the pace, then spends one call. Hold the place until the answer is read.
     ///
     /// # Errors
-    /// [`Closed`] if a limit forbids the call; waiting that out is the caller's decision.
-    pub async fn admit(&self, lane: Lane, resource: Resource) -> Result<Place, Closed> {
+    /// [`BudgetClosed`] if a limit forbids the call; waiting that out is the caller's decision.
+    pub async fn admit(&self, lane: Lane, resource: Resource) -> Result<CallSlot, BudgetClosed> {
         let sweep = match lane {
             Lane::Hi => None,
             Lane::Lo | Lane::Unspecified => Some(place_of(&self.sweeps).await),
@@ -93,11 +93,11 @@ impl Budget {
             .windows()
             .admit(lane, resource, self.clock.now_micros())
         {
-            Admission::Granted => Ok(Place {
+            Admission::Granted => Ok(CallSlot {
                 _call: call,
                 _sweep: sweep,
             }),
-            Admission::Closed { until } => Err(Closed { until }),
+            Admission::Closed { until } => Err(BudgetClosed { until }),
         }
     }
 
@@ -155,19 +155,24 @@ impl Budget {
     }
 
     /// Closes the budget after a limit was reported.
-    pub fn close(&self, resource: Resource, headers: &RateHeaders, limit: Limit) -> Closed {
+    pub fn close(
+        &self,
+        resource: Resource,
+        headers: &RateHeaders,
+        limit: RateLimit,
+    ) -> BudgetClosed {
         let until = {
             let mut windows = self.windows();
             windows.learn(resource, headers);
             windows.close(resource, limit, self.clock.now_micros())
         };
         self.closings.send_modify(|count| *count += 1);
-        Closed { until }
+        BudgetClosed { until }
     }
 
     /// How long from now until `closed` ends.
     #[must_use]
-    pub fn remaining_wait(&self, closed: Closed) -> Duration {
+    pub fn remaining_wait(&self, closed: BudgetClosed) -> Duration {
         micros_between(self.clock.now_micros(), closed.until)
     }
 
@@ -178,7 +183,7 @@ impl Budget {
     }
 
     // The state is plain numbers, valid at every step, so a poisoned lock is still good.
-    fn windows(&self) -> std::sync::MutexGuard<'_, Windows> {
+    fn windows(&self) -> std::sync::MutexGuard<'_, RateWindows> {
         self.windows.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -197,10 +202,10 @@ mod tests {
     const NOW: i64 = 1_000_000_000;
     const MINUTE: Duration = Duration::from_secs(60);
 
-    fn budget(concurrent_calls_max: usize) -> (Budget, ManualClock) {
+    fn budget(concurrent_calls_max: usize) -> (RateBudget, ManualClock) {
         let (clock, hand) = Clock::manual(NOW);
         (
-            Budget::new("ghe.acme.example", concurrent_calls_max, clock),
+            RateBudget::new("ghe.acme.example", concurrent_calls_max, clock),
             hand,
         )
     }
@@ -239,7 +244,7 @@ mod tests {
     #[tokio::test]
     async fn a_call_that_waits_for_its_pace_holds_no_place() {
         let (clock, _hand) = Clock::manual(NOW);
-        let budget = Budget::new("github.com", 1, clock);
+        let budget = RateBudget::new("github.com", 1, clock);
         let sweeping = async {
             loop {
                 drop(budget.admit(Lane::Lo, Resource::Core).await);
@@ -254,7 +259,7 @@ mod tests {
     #[tokio::test]
     async fn no_call_is_made_while_github_asks_to_stay_away() {
         let (budget, hand) = budget(2);
-        let limit = Limit::StayAway { wait: MINUTE };
+        let limit = RateLimit::StayAway { wait: MINUTE };
         let closed = budget.close(Resource::Graphql, &RateHeaders::default(), limit);
         assert_eq!(budget.remaining_wait(closed), MINUTE);
         for resource in [Resource::Graphql, Resource::Core] {
@@ -270,7 +275,7 @@ mod tests {
         budget.close(
             Resource::Graphql,
             &RateHeaders::default(),
-            Limit::StayAway { wait: MINUTE },
+            RateLimit::StayAway { wait: MINUTE },
         );
         let moving = async {
             tokio::time::sleep(MINUTE).await;
@@ -289,7 +294,11 @@ mod tests {
         let (budget, _) = budget(2);
         let mut closings = budget.closings();
         assert!(closings.changed().now_or_never().is_none());
-        budget.close(Resource::Core, &RateHeaders::default(), Limit::Unspecified);
+        budget.close(
+            Resource::Core,
+            &RateHeaders::default(),
+            RateLimit::Unspecified,
+        );
         assert!(closings.changed().now_or_never().is_some());
         let spent = RateHeaders {
             limit: Some(100),

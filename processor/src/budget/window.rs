@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use freshet_proto::message::Lane;
 
-use super::headers::{Limit, RateHeaders, Resource};
+use super::headers::{RateHeaders, RateLimit, Resource};
 
 /// Share of a window that sweeps leave to people and webhooks, in percent.
 pub const RESERVED_FOR_HI_PERCENT: u64 = 15;
@@ -29,7 +29,7 @@ pub enum Admission {
 }
 
 #[derive(Clone, Copy, Debug, Default)]
-struct Window {
+struct RateWindow {
     limit: u64,
     remaining: u64,
     /// End of the window; 0 if no answer has told yet.
@@ -38,14 +38,14 @@ struct Window {
 
 /// What is known about the limits of one credential.
 #[derive(Clone, Debug, Default)]
-pub struct Windows {
-    core: Window,
-    graphql: Window,
+pub struct RateWindows {
+    core: RateWindow,
+    graphql: RateWindow,
     blocked_until: i64,
     unspecified_in_a_row: u32,
 }
 
-impl Windows {
+impl RateWindows {
     /// Asks for one call and spends it if granted.
     pub fn admit(&mut self, lane: Lane, resource: Resource, now: i64) -> Admission {
         let admission = self.look(lane, resource, now);
@@ -95,7 +95,7 @@ impl Windows {
         } else {
             remaining
         };
-        *window = Window {
+        *window = RateWindow {
             limit,
             remaining,
             reset_at,
@@ -103,17 +103,17 @@ impl Windows {
     }
 
     /// Closes after a limit was reported; returns until when.
-    pub fn close(&mut self, resource: Resource, limit: Limit, now: i64) -> i64 {
+    pub fn close(&mut self, resource: Resource, limit: RateLimit, now: i64) -> i64 {
         match limit {
-            Limit::WindowSpent { reset_at } if reset_at > now => {
+            RateLimit::WindowSpent { reset_at } if reset_at > now => {
                 let window = self.window(resource);
                 window.remaining = 0;
                 window.limit = window.limit.max(1);
                 window.reset_at = reset_at;
                 reset_at
             }
-            Limit::StayAway { wait } => self.block(now, wait),
-            Limit::WindowSpent { .. } | Limit::Unspecified => {
+            RateLimit::StayAway { wait } => self.block(now, wait),
+            RateLimit::WindowSpent { .. } | RateLimit::Unspecified => {
                 let doubled =
                     UNSPECIFIED_WAIT * 2_u32.saturating_pow(self.unspecified_in_a_row.min(6));
                 self.unspecified_in_a_row = self.unspecified_in_a_row.saturating_add(1);
@@ -143,7 +143,7 @@ impl Windows {
         self.blocked_until
     }
 
-    fn window(&mut self, resource: Resource) -> &mut Window {
+    fn window(&mut self, resource: Resource) -> &mut RateWindow {
         match resource {
             Resource::Core => &mut self.core,
             Resource::Graphql => &mut self.graphql,
@@ -167,8 +167,8 @@ mod tests {
     const NOW: i64 = 1_000 * SECOND;
     const RESET: i64 = NOW + 600 * SECOND;
 
-    fn told(limit: u64, remaining: u64) -> Windows {
-        let mut windows = Windows::default();
+    fn told(limit: u64, remaining: u64) -> RateWindows {
+        let mut windows = RateWindows::default();
         windows.learn(Resource::Graphql, &headers(limit, remaining, RESET));
         windows
     }
@@ -183,13 +183,13 @@ mod tests {
     }
 
     #[track_caller]
-    fn check(windows: &Windows, lane: Lane, now: i64, expected: Admission) {
+    fn check(windows: &RateWindows, lane: Lane, now: i64, expected: Admission) {
         assert_eq!(windows.look(lane, Resource::Graphql, now), expected);
     }
 
     #[test]
     fn an_unknown_window_is_open() {
-        check(&Windows::default(), Lane::Lo, NOW, Admission::Granted);
+        check(&RateWindows::default(), Lane::Lo, NOW, Admission::Granted);
     }
 
     #[test]
@@ -247,8 +247,8 @@ mod tests {
 
     #[test]
     fn retry_after_closes_both_lanes_and_both_windows() {
-        let mut windows = Windows::default();
-        let limit = Limit::StayAway {
+        let mut windows = RateWindows::default();
+        let limit = RateLimit::StayAway {
             wait: Duration::from_secs(30),
         };
         let until = windows.close(Resource::Core, limit, NOW);
@@ -259,32 +259,32 @@ mod tests {
 
     #[test]
     fn limits_without_numbers_wait_longer_each_time_until_an_answer_is_fine() {
-        let mut windows = Windows::default();
+        let mut windows = RateWindows::default();
         assert_eq!(
-            windows.close(Resource::Core, Limit::Unspecified, NOW),
+            windows.close(Resource::Core, RateLimit::Unspecified, NOW),
             NOW + 60 * SECOND
         );
         assert_eq!(
-            windows.close(Resource::Core, Limit::Unspecified, NOW),
+            windows.close(Resource::Core, RateLimit::Unspecified, NOW),
             NOW + 120 * SECOND
         );
         windows.unlimited();
         let later = NOW + 7_200 * SECOND;
         assert_eq!(
-            windows.close(Resource::Core, Limit::Unspecified, later),
+            windows.close(Resource::Core, RateLimit::Unspecified, later),
             later + 60 * SECOND
         );
         for _ in 0..20 {
-            windows.close(Resource::Core, Limit::Unspecified, later);
+            windows.close(Resource::Core, RateLimit::Unspecified, later);
         }
-        let until = windows.close(Resource::Core, Limit::Unspecified, later);
+        let until = windows.close(Resource::Core, RateLimit::Unspecified, later);
         assert_eq!(until, later + 3_600 * SECOND);
     }
 
     #[test]
     fn a_spent_window_whose_reset_has_passed_still_waits_a_minute() {
-        let mut windows = Windows::default();
-        let limit = Limit::WindowSpent {
+        let mut windows = RateWindows::default();
+        let limit = RateLimit::WindowSpent {
             reset_at: NOW - SECOND,
         };
         assert_eq!(

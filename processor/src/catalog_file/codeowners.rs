@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use ignore::gitignore::GitignoreBuilder;
 use serde_json::{Map, Value};
 
-use super::request::{Asked, Base, RepositoryFile, Supply, SupplyError};
+use super::request::{FileOrigin, FileRequest, RepositoryFile, Supply, SupplyError};
 
 const CANDIDATES: [&str; 3] = [".github/CODEOWNERS", "CODEOWNERS", "docs/CODEOWNERS"];
 const KINDS: [&str; 5] = ["API", "Component", "Domain", "Resource", "System"];
@@ -28,10 +28,10 @@ pub(super) fn is_ownerless(document: &Value) -> bool {
 }
 
 /// The files that may say who owns what, the one that counts first.
-pub(super) fn candidates(base: &Base) -> impl Iterator<Item = RepositoryFile> {
+pub(super) fn candidates(base: &FileOrigin) -> impl Iterator<Item = RepositoryFile> {
     let file = match base {
-        Base::Repository(file) => Some(file.clone()),
-        Base::Url(_) | Base::File(_) => None,
+        FileOrigin::Repository(file) => Some(file.clone()),
+        FileOrigin::Url(_) | FileOrigin::File(_) => None,
     };
     file.into_iter().flat_map(|file| {
         CANDIDATES.map(|path| RepositoryFile {
@@ -46,15 +46,15 @@ pub(super) fn candidates(base: &Base) -> impl Iterator<Item = RepositoryFile> {
 /// # Errors
 /// The candidate that could not be read, and why.
 pub(super) fn owner(
-    base: &Base,
-    supplies: &HashMap<Asked, Supply>,
+    base: &FileOrigin,
+    supplies: &HashMap<FileRequest, Supply>,
 ) -> Result<Option<String>, (String, SupplyError)> {
-    let Base::Repository(file) = base else {
+    let FileOrigin::Repository(file) = base else {
         return Ok(None);
     };
     for candidate in candidates(base) {
         let path = candidate.path.clone();
-        match supplies.get(&Asked::File(candidate)) {
+        match supplies.get(&FileRequest::File(candidate)) {
             Some(Ok(bytes)) => return Ok(owner_of(&String::from_utf8_lossy(bytes), &file.path)),
             Some(Err(SupplyError::NotFound)) => {}
             Some(Err(error)) => return Err((path, error.clone())),

@@ -7,7 +7,7 @@ use freshet_proto::message::{
 use prost::Message as _;
 
 use super::entities::{self, CatalogFile, FileEntity, FileProblem};
-use crate::limits::Limits;
+use crate::limits::ReadLimits;
 use crate::yaml::rule;
 
 /// Rule of a file that declares more than one observation should carry.
@@ -19,13 +19,13 @@ pub fn content_of(
     blob: String,
     file: CatalogFile,
     dependencies: Vec<Dependency>,
-    limits: &Limits,
+    limits: &ReadLimits,
 ) -> Content {
     let content = Content {
         blob,
         entities: file.entities.into_iter().map(entity).collect(),
         problems: file.problems.into_iter().map(problem).collect(),
-        poisoned: file.poisoned,
+        poisoned: file.is_invalid,
         dependencies,
         emitted: file.emitted.into_iter().map(emitted).collect(),
     };
@@ -42,7 +42,7 @@ pub fn content_of(
 
 /// What a file that is too large to be read at all comes to.
 #[must_use]
-pub fn too_large(blob: String, size: u64, limits: &Limits) -> Content {
+pub fn too_large(blob: String, size: u64, limits: &ReadLimits) -> Content {
     let most = limits.file_bytes;
     let message = format!("the file has {size} bytes, more than {most}");
     spoiled(blob, rule::FILE_TOO_LARGE, message)
@@ -68,7 +68,7 @@ fn spoiled(blob: String, rule: &str, message: String) -> Content {
     }
 }
 
-fn emitted(declared: entities::Emitted) -> Emitted {
+fn emitted(declared: entities::DeclaredKind) -> Emitted {
     Emitted {
         r#ref: text_of(declared.entity_ref.as_ref()),
         kind: declared.kind,
@@ -128,10 +128,10 @@ mod tests {
         spec:\n  type: service\n  lifecycle: production\n  owner: team-a\n";
 
     fn read(text: &str) -> Content {
-        read_within(text, &Limits::default())
+        read_within(text, &ReadLimits::default())
     }
 
-    fn read_within(text: &str, limits: &Limits) -> Content {
+    fn read_within(text: &str, limits: &ReadLimits) -> Content {
         let file = read_catalog_file(text.as_bytes(), &Kinds::builtin(), limits);
         content_of("b1".to_owned(), file, Vec::new(), limits)
     }
@@ -188,9 +188,9 @@ mod tests {
 
     #[test]
     fn a_file_that_declares_more_than_allowed_is_a_problem() {
-        let limits = Limits {
+        let limits = ReadLimits {
             observed_bytes: 1_000,
-            ..Limits::default()
+            ..ReadLimits::default()
         };
         let content = read_within(&format!("{PAY}  note: {}\n", "x".repeat(1_000)), &limits);
         assert!(content.poisoned);

@@ -2,7 +2,7 @@
 //!
 //! Each document stands for itself, except where Backstage lets one document spoil the file:
 //! one that is not YAML, not a mapping, or has no envelope. Then nothing the file says may
-//! change the catalog, and the file is called poisoned. Entities and problems are reported
+//! change the catalog, and the file is called invalid. Entities and problems are reported
 //! even so, because whoever checks a file before pushing it wants all of them.
 
 use std::collections::{HashMap, HashSet};
@@ -13,8 +13,8 @@ use freshet_model::{
 use serde_json::Value;
 
 use super::secrets::{self, blanked, secret_values};
-use crate::limits::Limits;
-use crate::yaml::{ParsedDocument, Position, Positions, SyntaxProblem, read_documents, rule};
+use crate::limits::ReadLimits;
+use crate::yaml::{ParsedDocument, Positions, SyntaxProblem, TextPosition, read_documents, rule};
 
 /// Everything one catalog file says.
 #[derive(Clone, Debug, Default)]
@@ -24,14 +24,14 @@ pub struct CatalogFile {
     /// What is wrong, in file order.
     pub problems: Vec<FileProblem>,
     /// Whether a problem is of the kind for which the whole file must be disregarded.
-    pub poisoned: bool,
+    pub is_invalid: bool,
     /// Every document that says which entity it is about, valid or not, in file order.
-    pub emitted: Vec<Emitted>,
+    pub emitted: Vec<DeclaredKind>,
 }
 
 /// A document that says which entity it is about: what rules about kinds judge.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Emitted {
+pub struct DeclaredKind {
     /// The entity, if that much can be read.
     pub entity_ref: Option<EntityRef>,
     /// `kind` as written.
@@ -39,7 +39,7 @@ pub struct Emitted {
     /// `spec.type` as written, if it is a text.
     pub spec_type: Option<String>,
     /// Where the document starts.
-    pub position: Position,
+    pub position: TextPosition,
 }
 
 /// One entity of a file.
@@ -50,7 +50,7 @@ pub struct FileEntity {
     /// What it declares about others.
     pub relations: Vec<RelationDeclaration>,
     /// Where its document starts.
-    pub position: Position,
+    pub position: TextPosition,
     /// The number of its document, from 0; empty documents count.
     pub index: u32,
 }
@@ -83,8 +83,8 @@ pub struct FileProblem {
 }
 
 /// Reads a catalog file: its documents, each validated by itself. Placeholders stay what they are.
-pub fn read_catalog_file(bytes: &[u8], kinds: &Kinds, limits: &Limits) -> CatalogFile {
-    let mut reading = Reading::new(limits);
+pub fn read_catalog_file(bytes: &[u8], kinds: &Kinds, limits: &ReadLimits) -> CatalogFile {
+    let mut reading = CatalogFileBuilder::new(limits);
     for document in read_documents(bytes, limits) {
         match document {
             Ok(document) => reading.document(document, |_| Vec::new(), kinds),
@@ -96,20 +96,20 @@ pub fn read_catalog_file(bytes: &[u8], kinds: &Kinds, limits: &Limits) -> Catalo
 
 /// A value of a document that is not what it should have become.
 #[derive(Debug)]
-pub(crate) struct Spoiled {
+pub(crate) struct InvalidValue {
     pointer: String,
     /// `None` if nobody looked, so that nothing is right or wrong about it.
-    problem: Option<SpoiledBy>,
+    problem: Option<InvalidReason>,
 }
 
 #[derive(Debug)]
-struct SpoiledBy {
+struct InvalidReason {
     rule: &'static str,
     message: String,
     hint: String,
 }
 
-impl Spoiled {
+impl InvalidValue {
     /// A value that nobody looked at.
     pub(crate) fn unknown(pointer: String) -> Self {
         Self {
@@ -127,7 +127,7 @@ impl Spoiled {
     ) -> Self {
         Self {
             pointer,
-            problem: Some(SpoiledBy {
+            problem: Some(InvalidReason {
                 rule,
                 message,
                 hint,
@@ -138,14 +138,14 @@ impl Spoiled {
 
 /// A catalog file while its documents are judged, one after the other.
 #[derive(Default)]
-pub(crate) struct Reading {
+pub(crate) struct CatalogFileBuilder {
     /// `None` where a later document declares the same entity.
     entities: Vec<Option<FileEntity>>,
     problems: Vec<FileProblem>,
-    poisoned: bool,
+    is_invalid: bool,
     /// Who declared an entity last: its document, and its place in `entities` if it is valid.
-    declared: HashMap<EntityRef, Declared>,
-    emitted: Vec<Emitted>,
+    declared: HashMap<EntityRef, EarlierDocument>,
+    emitted: Vec<DeclaredKind>,
     problems_max: usize,
     /// Problems beyond `problems_max`.
     left_out: usize,
@@ -155,14 +155,14 @@ pub(crate) struct Reading {
 }
 
 #[derive(Clone, Copy)]
-struct Declared {
+struct EarlierDocument {
     line: u32,
     place: Option<usize>,
 }
 
-impl Reading {
+impl CatalogFileBuilder {
     /// Nothing read yet.
-    pub(crate) fn new(limits: &Limits) -> Self {
+    pub(crate) fn new(limits: &ReadLimits) -> Self {
         Self {
             problems_max: limits.problems,
             ..Self::default()
@@ -173,7 +173,7 @@ impl Reading {
     pub(crate) fn document(
         &mut self,
         document: ParsedDocument,
-        fill: impl FnOnce(&mut Value) -> Vec<Spoiled>,
+        fill: impl FnOnce(&mut Value) -> Vec<InvalidValue>,
         kinds: &Kinds,
     ) {
         self.begin();
@@ -192,7 +192,7 @@ impl Reading {
                 return;
             }
         }
-        let declared = About::of(&value);
+        let declared = DocumentSubject::of(&value);
         self.emitted.extend(declared.emitted(&value, start));
         let spoiled = fill(&mut value);
         self.secrets(&value, &declared, &positions);
@@ -206,7 +206,7 @@ impl Reading {
     }
 
     /// Values that everybody will see and perhaps should not.
-    fn secrets(&mut self, document: &Value, about: &About, positions: &Positions) {
+    fn secrets(&mut self, document: &Value, about: &DocumentSubject, positions: &Positions) {
         for found in secret_values(document) {
             self.report(|index| {
                 let at = positions.shown_at(&found.pointer);
@@ -225,7 +225,7 @@ impl Reading {
         self.next += 1;
     }
 
-    fn entity(&mut self, checked: Checked, start: Position, positions: &Positions) {
+    fn entity(&mut self, checked: Checked, start: TextPosition, positions: &Positions) {
         let Checked { entity, relations } = checked;
         let place = self.entities.len();
         self.declare(entity.entity_ref(), start, Some(place), positions);
@@ -241,10 +241,10 @@ impl Reading {
     /// to say about it.
     fn spoiled(
         &mut self,
-        spoiled: Vec<Spoiled>,
+        spoiled: Vec<InvalidValue>,
         violations: &[Violation],
-        about: &About,
-        start: Position,
+        about: &DocumentSubject,
+        start: TextPosition,
         positions: &Positions,
     ) {
         if let Some(entity_ref) = &about.entity_ref {
@@ -260,8 +260,8 @@ impl Reading {
                     .any(|pointer| places.contains(pointer))
         };
         let rest: Vec<&Violation> = violations.iter().filter(|found| !is_below(found)).collect();
-        for Spoiled { pointer, problem } in spoiled {
-            let Some(SpoiledBy {
+        for InvalidValue { pointer, problem } in spoiled {
+            let Some(InvalidReason {
                 rule,
                 message,
                 hint,
@@ -283,7 +283,7 @@ impl Reading {
                 BlastRadius::File => true,
                 BlastRadius::Entity => false,
             };
-            self.poisoned |= is_file;
+            self.is_invalid |= is_file;
             self.report(|index| {
                 let at = positions.shown_at(&violation.pointer);
                 FileProblem {
@@ -301,11 +301,11 @@ impl Reading {
     fn declare(
         &mut self,
         entity_ref: &EntityRef,
-        start: Position,
+        start: TextPosition,
         place: Option<usize>,
         positions: &Positions,
     ) {
-        let now = Declared {
+        let now = EarlierDocument {
             line: start.line,
             place,
         };
@@ -315,7 +315,7 @@ impl Reading {
         if let Some(place) = before.place {
             self.entities[place] = None;
         }
-        let about = About {
+        let about = DocumentSubject {
             entity_ref: Some(entity_ref.clone()),
             owner: None,
         };
@@ -344,13 +344,13 @@ impl Reading {
         self.spoil(problem.rule, problem.message, problem.position);
     }
 
-    fn spoil(&mut self, rule: &'static str, message: String, at: Position) {
-        self.poisoned = true;
+    fn spoil(&mut self, rule: &'static str, message: String, at: TextPosition) {
+        self.is_invalid = true;
         self.report(|index| FileProblem {
             message,
             hint: hint(rule).to_owned(),
             is_file: true,
-            ..About::default().problem(rule, ErrorClass::Error, at, index)
+            ..DocumentSubject::default().problem(rule, ErrorClass::Error, at, index)
         });
     }
 
@@ -367,7 +367,7 @@ impl Reading {
     pub(crate) fn finish(mut self) -> CatalogFile {
         if self.left_out > 0 {
             let last = self.problems.last();
-            let at = last.map_or(Position::START, |last| Position {
+            let at = last.map_or(TextPosition::START, |last| TextPosition {
                 line: last.line,
                 column: last.column,
             });
@@ -377,13 +377,13 @@ impl Reading {
                 message: format!("the file has {} more problems", self.left_out),
                 hint: hint(rule).to_owned(),
                 is_warning: true,
-                ..About::default().problem(rule, ErrorClass::Error, at, self.index)
+                ..DocumentSubject::default().problem(rule, ErrorClass::Error, at, self.index)
             });
         }
         CatalogFile {
             entities: self.entities.into_iter().flatten().collect(),
             problems: self.problems,
-            poisoned: self.poisoned,
+            is_invalid: self.is_invalid,
             emitted: self.emitted,
         }
     }
@@ -391,12 +391,12 @@ impl Reading {
 
 /// What a document says about itself, valid or not.
 #[derive(Default)]
-struct About {
+struct DocumentSubject {
     entity_ref: Option<EntityRef>,
     owner: Option<String>,
 }
 
-impl About {
+impl DocumentSubject {
     fn of(document: &Value) -> Self {
         let owner = document.get("spec").and_then(|spec| spec.get("owner"));
         Self {
@@ -405,14 +405,14 @@ impl About {
         }
     }
 
-    fn emitted(&self, document: &Value, position: Position) -> Option<Emitted> {
+    fn emitted(&self, document: &Value, position: TextPosition) -> Option<DeclaredKind> {
         let kind = document
             .get("kind")?
             .as_str()
             .filter(|kind| !kind.is_empty())?;
         document.get("metadata")?.get("name")?.as_str()?;
         let spec_type = document.get("spec").and_then(|spec| spec.get("type"));
-        Some(Emitted {
+        Some(DeclaredKind {
             entity_ref: self.entity_ref.clone(),
             kind: kind.to_owned(),
             spec_type: spec_type.and_then(Value::as_str).map(str::to_owned),
@@ -421,7 +421,13 @@ impl About {
     }
 
     /// A problem of the document, in want of words.
-    fn problem(&self, rule: &str, class: ErrorClass, at: Position, document: u32) -> FileProblem {
+    fn problem(
+        &self,
+        rule: &str,
+        class: ErrorClass,
+        at: TextPosition,
+        document: u32,
+    ) -> FileProblem {
         FileProblem {
             rule: rule.to_owned(),
             message: String::new(),
@@ -480,7 +486,7 @@ fn hint(broken: &str) -> &'static str {
             "Move large definitions to their own files and refer to them with `$text`."
         }
         rule::TOO_MANY_DOCUMENTS => "Split the file, and list the parts in a Location entity.",
-        rule::TOO_MANY_PROBLEMS => "Mend the problems above first.",
+        rule::TOO_MANY_PROBLEMS => "ScannerFixup the problems above first.",
         rule::ROOT => {
             "Write an entity, with apiVersion, kind, metadata and spec, at the root of the document."
         }

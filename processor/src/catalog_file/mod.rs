@@ -1,6 +1,6 @@
 //! What a catalog file means: its entities, what is wrong with it, and what it needs besides itself.
 //!
-//! A [`Draft`] is a file that was read but not judged, for its [`placeholders`] may need other files.
+//! A [`PendingFile`] is a file that was read but not judged, for its [`placeholders`] may need other files.
 
 pub(crate) mod codeowners;
 pub mod content;
@@ -12,7 +12,7 @@ pub mod secrets;
 #[cfg(test)]
 mod tests;
 
-pub use entities::{CatalogFile, Emitted, FileEntity, FileProblem, read_catalog_file};
-pub use pending::Draft;
-pub use placeholders::policy::Policy;
-pub use request::{Asked, Base, RepositoryFile, Supply, SupplyError};
+pub use entities::{CatalogFile, DeclaredKind, FileEntity, FileProblem, read_catalog_file};
+pub use pending::PendingFile;
+pub use placeholders::policy::ReadPolicy;
+pub use request::{FileOrigin, FileRequest, RepositoryFile, Supply, SupplyError};

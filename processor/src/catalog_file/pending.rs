@@ -6,34 +6,34 @@ use freshet_model::Kinds;
 use serde_json::Value;
 
 use super::codeowners;
-use super::entities::{CatalogFile, Reading, Spoiled};
-use super::placeholders::find::{self, Form, Placeholder};
-use super::placeholders::policy::Policy;
+use super::entities::{CatalogFile, CatalogFileBuilder, InvalidValue};
+use super::placeholders::find::{self, Placeholder, PlaceholderForm};
+use super::placeholders::policy::ReadPolicy;
 use super::placeholders::{load, rule, target};
-use super::request::{Asked, Base, Supply, SupplyError};
-use crate::limits::Limits;
+use super::request::{FileOrigin, FileRequest, Supply, SupplyError};
+use crate::limits::ReadLimits;
 use crate::yaml::{ParsedDocument, SyntaxProblem, read_documents};
 
 /// A catalog file that was read but not judged yet, for it may need other files first.
 #[derive(Debug)]
-pub struct Draft {
-    documents: Vec<Result<Written, SyntaxProblem>>,
+pub struct PendingFile {
+    documents: Vec<Result<PendingDocument, SyntaxProblem>>,
 }
 
 #[derive(Debug)]
-struct Written {
+struct PendingDocument {
     document: ParsedDocument,
     placeholders: Vec<Placeholder>,
     /// Whether it is of a kind that has an owner, and names none.
     is_ownerless: bool,
 }
 
-impl Draft {
+impl PendingFile {
     /// Reads the documents and finds their placeholders.
     #[must_use]
-    pub fn parse(bytes: &[u8], limits: &Limits) -> Self {
+    pub fn parse(bytes: &[u8], limits: &ReadLimits) -> Self {
         let may_have_placeholders = find::may_be_in(bytes);
-        let written = |document: ParsedDocument| Written {
+        let written = |document: ParsedDocument| PendingDocument {
             placeholders: if may_have_placeholders {
                 find::in_document(&document.value)
             } else {
@@ -52,16 +52,21 @@ impl Draft {
     /// What has to be supplied before the file can be judged. Placeholders that may not be read, or name
     /// nothing, ask for nothing: they are problems.
     #[must_use]
-    pub fn asks(&self, base: &Base, policy: &Policy, limits: &Limits) -> BTreeSet<Asked> {
+    pub fn asks(
+        &self,
+        base: &FileOrigin,
+        policy: &ReadPolicy,
+        limits: &ReadLimits,
+    ) -> BTreeSet<FileRequest> {
         let written = || self.documents.iter().flatten();
-        let mut asked: BTreeSet<Asked> = written()
+        let mut asked: BTreeSet<FileRequest> = written()
             .flat_map(|written| &written.placeholders)
             .take(limits.placeholders)
             .filter_map(|placeholder| placeholder.value.as_deref())
             .filter_map(|value| target::resolve(base, value, policy).ok())
             .collect();
         if policy.codeowners && written().any(|written| written.is_ownerless) {
-            asked.extend(codeowners::candidates(base).map(Asked::File));
+            asked.extend(codeowners::candidates(base).map(FileRequest::File));
         }
         asked
     }
@@ -71,13 +76,13 @@ impl Draft {
     #[must_use]
     pub fn finish(
         self,
-        base: &Base,
-        policy: &Policy,
-        supplies: &HashMap<Asked, Supply>,
+        base: &FileOrigin,
+        policy: &ReadPolicy,
+        supplies: &HashMap<FileRequest, Supply>,
         kinds: &Kinds,
-        limits: &Limits,
+        limits: &ReadLimits,
     ) -> CatalogFile {
-        let mut filler = Filler {
+        let mut filler = PlaceholderFiller {
             base,
             policy,
             supplies,
@@ -86,11 +91,11 @@ impl Draft {
             bytes_left: limits.placeholders_bytes,
             owner: None,
         };
-        let mut reading = Reading::new(limits);
+        let mut reading = CatalogFileBuilder::new(limits);
         for document in self.documents {
             match document {
                 Ok(written) => {
-                    let Written {
+                    let PendingDocument {
                         document,
                         placeholders,
                         is_ownerless,
@@ -112,19 +117,19 @@ impl Draft {
 }
 
 /// Puts contents in the place of placeholders.
-struct Filler<'a> {
-    base: &'a Base,
-    policy: &'a Policy,
-    supplies: &'a HashMap<Asked, Supply>,
-    limits: &'a Limits,
+struct PlaceholderFiller<'a> {
+    base: &'a FileOrigin,
+    policy: &'a ReadPolicy,
+    supplies: &'a HashMap<FileRequest, Supply>,
+    limits: &'a ReadLimits,
     placeholders_left: usize,
     bytes_left: usize,
     /// Who owns the file, once somebody asked.
     owner: Option<Result<Option<String>, (String, SupplyError)>>,
 }
 
-impl Filler<'_> {
-    fn fill(&mut self, document: &mut Value, placeholders: Vec<Placeholder>) -> Vec<Spoiled> {
+impl PlaceholderFiller<'_> {
+    fn fill(&mut self, document: &mut Value, placeholders: Vec<Placeholder>) -> Vec<InvalidValue> {
         let mut spoiled = Vec::new();
         for placeholder in placeholders {
             match self.content(&placeholder) {
@@ -139,7 +144,7 @@ impl Filler<'_> {
         spoiled
     }
 
-    fn content(&mut self, placeholder: &Placeholder) -> Result<Value, Reason> {
+    fn content(&mut self, placeholder: &Placeholder) -> Result<Value, UnfilledReason> {
         let key = placeholder.form.key();
         let Some(left) = self.placeholders_left.checked_sub(1) else {
             let most = self.limits.placeholders;
@@ -147,18 +152,18 @@ impl Filler<'_> {
         };
         self.placeholders_left = left;
         let Some(value) = &placeholder.value else {
-            return Err(Reason::new(
+            return Err(UnfilledReason::new(
                 rule::VALUE,
                 format!("the value of {key} must be a text"),
                 format!("Write the path of a file, such as `{key}: ./file`."),
             ));
         };
         let asked = target::resolve(self.base, value, self.policy)
-            .map_err(|refusal| Reason::new(refusal.rule, refusal.message, refusal.hint))?;
+            .map_err(|refusal| UnfilledReason::new(refusal.rule, refusal.message, refusal.hint))?;
         let bytes = match self.supplies.get(&asked) {
             Some(Ok(bytes)) => bytes,
             Some(Err(error)) => return Err(unsupplied(key, &asked, error)),
-            None => return Err(Reason::Unknown),
+            None => return Err(UnfilledReason::Unknown),
         };
         self.count(key, &asked, bytes.len())?;
         load::load(placeholder.form, bytes, self.limits)
@@ -166,7 +171,12 @@ impl Filler<'_> {
     }
 
     /// Contents are counted as often as they are used: each use is a copy in the catalog.
-    fn count(&mut self, key: &str, asked: &Asked, bytes: usize) -> Result<(), Reason> {
+    fn count(
+        &mut self,
+        key: &str,
+        asked: &FileRequest,
+        bytes: usize,
+    ) -> Result<(), UnfilledReason> {
         let most = self.limits.placeholder_bytes;
         if bytes > most {
             let error = SupplyError::TooLarge {
@@ -186,7 +196,7 @@ impl Filler<'_> {
     }
 
     /// Names the owner of an entity that names none.
-    fn own(&mut self, document: &mut Value) -> Option<Spoiled> {
+    fn own(&mut self, document: &mut Value) -> Option<InvalidValue> {
         if !self.policy.codeowners || !codeowners::is_ownerless(document) {
             return None;
         }
@@ -201,7 +211,7 @@ impl Filler<'_> {
             }
             Ok(None) => None,
             Err((path, error)) => {
-                let reason = Reason::new(
+                let reason = UnfilledReason::new(
                     rule::CODEOWNERS,
                     format!("the owner is not known, for {path} could not be read: {error}"),
                     "Name the owner in spec.owner, or wait until the file can be read.".to_owned(),
@@ -213,7 +223,7 @@ impl Filler<'_> {
 }
 
 /// Why a placeholder stays one.
-enum Reason {
+enum UnfilledReason {
     /// Nobody looked: neither right nor wrong.
     Unknown,
     Wrong {
@@ -223,7 +233,7 @@ enum Reason {
     },
 }
 
-impl Reason {
+impl UnfilledReason {
     fn new(rule: &'static str, message: String, hint: String) -> Self {
         Self::Wrong {
             rule,
@@ -232,27 +242,27 @@ impl Reason {
         }
     }
 
-    fn at(self, pointer: String) -> Spoiled {
+    fn at(self, pointer: String) -> InvalidValue {
         match self {
-            Self::Unknown => Spoiled::unknown(pointer),
+            Self::Unknown => InvalidValue::unknown(pointer),
             Self::Wrong {
                 rule,
                 message,
                 hint,
-            } => Spoiled::wrong(pointer, rule, message, hint),
+            } => InvalidValue::wrong(pointer, rule, message, hint),
         }
     }
 }
 
-fn limit(message: String) -> Reason {
-    Reason::new(
+fn limit(message: String) -> UnfilledReason {
+    UnfilledReason::new(
         rule::LIMIT,
         message,
         "Split the catalog file, and list the parts in a Location entity.".to_owned(),
     )
 }
 
-fn unsupplied(key: &str, asked: &Asked, error: &SupplyError) -> Reason {
+fn unsupplied(key: &str, asked: &FileRequest, error: &SupplyError) -> UnfilledReason {
     let message = format!("{key} reads {asked}: {error}");
     let (rule, hint) = match error {
         SupplyError::NotFound => (
@@ -269,18 +279,18 @@ fn unsupplied(key: &str, asked: &Asked, error: &SupplyError) -> Reason {
             "It is tried again; until then the entity stays as it was.",
         ),
     };
-    Reason::new(rule, message, hint.to_owned())
+    UnfilledReason::new(rule, message, hint.to_owned())
 }
 
-fn unfitting(form: Form, asked: &Asked, unfit: &load::Unfit) -> Reason {
+fn unfitting(form: PlaceholderForm, asked: &FileRequest, unfit: &load::Unfit) -> UnfilledReason {
     let hint = match form {
-        Form::Text => "",
-        Form::Json => "Mend the file, or read it with $text.",
-        Form::Yaml => {
-            "Mend the file so that it is exactly one YAML document, or read it with $text."
+        PlaceholderForm::Text => "",
+        PlaceholderForm::Json => "ScannerFixup the file, or read it with $text.",
+        PlaceholderForm::Yaml => {
+            "ScannerFixup the file so that it is exactly one YAML document, or read it with $text."
         }
     };
-    Reason::new(
+    UnfilledReason::new(
         unfit.rule,
         format!("{asked} {}", unfit.message),
         hint.to_owned(),

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 /// Where the file with the placeholders is.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Base {
+pub enum FileOrigin {
     /// In a repository.
     Repository(RepositoryFile),
     /// At a plain URL.
@@ -16,7 +16,7 @@ pub enum Base {
 
 /// A file of a repository.
 ///
-/// Invariant of what [`Draft::asks`](super::pending::Draft::asks) returns: `path` has no empty, `.` or `..` steps and no slash in front.
+/// Invariant of what [`PendingFile::asks`](super::pending::PendingFile::asks) returns: `path` has no empty, `.` or `..` steps and no slash in front.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct RepositoryFile {
     /// Host of the web pages, such as `github.com`.
@@ -25,7 +25,7 @@ pub struct RepositoryFile {
     pub owner: String,
     /// Name as written.
     pub name: String,
-    /// Branch, tag or commit; `HEAD` for the default branch. In a [`Base`] the name of the default branch
+    /// Branch, tag or commit; `HEAD` for the default branch. In a [`FileOrigin`] the name of the default branch
     /// is better: then a URL that names this branch is known to mean the same one, slashes and all.
     pub git_ref: String,
     /// Path from the root of the repository, not percent-encoded.
@@ -44,14 +44,14 @@ impl RepositoryFile {
 
 /// What a draft needs to be supplied with.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Asked {
+pub enum FileRequest {
     /// A file of a repository.
     File(RepositoryFile),
     /// A plain URL that the policy allows.
     Url(String),
 }
 
-impl std::fmt::Display for Asked {
+impl std::fmt::Display for FileRequest {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::File(file) => write!(
@@ -64,7 +64,7 @@ impl std::fmt::Display for Asked {
     }
 }
 
-/// What came of fetching one [`Asked`].
+/// What came of fetching one [`FileRequest`].
 pub type Supply = Result<Arc<[u8]>, SupplyError>;
 
 /// Why something asked for could not be supplied.

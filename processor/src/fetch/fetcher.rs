@@ -11,13 +11,13 @@ use freshet_proto::message::{Dependency, Lane, Repository};
 use futures::future::join_all;
 use futures::{StreamExt, TryStreamExt};
 
-use crate::budget::Closed;
-use crate::catalog_file::{Asked, RepositoryFile, Supply, SupplyError};
+use crate::budget::BudgetClosed;
+use crate::catalog_file::{FileRequest, RepositoryFile, Supply, SupplyError};
 use crate::failure::Failure;
-use crate::limits::Limits;
+use crate::limits::ReadLimits;
 use crate::reconcile::{DEFAULT_BRANCH, ObjectShown, RepositoryShown, TextShown};
-use crate::source::github::client::Client;
-use crate::source::github::files::{At, NotShown, Place, is_hidden, show};
+use crate::source::github::client::GithubClient;
+use crate::source::github::files::{NotShown, PlaceRevision, RepositoryPlace, is_hidden, show};
 use crate::source::url::reader::{Page, UrlReader};
 
 /// Raw blobs of one batch that are read at once.
@@ -28,11 +28,11 @@ const PATHS_TOGETHER_MAX: usize = 100;
 const BRANCH_STEPS_MAX: usize = 4;
 
 /// The clients of all integrations by the host of their pages.
-pub(crate) type Clients = BTreeMap<String, Arc<Client>>;
+pub(crate) type Clients = BTreeMap<String, Arc<GithubClient>>;
 
 /// The repository that a job is about, as it was shown.
 #[derive(Clone, Debug)]
-pub(crate) struct Home {
+pub(crate) struct RepositoryAtCommit {
     pub(crate) host: String,
     pub(crate) repository: Repository,
     /// As in the job: `HEAD`, a branch or a commit.
@@ -41,7 +41,7 @@ pub(crate) struct Home {
     pub(crate) head: String,
 }
 
-impl Home {
+impl RepositoryAtCommit {
     /// One of its files.
     pub(crate) fn file(&self, path: &str) -> RepositoryFile {
         let Repository {
@@ -79,10 +79,10 @@ impl Home {
     }
 
     /// The path of a file of its own.
-    pub(crate) fn path_of<'f>(&self, asked: &'f Asked) -> Option<&'f str> {
+    pub(crate) fn path_of<'f>(&self, asked: &'f FileRequest) -> Option<&'f str> {
         match asked {
-            Asked::File(file) if self.holds(file) => Some(&file.path),
-            Asked::File(_) | Asked::Url(_) => None,
+            FileRequest::File(file) if self.holds(file) => Some(&file.path),
+            FileRequest::File(_) | FileRequest::Url(_) => None,
         }
     }
 
@@ -115,19 +115,19 @@ fn canonical_ref(git_ref: &str, repository: &Repository) -> String {
 
 /// What came of one thing that was asked for.
 #[derive(Clone, Debug)]
-pub(crate) struct Supplied {
+pub(crate) struct FetchedFile {
     pub(crate) supply: Supply,
     /// What to compare next time.
     pub(crate) dependency: Dependency,
 }
 
-impl Supplied {
+impl FetchedFile {
     /// What to ask for to know whether something is as it was.
-    pub(crate) fn asked(dependency: &Dependency) -> Asked {
+    pub(crate) fn asked(dependency: &Dependency) -> FileRequest {
         if !dependency.url.is_empty() {
-            return Asked::Url(dependency.url.clone());
+            return FileRequest::Url(dependency.url.clone());
         }
-        Asked::File(RepositoryFile {
+        FileRequest::File(RepositoryFile {
             host: dependency.host.clone(),
             owner: dependency.owner.clone(),
             name: dependency.name.clone(),
@@ -138,24 +138,24 @@ impl Supplied {
 }
 
 /// What one asker gets.
-pub(crate) type Supplies = HashMap<Asked, Supplied>;
+pub(crate) type FetchedFiles = HashMap<FileRequest, FetchedFile>;
 
 /// One asker: where it is, if it is in a repository, and what it asks for.
-pub(crate) type Asker<'a> = (Option<&'a Home>, &'a BTreeSet<Asked>);
+pub(crate) type FileAsker<'a> = (Option<&'a RepositoryAtCommit>, &'a BTreeSet<FileRequest>);
 
 /// A file of one host.
-type Target = (String, Place, String);
+type HostFile = (String, RepositoryPlace, String);
 
 /// Fetches for many askers, and answers in their order.
 #[derive(Clone)]
-pub(crate) struct Supplier {
+pub(crate) struct FileFetcher {
     pub(crate) clients: Arc<Clients>,
     /// Reads plain URLs.
     pub(crate) pages: Arc<UrlReader>,
-    pub(crate) limits: Limits,
+    pub(crate) limits: ReadLimits,
 }
 
-impl Supplier {
+impl FileFetcher {
     /// Everything that is asked for.
     ///
     /// # Errors
@@ -163,12 +163,12 @@ impl Supplier {
     pub(crate) async fn supply(
         &self,
         lane: Lane,
-        askers: &[Asker<'_>],
-    ) -> Result<Vec<Supplies>, Closed> {
+        askers: &[FileAsker<'_>],
+    ) -> Result<Vec<FetchedFiles>, BudgetClosed> {
         let files = askers.iter().flat_map(|(home, asked)| {
             asked.iter().filter_map(|asked| match asked {
-                Asked::File(file) => Some(target_of(*home, file)),
-                Asked::Url(_) => None,
+                FileRequest::File(file) => Some(target_of(*home, file)),
+                FileRequest::Url(_) => None,
             })
         });
         let got = self.files(lane, files.collect()).await?;
@@ -176,16 +176,16 @@ impl Supplier {
             .iter()
             .flat_map(|(_, asked)| asked.iter())
             .filter_map(|asked| match asked {
-                Asked::Url(url) => Some(url.as_str()),
-                Asked::File(_) => None,
+                FileRequest::Url(url) => Some(url.as_str()),
+                FileRequest::File(_) => None,
             })
             .collect();
         let pages = self.urls(&urls).await;
         Ok(askers
             .iter()
             .map(|(home, asked)| {
-                let supplied = |asked: &Asked| match asked {
-                    Asked::File(file) => {
+                let supplied = |asked: &FileRequest| match asked {
+                    FileRequest::File(file) => {
                         let mut supplied = got[&target_of(*home, file)].clone();
                         // It was read at a commit, but what matters next time is the branch.
                         if let Some(home) = home.filter(|home| home.holds(file)) {
@@ -193,7 +193,7 @@ impl Supplier {
                         }
                         supplied
                     }
-                    Asked::Url(url) => pages[url.as_str()].clone(),
+                    FileRequest::Url(url) => pages[url.as_str()].clone(),
                 };
                 asked
                     .iter()
@@ -206,17 +206,17 @@ impl Supplier {
     async fn files(
         &self,
         lane: Lane,
-        wanted: BTreeSet<Target>,
-    ) -> Result<HashMap<Target, Supplied>, Closed> {
+        wanted: BTreeSet<HostFile>,
+    ) -> Result<HashMap<HostFile, FetchedFile>, BudgetClosed> {
         let mut got = HashMap::new();
-        let mut hosts: BTreeMap<String, BTreeSet<Target>> = BTreeMap::new();
+        let mut hosts: BTreeMap<String, BTreeSet<HostFile>> = BTreeMap::new();
         for target in wanted {
             hosts.entry(target.0.clone()).or_default().insert(target);
         }
         for (host, targets) in hosts {
             match self.clients.get(&host) {
                 Some(client) => {
-                    let reader = HostReader {
+                    let reader = GithubFileReader {
                         client,
                         lane,
                         host: &host,
@@ -234,7 +234,7 @@ impl Supplier {
         Ok(got)
     }
 
-    async fn urls<'u>(&self, urls: &BTreeSet<&'u str>) -> HashMap<&'u str, Supplied> {
+    async fn urls<'u>(&self, urls: &BTreeSet<&'u str>) -> HashMap<&'u str, FetchedFile> {
         let bytes_max = self.limits.placeholder_bytes;
         let read = urls.iter().map(|url| async move {
             let page = self.pages.read(url, "", bytes_max).await;
@@ -244,7 +244,7 @@ impl Supplier {
     }
 }
 
-fn supplied_page(url: &str, page: Page, bytes_max: usize) -> Supplied {
+fn supplied_page(url: &str, page: Page, bytes_max: usize) -> FetchedFile {
     let (version, supply) = match page {
         Page::Content { version, bytes } => (version, Ok(Arc::from(bytes.as_ref()))),
         Page::Gone { .. } => (String::new(), Err(SupplyError::NotFound)),
@@ -261,7 +261,7 @@ fn supplied_page(url: &str, page: Page, bytes_max: usize) -> Supplied {
         }
         Page::Failed(failure) => (String::new(), Err(supply_error(failure))),
     };
-    Supplied {
+    FetchedFile {
         supply,
         dependency: Dependency {
             url: url.to_owned(),
@@ -271,7 +271,7 @@ fn supplied_page(url: &str, page: Page, bytes_max: usize) -> Supplied {
     }
 }
 
-fn target_of(home: Option<&Home>, file: &RepositoryFile) -> Target {
+fn target_of(home: Option<&RepositoryAtCommit>, file: &RepositoryFile) -> HostFile {
     let RepositoryFile {
         host,
         owner,
@@ -280,27 +280,29 @@ fn target_of(home: Option<&Home>, file: &RepositoryFile) -> Target {
         path,
     } = file;
     let at = match home {
-        Some(home) if home.holds(file) && !home.head.is_empty() => At::Commit(home.head.clone()),
-        Some(_) | None => At::Branch(git_ref.clone()),
+        Some(home) if home.holds(file) && !home.head.is_empty() => {
+            PlaceRevision::Commit(home.head.clone())
+        }
+        Some(_) | None => PlaceRevision::Branch(git_ref.clone()),
     };
     (
         host.to_lowercase(),
-        Place::new(owner, name, at),
+        RepositoryPlace::new(owner, name, at),
         path.clone(),
     )
 }
 
 /// A dependency on something whose content is not known.
-fn unread((host, place, path): &Target, supply: Supply) -> Supplied {
-    Supplied {
+fn unread((host, place, path): &HostFile, supply: Supply) -> FetchedFile {
+    FetchedFile {
         supply,
         dependency: Dependency {
             host: host.clone(),
             owner: place.owner.clone(),
             name: place.name.clone(),
             r#ref: match &place.at {
-                At::Branch(branch) => branch.clone(),
-                At::Commit(_) => DEFAULT_BRANCH.to_owned(),
+                PlaceRevision::Branch(branch) => branch.clone(),
+                PlaceRevision::Commit(_) => DEFAULT_BRANCH.to_owned(),
             },
             path: path.clone(),
             ..Dependency::default()
@@ -309,25 +311,28 @@ fn unread((host, place, path): &Target, supply: Supply) -> Supplied {
 }
 
 /// Reads files of one GitHub.
-struct HostReader<'a> {
-    client: &'a Client,
+struct GithubFileReader<'a> {
+    client: &'a GithubClient,
     lane: Lane,
     host: &'a str,
-    limits: &'a Limits,
+    limits: &'a ReadLimits,
 }
 
 /// What was seen at one path.
 #[derive(Clone)]
-struct Sight {
+struct ShownFile {
     repository: Repository,
     has_head: bool,
     object: ObjectShown,
 }
 
-type Sights = HashMap<(Place, String), Result<Sight, NotShown>>;
+type ShownFiles = HashMap<(RepositoryPlace, String), Result<ShownFile, NotShown>>;
 
-impl HostReader<'_> {
-    async fn read(&self, targets: BTreeSet<Target>) -> Result<Vec<(Target, Supplied)>, Closed> {
+impl GithubFileReader<'_> {
+    async fn read(
+        &self,
+        targets: BTreeSet<HostFile>,
+    ) -> Result<Vec<(HostFile, FetchedFile)>, BudgetClosed> {
         let named = targets
             .iter()
             .map(|(_, place, path)| (place.clone(), path.clone()));
@@ -358,8 +363,8 @@ impl HostReader<'_> {
     }
 
     /// Looks at files, those of one place together.
-    async fn look(&self, named: BTreeSet<(Place, String)>) -> Sights {
-        let mut wanted: Vec<(Place, BTreeSet<String>)> = Vec::new();
+    async fn look(&self, named: BTreeSet<(RepositoryPlace, String)>) -> ShownFiles {
+        let mut wanted: Vec<(RepositoryPlace, BTreeSet<String>)> = Vec::new();
         for (place, path) in named {
             match wanted.last_mut() {
                 Some((last, paths)) if *last == place && paths.len() < PATHS_TOGETHER_MAX => {
@@ -369,12 +374,12 @@ impl HostReader<'_> {
             }
         }
         if wanted.is_empty() {
-            return Sights::new();
+            return ShownFiles::new();
         }
         let answers = show(self.client, self.lane, &wanted).await;
-        let mut sights = Sights::new();
+        let mut sights = ShownFiles::new();
         for ((place, paths), answer) in wanted.into_iter().zip(answers) {
-            let seen: Vec<Result<Sight, NotShown>> = match answer {
+            let seen: Vec<Result<ShownFile, NotShown>> = match answer {
                 Ok(RepositoryShown {
                     repository,
                     head,
@@ -383,7 +388,7 @@ impl HostReader<'_> {
                 }) => objects
                     .into_iter()
                     .map(|object| {
-                        Ok(Sight {
+                        Ok(ShownFile {
                             repository: repository.clone(),
                             has_head: head.is_some(),
                             object,
@@ -400,11 +405,11 @@ impl HostReader<'_> {
 
     async fn supplied(
         &self,
-        (place, path): (Place, String),
-        sight: Option<Result<Sight, NotShown>>,
-    ) -> Result<Supplied, Closed> {
+        (place, path): (RepositoryPlace, String),
+        sight: Option<Result<ShownFile, NotShown>>,
+    ) -> Result<FetchedFile, BudgetClosed> {
         let target = (self.host.to_owned(), place, path);
-        let Sight {
+        let ShownFile {
             repository, object, ..
         } = match sight {
             Some(Ok(sight)) => sight,
@@ -427,7 +432,7 @@ impl HostReader<'_> {
                 (String::new(), Err(SupplyError::NotFound))
             }
         };
-        let Supplied { supply, dependency } = unread(&target, supply);
+        let FetchedFile { supply, dependency } = unread(&target, supply);
         let dependency = Dependency {
             r#ref: canonical_ref(&dependency.r#ref, &repository),
             owner: repository.owner,
@@ -435,7 +440,7 @@ impl HostReader<'_> {
             blob,
             ..dependency
         };
-        Ok(Supplied { supply, dependency })
+        Ok(FetchedFile { supply, dependency })
     }
 
     async fn content(
@@ -444,7 +449,7 @@ impl HostReader<'_> {
         oid: &str,
         size: u64,
         text: TextShown,
-    ) -> Result<Supply, Closed> {
+    ) -> Result<Supply, BudgetClosed> {
         let bytes_max = self.limits.placeholder_bytes.max(self.limits.file_bytes);
         if size > u64::try_from(bytes_max).unwrap_or(u64::MAX) {
             return Ok(Err(SupplyError::TooLarge {
@@ -470,16 +475,16 @@ impl HostReader<'_> {
 }
 
 /// The same file at branches whose names go on into its path, the shortest first.
-fn longer_branches(place: &Place, path: &str) -> Vec<(Place, String)> {
-    let At::Branch(branch) = &place.at else {
+fn longer_branches(place: &RepositoryPlace, path: &str) -> Vec<(RepositoryPlace, String)> {
+    let PlaceRevision::Branch(branch) = &place.at else {
         return Vec::new();
     };
     path.match_indices('/')
         .take(BRANCH_STEPS_MAX)
         .map(|(at, _)| {
             let longer = format!("{branch}/{}", &path[..at]);
-            let place = Place {
-                at: At::Branch(longer),
+            let place = RepositoryPlace {
+                at: PlaceRevision::Branch(longer),
                 ..place.clone()
             };
             (place, path[at + 1..].to_owned())

@@ -6,18 +6,18 @@ use freshet_model::glob::{Pattern, PatternError};
 use freshet_proto::message::{Lane, RepositoryTarget, WantedPath};
 use freshet_runtime::error_chain::Chain;
 
-use super::fetcher::Home;
-use crate::budget::Closed;
+use super::fetcher::RepositoryAtCommit;
+use crate::budget::BudgetClosed;
 use crate::failure::Failure;
-use crate::source::github::client::Client;
-use crate::source::github::tree::{self, TreeError, TreeFiles, Wanted};
+use crate::source::github::client::GithubClient;
+use crate::source::github::tree::{self, PathFilter, TreeError, TreeFiles};
 
 /// Most files that the patterns of one reading list may match together.
 const MATCHES_MAX: usize = 5_000;
 
 /// What became of one pattern.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Matches {
+pub(crate) enum PatternMatches {
     /// What it matched is what it matched when it was last looked at.
     Unchanged,
     /// These files, in order.
@@ -33,11 +33,11 @@ pub(crate) enum Matches {
 /// # Errors
 /// Until when GitHub's limits forbid listing.
 pub(crate) async fn matches<'t>(
-    client: &Client,
+    client: &GithubClient,
     lane: Lane,
-    home: &Home,
+    home: &RepositoryAtCommit,
     target: &'t RepositoryTarget,
-) -> Result<Vec<(&'t WantedPath, Matches)>, Closed> {
+) -> Result<Vec<(&'t WantedPath, PatternMatches)>, BudgetClosed> {
     let patterns: Vec<&WantedPath> = target
         .wanted
         .iter()
@@ -47,16 +47,16 @@ pub(crate) async fn matches<'t>(
     let is_due = |wanted: &WantedPath| moved || wanted.held_blob.is_empty();
     if home.head.is_empty() || !patterns.iter().any(|wanted| is_due(wanted)) {
         let matches = if home.head.is_empty() {
-            Matches::NoCommit
+            PatternMatches::NoCommit
         } else {
-            Matches::Unchanged
+            PatternMatches::Unchanged
         };
         return Ok(patterns
             .into_iter()
             .map(|wanted| (wanted, matches.clone()))
             .collect());
     }
-    let sought = Sought::of(&patterns);
+    let sought = PatternSet::of(&patterns);
     let repository = (&*home.repository.owner, &*home.repository.name);
     let listed = match tree::list(client, lane, repository, &home.head, &sought).await {
         Ok(files) => matched(&sought, &files),
@@ -74,22 +74,22 @@ pub(crate) async fn matches<'t>(
             .zip(paths)
             .zip(&sought.0)
             .map(|((wanted, paths), one)| match &one.pattern {
-                Ok(_) => (wanted, Matches::Paths(paths)),
+                Ok(_) => (wanted, PatternMatches::Paths(paths)),
                 Err(error) => (
                     wanted,
-                    Matches::Failed(Failure::unreadable(error.to_string())),
+                    PatternMatches::Failed(Failure::unreadable(error.to_string())),
                 ),
             })
             .collect(),
         Err(failure) => patterns
             .into_iter()
-            .map(|wanted| (wanted, Matches::Failed(failure.clone())))
+            .map(|wanted| (wanted, PatternMatches::Failed(failure.clone())))
             .collect(),
     })
 }
 
 /// For each pattern the files it matches.
-fn matched(sought: &Sought, files: &TreeFiles) -> Result<Vec<Vec<String>>, Failure> {
+fn matched(sought: &PatternSet, files: &TreeFiles) -> Result<Vec<Vec<String>>, Failure> {
     let paths: Vec<Vec<String>> = sought
         .0
         .iter()
@@ -109,9 +109,9 @@ fn matched(sought: &Sought, files: &TreeFiles) -> Result<Vec<Vec<String>>, Failu
 }
 
 /// Patterns that are looked for together.
-struct Sought(Vec<One>);
+struct PatternSet(Vec<SoughtPattern>);
 
-struct One {
+struct SoughtPattern {
     /// What cannot be understood matches nothing.
     pattern: Result<Pattern, PatternError>,
     /// The folders that every match is below, with a slash behind.
@@ -120,7 +120,7 @@ struct One {
     depth: Option<usize>,
 }
 
-impl One {
+impl SoughtPattern {
     fn is_match(&self, path: &str) -> bool {
         self.pattern
             .as_ref()
@@ -128,9 +128,9 @@ impl One {
     }
 }
 
-impl Sought {
+impl PatternSet {
     fn of(patterns: &[&WantedPath]) -> Self {
-        let one = |wanted: &&WantedPath| One {
+        let one = |wanted: &&WantedPath| SoughtPattern {
             pattern: Pattern::new(&wanted.path),
             folder: literal_folder(&wanted.path),
             depth: (!wanted.path.contains("**")).then(|| wanted.path.matches('/').count()),
@@ -139,7 +139,7 @@ impl Sought {
     }
 }
 
-impl Wanted for Sought {
+impl PathFilter for PatternSet {
     fn is_file_wanted(&self, path: &str) -> bool {
         self.0.iter().any(|one| one.is_match(path))
     }
@@ -167,7 +167,7 @@ fn literal_folder(pattern: &str) -> String {
 mod tests {
     use super::*;
 
-    fn sought(patterns: &[&str]) -> Sought {
+    fn sought(patterns: &[&str]) -> PatternSet {
         let wanted: Vec<WantedPath> = patterns
             .iter()
             .map(|path| WantedPath {
@@ -176,7 +176,7 @@ mod tests {
                 ..WantedPath::default()
             })
             .collect();
-        Sought::of(&wanted.iter().collect::<Vec<_>>())
+        PatternSet::of(&wanted.iter().collect::<Vec<_>>())
     }
 
     #[track_caller]

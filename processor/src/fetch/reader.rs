@@ -15,45 +15,45 @@ use freshet_proto::message::{
     Unchanged,
 };
 
-use super::fetcher::{Home, Supplied, Supplies};
-use super::patterns::{Matches, matches};
-use crate::budget::Closed;
+use super::fetcher::{FetchedFile, FetchedFiles, RepositoryAtCommit};
+use super::patterns::{PatternMatches, matches};
+use crate::budget::BudgetClosed;
 use crate::catalog_file::content::{content_of, too_large};
-use crate::catalog_file::{Asked, Base, Draft, Supply, SupplyError};
+use crate::catalog_file::{FileOrigin, FileRequest, PendingFile, Supply, SupplyError};
 use crate::failure::Failure;
-use crate::reconcile::{LocationOutcome, LocationRead, ObjectShown, Reading, TextShown};
-use crate::source::github::client::Client;
-use crate::worker::Shared;
+use crate::reconcile::{LocationOutcome, LocationRead, ObjectShown, RepositoryReading, TextShown};
+use crate::source::github::client::GithubClient;
+use crate::worker::WorkerContext;
 use crate::worker::job::while_alive;
 
 /// Files from this size on are parsed off the runtime's own threads.
 const BLOCKING_FROM_BYTES: usize = 64 * 1024;
 
 /// What it takes to read the files of one job.
-pub(crate) struct Contents<'a> {
-    pub(crate) shared: &'a Shared,
-    pub(crate) client: &'a Client,
+pub(crate) struct FileReader<'a> {
+    pub(crate) shared: &'a WorkerContext,
+    pub(crate) client: &'a GithubClient,
     pub(crate) lane: Lane,
     pub(crate) delivery: &'a Delivery,
 }
 
 /// The files of one job on their way.
 #[derive(Debug)]
-pub(crate) struct Unfinished {
-    pub(crate) home: Home,
-    files: Vec<File>,
+pub(crate) struct PendingFiles {
+    pub(crate) home: RepositoryAtCommit,
+    files: Vec<WantedFile>,
     /// What was shown of the other files at the same commit.
-    beside: HashMap<String, Supplied>,
+    beside: HashMap<String, FetchedFile>,
 }
 
 #[derive(Debug)]
-struct File {
+struct WantedFile {
     path: String,
-    state: State,
+    state: FileState,
 }
 
 #[derive(Debug)]
-enum State {
+enum FileState {
     /// It is known what became of it.
     Known(Outcome),
     /// A file that a pattern matched, to be read.
@@ -61,36 +61,36 @@ enum State {
     /// The blob we hold, if what it depends on besides files of this host is as it was.
     Doubtful {
         blob: String,
-        depends_on: BTreeMap<Asked, String>,
+        depends_on: BTreeMap<FileRequest, String>,
     },
     /// Waits for what it asks for.
-    Draft {
+    Pending {
         blob: String,
-        draft: Draft,
-        asked: BTreeSet<Asked>,
-        base: Base,
+        draft: PendingFile,
+        asked: BTreeSet<FileRequest>,
+        base: FileOrigin,
     },
 }
 
-impl Unfinished {
+impl PendingFiles {
     /// Whether nothing is to be fetched any more.
     pub(crate) fn is_finished(&self) -> bool {
         self.files
             .iter()
-            .all(|file| matches!(file.state, State::Known(_)))
+            .all(|file| matches!(file.state, FileState::Known(_)))
     }
 
     /// What has to be fetched next.
-    pub(crate) fn asks(&self) -> BTreeSet<Asked> {
+    pub(crate) fn asks(&self) -> BTreeSet<FileRequest> {
         let mut asks = BTreeSet::new();
         for file in &self.files {
             match &file.state {
-                State::Known(_) => {}
-                State::Unread => {
-                    asks.insert(Asked::File(self.home.file(&file.path)));
+                FileState::Known(_) => {}
+                FileState::Unread => {
+                    asks.insert(FileRequest::File(self.home.file(&file.path)));
                 }
-                State::Doubtful { depends_on, .. } => asks.extend(depends_on.keys().cloned()),
-                State::Draft { asked, .. } => {
+                FileState::Doubtful { depends_on, .. } => asks.extend(depends_on.keys().cloned()),
+                FileState::Pending { asked, .. } => {
                     asks.extend(asked.iter().filter(|asked| !self.is_beside(asked)).cloned());
                 }
             }
@@ -98,24 +98,26 @@ impl Unfinished {
         asks
     }
 
-    fn is_beside(&self, asked: &Asked) -> bool {
+    fn is_beside(&self, asked: &FileRequest) -> bool {
         self.home
             .path_of(asked)
             .is_some_and(|path| self.beside.contains_key(path))
     }
 
     /// What was observed; files that still wait for something have failed.
-    pub(crate) fn observed(self) -> (Home, Vec<LocationObserved>) {
+    pub(crate) fn observed(self) -> (RepositoryAtCommit, Vec<LocationObserved>) {
         let locations = self
             .files
             .into_iter()
-            .map(|File { path, state }| LocationObserved {
+            .map(|WantedFile { path, state }| LocationObserved {
                 path,
                 outcome: Some(match state {
-                    State::Known(outcome) => outcome,
-                    State::Unread | State::Doubtful { .. } | State::Draft { .. } => failed(
-                        Failure::unreadable("what the file needs could not be fetched in time"),
-                    ),
+                    FileState::Known(outcome) => outcome,
+                    FileState::Unread | FileState::Doubtful { .. } | FileState::Pending { .. } => {
+                        failed(Failure::unreadable(
+                            "what the file needs could not be fetched in time",
+                        ))
+                    }
                 }),
             })
             .collect();
@@ -127,7 +129,7 @@ fn failed(failure: Failure) -> Outcome {
     Outcome::Failed(Failed::from(failure))
 }
 
-impl Contents<'_> {
+impl FileReader<'_> {
     /// Begins with what was read of a repository.
     ///
     /// # Errors
@@ -136,15 +138,15 @@ impl Contents<'_> {
         &self,
         host: &str,
         target: &RepositoryTarget,
-        reading: Reading,
-    ) -> Result<Unfinished, Closed> {
-        let Reading {
+        reading: RepositoryReading,
+    ) -> Result<PendingFiles, BudgetClosed> {
+        let RepositoryReading {
             repository,
             head,
             locations,
             beside,
         } = reading;
-        let home = Home {
+        let home = RepositoryAtCommit {
             host: host.to_owned(),
             repository,
             git_ref: target.r#ref.clone(),
@@ -158,7 +160,7 @@ impl Contents<'_> {
                 Some((path, supplied))
             })
             .collect();
-        let mut unfinished = Unfinished {
+        let mut unfinished = PendingFiles {
             files: Vec::with_capacity(locations.len() + matched.len()),
             home,
             beside,
@@ -167,27 +169,27 @@ impl Contents<'_> {
             let state = match outcome {
                 LocationOutcome::Unchanged { blob } => unchanged(host, target, &path, blob),
                 LocationOutcome::Gone { .. } if unfinished.home.may_be_longer(&path) => {
-                    State::Unread
+                    FileState::Unread
                 }
                 outcome => self.read(&unfinished, &path, outcome).await?,
             };
-            unfinished.files.push(File { path, state });
+            unfinished.files.push(WantedFile { path, state });
         }
         unfinished.files.extend(matched);
         if unfinished.is_finished() || !unfinished.asks().is_empty() {
             return Ok(unfinished);
         }
         // All that is needed was shown beside.
-        self.go_on(unfinished, &Supplies::new()).await
+        self.go_on(unfinished, &FetchedFiles::new()).await
     }
 
     /// What became of the patterns, and the files they match that the list does not name.
     async fn matched(
         &self,
-        home: &Home,
+        home: &RepositoryAtCommit,
         target: &RepositoryTarget,
         named: &[LocationRead],
-    ) -> Result<Vec<File>, Closed> {
+    ) -> Result<Vec<WantedFile>, BudgetClosed> {
         if !target.wanted.iter().any(|wanted| wanted.is_glob) {
             return Ok(Vec::new());
         }
@@ -197,30 +199,32 @@ impl Contents<'_> {
         let mut files = Vec::new();
         for (wanted, matches) in evaluated {
             let unread: Vec<String> = match &matches {
-                Matches::Paths(paths) => paths
+                PatternMatches::Paths(paths) => paths
                     .iter()
                     .filter(|path| known.insert((*path).clone()))
                     .cloned()
                     .collect(),
-                Matches::Unchanged | Matches::NoCommit | Matches::Failed(_) => Vec::new(),
+                PatternMatches::Unchanged
+                | PatternMatches::NoCommit
+                | PatternMatches::Failed(_) => Vec::new(),
             };
             let outcome = match matches {
-                Matches::Paths(paths) => Outcome::Matched(Matched { paths }),
-                Matches::Unchanged => Outcome::Unchanged(Unchanged {
+                PatternMatches::Paths(paths) => Outcome::Matched(Matched { paths }),
+                PatternMatches::Unchanged => Outcome::Unchanged(Unchanged {
                     blob: wanted.held_blob.clone(),
                 }),
-                Matches::NoCommit => Outcome::Gone(Gone {
+                PatternMatches::NoCommit => Outcome::Gone(Gone {
                     evidence: "the branch has no commit".to_owned(),
                 }),
-                Matches::Failed(failure) => failed(failure),
+                PatternMatches::Failed(failure) => failed(failure),
             };
-            files.push(File {
+            files.push(WantedFile {
                 path: wanted.path.clone(),
-                state: State::Known(outcome),
+                state: FileState::Known(outcome),
             });
-            files.extend(unread.into_iter().map(|path| File {
+            files.extend(unread.into_iter().map(|path| WantedFile {
                 path,
-                state: State::Unread,
+                state: FileState::Unread,
             }));
         }
         Ok(files)
@@ -232,31 +236,31 @@ impl Contents<'_> {
     /// Until when GitHub's limits forbid reading more.
     pub(crate) async fn go_on(
         &self,
-        mut unfinished: Unfinished,
-        supplies: &Supplies,
-    ) -> Result<Unfinished, Closed> {
+        mut unfinished: PendingFiles,
+        supplies: &FetchedFiles,
+    ) -> Result<PendingFiles, BudgetClosed> {
         let files = std::mem::take(&mut unfinished.files);
         let mut done = Vec::with_capacity(files.len());
-        for File { path, state } in files {
+        for WantedFile { path, state } in files {
             let state = match state {
-                known @ State::Known(_) => known,
-                State::Unread => {
-                    let asked = Asked::File(unfinished.home.file(&path));
+                known @ FileState::Known(_) => known,
+                FileState::Unread => {
+                    let asked = FileRequest::File(unfinished.home.file(&path));
                     self.arrived(&unfinished, &path, supplies.get(&asked)).await
                 }
-                State::Doubtful { blob, depends_on } => {
+                FileState::Doubtful { blob, depends_on } => {
                     if depends_on.iter().all(|(asked, held)| {
                         supplies
                             .get(asked)
                             .is_none_or(|supplied| supplied.dependency.blob == *held)
                     }) {
-                        State::Known(Outcome::Unchanged(Unchanged { blob }))
+                        FileState::Known(Outcome::Unchanged(Unchanged { blob }))
                     } else {
                         let outcome = LocationOutcome::Raw { blob, size: 0 };
                         self.read(&unfinished, &path, outcome).await?
                     }
                 }
-                State::Draft {
+                FileState::Pending {
                     blob,
                     draft,
                     asked,
@@ -275,7 +279,7 @@ impl Contents<'_> {
                     self.finished(blob, draft, base, had).await
                 }
             };
-            done.push(File { path, state });
+            done.push(WantedFile { path, state });
         }
         unfinished.files = done;
         Ok(unfinished)
@@ -283,16 +287,18 @@ impl Contents<'_> {
 
     async fn read(
         &self,
-        unfinished: &Unfinished,
+        unfinished: &PendingFiles,
         path: &str,
         read: LocationOutcome,
-    ) -> Result<State, Closed> {
+    ) -> Result<FileState, BudgetClosed> {
         Ok(match read {
             LocationOutcome::Unchanged { blob } => {
-                State::Known(Outcome::Unchanged(Unchanged { blob }))
+                FileState::Known(Outcome::Unchanged(Unchanged { blob }))
             }
-            LocationOutcome::Gone { evidence } => State::Known(Outcome::Gone(Gone { evidence })),
-            LocationOutcome::Failed(failure) => State::Known(failed(failure)),
+            LocationOutcome::Gone { evidence } => {
+                FileState::Known(Outcome::Gone(Gone { evidence }))
+            }
+            LocationOutcome::Failed(failure) => FileState::Known(failed(failure)),
             LocationOutcome::Text { blob, text } => {
                 self.drafted(unfinished, path, blob, Bytes::from(text))
                     .await
@@ -306,14 +312,14 @@ impl Contents<'_> {
 
     async fn raw(
         &self,
-        unfinished: &Unfinished,
+        unfinished: &PendingFiles,
         path: &str,
         blob: String,
         size: u64,
-    ) -> Result<State, Closed> {
+    ) -> Result<FileState, BudgetClosed> {
         let limits = &self.shared.config.limits;
         if size > u64::try_from(limits.file_bytes).unwrap_or(u64::MAX) {
-            return Ok(State::Known(Outcome::Content(too_large(
+            return Ok(FileState::Known(Outcome::Content(too_large(
                 blob, size, limits,
             ))));
         }
@@ -324,19 +330,21 @@ impl Contents<'_> {
             .await
         {
             Ok(bytes) => Ok(self.drafted(unfinished, path, blob, bytes).await),
-            Err(error) => error.failure().map(|failure| State::Known(failed(failure))),
+            Err(error) => error
+                .failure()
+                .map(|failure| FileState::Known(failed(failure))),
         }
     }
 
     /// A file that a pattern matched, with what came of reading it.
     async fn arrived(
         &self,
-        unfinished: &Unfinished,
+        unfinished: &PendingFiles,
         path: &str,
-        supplied: Option<&Supplied>,
-    ) -> State {
-        let Some(Supplied { supply, dependency }) = supplied else {
-            return State::Unread;
+        supplied: Option<&FetchedFile>,
+    ) -> FileState {
+        let Some(FetchedFile { supply, dependency }) = supplied else {
+            return FileState::Unread;
         };
         let blob = dependency.blob.clone();
         match supply {
@@ -344,19 +352,17 @@ impl Contents<'_> {
                 let bytes = Bytes::copy_from_slice(bytes);
                 self.drafted(unfinished, path, blob, bytes).await
             }
-            Err(SupplyError::TooLarge { bytes, .. }) => State::Known(Outcome::Content(too_large(
-                blob,
-                *bytes,
-                &self.shared.config.limits,
-            ))),
-            Err(SupplyError::NotFound) => State::Known(Outcome::Gone(Gone {
+            Err(SupplyError::TooLarge { bytes, .. }) => FileState::Known(Outcome::Content(
+                too_large(blob, *bytes, &self.shared.config.limits),
+            )),
+            Err(SupplyError::NotFound) => FileState::Known(Outcome::Gone(Gone {
                 evidence: match unfinished.home.head.as_str() {
                     "" => format!("the repository has no branch {}", unfinished.home.git_ref),
                     head => format!("not at commit {head}"),
                 },
             })),
             Err(error @ (SupplyError::Refused { .. } | SupplyError::Failed { .. })) => {
-                State::Known(failed(Failure::unreadable(error.to_string())))
+                FileState::Known(failed(Failure::unreadable(error.to_string())))
             }
         }
     }
@@ -364,22 +370,22 @@ impl Contents<'_> {
     /// Reads a file as far as that is possible without others.
     async fn drafted(
         &self,
-        unfinished: &Unfinished,
+        unfinished: &PendingFiles,
         path: &str,
         blob: String,
         bytes: Bytes,
-    ) -> State {
+    ) -> FileState {
         let limits = self.shared.config.limits;
-        let base = Base::Repository(unfinished.home.file(path));
+        let base = FileOrigin::Repository(unfinished.home.file(path));
         let size = bytes.len();
-        let draft = off_thread(size, move || Draft::parse(&bytes, &limits)).await;
+        let draft = off_thread(size, move || PendingFile::parse(&bytes, &limits)).await;
         let asked = draft.asks(&base, &self.shared.policy, &limits);
         if asked.is_empty() {
             return self
-                .finished_of(size, blob, draft, base, Supplies::new())
+                .finished_of(size, blob, draft, base, FetchedFiles::new())
                 .await;
         }
-        State::Draft {
+        FileState::Pending {
             blob,
             draft,
             asked,
@@ -387,7 +393,13 @@ impl Contents<'_> {
         }
     }
 
-    async fn finished(&self, blob: String, draft: Draft, base: Base, had: Supplies) -> State {
+    async fn finished(
+        &self,
+        blob: String,
+        draft: PendingFile,
+        base: FileOrigin,
+        had: FetchedFiles,
+    ) -> FileState {
         let size = had
             .values()
             .filter_map(|supplied| supplied.supply.as_ref().ok())
@@ -397,13 +409,13 @@ impl Contents<'_> {
         let outage = had
             .iter()
             .find_map(|(asked, supplied)| match (asked, &supplied.supply) {
-                (Asked::File(_), Err(error @ SupplyError::Failed { .. })) => {
+                (FileRequest::File(_), Err(error @ SupplyError::Failed { .. })) => {
                     Some(Failure::unreachable(format!("{asked}: {error}")))
                 }
                 _ => None,
             });
         match outage {
-            Some(failure) => State::Known(failed(failure)),
+            Some(failure) => FileState::Known(failed(failure)),
             None => self.finished_of(size, blob, draft, base, had).await,
         }
     }
@@ -412,10 +424,10 @@ impl Contents<'_> {
         &self,
         size: usize,
         blob: String,
-        draft: Draft,
-        base: Base,
-        had: Supplies,
-    ) -> State {
+        draft: PendingFile,
+        base: FileOrigin,
+        had: FetchedFiles,
+    ) -> FileState {
         let limits = self.shared.config.limits;
         let kinds = self.shared.config.kinds.clone();
         let policy = Arc::clone(&self.shared.policy);
@@ -424,7 +436,7 @@ impl Contents<'_> {
             let file = draft.finish(&base, &policy, &supplies, &kinds, &limits);
             content_of(blob, file, dependencies, &limits)
         });
-        State::Known(Outcome::Content(content.await))
+        FileState::Known(Outcome::Content(content.await))
     }
 }
 
@@ -447,8 +459,8 @@ async fn off_thread<T: Send + 'static>(
 }
 
 /// What a draft is finished with, and what it then depends on, in a fixed order.
-pub(crate) fn parted(had: Supplies) -> (HashMap<Asked, Supply>, Vec<Dependency>) {
-    let mut had: Vec<(Asked, Supplied)> = had.into_iter().collect();
+pub(crate) fn parted(had: FetchedFiles) -> (HashMap<FileRequest, Supply>, Vec<Dependency>) {
+    let mut had: Vec<(FileRequest, FetchedFile)> = had.into_iter().collect();
     had.sort_by(|(a, _), (b, _)| a.cmp(b));
     had.into_iter()
         .map(|(asked, supplied)| ((asked, supplied.supply), supplied.dependency))
@@ -456,8 +468,8 @@ pub(crate) fn parted(had: Supplies) -> (HashMap<Asked, Supply>, Vec<Dependency>)
 }
 
 /// A file of the list whose blob is the one we hold, before anybody looked beyond this host.
-fn unchanged(host: &str, target: &RepositoryTarget, path: &str, blob: String) -> State {
-    let depends_on: BTreeMap<Asked, String> = target
+fn unchanged(host: &str, target: &RepositoryTarget, path: &str, blob: String) -> FileState {
+    let depends_on: BTreeMap<FileRequest, String> = target
         .wanted
         .iter()
         .filter(|wanted| wanted.path == path)
@@ -465,17 +477,17 @@ fn unchanged(host: &str, target: &RepositoryTarget, path: &str, blob: String) ->
         .filter(|dependency| {
             !dependency.url.is_empty() || !dependency.host.eq_ignore_ascii_case(host)
         })
-        .map(|dependency| (Supplied::asked(dependency), dependency.blob.clone()))
+        .map(|dependency| (FetchedFile::asked(dependency), dependency.blob.clone()))
         .collect();
     if depends_on.is_empty() {
-        State::Known(Outcome::Unchanged(Unchanged { blob }))
+        FileState::Known(Outcome::Unchanged(Unchanged { blob }))
     } else {
-        State::Doubtful { blob, depends_on }
+        FileState::Doubtful { blob, depends_on }
     }
 }
 
 /// A file beside those of the list, if its content was shown or it is known to be absent.
-fn shown(home: &Home, path: &str, object: ObjectShown) -> Option<Supplied> {
+fn shown(home: &RepositoryAtCommit, path: &str, object: ObjectShown) -> Option<FetchedFile> {
     let (blob, supply) = match object {
         ObjectShown::Absent | ObjectShown::NotAFile => (String::new(), Err(SupplyError::NotFound)),
         ObjectShown::Blob {
@@ -485,7 +497,7 @@ fn shown(home: &Home, path: &str, object: ObjectShown) -> Option<Supplied> {
         } => (oid, Ok(Arc::from(text.into_bytes()))),
         ObjectShown::Blob { .. } | ObjectShown::Unreadable(_) => return None,
     };
-    Some(Supplied {
+    Some(FetchedFile {
         supply,
         dependency: home.dependency(path, blob),
     })

@@ -42,24 +42,24 @@ fn job_with(held: &str, push: &str, blobs: &str, dependencies: &[Dependency]) ->
 
 #[track_caller]
 fn check(job: &RepositoryTarget, shown: RepositoryShown, expected: &str) {
-    check_with(job, &Elsewhere::Same, shown, expected);
+    check_with(job, &DependencyState::Same, shown, expected);
 }
 
 #[track_caller]
 fn check_with(
     job: &RepositoryTarget,
-    elsewhere: &Elsewhere,
+    elsewhere: &DependencyState,
     shown: RepositoryShown,
     expected: &str,
 ) {
-    let plan = Plan::of(job, HOST);
+    let plan = ReadPlan::of(job, HOST);
     let verdict = judge(&plan, |_| elsewhere.clone(), &first_question(&plan), shown);
     assert_eq!(told(&verdict), expected);
 }
 
 #[track_caller]
 fn check_paths(job: &RepositoryTarget, expected: &[&str]) {
-    let plan = Plan::of(job, HOST);
+    let plan = ReadPlan::of(job, HOST);
     let paths: Vec<&str> = plan
         .target
         .wanted
@@ -89,7 +89,7 @@ fn only_what_is_at_the_same_place_is_asked_for_there() {
     let all = [here("x", "d"), elsewhere("y"), other_branch, url];
     let job = job_with("h1", "", "a", &all);
     check_paths(&job, &["0.yaml", "x"]);
-    assert_eq!(Plan::of(&job, HOST).elsewhere().count(), 3);
+    assert_eq!(ReadPlan::of(&job, HOST).elsewhere().count(), 3);
 }
 
 #[test]
@@ -143,10 +143,10 @@ fn a_sweep_asks_for_the_texts_of_a_file_and_of_all_it_reads_at_once() {
 #[test]
 fn a_text_that_was_shown_is_not_asked_for_again() {
     let job = job_with("h1", "", "- b", &[]);
-    let plan = Plan::of(&job, HOST);
-    let Verdict::Again(question) = judge(
+    let plan = ReadPlan::of(&job, HOST);
+    let AnswerOutcome::Again(question) = judge(
         &plan,
-        |_| Elsewhere::Same,
+        |_| DependencyState::Same,
         &first_question(&plan),
         shown("h2", "a=text c"),
     ) else {
@@ -155,7 +155,7 @@ fn a_text_that_was_shown_is_not_asked_for_again() {
     assert_eq!(question.texts, [false, true]);
     let read = judge(
         &plan,
-        |_| Elsewhere::Same,
+        |_| DependencyState::Same,
         &question,
         shown("h2", "a c=other"),
     );
@@ -167,17 +167,22 @@ fn what_changed_elsewhere_is_a_reason_to_read_a_file_again() {
     let job = job_with("h1", "", "a b", &[elsewhere("y")]);
     check_with(
         &job,
-        &Elsewhere::Same,
+        &DependencyState::Same,
         shown("h1", "a b"),
         "read h1: same:a same:b",
     );
-    check_with(&job, &Elsewhere::Differs, shown("h1", "a b"), "again h1 +.");
+    check_with(
+        &job,
+        &DependencyState::Differs,
+        shown("h1", "a b"),
+        "again h1 +.",
+    );
 }
 
 #[test]
 fn a_file_whose_dependencies_cannot_be_looked_at_is_not_judged() {
     let job = job_with("h1", "", "a b", &[elsewhere("y")]);
-    let unknown = || Elsewhere::Unknown(Failure::unreadable("down"));
+    let unknown = || DependencyState::Unknown(Failure::unreadable("down"));
     check_with(
         &job,
         &unknown(),
@@ -192,14 +197,14 @@ fn a_file_whose_dependencies_cannot_be_looked_at_is_not_judged() {
 #[test]
 fn what_was_shown_beside_the_files_is_kept() {
     let job = job_with("h1", "h1..h2", "a", &[here("x", "d")]);
-    let plan = Plan::of(&job, HOST);
+    let plan = ReadPlan::of(&job, HOST);
     let verdict = judge(
         &plan,
-        |_| Elsewhere::Same,
+        |_| DependencyState::Same,
         &first_question(&plan),
         shown("h2", "b=text d=same"),
     );
-    let Verdict::Read(reading) = verdict else {
+    let AnswerOutcome::Read(reading) = verdict else {
         panic!("not read")
     };
     assert_eq!(reading.beside.keys().collect::<Vec<_>>(), ["x"]);

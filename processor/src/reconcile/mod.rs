@@ -16,9 +16,9 @@ use std::time::Duration;
 
 use freshet_proto::message::{Cause, Dependency, Repository, RepositoryTarget};
 
-pub use self::plan::{Elsewhere, Plan};
+pub use self::plan::{DependencyState, ReadPlan};
 use self::question::fill_in;
-pub use self::question::{Base, Question};
+pub use self::question::{QuestionBase, RepositoryQuestion};
 use crate::failure::Failure;
 
 /// How a `ref` says "the default branch".
@@ -72,11 +72,11 @@ pub enum TextShown {
 
 /// What follows from an answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Verdict {
+pub enum AnswerOutcome {
     /// The state of the source.
-    Read(Reading),
+    Read(RepositoryReading),
     /// Ask again, like this.
-    Again(Question),
+    Again(RepositoryQuestion),
     /// GitHub still shows the head from before the push, or not yet the commit.
     Behind {
         /// The head it shows; empty if none.
@@ -88,7 +88,7 @@ pub enum Verdict {
 
 /// The state of one repository, files not parsed yet.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Reading {
+pub struct RepositoryReading {
     /// Its identity and names now.
     pub repository: Repository,
     /// The commit that was read; empty if there is none.
@@ -147,7 +147,7 @@ const TEXTS_AT_ONCE_MAX: usize = 20;
 /// A push that gets this far touched a wanted file or cannot prove that it did not, so its texts
 /// are asked for at once. A sweep asks for the texts it does not hold, and for blob ids elsewhere.
 #[must_use]
-pub fn first_question(plan: &Plan) -> Question {
+pub fn first_question(plan: &ReadPlan) -> RepositoryQuestion {
     let target = &plan.target;
     let pushed = !target.after.is_empty() && target.after != target.held_head;
     let few = target.wanted.len() <= TEXTS_AT_ONCE_MAX;
@@ -157,60 +157,59 @@ pub fn first_question(plan: &Plan) -> Question {
         .map(|path| few && (pushed || path.held_blob.is_empty()))
         .collect();
     let base = if pushed {
-        Base::Pushed(target.after.clone())
+        QuestionBase::Pushed(target.after.clone())
     } else {
-        Base::Branch
+        QuestionBase::Branch
     };
-    Question::new(base, texts)
+    RepositoryQuestion::new(base, texts)
 }
 
 /// Decides what an answer to `question` says about the plan's repository; `elsewhere` says of each of its
 /// files what became of the dependencies that are not in the answer.
 #[must_use]
 pub fn judge(
-    plan: &Plan,
-    elsewhere: impl Fn(&Dependency) -> Elsewhere,
-    question: &Question,
+    plan: &ReadPlan,
+    elsewhere: impl Fn(&Dependency) -> DependencyState,
+    question: &RepositoryQuestion,
     mut shown: RepositoryShown,
-) -> Verdict {
+) -> AnswerOutcome {
     let target = &plan.target;
     fill_in(&mut shown.objects, &question.known);
     if let Some(failure) = other_repository(target, &shown.repository) {
-        return Verdict::Failed(failure);
+        return AnswerOutcome::Failed(failure);
     }
     let head = shown.head.as_deref().unwrap_or_default();
     if is_behind(target, head) {
-        return Verdict::Behind {
+        return AnswerOutcome::Behind {
             shown_head: head.to_owned(),
         };
     }
     if head.is_empty() {
         return without_head(plan, shown);
     }
-    let elsewhere: Vec<Elsewhere> = plan
+    let elsewhere: Vec<DependencyState> = plan
         .files
         .iter()
         .map(|needs| worst(needs.elsewhere.iter().map(&elsewhere)))
         .collect();
     match &question.base {
-        Base::Branch if moved(target, &shown, head) => {
+        QuestionBase::Branch if moved(target, &shown, head) => {
             let unread = unread(plan, &elsewhere, &shown.objects);
-            Verdict::Again(Question::again(head, unread, shown.objects))
+            AnswerOutcome::Again(RepositoryQuestion::again(head, unread, shown.objects))
         }
-        Base::Branch => read_at(plan, &elsewhere, head.to_owned(), shown),
+        QuestionBase::Branch => read_at(plan, &elsewhere, head.to_owned(), shown),
         // A commit that GitHub does not know yet: whatever head it shows is older.
-        Base::Pushed(_) if !shown.commit_shown => Verdict::Behind {
+        QuestionBase::Pushed(_) if !shown.commit_shown => AnswerOutcome::Behind {
             shown_head: head.to_owned(),
         },
         // A later push, which probably changed the same files again.
-        Base::Pushed(commit) if commit != head => Verdict::Again(Question::new(
-            Base::Shown(head.to_owned()),
-            question.texts.clone(),
-        )),
-        Base::Shown(_) if !shown.commit_shown => Verdict::Behind {
+        QuestionBase::Pushed(commit) if commit != head => AnswerOutcome::Again(
+            RepositoryQuestion::new(QuestionBase::Shown(head.to_owned()), question.texts.clone()),
+        ),
+        QuestionBase::Shown(_) if !shown.commit_shown => AnswerOutcome::Behind {
             shown_head: head.to_owned(),
         },
-        Base::Pushed(commit) | Base::Shown(commit) => {
+        QuestionBase::Pushed(commit) | QuestionBase::Shown(commit) => {
             read_at(plan, &elsewhere, commit.clone(), shown)
         }
     }
@@ -268,20 +267,22 @@ fn is_null_commit(oid: &str) -> bool {
 }
 
 /// What is known of all dependencies of a file: nothing, if nothing is known of one.
-fn worst(all: impl Iterator<Item = Elsewhere>) -> Elsewhere {
-    all.fold(Elsewhere::Same, |worst, next| match (worst, next) {
-        (unknown @ Elsewhere::Unknown(_), _) | (_, unknown @ Elsewhere::Unknown(_)) => unknown,
-        (Elsewhere::Same, Elsewhere::Same) => Elsewhere::Same,
-        (Elsewhere::Differs, _) | (_, Elsewhere::Differs) => Elsewhere::Differs,
+fn worst(all: impl Iterator<Item = DependencyState>) -> DependencyState {
+    all.fold(DependencyState::Same, |worst, next| match (worst, next) {
+        (unknown @ DependencyState::Unknown(_), _) | (_, unknown @ DependencyState::Unknown(_)) => {
+            unknown
+        }
+        (DependencyState::Same, DependencyState::Same) => DependencyState::Same,
+        (DependencyState::Differs, _) | (_, DependencyState::Differs) => DependencyState::Differs,
     })
 }
 
-fn without_head(plan: &Plan, shown: RepositoryShown) -> Verdict {
+fn without_head(plan: &ReadPlan, shown: RepositoryShown) -> AnswerOutcome {
     let target = &plan.target;
     let evidence = if shown.is_empty {
         "the repository has no commits".to_owned()
     } else if target.r#ref == DEFAULT_BRANCH {
-        return Verdict::Failed(Failure::unreadable(
+        return AnswerOutcome::Failed(Failure::unreadable(
             "the repository shows no default branch",
         ));
     } else {
@@ -293,7 +294,7 @@ fn without_head(plan: &Plan, shown: RepositoryShown) -> Verdict {
             evidence: evidence.clone(),
         },
     };
-    Verdict::Read(Reading {
+    AnswerOutcome::Read(RepositoryReading {
         repository: shown.repository,
         head: String::new(),
         locations: target
@@ -341,7 +342,7 @@ fn differs(held_blob: &str, object: &ObjectShown) -> bool {
 
 /// For each path whether its text is needed: a file that changed or depends on something that did is read
 /// again, with all that it depends on.
-fn unread(plan: &Plan, elsewhere: &[Elsewhere], objects: &[ObjectShown]) -> Vec<bool> {
+fn unread(plan: &ReadPlan, elsewhere: &[DependencyState], objects: &[ObjectShown]) -> Vec<bool> {
     let mut unread = vec![false; plan.target.wanted.len()];
     for (index, (needs, elsewhere)) in plan.files.iter().zip(elsewhere).enumerate() {
         if is_stale(plan, index, elsewhere, objects) {
@@ -355,21 +356,31 @@ fn unread(plan: &Plan, elsewhere: &[Elsewhere], objects: &[ObjectShown]) -> Vec<
 }
 
 /// Whether a file or anything it depends on is not what it was.
-fn is_stale(plan: &Plan, index: usize, elsewhere: &Elsewhere, objects: &[ObjectShown]) -> bool {
+fn is_stale(
+    plan: &ReadPlan,
+    index: usize,
+    elsewhere: &DependencyState,
+    objects: &[ObjectShown],
+) -> bool {
     let differs_at = |at: usize, held_blob: &str| {
         objects
             .get(at)
             .is_some_and(|object| differs(held_blob, object))
     };
     differs_at(index, &plan.target.wanted[index].held_blob)
-        || *elsewhere == Elsewhere::Differs
+        || *elsewhere == DependencyState::Differs
         || plan.files[index]
             .here
             .iter()
             .any(|(at, held_blob)| differs_at(*at, held_blob))
 }
 
-fn read_at(plan: &Plan, elsewhere: &[Elsewhere], head: String, shown: RepositoryShown) -> Verdict {
+fn read_at(
+    plan: &ReadPlan,
+    elsewhere: &[DependencyState],
+    head: String,
+    shown: RepositoryShown,
+) -> AnswerOutcome {
     let unread = unread(plan, elsewhere, &shown.objects);
     let is_missing = |(unread, object): (&bool, &ObjectShown)| {
         *unread
@@ -382,7 +393,7 @@ fn read_at(plan: &Plan, elsewhere: &[Elsewhere], head: String, shown: Repository
             )
     };
     if unread.iter().zip(&shown.objects).any(is_missing) {
-        return Verdict::Again(Question::again(&head, unread, shown.objects));
+        return AnswerOutcome::Again(RepositoryQuestion::again(&head, unread, shown.objects));
     }
     let outcomes: Vec<Option<LocationOutcome>> = elsewhere
         .iter()
@@ -408,7 +419,7 @@ fn read_at(plan: &Plan, elsewhere: &[Elsewhere], head: String, shown: Repository
     let beside = objects
         .map(|(wanted, object)| (wanted.path.clone(), object))
         .collect();
-    Verdict::Read(Reading {
+    AnswerOutcome::Read(RepositoryReading {
         repository: shown.repository,
         head,
         locations,
@@ -418,15 +429,15 @@ fn read_at(plan: &Plan, elsewhere: &[Elsewhere], head: String, shown: Repository
 
 /// Why nothing can be said of a file that is there: something it depends on could not be looked at.
 fn hindered(
-    plan: &Plan,
+    plan: &ReadPlan,
     index: usize,
-    elsewhere: &Elsewhere,
+    elsewhere: &DependencyState,
     objects: &[ObjectShown],
 ) -> Option<LocationOutcome> {
     if !matches!(objects.get(index), Some(ObjectShown::Blob { .. })) {
         return None;
     }
-    if let Elsewhere::Unknown(failure) = elsewhere {
+    if let DependencyState::Unknown(failure) = elsewhere {
         return Some(LocationOutcome::Failed(failure.clone()));
     }
     plan.files[index]

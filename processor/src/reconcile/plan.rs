@@ -8,24 +8,24 @@ use crate::failure::Failure;
 
 /// What has to be looked at for one job.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Plan {
+pub struct ReadPlan {
     /// The repository, with all paths to ask for: the files of the reading list in its order, then what
     /// they depend on at the same place, each once. Patterns are not among them.
     pub target: RepositoryTarget,
     /// For each file what it depends on.
-    pub(super) files: Vec<Needs>,
+    pub(super) files: Vec<FileNeeds>,
 }
 
 /// What one file depends on.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub(super) struct Needs {
+pub(super) struct FileNeeds {
     /// At the same place: indices into the paths, and the blob each was read as.
     pub(super) here: Vec<(usize, String)>,
     /// In other repositories, at other branches, at URLs.
     pub(super) elsewhere: Vec<Dependency>,
 }
 
-impl Plan {
+impl ReadPlan {
     /// What has to be looked at for `target`, on `host`.
     #[must_use]
     pub fn of(target: &RepositoryTarget, host: &str) -> Self {
@@ -43,7 +43,7 @@ impl Plan {
             .collect();
         let files = wanted()
             .map(|wanted| {
-                let mut needs = Needs::default();
+                let mut needs = FileNeeds::default();
                 for dependency in &wanted.dependencies {
                     if !is_here(target, host, dependency) {
                         needs.elsewhere.push(dependency.clone());
@@ -97,7 +97,7 @@ fn is_here(target: &RepositoryTarget, host: &str, dependency: &Dependency) -> bo
 
 /// What is known of a dependency that is elsewhere, compared with what was read.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Elsewhere {
+pub enum DependencyState {
     /// The same, or not looked at yet.
     Same,
     /// Something else.

@@ -6,19 +6,19 @@ use super::{ObjectShown, TextShown};
 
 /// What to ask about one repository.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Question {
+pub struct RepositoryQuestion {
     /// Where to look.
-    pub base: Base,
+    pub base: QuestionBase,
     /// For each path of the plan whether its text is asked for, or only its blob id.
     pub texts: Vec<bool>,
     /// Texts that earlier answers showed, by blob id; they are not asked for again.
     pub known: BTreeMap<String, TextShown>,
 }
 
-impl Question {
+impl RepositoryQuestion {
     /// A question of which nothing is known yet.
     #[must_use]
-    pub fn new(base: Base, texts: Vec<bool>) -> Self {
+    pub fn new(base: QuestionBase, texts: Vec<bool>) -> Self {
         Self {
             base,
             texts,
@@ -45,7 +45,7 @@ impl Question {
             })
             .collect();
         Self {
-            base: Base::Shown(head.to_owned()),
+            base: QuestionBase::Shown(head.to_owned()),
             texts,
             known,
         }
@@ -54,7 +54,7 @@ impl Question {
 
 /// Where to look for the wanted paths.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Base {
+pub enum QuestionBase {
     /// At the branch, wherever it is now.
     Branch,
     /// At the commit a push brought; good only if the branch shows it as its head.
@@ -63,7 +63,7 @@ pub enum Base {
     Shown(String),
 }
 
-impl Base {
+impl QuestionBase {
     /// The commit, if the question is pinned to one.
     #[must_use]
     pub fn commit(&self) -> Option<&str> {

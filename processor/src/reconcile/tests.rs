@@ -59,9 +59,9 @@ fn blob(oid: &str, text: TextShown) -> ObjectShown {
     }
 }
 
-pub(super) fn told(verdict: &Verdict) -> String {
+pub(super) fn told(verdict: &AnswerOutcome) -> String {
     match verdict {
-        Verdict::Again(question) => {
+        AnswerOutcome::Again(question) => {
             let texts: String = question
                 .texts
                 .iter()
@@ -72,9 +72,9 @@ pub(super) fn told(verdict: &Verdict) -> String {
                 question.base.commit().unwrap_or("branch")
             )
         }
-        Verdict::Behind { shown_head } => format!("behind {shown_head}"),
-        Verdict::Failed(failure) => format!("failed {}", failure.message),
-        Verdict::Read(reading) => {
+        AnswerOutcome::Behind { shown_head } => format!("behind {shown_head}"),
+        AnswerOutcome::Failed(failure) => format!("failed {}", failure.message),
+        AnswerOutcome::Read(reading) => {
             let outcomes: Vec<String> = reading
                 .locations
                 .iter()
@@ -103,16 +103,16 @@ fn check(job: &RepositoryTarget, shown: RepositoryShown, expected: &str) {
 #[track_caller]
 pub(super) fn check_answer(
     job: &RepositoryTarget,
-    question: &Question,
+    question: &RepositoryQuestion,
     shown: RepositoryShown,
     expected: &str,
 ) {
-    let verdict = judge(&plan(job), |_| Elsewhere::Same, question, shown);
+    let verdict = judge(&plan(job), |_| DependencyState::Same, question, shown);
     assert_eq!(told(&verdict), expected);
 }
 
-fn plan(job: &RepositoryTarget) -> Plan {
-    Plan::of(job, "github.com")
+fn plan(job: &RepositoryTarget) -> ReadPlan {
+    ReadPlan::of(job, "github.com")
 }
 
 #[track_caller]
@@ -185,7 +185,7 @@ fn a_later_push_is_read_at_the_later_head() {
         "again h3 +",
     );
     let job = job("h1", "h1..h2", "a");
-    let again = Question::new(Base::Shown("h3".to_owned()), vec![true]);
+    let again = RepositoryQuestion::new(QuestionBase::Shown("h3".to_owned()), vec![true]);
     check_answer(&job, &again, shown("h3", "c=new"), "read h3: c=new");
     check_answer(&job, &again, shown("h4", "c=new"), "read h3: c=new");
 }
@@ -240,7 +240,7 @@ fn whatever_moved_is_asked_again_at_the_head_shown() {
 #[test]
 fn a_text_that_was_not_asked_for_is_asked_for_at_the_same_commit() {
     let job = job("h1", "", "a");
-    let question = Question::new(Base::Shown("h2".to_owned()), vec![false]);
+    let question = RepositoryQuestion::new(QuestionBase::Shown("h2".to_owned()), vec![false]);
     check_answer(&job, &question, shown("h2", "b"), "again h2 +");
 }
 
@@ -291,9 +291,14 @@ fn a_name_that_another_repository_took_proves_nothing() {
         ..shown("h1", "-")
     };
     let plan = plan(&job("h1", "", "a"));
-    let verdict = judge(&plan, |_| Elsewhere::Same, &first_question(&plan), other);
+    let verdict = judge(
+        &plan,
+        |_| DependencyState::Same,
+        &first_question(&plan),
+        other,
+    );
     assert!(
-        matches!(verdict, Verdict::Failed(failure) if failure.kind == freshet_proto::message::FailureKind::NotVisible)
+        matches!(verdict, AnswerOutcome::Failed(failure) if failure.kind == freshet_proto::message::FailureKind::NotVisible)
     );
 }
 

@@ -2,7 +2,7 @@
 
 /// What matters about a job for grouping it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(super) enum BatchKind {
     /// Files of a repository: many are answered by one query.
     Repository,
     /// A listing: pages of its own.
@@ -13,9 +13,9 @@ pub(super) enum Kind {
 ///
 /// How often a job was delivered does not matter: mostly it was given back because of a limit, and reading
 /// everything alone would spend what the limit has just granted.
-pub(super) fn groups(jobs: &[Kind], together_max: usize) -> Vec<Vec<usize>> {
+pub(super) fn groups(jobs: &[BatchKind], together_max: usize) -> Vec<Vec<usize>> {
     let (together, alone): (Vec<usize>, Vec<usize>) =
-        (0..jobs.len()).partition(|index| jobs[*index] == Kind::Repository);
+        (0..jobs.len()).partition(|index| jobs[*index] == BatchKind::Repository);
     let mut groups: Vec<Vec<usize>> = together
         .chunks(together_max.max(1))
         .map(<[usize]>::to_vec)
@@ -29,13 +29,13 @@ mod tests {
     use super::*;
 
     #[track_caller]
-    fn check(jobs: &[Kind], expected: &[&[usize]]) {
+    fn check(jobs: &[BatchKind], expected: &[&[usize]]) {
         assert_eq!(groups(jobs, 3), expected);
     }
 
     #[test]
     fn repositories_share_a_query_and_listings_do_not() {
-        use Kind::{Listing, Repository};
+        use BatchKind::{Listing, Repository};
         check(&[], &[]);
         check(&[Repository], &[&[0]]);
         check(&[Repository, Listing, Repository], &[&[0, 2], &[1]]);

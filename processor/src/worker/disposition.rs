@@ -9,9 +9,9 @@ use freshet_proto::message::Lane;
 use freshet_proto::subject::{Stage, Subjects, decode_token};
 use freshet_runtime::error_chain::Chain;
 
-use crate::metrics::{JobOutcome, Metrics};
+use crate::metrics::{JobOutcome, ProcessorMetrics};
 
-/// Panics while handling one job before it becomes a dead letter.
+/// PanicCounts while handling one job before it becomes a dead letter.
 const PANICS_MAX: u64 = 5;
 /// Wait after a panic, times the number of panics.
 const RETRY_AFTER_PANIC: Duration = Duration::from_secs(2);
@@ -28,7 +28,7 @@ const ERROR_CHARS_MAX: usize = 500;
 
 /// Why a message cannot be handled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum DeadReason {
+pub(super) enum DeadLetterReason {
     /// It is no job.
     Undecodable,
     /// Handling it panicked, again and again.
@@ -37,7 +37,7 @@ pub(super) enum DeadReason {
     Unpublishable,
 }
 
-impl DeadReason {
+impl DeadLetterReason {
     fn as_str(self) -> &'static str {
         match self {
             Self::Undecodable => "undecodable",
@@ -58,23 +58,23 @@ impl DeadReason {
 
 /// What becomes of a message.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Settlement {
+pub(super) enum JobDisposition {
     /// Done: acknowledge it.
     Done(JobOutcome),
     /// Give it back, to come again after this long.
     GiveBack(Duration),
     /// Move it to the dead letters.
-    Dead(DeadReason, String),
+    Dead(DeadLetterReason, String),
 }
 
 /// What to do after handling panicked: try again a few times, for a panic may come from the moment.
-pub(super) fn after_panic(panics: u64) -> Settlement {
+pub(super) fn after_panic(panics: u64) -> JobDisposition {
     if panics < PANICS_MAX {
         let factor = u32::try_from(panics).unwrap_or(u32::MAX);
-        Settlement::GiveBack(RETRY_AFTER_PANIC * factor)
+        JobDisposition::GiveBack(RETRY_AFTER_PANIC * factor)
     } else {
-        Settlement::Dead(
-            DeadReason::Panic,
+        JobDisposition::Dead(
+            DeadLetterReason::Panic,
             format!("handling panicked {panics} times"),
         )
     }
@@ -83,14 +83,14 @@ pub(super) fn after_panic(panics: u64) -> Settlement {
 /// What to do after an observation could not be published. The reading is made again: it costs a call,
 /// and keeping it would mean answering with what was true some time ago. So the waits grow with the
 /// deliveries of the job, and differ, for a full stream refuses all jobs at once.
-pub(super) fn after_publish_error(error: &PublishError, attempt: u64) -> Settlement {
+pub(super) fn after_publish_error(error: &PublishError, attempt: u64) -> JobDisposition {
     match error.disposition() {
-        Disposition::RetryAfter(delay) => Settlement::GiveBack(backed_off(delay, attempt)),
+        Disposition::RetryAfter(delay) => JobDisposition::GiveBack(backed_off(delay, attempt)),
         Disposition::ReadAgain => {
-            Settlement::GiveBack(backed_off(RETRY_UNAVAILABLE_AFTER, attempt))
+            JobDisposition::GiveBack(backed_off(RETRY_UNAVAILABLE_AFTER, attempt))
         }
         Disposition::GiveUp => {
-            Settlement::Dead(DeadReason::Unpublishable, Chain(error).to_string())
+            JobDisposition::Dead(DeadLetterReason::Unpublishable, Chain(error).to_string())
         }
     }
 }
@@ -110,31 +110,31 @@ fn backed_off(delay: Duration, attempt: u64) -> Duration {
 
 /// Carries settlements out.
 #[derive(Clone)]
-pub(super) struct Settler {
+pub(super) struct DispositionRunner {
     pub(super) bus: Bus,
     pub(super) subjects: Subjects,
-    pub(super) metrics: Metrics,
+    pub(super) metrics: ProcessorMetrics,
 }
 
-impl Settler {
-    pub(super) async fn settle(&self, lane: Lane, delivery: Delivery, settlement: Settlement) {
+impl DispositionRunner {
+    pub(super) async fn settle(&self, lane: Lane, delivery: Delivery, settlement: JobDisposition) {
         match settlement {
-            Settlement::Done(outcome) => {
+            JobDisposition::Done(outcome) => {
                 self.metrics.job(lane, outcome);
                 if let Err(error) = delivery.ack().await {
                     tracing::debug!(error = %Chain(&error), "a job may be handled again");
                 }
             }
-            Settlement::GiveBack(delay) => {
+            JobDisposition::GiveBack(delay) => {
                 self.metrics.job(lane, JobOutcome::GivenBack);
                 delivery.retry_after(delay).await;
             }
-            Settlement::Dead(reason, error) => self.bury(lane, delivery, reason, &error).await,
+            JobDisposition::Dead(reason, error) => self.bury(lane, delivery, reason, &error).await,
         }
     }
 
     // Published first: a crash in between leaves a duplicate, which the id recognises, and never a loss.
-    async fn bury(&self, lane: Lane, delivery: Delivery, reason: DeadReason, error: &str) {
+    async fn bury(&self, lane: Lane, delivery: Delivery, reason: DeadLetterReason, error: &str) {
         tracing::error!(
             message.subject = delivery.subject,
             attempt = delivery.attempt,
@@ -158,7 +158,7 @@ impl Settler {
         }
     }
 
-    fn dead_letter(&self, delivery: &Delivery, reason: DeadReason, error: &str) -> Outbound {
+    fn dead_letter(&self, delivery: &Delivery, reason: DeadLetterReason, error: &str) -> Outbound {
         // prefix.job.lane.installation.source
         let mut names = delivery
             .subject
@@ -195,11 +195,14 @@ mod tests {
 
     #[test]
     fn a_job_that_keeps_panicking_becomes_a_dead_letter() {
-        assert_eq!(after_panic(1), Settlement::GiveBack(RETRY_AFTER_PANIC));
-        assert_eq!(after_panic(4), Settlement::GiveBack(RETRY_AFTER_PANIC * 4));
+        assert_eq!(after_panic(1), JobDisposition::GiveBack(RETRY_AFTER_PANIC));
+        assert_eq!(
+            after_panic(4),
+            JobDisposition::GiveBack(RETRY_AFTER_PANIC * 4)
+        );
         assert!(matches!(
             after_panic(5),
-            Settlement::Dead(DeadReason::Panic, _)
+            JobDisposition::Dead(DeadLetterReason::Panic, _)
         ));
     }
 
@@ -210,11 +213,11 @@ mod tests {
         };
         assert!(matches!(
             after_publish_error(&full, 1),
-            Settlement::GiveBack(_)
+            JobDisposition::GiveBack(_)
         ));
         assert!(matches!(
             after_publish_error(&PublishError::Ambiguous, 1),
-            Settlement::GiveBack(_)
+            JobDisposition::GiveBack(_)
         ));
         let too_large = PublishError::TooLarge {
             subject: "s".to_owned(),
@@ -223,7 +226,7 @@ mod tests {
         };
         assert!(matches!(
             after_publish_error(&too_large, 1),
-            Settlement::Dead(DeadReason::Unpublishable, _)
+            JobDisposition::Dead(DeadLetterReason::Unpublishable, _)
         ));
     }
 
@@ -241,7 +244,7 @@ mod tests {
             (9, RETRY_PUBLISH_MAX.as_secs()),
             (u64::MAX, RETRY_PUBLISH_MAX.as_secs()),
         ] {
-            let Settlement::GiveBack(wait) = after_publish_error(&full, attempt) else {
+            let JobDisposition::GiveBack(wait) = after_publish_error(&full, attempt) else {
                 panic!("not given back")
             };
             assert!(

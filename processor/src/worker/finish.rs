@@ -12,50 +12,50 @@ use futures::future::join_all;
 use tokio::sync::Semaphore;
 use tracing::Instrument;
 
-use super::disposition::Settlement;
-use super::handle::{Handler, said};
-use super::job::Held;
-use crate::budget::Closed;
-use crate::catalog_file::Asked;
-use crate::fetch::fetcher::{Asker, Supplies};
-use crate::fetch::reader::{Contents, Unfinished};
+use super::disposition::JobDisposition;
+use super::handle::{JobHandler, panic_message};
+use super::job::ReceivedJob;
+use crate::budget::BudgetClosed;
+use crate::catalog_file::FileRequest;
+use crate::fetch::fetcher::{FetchedFiles, FileAsker};
+use crate::fetch::reader::{FileReader, PendingFiles};
 use crate::metrics::JobOutcome;
-use crate::observation::{Occasion, parts};
-use crate::source::github::files::Answered;
+use crate::observation::{ObservationHeader, parts};
+use crate::source::github::files::RepositoryAnswer;
 
 /// Times that files may ask for more: a file that a pattern matched, what it reads, and one to spare.
 const SUPPLY_ROUNDS_MAX: usize = 4;
 /// Jobs of one batch that are parsed and published at once.
 const FINISHING_MAX: usize = 32;
 /// A job whose files ask for something.
-struct Waiting {
-    held: Held,
-    unfinished: Unfinished,
+struct PendingJob {
+    held: ReceivedJob,
+    unfinished: PendingFiles,
 }
 
 /// What to do next for one job.
-enum Step {
-    Begin(Answered),
-    GoOn(Unfinished, Supplies),
+enum JobStep {
+    Begin(RepositoryAnswer),
+    GoOn(PendingFiles, FetchedFiles),
     /// Report what is known; the rest has failed.
-    Stop(Unfinished),
+    Stop(PendingFiles),
 }
 
 /// What one step came to.
-enum Stepped {
-    Ended(Settlement),
-    Waits(Box<Unfinished>),
+enum StepOutcome {
+    Ended(JobDisposition),
+    Waits(Box<PendingFiles>),
 }
 
-impl Handler {
+impl JobHandler {
     /// Reads, parses and publishes what was answered: each job on its own, except that what their files ask
     /// for is fetched for all together.
-    pub(super) async fn finish(&self, ready: Vec<(Held, Answered)>) {
+    pub(super) async fn finish(&self, ready: Vec<(ReceivedJob, RepositoryAnswer)>) {
         let places = Semaphore::new(FINISHING_MAX);
         let begun = ready
             .into_iter()
-            .map(|(held, answer)| self.step(held, &places, Step::Begin(answer)));
-        let mut waiting: Vec<Waiting> = join_all(begun).await.into_iter().flatten().collect();
+            .map(|(held, answer)| self.step(held, &places, JobStep::Begin(answer)));
+        let mut waiting: Vec<PendingJob> = join_all(begun).await.into_iter().flatten().collect();
         for round in 1.. {
             if waiting.is_empty() {
                 return;
@@ -73,8 +73,8 @@ impl Handler {
                 .zip(supplies)
                 .map(|(waiting, supplies)| {
                     let step = match supplies {
-                        Some(supplies) => Step::GoOn(waiting.unfinished, supplies),
-                        None => Step::Stop(waiting.unfinished),
+                        Some(supplies) => JobStep::GoOn(waiting.unfinished, supplies),
+                        None => JobStep::Stop(waiting.unfinished),
                     };
                     self.step(waiting.held, &places, step)
                 });
@@ -83,12 +83,12 @@ impl Handler {
     }
 
     /// What the files of all jobs ask for now; `None` if the jobs are settled instead.
-    async fn supply(&self, waiting: &mut Vec<Waiting>) -> Option<Vec<Supplies>> {
-        let asked: Vec<BTreeSet<Asked>> = waiting
+    async fn supply(&self, waiting: &mut Vec<PendingJob>) -> Option<Vec<FetchedFiles>> {
+        let asked: Vec<BTreeSet<FileRequest>> = waiting
             .iter()
             .map(|waiting| waiting.unfinished.asks())
             .collect();
-        let askers: Vec<Asker<'_>> = waiting
+        let askers: Vec<FileAsker<'_>> = waiting
             .iter()
             .zip(&asked)
             .map(|(waiting, asked)| (Some(&waiting.unfinished.home), asked))
@@ -106,10 +106,10 @@ impl Handler {
             Some(Ok(Err(closed))) => self.0.client.budget().remaining_wait(closed),
             Some(Err(panic)) => {
                 tracing::error!(
-                    panic = said(&*panic),
+                    panic = panic_message(&*panic),
                     "fetching what files ask for panicked"
                 );
-                for Waiting { held, .. } in waiting.drain(..) {
+                for PendingJob { held, .. } in waiting.drain(..) {
                     let settlement = self.panicked(&held.delivery, &*panic);
                     self.end(held, Some(Ok(settlement))).await;
                 }
@@ -123,7 +123,12 @@ impl Handler {
     }
 
     /// Takes one job a step further, and settles it if that was the last one.
-    async fn step(&self, held: Held, places: &Semaphore, step: Step) -> Option<Waiting> {
+    async fn step(
+        &self,
+        held: ReceivedJob,
+        places: &Semaphore,
+        step: JobStep,
+    ) -> Option<PendingJob> {
         let span = held.span.clone();
         let work = async {
             // Waited for in here, where the message is kept alive.
@@ -136,13 +141,13 @@ impl Handler {
             .instrument(span)
             .await;
         let ended = match ended {
-            Some(Ok(Stepped::Waits(unfinished))) => {
-                return Some(Waiting {
+            Some(Ok(StepOutcome::Waits(unfinished))) => {
+                return Some(PendingJob {
                     held,
                     unfinished: *unfinished,
                 });
             }
-            Some(Ok(Stepped::Ended(settlement))) => Some(Ok(settlement)),
+            Some(Ok(StepOutcome::Ended(settlement))) => Some(Ok(settlement)),
             Some(Err(panic)) => Some(Err(panic)),
             None => None,
         };
@@ -150,69 +155,71 @@ impl Handler {
         None
     }
 
-    async fn stepped(&self, held: &Held, step: Step) -> Stepped {
-        let occasion = self.occasion(&held.job);
-        let contents = Contents {
+    async fn stepped(&self, held: &ReceivedJob, step: JobStep) -> StepOutcome {
+        let header = self.header(&held.job);
+        let contents = FileReader {
             shared: &self.0.shared,
             client: &self.0.client,
             lane: self.0.lane,
             delivery: &held.delivery,
         };
         let unfinished = match (step, held.repository()) {
-            (Step::Begin(Answered::Read(reading)), Some(target)) => {
+            (JobStep::Begin(RepositoryAnswer::Read(reading)), Some(target)) => {
                 contents.begin(&held.job.host, target, reading).await
             }
-            (Step::Begin(Answered::Read(_)), None) => unreachable!("only repositories are read"),
-            (Step::GoOn(unfinished, supplies), _) => contents.go_on(unfinished, &supplies).await,
-            (Step::Stop(unfinished), _) => {
-                return self.observed(held, &occasion, unfinished).await;
+            (JobStep::Begin(RepositoryAnswer::Read(_)), None) => {
+                unreachable!("only repositories are read")
             }
-            (Step::Begin(Answered::Behind { shown_head }), _) => {
-                let observation = occasion.behind(shown_head);
+            (JobStep::GoOn(unfinished, supplies), _) => contents.go_on(unfinished, &supplies).await,
+            (JobStep::Stop(unfinished), _) => {
+                return self.observed(held, &header, unfinished).await;
+            }
+            (JobStep::Begin(RepositoryAnswer::Behind { shown_head }), _) => {
+                let observation = header.behind(shown_head);
                 return self.published(held, observation, JobOutcome::Behind).await;
             }
-            (Step::Begin(Answered::Failed(failure)), _) => {
-                let observation = occasion.failed(failure);
+            (JobStep::Begin(RepositoryAnswer::Failed(failure)), _) => {
+                let observation = header.failed(failure);
                 return self.published(held, observation, JobOutcome::Failed).await;
             }
-            (Step::Begin(Answered::Limited(closed)), _) => Err(closed),
+            (JobStep::Begin(RepositoryAnswer::Limited(closed)), _) => Err(closed),
         };
         match unfinished {
             Ok(unfinished) if unfinished.is_finished() => {
-                self.observed(held, &occasion, unfinished).await
+                self.observed(held, &header, unfinished).await
             }
-            Ok(unfinished) => Stepped::Waits(Box::new(unfinished)),
-            Err(closed) => Stepped::Ended(self.given_back(closed)),
+            Ok(unfinished) => StepOutcome::Waits(Box::new(unfinished)),
+            Err(closed) => StepOutcome::Ended(self.given_back(closed)),
         }
     }
 
     async fn observed(
         &self,
-        held: &Held,
-        occasion: &Occasion<'_>,
-        unfinished: Unfinished,
-    ) -> Stepped {
+        held: &ReceivedJob,
+        header: &ObservationHeader<'_>,
+        unfinished: PendingFiles,
+    ) -> StepOutcome {
         let (home, locations) = unfinished.observed();
-        let observation = occasion.repository(&home.repository, &home.head, locations);
+        let observation = header.repository(&home.repository, &home.head, locations);
         self.published(held, observation, JobOutcome::Observed)
             .await
     }
 
     async fn published(
         &self,
-        held: &Held,
+        held: &ReceivedJob,
         observation: Observation,
         outcome: JobOutcome,
-    ) -> Stepped {
+    ) -> StepOutcome {
         for part in parts(observation) {
             if let Err(settlement) = self.publish(part, held.delivery.attempt).await {
-                return Stepped::Ended(settlement);
+                return StepOutcome::Ended(settlement);
             }
         }
-        Stepped::Ended(Settlement::Done(outcome))
+        StepOutcome::Ended(JobDisposition::Done(outcome))
     }
 
-    fn given_back(&self, closed: Closed) -> Settlement {
-        Settlement::GiveBack(self.0.client.budget().remaining_wait(closed))
+    fn given_back(&self, closed: BudgetClosed) -> JobDisposition {
+        JobDisposition::GiveBack(self.0.client.budget().remaining_wait(closed))
     }
 }

@@ -17,18 +17,20 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::Instrument;
 
-use super::disposition::{DeadReason, Settlement, Settler, after_panic, after_publish_error};
-use super::job::{Held, decoded, grouped, while_alive};
-use super::listing::{Discovered, Listing};
-use super::panics::Panics;
-use super::{Pause, Shared, Worker, pause};
-use crate::budget::Closed;
+use super::disposition::{
+    DeadLetterReason, DispositionRunner, JobDisposition, after_panic, after_publish_error,
+};
+use super::job::{ReceivedJob, decoded, grouped, while_alive};
+use super::listing::{ListingPages, PageOutcome};
+use super::panics::PanicCounts;
+use super::{JobWorker, PauseEnd, WorkerContext, pause};
+use crate::budget::BudgetClosed;
 use crate::failure::Failure;
 use crate::metrics::JobOutcome;
-use crate::observation::{Occasion, message_id};
+use crate::observation::{ObservationHeader, message_id};
 use crate::reconcile::forget_old_push;
-use crate::source::github::client::Client;
-use crate::source::github::files::{self, Answered};
+use crate::source::github::client::GithubClient;
+use crate::source::github::files::{self, RepositoryAnswer};
 
 /// How long a reading may still take after the stop was asked for.
 const STOP_GRACE: Duration = Duration::from_secs(2);
@@ -37,40 +39,40 @@ const GIVE_BACK_SPREAD: Duration = Duration::from_millis(20);
 
 /// Handles batches; each runs as a task of its own.
 #[derive(Clone)]
-pub(super) struct Handler(pub(super) Arc<Inner>);
+pub(super) struct JobHandler(pub(super) Arc<HandlerState>);
 
-pub(super) struct Inner {
-    pub(super) shared: Arc<Shared>,
-    pub(super) client: Arc<Client>,
+pub(super) struct HandlerState {
+    pub(super) shared: Arc<WorkerContext>,
+    pub(super) client: Arc<GithubClient>,
     pub(super) lane: Lane,
-    settler: Settler,
-    panics: Panics,
+    settler: DispositionRunner,
+    panics: PanicCounts,
     tasks: TaskTracker,
     shutdown: CancellationToken,
 }
 
 /// How long a batch has been held, and why.
 #[derive(Clone, Copy, Default)]
-struct Patience {
+struct WaitState {
     behind_tries: usize,
     waited: Duration,
 }
 
-impl Handler {
-    pub(super) fn new(worker: &Worker, tasks: TaskTracker, shutdown: CancellationToken) -> Self {
+impl JobHandler {
+    pub(super) fn new(worker: &JobWorker, tasks: TaskTracker, shutdown: CancellationToken) -> Self {
         let shared = Arc::clone(&worker.shared);
-        let settler = Settler {
+        let settler = DispositionRunner {
             bus: shared.bus.clone(),
             subjects: shared.subjects.clone(),
             metrics: shared.metrics.clone(),
         };
         let client = Arc::clone(&worker.client);
-        Self(Arc::new(Inner {
+        Self(Arc::new(HandlerState {
             shared,
             client,
             lane: worker.lane,
             settler,
-            panics: Panics::default(),
+            panics: PanicCounts::default(),
             tasks,
             shutdown,
         }))
@@ -97,7 +99,7 @@ impl Handler {
         self.0.tasks.spawn(task);
     }
 
-    async fn decode(&self, delivery: Delivery) -> Option<Held> {
+    async fn decode(&self, delivery: Delivery) -> Option<ReceivedJob> {
         match decoded(&delivery.payload) {
             Ok(mut job) => {
                 if let Some(job::Target::Repository(target)) = &mut job.target {
@@ -105,22 +107,25 @@ impl Handler {
                     let age_max = self.0.shared.config.behind_age_max;
                     forget_old_push(target, job.cause.as_ref(), now, age_max);
                 }
-                Some(Held::new(delivery, job))
+                Some(ReceivedJob::new(delivery, job))
             }
             Err(error) => {
-                self.settle(delivery, Settlement::Dead(DeadReason::Undecodable, error))
-                    .await;
+                self.settle(
+                    delivery,
+                    JobDisposition::Dead(DeadLetterReason::Undecodable, error),
+                )
+                .await;
                 None
             }
         }
     }
 
-    async fn settle(&self, delivery: Delivery, settlement: Settlement) {
+    async fn settle(&self, delivery: Delivery, settlement: JobDisposition) {
         match &settlement {
-            Settlement::Done(_) | Settlement::Dead(..) => {
+            JobDisposition::Done(_) | JobDisposition::Dead(..) => {
                 self.0.panics.forget(&delivery.subject, delivery.sequence);
             }
-            Settlement::GiveBack(_) => {}
+            JobDisposition::GiveBack(_) => {}
         }
         self.0
             .settler
@@ -128,7 +133,7 @@ impl Handler {
             .await;
     }
 
-    async fn group(&self, group: Vec<Held>) {
+    async fn group(&self, group: Vec<ReceivedJob>) {
         match group.first().map(|held| &held.job.target) {
             Some(Some(job::Target::Listing(target))) => {
                 let target = target.clone();
@@ -137,23 +142,23 @@ impl Handler {
                 }
             }
             Some(Some(job::Target::Repository(_))) => {
-                self.repositories(group, Patience::default()).await;
+                self.repositories(group, WaitState::default()).await;
             }
             Some(Some(job::Target::Url(_) | job::Target::File(_)) | None) | None => {}
         }
     }
 
-    async fn listing(&self, held: Held, target: &ListingTarget) {
+    async fn listing(&self, held: ReceivedJob, target: &ListingTarget) {
         let span = held.span.clone();
         let work = AssertUnwindSafe(self.discover(&held, target)).catch_unwind();
         let ended = work.instrument(span).await;
         self.end(held, Some(ended)).await;
     }
 
-    async fn discover(&self, held: &Held, target: &ListingTarget) -> Settlement {
+    async fn discover(&self, held: &ReceivedJob, target: &ListingTarget) -> JobDisposition {
         let inner = &self.0;
-        let (occasion, attempt) = (self.occasion(&held.job), held.delivery.attempt);
-        let mut listing = Listing::new(
+        let (header, attempt) = (self.header(&held.job), held.delivery.attempt);
+        let mut listing = ListingPages::new(
             &inner.client,
             inner.lane,
             target,
@@ -163,22 +168,22 @@ impl Handler {
         loop {
             // Else every page would have the grace of the stop for itself.
             if inner.shutdown.is_cancelled() {
-                return Settlement::GiveBack(Duration::ZERO);
+                return JobDisposition::GiveBack(Duration::ZERO);
             }
             let Some(discovered) = self
-                .unless_stopped(&[&held.delivery], listing.next(&occasion))
+                .unless_stopped(&[&held.delivery], listing.next(&header))
                 .await
             else {
-                return Settlement::GiveBack(Duration::ZERO);
+                return JobDisposition::GiveBack(Duration::ZERO);
             };
             let (observation, outcome) = match discovered {
-                Discovered::Part(observation) => (observation, None),
-                Discovered::Last(observation) => (observation, Some(JobOutcome::Observed)),
-                Discovered::Failed(failure) => (occasion.failed(failure), Some(JobOutcome::Failed)),
-                Discovered::Limited(closed) => {
+                PageOutcome::Part(observation) => (observation, None),
+                PageOutcome::Last(observation) => (observation, Some(JobOutcome::Observed)),
+                PageOutcome::Failed(failure) => (header.failed(failure), Some(JobOutcome::Failed)),
+                PageOutcome::Limited(closed) => {
                     match self.wait_out(&held.delivery, closed, &mut waited).await {
                         Ok(()) => continue,
-                        Err(delay) => return Settlement::GiveBack(delay),
+                        Err(delay) => return JobDisposition::GiveBack(delay),
                     }
                 }
             };
@@ -188,10 +193,10 @@ impl Handler {
             match published {
                 Some(Ok(())) => {}
                 Some(Err(settlement)) => return settlement,
-                None => return Settlement::GiveBack(Duration::ZERO),
+                None => return JobDisposition::GiveBack(Duration::ZERO),
             }
             if let Some(outcome) = outcome {
-                return Settlement::Done(outcome);
+                return JobDisposition::Done(outcome);
             }
         }
     }
@@ -216,7 +221,7 @@ impl Handler {
     async fn wait_out(
         &self,
         delivery: &Delivery,
-        closed: Closed,
+        closed: BudgetClosed,
         waited: &mut Duration,
     ) -> Result<(), Duration> {
         let wait = self.0.client.budget().remaining_wait(closed);
@@ -225,14 +230,15 @@ impl Handler {
             return Err(wait);
         }
         match while_alive(&[delivery], pause(&self.0.shutdown, wait)).await {
-            Pause::Over => Ok(()),
-            Pause::Stopped => Err(Duration::ZERO),
+            PauseEnd::Over => Ok(()),
+            PauseEnd::Stopped => Err(Duration::ZERO),
         }
     }
 
-    async fn repositories(&self, mut group: Vec<Held>, patience: Patience) {
+    async fn repositories(&self, mut group: Vec<ReceivedJob>, patience: WaitState) {
         self.0.shared.metrics.batch(group.len());
-        let targets: Vec<&RepositoryTarget> = group.iter().filter_map(Held::repository).collect();
+        let targets: Vec<&RepositoryTarget> =
+            group.iter().filter_map(ReceivedJob::repository).collect();
         let deliveries: Vec<&Delivery> = group.iter().map(|held| &held.delivery).collect();
         let host = group.first().map_or("", |held| &held.job.host);
         let reading = files::read(&self.0.client, host, self.0.lane, &targets);
@@ -240,13 +246,14 @@ impl Handler {
         let read = self.unless_stopped(&deliveries, reading).await;
         match read {
             Some(Ok(answers)) => {
-                let answered: Vec<(Held, Answered)> = group.into_iter().zip(answers).collect();
+                let answered: Vec<(ReceivedJob, RepositoryAnswer)> =
+                    group.into_iter().zip(answers).collect();
                 self.answered(answered, patience).await;
             }
             Some(Err(panic)) if group.len() > 1 => {
                 tracing::error!(
                     jobs = group.len(),
-                    panic = said(&*panic),
+                    panic = panic_message(&*panic),
                     "reading repositories together panicked; each is read alone"
                 );
                 // The one that breaks the reading then breaks no other's.
@@ -263,7 +270,7 @@ impl Handler {
         }
     }
 
-    async fn answered(&self, answered: Vec<(Held, Answered)>, patience: Patience) {
+    async fn answered(&self, answered: Vec<(ReceivedJob, RepositoryAnswer)>, patience: WaitState) {
         let delay = self
             .0
             .shared
@@ -275,8 +282,8 @@ impl Handler {
         let mut closed_until = None;
         for (held, answer) in answered {
             match answer {
-                Answered::Behind { .. } if delay.is_some() => behind.push(held),
-                Answered::Limited(closed) => {
+                RepositoryAnswer::Behind { .. } if delay.is_some() => behind.push(held),
+                RepositoryAnswer::Limited(closed) => {
                     closed_until = Some(closed);
                     limited.push(held);
                 }
@@ -284,7 +291,7 @@ impl Handler {
             }
         }
         if let (Some(delay), false) = (delay, behind.is_empty()) {
-            let patience = Patience {
+            let patience = WaitState {
                 behind_tries: patience.behind_tries + 1,
                 waited: patience.waited,
             };
@@ -297,34 +304,34 @@ impl Handler {
     }
 
     /// Holds jobs while GitHub's limits forbid calls, or gives them back if that takes too long.
-    async fn hold(&self, limited: Vec<Held>, closed: Closed, patience: Patience) {
+    async fn hold(&self, limited: Vec<ReceivedJob>, closed: BudgetClosed, patience: WaitState) {
         let wait = self.0.client.budget().remaining_wait(closed);
         let waited = patience.waited + wait;
         if waited <= self.0.shared.config.hold_max {
-            self.ask_again_after(wait, limited, Patience { waited, ..patience });
+            self.ask_again_after(wait, limited, WaitState { waited, ..patience });
             return;
         }
         self.give_back(limited, wait).await;
     }
 
-    pub(super) async fn give_back(&self, jobs: Vec<Held>, delay: Duration) {
+    pub(super) async fn give_back(&self, jobs: Vec<ReceivedJob>, delay: Duration) {
         let mut delay = delay;
         for held in jobs {
-            self.settle(held.delivery, Settlement::GiveBack(delay))
+            self.settle(held.delivery, JobDisposition::GiveBack(delay))
                 .await;
             delay += GIVE_BACK_SPREAD;
         }
     }
 
     // A task of its own without a slot: it waits, and its calls are bounded by the budget anyway.
-    fn ask_again_after(&self, delay: Duration, jobs: Vec<Held>, patience: Patience) {
+    fn ask_again_after(&self, delay: Duration, jobs: Vec<ReceivedJob>, patience: WaitState) {
         let handler = self.clone();
         let again: futures::future::BoxFuture<'static, ()> = Box::pin(async move {
             let deliveries: Vec<&Delivery> = jobs.iter().map(|held| &held.delivery).collect();
             let pause = while_alive(&deliveries, pause(&handler.0.shutdown, delay)).await;
             match pause {
-                Pause::Over => handler.repositories(jobs, patience).await,
-                Pause::Stopped => handler.give_back(jobs, Duration::ZERO).await,
+                PauseEnd::Over => handler.repositories(jobs, patience).await,
+                PauseEnd::Stopped => handler.give_back(jobs, Duration::ZERO).await,
             }
         });
         self.0.tasks.spawn(again);
@@ -333,30 +340,35 @@ impl Handler {
     /// Settles a job whose handling ended, panicked, or was cut short by the stop.
     pub(super) async fn end(
         &self,
-        held: Held,
-        ended: Option<Result<Settlement, Box<dyn Any + Send>>>,
+        held: ReceivedJob,
+        ended: Option<Result<JobDisposition, Box<dyn Any + Send>>>,
     ) {
         let settlement = match ended {
             Some(Ok(settlement)) => settlement,
             Some(Err(panic)) => self.panicked(&held.delivery, &*panic),
-            None => Settlement::GiveBack(Duration::ZERO),
+            None => JobDisposition::GiveBack(Duration::ZERO),
         };
         let settlement = match settlement {
-            Settlement::Dead(reason, error) => self.reported(&held, reason, error).await,
-            other @ (Settlement::Done(_) | Settlement::GiveBack(_)) => other,
+            JobDisposition::Dead(reason, error) => self.reported(&held, reason, error).await,
+            other @ (JobDisposition::Done(_) | JobDisposition::GiveBack(_)) => other,
         };
         self.settle(held.delivery, settlement).await;
     }
 
     /// Reports the source of a job that becomes a dead letter as failed. Else nobody would set it back, and
     /// its next job would come, and fail the same way, at once.
-    async fn reported(&self, held: &Held, reason: DeadReason, error: String) -> Settlement {
+    async fn reported(
+        &self,
+        held: &ReceivedJob,
+        reason: DeadLetterReason,
+        error: String,
+    ) -> JobDisposition {
         let failure = Failure::unreadable(reason.of_the_source());
-        let observation = self.occasion(&held.job).failed(failure);
+        let observation = self.header(&held.job).failed(failure);
         match self.publish(observation, held.delivery.attempt).await {
-            Err(later @ Settlement::GiveBack(_)) => later,
-            Ok(()) | Err(Settlement::Done(_) | Settlement::Dead(..)) => {
-                Settlement::Dead(reason, error)
+            Err(later @ JobDisposition::GiveBack(_)) => later,
+            Ok(()) | Err(JobDisposition::Done(_) | JobDisposition::Dead(..)) => {
+                JobDisposition::Dead(reason, error)
             }
         }
     }
@@ -365,7 +377,7 @@ impl Handler {
         &self,
         observation: Observation,
         attempt: u64,
-    ) -> Result<(), Settlement> {
+    ) -> Result<(), JobDisposition> {
         let lane = Lane::try_from(observation.lane).unwrap_or(Lane::Lo);
         let shared = &self.0.shared;
         let subject =
@@ -384,29 +396,29 @@ impl Handler {
         }
     }
 
-    pub(super) fn occasion<'a>(&'a self, job: &'a Job) -> Occasion<'a> {
+    pub(super) fn header<'a>(&'a self, job: &'a Job) -> ObservationHeader<'a> {
         let shared = &self.0.shared;
-        Occasion {
+        ObservationHeader {
             job,
             fingerprint: &shared.fingerprint,
             fetched_at: shared.clock.now_micros(),
         }
     }
 
-    pub(super) fn panicked(&self, delivery: &Delivery, panic: &(dyn Any + Send)) -> Settlement {
+    pub(super) fn panicked(&self, delivery: &Delivery, panic: &(dyn Any + Send)) -> JobDisposition {
         let panics = self.0.panics.count(&delivery.subject, delivery.sequence);
         tracing::error!(
             message.subject = delivery.subject,
             attempt = delivery.attempt,
             panics,
-            panic = said(panic),
+            panic = panic_message(panic),
             "handling a job panicked"
         );
         after_panic(panics)
     }
 }
 
-pub(super) fn said(panic: &(dyn Any + Send)) -> &str {
+pub(super) fn panic_message(panic: &(dyn Any + Send)) -> &str {
     panic
         .downcast_ref::<&str>()
         .copied()

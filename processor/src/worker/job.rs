@@ -7,16 +7,16 @@ use freshet_runtime::telemetry;
 use prost::Message as _;
 use tracing::Span;
 
-use super::batch::{self, Kind};
+use super::batch::{self, BatchKind};
 
 /// A job and the message it came in.
-pub(crate) struct Held {
+pub(crate) struct ReceivedJob {
     pub(crate) delivery: Delivery,
     pub(crate) job: Job,
     pub(crate) span: Span,
 }
 
-impl Held {
+impl ReceivedJob {
     /// A decoded job with its message.
     pub(crate) fn new(delivery: Delivery, job: Job) -> Self {
         let span = span_of(&delivery, &job);
@@ -52,18 +52,18 @@ pub(crate) fn decoded(payload: &[u8]) -> Result<Job, String> {
 }
 
 /// Groups jobs that are handled together.
-pub(crate) fn grouped(jobs: Vec<Held>, together_max: usize) -> Vec<Vec<Held>> {
-    let kinds: Vec<Kind> = jobs
+pub(crate) fn grouped(jobs: Vec<ReceivedJob>, together_max: usize) -> Vec<Vec<ReceivedJob>> {
+    let kinds: Vec<BatchKind> = jobs
         .iter()
         .map(|held| {
             if held.repository().is_some() {
-                Kind::Repository
+                BatchKind::Repository
             } else {
-                Kind::Listing
+                BatchKind::Listing
             }
         })
         .collect();
-    let mut jobs: Vec<Option<Held>> = jobs.into_iter().map(Some).collect();
+    let mut jobs: Vec<Option<ReceivedJob>> = jobs.into_iter().map(Some).collect();
     batch::groups(&kinds, together_max)
         .into_iter()
         .map(|group| {

@@ -5,17 +5,17 @@
 
 use freshet_proto::message::{Lane, ListingObserved, ListingTarget, Observation};
 
-use crate::budget::Closed;
+use crate::budget::BudgetClosed;
 use crate::failure::Failure;
-use crate::observation::Occasion;
-use crate::source::github::client::Client;
+use crate::observation::ObservationHeader;
+use crate::source::github::client::GithubClient;
 use crate::source::github::listing::{PageError, read_page};
 
 /// Most pages of one listing: a cursor that never ends must not keep a worker for ever.
 const PAGES_MAX: usize = 2_000;
 
 /// One step of a listing.
-pub(crate) enum Discovered {
+pub(crate) enum PageOutcome {
     /// A page, and there are more.
     Part(Observation),
     /// The last page.
@@ -23,12 +23,12 @@ pub(crate) enum Discovered {
     /// The listing cannot be completed.
     Failed(Failure),
     /// GitHub's limits forbid calls for now; the same page is asked for again by the next step.
-    Limited(Closed),
+    Limited(BudgetClosed),
 }
 
 /// A listing in progress.
-pub(crate) struct Listing<'a> {
-    client: &'a Client,
+pub(crate) struct ListingPages<'a> {
+    client: &'a GithubClient,
     lane: Lane,
     target: &'a ListingTarget,
     page_size: usize,
@@ -36,9 +36,9 @@ pub(crate) struct Listing<'a> {
     cursor: Option<String>,
 }
 
-impl<'a> Listing<'a> {
+impl<'a> ListingPages<'a> {
     pub(crate) fn new(
-        client: &'a Client,
+        client: &'a GithubClient,
         lane: Lane,
         target: &'a ListingTarget,
         page_size: usize,
@@ -54,9 +54,9 @@ impl<'a> Listing<'a> {
     }
 
     /// Reads the next page.
-    pub(crate) async fn next(&mut self, occasion: &Occasion<'_>) -> Discovered {
+    pub(crate) async fn next(&mut self, header: &ObservationHeader<'_>) -> PageOutcome {
         if self.pages == PAGES_MAX {
-            return Discovered::Failed(Failure::unreadable(format!(
+            return PageOutcome::Failed(Failure::unreadable(format!(
                 "the listing has more than {PAGES_MAX} pages"
             )));
         }
@@ -78,15 +78,15 @@ impl<'a> Listing<'a> {
                     organization: page.organization,
                     repositories: page.repositories,
                 };
-                let observation = occasion.listing(number, last, body);
+                let observation = header.listing(number, last, body);
                 if last {
-                    Discovered::Last(observation)
+                    PageOutcome::Last(observation)
                 } else {
-                    Discovered::Part(observation)
+                    PageOutcome::Part(observation)
                 }
             }
-            Err(PageError::Failed(failure)) => Discovered::Failed(failure),
-            Err(PageError::Limited(closed)) => Discovered::Limited(closed),
+            Err(PageError::Failed(failure)) => PageOutcome::Failed(failure),
+            Err(PageError::Limited(closed)) => PageOutcome::Limited(closed),
         }
     }
 }

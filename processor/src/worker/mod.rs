@@ -13,7 +13,7 @@ mod listing;
 mod panics;
 mod plain;
 
-pub(crate) use plain::OutsideWorker;
+pub(crate) use plain::PlainFileWorker;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -28,46 +28,46 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::budget::sweeps_max;
-use crate::catalog_file::Policy;
-use crate::config::Config;
-use crate::fetch::fetcher::Supplier;
-use crate::metrics::Metrics;
-use crate::source::github::client::Client;
+use crate::catalog_file::ReadPolicy;
+use crate::config::ProcessorConfig;
+use crate::fetch::fetcher::FileFetcher;
+use crate::metrics::ProcessorMetrics;
+use crate::source::github::client::GithubClient;
 
-/// Pause before a consumer that could not be reached is asked again.
+/// PauseEnd before a consumer that could not be reached is asked again.
 const RECEIVE_AGAIN_AFTER: Duration = Duration::from_millis(500);
 
 /// What all workers of a process share.
-pub(crate) struct Shared {
-    pub(crate) config: Config,
+pub(crate) struct WorkerContext {
+    pub(crate) config: ProcessorConfig,
     pub(crate) fingerprint: String,
     pub(crate) bus: Bus,
     pub(crate) subjects: Subjects,
     pub(crate) clock: Clock,
-    pub(crate) metrics: Metrics,
+    pub(crate) metrics: ProcessorMetrics,
     /// What placeholders may read.
-    pub(crate) policy: Arc<Policy>,
+    pub(crate) policy: Arc<ReadPolicy>,
     /// Fetches what catalog files ask for besides themselves.
-    pub(crate) supplier: Supplier,
+    pub(crate) supplier: FileFetcher,
 }
 
 /// The worker of one credential and lane.
-pub(crate) struct Worker {
-    pub(crate) shared: Arc<Shared>,
-    pub(crate) client: Arc<Client>,
+pub(crate) struct JobWorker {
+    pub(crate) shared: Arc<WorkerContext>,
+    pub(crate) client: Arc<GithubClient>,
     pub(crate) lane: Lane,
     pub(crate) inbox: Inbox,
     /// Received, but not handed out yet.
     pub(crate) received: Vec<Delivery>,
 }
 
-impl Worker {
+impl JobWorker {
     /// Runs until `shutdown`, then until every batch in hand is settled.
     pub(crate) async fn run(mut self, shutdown: CancellationToken) {
         let tasks = TaskTracker::new();
         let slots = Arc::new(Semaphore::new(self.slots()));
         let mut closings = self.client.budget().closings();
-        let handler = handle::Handler::new(&self, tasks.clone(), shutdown.clone());
+        let handler = handle::JobHandler::new(&self, tasks.clone(), shutdown.clone());
         loop {
             // Take the slot before the message: a message we hold but cannot start would run down
             // its time in our hands.
@@ -144,14 +144,14 @@ impl Worker {
 
 /// Whether a pause ended by itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Pause {
+enum PauseEnd {
     Over,
     Stopped,
 }
 
-async fn pause(shutdown: &CancellationToken, duration: Duration) -> Pause {
+async fn pause(shutdown: &CancellationToken, duration: Duration) -> PauseEnd {
     tokio::select! {
-        () = shutdown.cancelled() => Pause::Stopped,
-        () = tokio::time::sleep(duration) => Pause::Over,
+        () = shutdown.cancelled() => PauseEnd::Stopped,
+        () = tokio::time::sleep(duration) => PauseEnd::Over,
     }
 }

@@ -12,9 +12,9 @@ const MESSAGES_MAX: usize = 10_000;
 
 /// Counts panics by message: its subject and its sequence.
 #[derive(Default)]
-pub(super) struct Panics(Mutex<HashMap<(String, u64), u64>>);
+pub(super) struct PanicCounts(Mutex<HashMap<(String, u64), u64>>);
 
-impl Panics {
+impl PanicCounts {
     /// Counts one more; returns how many there were of this message.
     pub(super) fn count(&self, subject: &str, sequence: u64) -> u64 {
         let mut counts = self.counts();
@@ -46,7 +46,7 @@ mod tests {
 
     #[test]
     fn each_message_has_its_own_count_until_it_is_gone() {
-        let panics = Panics::default();
+        let panics = PanicCounts::default();
         assert_eq!([panics.count("a", 1), panics.count("a", 1)], [1, 2]);
         assert_eq!([panics.count("a", 2), panics.count("b", 1)], [1, 1]);
         panics.forget("a", 1);
@@ -55,7 +55,7 @@ mod tests {
 
     #[test]
     fn the_counts_stay_small() {
-        let panics = Panics::default();
+        let panics = PanicCounts::default();
         for sequence in 0..=u64::try_from(MESSAGES_MAX).expect("a small number") {
             panics.count("a", sequence);
         }

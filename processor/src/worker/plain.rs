@@ -24,18 +24,20 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::Instrument;
 
-use super::disposition::{DeadReason, Settlement, Settler, after_panic, after_publish_error};
-use super::handle::said;
-use super::job::{Held, decoded, while_alive};
-use super::panics::Panics;
-use super::{Pause, RECEIVE_AGAIN_AFTER, Shared, pause};
+use super::disposition::{
+    DeadLetterReason, DispositionRunner, JobDisposition, after_panic, after_publish_error,
+};
+use super::handle::panic_message;
+use super::job::{ReceivedJob, decoded, while_alive};
+use super::panics::PanicCounts;
+use super::{PauseEnd, RECEIVE_AGAIN_AFTER, WorkerContext, pause};
 use crate::catalog_file::content::{content_of, too_large};
-use crate::catalog_file::{Asked, Base, Draft};
+use crate::catalog_file::{FileOrigin, FileRequest, PendingFile};
 use crate::failure::Failure;
-use crate::fetch::fetcher::{Asker, Supplied, Supplies};
+use crate::fetch::fetcher::{FetchedFile, FetchedFiles, FileAsker};
 use crate::fetch::reader::parted;
 use crate::metrics::JobOutcome;
-use crate::observation::{Occasion, message_id, parts};
+use crate::observation::{ObservationHeader, message_id, parts};
 use crate::source::file::{self, FileShown};
 use crate::source::url::reader::Page;
 
@@ -49,8 +51,8 @@ const LIMITED_AGAIN_AFTER: Duration = Duration::from_secs(60);
 const STOP_GRACE: Duration = Duration::from_secs(2);
 
 /// The worker of one lane of what is no repository.
-pub(crate) struct OutsideWorker {
-    pub(crate) shared: Arc<Shared>,
+pub(crate) struct PlainFileWorker {
+    pub(crate) shared: Arc<WorkerContext>,
     pub(crate) lane: Lane,
     pub(crate) inbox: Inbox,
 }
@@ -62,14 +64,14 @@ enum Shown {
 }
 
 /// What cannot be finished before GitHub's limits allow it.
-struct Limited;
+struct GithubLimited;
 
-impl OutsideWorker {
+impl PlainFileWorker {
     /// Runs until `shutdown`, then until every job in hand is settled.
     pub(crate) async fn run(mut self, shutdown: CancellationToken) {
         let tasks = TaskTracker::new();
         let places = Arc::new(Semaphore::new(JOBS_AT_ONCE));
-        let panics = Arc::new(Panics::default());
+        let panics = Arc::new(PanicCounts::default());
         loop {
             // The place comes before the message, which would run down its time without one.
             let place = tokio::select! {
@@ -106,7 +108,7 @@ impl OutsideWorker {
                 Err(ReceiveError::Closed { .. }) => break,
                 Err(error @ ReceiveError::Unavailable { .. }) => {
                     tracing::warn!(error = %Chain(&error), "jobs cannot be received");
-                    if pause(&shutdown, RECEIVE_AGAIN_AFTER).await == Pause::Stopped {
+                    if pause(&shutdown, RECEIVE_AGAIN_AFTER).await == PauseEnd::Stopped {
                         break;
                     }
                 }
@@ -117,8 +119,13 @@ impl OutsideWorker {
     }
 }
 
-async fn handle(shared: Arc<Shared>, lane: Lane, delivery: Delivery, panics: Arc<Panics>) {
-    let settler = Settler {
+async fn handle(
+    shared: Arc<WorkerContext>,
+    lane: Lane,
+    delivery: Delivery,
+    panics: Arc<PanicCounts>,
+) {
+    let settler = DispositionRunner {
         bus: shared.bus.clone(),
         subjects: shared.subjects.clone(),
         metrics: shared.metrics.clone(),
@@ -126,11 +133,11 @@ async fn handle(shared: Arc<Shared>, lane: Lane, delivery: Delivery, panics: Arc
     let job = match decoded(&delivery.payload) {
         Ok(job) => job,
         Err(error) => {
-            let dead = Settlement::Dead(DeadReason::Undecodable, error);
+            let dead = JobDisposition::Dead(DeadLetterReason::Undecodable, error);
             return settler.settle(lane, delivery, dead).await;
         }
     };
-    let held = Held::new(delivery, job);
+    let held = ReceivedJob::new(delivery, job);
     let span = held.span.clone();
     let work = AssertUnwindSafe(observe(&shared, lane, &held)).catch_unwind();
     let ended = while_alive(&[&held.delivery], work.instrument(span)).await;
@@ -140,7 +147,7 @@ async fn handle(shared: Arc<Shared>, lane: Lane, delivery: Delivery, panics: Arc
             let times = panics.count(&held.delivery.subject, held.delivery.sequence);
             tracing::error!(
                 panics = times,
-                panic = said(&*panic),
+                panic = panic_message(&*panic),
                 "handling a job panicked"
             );
             after_panic(times)
@@ -149,15 +156,15 @@ async fn handle(shared: Arc<Shared>, lane: Lane, delivery: Delivery, panics: Arc
     settler.settle(lane, held.delivery, settlement).await;
 }
 
-async fn observe(shared: &Shared, lane: Lane, held: &Held) -> Settlement {
-    let occasion = Occasion {
+async fn observe(shared: &WorkerContext, lane: Lane, held: &ReceivedJob) -> JobDisposition {
+    let header = ObservationHeader {
         job: &held.job,
         fingerprint: &shared.fingerprint,
         fetched_at: shared.clock.now_micros(),
     };
     let observed = match looked_at(shared, lane, &held.job).await {
-        Ok(locations) => occasion.files(locations),
-        Err(Limited) => return Settlement::GiveBack(LIMITED_AGAIN_AFTER),
+        Ok(locations) => header.files(locations),
+        Err(GithubLimited) => return JobDisposition::GiveBack(LIMITED_AGAIN_AFTER),
     };
     for part in parts(observed) {
         let subject = shared
@@ -171,14 +178,14 @@ async fn observe(shared: &Shared, lane: Lane, held: &Held) -> Settlement {
             return after_publish_error(&error, held.delivery.attempt);
         }
     }
-    Settlement::Done(JobOutcome::Observed)
+    JobDisposition::Done(JobOutcome::Observed)
 }
 
 async fn looked_at(
-    shared: &Shared,
+    shared: &WorkerContext,
     lane: Lane,
     job: &Job,
-) -> Result<Vec<LocationObserved>, Limited> {
+) -> Result<Vec<LocationObserved>, GithubLimited> {
     let is_local = matches!(job.target, Some(job::Target::File(_)));
     let wanted: &[WantedPath] = match &job.target {
         Some(job::Target::Url(target)) => &target.wanted,
@@ -207,7 +214,7 @@ async fn looked_at(
 
 /// The wanted files, with those that the wanted patterns match; a pattern comes with its outcome.
 async fn with_matches(
-    shared: &Shared,
+    shared: &WorkerContext,
     wanted: &[WantedPath],
 ) -> Vec<(WantedPath, Option<Outcome>)> {
     let mut all: BTreeMap<String, (WantedPath, Option<Outcome>)> = wanted
@@ -243,11 +250,11 @@ async fn with_matches(
 }
 
 async fn outcome_of(
-    shared: &Shared,
+    shared: &WorkerContext,
     lane: Lane,
     is_local: bool,
     wanted: &WantedPath,
-) -> Result<Outcome, Limited> {
+) -> Result<Outcome, GithubLimited> {
     // What else it is made from must be looked at even if the file is as it was.
     let held = if wanted.dependencies.is_empty() {
         wanted.held_blob.as_str()
@@ -267,12 +274,12 @@ async fn outcome_of(
         return Ok(Outcome::Unchanged(Unchanged { blob: version }));
     }
     let base = if is_local {
-        Base::File(PathBuf::from(&wanted.path))
+        FileOrigin::File(PathBuf::from(&wanted.path))
     } else {
-        Base::Url(wanted.path.clone())
+        FileOrigin::Url(wanted.path.clone())
     };
     let limits = shared.config.limits;
-    let draft = off_thread(move || Draft::parse(&bytes, &limits)).await;
+    let draft = off_thread(move || PendingFile::parse(&bytes, &limits)).await;
     let asked = draft.asks(&base, &shared.policy, &limits);
     let supplies = supplied(shared, lane, &asked).await?;
     if version == wanted.held_blob && are_as_held(&supplies, wanted) {
@@ -295,25 +302,25 @@ async fn outcome_of(
 }
 
 async fn supplied(
-    shared: &Shared,
+    shared: &WorkerContext,
     lane: Lane,
-    asked: &BTreeSet<Asked>,
-) -> Result<Supplies, Limited> {
+    asked: &BTreeSet<FileRequest>,
+) -> Result<FetchedFiles, GithubLimited> {
     if asked.is_empty() {
-        return Ok(Supplies::new());
+        return Ok(FetchedFiles::new());
     }
-    let askers: [Asker<'_>; 1] = [(None, asked)];
+    let askers: [FileAsker<'_>; 1] = [(None, asked)];
     let supplied = shared.supplier.supply(lane, &askers).await;
-    let mut supplied = supplied.map_err(|_closed| Limited)?;
+    let mut supplied = supplied.map_err(|_closed| GithubLimited)?;
     Ok(supplied.pop().unwrap_or_default())
 }
 
 /// Whether everything that was read besides the file is as it is held.
-fn are_as_held(supplies: &Supplies, wanted: &WantedPath) -> bool {
+fn are_as_held(supplies: &FetchedFiles, wanted: &WantedPath) -> bool {
     supplies.len() == wanted.dependencies.len()
         && wanted.dependencies.iter().all(|held| {
             supplies
-                .get(&Supplied::asked(held))
+                .get(&FetchedFile::asked(held))
                 .is_some_and(|now| now.dependency.blob == held.blob && now.supply.is_ok())
         })
 }
@@ -325,7 +332,7 @@ fn no_local_files() -> Failure {
     }
 }
 
-async fn local(shared: &Shared, path: String) -> Shown {
+async fn local(shared: &WorkerContext, path: String) -> Shown {
     if !shared.config.file_locations {
         return Shown::Known(Outcome::Failed(no_local_files().into()));
     }
@@ -345,7 +352,7 @@ async fn local(shared: &Shared, path: String) -> Shown {
     }
 }
 
-async fn page(shared: &Shared, url: &str, held: &str) -> Shown {
+async fn page(shared: &WorkerContext, url: &str, held: &str) -> Shown {
     let limits = &shared.config.limits;
     match shared
         .supplier

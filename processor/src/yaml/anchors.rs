@@ -9,32 +9,32 @@ use std::ops::Range;
 
 use serde_json::Value;
 
-use super::position::Position;
+use super::position::TextPosition;
 use super::problem::{SyntaxProblem, problem, rule};
-use super::size_budget::{Budget, Size};
+use super::size_budget::{SizeBudget, ValueSize};
 
 /// The anchors of one document.
 pub(super) struct Anchors {
-    known: HashMap<usize, Anchor>,
+    known: HashMap<usize, AnchoredValue>,
     /// The anchor of every alias so far: the aliases inside a node are a range of this.
     aliases: Vec<usize>,
     scalars: usize,
     /// Where each collection that is still open began.
-    open: Vec<Mark>,
+    open: Vec<OpenMark>,
     /// Without any alias in the text nothing needs to be kept.
     needed: bool,
     uses_max: u64,
 }
 
 #[derive(Clone, Copy)]
-struct Mark {
+struct OpenMark {
     aliases: usize,
     scalars: usize,
 }
 
-struct Anchor {
+struct AnchoredValue {
     value: Value,
-    size: Size,
+    size: ValueSize,
     aliases_inside: Range<usize>,
     has_scalar: bool,
     /// The definition counts as the first use.
@@ -65,8 +65,8 @@ impl Anchors {
         &mut self,
         id: usize,
         value: &Value,
-        size: Size,
-        (budget, at): (&mut Budget, Position),
+        size: ValueSize,
+        (budget, at): (&mut SizeBudget, TextPosition),
     ) -> Result<(), SyntaxProblem> {
         let began = self.open.pop().unwrap_or(self.here());
         self.define(id, value, size, began, (budget, at))
@@ -77,8 +77,8 @@ impl Anchors {
         &mut self,
         id: usize,
         value: &Value,
-        size: Size,
-        (budget, at): (&mut Budget, Position),
+        size: ValueSize,
+        (budget, at): (&mut SizeBudget, TextPosition),
     ) -> Result<(), SyntaxProblem> {
         let began = self.here();
         self.scalars += 1;
@@ -91,7 +91,7 @@ impl Anchors {
         &mut self,
         id: usize,
         merging: bool,
-        (budget, at): (&mut Budget, Position),
+        (budget, at): (&mut SizeBudget, TextPosition),
     ) -> Result<Value, SyntaxProblem> {
         if !self.known.contains_key(&id) {
             let message = "this alias stands inside the value it refers to";
@@ -112,8 +112,8 @@ impl Anchors {
         Ok(anchor.value.clone())
     }
 
-    fn here(&self) -> Mark {
-        Mark {
+    fn here(&self) -> OpenMark {
+        OpenMark {
             aliases: self.aliases.len(),
             scalars: self.scalars,
         }
@@ -123,16 +123,16 @@ impl Anchors {
         &mut self,
         id: usize,
         value: &Value,
-        size: Size,
-        began: Mark,
-        (budget, at): (&mut Budget, Position),
+        size: ValueSize,
+        began: OpenMark,
+        (budget, at): (&mut SizeBudget, TextPosition),
     ) -> Result<(), SyntaxProblem> {
         if id == 0 || !self.needed {
             return Ok(());
         }
         // The copy kept here costs as much as the value, so it is paid for.
         budget.spend(size, at)?;
-        let anchor = Anchor {
+        let anchor = AnchoredValue {
             value: value.clone(),
             size,
             aliases_inside: began.aliases..self.aliases.len(),

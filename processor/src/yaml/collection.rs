@@ -2,35 +2,35 @@
 
 use serde_json::{Map, Value};
 
-use super::key::{Identity, Keys};
-use super::position::{Position, Under};
+use super::key::{KeyIdentity, MappingKeys};
+use super::position::{NodeParent, TextPosition};
 use super::problem::{SyntaxProblem, problem, rule};
-use super::size_budget::Size;
+use super::size_budget::ValueSize;
 
 /// A collection whose end has not been seen.
-pub(super) struct Frame {
-    pub content: Content,
+pub(super) struct OpenCollection {
+    pub content: CollectionContent,
     /// 0 without an anchor.
     pub anchor: usize,
-    pub start: Position,
+    pub start: TextPosition,
     pub node: usize,
     /// What had been counted when it began.
-    pub before: Size,
-    pub becomes: Becomes,
+    pub before: ValueSize,
+    pub becomes: CollectionTag,
 }
 
-pub(super) enum Content {
+pub(super) enum CollectionContent {
     Sequence(Vec<Value>),
     Mapping {
         members: Map<String, Value>,
-        keys: Keys,
-        pending: Option<Key>,
+        keys: MappingKeys,
+        pending: Option<MappingKey>,
     },
 }
 
 /// What a tag makes of a collection.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Becomes {
+pub(super) enum CollectionTag {
     Itself,
     /// A set or an ordered map: objects of JavaScript that JSON shows as `{}`.
     Nothing,
@@ -38,24 +38,24 @@ pub(super) enum Becomes {
     Pairs,
 }
 
-pub(super) struct Key {
+pub(super) struct MappingKey {
     pub name: String,
-    pub position: Position,
+    pub position: TextPosition,
     /// The `<<` of YAML 1.1.
     pub merges: bool,
 }
 
 /// A node that is complete.
-pub(super) struct Done {
+pub(super) struct CompleteNode {
     pub value: Value,
-    pub identity: Identity,
-    pub position: Position,
+    pub identity: KeyIdentity,
+    pub position: TextPosition,
     /// Its first index in the positions.
     pub node: usize,
     pub merge_key: bool,
 }
 
-impl Content {
+impl CollectionContent {
     pub(super) fn sequence() -> Self {
         Self::Sequence(Vec::new())
     }
@@ -63,19 +63,19 @@ impl Content {
     pub(super) fn mapping() -> Self {
         Self::Mapping {
             members: Map::new(),
-            keys: Keys::default(),
+            keys: MappingKeys::default(),
             pending: None,
         }
     }
 
     /// How the node that comes next hangs under this one. A key is recorded as an element,
     /// and forgotten when it is complete.
-    pub(super) fn under(&self) -> Under<'_> {
+    pub(super) fn under(&self) -> NodeParent<'_> {
         match self {
-            Self::Sequence(_) | Self::Mapping { pending: None, .. } => Under::Sequence,
+            Self::Sequence(_) | Self::Mapping { pending: None, .. } => NodeParent::Sequence,
             Self::Mapping {
                 pending: Some(key), ..
-            } => Under::Mapping {
+            } => NodeParent::Mapping {
                 name: &key.name,
                 key: key.position,
             },
@@ -98,7 +98,7 @@ impl Content {
     }
 
     /// Adds a complete node: an element, a key, or the value of the key before it.
-    pub(super) fn add(&mut self, done: Done) -> Result<(), SyntaxProblem> {
+    pub(super) fn add(&mut self, done: CompleteNode) -> Result<(), SyntaxProblem> {
         match self {
             Self::Sequence(items) => items.push(done.value),
             Self::Mapping {
@@ -117,31 +117,31 @@ impl Content {
     }
 }
 
-impl Frame {
+impl OpenCollection {
     /// The value of the collection, which is complete.
     pub(super) fn into_value(self) -> Result<Value, SyntaxProblem> {
         match (self.content, self.becomes) {
-            (Content::Mapping { members, .. }, Becomes::Nothing)
+            (CollectionContent::Mapping { members, .. }, CollectionTag::Nothing)
                 if members.values().any(|value| !value.is_null()) =>
             {
                 let message = "the elements of !!set must not have values";
                 Err(problem(rule::SYNTAX, message, self.start))
             }
-            (_, Becomes::Nothing) => Ok(Value::Object(Map::new())),
-            (Content::Sequence(items), Becomes::Pairs) => pairs(items, self.start),
-            (Content::Sequence(items), Becomes::Itself) => Ok(Value::Array(items)),
-            (Content::Mapping { members, .. }, _) => Ok(Value::Object(members)),
+            (_, CollectionTag::Nothing) => Ok(Value::Object(Map::new())),
+            (CollectionContent::Sequence(items), CollectionTag::Pairs) => pairs(items, self.start),
+            (CollectionContent::Sequence(items), CollectionTag::Itself) => Ok(Value::Array(items)),
+            (CollectionContent::Mapping { members, .. }, _) => Ok(Value::Object(members)),
         }
     }
 }
 
 fn accept_key(
     members: &Map<String, Value>,
-    keys: &mut Keys,
-    done: Done,
-) -> Result<Key, SyntaxProblem> {
+    keys: &mut MappingKeys,
+    done: CompleteNode,
+) -> Result<MappingKey, SyntaxProblem> {
     if done.merge_key {
-        return Ok(Key {
+        return Ok(MappingKey {
             name: String::new(),
             position: done.position,
             merges: true,
@@ -152,7 +152,7 @@ fn accept_key(
         let message = format!("the key {name:?} occurs twice in this mapping");
         return Err(problem(rule::DUPLICATE_KEY, message, done.position));
     }
-    Ok(Key {
+    Ok(MappingKey {
         name,
         position: done.position,
         merges: false,
@@ -162,9 +162,9 @@ fn accept_key(
 /// Takes over what the mapping does not have yet from a mapping or a sequence of mappings.
 fn merge(
     members: &mut Map<String, Value>,
-    keys: &mut Keys,
+    keys: &mut MappingKeys,
     source: Value,
-    at: Position,
+    at: TextPosition,
 ) -> Result<(), SyntaxProblem> {
     let sources = match source {
         Value::Array(sources) => sources,
@@ -183,7 +183,7 @@ fn merge(
     Ok(())
 }
 
-fn pairs(items: Vec<Value>, at: Position) -> Result<Value, SyntaxProblem> {
+fn pairs(items: Vec<Value>, at: TextPosition) -> Result<Value, SyntaxProblem> {
     let pair = |item| match item {
         Value::Object(members) if members.len() > 1 => Err(problem(
             rule::SYNTAX,
@@ -192,7 +192,7 @@ fn pairs(items: Vec<Value>, at: Position) -> Result<Value, SyntaxProblem> {
         )),
         Value::Object(members) => Ok(Value::Object(members)),
         single => Ok(Value::Object(Map::from_iter([(
-            Identity::Alone.name(single),
+            KeyIdentity::Alone.name(single),
             Value::Null,
         )]))),
     };

@@ -9,17 +9,17 @@ use saphyr_parser::{Event, Marker, Parser, ScalarStyle, ScanError, Span, StrInpu
 use serde_json::Value;
 
 use super::anchors::Anchors;
-use super::collection::{Becomes, Content, Done, Frame};
-use super::compat::char_substitution::{Escapes, StandIns};
-use super::compat::scanner_fixup::Mend;
+use super::collection::{CollectionContent, CollectionTag, CompleteNode, OpenCollection};
+use super::compat::char_substitution::{CharSubstitution, EscapeHandling};
+use super::compat::scanner_fixup::ScannerFixup;
 use super::compat::scanner_messages;
-use super::key::Identity;
-use super::position::{Position, Positions, Under};
+use super::key::KeyIdentity;
+use super::position::{NodeParent, Positions, TextPosition};
 use super::problem::{SyntaxProblem, problem, rule};
-use super::scalar::{self, Schema, Style};
-use super::size_budget::{Budget, Size};
-use super::split::Chunk;
-use crate::limits::Limits;
+use super::scalar::{self, Quoting, ScalarSchema};
+use super::size_budget::{SizeBudget, ValueSize};
+use super::split::DocumentText;
+use crate::limits::ReadLimits;
 
 /// One attempt at one document.
 pub(super) struct Composer<'a> {
@@ -28,28 +28,28 @@ pub(super) struct Composer<'a> {
     pub inserted: Vec<(usize, usize)>,
     /// See `trailing_indent`.
     pub ragged_end: Option<usize>,
-    schema: Schema,
+    schema: ScalarSchema,
     depth_max: usize,
-    stand_ins: &'a StandIns,
+    stand_ins: &'a CharSubstitution,
     positions: Positions,
-    frames: Vec<Frame>,
+    frames: Vec<OpenCollection>,
     anchors: Anchors,
-    budget: &'a mut Budget,
+    budget: &'a mut SizeBudget,
     root: Option<Value>,
 }
 
 /// Why composing stopped.
-pub(super) enum Stop {
+pub(super) enum ComposeStop {
     Problem(SyntaxProblem),
     /// The scanner is stricter than Backstage's parser, and a space makes it agree.
     Mendable {
-        mend: Mend,
+        mend: ScannerFixup,
         at: Marker,
         problem: SyntaxProblem,
     },
 }
 
-impl From<SyntaxProblem> for Stop {
+impl From<SyntaxProblem> for ComposeStop {
     fn from(problem: SyntaxProblem) -> Self {
         Self::Problem(problem)
     }
@@ -57,10 +57,10 @@ impl From<SyntaxProblem> for Stop {
 
 impl<'a> Composer<'a> {
     pub(super) fn new(
-        chunk: &Chunk<'_>,
-        stand_ins: &'a StandIns,
-        limits: &Limits,
-        budget: &'a mut Budget,
+        chunk: &DocumentText<'_>,
+        stand_ins: &'a CharSubstitution,
+        limits: &ReadLimits,
+        budget: &'a mut SizeBudget,
     ) -> Self {
         Self {
             lines_before: chunk.lines_before,
@@ -82,7 +82,7 @@ impl<'a> Composer<'a> {
         (self.root.unwrap_or(Value::Null), self.positions)
     }
 
-    pub(super) fn run(&mut self, mut parser: Parser<'_, StrInput<'_>>) -> Result<(), Stop> {
+    pub(super) fn run(&mut self, mut parser: Parser<'_, StrInput<'_>>) -> Result<(), ComposeStop> {
         while let Some(event) = parser.next_event() {
             let (event, span) = event.map_err(|error| self.stop(&error))?;
             self.event(event, span)?;
@@ -90,15 +90,15 @@ impl<'a> Composer<'a> {
         Ok(())
     }
 
-    fn stop(&self, error: &ScanError) -> Stop {
+    fn stop(&self, error: &ScanError) -> ComposeStop {
         let problem = self.scan_problem(error);
-        match Mend::of(error.info()) {
-            Some(mend) => Stop::Mendable {
+        match ScannerFixup::of(error.info()) {
+            Some(mend) => ComposeStop::Mendable {
                 mend,
                 at: *error.marker(),
                 problem,
             },
-            None => Stop::Problem(problem),
+            None => ComposeStop::Problem(problem),
         }
     }
 
@@ -119,18 +119,18 @@ impl<'a> Composer<'a> {
             }
             Event::SequenceStart(anchor, tag) => {
                 let becomes = match tag.as_deref().and_then(scalar::yaml_tag_name) {
-                    Some("omap") => Becomes::Nothing,
-                    Some("pairs") => Becomes::Pairs,
-                    _ => Becomes::Itself,
+                    Some("omap") => CollectionTag::Nothing,
+                    Some("pairs") => CollectionTag::Pairs,
+                    _ => CollectionTag::Itself,
                 };
-                self.open(Content::sequence(), anchor, becomes, at)
+                self.open(CollectionContent::sequence(), anchor, becomes, at)
             }
             Event::MappingStart(anchor, tag) => {
                 let becomes = match tag.as_deref().and_then(scalar::yaml_tag_name) {
-                    Some("set") => Becomes::Nothing,
-                    _ => Becomes::Itself,
+                    Some("set") => CollectionTag::Nothing,
+                    _ => CollectionTag::Itself,
                 };
-                self.open(Content::mapping(), anchor, becomes, at)
+                self.open(CollectionContent::mapping(), anchor, becomes, at)
             }
             Event::SequenceEnd | Event::MappingEnd => self.close(),
         }
@@ -139,8 +139,8 @@ impl<'a> Composer<'a> {
     /// The text of a scalar as Backstage's parser has it.
     fn content<'t>(&self, text: &'t str, style: ScalarStyle, span: Span) -> Cow<'t, str> {
         let escapes = match style {
-            ScalarStyle::DoubleQuoted => Escapes::Read,
-            _ => Escapes::Text,
+            ScalarStyle::DoubleQuoted => EscapeHandling::Read,
+            _ => EscapeHandling::Text,
         };
         let at_ragged_end = matches!(style, ScalarStyle::Literal | ScalarStyle::Folded)
             && self.ragged_end == Some(span.end.index())
@@ -158,27 +158,28 @@ impl<'a> Composer<'a> {
         style: ScalarStyle,
         anchor: usize,
         tag: Option<&Tag>,
-        at: Position,
+        at: TextPosition,
     ) -> Result<(), SyntaxProblem> {
         let node = self.begin(at);
         let before = self.budget.spent();
-        self.budget.spend(Size::scalar(text.len()), at)?;
+        self.budget.spend(ValueSize::scalar(text.len()), at)?;
         if style == ScalarStyle::Plain && text.starts_with(['|', '>']) {
             let message = "a plain text cannot start with | or >";
             return Err(problem(rule::SYNTAX, message, at));
         }
         let style = match style {
-            ScalarStyle::Plain => Style::Plain,
-            _ => Style::Quoted,
+            ScalarStyle::Plain => Quoting::Plain,
+            _ => Quoting::Quoted,
         };
         let scalar = scalar::resolve(text, style, tag, self.schema)
             .map_err(|mismatch| problem(rule::SYNTAX, mismatch.0, at))?;
-        let (value, identity) = Identity::of(scalar, text);
+        let (value, identity) = KeyIdentity::of(scalar, text);
         let size = self.budget.spent() - before;
         self.anchors
             .scalar(anchor, &value, size, (self.budget, at))?;
-        let merge_key = self.schema == Schema::Yaml11 && style == Style::Plain && text == "<<";
-        self.complete(Done {
+        let merge_key =
+            self.schema == ScalarSchema::Yaml11 && style == Quoting::Plain && text == "<<";
+        self.complete(CompleteNode {
             value,
             identity,
             position: at,
@@ -187,14 +188,14 @@ impl<'a> Composer<'a> {
         })
     }
 
-    fn alias(&mut self, id: usize, at: Position) -> Result<(), SyntaxProblem> {
+    fn alias(&mut self, id: usize, at: TextPosition) -> Result<(), SyntaxProblem> {
         let node = self.begin(at);
         let frame = self.frames.last();
         let merging = frame.is_some_and(|frame| frame.content.is_merging());
         let value = self.anchors.expand(id, merging, (self.budget, at))?;
-        self.complete(Done {
+        self.complete(CompleteNode {
             value,
-            identity: Identity::Alone,
+            identity: KeyIdentity::Alone,
             position: at,
             node,
             merge_key: false,
@@ -203,10 +204,10 @@ impl<'a> Composer<'a> {
 
     fn open(
         &mut self,
-        content: Content,
+        content: CollectionContent,
         anchor: usize,
-        becomes: Becomes,
-        at: Position,
+        becomes: CollectionTag,
+        at: TextPosition,
     ) -> Result<(), SyntaxProblem> {
         if self.frames.len() >= self.depth_max {
             let message = format!("nested deeper than {} levels", self.depth_max);
@@ -214,9 +215,9 @@ impl<'a> Composer<'a> {
         }
         let node = self.begin(at);
         let before = self.budget.spent();
-        self.budget.spend(Size::collection(), at)?;
+        self.budget.spend(ValueSize::collection(), at)?;
         self.anchors.enter();
-        self.frames.push(Frame {
+        self.frames.push(OpenCollection {
             content,
             anchor,
             start: at,
@@ -237,9 +238,9 @@ impl<'a> Composer<'a> {
         let value = frame.into_value()?;
         self.anchors
             .leave(anchor, &value, size, (self.budget, start))?;
-        self.complete(Done {
+        self.complete(CompleteNode {
             value,
-            identity: Identity::Alone,
+            identity: KeyIdentity::Alone,
             position: start,
             node,
             merge_key: false,
@@ -247,12 +248,12 @@ impl<'a> Composer<'a> {
     }
 
     /// Records where a node begins.
-    fn begin(&mut self, at: Position) -> usize {
+    fn begin(&mut self, at: TextPosition) -> usize {
         let under = self.frames.last().map(|frame| frame.content.under());
-        self.positions.open(at, under.unwrap_or(Under::Root))
+        self.positions.open(at, under.unwrap_or(NodeParent::Root))
     }
 
-    fn complete(&mut self, done: Done) -> Result<(), SyntaxProblem> {
+    fn complete(&mut self, done: CompleteNode) -> Result<(), SyntaxProblem> {
         let Some(frame) = self.frames.last_mut() else {
             self.root = Some(done.value);
             return Ok(());
@@ -263,7 +264,7 @@ impl<'a> Composer<'a> {
         frame.content.add(done)
     }
 
-    fn position(&self, marker: Marker) -> Position {
+    fn position(&self, marker: Marker) -> TextPosition {
         let line = u32::try_from(marker.line()).unwrap_or(u32::MAX);
         let until = |col| {
             self.inserted
@@ -271,7 +272,7 @@ impl<'a> Composer<'a> {
         };
         let inserted = until(marker.col()) - until(0);
         let column = u32::try_from(marker.col() - inserted).unwrap_or(u32::MAX);
-        Position {
+        TextPosition {
             line: line.saturating_add(self.lines_before),
             column: column.saturating_add(1),
         }

@@ -5,14 +5,14 @@ use std::borrow::Cow;
 use saphyr_parser::Parser;
 use serde_json::Value;
 
-use super::compat::char_substitution::StandIns;
+use super::compat::char_substitution::CharSubstitution;
 use super::compat::trailing_indent::ragged_end;
-use super::composer::{Composer, Stop};
-use super::position::{Position, Positions};
+use super::composer::{ComposeStop, Composer};
+use super::position::{Positions, TextPosition};
 use super::problem::{SyntaxProblem, problem, rule};
-use super::size_budget::Budget;
-use super::split::Chunk;
-use crate::limits::Limits;
+use super::size_budget::SizeBudget;
+use super::split::DocumentText;
+use crate::limits::ReadLimits;
 
 /// One YAML document of a stream, with positions.
 #[derive(Clone, Debug)]
@@ -22,15 +22,15 @@ pub struct ParsedDocument {
     /// Where each part of it stands.
     pub positions: Positions,
     /// Where the document itself starts.
-    pub start: Position,
+    pub start: TextPosition,
 }
 
 /// Reads the document in `chunk`.
 pub(super) fn read(
-    chunk: &Chunk<'_>,
-    stand_ins: &StandIns,
-    limits: &Limits,
-    budget: &mut Budget,
+    chunk: &DocumentText<'_>,
+    stand_ins: &CharSubstitution,
+    limits: &ReadLimits,
+    budget: &mut SizeBudget,
 ) -> Result<ParsedDocument, SyntaxProblem> {
     check_density(chunk, limits.indicators)?;
     check_indentation(chunk)?;
@@ -50,8 +50,8 @@ pub(super) fn read(
                     start: chunk.start,
                 });
             }
-            Err(Stop::Problem(problem)) => return Err(problem),
-            Err(Stop::Mendable { mend, at, problem }) => {
+            Err(ComposeStop::Problem(problem)) => return Err(problem),
+            Err(ComposeStop::Mendable { mend, at, problem }) => {
                 inserted = std::mem::take(&mut composer.inserted);
                 let Some(mended) = mend.applied_to(&text, at.index()) else {
                     return Err(problem);
@@ -71,7 +71,7 @@ pub(super) fn read(
 
 /// Refuses a text that could become too many tokens. What stands in a scalar counts too: only
 /// the scanner could tell, and by then it would be too late.
-fn check_density(chunk: &Chunk<'_>, indicators_max: usize) -> Result<(), SyntaxProblem> {
+fn check_density(chunk: &DocumentText<'_>, indicators_max: usize) -> Result<(), SyntaxProblem> {
     if chunk.text.len() <= indicators_max {
         return Ok(());
     }
@@ -89,7 +89,7 @@ fn check_density(chunk: &Chunk<'_>, indicators_max: usize) -> Result<(), SyntaxP
 
 /// Refuses a document whose first line of content is indented with a tab, unless that line
 /// begins a flow collection. The scanner would not mind.
-fn check_indentation(chunk: &Chunk<'_>) -> Result<(), SyntaxProblem> {
+fn check_indentation(chunk: &DocumentText<'_>) -> Result<(), SyntaxProblem> {
     let is_content = |line: &str| {
         let content = line.trim_matches([' ', '\t', '\r']);
         !content.is_empty() && !content.starts_with('#')
@@ -111,7 +111,7 @@ fn check_indentation(chunk: &Chunk<'_>) -> Result<(), SyntaxProblem> {
     if same_line || content.starts_with(['{', '[']) {
         return Ok(());
     }
-    let position = Position {
+    let position = TextPosition {
         line: number.saturating_add(chunk.lines_before),
         column: u32::try_from(before).unwrap_or(u32::MAX).saturating_add(1),
     };

@@ -8,11 +8,11 @@ use std::collections::HashSet;
 use serde_json::{Map, Value};
 
 use super::number;
-use super::scalar::Scalar;
+use super::scalar::ScalarValue;
 
 /// What a node is when it is compared as a key.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) enum Identity {
+pub(super) enum KeyIdentity {
     Null,
     Bool(bool),
     Number(f64),
@@ -21,15 +21,15 @@ pub(super) enum Identity {
     Alone,
 }
 
-impl Identity {
+impl KeyIdentity {
     /// The JSON value of a scalar and its identity.
-    pub(super) fn of(scalar: Scalar, text: &str) -> (Value, Self) {
+    pub(super) fn of(scalar: ScalarValue, text: &str) -> (Value, Self) {
         match scalar {
-            Scalar::Null => (Value::Null, Self::Null),
-            Scalar::Bool(truth) => (Value::Bool(truth), Self::Bool(truth)),
-            Scalar::Number(number) => (number::value_of(number), Self::Number(number)),
-            Scalar::Text => (Value::String(text.to_owned()), Self::Text),
-            Scalar::Made(value) => (value, Self::Alone),
+            ScalarValue::Null => (Value::Null, Self::Null),
+            ScalarValue::Bool(truth) => (Value::Bool(truth), Self::Bool(truth)),
+            ScalarValue::Number(number) => (number::value_of(number), Self::Number(number)),
+            ScalarValue::Text => (Value::String(text.to_owned()), Self::Text),
+            ScalarValue::Made(value) => (value, Self::Alone),
         }
     }
 
@@ -48,7 +48,7 @@ impl Identity {
 
 /// A key of a mapping for comparison.
 #[derive(PartialEq, Eq, Hash)]
-enum Seen {
+enum ComparableKey {
     Null,
     Bool(bool),
     Number(u64),
@@ -57,30 +57,30 @@ enum Seen {
 
 /// The keys a mapping has had. While all are texts its members say it all.
 #[derive(Default)]
-pub(super) struct Keys {
-    differing: Option<HashSet<Seen>>,
+pub(super) struct MappingKeys {
+    differing: Option<HashSet<ComparableKey>>,
 }
 
-impl Keys {
+impl MappingKeys {
     /// Whether the mapping with these members had this key before; remembers it.
     pub(super) fn is_duplicate(
         &mut self,
         members: &Map<String, Value>,
-        identity: Identity,
+        identity: KeyIdentity,
         name: &str,
     ) -> bool {
         let seen = match identity {
-            Identity::Text if self.differing.is_none() => return members.contains_key(name),
-            Identity::Text => Seen::Text(name.to_owned()),
-            Identity::Null => Seen::Null,
-            Identity::Bool(truth) => Seen::Bool(truth),
-            Identity::Number(number) if number.is_nan() => {
+            KeyIdentity::Text if self.differing.is_none() => return members.contains_key(name),
+            KeyIdentity::Text => ComparableKey::Text(name.to_owned()),
+            KeyIdentity::Null => ComparableKey::Null,
+            KeyIdentity::Bool(truth) => ComparableKey::Bool(truth),
+            KeyIdentity::Number(number) if number.is_nan() => {
                 self.will_differ_from(members);
                 return false;
             }
             // Adding zero makes the two zeros one.
-            Identity::Number(number) => Seen::Number((number + 0.0).to_bits()),
-            Identity::Alone => {
+            KeyIdentity::Number(number) => ComparableKey::Number((number + 0.0).to_bits()),
+            KeyIdentity::Alone => {
                 self.will_differ_from(members);
                 return false;
             }
@@ -94,7 +94,7 @@ impl Keys {
     /// From now on the members may have names that no text key gave them.
     pub(super) fn will_differ_from(&mut self, members: &Map<String, Value>) {
         self.differing
-            .get_or_insert_with(|| members.keys().cloned().map(Seen::Text).collect());
+            .get_or_insert_with(|| members.keys().cloned().map(ComparableKey::Text).collect());
     }
 }
 
@@ -144,7 +144,7 @@ mod tests {
 
     #[track_caller]
     fn check(key: Value, name: &str) {
-        assert_eq!(Identity::Alone.name(key), name);
+        assert_eq!(KeyIdentity::Alone.name(key), name);
     }
 
     #[test]
@@ -157,7 +157,7 @@ mod tests {
         check(json!({"a": "b", "c d": {}}), "{ a: b, c d: {} }");
         check(json!(["a: b", "true", ""]), r#"[ "a: b", "true", "" ]"#);
         assert_eq!(
-            Identity::Number(f64::INFINITY).name(Value::Null),
+            KeyIdentity::Number(f64::INFINITY).name(Value::Null),
             "Infinity"
         );
     }
@@ -165,26 +165,26 @@ mod tests {
     #[test]
     fn only_equal_scalars_are_the_same_key() {
         let mut members = Map::new();
-        let mut keys = Keys::default();
+        let mut keys = MappingKeys::default();
         let mut add = |identity, name: &str| {
             let duplicate = keys.is_duplicate(&members, identity, name);
             members.insert(name.to_owned(), Value::Null);
             duplicate
         };
-        assert!(!add(Identity::Text, "1"));
-        assert!(add(Identity::Text, "1"));
-        assert!(!add(Identity::Number(1.0), "1"));
-        assert!(add(Identity::Number(1.0), "1"));
-        assert!(add(Identity::Text, "1"));
-        assert!(!add(Identity::Number(0.0), "0"));
-        assert!(add(Identity::Number(-0.0), "0"));
-        assert!(!add(Identity::Number(f64::NAN), "NaN"));
-        assert!(!add(Identity::Number(f64::NAN), "NaN"));
-        assert!(!add(Identity::Null, ""));
-        assert!(!add(Identity::Text, ""));
-        assert!(add(Identity::Null, ""));
-        assert!(!add(Identity::Alone, "x"));
-        assert!(!add(Identity::Text, "x"));
-        assert!(add(Identity::Text, "x"));
+        assert!(!add(KeyIdentity::Text, "1"));
+        assert!(add(KeyIdentity::Text, "1"));
+        assert!(!add(KeyIdentity::Number(1.0), "1"));
+        assert!(add(KeyIdentity::Number(1.0), "1"));
+        assert!(add(KeyIdentity::Text, "1"));
+        assert!(!add(KeyIdentity::Number(0.0), "0"));
+        assert!(add(KeyIdentity::Number(-0.0), "0"));
+        assert!(!add(KeyIdentity::Number(f64::NAN), "NaN"));
+        assert!(!add(KeyIdentity::Number(f64::NAN), "NaN"));
+        assert!(!add(KeyIdentity::Null, ""));
+        assert!(!add(KeyIdentity::Text, ""));
+        assert!(add(KeyIdentity::Null, ""));
+        assert!(!add(KeyIdentity::Alone, "x"));
+        assert!(!add(KeyIdentity::Text, "x"));
+        assert!(add(KeyIdentity::Text, "x"));
     }
 }

@@ -15,7 +15,7 @@
 //! - the name that a collection gets as a key keeps neither quotes nor empty values as written;
 //! - half a character (`\ud83d` alone) becomes U+FFFD, as UTF-8 has no way to write it.
 //!
-//! What it refuses to do: read more than its [`Limits`] allow, guess at a broken document, or
+//! What it refuses to do: read more than its [`ReadLimits`] allow, guess at a broken document, or
 //! panic. It does no I/O and knows nothing of where a file came from.
 
 mod anchors;
@@ -34,27 +34,34 @@ mod split;
 mod tests;
 
 pub use document::ParsedDocument;
-pub use position::{Position, Positions};
+pub use position::{Positions, TextPosition};
 pub use problem::{SyntaxProblem, rule};
 
-use crate::limits::Limits;
-use compat::char_substitution::StandIns;
+use crate::limits::ReadLimits;
+use compat::char_substitution::CharSubstitution;
 use problem::problem;
-use size_budget::Budget;
+use size_budget::SizeBudget;
 
 /// Reads every document of a YAML stream, in order.
 ///
 /// A stream of nothing but comments has no documents; an empty document between others is
 /// null. Bytes that are not UTF-8 become U+FFFD.
-pub fn read_documents(bytes: &[u8], limits: &Limits) -> Vec<Result<ParsedDocument, SyntaxProblem>> {
+pub fn read_documents(
+    bytes: &[u8],
+    limits: &ReadLimits,
+) -> Vec<Result<ParsedDocument, SyntaxProblem>> {
     if bytes.len() > limits.file_bytes {
         let message = format!("the file has more than {} bytes", limits.file_bytes);
-        return vec![Err(problem(rule::FILE_TOO_LARGE, message, Position::START))];
+        return vec![Err(problem(
+            rule::FILE_TOO_LARGE,
+            message,
+            TextPosition::START,
+        ))];
     }
     let text = String::from_utf8_lossy(bytes);
     let text = text.strip_prefix('\u{FEFF}').unwrap_or(&text);
-    let (text, stand_ins) = StandIns::replace(text);
-    let mut budget = Budget::new(limits);
+    let (text, stand_ins) = CharSubstitution::replace(text);
+    let mut budget = SizeBudget::new(limits);
     split::split(&text, limits.documents)
         .into_iter()
         .map(|chunk| document::read(&chunk?, &stand_ins, limits, &mut budget))

@@ -5,14 +5,14 @@
 
 /// A place in a file; both numbers start at 1, columns count characters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Position {
+pub struct TextPosition {
     /// The line.
     pub line: u32,
     /// The character in the line.
     pub column: u32,
 }
 
-impl Position {
+impl TextPosition {
     /// The first character of a file.
     pub const START: Self = Self { line: 1, column: 1 };
 }
@@ -22,21 +22,21 @@ impl Position {
 /// A value that came through an alias has the place of the alias, and so has all below it.
 #[derive(Clone, Debug, Default)]
 pub struct Positions {
-    nodes: Vec<Node>,
+    nodes: Vec<PositionNode>,
     names: String,
 }
 
 #[derive(Clone, Debug)]
-struct Node {
-    value: Position,
-    key: Position,
-    name: Name,
+struct PositionNode {
+    value: TextPosition,
+    key: TextPosition,
+    name: NodeName,
     /// Index after the last node of this subtree.
     end: u32,
 }
 
 #[derive(Clone, Copy, Debug)]
-enum Name {
+enum NodeName {
     Root,
     Element,
     Member { start: u32, end: u32 },
@@ -44,29 +44,30 @@ enum Name {
 
 /// How the node to be recorded hangs under its parent.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Under<'a> {
+pub(super) enum NodeParent<'a> {
     Root,
     Sequence,
-    Mapping { name: &'a str, key: Position },
+    Mapping { name: &'a str, key: TextPosition },
 }
 
 impl Positions {
     /// Where the value at `pointer` starts, or its nearest ancestor that exists.
-    pub fn value_at(&self, pointer: &str) -> Position {
+    pub fn value_at(&self, pointer: &str) -> TextPosition {
         self.find(pointer)
-            .map_or(Position::START, |node| node.value)
+            .map_or(TextPosition::START, |node| node.value)
     }
 
     /// Where the key of the value at `pointer` starts. What has no key (the document itself,
     /// an element of a sequence) is where its value is.
-    pub fn key_at(&self, pointer: &str) -> Position {
-        self.find(pointer).map_or(Position::START, |node| node.key)
+    pub fn key_at(&self, pointer: &str) -> TextPosition {
+        self.find(pointer)
+            .map_or(TextPosition::START, |node| node.key)
     }
 
     /// Where a reader looks for the value at `pointer`: at the value if it begins on the line
     /// of its key, else at the key.
-    pub fn shown_at(&self, pointer: &str) -> Position {
-        self.find(pointer).map_or(Position::START, |node| {
+    pub fn shown_at(&self, pointer: &str) -> TextPosition {
+        self.find(pointer).map_or(TextPosition::START, |node| {
             if node.value.line == node.key.line {
                 node.value
             } else {
@@ -76,19 +77,19 @@ impl Positions {
     }
 
     /// Records a value that starts here and returns its index.
-    pub(super) fn open(&mut self, value: Position, under: Under<'_>) -> usize {
+    pub(super) fn open(&mut self, value: TextPosition, under: NodeParent<'_>) -> usize {
         let index = self.nodes.len();
         let (name, key) = match under {
-            Under::Root => (Name::Root, value),
-            Under::Sequence => (Name::Element, value),
-            Under::Mapping { name, key } => {
+            NodeParent::Root => (NodeName::Root, value),
+            NodeParent::Sequence => (NodeName::Element, value),
+            NodeParent::Mapping { name, key } => {
                 let start = narrow(self.names.len());
                 self.names.push_str(name);
                 let end = narrow(self.names.len());
-                (Name::Member { start, end }, key)
+                (NodeName::Member { start, end }, key)
             }
         };
-        self.nodes.push(Node {
+        self.nodes.push(PositionNode {
             value,
             key,
             name,
@@ -107,7 +108,7 @@ impl Positions {
         self.nodes.truncate(index);
     }
 
-    fn find(&self, pointer: &str) -> Option<&Node> {
+    fn find(&self, pointer: &str) -> Option<&PositionNode> {
         let mut at = 0;
         self.nodes.first()?;
         for token in pointer.split('/').skip(1) {
@@ -129,9 +130,11 @@ impl Positions {
         let mut nth = 0;
         while at < end {
             let matches = match self.nodes[at].name {
-                Name::Root => false,
-                Name::Element => wanted == Some(nth),
-                Name::Member { start, end } => &self.names[start as usize..end as usize] == name,
+                NodeName::Root => false,
+                NodeName::Element => wanted == Some(nth),
+                NodeName::Member { start, end } => {
+                    &self.names[start as usize..end as usize] == name
+                }
             };
             if matches {
                 found = Some(at);
@@ -151,8 +154,8 @@ fn narrow(length: usize) -> u32 {
 mod tests {
     use super::*;
 
-    fn at(line: u32, column: u32) -> Position {
-        Position { line, column }
+    fn at(line: u32, column: u32) -> TextPosition {
+        TextPosition { line, column }
     }
 
     fn sample() -> Positions {
@@ -160,14 +163,14 @@ mod tests {
         //   - x
         //   - b/c: y
         let mut positions = Positions::default();
-        let member = |name, line, column| Under::Mapping {
+        let member = |name, line, column| NodeParent::Mapping {
             name,
             key: at(line, column),
         };
-        let root = positions.open(at(1, 1), Under::Root);
+        let root = positions.open(at(1, 1), NodeParent::Root);
         let list = positions.open(at(2, 3), member("a", 1, 1));
-        positions.open(at(2, 5), Under::Sequence);
-        let map = positions.open(at(3, 5), Under::Sequence);
+        positions.open(at(2, 5), NodeParent::Sequence);
+        let map = positions.open(at(3, 5), NodeParent::Sequence);
         positions.open(at(3, 10), member("b/c", 3, 5));
         positions.close(map);
         positions.close(list);
@@ -206,6 +209,6 @@ mod tests {
 
     #[test]
     fn no_document_is_the_start_of_the_file() {
-        assert_eq!(Positions::default().value_at("/a"), Position::START);
+        assert_eq!(Positions::default().value_at("/a"), TextPosition::START);
     }
 }

@@ -1,6 +1,6 @@
 //! What is wrong with a text, and the names of the rules it breaks.
 
-use super::position::Position;
+use super::position::TextPosition;
 
 /// Why one document, or the file, could not be read.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -10,7 +10,7 @@ pub struct SyntaxProblem {
     /// What is wrong, in a sentence.
     pub message: String,
     /// Where it is.
-    pub position: Position,
+    pub position: TextPosition,
 }
 
 /// The names of the rules a file can break before anybody asks what it means.
@@ -45,7 +45,7 @@ pub mod rule {
 pub(super) fn problem(
     rule: &'static str,
     message: impl Into<String>,
-    position: Position,
+    position: TextPosition,
 ) -> SyntaxProblem {
     SyntaxProblem {
         rule,

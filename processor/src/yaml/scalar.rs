@@ -12,7 +12,7 @@ use super::number;
 
 /// The rules by which a plain scalar becomes a value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Schema {
+pub(super) enum ScalarSchema {
     /// YAML 1.2, core schema.
     Core,
     /// YAML 1.1, on request by directive.
@@ -21,7 +21,7 @@ pub(super) enum Schema {
 
 /// The meaning of one scalar.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) enum Scalar {
+pub(super) enum ScalarValue {
     Null,
     Bool(bool),
     Number(f64),
@@ -41,20 +41,20 @@ pub(super) const YAML_TAGS: &str = "tag:yaml.org,2002:";
 /// The meaning of `text`; `plain` says that it stands without quotes.
 pub(super) fn resolve(
     text: &str,
-    style: Style,
+    style: Quoting,
     tag: Option<&Tag>,
-    schema: Schema,
-) -> Result<Scalar, TagMismatch> {
+    schema: ScalarSchema,
+) -> Result<ScalarValue, TagMismatch> {
     match tag {
         Some(tag) => tagged(text, tag, schema),
-        None if style == Style::Plain => Ok(plain(text, schema)),
-        None => Ok(Scalar::Text),
+        None if style == Quoting::Plain => Ok(plain(text, schema)),
+        None => Ok(ScalarValue::Text),
     }
 }
 
 /// Whether a scalar may be anything but text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Style {
+pub(super) enum Quoting {
     Plain,
     Quoted,
 }
@@ -68,52 +68,60 @@ pub(super) fn yaml_tag_name(tag: &Tag) -> Option<&str> {
     }
 }
 
-fn plain(text: &str, schema: Schema) -> Scalar {
+fn plain(text: &str, schema: ScalarSchema) -> ScalarValue {
     match schema {
-        Schema::Core => core(text),
-        Schema::Yaml11 => yaml11::plain(text),
+        ScalarSchema::Core => core(text),
+        ScalarSchema::Yaml11 => yaml11::plain(text),
     }
 }
 
 /// A tag chooses among the meanings that the text can have; if it has none of them the tag is
 /// ignored and the text stays text.
-fn tagged(text: &str, tag: &Tag, schema: Schema) -> Result<Scalar, TagMismatch> {
+fn tagged(text: &str, tag: &Tag, schema: ScalarSchema) -> Result<ScalarValue, TagMismatch> {
     let Some(name) = yaml_tag_name(tag) else {
-        return Ok(Scalar::Text);
+        return Ok(ScalarValue::Text);
     };
     match name {
         "null" => Ok(keep(plain_null(text), |_| true)),
-        "bool" => Ok(keep(plain(text, schema), |s| matches!(s, Scalar::Bool(_)))),
+        "bool" => Ok(keep(plain(text, schema), |s| {
+            matches!(s, ScalarValue::Bool(_))
+        })),
         "int" => Ok(keep(numeric(text, schema), |_| is_integer(text, schema))),
         "float" => Ok(keep(numeric(text, schema), |_| !is_integer(text, schema))),
-        "binary" => Ok(Scalar::Made(yaml11::buffer(text))),
-        "timestamp" => yaml11::timestamp(text).map(Scalar::Made).ok_or(TagMismatch(
-            "!!timestamp needs a date that starts with yyyy-mm-dd",
-        )),
-        _ => Ok(Scalar::Text),
+        "binary" => Ok(ScalarValue::Made(yaml11::buffer(text))),
+        "timestamp" => yaml11::timestamp(text)
+            .map(ScalarValue::Made)
+            .ok_or(TagMismatch(
+                "!!timestamp needs a date that starts with yyyy-mm-dd",
+            )),
+        _ => Ok(ScalarValue::Text),
     }
 }
 
-fn keep(scalar: Scalar, fits: impl FnOnce(&Scalar) -> bool) -> Scalar {
-    if fits(&scalar) { scalar } else { Scalar::Text }
-}
-
-fn numeric(text: &str, schema: Schema) -> Scalar {
-    keep(plain(text, schema), |s| matches!(s, Scalar::Number(_)))
-}
-
-fn is_integer(text: &str, schema: Schema) -> bool {
-    match schema {
-        Schema::Core => core_integer(text).is_some(),
-        Schema::Yaml11 => yaml11::integer(text).is_some(),
-    }
-}
-
-fn plain_null(text: &str) -> Scalar {
-    if is_null(text) {
-        Scalar::Null
+fn keep(scalar: ScalarValue, fits: impl FnOnce(&ScalarValue) -> bool) -> ScalarValue {
+    if fits(&scalar) {
+        scalar
     } else {
-        Scalar::Text
+        ScalarValue::Text
+    }
+}
+
+fn numeric(text: &str, schema: ScalarSchema) -> ScalarValue {
+    keep(plain(text, schema), |s| matches!(s, ScalarValue::Number(_)))
+}
+
+fn is_integer(text: &str, schema: ScalarSchema) -> bool {
+    match schema {
+        ScalarSchema::Core => core_integer(text).is_some(),
+        ScalarSchema::Yaml11 => yaml11::integer(text).is_some(),
+    }
+}
+
+fn plain_null(text: &str) -> ScalarValue {
+    if is_null(text) {
+        ScalarValue::Null
+    } else {
+        ScalarValue::Text
     }
 }
 
@@ -122,19 +130,19 @@ pub(super) fn is_null(text: &str) -> bool {
 }
 
 /// Most scalars begin with a letter that no number, boolean or null begins with.
-fn core(text: &str) -> Scalar {
+fn core(text: &str) -> ScalarValue {
     match text.bytes().next() {
         None | Some(b'~' | b'n' | b'N') => plain_null(text),
         Some(b't' | b'T' | b'f' | b'F') => match text {
-            "true" | "True" | "TRUE" => Scalar::Bool(true),
-            "false" | "False" | "FALSE" => Scalar::Bool(false),
-            _ => Scalar::Text,
+            "true" | "True" | "TRUE" => ScalarValue::Bool(true),
+            "false" | "False" | "FALSE" => ScalarValue::Bool(false),
+            _ => ScalarValue::Text,
         },
         Some(b'0'..=b'9' | b'+' | b'-' | b'.') => core_integer(text)
             .or_else(|| special_float(text))
             .or_else(|| core_float(text))
-            .map_or(Scalar::Text, Scalar::Number),
-        Some(_) => Scalar::Text,
+            .map_or(ScalarValue::Text, ScalarValue::Number),
+        Some(_) => ScalarValue::Text,
     }
 }
 
@@ -199,20 +207,20 @@ mod tests {
     use super::*;
 
     #[track_caller]
-    fn check(text: &str, expected: &Scalar) {
+    fn check(text: &str, expected: &ScalarValue) {
         assert_eq!(&core(text), expected, "{text}");
     }
 
     #[test]
     fn the_core_schema_knows_few_words() {
         for text in ["", "~", "null", "Null", "NULL"] {
-            check(text, &Scalar::Null);
+            check(text, &ScalarValue::Null);
         }
         for text in ["true", "True", "TRUE"] {
-            check(text, &Scalar::Bool(true));
+            check(text, &ScalarValue::Bool(true));
         }
         for text in ["false", "False", "FALSE"] {
-            check(text, &Scalar::Bool(false));
+            check(text, &ScalarValue::Bool(false));
         }
         let texts = [
             "yes",
@@ -252,7 +260,7 @@ mod tests {
             "infinity",
         ];
         for text in texts {
-            check(text, &Scalar::Text);
+            check(text, &ScalarValue::Text);
         }
     }
 
@@ -279,20 +287,20 @@ mod tests {
             ("+.INF", f64::INFINITY),
         ];
         for (text, number) in rows {
-            check(text, &Scalar::Number(number));
+            check(text, &ScalarValue::Number(number));
         }
-        assert!(matches!(core(".nan"), Scalar::Number(n) if n.is_nan()));
-        assert!(matches!(core("1e999"), Scalar::Number(n) if n.is_infinite()));
+        assert!(matches!(core(".nan"), ScalarValue::Number(n) if n.is_nan()));
+        assert!(matches!(core("1e999"), ScalarValue::Number(n) if n.is_infinite()));
     }
 
     #[track_caller]
-    fn check_tag(suffix: &str, text: &str, expected: &Result<Scalar, TagMismatch>) {
+    fn check_tag(suffix: &str, text: &str, expected: &Result<ScalarValue, TagMismatch>) {
         let tag = Tag {
             handle: YAML_TAGS.to_owned(),
             suffix: suffix.to_owned(),
         };
         assert_eq!(
-            &resolve(text, Style::Quoted, Some(&tag), Schema::Core),
+            &resolve(text, Quoting::Quoted, Some(&tag), ScalarSchema::Core),
             expected,
             "!!{suffix} {text}"
         );
@@ -300,17 +308,17 @@ mod tests {
 
     #[test]
     fn a_tag_chooses_a_meaning_that_the_text_has() {
-        check_tag("str", "12", &Ok(Scalar::Text));
-        check_tag("int", "7", &Ok(Scalar::Number(7.0)));
-        check_tag("int", "x", &Ok(Scalar::Text));
-        check_tag("int", "1.5", &Ok(Scalar::Text));
-        check_tag("float", "1.5", &Ok(Scalar::Number(1.5)));
-        check_tag("float", "1", &Ok(Scalar::Text));
-        check_tag("bool", "true", &Ok(Scalar::Bool(true)));
-        check_tag("bool", "yes", &Ok(Scalar::Text));
-        check_tag("null", "~", &Ok(Scalar::Null));
-        check_tag("null", "x", &Ok(Scalar::Text));
-        check_tag("set", "x", &Ok(Scalar::Text));
+        check_tag("str", "12", &Ok(ScalarValue::Text));
+        check_tag("int", "7", &Ok(ScalarValue::Number(7.0)));
+        check_tag("int", "x", &Ok(ScalarValue::Text));
+        check_tag("int", "1.5", &Ok(ScalarValue::Text));
+        check_tag("float", "1.5", &Ok(ScalarValue::Number(1.5)));
+        check_tag("float", "1", &Ok(ScalarValue::Text));
+        check_tag("bool", "true", &Ok(ScalarValue::Bool(true)));
+        check_tag("bool", "yes", &Ok(ScalarValue::Text));
+        check_tag("null", "~", &Ok(ScalarValue::Null));
+        check_tag("null", "x", &Ok(ScalarValue::Text));
+        check_tag("set", "x", &Ok(ScalarValue::Text));
         check_tag(
             "timestamp",
             "x",
@@ -327,8 +335,8 @@ mod tests {
             suffix: "custom".to_owned(),
         };
         assert_eq!(
-            resolve("12", Style::Plain, Some(&tag), Schema::Core),
-            Ok(Scalar::Text)
+            resolve("12", Quoting::Plain, Some(&tag), ScalarSchema::Core),
+            Ok(ScalarValue::Text)
         );
     }
 }

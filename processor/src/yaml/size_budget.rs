@@ -4,18 +4,18 @@
 
 use std::ops::{Add, Sub};
 
-use super::position::Position;
+use super::position::TextPosition;
 use super::problem::{SyntaxProblem, problem, rule};
-use crate::limits::Limits;
+use crate::limits::ReadLimits;
 
 /// An amount of values and of bytes in them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Size {
+pub(super) struct ValueSize {
     nodes: usize,
     bytes: usize,
 }
 
-impl Size {
+impl ValueSize {
     pub(super) fn scalar(bytes: usize) -> Self {
         Self { nodes: 1, bytes }
     }
@@ -25,7 +25,7 @@ impl Size {
     }
 }
 
-impl Add for Size {
+impl Add for ValueSize {
     type Output = Self;
 
     fn add(self, other: Self) -> Self {
@@ -36,7 +36,7 @@ impl Add for Size {
     }
 }
 
-impl Sub for Size {
+impl Sub for ValueSize {
     type Output = Self;
 
     fn sub(self, other: Self) -> Self {
@@ -48,28 +48,28 @@ impl Sub for Size {
 }
 
 /// What has been spent of a file's limits.
-pub(super) struct Budget {
-    spent: Size,
+pub(super) struct SizeBudget {
+    spent: ValueSize,
     reread_bytes: usize,
     nodes_max: usize,
     bytes_max: usize,
 }
 
-impl Budget {
-    pub(super) fn new(limits: &Limits) -> Self {
+impl SizeBudget {
+    pub(super) fn new(limits: &ReadLimits) -> Self {
         Self {
-            spent: Size::default(),
+            spent: ValueSize::default(),
             reread_bytes: limits.reread_bytes,
             nodes_max: limits.nodes,
             bytes_max: limits.scalar_bytes,
         }
     }
 
-    pub(super) fn spent(&self) -> Size {
+    pub(super) fn spent(&self) -> ValueSize {
         self.spent
     }
 
-    pub(super) fn spend(&mut self, size: Size, at: Position) -> Result<(), SyntaxProblem> {
+    pub(super) fn spend(&mut self, size: ValueSize, at: TextPosition) -> Result<(), SyntaxProblem> {
         self.spent = self.spent + size;
         if self.spent.nodes > self.nodes_max {
             let message = format!("the file has more than {} values", self.nodes_max);
@@ -83,7 +83,7 @@ impl Budget {
     }
 
     /// Forgets what was spent on an attempt that is made again.
-    pub(super) fn rewind(&mut self, spent: Size) {
+    pub(super) fn rewind(&mut self, spent: ValueSize) {
         self.spent = spent;
     }
 

@@ -4,25 +4,25 @@
 //! quoted string, a flow collection, a block scalar. So the cut needs no parser, and a broken
 //! document cannot take the next one with it.
 
-use super::position::Position;
+use super::position::TextPosition;
 use super::problem::{SyntaxProblem, rule};
-use super::scalar::Schema;
+use super::scalar::ScalarSchema;
 
 /// The text of one document and how to read it.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Chunk<'a> {
+pub(super) struct DocumentText<'a> {
     /// From its `---` (or its `%TAG`, or its first line of content) up to the next marker.
     pub text: &'a str,
     /// Lines of the file before `text`.
     pub lines_before: u32,
     /// Where the document itself starts.
-    pub start: Position,
+    pub start: TextPosition,
     /// Which scalars are numbers, booleans and so on.
-    pub schema: Schema,
+    pub schema: ScalarSchema,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Marker {
+enum DocumentMarker {
     Start,
     End,
 }
@@ -38,27 +38,30 @@ struct Directives {
 
 struct Splitter<'a> {
     text: &'a str,
-    chunks: Vec<Result<Chunk<'a>, SyntaxProblem>>,
+    chunks: Vec<Result<DocumentText<'a>, SyntaxProblem>>,
     directives: Directives,
     /// A `%YAML 1.1` stays in force until the next directive.
-    schema: Schema,
-    open: Option<Open>,
+    schema: ScalarSchema,
+    open: Option<OpenDocument>,
 }
 
-struct Open {
+struct OpenDocument {
     offset: usize,
     lines_before: u32,
-    start: Position,
+    start: TextPosition,
     problem: Option<SyntaxProblem>,
 }
 
 /// Cuts `text` into its documents, at most `documents_max` and one problem if there are more.
-pub(super) fn split(text: &str, documents_max: usize) -> Vec<Result<Chunk<'_>, SyntaxProblem>> {
+pub(super) fn split(
+    text: &str,
+    documents_max: usize,
+) -> Vec<Result<DocumentText<'_>, SyntaxProblem>> {
     let mut splitter = Splitter {
         text,
         chunks: Vec::new(),
         directives: Directives::default(),
-        schema: Schema::Core,
+        schema: ScalarSchema::Core,
         open: None,
     };
     let mut offset = 0;
@@ -70,7 +73,7 @@ pub(super) fn split(text: &str, documents_max: usize) -> Vec<Result<Chunk<'_>, S
             splitter.chunks.push(Err(SyntaxProblem {
                 rule: rule::TOO_MANY_DOCUMENTS,
                 message: format!("the file has more than {documents_max} documents"),
-                position: Position {
+                position: TextPosition {
                     line: number,
                     column: 1,
                 },
@@ -84,11 +87,11 @@ pub(super) fn split(text: &str, documents_max: usize) -> Vec<Result<Chunk<'_>, S
 impl<'a> Splitter<'a> {
     fn line(&mut self, offset: usize, number: u32, line: &str) {
         match (marker(line), self.open.is_some()) {
-            (Some(Marker::Start), _) => {
+            (Some(DocumentMarker::Start), _) => {
                 self.close(offset);
                 self.start_explicit(offset, number);
             }
-            (Some(Marker::End), _) => self.end(offset, number, line),
+            (Some(DocumentMarker::End), _) => self.end(offset, number, line),
             (None, true) => {}
             (None, false) if is_blank_or_comment(line) => {}
             (None, false) if line.starts_with('%') => self.directive(offset, number, line),
@@ -102,10 +105,10 @@ impl<'a> Splitter<'a> {
             Some(first) if directives.has_tags => first,
             _ => (offset, number),
         };
-        self.open = Some(Open {
+        self.open = Some(OpenDocument {
             offset,
             lines_before: first_line - 1,
-            start: Position {
+            start: TextPosition {
                 line: number,
                 column: 1,
             },
@@ -115,7 +118,7 @@ impl<'a> Splitter<'a> {
 
     fn start_implicit(&mut self, offset: usize, number: u32) {
         let directives = std::mem::take(&mut self.directives);
-        let position = Position {
+        let position = TextPosition {
             line: number,
             column: 1,
         };
@@ -124,7 +127,7 @@ impl<'a> Splitter<'a> {
                 .first
                 .map(|_| syntax("a document after directives must start with ---", position))
         });
-        self.open = Some(Open {
+        self.open = Some(OpenDocument {
             offset,
             lines_before: number - 1,
             start: position,
@@ -133,7 +136,7 @@ impl<'a> Splitter<'a> {
     }
 
     fn end(&mut self, offset: usize, number: u32, line: &str) {
-        let position = Position {
+        let position = TextPosition {
             line: number,
             column: 1,
         };
@@ -152,19 +155,19 @@ impl<'a> Splitter<'a> {
     }
 
     fn directive(&mut self, offset: usize, number: u32, line: &str) {
-        let position = Position {
+        let position = TextPosition {
             line: number,
             column: 1,
         };
         if self.directives.first.is_none() {
             self.directives.first = Some((offset, number));
-            self.schema = Schema::Core;
+            self.schema = ScalarSchema::Core;
         }
         let line = line.split(" #").next().unwrap_or(line);
         let mut words = line.split_ascii_whitespace();
         match (words.next(), words.next(), words.next()) {
-            (Some("%YAML"), Some("1.1"), None) => self.schema = Schema::Yaml11,
-            (Some("%YAML"), Some("1.2"), None) => self.schema = Schema::Core,
+            (Some("%YAML"), Some("1.1"), None) => self.schema = ScalarSchema::Yaml11,
+            (Some("%YAML"), Some("1.2"), None) => self.schema = ScalarSchema::Core,
             (Some("%YAML"), Some(version), None) if is_version(version) => {}
             (Some("%YAML"), _, _) => {
                 self.directives.problem =
@@ -179,7 +182,7 @@ impl<'a> Splitter<'a> {
         let Some(open) = self.open.take() else { return };
         self.chunks.push(match open.problem {
             Some(problem) => Err(problem),
-            None => Ok(Chunk {
+            None => Ok(DocumentText {
                 text: &self.text[open.offset..end],
                 lines_before: open.lines_before,
                 start: open.start,
@@ -188,13 +191,13 @@ impl<'a> Splitter<'a> {
         });
     }
 
-    fn finish(mut self, end: usize) -> Vec<Result<Chunk<'a>, SyntaxProblem>> {
+    fn finish(mut self, end: usize) -> Vec<Result<DocumentText<'a>, SyntaxProblem>> {
         self.close(end);
         self.chunks
     }
 }
 
-fn syntax(message: &str, position: Position) -> SyntaxProblem {
+fn syntax(message: &str, position: TextPosition) -> SyntaxProblem {
     SyntaxProblem {
         rule: rule::SYNTAX,
         message: message.to_owned(),
@@ -202,10 +205,10 @@ fn syntax(message: &str, position: Position) -> SyntaxProblem {
     }
 }
 
-fn marker(line: &str) -> Option<Marker> {
+fn marker(line: &str) -> Option<DocumentMarker> {
     let found = match line.get(..3)? {
-        "---" => Marker::Start,
-        "..." => Marker::End,
+        "---" => DocumentMarker::Start,
+        "..." => DocumentMarker::End,
         _ => return None,
     };
     let next = line.as_bytes().get(3);

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use freshet_bus::{Bus, Delivery, Inbox, Outbound};
 use freshet_processor::config::{GithubIntegration, RetryPolicy};
-use freshet_processor::{Config, Deps, start};
+use freshet_processor::{ProcessorConfig, ProcessorDeps, start};
 use freshet_proto::message::{
     FailureKind, Job, Lane, Observation, Repository, RepositoryObserved, RepositoryTarget,
     WantedPath, job, observation::Body,
@@ -42,13 +42,16 @@ impl World {
         Self::start_with(github, |_| {}).await
     }
 
-    pub(crate) async fn start_with(github: Stub, change: impl FnOnce(&mut Config)) -> Self {
+    pub(crate) async fn start_with(
+        github: Stub,
+        change: impl FnOnce(&mut ProcessorConfig),
+    ) -> Self {
         let bus = Bus::memory();
         let subjects = Subjects::default();
         bus.provision(&topology(&subjects, 1))
             .await
             .expect("a fresh bus");
-        let mut config = Config {
+        let mut config = ProcessorConfig {
             github: vec![GithubIntegration {
                 host: HOST.to_owned(),
                 api_base_url: github.url(),
@@ -60,13 +63,13 @@ impl World {
                 times_max: 2,
             },
             behind_delays: vec![Duration::from_millis(1); 2],
-            ..Config::default()
+            ..ProcessorConfig::default()
         };
         change(&mut config);
         let shutdown = CancellationToken::new();
         let mut supervisor = Supervisor::new(shutdown.clone(), PATIENCE);
         let registry = Registry::new("catalog");
-        let deps = Deps {
+        let deps = ProcessorDeps {
             bus: bus.clone(),
             clock: Clock::system(),
             registry: registry.clone(),

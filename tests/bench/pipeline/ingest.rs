@@ -315,7 +315,7 @@ impl Stage {
     }
 
     async fn start_processor(&self, supervisor: &mut Supervisor) {
-        let deps = freshet_processor::Deps {
+        let deps = freshet_processor::ProcessorDeps {
             bus: self.bus.clone(),
             clock: Clock::system(),
             registry: Registry::new("catalog"),

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use freshet_model::Kinds;
 use freshet_processor::catalog_file::read_catalog_file;
-use freshet_processor::limits::Limits;
+use freshet_processor::limits::ReadLimits;
 use serde_json::{Value, json};
 
 use crate::dataset::{self, ENTITIES_PER_REPOSITORY, REPOSITORIES};
@@ -31,7 +31,7 @@ pub(crate) fn measure() -> Value {
 
 /// Documents and bytes read, and the time it took.
 fn read_for(time: Duration, files: &[String], kinds: &Kinds) -> (usize, usize, Duration) {
-    let limits = Limits::default();
+    let limits = ReadLimits::default();
     let (mut documents, mut bytes) = (0, 0);
     let started = Instant::now();
     while started.elapsed() < time {

@@ -14,9 +14,9 @@ use freshet_model::location::{
 };
 use freshet_model::{EntityRef, Kinds, canonical_json};
 use freshet_processor::catalog_file::{
-    Base, CatalogFile, Draft, Policy, RepositoryFile, read_catalog_file,
+    CatalogFile, FileOrigin, PendingFile, ReadPolicy, RepositoryFile, read_catalog_file,
 };
-use freshet_processor::limits::Limits;
+use freshet_processor::limits::ReadLimits;
 
 /// A base of relative targets like most.
 const BASE: &str = "https://github.com/acme/shop/blob/main/sub/catalog-info.yaml";
@@ -26,7 +26,7 @@ const PATH_BYTES_MAX: usize = 512;
 /// Bytes as a catalog file: twice the same, every place inside the file, placeholders included.
 pub fn yaml_entity(data: &[u8]) {
     let kinds = Kinds::builtin();
-    let limits = Limits::default();
+    let limits = ReadLimits::default();
     let file = read_catalog_file(data, &kinds, &limits);
     let again = read_catalog_file(data, &kinds, &limits);
     assert_eq!(
@@ -36,8 +36,8 @@ pub fn yaml_entity(data: &[u8]) {
     );
     check_file(&file, data);
     for base in bases() {
-        let draft = Draft::parse(data, &limits);
-        let policy = Policy::default();
+        let draft = PendingFile::parse(data, &limits);
+        let policy = ReadPolicy::default();
         for asked in draft.asks(&base, &policy, &limits) {
             black_box(format!("{asked:?}"));
         }
@@ -48,17 +48,17 @@ pub fn yaml_entity(data: &[u8]) {
     }
 }
 
-fn bases() -> [Base; 3] {
+fn bases() -> [FileOrigin; 3] {
     [
-        Base::Repository(RepositoryFile {
+        FileOrigin::Repository(RepositoryFile {
             host: "github.com".to_owned(),
             owner: "acme".to_owned(),
             name: "shop".to_owned(),
             git_ref: "HEAD".to_owned(),
             path: "sub/catalog-info.yaml".to_owned(),
         }),
-        Base::Url("https://example.com/sub/catalog-info.yaml".to_owned()),
-        Base::File(PathBuf::from("/srv/sub/catalog-info.yaml")),
+        FileOrigin::Url("https://example.com/sub/catalog-info.yaml".to_owned()),
+        FileOrigin::File(PathBuf::from("/srv/sub/catalog-info.yaml")),
     ]
 }
 

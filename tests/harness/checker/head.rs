@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use freshet_model::{Kinds, canonical_json};
 use freshet_processor::catalog_file::{CatalogFile, read_catalog_file};
-use freshet_processor::limits::Limits;
+use freshet_processor::limits::ReadLimits;
 use serde_json::Value;
 
 use super::Finding;
@@ -87,7 +87,7 @@ fn judge_locations(history: &History, finding: &mut Finding) {
             None => finding.expect(!has_location, || {
                 format!("{path} of {repository} is gone and its Location is not")
             }),
-            Some(content) if read(content, &kinds).poisoned => {}
+            Some(content) if read(content, &kinds).is_invalid => {}
             Some(_) => finding.expect(has_location, || {
                 format!("{path} of {repository} has no Location")
             }),
@@ -140,7 +140,7 @@ impl Expected {
                 continue;
             };
             let file = read(content, &kinds);
-            if file.poisoned {
+            if file.is_invalid {
                 add(&mut expected.may, earlier(history, head, &kinds));
                 continue;
             }
@@ -177,12 +177,12 @@ fn earlier<'a>(
     let contents = of_file.filter_map(|commit| commit.content.as_deref());
     let files = contents
         .map(|content| read(content, kinds))
-        .filter(|file| !file.poisoned);
+        .filter(|file| !file.is_invalid);
     files.flat_map(declared)
 }
 
 fn read(content: &str, kinds: &Kinds) -> CatalogFile {
-    read_catalog_file(content.as_bytes(), kinds, &Limits::default())
+    read_catalog_file(content.as_bytes(), kinds, &ReadLimits::default())
 }
 
 fn declared(file: CatalogFile) -> impl Iterator<Item = (String, String)> {

@@ -32,7 +32,7 @@ pub struct AppConfig {
     /// The ingestor's part.
     pub ingestor: freshet_ingestor::Config,
     /// The processor's part.
-    pub processor: freshet_processor::Config,
+    pub processor: freshet_processor::ProcessorConfig,
     /// The store's part.
     pub store: freshet_store::Config,
 }
@@ -71,7 +71,7 @@ impl AppConfig {
         catalog: catalog::Catalog,
         freshet: freshet::Freshet,
     ) -> Self {
-        let processor = freshet_processor::Config {
+        let processor = freshet_processor::ProcessorConfig {
             subject_prefix: freshet.subject_prefix.clone(),
             placeholders: freshet.placeholders,
             reading_allow: backend.reading_allow,
@@ -83,7 +83,7 @@ impl AppConfig {
                 .any(|root| root.location_type == freshet_model::location::FILE),
             kinds: freshet.kinds,
             github: integrations,
-            ..freshet_processor::Config::default()
+            ..freshet_processor::ProcessorConfig::default()
         };
         let ingestor = freshet_ingestor::Config {
             subject_prefix: freshet.subject_prefix.clone(),

@@ -9,9 +9,10 @@ use std::sync::Arc;
 use freshet_model::EntityRef;
 use freshet_model::location::LocationRef;
 use freshet_processor::catalog_file::{
-    Asked, Base, CatalogFile, Draft, Emitted, FileProblem, Supply, SupplyError,
+    CatalogFile, DeclaredKind, FileOrigin, FileProblem, FileRequest, PendingFile, Supply,
+    SupplyError,
 };
-use freshet_processor::yaml::Position;
+use freshet_processor::yaml::TextPosition;
 
 use super::finding::{Finding, Level};
 use super::places::Places;
@@ -53,7 +54,7 @@ pub(super) struct Checked {
     /// Whether nothing of it may be applied.
     pub(super) poisoned: bool,
     /// The documents that say which entity they are about.
-    pub(super) emitted: Vec<Emitted>,
+    pub(super) emitted: Vec<DeclaredKind>,
     /// Valid entities.
     pub(super) entities: usize,
     /// Which entity refers to which, in file order.
@@ -66,7 +67,7 @@ pub(super) struct Checked {
 #[derive(Debug)]
 pub(super) struct Mention {
     /// Where the document of the one starts.
-    pub(super) document: Position,
+    pub(super) document: TextPosition,
     /// The other.
     pub(super) target: EntityRef,
 }
@@ -147,7 +148,7 @@ impl<'a> Checker<'a> {
         self.checked[index].poisoned = true;
         self.findings.push(Finding {
             message: format!("the file cannot be read: {error}"),
-            ..finding(index, Level::Error, "file.unreadable", Position::START)
+            ..finding(index, Level::Error, "file.unreadable", TextPosition::START)
         });
     }
 
@@ -163,8 +164,8 @@ impl<'a> Checker<'a> {
             // Any page of a repository may turn out to be in this one.
             policy.repositories.push("*/*/*".to_owned());
         }
-        let base = Base::Repository(subject.tree.in_repository(&subject.path));
-        let draft = Draft::parse(bytes, limits);
+        let base = FileOrigin::Repository(subject.tree.in_repository(&subject.path));
+        let draft = PendingFile::parse(bytes, limits);
         let asked = draft.asks(&base, &policy, limits);
         let supplies = self.supply(index, &subject.tree, asked, bytes);
         let file = draft.finish(&base, &policy, &supplies, kinds, limits);
@@ -183,7 +184,7 @@ impl<'a> Checker<'a> {
             })
         });
         self.checked[index] = Checked {
-            poisoned: file.poisoned,
+            poisoned: file.is_invalid,
             entities: file.entities.len(),
             mentions: mentions.collect(),
             emitted: file.emitted,
@@ -196,14 +197,14 @@ impl<'a> Checker<'a> {
         &mut self,
         index: usize,
         tree: &WorkTree,
-        asked: BTreeSet<Asked>,
+        asked: BTreeSet<FileRequest>,
         bytes: &[u8],
-    ) -> HashMap<Asked, Supply> {
+    ) -> HashMap<FileRequest, Supply> {
         let bytes_max = self.settings.limits.placeholder_bytes;
         let mut supplies = HashMap::new();
         for asked in asked {
             let here = match &asked {
-                Asked::File(file) if tree.holds(file) => match tree.on_disk(&file.path) {
+                FileRequest::File(file) if tree.holds(file) => match tree.on_disk(&file.path) {
                     OnDisk::File(path) => Some(supply_of(&path, bytes_max)),
                     OnDisk::Missing => Some(Err(SupplyError::NotFound)),
                     OnDisk::Outside if tree.below_root(&file.path).is_none() => None,
@@ -211,7 +212,7 @@ impl<'a> Checker<'a> {
                         reason: "it is outside of the work tree".to_owned(),
                     })),
                 },
-                Asked::File(_) | Asked::Url(_) => None,
+                FileRequest::File(_) | FileRequest::Url(_) => None,
             };
             match here {
                 Some(supply) => {
@@ -301,17 +302,17 @@ fn supply_of(path: &Path, bytes_max: usize) -> Supply {
 }
 
 /// Nothing is known about a placeholder whose file is elsewhere.
-fn unchecked_placeholder(index: usize, asked: &Asked, bytes: &[u8]) -> Finding {
+fn unchecked_placeholder(index: usize, asked: &FileRequest, bytes: &[u8]) -> Finding {
     let last_step = match asked {
-        Asked::File(file) => file.path.rsplit('/').next(),
-        Asked::Url(url) => url.rsplit('/').next(),
+        FileRequest::File(file) => file.path.rsplit('/').next(),
+        FileRequest::Url(url) => url.rsplit('/').next(),
     };
     let text = String::from_utf8_lossy(bytes);
     let is_it = |line: &str| line.contains('$') && last_step.is_some_and(|it| line.contains(it));
     let line = text.lines().position(is_it);
     let line = line.and_then(|line| u32::try_from(line).ok());
     let line = line.map_or(1, |line| line + 1);
-    let at = Position { line, column: 1 };
+    let at = TextPosition { line, column: 1 };
     Finding {
         message: format!(
             "the placeholder's file {asked} is not in this work tree, so its content is not checked"
@@ -321,7 +322,7 @@ fn unchecked_placeholder(index: usize, asked: &Asked, bytes: &[u8]) -> Finding {
 }
 
 /// A finding in want of words.
-pub(super) fn finding(file: usize, level: Level, rule: &str, at: Position) -> Finding {
+pub(super) fn finding(file: usize, level: Level, rule: &str, at: TextPosition) -> Finding {
     Finding {
         file,
         line: at.line,
@@ -354,6 +355,6 @@ fn finding_of(file: usize, problem: FileProblem) -> Finding {
         message,
         hint,
         entity: entity_ref.map(|entity_ref| entity_ref.to_string()),
-        ..finding(file, level, &rule, Position { line, column })
+        ..finding(file, level, &rule, TextPosition { line, column })
     }
 }

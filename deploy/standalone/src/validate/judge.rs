@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use freshet_model::{EntityRef, rules};
-use freshet_processor::yaml::{Position, rule as yaml_rule};
+use freshet_processor::yaml::{TextPosition, rule as yaml_rule};
 
 use super::bytes;
 use super::check::{Checker, Mention, finding};
@@ -100,7 +100,7 @@ impl Checker<'_> {
 
     /// Within a file the reader has told already.
     fn duplicates(&mut self) {
-        let mut first: HashMap<&EntityRef, (usize, Position)> = HashMap::new();
+        let mut first: HashMap<&EntityRef, (usize, TextPosition)> = HashMap::new();
         for (index, checked) in self.checked.iter().enumerate() {
             for emitted in &checked.emitted {
                 let Some(entity_ref) = &emitted.entity_ref else {

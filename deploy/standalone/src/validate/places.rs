@@ -1,8 +1,8 @@
 //! Where in a file something stands, for what is found only after the file was judged.
 
 use freshet_model::EntityRef;
-use freshet_processor::limits::Limits;
-use freshet_processor::yaml::{ParsedDocument, Position, read_documents};
+use freshet_processor::limits::ReadLimits;
+use freshet_processor::yaml::{ParsedDocument, TextPosition, read_documents};
 use serde_json::Value;
 
 /// The documents of a file with their positions.
@@ -12,25 +12,25 @@ pub(super) struct Places {
 
 impl Places {
     /// Reads a file once more.
-    pub(super) fn of(bytes: &[u8], limits: &Limits) -> Self {
+    pub(super) fn of(bytes: &[u8], limits: &ReadLimits) -> Self {
         let documents = read_documents(bytes, limits).into_iter();
         Self {
             documents: documents.flatten().collect(),
         }
     }
 
-    fn document(&self, start: Position) -> Option<&ParsedDocument> {
+    fn document(&self, start: TextPosition) -> Option<&ParsedDocument> {
         self.documents.iter().find(|it| it.start == start)
     }
 
     /// Where a value of the document that starts there is.
-    pub(super) fn of_pointer(&self, start: Position, pointer: &str) -> Position {
+    pub(super) fn of_pointer(&self, start: TextPosition, pointer: &str) -> TextPosition {
         self.document(start)
             .map_or(start, |document| document.positions.shown_at(pointer))
     }
 
     /// Where the document that starts there refers to an entity.
-    pub(super) fn of_reference(&self, start: Position, target: &EntityRef) -> Position {
+    pub(super) fn of_reference(&self, start: TextPosition, target: &EntityRef) -> TextPosition {
         let Some(document) = self.document(start) else {
             return start;
         };
@@ -78,12 +78,12 @@ mod tests {
     #[track_caller]
     fn check(target: &str, line: u32, column: u32) {
         let text = "---\napiVersion: v\nmetadata:\n  name: x\nspec:\n  type: service\n  owner: Team-A\n  dependsOn: [resource:db, component:other/y]\n";
-        let places = Places::of(text.as_bytes(), &Limits::default());
+        let places = Places::of(text.as_bytes(), &ReadLimits::default());
         let start = places.documents[0].start;
         let target = target.parse().expect("a ref");
         assert_eq!(
             places.of_reference(start, &target),
-            Position { line, column }
+            TextPosition { line, column }
         );
     }
 

@@ -4,8 +4,8 @@ use std::path::PathBuf;
 
 use freshet_model::Kinds;
 use freshet_model::rules::Rule;
-use freshet_processor::catalog_file::Policy;
-use freshet_processor::limits::Limits;
+use freshet_processor::catalog_file::ReadPolicy;
+use freshet_processor::limits::ReadLimits;
 use freshet_runtime::config;
 use url::Url;
 
@@ -24,9 +24,9 @@ pub(super) struct Settings {
     /// The kinds there are.
     pub(super) kinds: Kinds,
     /// The bounds of one file.
-    pub(super) limits: Limits,
+    pub(super) limits: ReadLimits,
     /// What placeholders and targets may read.
-    pub(super) policy: Policy,
+    pub(super) policy: ReadPolicy,
     /// Which kinds may come from where; `None` if all may.
     pub(super) rules: Option<Vec<Rule>>,
 }
@@ -40,8 +40,8 @@ impl Settings {
         let mut settings = if config.is_empty() {
             Self {
                 kinds: Kinds::builtin(),
-                limits: Limits::default(),
-                policy: Policy::default(),
+                limits: ReadLimits::default(),
+                policy: ReadPolicy::default(),
                 rules: None,
             }
         } else {
@@ -56,7 +56,7 @@ impl Settings {
             processor, store, ..
         } = config;
         Self {
-            policy: Policy::of(&processor),
+            policy: ReadPolicy::of(&processor),
             kinds: processor.kinds,
             limits: processor.limits,
             rules: Some(store.rules),

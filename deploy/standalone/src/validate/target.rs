@@ -12,7 +12,7 @@ use freshet_model::location::{
     LocationRef, LocationSpec, ResolvedTarget, Target, TargetError, check_type,
 };
 use freshet_processor::catalog_file::FileEntity;
-use freshet_processor::yaml::Position;
+use freshet_processor::yaml::TextPosition;
 use serde_json::Value;
 
 use super::check::{Subject, finding};
@@ -46,7 +46,7 @@ pub(super) mod rule {
 #[derive(Debug)]
 pub(super) struct Link {
     /// Where the target is written.
-    pub(super) at: Position,
+    pub(super) at: TextPosition,
     /// The target as written.
     pub(super) target: String,
     /// Indexes of the files that it names.
@@ -57,7 +57,7 @@ pub(super) struct Link {
 #[derive(Debug)]
 pub(super) struct Reached {
     /// Where the target is written.
-    pub(super) at: Position,
+    pub(super) at: TextPosition,
     /// The target as written.
     pub(super) target: String,
     /// Canonical paths.
@@ -123,7 +123,7 @@ struct Looking<'a> {
 }
 
 impl Looking<'_> {
-    fn say(&mut self, level: Level, rule: &str, at: Position, message: String, hint: &str) {
+    fn say(&mut self, level: Level, rule: &str, at: TextPosition, message: String, hint: &str) {
         self.found.findings.push(Finding {
             message,
             hint: hint.to_owned(),
@@ -132,7 +132,7 @@ impl Looking<'_> {
         });
     }
 
-    fn refuse(&mut self, error: &TargetError, at: Position) {
+    fn refuse(&mut self, error: &TargetError, at: TextPosition) {
         let (rule, hint) = match error {
             TargetError::Type { .. } => (rule::TYPE, "Remove the type, or write `type: url`."),
             TargetError::Folder { .. } | TargetError::Resolve(_) | TargetError::NoFile { .. } => (
@@ -143,7 +143,7 @@ impl Looking<'_> {
         self.say(Level::Error, rule, at, error.to_string(), hint);
     }
 
-    fn target(&mut self, location_type: &str, target: &str, at: Position) {
+    fn target(&mut self, location_type: &str, target: &str, at: TextPosition) {
         let hosts = &self.settings.policy.hosts;
         let resolved = ResolvedTarget::resolve(&self.own, location_type, target, hosts);
         match resolved.map(|resolved| resolved.target) {
@@ -162,14 +162,14 @@ impl Looking<'_> {
         }
     }
 
-    fn elsewhere(&mut self, at: Position, repository: &str, rest: &str) {
+    fn elsewhere(&mut self, at: TextPosition, repository: &str, rest: &str) {
         let message = format!(
             "the target is in {repository} ({rest}), not in this work tree, so it is not checked"
         );
         self.say(Level::Note, rule::UNCHECKED, at, message, "");
     }
 
-    fn url(&mut self, url: &str, at: Position) {
+    fn url(&mut self, url: &str, at: TextPosition) {
         if self.settings.may_read(url) {
             let message = "the target is on another host, so it is not checked".to_owned();
             self.say(Level::Note, rule::UNCHECKED, at, message, "");
@@ -184,7 +184,7 @@ impl Looking<'_> {
         }
     }
 
-    fn in_tree(&mut self, target: &str, path: &str, at: Position) {
+    fn in_tree(&mut self, target: &str, path: &str, at: TextPosition) {
         let tree = &self.subject.tree;
         if tree.below_root(path).is_none() {
             let message =

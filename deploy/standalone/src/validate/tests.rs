@@ -395,7 +395,7 @@ fn piped_text_may_have_a_name() {
 
 #[test]
 fn a_file_that_is_too_large_is_not_read_whole() {
-    let bytes = freshet_processor::limits::Limits::default().file_bytes;
+    let bytes = freshet_processor::limits::ReadLimits::default().file_bytes;
     let world = World::new().with("a.yaml", &"#".repeat(bytes + 2));
     world.check(&["a.yaml"], &["error yaml.limit.file-size a.yaml:1"]);
 }

@@ -7,13 +7,13 @@ use serde_json::{Map, Value};
 
 /// How the content of a file becomes a value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::catalog_file) enum Form {
+pub(in crate::catalog_file) enum PlaceholderForm {
     Text,
     Json,
     Yaml,
 }
 
-impl Form {
+impl PlaceholderForm {
     fn of(key: &str) -> Option<Self> {
         match key {
             "$text" => Some(Self::Text),
@@ -37,7 +37,7 @@ impl Form {
 pub(in crate::catalog_file) struct Placeholder {
     /// JSON pointer of the object.
     pub(in crate::catalog_file) pointer: String,
-    pub(in crate::catalog_file) form: Form,
+    pub(in crate::catalog_file) form: PlaceholderForm,
     /// What it names; `None` if that is no text.
     pub(in crate::catalog_file) value: Option<String>,
 }
@@ -110,7 +110,7 @@ fn object(members: &Map<String, Value>, pointer: &mut String, found: &mut Vec<Pl
         return;
     }
     for (key, value) in members {
-        if let Some(form) = Form::of(key) {
+        if let Some(form) = PlaceholderForm::of(key) {
             found.push(Placeholder {
                 pointer: pointer.clone(),
                 form,

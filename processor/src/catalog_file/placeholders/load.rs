@@ -2,9 +2,9 @@
 
 use serde_json::Value;
 
-use super::find::Form;
+use super::find::PlaceholderForm;
 use super::rule;
-use crate::limits::Limits;
+use crate::limits::ReadLimits;
 use crate::yaml::read_documents;
 
 /// Why a content is not what the placeholder needs.
@@ -16,18 +16,18 @@ pub(in crate::catalog_file) struct Unfit {
 
 /// The value. A byte order mark stays in a text, breaks JSON and begins YAML, as in Backstage.
 pub(in crate::catalog_file) fn load(
-    form: Form,
+    form: PlaceholderForm,
     bytes: &[u8],
-    limits: &Limits,
+    limits: &ReadLimits,
 ) -> Result<Value, Unfit> {
     match form {
-        Form::Text => Ok(Value::String(String::from_utf8_lossy(bytes).into_owned())),
-        Form::Json => json(bytes, limits),
-        Form::Yaml => yaml(bytes, limits),
+        PlaceholderForm::Text => Ok(Value::String(String::from_utf8_lossy(bytes).into_owned())),
+        PlaceholderForm::Json => json(bytes, limits),
+        PlaceholderForm::Yaml => yaml(bytes, limits),
     }
 }
 
-fn json(bytes: &[u8], limits: &Limits) -> Result<Value, Unfit> {
+fn json(bytes: &[u8], limits: &ReadLimits) -> Result<Value, Unfit> {
     let unfit = |message| Unfit {
         rule: rule::JSON,
         message,
@@ -55,12 +55,12 @@ fn is_deeper(value: &Value, levels: usize) -> bool {
     }
 }
 
-fn yaml(bytes: &[u8], limits: &Limits) -> Result<Value, Unfit> {
+fn yaml(bytes: &[u8], limits: &ReadLimits) -> Result<Value, Unfit> {
     let unfit = |message| Unfit {
         rule: rule::YAML,
         message,
     };
-    let limits = Limits {
+    let limits = ReadLimits {
         file_bytes: limits.placeholder_bytes,
         ..*limits
     };

@@ -1,8 +1,8 @@
 //! Placeholders: `$text`, `$json` and `$yaml` put the content of another file in the place of an
 //! object such as `{ $text: ./openapi.yaml }`. Pure, in two phases.
 //!
-//! A [`Draft`](super::pending::Draft) is a catalog file that was read but not judged yet. It says what it
-//! [asks](super::pending::Draft::asks) for; somebody fetches that; and with what was supplied it becomes a
+//! A [`PendingFile`](super::pending::PendingFile) is a catalog file that was read but not judged yet. It says what it
+//! [asks](super::pending::PendingFile::asks) for; somebody fetches that; and with what was supplied it becomes a
 //! [`CatalogFile`](super::entities::CatalogFile). So the worker and a command line without a network give the same answers.
 //!
 //! The answers are those of Backstage, apart from what a placeholder may read: files of its own

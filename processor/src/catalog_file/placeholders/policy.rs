@@ -3,12 +3,12 @@
 use url::Url;
 
 use crate::catalog_file::request::RepositoryFile;
-use crate::config::Config;
+use crate::config::ProcessorConfig;
 use crate::source::url::policy::UrlPolicy;
 
 /// What placeholders may read, and whether owners are looked for.
 #[derive(Clone, Debug, Default)]
-pub struct Policy {
+pub struct ReadPolicy {
     /// Hosts that are GitHubs: a file page there is a file of a repository, not a plain URL.
     pub hosts: Vec<String>,
     /// Repositories that any other repository may read, as `host/owner/name`; `*` stands for any text
@@ -20,10 +20,10 @@ pub struct Policy {
     pub urls: UrlPolicy,
 }
 
-impl Policy {
+impl ReadPolicy {
     /// What the configuration allows.
     #[must_use]
-    pub fn of(config: &Config) -> Self {
+    pub fn of(config: &ProcessorConfig) -> Self {
         let hosts = config.github.iter().map(|github| github.host.clone());
         Self {
             hosts: hosts.collect(),

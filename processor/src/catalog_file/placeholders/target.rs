@@ -3,13 +3,13 @@
 use freshet_model::location::GithubFileUrl;
 use url::Url;
 
-use super::policy::Policy;
+use super::policy::ReadPolicy;
 use super::rule;
-use crate::catalog_file::request::{Asked, Base, RepositoryFile};
+use crate::catalog_file::request::{FileOrigin, FileRequest, RepositoryFile};
 
 /// Why a value names nothing that may be read.
 #[derive(Debug, PartialEq, Eq)]
-pub(in crate::catalog_file) struct Refusal {
+pub(in crate::catalog_file) struct TargetRefusal {
     pub(in crate::catalog_file) rule: &'static str,
     pub(in crate::catalog_file) message: String,
     pub(in crate::catalog_file) hint: String,
@@ -21,10 +21,10 @@ const AMBIGUOUS: [&str; 4] = ["%2e", "%2f", "%5c", "%00"];
 
 /// What `value` names when written in the file at `base`.
 pub(in crate::catalog_file) fn resolve(
-    base: &Base,
+    base: &FileOrigin,
     value: &str,
-    policy: &Policy,
-) -> Result<Asked, Refusal> {
+    policy: &ReadPolicy,
+) -> Result<FileRequest, TargetRefusal> {
     // As the URL parser of Backstage does: a folded block ends with a line break.
     let value = value.trim_matches(|c: char| c <= ' ');
     check_spelling(value)?;
@@ -32,20 +32,20 @@ pub(in crate::catalog_file) fn resolve(
         return absolute(base, value, &url, policy);
     }
     match base {
-        Base::Repository(file) => relative(file, value).map(Asked::File),
-        Base::Url(base) => {
+        FileOrigin::Repository(file) => relative(file, value).map(FileRequest::File),
+        FileOrigin::Url(base) => {
             let joined = Url::parse(base).and_then(|base| base.join(value));
             let url = joined.map_err(|_| bad(value, "is not a URL or a path"))?;
             plain(&url, policy)
         }
-        Base::File(_) => Err(bad(
+        FileOrigin::File(_) => Err(bad(
             value,
             "is relative, which a placeholder in a local file cannot be",
         )),
     }
 }
 
-fn check_spelling(value: &str) -> Result<(), Refusal> {
+fn check_spelling(value: &str) -> Result<(), TargetRefusal> {
     if value.contains('\\') || value.chars().any(char::is_control) {
         return Err(bad(value, "has a backslash or a control character in it"));
     }
@@ -56,7 +56,12 @@ fn check_spelling(value: &str) -> Result<(), Refusal> {
     Ok(())
 }
 
-fn absolute(base: &Base, value: &str, url: &Url, policy: &Policy) -> Result<Asked, Refusal> {
+fn absolute(
+    base: &FileOrigin,
+    value: &str,
+    url: &Url,
+    policy: &ReadPolicy,
+) -> Result<FileRequest, TargetRefusal> {
     if !matches!(url.scheme(), "http" | "https") {
         return Err(bad(value, "is neither a path nor an https URL"));
     }
@@ -64,8 +69,8 @@ fn absolute(base: &Base, value: &str, url: &Url, policy: &Policy) -> Result<Aske
         return Err(bad(value, "has a user name in it"));
     }
     let own = match base {
-        Base::Repository(file) => Some(file),
-        Base::Url(_) | Base::File(_) => None,
+        FileOrigin::Repository(file) => Some(file),
+        FileOrigin::Url(_) | FileOrigin::File(_) => None,
     };
     match github_file(own, url, policy) {
         Some(file) => in_repository(base, file, policy),
@@ -74,7 +79,11 @@ fn absolute(base: &Base, value: &str, url: &Url, policy: &Policy) -> Result<Aske
 }
 
 /// The file that a page on a GitHub host shows.
-fn github_file(own: Option<&RepositoryFile>, url: &Url, policy: &Policy) -> Option<RepositoryFile> {
+fn github_file(
+    own: Option<&RepositoryFile>,
+    url: &Url,
+    policy: &ReadPolicy,
+) -> Option<RepositoryFile> {
     let host = match (url.host_str()?, url.port()) {
         (host, Some(port)) => format!("{host}:{port}"),
         (host, None) => host.to_owned(),
@@ -102,17 +111,21 @@ fn repository_file(host: &str, parts: GithubFileUrl) -> Option<RepositoryFile> {
     })
 }
 
-fn in_repository(base: &Base, file: RepositoryFile, policy: &Policy) -> Result<Asked, Refusal> {
+fn in_repository(
+    base: &FileOrigin,
+    file: RepositoryFile,
+    policy: &ReadPolicy,
+) -> Result<FileRequest, TargetRefusal> {
     let allowed = match base {
-        Base::Repository(own) => file.is_beside(own) || policy.allows_repository(&file),
-        Base::Url(_) => policy.allows_repository(&file),
+        FileOrigin::Repository(own) => file.is_beside(own) || policy.allows_repository(&file),
+        FileOrigin::Url(_) => policy.allows_repository(&file),
         // Whoever can write local files could put the text itself there.
-        Base::File(_) => true,
+        FileOrigin::File(_) => true,
     };
     if allowed {
-        return Ok(Asked::File(file));
+        return Ok(FileRequest::File(file));
     }
-    Err(Refusal {
+    Err(TargetRefusal {
         rule: rule::REPOSITORY,
         message: format!(
             "the placeholder reads from another repository, {}/{}",
@@ -125,19 +138,19 @@ fn in_repository(base: &Base, file: RepositoryFile, policy: &Policy) -> Result<A
     })
 }
 
-fn plain(url: &Url, policy: &Policy) -> Result<Asked, Refusal> {
-    policy.allows_url(url).map_err(|reason| Refusal {
+fn plain(url: &Url, policy: &ReadPolicy) -> Result<FileRequest, TargetRefusal> {
+    policy.allows_url(url).map_err(|reason| TargetRefusal {
         rule: rule::URL,
         message: format!("the placeholder may not read {url}: {reason}"),
         hint: "Keep the file in the repository of the entity, or have its host added to backend.reading.allow.".to_owned(),
     })?;
     let mut url = url.clone();
     url.set_fragment(None);
-    Ok(Asked::Url(url.into()))
+    Ok(FileRequest::Url(url.into()))
 }
 
 /// A path from the folder of the file, or from the root of the repository if it begins with a slash.
-fn relative(base: &RepositoryFile, value: &str) -> Result<RepositoryFile, Refusal> {
+fn relative(base: &RepositoryFile, value: &str) -> Result<RepositoryFile, TargetRefusal> {
     // A URL may have a query and a fragment, and a relative one may too.
     let path = value.split(['?', '#']).next().unwrap_or_default();
     let folder: Vec<&str> = match (path.strip_prefix('/'), base.path.rsplit_once('/')) {
@@ -198,10 +211,10 @@ fn decoded(path: &str) -> String {
     String::from_utf8(bytes).unwrap_or_else(|_| path.to_owned())
 }
 
-fn bad(value: &str, what: &str) -> Refusal {
+fn bad(value: &str, what: &str) -> TargetRefusal {
     const QUOTED_CHARACTERS_MAX: usize = 80;
     let shown: String = value.chars().take(QUOTED_CHARACTERS_MAX).collect();
-    Refusal {
+    TargetRefusal {
         rule: rule::TARGET,
         message: format!("{shown:?} {what}"),
         hint: "Write a path to a file of this repository: relative to this file, or with a slash in front from the root."

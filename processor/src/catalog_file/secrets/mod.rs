@@ -157,7 +157,7 @@ fn below(pointer: &mut String, step: &str, visit: impl FnOnce(&mut String)) {
 }
 
 fn note(text: &str, pointer: &str, found: &mut Vec<SecretValue>) {
-    found.extend(Scan::of(text).next().map(|span| SecretValue {
+    found.extend(SecretScan::of(text).next().map(|span| SecretValue {
         kind: span.kind,
         pointer: pointer.to_owned(),
     }));
@@ -166,7 +166,7 @@ fn note(text: &str, pointer: &str, found: &mut Vec<SecretValue>) {
 /// Every secret-looking part of a text, in order and apart from each other.
 #[must_use]
 pub fn secret_spans(text: &str) -> Vec<SecretSpan> {
-    Scan::of(text).collect()
+    SecretScan::of(text).collect()
 }
 
 /// The text with each character of a secret-looking part blanked, line breaks left alone: what
@@ -222,39 +222,39 @@ fn cut_off(text: &str, from: usize) -> Option<SecretSpan> {
 }
 
 /// A token that is a prefix and so many characters of an alphabet.
-struct Token {
+struct TokenRule {
     kind: SecretKind,
     prefixes: &'static [&'static str],
     alphabet: fn(u8) -> bool,
     lengths: std::ops::RangeInclusive<usize>,
 }
 
-const TOKENS: [Token; 8] = [
-    Token {
+const TOKENS: [TokenRule; 8] = [
+    TokenRule {
         kind: SecretKind::Github,
         prefixes: &["ghp_", "gho_", "ghs_", "ghu_", "ghr_"],
         alphabet: |byte| byte.is_ascii_alphanumeric(),
         lengths: 36..=251,
     },
-    Token {
+    TokenRule {
         kind: SecretKind::Github,
         prefixes: &["github_pat_"],
         alphabet: is_word,
         lengths: 59..=244,
     },
-    Token {
+    TokenRule {
         kind: SecretKind::Aws,
         prefixes: &["AKIA", "ASIA"],
         alphabet: |byte| byte.is_ascii_uppercase() || byte.is_ascii_digit(),
         lengths: 16..=16,
     },
-    Token {
+    TokenRule {
         kind: SecretKind::Google,
         prefixes: &["AIza"],
         alphabet: is_base64url,
         lengths: 35..=35,
     },
-    Token {
+    TokenRule {
         kind: SecretKind::Slack,
         prefixes: &[
             "xoxa-", "xoxb-", "xoxe-", "xoxo-", "xoxp-", "xoxr-", "xoxs-", "xapp-",
@@ -262,19 +262,19 @@ const TOKENS: [Token; 8] = [
         alphabet: |byte| byte.is_ascii_alphanumeric() || byte == b'-',
         lengths: 20..=TOKEN_BYTES_MAX,
     },
-    Token {
+    TokenRule {
         kind: SecretKind::Npm,
         prefixes: &["npm_"],
         alphabet: |byte| byte.is_ascii_alphanumeric(),
         lengths: 36..=36,
     },
-    Token {
+    TokenRule {
         kind: SecretKind::Pypi,
         prefixes: &["pypi-AgEIcHlwaS5vcmc", "pypi-AgENdGVzdC5weXBpLm9yZw"],
         alphabet: is_base64url,
         lengths: 50..=TOKEN_BYTES_MAX,
     },
-    Token {
+    TokenRule {
         kind: SecretKind::Gitlab,
         prefixes: &[
             "glpat-", "gldt-", "glrt-", "glcbt-", "glptt-", "glft-", "glsoat-",
@@ -292,7 +292,7 @@ fn is_base64url(byte: u8) -> bool {
     is_word(byte) || byte == b'-'
 }
 
-impl Token {
+impl TokenRule {
     /// The length of the token at the start of `rest`.
     fn length(&self, rest: &[u8]) -> Option<usize> {
         let prefix = self
@@ -322,14 +322,14 @@ fn run(bytes: &[u8], alphabet: fn(u8) -> bool) -> usize {
 }
 
 /// One pass over a text.
-struct Scan<'t> {
+struct SecretScan<'t> {
     text: &'t str,
     at: usize,
     /// Before it no JSON Web Token begins: the run of characters up to there has been measured.
     jwt_from: usize,
 }
 
-impl<'t> Scan<'t> {
+impl<'t> SecretScan<'t> {
     fn of(text: &'t str) -> Self {
         Self {
             text,
@@ -426,7 +426,7 @@ impl<'t> Scan<'t> {
     }
 }
 
-impl Iterator for Scan<'_> {
+impl Iterator for SecretScan<'_> {
     type Item = SecretSpan;
 
     fn next(&mut self) -> Option<SecretSpan> {
@@ -443,7 +443,7 @@ impl Iterator for Scan<'_> {
     }
 }
 
-/// What a secret begins with, at the place where [`Scan::found_at`] looks at it.
+/// What a secret begins with, at the place where [`SecretScan::found_at`] looks at it.
 static BEGINNINGS: LazyLock<AhoCorasick> = LazyLock::new(|| {
     let tokens = TOKENS
         .iter()

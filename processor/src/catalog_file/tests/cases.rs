@@ -4,11 +4,11 @@ use freshet_model::{ErrorClass, Kinds};
 use serde_json::{Value, json};
 
 use crate::catalog_file::{CatalogFile, read_catalog_file};
-use crate::limits::Limits;
+use crate::limits::ReadLimits;
 use crate::yaml::rule;
 
 fn read(text: impl AsRef<[u8]>) -> CatalogFile {
-    read_catalog_file(text.as_ref(), &Kinds::builtin(), &Limits::default())
+    read_catalog_file(text.as_ref(), &Kinds::builtin(), &ReadLimits::default())
 }
 
 fn component(name: &str, more: &str) -> String {
@@ -29,15 +29,15 @@ fn names(file: &CatalogFile) -> Vec<&str> {
 fn check_declares(text: impl AsRef<[u8]>, expected: &[&str]) {
     let file = read(text);
     assert_eq!(file.problems, []);
-    assert_eq!((names(&file), file.poisoned), (expected.to_vec(), false));
+    assert_eq!((names(&file), file.is_invalid), (expected.to_vec(), false));
     assert_eq!(file.emitted.len(), expected.len());
 }
 
-/// The file is poisoned, first of all by this rule of this class.
+/// The file is invalid, first of all by this rule of this class.
 #[track_caller]
 fn check_poison(text: impl AsRef<[u8]>, rule: &str, class: ErrorClass) {
     let file = read(text);
-    assert!(file.poisoned, "{file:?}");
+    assert!(file.is_invalid, "{file:?}");
     let problem = &file.problems[0];
     assert_eq!((problem.rule.as_str(), problem.class), (rule, class));
     assert!(problem.is_file && !problem.is_warning);
@@ -165,7 +165,7 @@ fn case_127_scalars_are_those_of_yaml_1_2() {
 #[test]
 fn case_128_a_label_is_a_text() {
     let file = read(component("a", "  labels:\n    version: 1.10\n"));
-    assert_eq!((file.entities.len(), file.poisoned), (0, false));
+    assert_eq!((file.entities.len(), file.is_invalid), (0, false));
     let problem = &file.problems[0];
     assert_eq!(
         (problem.class, problem.is_file),
@@ -201,7 +201,7 @@ fn case_132_json_is_yaml() {
 #[test]
 fn case_133_an_empty_mapping_has_no_envelope() {
     let file = read("{}");
-    assert!(file.poisoned && file.emitted.is_empty());
+    assert!(file.is_invalid && file.emitted.is_empty());
     assert_eq!(file.problems[0].class, ErrorClass::TypeError);
 }
 
@@ -219,7 +219,7 @@ fn annotations_that_are_no_mapping_poison_the_file() {
 #[test]
 fn case_219_a_namespace_of_null_poisons_the_file() {
     let file = read([component("a", ""), component("b", "  namespace:\n")].join("---\n"));
-    assert!(file.poisoned);
+    assert!(file.is_invalid);
     assert_eq!(file.problems[0].class, ErrorClass::TypeError);
 }
 

@@ -3,11 +3,11 @@
 use freshet_model::Kinds;
 
 use crate::catalog_file::{CatalogFile, read_catalog_file};
-use crate::limits::Limits;
+use crate::limits::ReadLimits;
 use crate::yaml::rule;
 
 fn read(text: &str) -> CatalogFile {
-    read_catalog_file(text.as_bytes(), &Kinds::builtin(), &Limits::default())
+    read_catalog_file(text.as_bytes(), &Kinds::builtin(), &ReadLimits::default())
 }
 
 fn component(name: &str, more: &str) -> String {
@@ -18,7 +18,7 @@ fn component(name: &str, more: &str) -> String {
 
 /// The file declares these entities, and has problems at these places.
 #[track_caller]
-fn check(text: &str, entities: &[&str], problems: &[&str], poisoned: bool) {
+fn check(text: &str, entities: &[&str], problems: &[&str], is_invalid: bool) {
     let file = read(text);
     let refs: Vec<_> = file
         .entities
@@ -32,7 +32,7 @@ fn check(text: &str, entities: &[&str], problems: &[&str], poisoned: bool) {
         .map(|p| format!("{} {}:{} {}", p.document, p.line, p.column, p.rule))
         .collect();
     assert_eq!(places, problems, "{text}");
-    assert_eq!(file.poisoned, poisoned, "{text}");
+    assert_eq!(file.is_invalid, is_invalid, "{text}");
     for problem in &file.problems {
         assert!(
             !problem.message.is_empty() && !problem.hint.is_empty(),
@@ -98,13 +98,13 @@ fn an_invalid_entity_leaves_its_siblings_alone() {
 fn a_document_without_an_envelope_poisons_the_file() {
     let text = [component("a", ""), component("7", "")].join("---\n");
     let file = read(&text);
-    assert!(file.poisoned);
+    assert!(file.is_invalid);
     assert_eq!((file.problems[0].line, file.problems[0].column), (13, 9));
     for text in ["{}", "apiVersion: backstage.io/v1alpha1\nkind: Component\n"] {
-        assert!(read(text).poisoned, "{text}");
+        assert!(read(text).is_invalid, "{text}");
     }
-    assert!(read(&component("a", "  annotations: []\n")).poisoned);
-    assert!(!read(&component("a", "  labels: []\n")).poisoned);
+    assert!(read(&component("a", "  annotations: []\n")).is_invalid);
+    assert!(!read(&component("a", "  labels: []\n")).is_invalid);
 }
 
 #[test]
@@ -129,7 +129,7 @@ fn a_syntax_error_poisons_the_file_and_the_rest_is_still_read() {
     ]
     .join("---\n");
     let file = read(&text);
-    assert!(file.poisoned);
+    assert!(file.is_invalid);
     let rules: Vec<_> = file.problems.iter().map(|p| p.rule.as_str()).collect();
     assert_eq!(rules, [rule::SYNTAX, "metadata.name.format"]);
     assert_eq!(file.entities.len(), 1);
@@ -170,9 +170,9 @@ fn what_is_missing_is_reported_at_its_parent() {
 
 #[test]
 fn problems_have_an_end() {
-    let limits = Limits {
+    let limits = ReadLimits {
         problems: 2,
-        ..Limits::default()
+        ..ReadLimits::default()
     };
     let text = "[]\n---\n".repeat(5);
     let file = read_catalog_file(text.as_bytes(), &Kinds::builtin(), &limits);

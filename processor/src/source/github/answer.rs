@@ -10,11 +10,11 @@ use serde::Deserialize;
 
 use super::query::{BRANCH_ALIAS, COMMIT_ALIAS, path_alias, repository_alias};
 use crate::failure::Failure;
-use crate::reconcile::{ObjectShown, Question, RepositoryShown, TextShown};
+use crate::reconcile::{ObjectShown, RepositoryQuestion, RepositoryShown, TextShown};
 
 /// A GraphQL answer.
 #[derive(Debug, Deserialize)]
-pub struct Answer<T> {
+pub struct GraphqlAnswer<T> {
     /// What was answered; absent if the query failed as a whole.
     pub data: Option<T>,
     /// What was not.
@@ -72,14 +72,14 @@ pub type RepositoriesData = HashMap<String, Option<RepositoryNode>>;
 #[serde(rename_all = "camelCase")]
 pub struct RepositoryNode {
     #[serde(flatten)]
-    identity: Identity,
+    identity: RepositoryIdentity,
     #[serde(flatten)]
     objects: HashMap<String, Option<ObjectNode>>,
 }
 
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Identity {
+struct RepositoryIdentity {
     #[serde(default)]
     id: String,
     database_id: Option<u64>,
@@ -91,23 +91,23 @@ struct Identity {
     is_archived: bool,
     #[serde(default)]
     is_empty: bool,
-    owner: Option<Owner>,
+    owner: Option<OwnerLogin>,
     default_branch_ref: Option<BranchRef>,
 }
 
 #[derive(Debug, Deserialize)]
-struct Owner {
+struct OwnerLogin {
     login: String,
 }
 
 #[derive(Debug, Deserialize)]
 struct BranchRef {
     name: String,
-    target: Option<Target>,
+    target: Option<BranchTarget>,
 }
 
 #[derive(Debug, Deserialize)]
-struct Target {
+struct BranchTarget {
     oid: String,
 }
 
@@ -123,7 +123,7 @@ struct ObjectNode {
     text: Option<String>,
 }
 
-impl Identity {
+impl RepositoryIdentity {
     fn repository(&self) -> Option<Repository> {
         Some(Repository {
             id: self.database_id?,
@@ -157,10 +157,10 @@ impl Identity {
 /// # Errors
 /// Per repository, why the answer proves nothing about it.
 pub fn repositories(
-    answer: Answer<RepositoriesData>,
-    asked: &[(&Question, Branch)],
+    answer: GraphqlAnswer<RepositoriesData>,
+    asked: &[(&RepositoryQuestion, BranchChoice)],
 ) -> Vec<Result<RepositoryShown, Failure>> {
-    let Answer { data, errors } = answer;
+    let GraphqlAnswer { data, errors } = answer;
     let mut data = data.unwrap_or_default();
     let whole = errors.iter().find(|error| error.path().is_empty());
     asked
@@ -180,7 +180,7 @@ pub fn repositories(
 
 /// Which branch a question is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Branch {
+pub enum BranchChoice {
     /// The default one.
     Default,
     /// One asked for by name.
@@ -189,8 +189,8 @@ pub enum Branch {
 
 fn repository(
     node: Option<RepositoryNode>,
-    question: &Question,
-    branch: Branch,
+    question: &RepositoryQuestion,
+    branch: BranchChoice,
     own: &[&GraphqlError],
     whole: Option<&GraphqlError>,
 ) -> Result<RepositoryShown, Failure> {
@@ -208,8 +208,8 @@ fn repository(
         return Err(error.failure());
     }
     let head = match branch {
-        Branch::Default => node.identity.head(),
-        Branch::Named => node
+        BranchChoice::Default => node.identity.head(),
+        BranchChoice::Named => node
             .objects
             .remove(BRANCH_ALIAS)
             .flatten()
@@ -311,13 +311,13 @@ struct PageInfo {
 #[derive(Debug, Deserialize)]
 struct ListedNode {
     #[serde(flatten)]
-    identity: Identity,
+    identity: RepositoryIdentity,
     file: Option<ObjectNode>,
 }
 
 /// One page of a listing.
 #[derive(Debug, PartialEq)]
-pub struct Page {
+pub struct ListingPage {
     /// The account as it spells itself.
     pub organization: String,
     /// Its repositories, without those the answer says nothing certain about.
@@ -333,8 +333,11 @@ pub struct Page {
 ///
 /// # Errors
 /// Why the page proves nothing.
-pub fn listing(answer: Answer<ListingData>, catalog_path: &str) -> Result<Page, Failure> {
-    let Answer { data, errors } = answer;
+pub fn listing(
+    answer: GraphqlAnswer<ListingData>,
+    catalog_path: &str,
+) -> Result<ListingPage, Failure> {
+    let GraphqlAnswer { data, errors } = answer;
     let owner = data.and_then(|data| data.repository_owner);
     let spoiled: Vec<Option<usize>> = errors
         .iter()
@@ -370,7 +373,7 @@ pub fn listing(answer: Answer<ListingData>, catalog_path: &str) -> Result<Page, 
         .page_info
         .end_cursor
         .filter(|_| page.page_info.has_next_page);
-    Ok(Page {
+    Ok(ListingPage {
         organization: login,
         repositories,
         next,

@@ -8,14 +8,14 @@ use std::ops::Range;
 
 use freshet_proto::message::{Lane, RepositoryTarget};
 
-use super::answer::{self, Answer, Branch, RepositoriesData};
-use super::client::Client;
+use super::answer::{self, BranchChoice, GraphqlAnswer, RepositoriesData};
+use super::client::GithubClient;
 use super::error::CallError;
 use super::query;
-use crate::budget::Closed;
+use crate::budget::BudgetClosed;
 use crate::failure::Failure;
 use crate::metrics::CallKind;
-use crate::reconcile::{DEFAULT_BRANCH, Question, RepositoryShown};
+use crate::reconcile::{DEFAULT_BRANCH, RepositoryQuestion, RepositoryShown};
 
 /// Most repositories in one query.
 pub const REPOSITORIES_PER_QUERY_MAX: usize = 100;
@@ -31,18 +31,18 @@ pub enum NotShown {
     /// Nothing was proven.
     Failed(Failure),
     /// Nothing was asked, because of GitHub's limits.
-    Limited(Closed),
+    Limited(BudgetClosed),
 }
 
 /// Asks about repositories, many in one query.
-pub(super) struct Asker<'a> {
-    client: &'a Client,
+pub(super) struct QuestionAsker<'a> {
+    client: &'a GithubClient,
     lane: Lane,
     failed_in_a_row: usize,
 }
 
-impl<'a> Asker<'a> {
-    pub(super) fn new(client: &'a Client, lane: Lane) -> Self {
+impl<'a> QuestionAsker<'a> {
+    pub(super) fn new(client: &'a GithubClient, lane: Lane) -> Self {
         Self {
             client,
             lane,
@@ -53,7 +53,7 @@ impl<'a> Asker<'a> {
     /// Asks each question once.
     pub(super) async fn show(
         &mut self,
-        asked: &[(&RepositoryTarget, &Question)],
+        asked: &[(&RepositoryTarget, &RepositoryQuestion)],
     ) -> Vec<Result<RepositoryShown, NotShown>> {
         let mut shown: Vec<Option<Result<RepositoryShown, NotShown>>> = vec![None; asked.len()];
         let mut queries = VecDeque::from(chunks(asked));
@@ -68,14 +68,14 @@ impl<'a> Asker<'a> {
                 Err(error) => {
                     self.failed_in_a_row += 1;
                     match after_failure(&error, chunk.len(), self.failed_in_a_row) {
-                        Next::Halves => {
+                        AfterFailure::Halves => {
                             let middle = chunk.start + chunk.len().div_ceil(2);
                             queries.push_front(middle..chunk.end);
                             queries.push_front(chunk.start..middle);
                             tokio::time::sleep(self.client.pause_after(self.failed_in_a_row)).await;
                         }
-                        Next::Others => shown[chunk].fill(Some(Err(not_shown(&error)))),
-                        Next::Nothing => {
+                        AfterFailure::Others => shown[chunk].fill(Some(Err(not_shown(&error)))),
+                        AfterFailure::Nothing => {
                             let not_shown = not_shown(&error);
                             for chunk in queries.drain(..).chain([chunk]) {
                                 shown[chunk].fill(Some(Err(not_shown.clone())));
@@ -93,17 +93,18 @@ impl<'a> Asker<'a> {
 
     async fn ask(
         &self,
-        asked: &[(&RepositoryTarget, &Question)],
+        asked: &[(&RepositoryTarget, &RepositoryQuestion)],
     ) -> Result<Vec<Result<RepositoryShown, Failure>>, CallError> {
         let query = query::repositories(asked);
         let (kind, lane) = (CallKind::Repositories, self.lane);
         // One repository cannot be asked for in a smaller query, but after failures it is not asked for
         // more often than any other.
-        let answer: Answer<RepositoriesData> = if asked.len() == 1 && self.failed_in_a_row == 0 {
-            self.client.graphql(kind, lane, &query).await?
-        } else {
-            self.client.graphql_divisible(kind, lane, &query).await?
-        };
+        let answer: GraphqlAnswer<RepositoriesData> =
+            if asked.len() == 1 && self.failed_in_a_row == 0 {
+                self.client.graphql(kind, lane, &query).await?
+            } else {
+                self.client.graphql_divisible(kind, lane, &query).await?
+            };
         let questions: Vec<_> = asked
             .iter()
             .map(|(target, question)| (*question, branch(target)))
@@ -114,7 +115,7 @@ impl<'a> Asker<'a> {
 
 /// What to ask after a query that brought nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Next {
+enum AfterFailure {
     /// The same in two queries: it may have been too large.
     Halves,
     /// The other queries; this one failed.
@@ -123,18 +124,18 @@ enum Next {
     Nothing,
 }
 
-fn after_failure(error: &CallError, repositories: usize, failed_in_a_row: usize) -> Next {
+fn after_failure(error: &CallError, repositories: usize, failed_in_a_row: usize) -> AfterFailure {
     if failed_in_a_row >= FAILED_IN_A_ROW_MAX {
-        Next::Nothing
+        AfterFailure::Nothing
     } else if repositories > 1 && error.may_be_too_large() {
-        Next::Halves
+        AfterFailure::Halves
     } else {
-        Next::Others
+        AfterFailure::Others
     }
 }
 
 /// Splits the questions into queries within both bounds.
-fn chunks(asked: &[(&RepositoryTarget, &Question)]) -> Vec<Range<usize>> {
+fn chunks(asked: &[(&RepositoryTarget, &RepositoryQuestion)]) -> Vec<Range<usize>> {
     let mut chunks: Vec<Range<usize>> = Vec::new();
     let mut objects = 0;
     for (index, (target, _)) in asked.iter().enumerate() {
@@ -156,11 +157,11 @@ fn chunks(asked: &[(&RepositoryTarget, &Question)]) -> Vec<Range<usize>> {
     chunks
 }
 
-fn branch(target: &RepositoryTarget) -> Branch {
+fn branch(target: &RepositoryTarget) -> BranchChoice {
     if target.r#ref == DEFAULT_BRANCH {
-        Branch::Default
+        BranchChoice::Default
     } else {
-        Branch::Named
+        BranchChoice::Named
     }
 }
 
@@ -179,7 +180,7 @@ mod tests {
     use freshet_proto::message::WantedPath;
 
     use super::*;
-    use crate::reconcile::{Plan, first_question};
+    use crate::reconcile::{ReadPlan, first_question};
 
     #[track_caller]
     fn check(paths_of_each: &[usize], expected: &[usize]) {
@@ -190,9 +191,9 @@ mod tests {
                 ..RepositoryTarget::default()
             })
             .collect();
-        let questions: Vec<Question> = targets
+        let questions: Vec<RepositoryQuestion> = targets
             .iter()
-            .map(|target| first_question(&Plan::of(target, "github.com")))
+            .map(|target| first_question(&ReadPlan::of(target, "github.com")))
             .collect();
         let asked: Vec<_> = targets.iter().zip(&questions).collect();
         let sizes: Vec<usize> = chunks(&asked).iter().map(Range::len).collect();
@@ -206,11 +207,11 @@ mod tests {
             status,
             message: String::new(),
         };
-        assert_eq!(after_failure(&status(502), 100, 1), Next::Halves);
-        assert_eq!(after_failure(&status(504), 2, 7), Next::Halves);
-        assert_eq!(after_failure(&status(504), 1, 8), Next::Others);
-        assert_eq!(after_failure(&status(401), 100, 1), Next::Others);
-        assert_eq!(after_failure(&status(502), 2, 9), Next::Nothing);
+        assert_eq!(after_failure(&status(502), 100, 1), AfterFailure::Halves);
+        assert_eq!(after_failure(&status(504), 2, 7), AfterFailure::Halves);
+        assert_eq!(after_failure(&status(504), 1, 8), AfterFailure::Others);
+        assert_eq!(after_failure(&status(401), 100, 1), AfterFailure::Others);
+        assert_eq!(after_failure(&status(502), 2, 9), AfterFailure::Nothing);
     }
 
     #[test]

@@ -17,12 +17,12 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use thiserror::Error;
 
-use super::answer::Answer;
+use super::answer::GraphqlAnswer;
 use super::error::CallError;
-use crate::budget::Budget;
+use crate::budget::RateBudget;
 use crate::budget::headers::{RateHeaders, Resource, limit_of};
 use crate::config::{GithubIntegration, RetryPolicy, Timeouts};
-use crate::metrics::{CallKind, CallOutcome, Metrics};
+use crate::metrics::{CallKind, CallOutcome, ProcessorMetrics};
 
 /// Largest answer that is read, in bytes: a hundred files of the largest size GraphQL shows.
 const ANSWER_BYTES_MAX: usize = 64 * 1024 * 1024;
@@ -95,23 +95,23 @@ impl Endpoints {
 }
 
 /// One credential's connection to GitHub.
-pub struct Client {
+pub struct GithubClient {
     octocrab: Octocrab,
     installation: String,
     endpoints: Endpoints,
     timeouts: Timeouts,
     retry: RetryPolicy,
-    budget: Budget,
-    metrics: Metrics,
+    budget: RateBudget,
+    metrics: ProcessorMetrics,
 }
 
 #[derive(Deserialize)]
-struct Refusal {
+struct RefusalBody {
     #[serde(default)]
     message: String,
 }
 
-impl Client {
+impl GithubClient {
     /// A client for one integration; connects with the first call.
     ///
     /// # Errors
@@ -121,8 +121,8 @@ impl Client {
         endpoints: Endpoints,
         timeouts: Timeouts,
         retry: RetryPolicy,
-        budget: Budget,
-        metrics: Metrics,
+        budget: RateBudget,
+        metrics: ProcessorMetrics,
     ) -> Result<Self, ClientError> {
         let octocrab = connection(&endpoints.origin, integration.token.as_ref(), timeouts)
             .map_err(|source| ClientError::Octocrab {
@@ -142,7 +142,7 @@ impl Client {
 
     /// The budget every call of this client is made within.
     #[must_use]
-    pub fn budget(&self) -> &Budget {
+    pub fn budget(&self) -> &RateBudget {
         &self.budget
     }
 
@@ -155,7 +155,7 @@ impl Client {
         kind: CallKind,
         lane: Lane,
         query: &str,
-    ) -> Result<Answer<T>, CallError> {
+    ) -> Result<GraphqlAnswer<T>, CallError> {
         self.retrying(CallError::is_transient, || {
             self.graphql_once(kind, lane, query)
         })
@@ -172,7 +172,7 @@ impl Client {
         kind: CallKind,
         lane: Lane,
         query: &str,
-    ) -> Result<Answer<T>, CallError> {
+    ) -> Result<GraphqlAnswer<T>, CallError> {
         self.retrying(
             |error| error.is_transient() && !error.may_be_too_large(),
             || self.graphql_once(kind, lane, query),
@@ -194,7 +194,7 @@ impl Client {
         kind: CallKind,
         lane: Lane,
         query: &str,
-    ) -> Result<Answer<T>, CallError> {
+    ) -> Result<GraphqlAnswer<T>, CallError> {
         let operation = kind.as_str();
         let body = serde_json::json!({ "query": query });
         let builder = Request::builder()
@@ -208,7 +208,7 @@ impl Client {
                 source: Box::new(source),
             })?;
         let answered = self.call(kind, lane, Resource::Graphql, request).await?;
-        let answer: Answer<T> = serde_json::from_slice(&answered.body)
+        let answer: GraphqlAnswer<T> = serde_json::from_slice(&answered.body)
             .map_err(|source| CallError::Unreadable { operation, source })?;
         self.check_graphql(operation, answer, &answered.headers)
     }
@@ -218,9 +218,9 @@ impl Client {
     fn check_graphql<T>(
         &self,
         operation: &'static str,
-        answer: Answer<T>,
+        answer: GraphqlAnswer<T>,
         headers: &RateHeaders,
-    ) -> Result<Answer<T>, CallError> {
+    ) -> Result<GraphqlAnswer<T>, CallError> {
         for error in &answer.errors {
             let limited = error.class == RATE_LIMITED_CLASS;
             let text = match (&answer.data, limited) {
@@ -331,7 +331,7 @@ impl Client {
         lane: Lane,
         resource: Resource,
         request: Request<OctoBody>,
-    ) -> Result<Answered, CallError> {
+    ) -> Result<CallAnswer, CallError> {
         let operation = kind.as_str();
         let permit = self
             .budget
@@ -360,7 +360,7 @@ impl Client {
         operation: &'static str,
         resource: Resource,
         request: Request<OctoBody>,
-    ) -> Result<Answered, CallError> {
+    ) -> Result<CallAnswer, CallError> {
         let after = self.timeouts.call;
         let (status, headers, body) = tokio::time::timeout(after, self.send(operation, request))
             .await
@@ -368,7 +368,7 @@ impl Client {
         let headers = RateHeaders::read(&headers);
         if status < 400 {
             self.budget.learn(resource, &headers);
-            return Ok(Answered { headers, body });
+            return Ok(CallAnswer { headers, body });
         }
         let message = refusal(&body);
         if let Some(limit) = limit_of(status, &headers, &message) {
@@ -406,7 +406,7 @@ impl Client {
     }
 }
 
-struct Answered {
+struct CallAnswer {
     headers: RateHeaders,
     body: Bytes,
 }
@@ -429,7 +429,7 @@ fn connection(
 }
 
 fn refusal(body: &[u8]) -> String {
-    let message = serde_json::from_slice::<Refusal>(body).map_or_else(
+    let message = serde_json::from_slice::<RefusalBody>(body).map_or_else(
         |_| String::from_utf8_lossy(body).into_owned(),
         |refusal| refusal.message,
     );

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use thiserror::Error;
 
-use crate::budget::Closed;
+use crate::budget::BudgetClosed;
 use crate::failure::Failure;
 
 /// Why a call brought nothing.
@@ -16,7 +16,7 @@ pub enum CallError {
         /// What was asked.
         operation: &'static str,
         /// Until when.
-        closed: Closed,
+        closed: BudgetClosed,
     },
     /// No connection, or it broke.
     #[error("{operation}: GitHub cannot be reached")]
@@ -115,7 +115,7 @@ impl CallError {
     ///
     /// # Errors
     /// Until when GitHub's limits forbid calls.
-    pub fn failure(&self) -> Result<Failure, Closed> {
+    pub fn failure(&self) -> Result<Failure, BudgetClosed> {
         match self {
             Self::Limited { closed, .. } => Err(*closed),
             Self::Unreachable { .. }

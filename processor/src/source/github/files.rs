@@ -5,23 +5,23 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use freshet_proto::message::{Dependency, Lane, Repository, RepositoryTarget, WantedPath};
 
-use super::batch::Asker;
+use super::batch::QuestionAsker;
 pub use super::batch::{NotShown, REPOSITORIES_PER_QUERY_MAX};
-use super::client::Client;
-use crate::budget::Closed;
+use super::client::GithubClient;
+use crate::budget::BudgetClosed;
 use crate::failure::Failure;
 use crate::reconcile::{
-    Base, DEFAULT_BRANCH, Elsewhere, ObjectShown, Plan, Question, Reading, RepositoryShown,
-    Verdict, first_question, judge,
+    AnswerOutcome, DEFAULT_BRANCH, DependencyState, ObjectShown, QuestionBase, ReadPlan,
+    RepositoryQuestion, RepositoryReading, RepositoryShown, first_question, judge,
 };
 
 /// Most questions about one repository in one reading. Three settle it unless it moves meanwhile.
 const ROUNDS_MAX: usize = 5;
 /// What reading one repository came to.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Answered {
+pub enum RepositoryAnswer {
     /// Its state.
-    Read(Reading),
+    Read(RepositoryReading),
     /// GitHub still shows this head from before the push.
     Behind {
         /// Empty if it shows none.
@@ -30,33 +30,33 @@ pub enum Answered {
     /// Nothing was proven.
     Failed(Failure),
     /// Nothing was asked, because of GitHub's limits.
-    Limited(Closed),
+    Limited(BudgetClosed),
 }
 
 /// A branch or a commit of a repository that is named, not known by its id.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Place {
+pub struct RepositoryPlace {
     /// Owner, in lower case.
     pub owner: String,
     /// Name, in lower case.
     pub name: String,
     /// Where in it.
-    pub at: At,
+    pub at: PlaceRevision,
 }
 
 /// Where in a repository.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum At {
+pub enum PlaceRevision {
     /// At a branch, or `HEAD`, wherever it is now.
     Branch(String),
     /// At a commit that was shown before.
     Commit(String),
 }
 
-impl Place {
+impl RepositoryPlace {
     /// A place in a repository; GitHub does not tell owners and names apart by their case.
     #[must_use]
-    pub fn new(owner: &str, name: &str, at: At) -> Self {
+    pub fn new(owner: &str, name: &str, at: PlaceRevision) -> Self {
         Self {
             owner: owner.to_lowercase(),
             name: name.to_lowercase(),
@@ -65,7 +65,7 @@ impl Place {
     }
 
     fn of(dependency: &Dependency) -> Self {
-        let at = At::Branch(dependency.r#ref.clone());
+        let at = PlaceRevision::Branch(dependency.r#ref.clone());
         Self::new(&dependency.owner, &dependency.name, at)
     }
 
@@ -82,35 +82,35 @@ impl Place {
         RepositoryTarget {
             repository: Some(repository),
             r#ref: match &self.at {
-                At::Branch(branch) => branch.clone(),
-                At::Commit(_) => DEFAULT_BRANCH.to_owned(),
+                PlaceRevision::Branch(branch) => branch.clone(),
+                PlaceRevision::Commit(_) => DEFAULT_BRANCH.to_owned(),
             },
             wanted: paths.into_iter().map(wanted).collect(),
             ..RepositoryTarget::default()
         }
     }
 
-    fn base(&self) -> Base {
+    fn base(&self) -> QuestionBase {
         match &self.at {
-            At::Branch(_) => Base::Branch,
-            At::Commit(commit) => Base::Shown(commit.clone()),
+            PlaceRevision::Branch(_) => QuestionBase::Branch,
+            PlaceRevision::Commit(commit) => QuestionBase::Shown(commit.clone()),
         }
     }
 }
 
 /// Reads the wanted files of `targets`, and answers in their order.
 pub async fn read(
-    client: &Client,
+    client: &GithubClient,
     host: &str,
     lane: Lane,
     targets: &[&RepositoryTarget],
-) -> Vec<Answered> {
-    let plans: Vec<Plan> = targets
+) -> Vec<RepositoryAnswer> {
+    let plans: Vec<ReadPlan> = targets
         .iter()
-        .map(|target| Plan::of(target, host))
+        .map(|target| ReadPlan::of(target, host))
         .collect();
-    let mut reader = Reader {
-        asker: Asker::new(client, lane),
+    let mut reader = BatchReading {
+        asker: QuestionAsker::new(client, lane),
         open: plans.iter().map(first_question).enumerate().collect(),
         answers: vec![None; plans.len()],
         elsewhere: HashMap::new(),
@@ -124,7 +124,7 @@ pub async fn read(
         }
     }
     let restless = || {
-        Answered::Failed(Failure::unreadable(
+        RepositoryAnswer::Failed(Failure::unreadable(
             "the repository kept moving while it was read",
         ))
     };
@@ -137,14 +137,14 @@ pub async fn read(
 
 /// Shows the files at these places, with their texts, and answers in their order.
 pub async fn show(
-    client: &Client,
+    client: &GithubClient,
     lane: Lane,
-    wanted: &[(Place, BTreeSet<String>)],
+    wanted: &[(RepositoryPlace, BTreeSet<String>)],
 ) -> Vec<Result<RepositoryShown, NotShown>> {
-    let asked: Vec<(RepositoryTarget, Question)> = wanted
+    let asked: Vec<(RepositoryTarget, RepositoryQuestion)> = wanted
         .iter()
         .map(|(place, paths)| {
-            let question = Question::new(place.base(), vec![true; paths.len()]);
+            let question = RepositoryQuestion::new(place.base(), vec![true; paths.len()]);
             (place.target(paths.iter().map(String::as_str)), question)
         })
         .collect();
@@ -152,31 +152,33 @@ pub async fn show(
         .iter()
         .map(|(target, asked)| (target, asked))
         .collect();
-    Asker::new(client, lane).show(&asked).await
+    QuestionAsker::new(client, lane).show(&asked).await
 }
 
 /// What the reading lists depend on in one place.
-type Seen = Result<HashMap<String, ObjectShown>, NotShown>;
+type PlaceObjects = Result<HashMap<String, ObjectShown>, NotShown>;
 
 /// One reading in progress.
-struct Reader<'a> {
-    asker: Asker<'a>,
+struct BatchReading<'a> {
+    asker: QuestionAsker<'a>,
     host: &'a str,
-    plans: Vec<Plan>,
-    open: BTreeMap<usize, Question>,
-    answers: Vec<Option<Answered>>,
-    elsewhere: HashMap<Place, Seen>,
+    plans: Vec<ReadPlan>,
+    open: BTreeMap<usize, RepositoryQuestion>,
+    answers: Vec<Option<RepositoryAnswer>>,
+    elsewhere: HashMap<RepositoryPlace, PlaceObjects>,
 }
 
-impl Reader<'_> {
+impl BatchReading<'_> {
     /// Asks every open question once, and with the first ones for what the files depend on elsewhere.
     async fn round(&mut self) {
         let beside = self.unseen();
-        let questions: Vec<Question> = beside
+        let questions: Vec<RepositoryQuestion> = beside
             .iter()
-            .map(|(_, target)| Question::new(Base::Branch, vec![false; target.wanted.len()]))
+            .map(|(_, target)| {
+                RepositoryQuestion::new(QuestionBase::Branch, vec![false; target.wanted.len()])
+            })
             .collect();
-        let asked: Vec<(&RepositoryTarget, &Question)> = beside
+        let asked: Vec<(&RepositoryTarget, &RepositoryQuestion)> = beside
             .iter()
             .map(|(_, target)| target)
             .zip(&questions)
@@ -203,11 +205,11 @@ impl Reader<'_> {
     }
 
     /// The places on this host that were not looked at yet.
-    fn unseen(&self) -> Vec<(Place, RepositoryTarget)> {
-        let mut unseen: BTreeMap<Place, BTreeSet<&str>> = BTreeMap::new();
+    fn unseen(&self) -> Vec<(RepositoryPlace, RepositoryTarget)> {
+        let mut unseen: BTreeMap<RepositoryPlace, BTreeSet<&str>> = BTreeMap::new();
         for index in self.open.keys() {
             for dependency in self.plans[*index].elsewhere() {
-                let place = Place::of(dependency);
+                let place = RepositoryPlace::of(dependency);
                 if self.is_on_host(dependency) && !self.elsewhere.contains_key(&place) {
                     unseen.entry(place).or_default().insert(&dependency.path);
                 }
@@ -229,23 +231,23 @@ impl Reader<'_> {
     fn note(
         &mut self,
         index: usize,
-        question: &Question,
+        question: &RepositoryQuestion,
         shown: Result<RepositoryShown, NotShown>,
     ) {
         let plan = &self.plans[index];
         let answered = match (shown, self.limited(plan)) {
-            (_, Some(closed)) => Answered::Limited(closed),
+            (_, Some(closed)) => RepositoryAnswer::Limited(closed),
             (Err(not_shown), None) => not_shown.into(),
             (Ok(shown), None) => {
                 let elsewhere = |dependency: &Dependency| self.compared(dependency);
                 match judge(plan, elsewhere, question, shown) {
-                    Verdict::Again(question) => {
+                    AnswerOutcome::Again(question) => {
                         self.open.insert(index, question);
                         return;
                     }
-                    Verdict::Read(reading) => Answered::Read(reading),
-                    Verdict::Behind { shown_head } => Answered::Behind { shown_head },
-                    Verdict::Failed(failure) => Answered::Failed(failure),
+                    AnswerOutcome::Read(reading) => RepositoryAnswer::Read(reading),
+                    AnswerOutcome::Behind { shown_head } => RepositoryAnswer::Behind { shown_head },
+                    AnswerOutcome::Failed(failure) => RepositoryAnswer::Failed(failure),
                 }
             }
         };
@@ -253,28 +255,28 @@ impl Reader<'_> {
     }
 
     /// Whether a limit kept us from looking at what a job depends on.
-    fn limited(&self, plan: &Plan) -> Option<Closed> {
+    fn limited(&self, plan: &ReadPlan) -> Option<BudgetClosed> {
         plan.elsewhere()
             .filter(|dependency| self.is_on_host(dependency))
             .find_map(
-                |dependency| match self.elsewhere.get(&Place::of(dependency)) {
+                |dependency| match self.elsewhere.get(&RepositoryPlace::of(dependency)) {
                     Some(Err(NotShown::Limited(closed))) => Some(*closed),
                     Some(Ok(_) | Err(NotShown::Failed(_))) | None => None,
                 },
             )
     }
 
-    fn compared(&self, dependency: &Dependency) -> Elsewhere {
+    fn compared(&self, dependency: &Dependency) -> DependencyState {
         if !self.is_on_host(dependency) {
-            return Elsewhere::Same;
+            return DependencyState::Same;
         }
-        match self.elsewhere.get(&Place::of(dependency)) {
+        match self.elsewhere.get(&RepositoryPlace::of(dependency)) {
             Some(Ok(objects)) => same_or_not(dependency, objects.get(&dependency.path)),
             Some(Err(NotShown::Failed(failure))) if is_hidden(failure) => {
                 same_or_not(dependency, None)
             }
-            Some(Err(NotShown::Failed(failure))) => Elsewhere::Unknown(failure.clone()),
-            Some(Err(NotShown::Limited(_))) | None => Elsewhere::Same,
+            Some(Err(NotShown::Failed(failure))) => DependencyState::Unknown(failure.clone()),
+            Some(Err(NotShown::Limited(_))) | None => DependencyState::Same,
         }
     }
 }
@@ -285,22 +287,22 @@ pub(crate) fn is_hidden(failure: &Failure) -> bool {
     matches!(failure.kind, FailureKind::NotVisible | FailureKind::Denied)
 }
 
-fn same_or_not(dependency: &Dependency, object: Option<&ObjectShown>) -> Elsewhere {
+fn same_or_not(dependency: &Dependency, object: Option<&ObjectShown>) -> DependencyState {
     let blob = match object {
         Some(ObjectShown::Blob { oid, .. }) => oid.as_str(),
         Some(ObjectShown::Absent | ObjectShown::NotAFile) | None => "",
         Some(ObjectShown::Unreadable(message)) => {
-            return Elsewhere::Unknown(Failure::unreadable(message.clone()));
+            return DependencyState::Unknown(Failure::unreadable(message.clone()));
         }
     };
     if blob == dependency.blob {
-        Elsewhere::Same
+        DependencyState::Same
     } else {
-        Elsewhere::Differs
+        DependencyState::Differs
     }
 }
 
-impl From<NotShown> for Answered {
+impl From<NotShown> for RepositoryAnswer {
     fn from(not_shown: NotShown) -> Self {
         match not_shown {
             NotShown::Failed(failure) => Self::Failed(failure),

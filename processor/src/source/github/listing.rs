@@ -3,10 +3,10 @@
 use freshet_proto::message::{Lane, ListingTarget};
 use freshet_runtime::error_chain::Chain;
 
-use super::answer::{self, ListingData, Page};
-use super::client::Client;
+use super::answer::{self, ListingData, ListingPage};
+use super::client::GithubClient;
 use super::query;
-use crate::budget::Closed;
+use crate::budget::BudgetClosed;
 use crate::failure::Failure;
 use crate::metrics::CallKind;
 
@@ -16,7 +16,7 @@ pub enum PageError {
     /// The page proves nothing.
     Failed(Failure),
     /// GitHub's limits forbid asking for now.
-    Limited(Closed),
+    Limited(BudgetClosed),
 }
 
 /// Reads the page after the cursor `after`, or the first one.
@@ -24,12 +24,12 @@ pub enum PageError {
 /// # Errors
 /// [`PageError`] if there is no page.
 pub async fn read_page(
-    client: &Client,
+    client: &GithubClient,
     lane: Lane,
     target: &ListingTarget,
     page_size: usize,
     after: Option<&str>,
-) -> Result<Page, PageError> {
+) -> Result<ListingPage, PageError> {
     let query = query::listing(target, page_size, after);
     match client
         .graphql::<ListingData>(CallKind::Listing, lane, &query)

@@ -8,7 +8,7 @@ use std::fmt::Write as _;
 
 use freshet_proto::message::{ListingTarget, RepositoryTarget};
 
-use crate::reconcile::{DEFAULT_BRANCH, Question};
+use crate::reconcile::{DEFAULT_BRANCH, RepositoryQuestion};
 
 const IDENTITY: &str = "fragment I on Repository { id databaseId name url isArchived isEmpty owner { login } \
      defaultBranchRef { name target { oid } } }";
@@ -34,7 +34,7 @@ pub const COMMIT_ALIAS: &str = "commit";
 
 /// One query for many repositories.
 #[must_use]
-pub fn repositories(asked: &[(&RepositoryTarget, &Question)]) -> String {
+pub fn repositories(asked: &[(&RepositoryTarget, &RepositoryQuestion)]) -> String {
     let mut query = String::with_capacity(256 + asked.len() * 256);
     query.push_str("query Repositories { ");
     for (index, (target, question)) in asked.iter().enumerate() {
@@ -50,7 +50,7 @@ fn write_repository(
     query: &mut String,
     index: usize,
     target: &RepositoryTarget,
-    question: &Question,
+    question: &RepositoryQuestion,
 ) {
     let alias = repository_alias(index);
     let repository = target.repository.clone().unwrap_or_default();
@@ -98,7 +98,7 @@ fn write_repository(
     query.push_str("} } ");
 }
 
-fn base_expression(target: &RepositoryTarget, question: &Question) -> String {
+fn base_expression(target: &RepositoryTarget, question: &RepositoryQuestion) -> String {
     match question.base.commit() {
         Some(commit) => commit.to_owned(),
         None if target.r#ref == DEFAULT_BRANCH => DEFAULT_BRANCH.to_owned(),
@@ -153,7 +153,7 @@ mod tests {
     use freshet_proto::message::{Repository, WantedPath};
 
     use super::*;
-    use crate::reconcile::Base;
+    use crate::reconcile::QuestionBase;
 
     fn target(node_id: &str, branch: &str, paths: &[&str]) -> RepositoryTarget {
         RepositoryTarget {
@@ -178,7 +178,7 @@ mod tests {
     }
 
     #[track_caller]
-    fn check(target: &RepositoryTarget, question: &Question, fragments: &[&str]) {
+    fn check(target: &RepositoryTarget, question: &RepositoryQuestion, fragments: &[&str]) {
         let query = repositories(&[(target, question)]);
         for fragment in fragments {
             assert!(query.contains(fragment), "{fragment} is missing in {query}");
@@ -188,7 +188,7 @@ mod tests {
 
     #[test]
     fn a_push_is_read_at_its_commit_with_text() {
-        let question = Question::new(Base::Pushed("abc".to_owned()), vec![true]);
+        let question = RepositoryQuestion::new(QuestionBase::Pushed("abc".to_owned()), vec![true]);
         check(
             &target("R_1", "HEAD", &["catalog-info.yaml"]),
             &question,
@@ -202,7 +202,7 @@ mod tests {
 
     #[test]
     fn a_sweep_asks_for_ids_at_the_default_branch() {
-        let question = Question::new(Base::Branch, vec![false, true]);
+        let question = RepositoryQuestion::new(QuestionBase::Branch, vec![false, true]);
         check(
             &target("", "HEAD", &["a.yaml", "b.yaml"]),
             &question,
@@ -216,7 +216,7 @@ mod tests {
 
     #[test]
     fn another_branch_is_named_in_full() {
-        let question = Question::new(Base::Branch, vec![false]);
+        let question = RepositoryQuestion::new(QuestionBase::Branch, vec![false]);
         check(
             &target("R_1", "release/1", &["a.yaml"]),
             &question,
@@ -232,7 +232,7 @@ mod tests {
         let commit = "0123456789abcdef0123456789abcdef01234567";
         check(
             &target("R_1", commit, &["a.yaml"]),
-            &Question::new(Base::Branch, vec![false]),
+            &RepositoryQuestion::new(QuestionBase::Branch, vec![false]),
             &[
                 r#"branch: object(expression: "0123456789abcdef0123456789abcdef01234567") { oid }"#,
                 r#"p0: object(expression: "0123456789abcdef0123456789abcdef01234567:a.yaml")"#,
@@ -242,7 +242,7 @@ mod tests {
 
     #[test]
     fn no_path_can_leave_its_literal() {
-        let question = Question::new(Base::Branch, vec![false]);
+        let question = RepositoryQuestion::new(QuestionBase::Branch, vec![false]);
         let path = "a\"}\n{ viewer { login }";
         check(
             &target("R_1", "HEAD", &[path]),

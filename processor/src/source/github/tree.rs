@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, VecDeque};
 use freshet_proto::message::Lane;
 use serde::Deserialize;
 
-use super::client::Client;
+use super::client::GithubClient;
 use super::error::CallError;
 use crate::metrics::CallKind;
 
@@ -46,15 +46,15 @@ impl From<CallError> for TreeError {
 }
 
 #[derive(Deserialize)]
-struct Tree {
+struct TreeAnswer {
     #[serde(default)]
-    tree: Vec<Entry>,
+    tree: Vec<TreeEntry>,
     #[serde(default)]
     truncated: bool,
 }
 
 #[derive(Deserialize)]
-struct Entry {
+struct TreeEntry {
     path: String,
     #[serde(default)]
     mode: String,
@@ -66,7 +66,7 @@ struct Entry {
 }
 
 /// Which paths are looked for.
-pub trait Wanted {
+pub trait PathFilter {
     /// Whether a file is.
     fn is_file_wanted(&self, path: &str) -> bool;
     /// Whether there may be one below a folder.
@@ -78,11 +78,11 @@ pub trait Wanted {
 /// # Errors
 /// [`TreeError`] if the list would not be complete.
 pub async fn list(
-    client: &Client,
+    client: &GithubClient,
     lane: Lane,
     (owner, name): (&str, &str),
     commit: &str,
-    wanted: &impl Wanted,
+    wanted: &impl PathFilter,
 ) -> Result<TreeFiles, TreeError> {
     let repository = format!("/repos/{owner}/{name}/git/trees");
     let whole = read(client, lane, &format!("{repository}/{commit}?recursive=1")).await?;
@@ -95,11 +95,11 @@ pub async fn list(
 }
 
 async fn walk(
-    client: &Client,
+    client: &GithubClient,
     lane: Lane,
     repository: &str,
     commit: &str,
-    wanted: &impl Wanted,
+    wanted: &impl PathFilter,
 ) -> Result<TreeFiles, TreeError> {
     let mut files = TreeFiles::new();
     let mut folders = VecDeque::from([(String::new(), commit.to_owned())]);
@@ -123,16 +123,16 @@ async fn walk(
 /// Adds the wanted files of a list and returns the wanted folders.
 fn add(
     files: &mut TreeFiles,
-    entries: Vec<Entry>,
+    entries: Vec<TreeEntry>,
     folder: &str,
-    wanted: &impl Wanted,
+    wanted: &impl PathFilter,
 ) -> Vec<(String, String)> {
     let mut folders = Vec::new();
     for entry in entries {
         let path = format!("{folder}{}", entry.path);
         match entry.class.as_str() {
             "blob" if entry.mode != LINK_MODE && wanted.is_file_wanted(&path) => {
-                let Entry { sha, size, .. } = entry;
+                let TreeEntry { sha, size, .. } = entry;
                 files.insert(path, TreeFile { oid: sha, size });
             }
             "tree" if wanted.is_folder_wanted(&path) => {
@@ -144,7 +144,7 @@ fn add(
     folders
 }
 
-async fn read(client: &Client, lane: Lane, path: &str) -> Result<Tree, CallError> {
+async fn read(client: &GithubClient, lane: Lane, path: &str) -> Result<TreeAnswer, CallError> {
     let kind = CallKind::Tree;
     let body = client.get(kind, lane, path, MEDIA_TYPE).await?;
     serde_json::from_slice(&body).map_err(|source| CallError::Unreadable {

@@ -20,18 +20,18 @@ pub struct ReadingAllow {
 /// Which plain URLs may be read.
 #[derive(Clone, Debug, Default)]
 pub struct UrlPolicy {
-    entries: Vec<Entry>,
+    entries: Vec<AllowedHost>,
 }
 
 #[derive(Clone, Debug)]
-struct Entry {
-    host: Host,
+struct AllowedHost {
+    host: HostPattern,
     ports: Option<RangeInclusive<u16>>,
     paths: Option<Vec<String>>,
 }
 
 #[derive(Clone, Debug)]
-enum Host {
+enum HostPattern {
     Exactly(String),
     /// With the dot in front.
     Below(String),
@@ -39,7 +39,7 @@ enum Host {
 
 /// Why a URL may not be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Refusal {
+pub enum UrlRefusal {
     /// Neither https, nor http at an address that is allowed with its port.
     #[error("only https is read")]
     Scheme,
@@ -56,7 +56,7 @@ pub enum Refusal {
 
 /// What a URL that may be read may be connected to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Reach {
+pub enum AddressReach {
     /// Public addresses only.
     Public,
     /// This machine too: the operator allowed it by name and port.
@@ -67,7 +67,7 @@ impl ReadingAllow {
     /// Whether it can be read as a host and ports.
     #[must_use]
     pub fn is_valid(&self) -> bool {
-        Entry::new(self).is_some()
+        AllowedHost::new(self).is_some()
     }
 }
 
@@ -76,7 +76,7 @@ impl UrlPolicy {
     #[must_use]
     pub fn new(allow: &[ReadingAllow]) -> Self {
         Self {
-            entries: allow.iter().filter_map(Entry::new).collect(),
+            entries: allow.iter().filter_map(AllowedHost::new).collect(),
         }
     }
 
@@ -84,27 +84,27 @@ impl UrlPolicy {
     ///
     /// # Errors
     /// Why it may not.
-    pub fn allows(&self, url: &Url) -> Result<Reach, Refusal> {
+    pub fn allows(&self, url: &Url) -> Result<AddressReach, UrlRefusal> {
         if !url.username().is_empty() || url.password().is_some() {
-            return Err(Refusal::Credentials);
+            return Err(UrlRefusal::Credentials);
         }
         if !matches!(url.scheme(), "https" | "http") {
-            return Err(Refusal::Scheme);
+            return Err(UrlRefusal::Scheme);
         }
         let entry = self.entries.iter().find(|entry| entry.admits(url));
-        let entry = entry.ok_or(Refusal::NotAllowed)?;
+        let entry = entry.ok_or(UrlRefusal::NotAllowed)?;
         let reach = entry.reach();
-        if url.scheme() == "http" && reach != Reach::Loopback {
-            return Err(Refusal::Scheme);
+        if url.scheme() == "http" && reach != AddressReach::Loopback {
+            return Err(UrlRefusal::Scheme);
         }
         if url.path().contains('*') {
-            return Err(Refusal::Pattern);
+            return Err(UrlRefusal::Pattern);
         }
         Ok(reach)
     }
 }
 
-impl Entry {
+impl AllowedHost {
     fn new(allow: &ReadingAllow) -> Option<Self> {
         let (host, ports) = match allow.host.rsplit_once(':') {
             // A literal address of the sixth version is full of colons.
@@ -116,11 +116,11 @@ impl Entry {
         let host = host.to_lowercase();
         let host = match host.strip_prefix('*') {
             Some(below) if below.len() > 1 && below.starts_with('.') => {
-                Host::Below(below.to_owned())
+                HostPattern::Below(below.to_owned())
             }
             Some(_) => return None,
             None if host.is_empty() || host.contains(['*', '/', '@']) => return None,
-            None => Host::Exactly(host),
+            None => HostPattern::Exactly(host),
         };
         Some(Self {
             host,
@@ -134,8 +134,10 @@ impl Entry {
             return false;
         };
         let named = match &self.host {
-            Host::Exactly(name) => name == host,
-            Host::Below(suffix) => host.len() > suffix.len() && host.ends_with(suffix.as_str()),
+            HostPattern::Exactly(name) => name == host,
+            HostPattern::Below(suffix) => {
+                host.len() > suffix.len() && host.ends_with(suffix.as_str())
+            }
         };
         let at_port = match (&self.ports, url.port_or_known_default()) {
             (Some(ports), Some(port)) => ports.contains(&port),
@@ -161,15 +163,17 @@ impl Entry {
         })
     }
 
-    fn reach(&self) -> Reach {
+    fn reach(&self) -> AddressReach {
         let is_loopback = match &self.host {
-            Host::Exactly(host) => matches!(host.as_str(), "localhost" | "127.0.0.1" | "[::1]"),
-            Host::Below(_) => false,
+            HostPattern::Exactly(host) => {
+                matches!(host.as_str(), "localhost" | "127.0.0.1" | "[::1]")
+            }
+            HostPattern::Below(_) => false,
         };
         if is_loopback && self.ports.is_some() {
-            Reach::Loopback
+            AddressReach::Loopback
         } else {
-            Reach::Public
+            AddressReach::Public
         }
     }
 }
@@ -287,15 +291,18 @@ mod tests {
             policy.allows(&Url::parse(url).expect("a URL"))
         };
         let local = "http://127.0.0.1:9000/x";
-        assert_eq!(reach("127.0.0.1:9000", local), Ok(Reach::Loopback));
+        assert_eq!(reach("127.0.0.1:9000", local), Ok(AddressReach::Loopback));
         assert_eq!(
             reach("127.0.0.1:9000", "http://127.0.0.1:9001/x"),
-            Err(Refusal::NotAllowed)
+            Err(UrlRefusal::NotAllowed)
         );
-        assert_eq!(reach("127.0.0.1", "https://127.0.0.1/x"), Ok(Reach::Public));
+        assert_eq!(
+            reach("127.0.0.1", "https://127.0.0.1/x"),
+            Ok(AddressReach::Public)
+        );
         assert_eq!(
             reach("localhost", "http://localhost/x"),
-            Err(Refusal::Scheme)
+            Err(UrlRefusal::Scheme)
         );
         // However an address is written, the URL parser spells it one way.
         for odd in [
@@ -303,8 +310,16 @@ mod tests {
             "http://0x7f.1:9000/x",
             "http://0177.0.0.1:9000/x",
         ] {
-            assert_eq!(reach("127.0.0.1:9000", odd), Ok(Reach::Loopback), "{odd}");
-            assert_eq!(reach("example.com", odd), Err(Refusal::NotAllowed), "{odd}");
+            assert_eq!(
+                reach("127.0.0.1:9000", odd),
+                Ok(AddressReach::Loopback),
+                "{odd}"
+            );
+            assert_eq!(
+                reach("example.com", odd),
+                Err(UrlRefusal::NotAllowed),
+                "{odd}"
+            );
         }
     }
 }

@@ -24,7 +24,7 @@ use sha2::{Digest as _, Sha256};
 use tokio::sync::Semaphore;
 use url::{Host, Url};
 
-use super::policy::{Reach, UrlPolicy};
+use super::policy::{AddressReach, UrlPolicy};
 use super::resolver::{Lookup, Resolver, is_within, system};
 use crate::failure::Failure;
 
@@ -76,7 +76,7 @@ pub struct UrlReader {
 }
 
 /// What one hop came to.
-enum Hop {
+enum RedirectStep {
     To(Url),
     End(Page),
 }
@@ -93,8 +93,8 @@ impl UrlReader {
     fn with(policy: UrlPolicy, lookup: &Lookup, timeout: Duration) -> std::io::Result<Self> {
         Ok(Self {
             policy,
-            public: connection(lookup, Reach::Public)?,
-            loopback: connection(lookup, Reach::Loopback)?,
+            public: connection(lookup, AddressReach::Public)?,
+            loopback: connection(lookup, AddressReach::Loopback)?,
             places: Semaphore::new(READS_AT_ONCE),
             timeout,
         })
@@ -119,34 +119,36 @@ impl UrlReader {
         };
         for _ in 0..=HOPS_MAX {
             match self.hop(&url, held, bytes_max).await {
-                Hop::To(next) => url = next,
-                Hop::End(page) => return page,
+                RedirectStep::To(next) => url = next,
+                RedirectStep::End(page) => return page,
             }
         }
         refused(format!("more than {HOPS_MAX} redirects, the last to {url}"))
     }
 
-    async fn hop(&self, url: &Url, held: &str, bytes_max: usize) -> Hop {
+    async fn hop(&self, url: &Url, held: &str, bytes_max: usize) -> RedirectStep {
         let reach = match self.policy.allows(url) {
             Ok(reach) => reach,
-            Err(refusal) => return Hop::End(refused(format!("{url} is not read: {refusal}"))),
+            Err(refusal) => {
+                return RedirectStep::End(refused(format!("{url} is not read: {refusal}")));
+            }
         };
         if !literal_is_within(url, reach) {
-            return Hop::End(refused(format!(
+            return RedirectStep::End(refused(format!(
                 "{url} is not read: its address is not public"
             )));
         }
         let connection = match reach {
-            Reach::Public => &self.public,
-            Reach::Loopback => &self.loopback,
+            AddressReach::Public => &self.public,
+            AddressReach::Loopback => &self.loopback,
         };
         let request = match request(url, held) {
             Ok(request) => request,
-            Err(error) => return Hop::End(refused(format!("{url}: {error}"))),
+            Err(error) => return RedirectStep::End(refused(format!("{url}: {error}"))),
         };
         match connection.request(request).await {
             Ok(response) => answer(url, held, response, bytes_max).await,
-            Err(error) => Hop::End(Page::Failed(Failure::unreachable(format!(
+            Err(error) => RedirectStep::End(Page::Failed(Failure::unreachable(format!(
                 "{url}: {}",
                 freshet_runtime::error_chain::Chain(&error)
             )))),
@@ -154,7 +156,7 @@ impl UrlReader {
     }
 }
 
-fn connection(lookup: &Lookup, reach: Reach) -> std::io::Result<Connection> {
+fn connection(lookup: &Lookup, reach: AddressReach) -> std::io::Result<Connection> {
     let mut connector = HttpConnector::new_with_resolver(Resolver {
         lookup: lookup.clone(),
         reach,
@@ -163,11 +165,11 @@ fn connection(lookup: &Lookup, reach: Reach) -> std::io::Result<Connection> {
     connector.enforce_http(false);
     let builder = HttpsConnectorBuilder::new().with_native_roots()?;
     let connector = match reach {
-        Reach::Public => builder
+        AddressReach::Public => builder
             .https_only()
             .enable_http1()
             .wrap_connector(connector),
-        Reach::Loopback => builder
+        AddressReach::Loopback => builder
             .https_or_http()
             .enable_http1()
             .wrap_connector(connector),
@@ -176,7 +178,7 @@ fn connection(lookup: &Lookup, reach: Reach) -> std::io::Result<Connection> {
 }
 
 /// A host written as an address is never looked up, so it is judged here.
-fn literal_is_within(url: &Url, reach: Reach) -> bool {
+fn literal_is_within(url: &Url, reach: AddressReach) -> bool {
     let at = |address| is_within(reach, SocketAddr::new(address, 0));
     match url.host() {
         Some(Host::Ipv4(address)) => at(address.into()),
@@ -198,7 +200,12 @@ fn request(url: &Url, held: &str) -> Result<Request<Empty<Bytes>>, http::Error> 
     request.body(Empty::new())
 }
 
-async fn answer(url: &Url, held: &str, response: Response<Incoming>, bytes_max: usize) -> Hop {
+async fn answer(
+    url: &Url,
+    held: &str,
+    response: Response<Incoming>,
+    bytes_max: usize,
+) -> RedirectStep {
     let status = response.status();
     let page = match status {
         StatusCode::OK => content(url, held, response, bytes_max).await,
@@ -207,7 +214,7 @@ async fn answer(url: &Url, held: &str, response: Response<Incoming>, bytes_max: 
             evidence: format!("{url} answers {status}"),
         },
         _ if status.is_redirection() => match target(url, &response) {
-            Some(next) => return Hop::To(next),
+            Some(next) => return RedirectStep::To(next),
             None => failed(
                 FailureKind::Unreadable,
                 format!("{url} redirects to nowhere"),
@@ -227,7 +234,7 @@ async fn answer(url: &Url, held: &str, response: Response<Incoming>, bytes_max: 
         }
         _ => failed(FailureKind::Unreachable, format!("{url} answers {status}")),
     };
-    Hop::End(page)
+    RedirectStep::End(page)
 }
 
 fn target(url: &Url, response: &Response<Incoming>) -> Option<Url> {

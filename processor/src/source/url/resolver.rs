@@ -14,7 +14,7 @@ use hyper_util::client::legacy::connect::dns::Name;
 use tower::Service;
 
 use super::address::is_public;
-use super::policy::Reach;
+use super::policy::AddressReach;
 
 /// How a name is looked up.
 pub(super) type Lookup =
@@ -31,7 +31,7 @@ pub(super) fn system() -> Lookup {
 #[derive(Clone)]
 pub(super) struct Resolver {
     pub(super) lookup: Lookup,
-    pub(super) reach: Reach,
+    pub(super) reach: AddressReach,
 }
 
 impl Service<Name> for Resolver {
@@ -62,9 +62,9 @@ impl Service<Name> for Resolver {
 }
 
 /// Whether an address may be connected to.
-pub(super) fn is_within(reach: Reach, address: SocketAddr) -> bool {
+pub(super) fn is_within(reach: AddressReach, address: SocketAddr) -> bool {
     match reach {
-        Reach::Public => is_public(address.ip()),
-        Reach::Loopback => address.ip().is_loopback(),
+        AddressReach::Public => is_public(address.ip()),
+        AddressReach::Loopback => address.ip().is_loopback(),
     }
 }

@@ -19,12 +19,12 @@ const SPECIALS: [char; 4] = [NUL, CARRIAGE_RETURN, BYTE_ORDER_MARK, BACKSLASH];
 
 /// Which character stands for which.
 #[derive(Debug, Default)]
-pub(in crate::yaml) struct StandIns {
+pub(in crate::yaml) struct CharSubstitution {
     /// Original and replacement; empty for almost every file.
     pairs: Vec<(char, char)>,
 }
 
-impl StandIns {
+impl CharSubstitution {
     /// The text as the scanner may see it.
     pub(in crate::yaml) fn replace(text: &str) -> (Cow<'_, str>, Self) {
         let needed: Vec<char> = SPECIALS
@@ -41,12 +41,16 @@ impl StandIns {
     }
 
     /// The scalar as the file has it.
-    pub(in crate::yaml) fn restore<'a>(&self, scalar: &'a str, escapes: Escapes) -> Cow<'a, str> {
+    pub(in crate::yaml) fn restore<'a>(
+        &self,
+        scalar: &'a str,
+        escapes: EscapeHandling,
+    ) -> Cow<'a, str> {
         if self.pairs.is_empty() {
             return Cow::Borrowed(scalar);
         }
         let scalar = match (escapes, self.of(BACKSLASH)) {
-            (Escapes::Read, Some(backslash)) if scalar.contains(backslash) => {
+            (EscapeHandling::Read, Some(backslash)) if scalar.contains(backslash) => {
                 Cow::Owned(halves_joined(scalar, backslash))
             }
             _ => Cow::Borrowed(scalar),
@@ -78,7 +82,7 @@ impl StandIns {
 
 /// Whether backslashes mean something in a scalar: only between double quotes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::yaml) enum Escapes {
+pub(in crate::yaml) enum EscapeHandling {
     Read,
     Text,
 }
@@ -139,9 +143,9 @@ mod tests {
 
     #[track_caller]
     fn check(text: &str, changed: bool) {
-        let (replaced, stand_ins) = StandIns::replace(text);
+        let (replaced, stand_ins) = CharSubstitution::replace(text);
         assert_eq!(matches!(replaced, Cow::Owned(_)), changed);
-        assert_eq!(stand_ins.restore(&replaced, Escapes::Text), text);
+        assert_eq!(stand_ins.restore(&replaced, EscapeHandling::Text), text);
     }
 
     #[test]
@@ -157,8 +161,8 @@ mod tests {
 
     #[track_caller]
     fn check_halves(text: &str, expected: &str) {
-        let (replaced, stand_ins) = StandIns::replace(text);
-        assert_eq!(stand_ins.restore(&replaced, Escapes::Read), expected);
+        let (replaced, stand_ins) = CharSubstitution::replace(text);
+        assert_eq!(stand_ins.restore(&replaced, EscapeHandling::Read), expected);
     }
 
     #[test]

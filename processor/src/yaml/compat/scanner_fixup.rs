@@ -1,11 +1,11 @@
 //! Text that Backstage's parser reads and the scanner refuses, made readable for both.
 //!
 //! Where it matters is known only to the scanner, which stops there; so the text is mended at
-//! that place and read again. How often is bounded by `Limits::reread_bytes`.
+//! that place and read again. How often is bounded by `ReadLimits::reread_bytes`.
 
 /// One way to mend a text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::yaml) enum Mend {
+pub(in crate::yaml) enum ScannerFixup {
     /// `key:<tab>value`: the tabs become spaces.
     TabsAfterColon,
     /// `{key:[value]}`: a space after the colon.
@@ -14,7 +14,7 @@ pub(in crate::yaml) enum Mend {
     SpaceBeforeBracket,
 }
 
-impl Mend {
+impl ScannerFixup {
     /// How to mend what the scanner complains of in these words, if it can be mended.
     pub(in crate::yaml) fn of(complaint: &str) -> Option<Self> {
         match complaint {
@@ -59,24 +59,34 @@ mod tests {
     use super::*;
 
     #[track_caller]
-    fn check(mend: Mend, text: &str, index: usize, expected: Option<&str>) {
+    fn check(mend: ScannerFixup, text: &str, index: usize, expected: Option<&str>) {
         assert_eq!(mend.applied_to(text, index).as_deref(), expected);
     }
 
     #[test]
     fn tabs_before_a_value_become_spaces() {
-        check(Mend::TabsAfterColon, "é:\t\tb\tc", 4, Some("é:  b\tc"));
+        check(
+            ScannerFixup::TabsAfterColon,
+            "é:\t\tb\tc",
+            4,
+            Some("é:  b\tc"),
+        );
     }
 
     #[test]
     fn a_colon_before_a_bracket_gets_its_space() {
-        check(Mend::SpaceAfterColon, "{é:[]}", 2, Some("{é: []}"));
-        check(Mend::SpaceAfterColon, "{é:[]}", 9, None);
+        check(ScannerFixup::SpaceAfterColon, "{é:[]}", 2, Some("{é: []}"));
+        check(ScannerFixup::SpaceAfterColon, "{é:[]}", 9, None);
     }
 
     #[test]
     fn a_bracket_at_the_start_of_a_line_is_moved() {
-        check(Mend::SpaceBeforeBracket, "a: [\n]", 5, Some("a: [\n ]"));
-        check(Mend::SpaceBeforeBracket, "a: [\nb", 5, None);
+        check(
+            ScannerFixup::SpaceBeforeBracket,
+            "a: [\n]",
+            5,
+            Some("a: [\n ]"),
+        );
+        check(ScannerFixup::SpaceBeforeBracket, "a: [\nb", 5, None);
     }
 }

@@ -5,29 +5,29 @@ use serde_json::{Value, json};
 use time::OffsetDateTime;
 
 use crate::yaml::number;
-use crate::yaml::scalar::{Scalar, is_null, special_float, unsigned};
+use crate::yaml::scalar::{ScalarValue, is_null, special_float, unsigned};
 
 /// The meaning of a plain scalar in YAML 1.1.
-pub(in crate::yaml) fn plain(text: &str) -> Scalar {
+pub(in crate::yaml) fn plain(text: &str) -> ScalarValue {
     if is_null(text) {
-        return Scalar::Null;
+        return ScalarValue::Null;
     }
     if let Some(truth) = boolean(text) {
-        return Scalar::Bool(truth);
+        return ScalarValue::Bool(truth);
     }
     if !matches!(
         text.bytes().next(),
         Some(b'0'..=b'9' | b'+' | b'-' | b'.' | b'e' | b'E')
     ) {
-        return Scalar::Text;
+        return ScalarValue::Text;
     }
     let found = integer(text)
         .or_else(|| special_float(text))
         .or_else(|| float(text))
         .or_else(|| sexagesimal(text));
     match found {
-        Some(number) => Scalar::Number(number),
-        None => timestamp(text).map_or(Scalar::Text, Scalar::Made),
+        Some(number) => ScalarValue::Number(number),
+        None => timestamp(text).map_or(ScalarValue::Text, ScalarValue::Made),
     }
 }
 
@@ -267,20 +267,20 @@ mod tests {
     use super::*;
 
     #[track_caller]
-    fn check(text: &str, expected: &Scalar) {
+    fn check(text: &str, expected: &ScalarValue) {
         assert_eq!(&plain(text), expected, "{text}");
     }
 
     #[test]
     fn yaml_1_1_has_more_booleans() {
         for text in ["y", "Yes", "ON", "true"] {
-            check(text, &Scalar::Bool(true));
+            check(text, &ScalarValue::Bool(true));
         }
         for text in ["n", "No", "OFF", "False"] {
-            check(text, &Scalar::Bool(false));
+            check(text, &ScalarValue::Bool(false));
         }
-        check("yEs", &Scalar::Text);
-        check("null", &Scalar::Null);
+        check("yEs", &ScalarValue::Text);
+        check("null", &ScalarValue::Null);
     }
 
     #[test]
@@ -299,10 +299,10 @@ mod tests {
             (".5", 0.5),
         ];
         for (text, number) in rows {
-            check(text, &Scalar::Number(number));
+            check(text, &ScalarValue::Number(number));
         }
         for text in ["1:60", "_1", "0o10", "1:", "a:1", "1:2:3:x"] {
-            check(text, &Scalar::Text);
+            check(text, &ScalarValue::Text);
         }
     }
 
@@ -318,7 +318,7 @@ mod tests {
             ("2000-02-29 00:00:00Z", "2000-02-29T00:00:00.000Z"),
         ];
         for (text, date) in rows {
-            check(text, &Scalar::Made(json!(date)));
+            check(text, &ScalarValue::Made(json!(date)));
         }
         for text in [
             "2020-01",
@@ -328,7 +328,7 @@ mod tests {
             "2020-01-01 10:00:00 +",
             "2020-1-1-1",
         ] {
-            check(text, &Scalar::Text);
+            check(text, &ScalarValue::Text);
         }
     }
 

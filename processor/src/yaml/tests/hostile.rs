@@ -9,8 +9,8 @@ use serde_json::json;
 
 use super::super::rule;
 use super::{check_all, check_broken, read};
-use crate::catalog_file::{Base, Draft, Policy};
-use crate::limits::Limits;
+use crate::catalog_file::{FileOrigin, PendingFile, ReadPolicy};
+use crate::limits::ReadLimits;
 
 /// Long enough for an unoptimised build on a busy machine, short enough to notice a blow-up.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -21,7 +21,10 @@ fn check_hostile(name: &str, text: &str) {
     let documents = read(text);
     let took = started.elapsed();
     assert!(took < PATIENCE, "{name} took {took:?}");
-    assert!(documents.len() <= Limits::default().documents + 1, "{name}");
+    assert!(
+        documents.len() <= ReadLimits::default().documents + 1,
+        "{name}"
+    );
 }
 
 /// A whole catalog file, with one document that has this in `metadata` or `spec`.
@@ -30,13 +33,13 @@ fn check_hostile_file(name: &str, metadata: &str, spec: &str) {
     let text = format!(
         "apiVersion: backstage.io/v1alpha1\nkind: Component\nmetadata:\n  name: a\n{metadata}spec:\n  type: service\n  lifecycle: production\n  owner: team-a\n{spec}"
     );
-    let (limits, kinds) = (Limits::default(), Kinds::builtin());
+    let (limits, kinds) = (ReadLimits::default(), Kinds::builtin());
     let (base, policy) = (
-        Base::Url("https://example.com/a".to_owned()),
-        Policy::default(),
+        FileOrigin::Url("https://example.com/a".to_owned()),
+        ReadPolicy::default(),
     );
     let started = Instant::now();
-    let draft = Draft::parse(text.as_bytes(), &limits);
+    let draft = PendingFile::parse(text.as_bytes(), &limits);
     let asked = draft.asks(&base, &policy, &limits);
     let file = draft.finish(&base, &policy, &HashMap::new(), &kinds, &limits);
     let took = started.elapsed();
@@ -66,7 +69,7 @@ fn hostile_entities_are_judged_in_bounded_time() {
 #[test]
 fn hostile_files_are_read_in_bounded_time() {
     // A quarter of a file is enough to show a cost that grows faster than the text.
-    let max = Limits::default().file_bytes / 4;
+    let max = ReadLimits::default().file_bytes / 4;
     let of = |piece: &str| piece.repeat(max / piece.len());
     let mut bomb = "a0: &a0 [x,x,x,x,x,x,x,x,x]\n".to_owned();
     for level in 1..10 {

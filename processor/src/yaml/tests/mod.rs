@@ -8,11 +8,11 @@ mod property;
 
 use serde_json::{Value, json};
 
-use super::{ParsedDocument, Position, SyntaxProblem, read_documents, rule};
-use crate::limits::Limits;
+use super::{ParsedDocument, SyntaxProblem, TextPosition, read_documents, rule};
+use crate::limits::ReadLimits;
 
 fn read(text: impl AsRef<[u8]>) -> Vec<Result<ParsedDocument, SyntaxProblem>> {
-    read_documents(text.as_ref(), &Limits::default())
+    read_documents(text.as_ref(), &ReadLimits::default())
 }
 
 /// Each document as its value, or the rule it breaks.
@@ -310,7 +310,7 @@ fn a_mended_line_keeps_its_columns() {
     let problem = documents[0].as_ref().expect_err("duplicate key");
     assert_eq!(
         problem.position,
-        Position {
+        TextPosition {
             line: 1,
             column: 15
         }
@@ -363,7 +363,7 @@ fn everything_has_a_place() {
     let text = text.replace("*no", "{z: &n 1, w: *n}");
     let documents = read(text);
     let document = documents[0].as_ref().expect("valid");
-    let at = |line, column| Position { line, column };
+    let at = |line, column| TextPosition { line, column };
     assert_eq!(document.start, at(2, 1));
     for (pointer, value, key) in [
         ("", at(3, 1), at(3, 1)),
@@ -384,18 +384,18 @@ fn places_count_from_the_start_of_the_file() {
     let problem = documents[1]
         .as_ref()
         .expect_err("text after a quoted scalar");
-    assert_eq!(problem.position, Position { line: 4, column: 8 });
+    assert_eq!(problem.position, TextPosition { line: 4, column: 8 });
 }
 
 #[test]
 fn limits_are_kept() {
-    let limits = Limits {
+    let limits = ReadLimits {
         file_bytes: 100,
         documents: 2,
         depth: 3,
         nodes: 8,
         scalar_bytes: 10,
-        ..Limits::default()
+        ..ReadLimits::default()
     };
     let rules = |text: &str| -> Vec<&str> {
         let documents = read_documents(text.as_bytes(), &limits);
@@ -416,9 +416,9 @@ fn limits_are_kept() {
     assert_eq!(rules("[1, 2, 3]\n---\n[1, 2, 3, 4]"), ["", rule::TOO_LARGE]);
     assert_eq!(rules("a: 12345678901"), [rule::TOO_LARGE]);
     assert_eq!(rules("a: &a 12345\nb: *a"), [rule::TOO_LARGE]);
-    let limits = Limits {
+    let limits = ReadLimits {
         indicators: 3,
-        ..Limits::default()
+        ..ReadLimits::default()
     };
     let dense = |text: &str| read_documents(text.as_bytes(), &limits)[0].is_err();
     assert!(!dense("[a, b]"));

@@ -13,7 +13,7 @@ fn a_text_is_kept_as_it_is() {
 
 #[test]
 fn escapes_are_read_and_queries_are_not() {
-    let named = |path: &str| Asked::File(file("main", path));
+    let named = |path: &str| FileRequest::File(file("main", path));
     check_asked("./a b.txt", &named("sub/a b.txt"));
     check_asked("./a%20b.txt", &named("sub/a b.txt"));
     check_asked("./100%.txt", &named("sub/100%.txt"));
@@ -62,7 +62,7 @@ fn nothing_leaves_the_repository() {
 #[test]
 fn a_plain_url_is_the_base_of_what_is_written_in_it() {
     let world = World {
-        base: Base::Url("https://example.com/a/catalog-info.yaml".to_owned()),
+        base: FileOrigin::Url("https://example.com/a/catalog-info.yaml".to_owned()),
         ..World::new()
     };
     world.check_refused(&api("{ $text: ./x.txt }"), &[rule::URL]);
@@ -82,7 +82,7 @@ fn a_placeholder_that_fails_spoils_its_entity_alone() {
     assert_eq!(file.entities[0].index, 1);
     assert_eq!(file.problems.len(), 1);
     assert_eq!(file.emitted.len(), 2);
-    assert!(!file.poisoned);
+    assert!(!file.is_invalid);
 }
 
 #[test]
@@ -100,9 +100,9 @@ fn whatever_is_wrong_besides_is_said_too() {
 
 #[test]
 fn what_nobody_looked_at_is_neither_right_nor_wrong() {
-    let limits = Limits::default();
+    let limits = ReadLimits::default();
     let text = api("{ $text: ./x.txt }");
-    let draft = Draft::parse(text.as_bytes(), &limits);
+    let draft = PendingFile::parse(text.as_bytes(), &limits);
     let file = draft.finish(
         &home(),
         &policy(),
@@ -115,7 +115,7 @@ fn what_nobody_looked_at_is_neither_right_nor_wrong() {
 
 #[test]
 fn what_could_not_be_supplied_is_a_problem() {
-    let asked = Asked::File(file("main", "x.txt"));
+    let asked = FileRequest::File(file("main", "x.txt"));
     for (error, rule) in [
         (
             SupplyError::Failed {
@@ -162,13 +162,13 @@ fn contents_are_limited_in_number_and_size() {
 
 #[test]
 fn a_file_without_placeholders_asks_for_nothing() {
-    let limits = Limits::default();
+    let limits = ReadLimits::default();
     for text in [
         api("x"),
         "$text: /x.txt\n".to_owned(),
         "[{ $text: /x.txt }]".to_owned(),
     ] {
-        let draft = Draft::parse(text.as_bytes(), &limits);
+        let draft = PendingFile::parse(text.as_bytes(), &limits);
         assert!(draft.asks(&home(), &policy(), &limits).is_empty(), "{text}");
     }
 }
@@ -209,7 +209,7 @@ fn an_owner_that_cannot_be_looked_up_costs_the_entity() {
     let unreadable = Err(SupplyError::Failed {
         reason: "down".to_owned(),
     });
-    let first = Asked::File(file("main", ".github/CODEOWNERS"));
+    let first = FileRequest::File(file("main", ".github/CODEOWNERS"));
     world.files.insert(first, unreadable);
     world.check_refused(&ownerless(), &[rule::CODEOWNERS]);
 }

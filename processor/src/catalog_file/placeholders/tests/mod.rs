@@ -10,9 +10,10 @@ use serde_json::{Value, json};
 
 use super::rule;
 use crate::catalog_file::{
-    Asked, Base, CatalogFile, Draft, Policy, RepositoryFile, Supply, SupplyError,
+    CatalogFile, FileOrigin, FileRequest, PendingFile, ReadPolicy, RepositoryFile, Supply,
+    SupplyError,
 };
-use crate::limits::Limits;
+use crate::limits::ReadLimits;
 
 const HOST: &str = "github.com";
 
@@ -26,14 +27,14 @@ fn file(git_ref: &str, path: &str) -> RepositoryFile {
     }
 }
 
-fn home() -> Base {
-    Base::Repository(file("main", "sub/catalog-info.yaml"))
+fn home() -> FileOrigin {
+    FileOrigin::Repository(file("main", "sub/catalog-info.yaml"))
 }
 
-fn policy() -> Policy {
-    Policy {
+fn policy() -> ReadPolicy {
+    ReadPolicy {
         hosts: vec![HOST.to_owned()],
-        ..Policy::default()
+        ..ReadPolicy::default()
     }
 }
 
@@ -46,10 +47,10 @@ fn api(definition: &str) -> String {
 
 /// Everything that exists, by what has to be asked for it.
 struct World {
-    base: Base,
-    policy: Policy,
-    limits: Limits,
-    files: HashMap<Asked, Supply>,
+    base: FileOrigin,
+    policy: ReadPolicy,
+    limits: ReadLimits,
+    files: HashMap<FileRequest, Supply>,
 }
 
 impl World {
@@ -57,22 +58,22 @@ impl World {
         Self {
             base: home(),
             policy: policy(),
-            limits: Limits::default(),
+            limits: ReadLimits::default(),
             files: HashMap::new(),
         }
     }
 
-    fn with(mut self, asked: Asked, content: impl AsRef<[u8]>) -> Self {
+    fn with(mut self, asked: FileRequest, content: impl AsRef<[u8]>) -> Self {
         self.files.insert(asked, Ok(Arc::from(content.as_ref())));
         self
     }
 
     fn with_file(self, path: &str, content: impl AsRef<[u8]>) -> Self {
-        self.with(Asked::File(file("main", path)), content)
+        self.with(FileRequest::File(file("main", path)), content)
     }
 
     fn read(&self, text: &str) -> CatalogFile {
-        let draft = Draft::parse(text.as_bytes(), &self.limits);
+        let draft = PendingFile::parse(text.as_bytes(), &self.limits);
         let supplies = draft
             .asks(&self.base, &self.policy, &self.limits)
             .into_iter()
@@ -112,7 +113,7 @@ impl World {
         let file = self.read(text);
         let broken: Vec<&str> = file.problems.iter().map(|found| &*found.rule).collect();
         assert_eq!(broken, rules, "{text}");
-        assert!(file.entities.is_empty() && !file.poisoned, "{text}");
+        assert!(file.entities.is_empty() && !file.is_invalid, "{text}");
         assert_eq!(file.emitted.len(), 1, "{text}");
         for problem in &file.problems {
             assert_eq!(problem.class.as_str(), "InputError", "{problem:?}");
@@ -122,18 +123,18 @@ impl World {
 }
 
 #[track_caller]
-fn check_asked(value: &str, expected: &Asked) {
+fn check_asked(value: &str, expected: &FileRequest) {
     let text = api(&format!("{{ $text: {value:?} }}"));
-    let limits = Limits::default();
-    let asks = Draft::parse(text.as_bytes(), &limits).asks(&home(), &policy(), &limits);
+    let limits = ReadLimits::default();
+    let asks = PendingFile::parse(text.as_bytes(), &limits).asks(&home(), &policy(), &limits);
     assert_eq!(asks.iter().collect::<Vec<_>>(), [expected]);
 }
 
 #[track_caller]
 fn check_target_refused(value: &str, rule: &str) {
     let text = api(&format!("{{ $text: {value:?} }}"));
-    let limits = Limits::default();
-    let asks = Draft::parse(text.as_bytes(), &limits).asks(&home(), &policy(), &limits);
+    let limits = ReadLimits::default();
+    let asks = PendingFile::parse(text.as_bytes(), &limits).asks(&home(), &policy(), &limits);
     assert!(asks.is_empty(), "{value:?} asks for {asks:?}");
     World::new().check_refused(&text, &[rule]);
 }
@@ -151,7 +152,7 @@ fn case_135_relative_and_rooted_paths_are_read() {
 
 #[test]
 fn case_136_a_page_of_the_same_repository_is_read() {
-    let own = Asked::File(file("main", "ok.txt"));
+    let own = FileRequest::File(file("main", "ok.txt"));
     for spelling in ["blob", "tree", "raw"] {
         check_asked(
             &format!("https://github.com/o/r/{spelling}/main/ok.txt"),
@@ -165,13 +166,13 @@ fn case_136_a_page_of_the_same_repository_is_read() {
     };
     check_asked(
         "https://GitHub.com/O/R/blob/main/ok.txt",
-        &Asked::File(loud),
+        &FileRequest::File(loud),
     );
 }
 
 #[test]
 fn case_137_another_branch_of_the_same_repository_is_read() {
-    let other = Asked::File(file("other", "ok.txt"));
+    let other = FileRequest::File(file("other", "ok.txt"));
     check_asked("https://github.com/o/r/blob/other/ok.txt", &other);
     World::new().with(other, "from there").check_text(
         "{ $text: https://github.com/o/r/blob/other/ok.txt }",
@@ -182,10 +183,10 @@ fn case_137_another_branch_of_the_same_repository_is_read() {
 #[test]
 fn a_branch_with_slashes_is_known_by_the_base() {
     let world = World {
-        base: Base::Repository(file("feature/x", "sub/catalog-info.yaml")),
+        base: FileOrigin::Repository(file("feature/x", "sub/catalog-info.yaml")),
         ..World::new()
     };
-    let beside = Asked::File(file("feature/x", "ok.txt"));
+    let beside = FileRequest::File(file("feature/x", "ok.txt"));
     let world = world.with(beside, "here");
     world.check_text("{ $text: /ok.txt }", "here");
     world.check_text(
@@ -199,7 +200,7 @@ fn case_138_another_repository_is_refused_unless_allowed() {
     let url = "https://github.com/o/other/blob/main/ok.txt";
     check_target_refused(url, rule::REPOSITORY);
     check_target_refused("https://gitlab.com/o/r/-/blob/main/ok.txt", rule::URL);
-    let other = Asked::File(RepositoryFile {
+    let other = FileRequest::File(RepositoryFile {
         name: "other".to_owned(),
         ..file("main", "ok.txt")
     });
@@ -290,7 +291,7 @@ fn case_145_the_envelope_cannot_come_from_a_file() {
         let file = World::new()
             .with_file("ok.txt", "x")
             .read(&api("x").replacen(from, to, 1));
-        assert!(file.poisoned, "{to}");
+        assert!(file.is_invalid, "{to}");
         assert_eq!(file.problems[0].class.as_str(), "TypeError", "{to}");
         assert!(file.problems[0].is_file, "{to}");
     }
@@ -373,7 +374,7 @@ fn case_150_what_was_loaded_is_not_looked_at_again() {
 fn case_151_a_local_file_reads_urls_only() {
     let url = "https://github.com/o/r/blob/main/ok.txt";
     let world = World {
-        base: Base::File("/catalog/catalog-info.yaml".into()),
+        base: FileOrigin::File("/catalog/catalog-info.yaml".into()),
         ..World::new()
     };
     let world = world.with_file("ok.txt", "x");

@@ -7,7 +7,7 @@ use freshet_proto::message::FailureKind;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::reconcile::Base;
+use crate::reconcile::QuestionBase;
 
 fn repository_json(objects: Value) -> Value {
     let mut node = json!({
@@ -21,10 +21,11 @@ fn repository_json(objects: Value) -> Value {
 }
 
 fn read(data: Value, errors: Value) -> Result<RepositoryShown, Failure> {
-    let answer: Answer<RepositoriesData> =
+    let answer: GraphqlAnswer<RepositoriesData> =
         serde_json::from_value(json!({"data": data, "errors": errors})).expect("an answer");
-    let question = Question::new(Base::Pushed("h1".to_owned()), vec![true, false]);
-    repositories(answer, &[(&question, Branch::Default)]).remove(0)
+    let question =
+        RepositoryQuestion::new(QuestionBase::Pushed("h1".to_owned()), vec![true, false]);
+    repositories(answer, &[(&question, BranchChoice::Default)]).remove(0)
 }
 
 #[track_caller]
@@ -154,7 +155,7 @@ fn an_error_of_one_repository_is_not_anothers() {
     );
 }
 
-fn list(nodes: Value, errors: Value) -> Result<Page, Failure> {
+fn list(nodes: Value, errors: Value) -> Result<ListingPage, Failure> {
     let page = json!({"pageInfo": {"hasNextPage": true, "endCursor": "c1"}, "nodes": nodes});
     let data = json!({"repositoryOwner": {"login": "acme", "repositories": page}});
     let answer =
