@@ -18,6 +18,10 @@ impl World {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let address = listener.local_addr().expect("a bound listener");
         let shutdown = CancellationToken::new();
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "a test's task ends with its runtime"
+        )]
         let served = tokio::spawn(admin.serve(listener, shutdown.clone()));
         Self {
             address,

@@ -31,6 +31,10 @@ pub async fn on_signal(token: CancellationToken) {
         signal = second.as_raw_value(),
         "Stopping at once on a second signal"
     );
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "whoever signals twice wants no graceful stop"
+    )]
     std::process::exit(EXIT_CODE_BASE + second.as_raw_value());
 }
 

@@ -11,6 +11,10 @@ const PATIENCE: Duration = Duration::from_secs(10);
 #[tokio::test]
 async fn a_termination_signal_asks_for_a_graceful_stop() {
     let token = CancellationToken::new();
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "a test's task ends with its runtime"
+    )]
     let watch = tokio::spawn(on_signal(token.clone()));
     // On this one thread the watch now runs to its first wait, which is after its handlers are installed.
     tokio::task::yield_now().await;

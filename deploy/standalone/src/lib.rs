@@ -69,7 +69,7 @@ fn check(arguments: ValidateArguments) -> anyhow::Result<ExitCode> {
         }
     };
     let mut stdout = std::io::stdout().lock();
-    let is_plain = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+    let is_plain = app_config::read_variable("NO_COLOR").is_some_and(|value| !value.is_empty());
     let colours = if stdout.is_terminal() && !is_plain {
         Colours::On
     } else {
@@ -100,6 +100,10 @@ fn serve(arguments: &ServeArguments) -> anyhow::Result<()> {
 
 async fn serve_until_stopped(app_config: AppConfig, role: Role) -> anyhow::Result<()> {
     let shutdown = CancellationToken::new();
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "it hears a second signal even where the supervisor has ended or not begun"
+    )]
     let on_signal = tokio::spawn(freshet_runtime::shutdown::on_signal(shutdown.clone()));
     let running = compose::start(app_config, role, shutdown).await?;
     announce(&running.addresses);
@@ -114,7 +118,7 @@ async fn serve_until_stopped(app_config: AppConfig, role: Role) -> anyhow::Resul
 ///
 /// All mistakes of all files together.
 pub fn read_config(files: &[PathBuf]) -> anyhow::Result<AppConfig> {
-    let document = config::load(files, &|name| std::env::var(name).ok())?;
+    let document = config::load(files, &app_config::read_variable)?;
     Ok(AppConfig::read(&document)?)
 }
 

@@ -106,6 +106,10 @@ async fn ledger(bus: &Bus) -> tokio::sync::mpsc::Receiver<Signal> {
         .await
         .expect("a consumer");
     let (sender, receiver) = tokio::sync::mpsc::channel(8);
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "a test's task ends with its runtime"
+    )]
     tokio::spawn(async move {
         while let Ok(deliveries) = inbox.next(8).await {
             for delivery in deliveries {

@@ -73,6 +73,10 @@ impl Stub {
         let app = Router::new()
             .fallback(reply)
             .with_state(Arc::clone(&shared));
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "a test's task ends with its runtime"
+        )]
         let server = tokio::spawn(async move {
             axum::serve(listener, app).await.expect("a server");
         });

@@ -78,6 +78,10 @@ impl World {
         start(config, deps, &mut supervisor)
             .await
             .expect("a processor");
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "a test's task ends with its runtime"
+        )]
         let processor = tokio::spawn(async move { supervisor.run().await.expect("a clean stop") });
         let hi = bus
             .consume(&observation_consumer(&subjects, Lane::Hi))

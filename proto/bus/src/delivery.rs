@@ -75,8 +75,10 @@ impl Delivery {
     pub fn keep_alive(&self) -> KeepAlive {
         let receipt = self.receipt.clone();
         let every = self.ack_wait / KEEP_ALIVES_PER_ACK_WAIT;
+        #[expect(clippy::disallowed_methods, reason = "the guard ends it")]
+        let task = tokio::spawn(keep_alive(receipt, every));
         KeepAlive {
-            _task: AbortOnDropHandle::new(tokio::spawn(keep_alive(receipt, every))),
+            _task: AbortOnDropHandle::new(task),
         }
     }
 }

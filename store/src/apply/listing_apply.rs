@@ -80,6 +80,10 @@ impl Applier {
     }
 
     /// Makes the roots of a provider those its listing shows.
+    #[expect(
+        clippy::too_many_lines,
+        reason = "its two halves, what to add and what to remove, share every row that is loaded"
+    )]
     async fn root(
         &self,
         work: &mut Work,

@@ -443,6 +443,10 @@ fn decode(deliveries: &[Delivery]) -> Vec<Result<Observation, prost::DecodeError
 fn compute<R>(messages: usize, work: impl FnOnce() -> R) -> R {
     let is_long = messages > SHORT_BATCH;
     if is_long && Handle::current().runtime_flavor() == RuntimeFlavor::MultiThread {
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "the runtime was asked; the work borrows, so it cannot move to another thread"
+        )]
         return tokio::task::block_in_place(work);
     }
     work()

@@ -59,6 +59,10 @@ async fn start_in(directory: &std::path::Path) -> Running {
         listener: TcpListener::bind("127.0.0.1:0").await.expect("a port"),
     };
     let handle = start(config, deps, &mut supervisor).await.expect("a store");
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "a test's task ends with its runtime"
+    )]
     let tasks = tokio::spawn(async move { supervisor.run().await.expect("a graceful end") });
     Running {
         handle,

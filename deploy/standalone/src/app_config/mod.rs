@@ -126,5 +126,14 @@ impl AppConfig {
     }
 }
 
+/// A variable of this process's environment; `None` also if it is no text.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "here the environment enters the configuration"
+)]
+pub(crate) fn read_variable(name: &str) -> Option<String> {
+    std::env::var(name).ok()
+}
+
 #[cfg(test)]
 mod tests;

@@ -10,7 +10,7 @@ use freshet_runtime::config;
 use url::Url;
 
 use super::UsageError;
-use crate::app_config::AppConfig;
+use crate::app_config::{AppConfig, read_variable};
 
 /// What stands for a variable that is not set.
 const UNSET: &str = "unset";
@@ -79,10 +79,9 @@ impl Settings {
 /// Reads the operator's configuration. Whoever checks files need not hold the service's credentials: where
 /// the configuration is complete but for variables that are not set, any value will do for them.
 fn app_config(files: &[PathBuf]) -> Result<AppConfig, UsageError> {
-    let set = |name: &str| std::env::var(name).ok();
-    let stand_in = |name: &str| set(name).or_else(|| Some(UNSET.to_owned()));
+    let stand_in = |name: &str| read_variable(name).or_else(|| Some(UNSET.to_owned()));
     let read = |env: &dyn Fn(&str) -> Option<String>| AppConfig::read(&config::load(files, env)?);
-    read(&set)
+    read(&read_variable)
         .or_else(|mistakes| read(&stand_in).map_err(|_| mistakes))
         .map_err(UsageError::Config)
 }

@@ -66,6 +66,41 @@ fn hostile_entities_are_judged_in_bounded_time() {
     check_hostile_file("secrets", &format!("  x: {}\n", list(&token)), "");
 }
 
+/// What a file of nothing else may cost more than its length.
+const PIECES: [&str; 31] = [
+    "[",
+    "]",
+    "{",
+    "- ",
+    "? ",
+    ": ",
+    "\"",
+    "'",
+    "a: ",
+    "a:\t",
+    "{a:[",
+    "&a ",
+    "!t ",
+    "*a ",
+    "- a\n",
+    "a\n",
+    "|\n",
+    "\n",
+    " ",
+    "\t",
+    "#",
+    "\\",
+    "\r",
+    "\0",
+    "\u{FEFF}",
+    "%YAML 1.1\n",
+    "...\n",
+    "\"\\ud83d",
+    "!!pairs [",
+    "[a: ",
+    "x",
+];
+
 #[test]
 fn hostile_files_are_read_in_bounded_time() {
     // A quarter of a file is enough to show a cost that grows faster than the text.
@@ -107,39 +142,7 @@ fn hostile_files_are_read_in_bounded_time() {
             .map(|n| format!("{n}: x\n"))
             .collect::<String>(),
     );
-    for piece in [
-        "[",
-        "]",
-        "{",
-        "- ",
-        "? ",
-        ": ",
-        "\"",
-        "'",
-        "a: ",
-        "a:\t",
-        "{a:[",
-        "&a ",
-        "!t ",
-        "*a ",
-        "- a\n",
-        "a\n",
-        "|\n",
-        "\n",
-        " ",
-        "\t",
-        "#",
-        "\\",
-        "\r",
-        "\0",
-        "\u{FEFF}",
-        "%YAML 1.1\n",
-        "...\n",
-        "\"\\ud83d",
-        "!!pairs [",
-        "[a: ",
-        "x",
-    ] {
+    for piece in PIECES {
         check_hostile(piece, &of(piece));
     }
 }

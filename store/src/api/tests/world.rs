@@ -102,6 +102,10 @@ impl World {
         });
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let address = listener.local_addr().expect("an address");
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "a test's task ends with its runtime"
+        )]
         let serving = tokio::spawn(api.serve(cors, listener, shutdown.clone()));
         Self {
             address,

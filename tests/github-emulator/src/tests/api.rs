@@ -158,6 +158,10 @@ async fn people_are_listed() {
 }
 
 #[tokio::test]
+#[expect(
+    clippy::too_many_lines,
+    reason = "one repository, asked for in every way there is"
+)]
 async fn files_are_read_by_branch_and_by_commit_in_every_representation() {
     let world = World::start().await;
     let old = world.github.head("acme/pay").unwrap().unwrap();

@@ -60,6 +60,10 @@ async fn server() -> SocketAddr {
         .route("/broken", get(|| async { StatusCode::BAD_GATEWAY }));
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let address = listener.local_addr().expect("an address");
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "a test's task ends with its runtime"
+    )]
     tokio::spawn(async move { axum::serve(listener, app).await });
     address
 }
