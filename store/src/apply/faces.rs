@@ -10,7 +10,7 @@ use super::ApplyError;
 use super::annotate::{Forges, Place};
 use super::face::{Declared, Entry, Face, Missing, content_face};
 use super::tree::{Verdict, location_type};
-use crate::repo::rows::stored_ref;
+use crate::repo::stored::stored_ref;
 use crate::repo::{LocationEntityRow, LocationOutcome, LocationRow, SourceRow};
 
 /// What the faces are made from.

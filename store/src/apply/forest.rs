@@ -18,7 +18,7 @@ use super::tree_load::judged;
 use super::{Applier, ApplyError, compute};
 use crate::config::OrphanStrategy;
 use crate::ledger::raise;
-use crate::repo::tree::LinkKey;
+use crate::repo::LinkKey;
 use crate::repo::{Lane, LocationRow, SourceKind, SourceRow, Tx};
 
 /// Why a source of this batch was read, and how urgently.

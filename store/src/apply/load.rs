@@ -7,7 +7,7 @@ use freshet_model::EntityRef;
 use super::ApplyError;
 use super::claims::declared_refs;
 use super::face::Face;
-use crate::repo::rows::stored_ref;
+use crate::repo::stored::stored_ref;
 use crate::repo::{ClaimRow, EntityRow, LocationRow, ProblemState, SourceRow, Tx};
 
 /// Rows as they stand under the log's lock.

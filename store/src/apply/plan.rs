@@ -21,7 +21,7 @@ use super::tree::Review;
 use crate::change::{ChangeRow, Op, ProblemRow, Record};
 use crate::repo::claims::ClaimKey;
 use crate::repo::entities::EntityTouch;
-use crate::repo::rows::refs_from_text;
+use crate::repo::stored::refs_from_text;
 use crate::repo::{ClaimRow, EntityRow, ProblemState};
 use crate::view::State;
 

@@ -6,8 +6,8 @@ use freshet_model::{EntityRef, RelationDeclaration};
 use futures::{Stream, TryStreamExt};
 use uuid::Uuid;
 
-use super::rows::stored_ref;
 use super::statement::{Tx, json};
+use super::stored::stored_ref;
 use super::{Repo, RepoError};
 use crate::change::{ChangeRow, Op, ProblemRow};
 

@@ -2,8 +2,22 @@
 
 use serde::Serialize;
 
+use super::RepoError;
 use super::statement::{Tx, execute, fetch_all, json};
-use super::{ClaimRow, RepoError};
+
+/// A claim on a ref that another location holds.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, sqlx::FromRow)]
+pub(crate) struct ClaimRow {
+    pub(crate) location_id: i64,
+    #[serde(rename = "ref")]
+    #[sqlx(rename = "ref")]
+    pub(crate) entity_ref: String,
+    pub(crate) claimed_at: i64,
+    pub(crate) document: String,
+    pub(crate) relations: String,
+    pub(crate) digest: String,
+    pub(crate) line: i64,
+}
 
 /// Names one claim.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]

@@ -1,7 +1,24 @@
 //! Dependencies: the files that entities are made from besides the one that declares them.
 
+use serde::Serialize;
+
+use super::RepoError;
 use super::statement::{Tx, execute, fetch_all, json};
-use super::{DependencyRow, RepoError};
+
+/// A file that a location's entities are made from, besides the location itself.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, sqlx::FromRow)]
+pub(crate) struct DependencyRow {
+    pub(crate) location_id: i64,
+    /// Of a repository, in lower case like owner and name; empty for a URL.
+    pub(crate) host: String,
+    pub(crate) owner: String,
+    pub(crate) name: String,
+    pub(crate) git_ref: String,
+    pub(crate) path: String,
+    /// What was read; empty if there was nothing.
+    pub(crate) blob_oid: String,
+    pub(crate) url: String,
+}
 
 /// A location that depends on something, with its source.
 #[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]

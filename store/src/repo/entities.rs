@@ -2,8 +2,32 @@
 
 use serde::Serialize;
 
+use super::RepoError;
 use super::statement::{Tx, execute, fetch_all, json};
-use super::{EntityRow, RepoError};
+
+/// An entity or the tombstone of one, without its document.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, sqlx::FromRow)]
+pub(crate) struct EntityRow {
+    #[serde(rename = "ref")]
+    #[sqlx(rename = "ref")]
+    pub(crate) entity_ref: String,
+    pub(crate) uid: String,
+    pub(crate) version: i64,
+    pub(crate) revision: i64,
+    pub(crate) document_revision: i64,
+    pub(crate) digest: String,
+    pub(crate) location_id: i64,
+    pub(crate) source_id: i64,
+    pub(crate) claimed_at: i64,
+    pub(crate) changed_at: i64,
+}
+
+impl EntityRow {
+    /// Whether the entity is in the catalog; otherwise this is its tombstone.
+    pub(crate) fn is_live(&self) -> bool {
+        self.document_revision > 0
+    }
+}
 
 /// A new version of an entity whose document is as it was.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]

@@ -1,8 +1,104 @@
 //! Locations: the files we want of a source.
 
-use super::sources::bounded;
-use super::statement::{Tx, execute, fetch_all, json};
-use super::{LocationRow, RepoError};
+use serde::{Deserialize, Serialize};
+
+use super::RepoError;
+use super::statement::{Tx, bounded, execute, fetch_all, json};
+use super::stored::UnknownWord;
+
+/// How a location was last found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum LocationOutcome {
+    /// Not looked at yet.
+    Unread,
+    /// Read, and its content is applied.
+    Content,
+    /// Read, and an error in it kept all of it out.
+    Poisoned,
+    /// Proved absent.
+    Gone,
+    /// A pattern whose matches are known.
+    Matched,
+    /// Not readable, and never read before.
+    Failed,
+}
+
+impl TryFrom<String> for LocationOutcome {
+    type Error = UnknownWord;
+
+    fn try_from(word: String) -> Result<Self, UnknownWord> {
+        match word.as_str() {
+            "unread" => Ok(Self::Unread),
+            "content" => Ok(Self::Content),
+            "poisoned" => Ok(Self::Poisoned),
+            "gone" => Ok(Self::Gone),
+            "matched" => Ok(Self::Matched),
+            "failed" => Ok(Self::Failed),
+            _ => Err(UnknownWord {
+                what: "location outcome",
+                word,
+            }),
+        }
+    }
+}
+
+/// One file, or pattern of files, of a source.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, sqlx::FromRow)]
+pub(crate) struct LocationRow {
+    pub(crate) id: i64,
+    pub(crate) source_id: i64,
+    pub(crate) path: String,
+    /// 1 if `path` is a pattern.
+    pub(crate) is_glob: i64,
+    /// Blob whose content is applied.
+    pub(crate) blob_oid: String,
+    /// Blob that was seen last.
+    pub(crate) seen_oid: String,
+    #[sqlx(try_from = "String")]
+    pub(crate) outcome: LocationOutcome,
+    /// `<class>: <message>` of a failure.
+    pub(crate) failure: String,
+    /// JSON: what the rules judge of a file, what a pattern matches.
+    pub(crate) emitted: String,
+    /// The Location entity under whose name its content is applied; empty if none.
+    pub(crate) parent_ref: String,
+    /// How that one names it.
+    pub(crate) url: String,
+    /// Root of the tree it was found in, `type:target`.
+    pub(crate) origin: String,
+}
+
+impl LocationRow {
+    /// A file nobody has looked at yet.
+    pub(crate) fn new(id: i64, source_id: i64, path: &str) -> Self {
+        Self {
+            id,
+            source_id,
+            path: path.to_owned(),
+            is_glob: 0,
+            blob_oid: String::new(),
+            seen_oid: String::new(),
+            outcome: LocationOutcome::Unread,
+            failure: String::new(),
+            emitted: String::new(),
+            parent_ref: String::new(),
+            url: String::new(),
+            origin: String::new(),
+        }
+    }
+
+    /// Whether it holds anything of the source.
+    pub(crate) fn holds_content(&self) -> bool {
+        match self.outcome {
+            LocationOutcome::Content | LocationOutcome::Poisoned => true,
+            LocationOutcome::Unread
+            | LocationOutcome::Gone
+            | LocationOutcome::Matched
+            | LocationOutcome::Failed => false,
+        }
+    }
+}
 
 impl Tx {
     /// Every location of these sources.

@@ -14,35 +14,39 @@ mod deliveries;
 pub(crate) mod dependencies;
 pub(crate) mod entities;
 mod error;
+mod links;
+pub(crate) mod location_entities;
 mod locations;
 mod meta;
 pub(crate) mod parts;
 mod postgres;
 mod problems;
 mod removals;
-pub(crate) mod rows;
 mod snapshot;
 pub(crate) mod sources;
 mod sqlite;
 mod statement;
+pub(crate) mod stored;
 mod totals;
-pub(crate) mod tree;
-mod tree_rows;
 
 use crate::config::DatabaseConfig;
 
 pub use error::{OpenError, RepoError, Trouble};
 pub use meta::Meta;
-pub use rows::{Lane, SourceKind, SourceStatus};
+pub use sources::{Lane, SourceKind, SourceStatus};
 pub use totals::LedgerTotals;
 
+pub(crate) use claims::ClaimRow;
 pub(crate) use deliveries::{Covered, Covering, DeliveryRow, Outcome};
-pub(crate) use rows::{
-    ClaimRow, EntityRow, GITHUB, HEAD, LocationOutcome, LocationRow, ProblemState, SourceRow,
-    StoredCause,
-};
+pub(crate) use dependencies::DependencyRow;
+pub(crate) use entities::EntityRow;
+pub(crate) use links::{LinkKey, LinkRow};
+pub(crate) use location_entities::{LocationEntityRow, RunState};
+pub(crate) use locations::{LocationOutcome, LocationRow};
+pub(crate) use problems::ProblemState;
+pub(crate) use removals::RemovalRow;
+pub(crate) use sources::{GITHUB, HEAD, SourceRow, StoredCause};
 pub(crate) use statement::Tx;
-pub(crate) use tree_rows::{DependencyRow, LinkRow, LocationEntityRow, RemovalRow, RunState};
 
 /// A handle on the database, cheap to clone.
 #[derive(Clone, Debug)]

@@ -1,7 +1,37 @@
 //! Problems: what owners of files must fix.
 
+use serde::Serialize;
+
+use super::RepoError;
 use super::statement::{Tx, execute, fetch_all, json};
-use super::{ProblemState, RepoError};
+
+/// A problem as stored; where it is follows from its location.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, sqlx::FromRow)]
+pub(crate) struct ProblemState {
+    pub(crate) id: i64,
+    pub(crate) location_id: i64,
+    pub(crate) source_id: i64,
+    pub(crate) rule: String,
+    pub(crate) message: String,
+    pub(crate) hint: String,
+    pub(crate) line: i64,
+    pub(crate) column_number: i64,
+    #[serde(rename = "ref")]
+    #[sqlx(rename = "ref")]
+    pub(crate) entity_ref: String,
+    pub(crate) first_seen: i64,
+    pub(crate) last_seen: i64,
+    /// Backstage's class of the error.
+    pub(crate) class: String,
+    /// 1 if it spoils the whole file.
+    pub(crate) is_file: i64,
+    /// `error` or `warning`.
+    pub(crate) level: String,
+    /// JSON: refs of the entities whose status shows it.
+    pub(crate) status_of: String,
+    /// `spec.owner` as the document says; empty if it does not.
+    pub(crate) owner: String,
+}
 
 impl Tx {
     /// The problems of these locations.

@@ -1,7 +1,24 @@
 //! Removals that wait for a confirmation or a second look.
 
+use serde::Serialize;
+
+use super::RepoError;
 use super::statement::{Tx, execute, fetch_all, json};
-use super::{RemovalRow, RepoError};
+
+/// A removal that waits for somebody to confirm it, or for a second look.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, sqlx::FromRow)]
+pub(crate) struct RemovalRow {
+    pub(crate) location_id: i64,
+    pub(crate) source_id: i64,
+    pub(crate) installation: String,
+    /// How many entities would go.
+    pub(crate) entities: i64,
+    /// JSON: the first of their refs.
+    pub(crate) refs: String,
+    pub(crate) since: i64,
+    /// 0 until it is confirmed.
+    pub(crate) confirmed_at: i64,
+}
 
 impl Tx {
     /// Every removal that waits.

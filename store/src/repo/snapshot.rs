@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use super::changes::{read_uid, relations_from_text};
-use super::rows::{refs_from_text, stored_ref};
 use super::statement::fetch_all;
+use super::stored::{refs_from_text, stored_ref};
 use super::{Repo, RepoError};
 use crate::change::{ProblemRow, Record, Snapshot};
 

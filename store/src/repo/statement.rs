@@ -27,6 +27,11 @@ pub(crate) fn json<T: Serialize + ?Sized>(rows: &T) -> String {
     serde_json::to_string(rows).expect("rows are plain data with text keys")
 }
 
+/// A count as SQL takes it.
+pub(super) fn bounded(count: usize) -> i64 {
+    i64::try_from(count).unwrap_or(i64::MAX)
+}
+
 /// All rows of a query.
 macro_rules! fetch_all {
     ($tx:expr, $row:ty, $operation:literal, sqlite: $sqlite:expr, postgres: $postgres:expr $(, $bind:expr)* $(,)?) => {

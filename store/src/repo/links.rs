@@ -1,9 +1,27 @@
-//! The tree of locations: Location entities and what they point at.
+//! Links: what Location entities point at.
 
 use serde::Serialize;
 
+use super::RepoError;
 use super::statement::{Tx, execute, fetch_all, json};
-use super::{LinkRow, LocationEntityRow, RepoError};
+
+/// A Location entity points at a location.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, sqlx::FromRow)]
+pub(crate) struct LinkRow {
+    pub(crate) parent_ref: String,
+    pub(crate) location_id: i64,
+    /// The pattern that matched the location; 0 if it is named itself.
+    pub(crate) via: i64,
+    pub(crate) ordinal: i64,
+    /// How the Location entity names it.
+    pub(crate) url: String,
+    pub(crate) is_required: i64,
+    /// 1 if the version in effect points at it.
+    pub(crate) is_current: i64,
+    /// 1 if the newest version points at it.
+    pub(crate) is_next: i64,
+    pub(crate) since: i64,
+}
 
 /// Names one link.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
@@ -25,113 +43,6 @@ impl LinkRow {
 }
 
 impl Tx {
-    /// The Location entities with these refs.
-    pub(crate) async fn location_entities(
-        &mut self,
-        refs: &[&str],
-    ) -> Result<Vec<LocationEntityRow>, RepoError> {
-        if refs.is_empty() {
-            return Ok(Vec::new());
-        }
-        fetch_all!(
-            self, LocationEntityRow, "read Location entities",
-            sqlite: "select * from location_entity \
-                where ref in (select value from json_each($1)) \
-                order by ref",
-            postgres: "select * from location_entity \
-                where ref in (select json_array_elements_text($1::json)) \
-                order by ref",
-            json(refs),
-        )
-    }
-
-    /// The Location entities these locations declare.
-    pub(crate) async fn location_entities_of(
-        &mut self,
-        location_ids: &[i64],
-    ) -> Result<Vec<LocationEntityRow>, RepoError> {
-        if location_ids.is_empty() {
-            return Ok(Vec::new());
-        }
-        fetch_all!(
-            self, LocationEntityRow, "read the Location entities of locations",
-            sqlite: "select * from location_entity \
-                where declared_by in (select value from json_each($1)) \
-                order by ref",
-            postgres: "select * from location_entity \
-                where declared_by in (select json_array_elements_text($1::json)::bigint) \
-                order by ref",
-            json(location_ids),
-        )
-    }
-
-    /// Writes Location entities whole, new or known.
-    pub(crate) async fn put_location_entities(
-        &mut self,
-        rows: &[LocationEntityRow],
-    ) -> Result<(), RepoError> {
-        if rows.is_empty() {
-            return Ok(());
-        }
-        execute!(
-            self, "write Location entities",
-            sqlite: "insert into location_entity (ref, declared_by, document, digest, line, column_number, own, origin, state, \
-                    applied_digest, since) \
-                select value->>'ref', value->>'declared_by', value->>'document', value->>'digest', \
-                    value->>'line', value->>'column_number', value->>'own', value->>'origin', \
-                    value->>'state', value->>'applied_digest', value->>'since' \
-                from json_each($1) \
-                where true \
-                on conflict (ref) do update set \
-                    declared_by = excluded.declared_by, \
-                    document = excluded.document, \
-                    digest = excluded.digest, \
-                    line = excluded.line, \
-                    column_number = excluded.column_number, \
-                    own = excluded.own, \
-                    origin = excluded.origin, \
-                    state = excluded.state, \
-                    applied_digest = excluded.applied_digest, \
-                    since = excluded.since",
-            postgres: "insert into location_entity (ref, declared_by, document, digest, line, column_number, own, origin, state, \
-                    applied_digest, since) \
-                select ref, declared_by, document, digest, line, column_number, own, origin, state, \
-                    applied_digest, since \
-                from json_populate_recordset(null::location_entity, $1::json) \
-                on conflict (ref) do update set \
-                    declared_by = excluded.declared_by, \
-                    document = excluded.document, \
-                    digest = excluded.digest, \
-                    line = excluded.line, \
-                    column_number = excluded.column_number, \
-                    own = excluded.own, \
-                    origin = excluded.origin, \
-                    state = excluded.state, \
-                    applied_digest = excluded.applied_digest, \
-                    since = excluded.since",
-            json(rows),
-        )
-        .map(drop)
-    }
-
-    /// Forgets Location entities nobody declares any more.
-    pub(crate) async fn remove_location_entities(
-        &mut self,
-        refs: &[String],
-    ) -> Result<(), RepoError> {
-        if refs.is_empty() {
-            return Ok(());
-        }
-        execute!(
-            self, "remove Location entities",
-            sqlite: "delete from location_entity where ref in (select value from json_each($1))",
-            postgres: "delete from location_entity \
-                where ref in (select json_array_elements_text($1::json))",
-            json(refs),
-        )
-        .map(drop)
-    }
-
     /// Everything these Location entities point at.
     pub(crate) async fn links_of_parents(
         &mut self,

@@ -1,0 +1,90 @@
+//! Sources, written whole or in one respect.
+
+use super::SourceRow;
+use crate::repo::RepoError;
+use crate::repo::statement::{Tx, bounded, execute, fetch_all, json};
+
+impl Tx {
+    /// Notes that jobs of these sources were published.
+    pub(crate) async fn set_enqueued(&mut self, ids: &[i64], now: i64) -> Result<(), RepoError> {
+        execute!(
+            self, "note published jobs",
+            sqlite: "update source set enqueued_at = $2 \
+                where id in (select value from json_each($1))",
+            postgres: "update source set enqueued_at = $2 \
+                where id in (select json_array_elements_text($1::json)::bigint)",
+            json(ids),
+            now,
+        )
+        .map(drop)
+    }
+
+    /// Ends these generations (source, generation), which nobody wants any more, without a proof.
+    pub(crate) async fn abandon_generations(
+        &mut self,
+        generations: &[(i64, i64)],
+    ) -> Result<(), RepoError> {
+        execute!(
+            self, "abandon generations",
+            sqlite: "update source \
+                set done = g.generation \
+                from (select value->>0 as source_id, value->>1 as generation from json_each($1)) as g \
+                where source.id = g.source_id and source.done < g.generation",
+            postgres: "update source \
+                set done = g.generation \
+                from (select (pair->>0)::bigint as source_id, (pair->>1)::bigint as generation \
+                    from json_array_elements($1::json) as pair) as g \
+                where source.id = g.source_id and source.done < g.generation",
+            json(generations),
+        )
+        .map(drop)
+    }
+
+    /// Asks again for every repository that was read with another fingerprint and waits for nothing.
+    pub(crate) async fn want_other_fingerprints(
+        &mut self,
+        fingerprint: &str,
+        cause: String,
+    ) -> Result<u64, RepoError> {
+        const SQL: &str = "update source \
+            set wanted = wanted + 1, lane = 2, cause = $2, next_due_at = 0, enqueued_at = 0 \
+            where kind in ('repository', 'url', 'file') and wanted = done and done > 0 and fingerprint <> $1";
+        execute!(
+            self, "ask for sources read in another way",
+            sqlite: SQL,
+            postgres: SQL,
+            fingerprint,
+            cause,
+        )
+    }
+
+    /// Ids for sources that are about to be written.
+    pub(crate) async fn new_source_ids(&mut self, count: usize) -> Result<Vec<i64>, RepoError> {
+        if count == 0 {
+            return Ok(Vec::new());
+        }
+        let ids: Vec<(i64,)> = fetch_all!(
+            self, (i64,), "take ids for sources",
+            // The only writer; sources are never deleted.
+            sqlite: "with recursive n(i) as (select 1 union all select i + 1 from n where i < $1) \
+                select (select coalesce(max(id), 0) from source) + i from n",
+            postgres: "select nextval('source_ids') from generate_series(1, $1)",
+            bounded(count),
+        )?;
+        Ok(ids.into_iter().map(|(id,)| id).collect())
+    }
+
+    /// Writes sources whole, new or known.
+    pub(crate) async fn put_sources(&mut self, rows: &[SourceRow]) -> Result<(), RepoError> {
+        if rows.is_empty() {
+            return Ok(());
+        }
+        execute!(
+            self, "write sources",
+            sqlite: include_str!("put_sources.sqlite.sql"),
+            postgres: include_str!("put_sources.postgres.sql"),
+            json(rows),
+        )
+        .map(drop)
+    }
+}
