@@ -9,6 +9,7 @@ pub mod api;
 pub mod apply;
 pub mod change;
 mod config;
+mod consumer;
 pub mod feed;
 pub mod freshness;
 mod graph;
@@ -19,7 +20,6 @@ pub mod relay;
 mod removal;
 pub mod repo;
 mod service;
-mod settle;
 pub mod view;
 
 pub use config::{

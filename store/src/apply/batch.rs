@@ -337,7 +337,7 @@ impl Applier {
     }
 
     /// The message of a source cannot be handled: the source is tried again later.
-    pub(super) async fn set_back(
+    pub(super) async fn set_back_source(
         &self,
         observation: &Observation,
         error: &ApplyError,

@@ -37,19 +37,17 @@ mod tree_locate;
 pub use hold::Held;
 pub(crate) use roots::PROVIDER as PROVIDER_ROOTS;
 
-use std::panic::AssertUnwindSafe;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use freshet_bus::{Bus, Delivery, Inbox, ReceiveError};
+use freshet_bus::{Bus, Delivery};
 use freshet_proto::message::{Lane, Observation};
 use freshet_proto::stream::observation_consumer;
 use freshet_proto::subject::{Stage, Subjects};
 use freshet_runtime::clock::Clock;
 use freshet_runtime::error_chain::Chain;
-use futures::FutureExt;
-use prost::Message;
+use prost::DecodeError;
 use tokio::runtime::{Handle, RuntimeFlavor};
 use tokio::sync::{Notify, Semaphore};
 use tokio::time::MissedTickBehavior;
@@ -58,17 +56,15 @@ use tokio_util::task::TaskTracker;
 
 use self::annotate::Forges;
 use crate::config::{Config, Fingerprint, OrphanStrategy, Recheck, RemovalLimits, Root, Rule};
+use crate::consumer::{BatchConsumer, BatchHandler, CONFLICT_ATTEMPTS, Remedy, decode_one};
 use crate::ledger::{JobPublisher, Providers};
 use crate::metrics::{Metrics, ObservationOutcome};
 use crate::removal::Recent;
 use crate::repo::{Repo, RepoError, Trouble};
-use crate::settle::{Failure, acknowledge, give_back, keep_as_dead_letter, pause};
 use crate::view::View;
 
 /// What the configuration takes away is looked at a second time no more often than this.
 const SECOND_LOOK_MIN: Duration = Duration::from_secs(1);
-/// Attempts at a batch that lost a race against another transaction.
-const CONFLICT_ATTEMPTS: usize = 5;
 /// Messages whose work is too short to be worth moving other tasks out of its way.
 const SHORT_BATCH: usize = 8;
 
@@ -193,22 +189,6 @@ pub struct Applier {
     configuration_waits: AtomicBool,
 }
 
-struct Lanes {
-    hi: Inbox,
-    lo: Inbox,
-}
-
-impl Lanes {
-    /// Whatever waits, the high lane first. Cancel safe, as both inboxes are.
-    async fn next(&mut self, max: usize) -> Result<Vec<Delivery>, ReceiveError> {
-        tokio::select! {
-            biased;
-            received = self.hi.next(max) => received,
-            received = self.lo.next(max) => received,
-        }
-    }
-}
-
 impl Applier {
     /// An applier over this database, bus and view.
     #[must_use]
@@ -252,61 +232,24 @@ impl Applier {
     }
 
     async fn apply_until(&self, shutdown: &CancellationToken) -> Result<(), ApplyError> {
-        while !shutdown.is_cancelled() {
-            match self.lanes().await {
-                Ok(lanes) => self.consume(lanes, shutdown).await?,
-                Err(error) => {
-                    tracing::warn!(error = %Chain(&error), "observations cannot be consumed yet");
-                    pause(shutdown).await;
-                }
-            }
-        }
-        Ok(())
-    }
-
-    async fn lanes(&self) -> Result<Lanes, freshet_bus::ConsumeError> {
         let subjects = &self.config.subjects;
-        Ok(Lanes {
-            hi: self
-                .bus
-                .consume(&observation_consumer(subjects, Lane::Hi))
-                .await?,
-            lo: self
-                .bus
-                .consume(&observation_consumer(subjects, Lane::Lo))
-                .await?,
-        })
-    }
-
-    async fn consume(
-        &self,
-        mut lanes: Lanes,
-        shutdown: &CancellationToken,
-    ) -> Result<(), ApplyError> {
+        let lanes = [Lane::Hi, Lane::Lo].map(|lane| observation_consumer(subjects, lane));
+        let batch_max = self.config.batch_max;
+        let mut consumer = BatchConsumer::new(self, &self.bus, subjects, lanes.into(), batch_max);
         // What the configuration takes away waits for its second look like everything else.
         let mut second_looks =
             tokio::time::interval(self.config.removals.wait.max(SECOND_LOOK_MIN));
         second_looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
-            let received = tokio::select! {
-                () = shutdown.cancelled() => return Ok(()),
-                () = self.confirmed.notified() => {
-                    self.configure_again().await;
-                    continue;
-                }
+            tokio::select! {
+                () = self.confirmed.notified() => self.configure_again().await,
                 _ = second_looks.tick(), if self.configuration_waits.load(Ordering::Relaxed) => {
                     self.configure_again().await;
-                    continue;
                 }
-                received = lanes.next(self.config.batch_max) => received,
-            };
-            match received {
-                Ok(deliveries) => self.handle(deliveries, shutdown).await?,
-                Err(error) => {
-                    tracing::warn!(error = %Chain(&error), "observations stopped coming and are asked for again");
-                    pause(shutdown).await;
-                    return Ok(());
-                }
+                batch = consumer.receive_batch(shutdown) => match batch {
+                    Some(batch) => consumer.handle_batch(batch, shutdown).await?,
+                    None => return Ok(()),
+                },
             }
         }
     }
@@ -322,119 +265,49 @@ impl Applier {
             tracing::warn!(error = %Chain(&error), "a confirmed removal is made at the next start");
         }
     }
+}
 
-    async fn handle(
-        &self,
-        deliveries: Vec<Delivery>,
-        shutdown: &CancellationToken,
-    ) -> Result<(), ApplyError> {
-        let mut decoded = compute(deliveries.len(), || decode(&deliveries)).into_iter();
-        let mut observations = Vec::with_capacity(deliveries.len());
-        let mut readable = Vec::with_capacity(deliveries.len());
-        for delivery in deliveries {
-            match decoded.next().expect("one for each message") {
-                Ok(observation) => {
-                    observations.push(observation);
-                    readable.push(delivery);
-                }
-                Err(error) => self.bury(delivery, "unreadable", &error).await,
-            }
-        }
-        match self.apply_with_retries(&observations).await {
-            Ok(()) => acknowledge(readable).await,
-            // Not acknowledged, so all of them come again after the start.
-            Err(error @ ApplyError::Diverged { .. }) => return Err(error),
-            Err(error) => self.recover(observations, readable, &error, shutdown).await,
-        }
+impl BatchHandler for Applier {
+    type Message = Observation;
+    type Error = ApplyError;
+    const STAGE: Stage = Stage::Apply;
+
+    fn decode(&self, deliveries: &[Delivery]) -> Vec<Result<Observation, DecodeError>> {
+        compute(deliveries.len(), || {
+            deliveries.iter().map(decode_one).collect()
+        })
+    }
+
+    async fn handle_all(&self, observations: &[Observation]) -> Result<(), ApplyError> {
+        let began = Instant::now();
+        self.apply(observations).await?;
+        self.metrics.applied(began.elapsed().as_secs_f64());
         Ok(())
     }
 
-    async fn apply_with_retries(&self, observations: &[Observation]) -> Result<(), ApplyError> {
-        if observations.is_empty() {
-            return Ok(());
-        }
-        let mut attempt = 1;
-        loop {
-            let began = Instant::now();
-            match self.apply_or_panic(observations).await {
-                Ok(()) => {
-                    self.metrics.applied(began.elapsed().as_secs_f64());
-                    return Ok(());
-                }
-                Err(error)
-                    if error.trouble() == Trouble::Conflict && attempt < CONFLICT_ATTEMPTS =>
-                {
-                    attempt += 1;
-                }
-                Err(error) => return Err(error),
-            }
+    fn panicked() -> ApplyError {
+        ApplyError::Panicked
+    }
+
+    fn remedy(error: &ApplyError) -> Remedy {
+        match error {
+            ApplyError::Diverged { .. } => Remedy::Stop,
+            error => error.trouble().into(),
         }
     }
 
-    // One message that trips over a bug must not end the process, and then the next, for ever.
-    // Unwinding is safe: the transaction rolls back, and the view is only folded after it.
-    async fn apply_or_panic(&self, observations: &[Observation]) -> Result<(), ApplyError> {
-        AssertUnwindSafe(self.apply(observations))
-            .catch_unwind()
-            .await
-            .unwrap_or(Err(ApplyError::Panicked))
-    }
-
-    async fn recover(
+    async fn set_back(
         &self,
-        observations: Vec<Observation>,
-        deliveries: Vec<Delivery>,
+        observation: &Observation,
         error: &ApplyError,
-        shutdown: &CancellationToken,
-    ) {
-        tracing::warn!(error = %Chain(error), observations = observations.len(), "observations could not be applied");
-        match error.trouble() {
-            Trouble::Outage | Trouble::Conflict => {
-                give_back(deliveries).await;
-                pause(shutdown).await;
-            }
-            Trouble::Defect => {
-                for (observation, delivery) in observations.iter().zip(deliveries) {
-                    self.apply_alone(observation, delivery).await;
-                }
-            }
-        }
+    ) -> Result<(), ApplyError> {
+        self.set_back_source(observation, error).await
     }
 
-    async fn apply_alone(&self, observation: &Observation, delivery: Delivery) {
-        match self
-            .apply_with_retries(std::slice::from_ref(observation))
-            .await
-        {
-            Ok(()) => acknowledge(vec![delivery]).await,
-            Err(error) if error.trouble() == Trouble::Defect => {
-                if let Err(failure) = self.set_back(observation, &error).await {
-                    tracing::warn!(error = %Chain(&failure), source.id = observation.source_id, "a source could not be set back");
-                    return give_back(vec![delivery]).await;
-                }
-                self.bury(delivery, "refused", &error).await;
-            }
-            Err(_) => give_back(vec![delivery]).await,
-        }
-    }
-
-    /// Puts a message we cannot handle where a person finds it; it comes again if even that fails.
-    async fn bury(&self, delivery: Delivery, reason: &'static str, error: &Failure) {
-        tracing::error!(error = %Chain(error), message.subject = %delivery.subject, "an observation could not be handled and is kept as a dead letter");
+    async fn record_dead(&self, _delivery: &Delivery) -> Result<(), ApplyError> {
         self.metrics.observation(ObservationOutcome::Dead);
-        let subject = self
-            .config
-            .subjects
-            .dead(Stage::Apply, reason, "none", &delivery.subject);
-        keep_as_dead_letter(&self.bus, subject, delivery, reason).await;
+        Ok(())
     }
-}
-
-fn decode(deliveries: &[Delivery]) -> Vec<Result<Observation, prost::DecodeError>> {
-    deliveries
-        .iter()
-        .map(|delivery| Observation::decode(delivery.payload.clone()))
-        .collect()
 }
 
 /// Runs work that is pure and may be long. The thread's other tasks, such as answers of the API, go

@@ -2,6 +2,7 @@ use freshet_bus::Outbound;
 use std::time::Duration;
 
 use freshet_proto::stream::topology;
+use prost::Message;
 
 use super::*;
 use crate::change::Snapshot;
