@@ -5,14 +5,14 @@ use std::sync::Arc;
 
 use freshet_bus::Bus;
 use freshet_proto::subject::Subjects;
-use freshet_runtime::admin::{Readiness, ReadyState};
+use freshet_runtime::admin::Readiness;
 use freshet_runtime::clock::Clock;
 use freshet_runtime::metrics::Registry;
 use freshet_runtime::supervisor::Supervisor;
 use tokio::net::TcpListener;
 
 use crate::config::Config;
-use crate::metrics::Metrics;
+use crate::metrics::IngestorMetrics;
 use crate::publish::Publisher;
 use crate::{schedule, webhook};
 
@@ -46,7 +46,7 @@ pub struct Handle {
 /// If the listener's address cannot be read.
 pub fn start(config: Config, deps: Deps, supervisor: &mut Supervisor) -> std::io::Result<Handle> {
     let webhook_address = deps.listener.local_addr()?;
-    let metrics = Metrics::register(&deps.registry);
+    let metrics = IngestorMetrics::register(&deps.registry);
     let subjects = Subjects::new(&config.subject_prefix);
     let publisher = Publisher::new(deps.bus.clone(), subjects, config.limits.publish_timeout);
 
@@ -65,32 +65,15 @@ pub fn start(config: Config, deps: Deps, supervisor: &mut Supervisor) -> std::io
     let ticker = schedule::Ticker::new(config.schedules, publisher, deps.clock, metrics);
     supervisor.spawn_door("schedules", ticker.run(supervisor.closing()));
 
-    deps.readiness.set(READINESS_CONDITION, ReadyState::Ready);
+    let bus = deps.bus;
     supervisor.spawn(
         "ingestor readiness",
-        watch_bus(deps.bus, deps.readiness, supervisor.shutdown()),
+        deps.readiness.watch_connection(
+            READINESS_CONDITION,
+            "the bus",
+            move || bus.is_connected(),
+            supervisor.shutdown(),
+        ),
     );
     Ok(Handle { webhook_address })
-}
-
-const READINESS_EVERY: std::time::Duration = std::time::Duration::from_secs(1);
-
-async fn watch_bus(
-    bus: Bus,
-    readiness: Readiness,
-    shutdown: tokio_util::sync::CancellationToken,
-) -> Result<(), std::convert::Infallible> {
-    let mut every = tokio::time::interval(READINESS_EVERY);
-    loop {
-        tokio::select! {
-            () = shutdown.cancelled() => return Ok(()),
-            _ = every.tick() => {}
-        }
-        let state = if bus.is_connected() {
-            ReadyState::Ready
-        } else {
-            ReadyState::NotReady("the bus is not connected".to_owned())
-        };
-        readiness.set(READINESS_CONDITION, state);
-    }
 }

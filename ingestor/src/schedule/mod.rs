@@ -17,7 +17,7 @@ use futures::future::join_all;
 use tokio_util::sync::CancellationToken;
 
 use crate::config::Schedule;
-use crate::metrics::Metrics;
+use crate::metrics::IngestorMetrics;
 use crate::publish::Publisher;
 
 const PROVIDER: &str = "github";
@@ -31,7 +31,7 @@ pub(crate) struct Ticker {
     schedules: Vec<Schedule>,
     publisher: Publisher,
     clock: Clock,
-    metrics: Metrics,
+    metrics: IngestorMetrics,
 }
 
 impl Ticker {
@@ -39,7 +39,7 @@ impl Ticker {
         schedules: Vec<Schedule>,
         publisher: Publisher,
         clock: Clock,
-        metrics: Metrics,
+        metrics: IngestorMetrics,
     ) -> Self {
         Self {
             schedules,
@@ -79,7 +79,7 @@ impl Ticker {
             tracing::warn!(error = %error, provider.id = %schedule.provider_id, "a schedule tick could not be published");
             tokio::time::sleep(RETRY_AFTER).await;
         }
-        self.metrics.ticked();
+        self.metrics.count_tick();
     }
 }
 
@@ -121,7 +121,7 @@ mod tests {
             initial_delay: Duration::ZERO,
         };
         let publisher = Publisher::new(bus.clone(), Subjects::default(), Duration::from_secs(3));
-        let metrics = Metrics::register(&Registry::new("catalog"));
+        let metrics = IngestorMetrics::register(&Registry::new("catalog"));
         let (clock, _) = Clock::manual(NOW);
         let ticker = Ticker::new(vec![schedule], publisher, clock, metrics);
         let consumer = signals_consumer(&Subjects::default());

@@ -29,7 +29,7 @@ use tokio_util::sync::CancellationToken;
 use tower::ServiceBuilder;
 
 use crate::config::{Limits, WebhookSecret};
-use crate::metrics::{Answer, Metrics, Signature};
+use crate::metrics::{Answer, IngestorMetrics, SignatureCheck};
 use crate::publish::{Published, Publisher};
 use signature::{Keyring, Verified};
 use translate::Delivery;
@@ -48,7 +48,7 @@ pub(crate) struct Receiver {
     in_flight_bytes: Semaphore,
     publisher: Publisher,
     clock: Clock,
-    metrics: Metrics,
+    metrics: IngestorMetrics,
 }
 
 impl Receiver {
@@ -57,7 +57,7 @@ impl Receiver {
         limits: Limits,
         publisher: Publisher,
         clock: Clock,
-        metrics: Metrics,
+        metrics: IngestorMetrics,
     ) -> Self {
         let in_flight_bytes = Semaphore::new(limits.in_flight_bytes_max);
         Self {
@@ -107,7 +107,7 @@ async fn receive(
         Err(refusal) => (refusal.answer(), refusal.into_response()),
     };
     let micros = receiver.clock.now_micros().saturating_sub(received_at);
-    receiver.metrics.answered(
+    receiver.metrics.count_answer(
         answer,
         Duration::from_micros(micros.max(0).unsigned_abs()).as_secs_f64(),
     );
@@ -181,15 +181,15 @@ impl Receiver {
     fn verify(&self, headers: &HeaderMap, body: &[u8]) -> Result<&str, Refusal> {
         match self.keyring.verify(text(headers, SIGNATURE_HEADER), body) {
             Verified::By { host, current } => {
-                self.metrics.verified(if current {
-                    Signature::Current
+                self.metrics.count_signature(if current {
+                    SignatureCheck::Current
                 } else {
-                    Signature::Previous
+                    SignatureCheck::Previous
                 });
                 Ok(host)
             }
             Verified::ByNobody => {
-                self.metrics.verified(Signature::Bad);
+                self.metrics.count_signature(SignatureCheck::Bad);
                 Err(Refusal::Forged)
             }
         }

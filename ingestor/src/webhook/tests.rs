@@ -44,7 +44,7 @@ fn router_over(bus: &Bus, limits: Limits) -> Router {
         secrets: vec![SECRET.into()],
     }];
     let (clock, _) = Clock::manual(1_000);
-    let metrics = Metrics::register(&Registry::new("catalog"));
+    let metrics = IngestorMetrics::register(&Registry::new("catalog"));
     router(Arc::new(Receiver::new(
         webhooks, limits, publisher, clock, metrics,
     )))
@@ -323,7 +323,7 @@ async fn a_body_of_unknown_length_is_read_no_further_than_allowed() {
 async fn the_listener_stops_when_told() {
     let (_, bus) = world(Limits::default());
     let publisher = Publisher::new(bus, Subjects::default(), Duration::from_secs(1));
-    let metrics = Metrics::register(&Registry::new("catalog"));
+    let metrics = IngestorMetrics::register(&Registry::new("catalog"));
     let receiver = Receiver::new(
         Vec::new(),
         Limits::default(),
