@@ -2,18 +2,16 @@
 
 use std::convert::Infallible;
 use std::sync::Arc;
-use std::time::Duration;
 
 use freshet_bus::{Bus, ConsumeError, Inbox};
 use freshet_proto::message::Lane;
 use freshet_proto::stream::job_consumer;
 use freshet_proto::subject::Subjects;
-use freshet_runtime::admin::{Readiness, ReadyState};
+use freshet_runtime::admin::Readiness;
 use freshet_runtime::clock::Clock;
 use freshet_runtime::metrics::Registry;
 use freshet_runtime::supervisor::Supervisor;
 use thiserror::Error;
-use tokio_util::sync::CancellationToken;
 
 use crate::budget::RateBudget;
 use crate::catalog_file::ReadPolicy;
@@ -29,8 +27,6 @@ use crate::worker::{JobWorker, PlainFileWorker, WorkerContext};
 const URL_INSTALLATION: &str = "url";
 const LOCAL_INSTALLATION: &str = "local";
 const CONDITION: &str = "processor";
-/// How often it looks whether it is ready.
-const READINESS_EVERY: Duration = Duration::from_secs(1);
 
 /// What a processor needs from its process.
 pub struct ProcessorDeps {
@@ -145,10 +141,16 @@ pub async fn start(
             });
         }
     }
-    deps.readiness.set(CONDITION, ReadyState::Ready);
+    // Without the bus there is nothing to do; with it, GitHub's troubles are reported by the observations.
+    let bus = shared.bus.clone();
     supervisor.spawn(
         "processor readiness",
-        watch_bus(shared.bus.clone(), deps.readiness, supervisor.shutdown()),
+        deps.readiness.watch_connection(
+            CONDITION,
+            "the bus",
+            move || bus.is_connected(),
+            supervisor.shutdown(),
+        ),
     );
     Ok(ProcessorHandle { fingerprint })
 }
@@ -164,27 +166,6 @@ async fn inbox(
         host: installation.to_owned(),
         source,
     })
-}
-
-/// Without the bus there is nothing to do; with it, GitHub's troubles are reported by the observations.
-async fn watch_bus(
-    bus: Bus,
-    readiness: Readiness,
-    shutdown: CancellationToken,
-) -> Result<(), Infallible> {
-    let mut every = tokio::time::interval(READINESS_EVERY);
-    loop {
-        tokio::select! {
-            () = shutdown.cancelled() => return Ok(()),
-            _ = every.tick() => {}
-        }
-        let state = if bus.is_connected() {
-            ReadyState::Ready
-        } else {
-            ReadyState::NotReady("the bus is not connected".to_owned())
-        };
-        readiness.set(CONDITION, state);
-    }
 }
 
 fn clients(
