@@ -1,15 +1,19 @@
 //! The bus on a real server: the conformance suite, and what only a crash of the server shows.
 
+// The suite lies beside the bus and belongs to no library; each implementation's tests take it in.
+#[path = "../../proto/bus/tests/conformance/mod.rs"]
+mod conformance;
+
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use freshet_bus::conformance::{self, Lab};
 use freshet_bus::{Bus, Delivery, Inbox, Outbound, nats};
 use freshet_proto::envelope::Envelope;
 use freshet_proto::message::Lane;
 use freshet_proto::stream::{self, ConsumerSpec};
 use freshet_proto::subject::Subjects;
 
+use conformance::Lab;
 use freshet_tests::nats::NatsServer;
 
 const PATIENCE: Duration = Duration::from_secs(20);

@@ -2,12 +2,11 @@
 //!
 //! One [`Bus`] with two implementations. [`nats`] is JetStream; [`memory`] follows the same rules
 //! inside one process, so that standalone needs no server and a simulation is deterministic. What both
-//! must do is written down once, in [`conformance`], and run against both.
+//! must do is written down once, in `tests/conformance/`, and run against both.
 //!
 //! A publish is confirmed or it failed: there is no fire-and-forget here. An acknowledgement is
 //! confirmed too. Neither proves that work was done once; that is for the database to decide.
 
-pub mod conformance;
 mod delivery;
 mod error;
 mod inbox;

@@ -11,8 +11,6 @@ mod consumer;
 mod inbox;
 mod kv;
 mod stream;
-#[cfg(test)]
-mod tests;
 
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

@@ -8,7 +8,7 @@ use freshet_proto::stream;
 use super::{
     ACK_WAIT_LONG, ACK_WAIT_SHORT, GLANCE, Lab, PATIENCE, World, nothing, one, some, text,
 };
-use crate::ConsumeError;
+use freshet_bus::ConsumeError;
 
 pub(super) async fn run(lab: &impl Lab) {
     a_batch_is_what_is_there_oldest_first_up_to_its_size(lab).await;

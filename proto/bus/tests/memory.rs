@@ -1,14 +1,17 @@
 //! The suite on the memory bus with paused time, and what only the memory bus does.
 
+mod conformance;
+
 use std::time::Duration;
 
+use freshet_bus::memory::Faults;
+use freshet_bus::{Bus, Outbound, PublishError, ReadError};
 use freshet_proto::envelope::Envelope;
 use freshet_proto::message::change::Verb;
 use freshet_proto::stream::{STATE_BUCKET, signals_consumer, topology};
 use freshet_proto::subject::Subjects;
 
-use crate::conformance::{self, Lab};
-use crate::{Bus, Outbound, PublishError, ReadError};
+use conformance::Lab;
 
 struct MemoryLab;
 
@@ -26,7 +29,7 @@ impl Lab for MemoryLab {
     }
 }
 
-fn faults(bus: &Bus) -> super::Faults {
+fn faults(bus: &Bus) -> Faults {
     match bus {
         Bus::Memory(memory) => memory.faults(),
         Bus::Nats(_) => unreachable!("this lab makes memory buses"),

@@ -9,7 +9,7 @@ use freshet_proto::stream::{CHANGES, STATE_BUCKET};
 use tokio::time::Instant;
 
 use super::{Lab, PATIENCE, World};
-use crate::{BATCH_MESSAGES_MAX, Expect, Kv, Outbound, PublishError};
+use freshet_bus::{BATCH_MESSAGES_MAX, Expect, Kv, Outbound, PublishError};
 
 const LOOK_AGAIN_AFTER: Duration = Duration::from_millis(20);
 /// What tells a key-value client that a message is a deletion.

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 
 use super::Lab;
-use crate::KvError;
+use freshet_bus::KvError;
 
 pub(super) async fn run(lab: &impl Lab) {
     a_value_is_written_by_whoever_knows_its_revision(lab).await;

@@ -3,7 +3,7 @@
 use freshet_proto::stream::{JOBS, SIGNALS};
 
 use super::{Lab, World};
-use crate::ProvisionError;
+use freshet_bus::ProvisionError;
 
 pub(super) async fn run(lab: &impl Lab) {
     provisioning_again_changes_nothing(lab).await;

@@ -1,7 +1,7 @@
 //! An outage: nothing is lost silently, and everything works again afterwards.
 
 use super::{ACK_WAIT_LONG, Lab, PATIENCE, World, one, text};
-use crate::{Outbound, PublishError};
+use freshet_bus::{Outbound, PublishError};
 
 pub(super) async fn run(lab: &impl Lab) {
     an_outage_is_noticed_and_survived(lab).await;

@@ -8,7 +8,7 @@ use freshet_proto::subject::{Stage, Subject, Subjects};
 use tokio::time::Instant;
 
 use super::{ACK_WAIT_LONG, GLANCE, Lab, PATIENCE, World, one};
-use crate::{Disposition, Expect, Outbound, PublishError};
+use freshet_bus::{Disposition, Expect, Outbound, PublishError};
 
 const WINDOW: Duration = Duration::from_secs(2);
 

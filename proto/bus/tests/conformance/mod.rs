@@ -19,7 +19,7 @@ use freshet_proto::message::Lane;
 use freshet_proto::stream::{self, ConsumerSpec, StreamSpec, Topology};
 use freshet_proto::subject::{Subject, Subjects};
 
-use crate::{Bus, Delivery, Inbox, Outbound, Published};
+use freshet_bus::{Bus, Delivery, Inbox, Outbound, Published};
 
 /// How long anything that must happen may take.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -32,7 +32,7 @@ const GLANCE: Duration = Duration::from_millis(150);
 const INSTALLATION: &str = "github.com";
 
 /// Where a suite runs: makes buses of one implementation and can take them away.
-pub trait Lab {
+pub(crate) trait Lab {
     /// A new bus, or a new connection to the same one.
     fn bus(&self) -> impl Future<Output = Bus>;
     /// Makes the bus unreachable.
@@ -42,7 +42,7 @@ pub trait Lab {
 }
 
 /// Runs every case; panics at the first broken promise.
-pub async fn run_all(lab: &impl Lab) {
+pub(crate) async fn run_all(lab: &impl Lab) {
     queue::run(lab).await;
     receive::run(lab).await;
     publish::run(lab).await;
