@@ -3,14 +3,13 @@
 //! Whoever reads the catalog through Backstage sees doubles, so a version such as `1.10` or an
 //! id of twenty digits has lost its digits there, and must have lost the same ones here.
 
+pub(super) use freshet_model::javascript_text as text_of;
 use serde_json::{Number, Value};
 
 /// Integers up to here are exact in a double.
 const EXACT_MAX: f64 = 9_007_199_254_740_992.0;
 /// From here on JavaScript writes a number with an exponent.
 const PLAIN_MAX: f64 = 1e21;
-/// And below here.
-const PLAIN_MIN: f64 = 1e-6;
 /// Bits that a group of digits may have: 120 are enough to round a double correctly.
 const RADIX_BITS: u32 = 120;
 
@@ -39,33 +38,6 @@ pub(super) fn value_of(number: f64) -> Value {
 fn integer_of(text: &str) -> Option<Number> {
     let signed = text.parse::<i64>().map(Number::from).ok();
     signed.or_else(|| text.parse::<u64>().map(Number::from).ok())
-}
-
-/// The text of a number as `String(number)` gives it.
-pub(super) fn text_of(number: f64) -> String {
-    if number.is_nan() {
-        return "NaN".to_owned();
-    }
-    if number.is_infinite() {
-        return if number > 0.0 {
-            "Infinity"
-        } else {
-            "-Infinity"
-        }
-        .to_owned();
-    }
-    let magnitude = number.abs();
-    if magnitude == 0.0 {
-        return "0".to_owned();
-    }
-    if (PLAIN_MIN..PLAIN_MAX).contains(&magnitude) {
-        return format!("{number}");
-    }
-    let text = format!("{number:e}");
-    match text.split_once('e') {
-        Some((digits, exponent)) if !exponent.starts_with('-') => format!("{digits}e+{exponent}"),
-        _ => text,
-    }
 }
 
 /// The number that `digits` are in base 2^`bits`, rounded once. Digits are known to be valid.

@@ -9,18 +9,10 @@ use std::fmt::Write as _;
 use serde_json::{Map, Number, Value};
 use sha2::{Digest as _, Sha256};
 
-use crate::RelationDeclaration;
+use crate::{RelationDeclaration, javascript_text};
 
 /// Largest integer up to which every integer is a double-precision number.
 const EXACT_INTEGER_MAX: u64 = 1 << 53;
-
-/// Digits before the point from which JavaScript writes an exponent.
-const PLAIN_DIGITS_MAX: usize = 21;
-
-/// Smallest exponent, negated, that JavaScript writes as zeros behind the point.
-const PLAIN_ZEROS_MAX: i32 = 6;
-
-const NEVER_FAILS: &str = "writing to a string cannot fail";
 
 /// The document as JSON with keys sorted by UTF-16 code units and no white space.
 ///
@@ -81,54 +73,13 @@ fn write_object(text: &mut String, fields: &Map<String, Value>) {
 fn write_number(text: &mut String, number: &Number) {
     match number.as_i64() {
         Some(integer) if integer.unsigned_abs() <= EXACT_INTEGER_MAX => {
-            write!(text, "{integer}").expect(NEVER_FAILS);
+            write!(text, "{integer}").expect("writing to a string cannot fail");
         }
         // A number of serde_json is always some double-precision number, at worst rounded.
-        Some(_) | None => write_float(text, number.as_f64().unwrap_or_default()),
-    }
-}
-
-/// The shortest digits that read back as this number, laid out as JavaScript does: plain
-/// from 1e-6 up to below 1e21, with an exponent outside. Negative zero has no sign.
-fn write_float(text: &mut String, float: f64) {
-    if float == 0.0 {
-        text.push('0');
-        return;
-    }
-    let scientific = format!("{:e}", float.abs());
-    let (mantissa, exponent) = scientific
-        .split_once('e')
-        .expect("the format has an exponent");
-    let exponent: i32 = exponent.parse().expect("the exponent is a small integer");
-    let digits = mantissa.replace('.', "");
-    if float < 0.0 {
-        text.push('-');
-    }
-    match usize::try_from(exponent) {
-        Ok(exponent) if exponent >= PLAIN_DIGITS_MAX => {
-            write_exponent(text, &digits, '+', exponent);
+        Some(_) | None => {
+            text.push_str(&javascript_text(number.as_f64().unwrap_or_default()));
         }
-        Ok(exponent) if digits.len() <= exponent + 1 => {
-            text.push_str(&digits);
-            text.extend(std::iter::repeat_n('0', exponent + 1 - digits.len()));
-        }
-        Ok(exponent) => {
-            let (whole, fraction) = digits.split_at(exponent + 1);
-            write!(text, "{whole}.{fraction}").expect(NEVER_FAILS);
-        }
-        Err(_) if exponent >= -PLAIN_ZEROS_MAX => {
-            text.push_str("0.");
-            text.extend((exponent + 1..0).map(|_| '0'));
-            text.push_str(&digits);
-        }
-        Err(_) => write_exponent(text, &digits, '-', exponent.unsigned_abs() as usize),
     }
-}
-
-fn write_exponent(text: &mut String, digits: &str, sign: char, exponent: usize) {
-    let (first, rest) = digits.split_at(1);
-    let point = if rest.is_empty() { "" } else { "." };
-    write!(text, "{first}{point}{rest}e{sign}{exponent}").expect(NEVER_FAILS);
 }
 
 fn write_string(text: &mut String, string: &str) {
