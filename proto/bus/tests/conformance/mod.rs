@@ -24,7 +24,7 @@ use freshet_bus::{Bus, Delivery, Inbox, Outbound, Published};
 /// How long anything that must happen may take.
 const PATIENCE: Duration = Duration::from_secs(20);
 /// `ack_wait` where a case waits for it to pass.
-const ACK_WAIT_SHORT: Duration = Duration::from_millis(600);
+const ACK_WAIT_SHORT: Duration = Duration::from_secs(1);
 /// `ack_wait` where it must not pass.
 const ACK_WAIT_LONG: Duration = Duration::from_secs(60);
 /// How long a case looks for something that must not happen.
