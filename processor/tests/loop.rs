@@ -12,9 +12,10 @@ use freshet_proto::message::{
     observation::Body,
 };
 use freshet_proto::stream::{DEAD_LETTERS, JOBS};
+use freshet_wait::{eventually, in_time};
 use serde_json::json;
 use stub::{Reply, Stub};
-use world::{HOST, PATIENCE, PAY, World, job, push, repositories, sweep, target, text, unchanged};
+use world::{HOST, PAY, World, job, push, repositories, sweep, target, text, unchanged};
 
 #[tokio::test]
 async fn a_push_becomes_an_observation_with_one_call() {
@@ -288,14 +289,11 @@ async fn what_is_no_job_becomes_a_dead_letter() {
         .expect("a stored message");
     world.publish(&push(2)).await;
     world.observed(Lane::Hi).await;
-    let buried = async {
-        while world.messages(DEAD_LETTERS).await == 0 {
-            tokio::task::yield_now().await;
-        }
-    };
-    tokio::time::timeout(PATIENCE, buried)
-        .await
-        .expect("a dead letter in time");
+    eventually("there is a dead letter", || async {
+        let count = world.messages(DEAD_LETTERS).await;
+        (count == 1).then_some(()).ok_or_else(|| count.to_string())
+    })
+    .await;
     world.stop().await;
 }
 
@@ -334,18 +332,16 @@ async fn a_stop_does_not_wait_for_a_file_github_does_not_send() {
     .await;
     let world = World::start(github).await;
     world.publish(&push(1)).await;
-    let asked = async {
-        while world.github.requests().len() < 2 {
-            tokio::task::yield_now().await;
-        }
-    };
-    tokio::time::timeout(PATIENCE, asked)
-        .await
-        .expect("the file is asked for");
+    eventually("the file is asked for", || async {
+        let requests = world.github.requests();
+        (requests.len() == 2)
+            .then_some(())
+            .ok_or_else(|| format!("{requests:?}"))
+    })
+    .await;
     world.shutdown.cancel();
-    tokio::time::timeout(PATIENCE / 2, world.processor)
+    in_time("a stop", world.processor)
         .await
-        .expect("a stop in time")
         .expect("a clean stop");
     let depths = world.bus.depths().await.expect("depths");
     let jobs = depths.iter().find(|depth| depth.stream == JOBS);
@@ -357,14 +353,12 @@ async fn jobs_are_given_back_when_a_limit_lasts_longer_than_they_may_be_held() {
     let github = Stub::start(|_, _| Reply::status(429, "").header("retry-after", "3600")).await;
     let world = World::start_with(github, |config| config.hold_max = Duration::from_secs(1)).await;
     world.publish(&push(1)).await;
-    let given_back = async {
-        while !world.registry.encode().contains("outcome=\"given_back\"") {
-            tokio::task::yield_now().await;
-        }
-    };
-    tokio::time::timeout(PATIENCE, given_back)
-        .await
-        .expect("given back in time");
+    eventually("the job is given back", || async {
+        let metrics = world.registry.encode();
+        let is_back = metrics.contains("outcome=\"given_back\"");
+        is_back.then_some(()).ok_or(metrics)
+    })
+    .await;
     world.publish(&push(2)).await;
     world.shutdown.cancel();
     world.processor.await.expect("a clean stop");

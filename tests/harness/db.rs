@@ -5,26 +5,24 @@
 
 use std::fs;
 use std::io;
-use std::net::{Ipv4Addr, TcpListener};
 use std::os::unix::fs::{PermissionsExt as _, chown};
 use std::os::unix::process::CommandExt as _;
 use std::path::PathBuf;
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
+use freshet_wait::eventually;
 use serde_json::{Value, json};
 use tempfile::TempDir;
-use tokio::time::Instant;
+
+use crate::process::free_address;
 
 /// Names the folder of the server's programs; without it Debian's PostgreSQL 15 is taken.
 pub const BIN_VARIABLE: &str = "FRESHET_POSTGRES_BIN";
 
 const DEBIAN_BIN: &str = "/usr/lib/postgresql/15/bin";
 const ACCOUNT: &str = "postgres";
-const READY_TIMEOUT: Duration = Duration::from_secs(60);
-const LOOK_AGAIN_AFTER: Duration = Duration::from_millis(20);
 
 /// A running (or killed) server. Dropping it kills the process and removes its data.
 pub struct PostgresServer {
@@ -87,7 +85,7 @@ impl PostgresServer {
     }
 
     /// Ends the server and every process of it as a crash does.
-    pub fn kill9(&self) {
+    pub fn kill(&self) {
         if let Some(mut child) = self.process().take() {
             // Its children notice that the postmaster is gone and end; a new server waits for them.
             let _ended = child.kill();
@@ -97,7 +95,7 @@ impl PostgresServer {
 
     /// Starts it again on the same port and data; a running one is killed first.
     pub async fn restart(&self) {
-        self.kill9();
+        self.kill();
         self.run().await;
     }
 
@@ -131,9 +129,7 @@ impl PostgresServer {
                 String::from_utf8_lossy(&made.stderr).into_owned(),
             ));
         }
-        let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?
-            .local_addr()?
-            .port();
+        let port = free_address().port();
         Ok(Self {
             port,
             directory,
@@ -143,29 +139,15 @@ impl PostgresServer {
     }
 
     async fn run(&self) {
-        let started = Instant::now();
-        loop {
-            let child = self.spawn().expect("postgres starts");
-            *self.process() = Some(child);
-            while !self.has_ended() {
-                if self.is_ready() {
-                    return;
-                }
-                assert!(
-                    started.elapsed() < READY_TIMEOUT,
-                    "PostgreSQL is not ready:\n{}",
-                    self.log()
-                );
-                tokio::time::sleep(LOOK_AGAIN_AFTER).await;
+        eventually("PostgreSQL is ready", || async {
+            // After a crash the shared memory of the old server may be in use for a moment: it is started again.
+            if self.has_ended() {
+                let child = self.spawn().expect("postgres starts");
+                *self.process() = Some(child);
             }
-            // After a crash the shared memory of the old server may be in use for a moment.
-            assert!(
-                started.elapsed() < READY_TIMEOUT,
-                "PostgreSQL does not start:\n{}",
-                self.log()
-            );
-            tokio::time::sleep(LOOK_AGAIN_AFTER).await;
-        }
+            self.is_ready().then_some(()).ok_or_else(|| self.log())
+        })
+        .await;
     }
 
     fn spawn(&self) -> io::Result<Child> {
@@ -209,7 +191,7 @@ impl PostgresServer {
 
 impl Drop for PostgresServer {
     fn drop(&mut self) {
-        self.kill9();
+        self.kill();
     }
 }
 

@@ -1,8 +1,7 @@
 //! A small HTTP client: keep-alive, JSON, server-sent events.
 
-use std::time::Duration;
-
 use bytes::Bytes;
+use freshet_wait::PATIENCE;
 use futures::Stream;
 use http::{HeaderMap, Method, Request, StatusCode};
 use http_body_util::{BodyExt as _, Full};
@@ -11,8 +10,6 @@ use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 use serde_json::Value;
-
-const TIMEOUT: Duration = Duration::from_secs(10);
 
 /// A client that keeps its connections.
 #[derive(Clone)]
@@ -92,9 +89,9 @@ impl Http {
                 body,
             })
         };
-        tokio::time::timeout(TIMEOUT, exchange)
+        tokio::time::timeout(PATIENCE, exchange)
             .await
-            .map_err(|_| format!("{url}: no answer within {TIMEOUT:?}"))?
+            .map_err(|_| format!("{url}: no answer within {PATIENCE:?}"))?
     }
 
     /// GET.

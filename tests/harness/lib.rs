@@ -1,13 +1,19 @@
 //! The test harness: stand-ins for the outside world, and what drives Freshet in stories and benches.
 
-pub mod actors;
+pub mod api;
+pub mod backends;
 pub mod catalog;
+pub mod changes;
 pub mod chaos;
 pub mod checker;
 pub mod db;
+pub mod deliveries;
+pub mod entity;
 pub mod history;
 pub mod http;
 pub mod nats;
 pub mod process;
+pub mod repository;
+pub mod services;
+pub mod setup;
 pub mod stage;
-pub mod wait;

@@ -9,20 +9,17 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
+use freshet_wait::{PATIENCE, try_within};
 use tempfile::TempDir;
 use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::net::TcpStream;
-use tokio::time::Instant;
 
 use crate::process::free_address;
 
 /// Names the server's binary; without it the workspace's own tools and then `PATH` are searched.
 pub const BINARY_VARIABLE: &str = "FRESHET_NATS_SERVER";
 
-const READY_TIMEOUT: Duration = Duration::from_secs(20);
-const LOOK_AGAIN_AFTER: Duration = Duration::from_millis(10);
 /// Somebody else may take the port between our looking for one and the server's taking it.
 const START_ATTEMPTS_MAX: usize = 5;
 const BINARY_NAME: &str = "nats-server";
@@ -45,6 +42,13 @@ pub enum NatsServerError {
         /// What it logged.
         log: String,
     },
+}
+
+/// How a start ended.
+#[derive(Debug, PartialEq, Eq)]
+enum Startup {
+    Ready,
+    Failed,
 }
 
 /// A running (or killed) server. Dropping it kills the process and removes its data.
@@ -112,7 +116,7 @@ impl NatsServer {
     }
 
     /// Ends the process as a crash does, without a chance to write anything.
-    pub fn kill9(&self) {
+    pub fn kill(&self) {
         if let Some(mut child) = self.process().take() {
             // It may have ended by itself; either way it is gone after the wait.
             let _ended = child.kill();
@@ -126,7 +130,7 @@ impl NatsServer {
     ///
     /// If it does not become ready again.
     pub async fn restart(&self) {
-        self.kill9();
+        self.kill();
         self.run().await.expect("the NATS server starts again");
     }
 
@@ -163,15 +167,20 @@ impl NatsServer {
                 source,
             })?;
         *self.process() = Some(child);
-        let started = Instant::now();
-        while !self.is_ready().await {
-            if self.has_ended() || started.elapsed() > READY_TIMEOUT {
-                self.kill9();
-                return Err(NatsServerError::NotReady { log: self.log() });
+        let ready = try_within(PATIENCE, || async {
+            if self.has_ended() {
+                return Ok(Startup::Failed);
             }
-            tokio::time::sleep(LOOK_AGAIN_AFTER).await;
+            if self.is_ready().await {
+                return Ok(Startup::Ready);
+            }
+            Err("no greeting".to_owned())
+        });
+        if ready.await == Ok(Startup::Ready) {
+            return Ok(());
         }
-        Ok(())
+        self.kill();
+        Err(NatsServerError::NotReady { log: self.log() })
     }
 
     /// Whether it greets with JetStream enabled.
@@ -180,7 +189,7 @@ impl NatsServer {
             let mut lines = BufReader::new(TcpStream::connect(self.address()).await?).lines();
             lines.next_line().await
         };
-        match tokio::time::timeout(READY_TIMEOUT, greet).await {
+        match tokio::time::timeout(PATIENCE, greet).await {
             Ok(Ok(Some(line))) => line.starts_with("INFO ") && line.contains("\"jetstream\":true"),
             Ok(Ok(None) | Err(_)) | Err(_) => false,
         }
@@ -199,7 +208,7 @@ impl NatsServer {
 
 impl Drop for NatsServer {
     fn drop(&mut self) {
-        self.kill9();
+        self.kill();
     }
 }
 

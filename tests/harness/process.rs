@@ -1,5 +1,6 @@
 //! One role of `freshet` as a process of its own: killed as a crash kills, started again on the same ports.
 
+use std::collections::BTreeSet;
 use std::fs::{self, OpenOptions};
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
@@ -109,7 +110,7 @@ impl FreshetProcess {
     }
 
     /// Ends it as a crash does, without a chance to finish anything.
-    pub fn kill9(&self) {
+    pub fn kill(&self) {
         if let Some(mut child) = self.process().take() {
             // It may have ended by itself; either way it is gone after the wait.
             let _ended = child.kill();
@@ -123,7 +124,7 @@ impl FreshetProcess {
     ///
     /// If the process cannot be started.
     pub fn restart(&self) -> Result<(), ProcessError> {
-        self.kill9();
+        self.kill();
         let child = self.spawn().map_err(|source| ProcessError {
             operation: "start a process",
             service: self.service.name(),
@@ -161,11 +162,15 @@ impl FreshetProcess {
 
 impl Drop for FreshetProcess {
     fn drop(&mut self) {
-        self.kill9();
+        self.kill();
     }
 }
 
-/// A loopback address nobody listens on, and that no outgoing connection is given by chance.
+/// Ports that were given away: who asked for one may take it late, or leave it for a while to come back.
+static TAKEN: Mutex<BTreeSet<u16>> = Mutex::new(BTreeSet::new());
+
+/// A loopback address nobody listens on, that nobody else in this process is given, and no outgoing connection
+/// by chance.
 ///
 /// # Panics
 ///
@@ -177,6 +182,8 @@ pub fn free_address() -> SocketAddr {
         let port = rand::random_range(PORTS);
         SocketAddr::from((Ipv4Addr::LOCALHOST, port))
     });
-    let mut free = candidates.filter(|address| TcpListener::bind(address).is_ok());
+    let mut taken = TAKEN.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut free = candidates
+        .filter(|address| TcpListener::bind(address).is_ok() && taken.insert(address.port()));
     free.next().expect("most ports are free")
 }

@@ -2,7 +2,8 @@
 
 use serde_json::{Value, json};
 
-use crate::catalog::{ORGANIZATION, Profile, TOKEN};
+use crate::backends::Profile;
+use crate::setup::{ORGANIZATION, TOKEN};
 use freshet_github_emulator::{GithubEmulator, Options, RepoOptions};
 
 /// GitHub's own host: stories that compare addresses literally give it to the emulator.

@@ -15,8 +15,8 @@ use freshet_proto::subject::Subjects;
 
 use conformance::Lab;
 use freshet_tests::nats::NatsServer;
+use freshet_wait::{eventually, in_time};
 
-const PATIENCE: Duration = Duration::from_secs(20);
 const ACK_WAIT_SHORT: Duration = Duration::from_millis(500);
 
 struct NatsLab {
@@ -29,7 +29,7 @@ impl Lab for NatsLab {
     }
 
     async fn interrupt(&self, _bus: &Bus) {
-        self.server.kill9();
+        self.server.kill();
     }
 
     async fn resume(&self, _bus: &Bus) {
@@ -70,11 +70,9 @@ async fn open(bus: &Bus, consumer: &ConsumerSpec) -> Inbox {
     bus.consume(consumer).await.expect("the consumer opens")
 }
 
-async fn one(inbox: &mut Inbox) -> Delivery {
-    let received = tokio::time::timeout(PATIENCE, inbox.next(1))
+async fn take_one(inbox: &mut Inbox) -> Delivery {
+    in_time("a message", inbox.next(1))
         .await
-        .expect("a message comes in time");
-    received
         .expect("the consumer can be reached")
         .pop()
         .expect("a batch has a message")
@@ -85,9 +83,8 @@ async fn crash(server: &NatsServer, bus: &Bus) {
     let mut reconnections = bus.reconnections();
     reconnections.mark_unchanged();
     server.restart().await;
-    let moved = tokio::time::timeout(PATIENCE, reconnections.changed()).await;
-    moved
-        .expect("the connection is back in time")
+    in_time("the connection", reconnections.changed())
+        .await
         .expect("the bus lives");
 }
 
@@ -109,15 +106,12 @@ async fn a_signal_outlives_a_crash_of_the_server_also_in_flight() {
     let (bus, subjects) = provisioned(&server).await;
     let mut signals = open(&bus, &impatient(stream::signals_consumer(&subjects))).await;
     let _published = bus.publish(signal(&subjects, 1)).await.expect("stored");
-    let in_flight = one(&mut signals).await;
+    let in_flight = take_one(&mut signals).await;
     let _published = bus.publish(signal(&subjects, 2)).await.expect("stored");
     crash(&server, &bus).await;
     drop(in_flight);
-    let seen = BTreeSet::from([
-        text(&one(&mut signals).await),
-        text(&one(&mut signals).await),
-    ]);
-    assert_eq!(seen, BTreeSet::from(["1".to_owned(), "2".to_owned()]));
+    let seen = in_time("both signals", collect(signals, 2)).await;
+    assert_eq!(seen, BTreeSet::from([1, 2]));
     assert!(
         bus.publish(signal(&subjects, 1))
             .await
@@ -145,7 +139,11 @@ async fn jobs_are_gone_after_a_crash_and_can_be_published_again() {
         .publish(job(&subjects, 2, "again"))
         .await
         .expect("the stream exists again");
-    assert_eq!(text(&one(&mut jobs).await), "again", "and its consumer too");
+    assert_eq!(
+        text(&take_one(&mut jobs).await),
+        "again",
+        "and its consumer too"
+    );
 }
 
 #[tokio::test]
@@ -158,10 +156,10 @@ async fn an_acknowledgement_from_before_a_crash_does_not_remove_another_message(
     )
     .await;
     let _published = bus.publish(job(&subjects, 1, "old")).await.expect("stored");
-    let old = one(&mut jobs).await;
+    let old = take_one(&mut jobs).await;
     crash(&server, &bus).await;
     let _published = bus.publish(job(&subjects, 2, "new")).await.expect("stored");
-    let new = one(&mut jobs).await;
+    let new = take_one(&mut jobs).await;
     assert_eq!(
         old.sequence, new.sequence,
         "the stream began again, so the receipts look the same"
@@ -169,7 +167,7 @@ async fn an_acknowledgement_from_before_a_crash_does_not_remove_another_message(
     old.ack()
         .await
         .expect_err("the receipt means nothing any more");
-    let again = one(&mut jobs).await;
+    let again = take_one(&mut jobs).await;
     assert_eq!(
         (text(&again), again.attempt),
         ("new".to_owned(), 2),
@@ -193,24 +191,24 @@ async fn every_confirmed_signal_arrives_though_the_server_is_killed() {
             confirm(&bus, &subjects, number).await;
         }
     }
-    let seen = tokio::time::timeout(PATIENCE, seen)
-        .await
-        .expect("everything arrives in time");
     assert_eq!(
-        seen.expect("the collector does not panic"),
+        in_time("every signal", seen)
+            .await
+            .expect("the collector does not panic"),
         (1..=SIGNALS).collect()
     );
 }
 
 /// Publishes until it is confirmed, as a sender that repeats itself does.
 async fn confirm(bus: &Bus, subjects: &Subjects, number: u64) {
-    loop {
-        match bus.publish(signal(subjects, number)).await {
-            Ok(_) => return,
-            Err(error) => assert!(error.is_transient(), "{error}"),
-        }
-        tokio::time::sleep(freshet_bus::RETRY_UNAVAILABLE_AFTER / 10).await;
-    }
+    eventually("the signal is confirmed", || async {
+        let published = bus.publish(signal(subjects, number)).await;
+        published.map(|_| ()).map_err(|error| {
+            assert!(error.is_transient(), "{error}");
+            error.to_string()
+        })
+    })
+    .await;
 }
 
 async fn collect(mut signals: Inbox, count: u64) -> BTreeSet<u64> {

@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
-use freshet_tests::catalog::{Profile, TestCatalog};
-use freshet_tests::wait::{PATIENCE, eventually, within};
+use freshet_tests::backends::Profile;
+use freshet_tests::catalog::TestCatalog;
+use freshet_wait::{PATIENCE_FOR_MANY, eventually, within};
 
 use crate::pay::{FILE, component};
 
@@ -32,7 +33,7 @@ async fn case_197_a_thousand_repositories_cost_few_calls_and_an_unchanged_sweep_
         .map(|(name, files)| (name.as_str(), files.as_slice()))
         .collect();
     let mut world = TestCatalog::with(Profile::Embedded, &repositories).await;
-    within(PATIENCE * 3, "all are read", || async {
+    within(PATIENCE_FOR_MANY, "all are read", || async {
         let count = world.api.entities().await?.len();
         // Each file has one component and one generated Location.
         if count == 2 * REPOSITORIES {

@@ -2,79 +2,64 @@
 
 use std::time::Duration;
 
-use freshet_tests::actors::Api;
-use freshet_tests::catalog::{
-    Backends, Profile, Setup, app_config, freshet_binary, hook, start_github,
-};
+use freshet_tests::api::Api;
+use freshet_tests::backends::{Backends, Profile};
+use freshet_tests::catalog::start_github;
 use freshet_tests::process::{FreshetProcess, Service, free_address};
-use freshet_tests::wait::{eventually, within};
+use freshet_tests::services::freshet_binary;
+use freshet_tests::setup::{ORGANIZATION, Setup, app_config, hook};
+use freshet_wait::{PATIENCE_FOR_MANY, eventually};
 
-use crate::pay::{FILE, PAY, REPOSITORY, component};
+use crate::pay::{FILE, PAY, component};
 
-/// A killed processor's job comes again after its acknowledgement is overdue.
-const RECOVERY: Duration = Duration::from_secs(60);
+/// Long enough to be killed in the middle of it, on any machine.
+const ANSWER_AFTER: Duration = Duration::from_secs(5);
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_processor_is_killed_in_the_middle_of_a_job() {
     let github = start_github(&[("pay", &[(FILE, &component("first"))])]).await;
     let backends = Backends::start(Profile::Nats).await;
     let database = backends.database().await;
-    let api_setup = Setup {
-        webhooks: free_address(),
-        api: free_address(),
-        ..Setup::default()
-    };
-    let mut processes = Vec::new();
-    let mut admin = api_setup.admin;
-    for service in [Service::Store, Service::Processor, Service::Ingestor] {
+    let common = Setup::at_free_addresses();
+    let start = |service, admin| {
         let setup = Setup {
-            admin: free_address(),
-            ..api_setup.clone()
+            admin,
+            ..common.clone()
         };
-        if service == Service::Store {
-            admin = setup.admin;
-        }
         let config = app_config(&setup, &github, &backends.bus(), &database);
         let folder = backends.folder.path();
-        let process = FreshetProcess::start(service, &freshet_binary(), folder, &config);
-        processes.push(process.expect("the role starts"));
-    }
-    hook(&github, api_setup.webhooks);
-    let api = Api::new(api_setup.api, admin);
-    within(RECOVERY, "the first version is visible", || async {
-        match api.entity(PAY).await? {
-            Some(_) => Ok(()),
-            None => Err("404".to_owned()),
-        }
-    })
-    .await;
+        FreshetProcess::start(service, &freshet_binary(), folder, &config).expect("the role starts")
+    };
+    let _store = start(Service::Store, common.admin);
+    let processor = start(Service::Processor, free_address());
+    let _ingestor = start(Service::Ingestor, free_address());
+    hook(&github, common.webhooks);
+    let api = Api::new(common.api, common.admin);
+    let shows = async |title| {
+        api.sees_within(PATIENCE_FOR_MANY, PAY, "/metadata/title", title)
+            .await
+    };
+    shows("first").await;
 
-    github.set_latency(Duration::from_secs(5));
+    github.set_latency(ANSWER_AFTER);
     let begun = github.requests_begun();
     github
-        .commit(REPOSITORY, &[(FILE, Some(&component("second")))], "change")
+        .commit(
+            &format!("{ORGANIZATION}/pay"),
+            &[(FILE, Some(&component("second")))],
+            "change",
+        )
         .expect("committed");
     eventually("the processor waits for GitHub", || async {
-        if github.requests_begun() > begun {
-            Ok(())
-        } else {
-            Err("no call".to_owned())
-        }
+        let has_asked = github.requests_begun() > begun;
+        has_asked.then_some(()).ok_or_else(|| "no call".to_owned())
     })
     .await;
-    let processor = &processes[1];
-    processor.kill9();
+    processor.kill();
     github.set_latency(Duration::ZERO);
     processor.restart().expect("the processor starts again");
 
-    within(RECOVERY, "the second version is visible", || async {
-        let entity = api.entity(PAY).await?.ok_or("gone")?;
-        if entity["metadata"]["title"] == "second" {
-            Ok(())
-        } else {
-            Err(entity.to_string())
-        }
-    })
-    .await;
+    // The job comes again when its acknowledgement is overdue.
+    shows("second").await;
     api.settles().await;
 }

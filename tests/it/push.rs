@@ -1,33 +1,27 @@
 //! What a push does to the catalog, told in both profiles.
 
-use freshet_github_emulator::{HookMode, ReleaseOrder, StaleUntil};
-use freshet_tests::catalog::{Profile, TestCatalog};
-use freshet_tests::wait::eventually;
-use serde_json::Value;
+use std::time::Duration;
 
-use crate::pay::{FILE, PAY, REPOSITORY, catalog_with_pay, component};
+use freshet_github_emulator::{HookMode, ReleaseOrder};
+use freshet_tests::backends::Profile;
+use freshet_tests::catalog::TestCatalog;
+use freshet_wait::eventually;
+
+use crate::pay::{FILE, PAY, Pay, catalog_with_pay, component};
 
 async fn a_file_is_added_changed_and_removed(profile: Profile) {
     let world = TestCatalog::with(profile, &[("pay", &[("README.md", "pay")])]).await;
-    world
-        .github
-        .commit(REPOSITORY, &[(FILE, Some(&component("first")))], "add")
-        .expect("committed");
-    world.api.sees_with(PAY, "/metadata/title", "first").await;
-    world
-        .github
-        .commit(REPOSITORY, &[(FILE, Some(&component("second")))], "change")
-        .expect("committed");
-    let entity = world.api.sees_with(PAY, "/metadata/title", "second").await;
+    let pay = Pay::of(&world);
+    pay.says("first");
+    world.api.shows(PAY, "first").await;
+    pay.says("second");
+    let entity = world.api.shows(PAY, "second").await;
     assert_eq!(entity["relations"][0]["type"], "ownedBy");
     assert_eq!(
         entity["relations"][0]["targetRef"],
         "group:default/payments"
     );
-    world
-        .github
-        .commit(REPOSITORY, &[(FILE, None)], "remove")
-        .expect("committed");
+    pay.removes_its_file();
     world.api.no_longer_sees(PAY).await;
     world
         .changes
@@ -52,19 +46,9 @@ async fn a_file_is_added_changed_and_removed_over_nats() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_change_event_says_what_changed_why_and_when() {
-    let world = catalog_with_pay(Profile::Embedded).await;
-    let commit = world
-        .github
-        .commit(REPOSITORY, &[(FILE, Some(&component("second")))], "change")
-        .expect("committed");
-    world
-        .changes
-        .saw_in_order([
-            "created component:default/pay",
-            "updated component:default/pay",
-        ])
-        .await;
-    let event: Value = world.changes.heard().events.pop().expect("an event");
+    let (world, pay) = catalog_with_pay(Profile::Embedded).await;
+    let commit = pay.says("second");
+    let event = world.changes.saw("updated component:default/pay").await;
     let data = &event["data"];
     assert_eq!(
         data["change"]["fields"]["updated"][0]["path"],
@@ -73,53 +57,34 @@ async fn a_change_event_says_what_changed_why_and_when() {
     assert_eq!(data["change"]["fields"]["updated"][0]["new"], "second");
     assert_eq!(data["cause"]["commit"], commit.as_str());
     assert_eq!(data["cause"]["mechanism"], "push");
-    assert_eq!(data["origin"]["repository"], REPOSITORY);
+    assert_eq!(data["origin"]["repository"], pay.repository().full_name());
     assert_eq!(data["entity"]["owner"], "group:default/payments");
     for step in ["received", "fetched", "committed"] {
         assert!(data["timing"][step].is_string(), "{step} in {data}");
     }
-    let delivery = world.github.deliveries().pop().expect("a delivery").guid;
+    let delivery = &world.deliveries.are_accepted(1).await[0];
     assert!(
         data["cause"]["delivery"]
             .as_str()
-            .is_some_and(|id| id.ends_with(&delivery)),
+            .is_some_and(|id| id.ends_with(&delivery.guid)),
         "{data}"
     );
     world.finish().await;
 }
 
 async fn an_invalid_file_keeps_the_last_good_entity_and_shows_its_problem(profile: Profile) {
-    let world = catalog_with_pay(profile).await;
-    let broken = component("second").replace("  owner: group:default/payments\n", "");
-    world
-        .github
-        .commit(REPOSITORY, &[(FILE, Some(&broken))], "break")
-        .expect("committed");
-    let problem = eventually("the problem is visible", || async {
-        world
-            .api
-            .problems()
-            .await?
-            .pop()
-            .ok_or_else(|| "none".to_owned())
-    })
-    .await;
+    let (world, pay) = catalog_with_pay(profile).await;
+    pay.writes(&component("second").replace("  owner: group:default/payments\n", ""));
+    let problem = &world.api.finds_problems("", 1).await[0];
     assert_eq!(problem["path"], FILE);
     assert!(
         problem["line"].as_u64().is_some_and(|line| line >= 1),
         "{problem}"
     );
-    let entity = world.api.sees_with(PAY, "/metadata/title", "first").await;
+    let entity = world.api.shows(PAY, "first").await;
     assert_eq!(entity["status"]["items"][0]["level"], "error");
 
-    world
-        .github
-        .commit(
-            REPOSITORY,
-            &[(FILE, Some("kind: [broken"))],
-            "break the syntax",
-        )
-        .expect("committed");
+    pay.writes("kind: [broken");
     eventually("the syntax error has replaced it", || async {
         let problems = world.api.problems().await?;
         let is_syntax = problems.len() == 1
@@ -131,18 +96,12 @@ async fn an_invalid_file_keeps_the_last_good_entity_and_shows_its_problem(profil
             .ok_or_else(|| format!("{problems:?}"))
     })
     .await;
-    world.api.sees_with(PAY, "/metadata/title", "first").await;
+    world.api.shows(PAY, "first").await;
 
-    world
-        .github
-        .commit(REPOSITORY, &[(FILE, Some(&component("third")))], "mend")
-        .expect("committed");
-    let mended = world.api.sees_with(PAY, "/metadata/title", "third").await;
-    assert_eq!(mended.get("status"), None);
-    assert_eq!(
-        world.api.problems().await.expect("answered"),
-        Vec::<Value>::new()
-    );
+    pay.says("third");
+    world.api.shows(PAY, "third").await;
+    world.api.is_well(PAY).await;
+    world.api.finds_problems("", 0).await;
     world.finish().await;
 }
 
@@ -158,138 +117,84 @@ async fn an_invalid_file_keeps_the_last_good_entity_over_nats() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn two_pushes_in_a_row_end_at_the_second() {
-    let world = catalog_with_pay(Profile::Embedded).await;
-    world
-        .github
-        .commit(REPOSITORY, &[(FILE, Some(&component("second")))], "one")
-        .expect("committed");
-    world
-        .github
-        .commit(REPOSITORY, &[(FILE, Some(&component("third")))], "two")
-        .expect("committed");
-    world.api.sees_with(PAY, "/metadata/title", "third").await;
+    let (world, pay) = catalog_with_pay(Profile::Embedded).await;
+    pay.says("second");
+    pay.says("third");
+    world.api.shows(PAY, "third").await;
+    // The hook of the first may be the later one, and must not bring its content back.
+    world.deliveries.are_accepted(2).await;
     world.api.settles().await;
-    world.api.sees_with(PAY, "/metadata/title", "third").await;
+    world.api.shows(PAY, "third").await;
     world.finish().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_duplicated_hook_changes_nothing_twice() {
-    let world = catalog_with_pay(Profile::Embedded).await;
+    let (world, pay) = catalog_with_pay(Profile::Embedded).await;
     world.github.set_hook_mode(HookMode::Duplicate(3));
-    world
-        .github
-        .commit(REPOSITORY, &[(FILE, Some(&component("second")))], "change")
-        .expect("committed");
-    world.api.sees_with(PAY, "/metadata/title", "second").await;
-    eventually("every copy was accepted", || async {
-        let accepted = world
-            .github
-            .deliveries()
-            .iter()
-            .filter(|delivery| delivery.status == Some(202))
-            .count();
-        if accepted == 3 {
-            Ok(())
-        } else {
-            Err(format!("{accepted}"))
-        }
-    })
-    .await;
-    world.api.settles().await;
-    world
-        .changes
-        .saw_in_order(["updated component:default/pay"])
-        .await;
-    let updates = world
-        .changes
-        .heard()
-        .verbs
-        .iter()
-        .filter(|verb| verb.starts_with("updated"))
-        .count();
-    assert_eq!(updates, 1);
+    pay.says("second");
+    world.api.shows(PAY, "second").await;
+    world.deliveries.are_accepted(3).await;
+    // Whatever the copies began is done before this is.
+    pay.says("third");
+    world.api.shows(PAY, "third").await;
+    world.deliveries.are_accepted(6).await;
+    let heard = world.heard_everything().await;
+    assert_eq!(heard.count("updated component:default/pay"), 2);
     world.finish().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn hooks_in_the_wrong_order_end_at_the_newest_commit() {
-    let world = catalog_with_pay(Profile::Embedded).await;
+    let (world, pay) = catalog_with_pay(Profile::Embedded).await;
     world.github.set_hook_mode(HookMode::Hold);
     for title in ["second", "third", "fourth"] {
-        world
-            .github
-            .commit(REPOSITORY, &[(FILE, Some(&component(title)))], title)
-            .expect("committed");
+        pay.says(title);
     }
     world.github.set_hook_mode(HookMode::Deliver);
     assert_eq!(world.github.release_hooks(ReleaseOrder::Reversed), 3);
-    world.api.sees_with(PAY, "/metadata/title", "fourth").await;
+    world.deliveries.are_accepted(3).await;
     world.api.settles().await;
-    world.api.sees_with(PAY, "/metadata/title", "fourth").await;
+    world.api.shows(PAY, "fourth").await;
     world.finish().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_lost_hook_is_repaired_by_the_next_sweep() {
-    let mut world = catalog_with_pay(Profile::Embedded).await;
+    let (mut world, pay) = catalog_with_pay(Profile::Embedded).await;
     world.github.set_hook_mode(HookMode::Lose);
+    pay.says("second");
     world
-        .github
-        .commit(REPOSITORY, &[(FILE, Some(&component("second")))], "unheard")
-        .expect("committed");
-    world
-        .restart_with_sweeps_every(std::time::Duration::from_secs(1))
+        .restart_with_sweeps_every(Duration::from_secs(1))
         .await;
-    let entity = world.api.sees_with(PAY, "/metadata/title", "second").await;
-    assert_eq!(entity["metadata"]["name"], "pay");
+    world.api.shows(PAY, "second").await;
     world.finish().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_push_that_touches_no_wanted_file_costs_no_call() {
-    let world = catalog_with_pay(Profile::Embedded).await;
+    let (world, pay) = catalog_with_pay(Profile::Embedded).await;
     world.github.clear_log();
-    world
-        .github
-        .commit(REPOSITORY, &[("README.md", Some("more"))], "unrelated")
-        .expect("committed");
-    eventually("the delivery is accounted for", || async {
-        let accepted = world
-            .github
-            .deliveries()
-            .iter()
-            .any(|delivery| delivery.status == Some(202));
-        if accepted {
-            Ok(())
-        } else {
-            Err("not yet".to_owned())
-        }
-    })
-    .await;
+    pay.repository().writes("README.md", "more");
+    world.deliveries.are_accepted(1).await;
     world.api.settles().await;
     assert_eq!(world.github.count_api_calls(), 0);
 
-    world
-        .github
-        .commit(REPOSITORY, &[(FILE, Some(&component("second")))], "wanted")
-        .expect("committed");
-    world.api.sees_with(PAY, "/metadata/title", "second").await;
-    assert_eq!(world.github.count_api_calls(), 1);
+    pay.says("second");
+    world.api.shows(PAY, "second").await;
+    assert_eq!(
+        world.github.count_api_calls(),
+        1,
+        "and none came late for the first"
+    );
     world.finish().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn github_that_still_shows_the_old_commit_is_asked_again() {
-    let world = catalog_with_pay(Profile::Embedded).await;
-    world
-        .github
-        .stale_after_next_push(REPOSITORY, StaleUntil::Calls(1))
-        .expect("a repository");
-    world
-        .github
-        .commit(REPOSITORY, &[(FILE, Some(&component("second")))], "change")
-        .expect("committed");
-    world.api.sees_with(PAY, "/metadata/title", "second").await;
+    let (world, pay) = catalog_with_pay(Profile::Embedded).await;
+    pay.repository().lags_for_calls(1);
+    pay.says("second");
+    world.api.shows(PAY, "second").await;
     world.finish().await;
 }

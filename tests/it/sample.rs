@@ -6,7 +6,7 @@ use freshet_github_emulator::sample::{CATALOG_FILE, repositories};
 use freshet_model::Kinds;
 use freshet_processor::catalog_file::read_catalog_file;
 use freshet_processor::limits::ReadLimits;
-use freshet_tests::catalog::ORGANIZATION;
+use freshet_tests::setup::ORGANIZATION;
 
 #[test]
 fn freshet_finds_no_problem_in_the_sample() {

@@ -1,7 +1,8 @@
 //! A story about registered files: GitHub under its own name, roots in the configuration, and pushes that are known to be applied.
 
 use freshet_model::location::generated_location_name;
-use freshet_tests::catalog::{ORGANIZATION, TestCatalog};
+use freshet_tests::catalog::TestCatalog;
+use freshet_tests::setup::ORGANIZATION;
 use freshet_tests::stage::{Stage, staged};
 use serde_json::{Value, json};
 
@@ -116,10 +117,7 @@ impl Story {
     pub(crate) async fn push_to(&mut self, repository: &str, files: &[(&str, Option<&str>)]) {
         self.push_quietly(repository, files);
         let title = marker_title(self.pushes);
-        self.world
-            .api
-            .sees_with(&marker_ref(repository), "/metadata/title", &title)
-            .await;
+        self.world.api.shows(&marker_ref(repository), &title).await;
         self.world.api.settles().await;
     }
 
@@ -129,10 +127,7 @@ impl Story {
         let marker = marker(repository, self.pushes);
         let mut files = files.to_vec();
         files.push((MARKER_FILE, Some(&marker)));
-        self.world
-            .github
-            .commit(&format!("{ORGANIZATION}/{repository}"), &files, "push")
-            .expect("committed");
+        self.world.repository(repository).commits(&files);
     }
 
     /// What the configuration says beside the usual.
@@ -171,10 +166,13 @@ impl Story {
 
     /// Waits until the entity has this title.
     pub(crate) async fn shows(&self, entity_ref: &str, title: &str) -> Value {
-        self.world
-            .api
-            .sees_with(entity_ref, "/metadata/title", title)
-            .await
+        self.world.api.shows(entity_ref, title).await
+    }
+
+    /// Waits until all that was pushed is applied, and checks that subscribers were never told that the entity is gone.
+    pub(crate) async fn never_lost(&self, entity_ref: &str) {
+        let heard = self.world.heard_everything().await;
+        assert_eq!(heard.count(&format!("deleted {entity_ref}")), 0);
     }
 
     /// What is served now.

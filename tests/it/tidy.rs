@@ -7,7 +7,7 @@ use std::process::Command;
 use serde_json::Value;
 
 /// Each package with the packages of ours it may use.
-const MAY_USE: [(&str, &[&str]); 10] = [
+const MAY_USE: [(&str, &[&str]); 11] = [
     ("freshet-model", &[]),
     ("freshet-proto", &["freshet-model"]),
     ("freshet-bus", &["freshet-proto"]),
@@ -18,6 +18,7 @@ const MAY_USE: [(&str, &[&str]); 10] = [
     ("freshet", &COMPOSITION_MAY_USE),
     // It stands for GitHub, so it must not know what Freshet makes of its answers.
     ("freshet-github-emulator", &[]),
+    ("freshet-wait", &[]),
     ("freshet-tests", &TESTS_MAY_USE),
 ];
 const SERVICE_MAY_USE: [&str; 4] = [
@@ -35,9 +36,10 @@ const COMPOSITION_MAY_USE: [&str; 7] = [
     "freshet-processor",
     "freshet-store",
 ];
-const TESTS_MAY_USE: [&str; 9] = [
+const TESTS_MAY_USE: [&str; 10] = [
     "freshet",
     "freshet-github-emulator",
+    "freshet-wait",
     "freshet-bus",
     "freshet-proto",
     "freshet-model",

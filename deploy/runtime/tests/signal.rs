@@ -1,12 +1,10 @@
 //! Signals in a process of their own.
 
 use std::process::Command;
-use std::time::Duration;
 
 use freshet_runtime::shutdown::on_signal;
+use freshet_wait::in_time;
 use tokio_util::sync::CancellationToken;
-
-const PATIENCE: Duration = Duration::from_secs(10);
 
 #[tokio::test]
 async fn a_termination_signal_asks_for_a_graceful_stop() {
@@ -26,8 +24,6 @@ async fn a_termination_signal_asks_for_a_graceful_stop() {
         .status()
         .expect("a kill command");
     assert!(sent.success());
-    tokio::time::timeout(PATIENCE, token.cancelled())
-        .await
-        .expect("a cancelled token");
+    in_time("the stop", token.cancelled()).await;
     watch.abort();
 }

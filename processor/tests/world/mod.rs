@@ -15,6 +15,7 @@ use freshet_runtime::admin::Readiness;
 use freshet_runtime::clock::Clock;
 use freshet_runtime::metrics::Registry;
 use freshet_runtime::supervisor::Supervisor;
+use freshet_wait::{PATIENCE, in_time};
 use prost::Message;
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
@@ -22,7 +23,6 @@ use tokio_util::sync::CancellationToken;
 use crate::stub::Stub;
 
 pub(crate) const HOST: &str = "github.test";
-pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 pub(crate) const PAY: &str = "apiVersion: backstage.io/v1alpha1\nkind: Component\nmetadata:\n  name: pay\n\
     spec:\n  type: service\n  lifecycle: production\n  owner: team-a\n";
 
@@ -118,9 +118,8 @@ impl World {
         } else {
             &mut self.lo
         };
-        let mut deliveries: Vec<Delivery> = tokio::time::timeout(PATIENCE, inbox.next(1))
+        let mut deliveries: Vec<Delivery> = in_time("an observation", inbox.next(1))
             .await
-            .expect("an observation in time")
             .expect("a bus");
         let delivery = deliveries.remove(0);
         let observation = Observation::decode(delivery.payload.clone()).expect("an observation");

@@ -1,14 +1,12 @@
 use freshet_bus::Outbound;
-use std::time::Duration;
 
 use freshet_proto::stream::topology;
+use freshet_wait::in_time;
 use prost::Message;
 
 use super::*;
 use crate::change::Snapshot;
 use crate::config::DatabaseConfig;
-
-const TEST_TIMEOUT: Duration = Duration::from_secs(10);
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_view_that_is_ahead_of_its_database_ends_the_applier() {
@@ -46,8 +44,8 @@ async fn a_view_that_is_ahead_of_its_database_ends_the_applier() {
         .await
         .expect("it is published");
     let running = applier.run(CancellationToken::new());
-    let ended = tokio::time::timeout(TEST_TIMEOUT, running).await;
-    let error = ended.expect("it ends by itself").expect_err("and not well");
+    let ended = in_time("it to end by itself", running).await;
+    let error = ended.expect_err("and not well");
     assert!(
         matches!(
             error,

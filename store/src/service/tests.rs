@@ -8,6 +8,7 @@ use freshet_proto::message::{
     RepositoryObserved, Signal, job, location_observed, observation, signal,
 };
 use freshet_proto::stream::{job_consumer, topology};
+use freshet_wait::{PATIENCE, eventually, in_time};
 use prost::Message as _;
 
 use freshet_bus::Outbound;
@@ -17,7 +18,6 @@ use super::*;
 use crate::config::{DatabaseConfig, GithubProvider, ProviderFilters};
 
 const HOST: &str = "github.com";
-const PATIENCE: Duration = Duration::from_secs(10);
 const DOCUMENT: &str = r#"{"apiVersion":"backstage.io/v1alpha1","kind":"Component","metadata":{"name":"pay","namespace":"default"},"spec":{"type":"service"}}"#;
 
 struct Running {
@@ -105,8 +105,8 @@ impl Running {
     async fn process(&self, head: &str) {
         let consumer = job_consumer(&Subjects::default(), Lane::Hi, HOST);
         let mut inbox = self.bus.consume(&consumer).await.expect("a consumer");
-        let jobs = tokio::time::timeout(PATIENCE, inbox.next(1)).await;
-        let delivery = jobs.expect("a job in time").expect("a job").remove(0);
+        let jobs = in_time("a job", inbox.next(1)).await;
+        let delivery = jobs.expect("a bus").remove(0);
         let job = Job::decode(delivery.payload.clone()).expect("a job");
         let observation = observe(&job, head);
         let subject = Subjects::default().observation(Lane::Hi, HOST, job.source_id);
@@ -187,9 +187,7 @@ async fn a_push_becomes_an_entity_that_survives_a_restart() {
 
     // A delivery that comes again is recognised, and nothing happens.
     running.push("d1", "h1").await;
-    running.handle.refresh_service_metrics().await;
-    let metrics = running.registry.encode();
-    for line in [
+    let lines = [
         "catalog_propagation_seconds_count{mechanism=\"push\"} 1",
         "catalog_signals_total{outcome=\"accepted\"} 1",
         "catalog_entities_count{kind=\"component\"} 1",
@@ -198,9 +196,18 @@ async fn a_push_becomes_an_entity_that_survives_a_restart() {
         "catalog_deliveries_uncovered 0",
         "catalog_stream_messages{stream=\"SIGNALS\"} 0",
         "catalog_revision 2",
-    ] {
-        assert!(metrics.contains(line), "{line}\n{metrics}");
-    }
+    ];
+    // What is counted is counted after what it is about has become visible.
+    eventually("everything is counted", || async {
+        running.handle.refresh_service_metrics().await;
+        let metrics = running.registry.encode();
+        let missing: Vec<_> = lines.iter().filter(|it| !metrics.contains(**it)).collect();
+        missing
+            .is_empty()
+            .then_some(())
+            .ok_or_else(|| format!("{missing:?}\n{metrics}"))
+    })
+    .await;
     assert!(running.readiness.is_ready());
     running.stop().await;
 

@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use freshet_tests::catalog::Profile;
+use freshet_tests::backends::Profile;
 use freshet_tests::http::Http;
 use futures::future::join_all;
 use serde_json::{Value, json};

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use freshet_tests::catalog::Profile;
+use freshet_tests::backends::Profile;
 use freshet_tests::http::Http;
 use http::Method;
 use serde_json::{Value, json};

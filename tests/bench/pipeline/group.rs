@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::time::Instant;
 
-use freshet_tests::catalog::Profile;
+use freshet_tests::backends::Profile;
 use freshet_tests::http::Http;
 use serde_json::{Value, json};
 

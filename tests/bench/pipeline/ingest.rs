@@ -17,15 +17,16 @@ use freshet_runtime::admin::Readiness;
 use freshet_runtime::clock::Clock;
 use freshet_runtime::metrics::Registry;
 use freshet_runtime::supervisor::Supervisor;
-use freshet_tests::catalog::{Backends, ORGANIZATION, Profile, Setup, app_config};
-use freshet_tests::wait::within;
+use freshet_tests::backends::{Backends, Profile};
+use freshet_tests::setup::{ORGANIZATION, Setup, app_config};
+use freshet_wait::{PATIENCE_FOR_MANY, within};
 use prost::Message as _;
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
 use crate::dataset::{self, ENTITIES_PER_REPOSITORY, REPOSITORIES};
 use crate::machine::resident_mib;
-use crate::world::{PATIENCE, full_name, github_with};
+use crate::world::{full_name, github_with};
 
 const ENTITIES: usize = REPOSITORIES * ENTITIES_PER_REPOSITORY;
 /// With the Location that is generated for each file.
@@ -73,8 +74,8 @@ async fn everything(profile: Profile) -> Duration {
         &backends.database().await,
     );
     let started = Instant::now();
-    let services = freshet_tests::catalog::Services::start(&config).await;
-    within(PATIENCE, "everything is visible", || async {
+    let services = freshet_tests::services::Services::start(&config).await;
+    within(PATIENCE_FOR_MANY, "everything is visible", || async {
         let visible = services.store.view.read(freshet_store::view::State::len);
         if visible >= VISIBLE {
             Ok(())
@@ -159,7 +160,7 @@ impl Stage {
         let store = self.start_store(&mut supervisor).await;
         self.start_ingestor(&mut supervisor).await;
         let running = tokio::spawn(supervisor.run());
-        let listing = within(PATIENCE, "the first tick is recorded", || async {
+        let listing = within(PATIENCE_FOR_MANY, "the first tick is recorded", || async {
             let sources = store
                 .repo
                 .source_statuses()
@@ -172,7 +173,7 @@ impl Stage {
         })
         .await;
         self.publish_listing(github, listing).await;
-        within(PATIENCE, "every repository is known", || async {
+        within(PATIENCE_FOR_MANY, "every repository is known", || async {
             let known = store
                 .repo
                 .source_statuses()
@@ -226,7 +227,7 @@ impl Stage {
         let (mut supervisor, stop) = supervisor();
         self.start_processor(&mut supervisor).await;
         let running = tokio::spawn(supervisor.run());
-        within(PATIENCE, "every job is answered", || async {
+        within(PATIENCE_FOR_MANY, "every job is answered", || async {
             let depths = self.bus.depths().await.map_err(|error| error.to_string())?;
             let waiting = depths
                 .iter()
@@ -255,7 +256,7 @@ impl Stage {
         let started = Instant::now();
         let store = self.start_store(&mut supervisor).await;
         let running = tokio::spawn(supervisor.run());
-        within(PATIENCE, "everything is visible", || async {
+        within(PATIENCE_FOR_MANY, "everything is visible", || async {
             let visible = store.view.read(freshet_store::view::State::len);
             if visible >= VISIBLE {
                 Ok(())
@@ -271,7 +272,7 @@ impl Stage {
         );
         if self.bus.is_durable() {
             let last = store.view.revision();
-            within(PATIENCE, "every change is published", || async {
+            within(PATIENCE_FOR_MANY, "every change is published", || async {
                 let tail = self
                     .bus
                     .last_message(CHANGES)

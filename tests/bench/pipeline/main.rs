@@ -17,7 +17,7 @@ mod validate;
 mod world;
 
 use clap::Parser;
-use freshet_tests::catalog::Profile;
+use freshet_tests::backends::Profile;
 use serde_json::Value;
 
 /// What to measure.

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use freshet_github_emulator::PreparedPush;
 use freshet_proto::timestamp::parse_rfc3339;
-use freshet_tests::catalog::Profile;
+use freshet_tests::backends::Profile;
 use freshet_tests::http::Http;
 use http::Method;
 use serde_json::{Value, json};

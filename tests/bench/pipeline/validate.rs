@@ -3,7 +3,7 @@
 use std::process::{Command, Stdio};
 use std::time::Instant;
 
-use freshet_tests::catalog::freshet_binary;
+use freshet_tests::services::freshet_binary;
 use serde_json::{Value, json};
 
 use crate::dataset;

@@ -1,15 +1,12 @@
 //! What every measurement needs: a seeded GitHub, backends, services, a reader.
 
 use freshet_github_emulator::GithubEmulator;
-use freshet_tests::actors::Api;
-use freshet_tests::catalog::{
-    Backends, ORGANIZATION, Profile, Services, Setup, app_config, hook, start_github,
-};
-use freshet_tests::wait::within;
-use std::time::Duration;
-
-/// How long a cold start may take before a measurement gives up.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(300);
+use freshet_tests::api::Api;
+use freshet_tests::backends::{Backends, Profile};
+use freshet_tests::catalog::start_github;
+use freshet_tests::services::Services;
+use freshet_tests::setup::{ORGANIZATION, Setup, app_config, hook};
+use freshet_wait::{PATIENCE_FOR_MANY, within};
 
 /// Name of a repository and its files.
 pub(crate) type Repository = (String, Vec<(&'static str, String)>);
@@ -94,7 +91,7 @@ impl World {
 
     /// Waits until the view holds this many entities.
     pub(crate) async fn until_visible(&self, entities: usize) {
-        within(PATIENCE, "everything is visible", || async {
+        within(PATIENCE_FOR_MANY, "everything is visible", || async {
             let visible = self
                 .services
                 .store

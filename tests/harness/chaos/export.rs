@@ -1,20 +1,16 @@
 //! The end state of a run, as GitHub, the database, the API and the bucket hold it.
 
-use std::time::Duration;
-
 use anyhow::{Context as _, Result, ensure};
+use freshet_github_emulator::{DeliveryRecord, GithubEmulator};
 use freshet_proto::stream::{CHANGES, STATE_BUCKET};
+use freshet_wait::{PATIENCE, try_within};
 use futures::TryStreamExt as _;
 use serde_json::Value;
 
-use super::surroundings::{CATALOG_PATH, LOOK_EVERY, Surroundings};
-use crate::catalog::ORGANIZATION;
+use super::surroundings::{CATALOG_PATH, Surroundings};
 use crate::history::{ApiEntity, HeadFile, Hook, KvEntry, Recorder, file};
 use crate::http::Http;
-use freshet_github_emulator::{DeliveryRecord, GithubEmulator};
-
-/// How long the API may take to answer and the bucket to follow its source.
-const PATIENCE: Duration = Duration::from_secs(60);
+use crate::setup::ORGANIZATION;
 
 const TABLES: [(&str, &str); 5] = [
     (
@@ -63,9 +59,7 @@ pub(super) async fn export(world: &Surroundings, recorder: &Recorder) -> Result<
     let revision: i64 = sqlx::query_scalar("select revision from catalog_meta")
         .fetch_one(&world.pool)
         .await?;
-    let api_revision = tokio::time::timeout(PATIENCE, api(world, recorder, revision))
-        .await
-        .context("ask the API")??;
+    let api_revision = api(world, recorder, revision).await?;
     let stream_sequence = bucket(world, recorder).await?;
     Ok(End {
         revision,
@@ -120,12 +114,16 @@ async fn api(world: &Surroundings, recorder: &Recorder, revision: i64) -> Result
         "{}/api/catalog/entities?minRevision={revision}",
         world.api.url()
     );
-    let answer = loop {
-        match http.get(&url).await {
-            Ok(answer) if answer.status.is_success() => break answer,
-            Ok(_) | Err(_) => tokio::time::sleep(LOOK_EVERY).await,
-        }
-    };
+    let answer = try_within(PATIENCE, || async {
+        let answer = http.get(&url).await?;
+        let is_there = answer.status.is_success();
+        is_there
+            .then_some(answer)
+            .ok_or_else(|| format!("it does not serve revision {revision}"))
+    })
+    .await
+    .map_err(anyhow::Error::msg)
+    .context("ask the API")?;
     let served = answer
         .headers
         .get("catalog-revision")
@@ -153,23 +151,18 @@ async fn bucket(world: &Surroundings, recorder: &Recorder) -> Result<u64> {
         .state
         .last_sequence;
     let bucket = context.get_key_value(STATE_BUCKET).await?;
-    let followed = async {
-        loop {
-            let info = context.get_stream(format!("KV_{STATE_BUCKET}")).await?;
-            if info
-                .cached_info()
-                .sources
-                .iter()
-                // A source that was not reached since the server's start claims no lag either.
-                .all(|source| source.active.is_some() && source.lag == 0)
-            {
-                return anyhow::Ok(());
-            }
-            tokio::time::sleep(LOOK_EVERY).await;
-        }
-    };
+    let followed = try_within(PATIENCE, || async {
+        let stream = context.get_stream(format!("KV_{STATE_BUCKET}")).await;
+        let info = stream.map_err(|error| error.to_string())?;
+        let mut sources = info.cached_info().sources.iter();
+        // A source that was not reached since the server's start claims no lag either.
+        let has_followed = sources.all(|source| source.active.is_some() && source.lag == 0);
+        has_followed
+            .then_some(())
+            .ok_or_else(|| "the bucket is behind".to_owned())
+    });
     // If it does not follow, that is for the checker to find.
-    let _followed = tokio::time::timeout(PATIENCE, followed).await;
+    let _followed = followed.await;
     let keys: Vec<String> = bucket.keys().await?.try_collect().await?;
     for key in keys {
         let Some(value) = bucket.get(key.as_str()).await? else {

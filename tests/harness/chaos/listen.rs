@@ -10,6 +10,7 @@ use anyhow::{Context as _, Result};
 use async_nats::jetstream::consumer::DeliverPolicy;
 use async_nats::jetstream::consumer::pull::OrderedConfig;
 use freshet_proto::stream::CHANGES;
+use freshet_wait::pause;
 use futures::StreamExt as _;
 use serde_json::Value;
 use tokio::task::JoinHandle;
@@ -92,7 +93,7 @@ impl Feed {
         loop {
             // Whatever went wrong, the next attempt continues after the last event heard.
             let _ended = self.subscribe(&mut last_id).await;
-            tokio::time::sleep(TRY_AGAIN_AFTER).await;
+            pause(TRY_AGAIN_AFTER).await;
         }
     }
 
@@ -132,7 +133,7 @@ impl Stream {
         let mut sequence = 0;
         loop {
             let _ended = self.subscribe(&mut sequence).await;
-            tokio::time::sleep(TRY_AGAIN_AFTER).await;
+            pause(TRY_AGAIN_AFTER).await;
         }
     }
 

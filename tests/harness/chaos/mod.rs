@@ -17,6 +17,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result};
+use freshet_wait::{pause, try_within};
 use rand::rngs::StdRng;
 use rand::seq::SliceRandom as _;
 use rand::{Rng as _, SeedableRng as _};
@@ -131,7 +132,7 @@ async fn kill(plan: &Plan, world: &Surroundings) -> Result<Vec<(&'static str, us
         Target::ALL.into_iter().map(|target| (target, 0)).collect();
     let mut round: Vec<Target> = Vec::new();
     for _ in 0..plan.faults {
-        tokio::time::sleep(random.random_range(plan.fault_every.clone())).await;
+        pause(random.random_range(plan.fault_every.clone())).await;
         if round.is_empty() {
             round = Target::ALL.to_vec();
             round.shuffle(&mut random);
@@ -156,19 +157,21 @@ async fn kill(plan: &Plan, world: &Surroundings) -> Result<Vec<(&'static str, us
 
 /// Waits until nothing is under way any more; `None` if that takes far too long.
 async fn drain(world: &Surroundings, listeners: &Listeners, disturbed_until: i64) -> Option<i64> {
+    let begun = Instant::now();
     let limit = DRAIN_MAX + DRAIN_GRACE;
-    let drained = async {
-        world.until_swept_since(disturbed_until).await;
-        // Its ticks would begin something new while the end state is read.
-        world.roles.stop_ingestor();
-        loop {
-            if world.is_drained(listeners.heard()).await {
-                return history::now();
-            }
-            tokio::time::sleep(surroundings::LOOK_EVERY).await;
-        }
-    };
-    let outcome = tokio::time::timeout(limit, drained).await;
+    let swept = try_within(limit, || async {
+        let has_swept = world.has_swept_since(disturbed_until).await;
+        has_swept.then_some(()).ok_or_else(|| "no sweep".to_owned())
+    })
+    .await;
+    // Its ticks would begin something new while the end state is read.
     world.roles.stop_ingestor();
-    outcome.ok()
+    swept.ok()?;
+    let drained = try_within(limit.saturating_sub(begun.elapsed()), || async {
+        let is_drained = world.is_drained(listeners.heard()).await;
+        is_drained
+            .then(history::now)
+            .ok_or_else(|| "something is under way".to_owned())
+    });
+    drained.await.ok()
 }

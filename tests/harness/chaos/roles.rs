@@ -5,14 +5,15 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
+use freshet_github_emulator::GithubEmulator;
 use serde_json::{Value, json};
 
-use crate::actors::Api;
-use crate::catalog::{Setup, app_config, freshet_binary};
+use crate::api::Api;
 use crate::history::{self, Counter, Fault, FaultKind, Recorder, file};
 use crate::http::Http;
 use crate::process::{FreshetProcess, Service, free_address};
-use freshet_github_emulator::GithubEmulator;
+use crate::services::freshet_binary;
+use crate::setup::{Setup, app_config};
 
 const SCRAPE_TIMEOUT: Duration = Duration::from_millis(300);
 const SERVICES: [Service; 3] = [Service::Ingestor, Service::Processor, Service::Store];
@@ -132,7 +133,7 @@ impl Roles {
     /// Ends the ingestor for good.
     pub(super) fn stop_ingestor(&self) {
         self.ingestor_is_wanted.store(false, Ordering::SeqCst);
-        self.role(Service::Ingestor).process.kill9();
+        self.role(Service::Ingestor).process.kill();
     }
 
     /// Times a process gave up by itself.

@@ -3,27 +3,23 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result};
+use freshet_github_emulator::{GithubEmulator, Options};
+use freshet_wait::{PATIENCE_FOR_MANY, pause, try_within};
 use serde_json::{Value, json};
 use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
 use tokio_util::sync::CancellationToken;
 
 use super::Plan;
 use super::roles::{BINARY, Roles, Target};
-use crate::actors::Api;
-use crate::catalog::{ORGANIZATION, Setup, TOKEN, hook};
+use crate::api::Api;
 use crate::db::PostgresServer;
 use crate::history::{self, Fault, FaultKind, Recorder, file};
 use crate::nats::NatsServer;
-use crate::process::free_address;
-use freshet_github_emulator::{GithubEmulator, Options};
+use crate::setup::{ORGANIZATION, Setup, TOKEN, hook};
 
 /// The catalog file of each repository.
 pub(super) const CATALOG_PATH: &str = "catalog-info.yaml";
-/// How often a state that must come is looked for.
-pub(super) const LOOK_EVERY: Duration = Duration::from_millis(100);
-/// How long the first discovery may take.
-const DISCOVERY_MAX: Duration = Duration::from_secs(60);
 /// What a supervisor waits before it starts a process again that gave up.
 const START_AGAIN_AFTER: Duration = Duration::from_millis(200);
 
@@ -63,12 +59,9 @@ impl Surroundings {
         let pool = pool(&connection).await?;
         let setup = Setup {
             frequency: plan.sweep_every,
-            webhooks: free_address(),
-            api: free_address(),
-            admin: free_address(),
             // The writers remove and restore more than anybody would, and nobody is there to confirm it.
             overlay: json!({"freshet": {"removals": {"percent": 100}}}),
-            ..Setup::default()
+            ..Setup::at_free_addresses()
         };
         hook(&github, setup.webhooks);
         let bus = json!({"nats": {"url": nats.url()}});
@@ -87,21 +80,21 @@ impl Surroundings {
 
     /// Waits until the first sweep found and read every repository.
     pub(super) async fn wait_until_discovered(&self, repositories: usize) -> Result<()> {
-        let read = async {
-            loop {
-                let sources = self.api.sources().await.unwrap_or_default();
-                let is_read = |source: &&Value| {
-                    source["kind"] == "repository" && source["done"] == source["wanted"]
-                };
-                if sources.iter().filter(is_read).count() >= repositories {
-                    return Ok(());
-                }
-                self.roles.start_again_what_ended()?;
-                tokio::time::sleep(LOOK_EVERY).await;
-            }
-        };
-        let read = tokio::time::timeout(DISCOVERY_MAX, read).await;
-        read.unwrap_or_else(|_| bail!("the repositories were not read within {DISCOVERY_MAX:?}"))
+        let read = try_within(PATIENCE_FOR_MANY, || async {
+            self.roles
+                .start_again_what_ended()
+                .map_err(|error| format!("{error:#}"))?;
+            let sources = self.api.sources().await?;
+            let is_read = |source: &&Value| {
+                source["kind"] == "repository" && source["done"] == source["wanted"]
+            };
+            let count = sources.iter().filter(is_read).count();
+            (count >= repositories)
+                .then_some(())
+                .ok_or_else(|| format!("{count} of {repositories}"))
+        });
+        let read = read.await.map_err(anyhow::Error::msg);
+        read.context("read every repository")
     }
 
     /// Kills and starts again, the server of the bus after `away`.
@@ -117,8 +110,8 @@ impl Surroundings {
         match target {
             Target::Service(service) => self.roles.crash(service)?,
             Target::Nats => {
-                self.nats.kill9();
-                tokio::time::sleep(away).await;
+                self.nats.kill();
+                pause(away).await;
                 self.nats.restart().await;
             }
         }
@@ -131,26 +124,21 @@ impl Surroundings {
             self.roles.start_again_what_ended()?;
             tokio::select! {
                 () = stop.cancelled() => {}
-                () = tokio::time::sleep(START_AGAIN_AFTER) => {}
+                () = pause(START_AGAIN_AFTER) => {}
             }
         }
         Ok(())
     }
 
-    /// Waits until a sweep that began after `since` is done with, and with it every hook that was lost.
-    pub(super) async fn until_swept_since(&self, since: i64) {
+    /// Whether a sweep that began after `since` is done with, and with it every hook that was lost.
+    pub(super) async fn has_swept_since(&self, since: i64) -> bool {
         const SWEPT: &str = "select count(*) from delivery \
             where event = 'tick' and received_at > $1 and covered_at is not null";
-        loop {
-            let swept = sqlx::query_scalar::<_, i64>(SWEPT)
-                .bind(since)
-                .fetch_one(&self.pool)
-                .await;
-            if swept.is_ok_and(|count| count > 0) {
-                return;
-            }
-            tokio::time::sleep(LOOK_EVERY).await;
-        }
+        let swept = sqlx::query_scalar::<_, i64>(SWEPT)
+            .bind(since)
+            .fetch_one(&self.pool)
+            .await;
+        swept.is_ok_and(|count| count > 0)
     }
 
     /// Whether nothing is under way: in the ledger, to the subscribers.

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
+use freshet_github_emulator::{Fault, HookMode, StaleUntil};
 use rand::rngs::StdRng;
 use rand::{Rng as _, SeedableRng as _};
 use tokio::task::JoinHandle;
@@ -12,9 +13,8 @@ use tokio_util::sync::CancellationToken;
 
 use super::Plan;
 use super::surroundings::{CATALOG_PATH, Surroundings};
-use crate::catalog::ORGANIZATION;
 use crate::history::{self, Commit, Recorder, file};
-use freshet_github_emulator::{Fault, HookMode, StaleUntil};
+use crate::setup::ORGANIZATION;
 
 /// Between two pushes of one writer.
 const PAUSE_MILLIS: std::ops::Range<u64> = 50..300;
@@ -127,7 +127,7 @@ impl Writer {
         for count in 0.. {
             if self.random.random_range(0..100) >= AT_ONCE_PERCENT {
                 let pause = Duration::from_millis(self.random.random_range(PAUSE_MILLIS));
-                tokio::time::sleep(pause).await;
+                freshet_wait::pause(pause).await;
                 index = self.repositories[self.random.random_range(0..self.repositories.len())];
             }
             if stop.is_cancelled() {

@@ -6,7 +6,7 @@ use freshet_model::canonical_json;
 use serde_json::Value;
 
 use super::Finding;
-use crate::actors::{declared, ref_of};
+use crate::entity::{read_ref, strip_served_fields};
 use crate::history::{History, Live};
 
 /// Ref → declared document, canonical.
@@ -101,7 +101,12 @@ fn fold(events: &[Live]) -> Copy {
 fn api(history: &History) -> Copy {
     let entities = history.api.iter().map(|line| &line.entity);
     entities
-        .map(|entity| (ref_of(entity), canonical_json(&declared(entity))))
+        .map(|entity| {
+            (
+                read_ref(entity),
+                canonical_json(&strip_served_fields(entity)),
+            )
+        })
         .collect()
 }
 

@@ -1,16 +1,20 @@
 //! Where Freshet deviates on purpose and does better, in what shows over time: events, order, owners, sources
 //! that hide or fail.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use freshet_github_emulator::Fault;
-use freshet_tests::catalog::{Profile, TestCatalog};
+use freshet_tests::backends::Profile;
+use freshet_tests::catalog::TestCatalog;
 use serde_json::json;
 
 use crate::story::{Story, component, component_with, document, location, root, title, url};
 
 const CART: &str = "component:default/cart";
 const SWEEP: Duration = Duration::from_secs(1);
+/// What four failures take at least. Each is four calls, which take at most 2.8 s if all of them are answered at
+/// once; what there is more is between the failures, at least 1, 2 and 4 s.
+const FOUR_FAILURES: Duration = Duration::from_secs(12);
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a20_a_problem_is_announced_when_it_comes_and_when_it_goes() {
@@ -25,11 +29,8 @@ async fn a20_a_problem_is_announced_when_it_comes_and_when_it_goes() {
         .push(&[("c.yaml", Some(&component("cart", "mended")))])
         .await;
     story.shows(CART, "mended").await;
-    let verbs = story.world.changes.heard().verbs;
-    let problems: Vec<&String> = verbs
-        .iter()
-        .filter(|verb| verb.starts_with("problem"))
-        .collect();
+    let heard = story.world.heard_everything().await;
+    let problems = heard.beginning_with("problem");
     assert_eq!(
         problems.len(),
         2,
@@ -138,30 +139,12 @@ async fn a31_a_repository_that_cannot_be_seen_loses_nothing() {
     )
     .await;
     story.sees(CART).await;
-    story
-        .world
-        .github
-        .conceal("acme/shop")
-        .expect("a repository");
-    story
-        .world
-        .github
-        .commit("acme/shop", &[("a.yaml", None)], "unseen")
-        .expect("committed");
-    freshet_tests::wait::eventually("the failure is known", || async {
-        let sources = story.world.api.sources().await?;
-        let failing = sources
-            .iter()
-            .any(|source| source["failures"].as_u64().unwrap_or_default() > 0);
-        failing.then_some(()).ok_or_else(|| format!("{sources:?}"))
-    })
-    .await;
+    let shop = story.world.repository("shop");
+    shop.hides();
+    shop.removes("a.yaml");
+    story.world.api.fails_to_read(shop.full_name(), 1).await;
     assert_eq!(title(story.now(CART).await.as_ref()), Some("t"));
-    story
-        .world
-        .github
-        .reveal("acme/shop")
-        .expect("a repository");
+    shop.shows_itself();
     story.end().await;
 }
 
@@ -180,14 +163,7 @@ async fn a31_case_198_a_repository_that_is_neither_listed_nor_found_proves_nothi
     world.api.sees(CART).await;
     world.github.delete_repo("acme/shop").expect("deleted");
     world.restart_with_sweeps_every(SWEEP).await;
-    freshet_tests::wait::eventually("it was looked for in vain", || async {
-        let sources = world.api.sources().await?;
-        let failing = sources
-            .iter()
-            .any(|source| source["name"] == "acme/shop" && source["failures"].as_u64() > Some(0));
-        failing.then_some(()).ok_or_else(|| format!("{sources:?}"))
-    })
-    .await;
+    world.api.fails_to_read("acme/shop", 1).await;
     world.api.sees(CART).await;
     world.finish().await;
 }
@@ -195,40 +171,14 @@ async fn a31_case_198_a_repository_that_is_neither_listed_nor_found_proves_nothi
 #[tokio::test(flavor = "multi_thread")]
 async fn a32_a_source_that_fails_is_asked_less_and_less() {
     let story = Story::of_shop(&[("c.yaml", &component("cart", "t"))], &["c.yaml"]).await;
+    let shop = story.world.repository("shop");
     story.world.github.fail_all(Fault::Server(502));
-    story.world.github.clear_log();
-    story
-        .world
-        .github
-        .commit(
-            "acme/shop",
-            &[("c.yaml", Some(&component("cart", "second")))],
-            "change",
-        )
-        .expect("committed");
-    freshet_tests::wait::eventually("it failed three times", || async {
-        let sources = story.world.api.sources().await?;
-        let most = sources
-            .iter()
-            .filter_map(|source| source["failures"].as_u64())
-            .max();
-        (most >= Some(3))
-            .then_some(())
-            .ok_or_else(|| format!("{sources:?}"))
-    })
-    .await;
-    let times: Vec<std::time::Instant> = story
-        .world
-        .github
-        .requests()
-        .iter()
-        .map(|request| request.at)
-        .collect();
-    let pauses: Vec<_> = times.windows(2).map(|pair| pair[1] - pair[0]).collect();
-    assert!(
-        pauses.last() > pauses.first(),
-        "the later pauses are longer: {pauses:?}"
-    );
+    let changed_at = Instant::now();
+    shop.writes("c.yaml", &component("cart", "second"));
+    story.world.api.fails_to_read(shop.full_name(), 4).await;
+    // A busy machine makes it later, never earlier.
+    let took = changed_at.elapsed();
+    assert!(took >= FOUR_FAILURES, "four failures in {took:?}");
     story.world.github.heal();
     story.end().await;
 }

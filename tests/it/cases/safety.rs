@@ -2,9 +2,9 @@
 
 use bytes::Bytes;
 use freshet_tests::http::Http;
-use freshet_tests::wait::eventually;
+use freshet_wait::eventually;
 use http::Method;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::story::{Story, component, component_with, root, url};
 
@@ -17,11 +17,6 @@ fn many() -> String {
     documents.join("---\n")
 }
 
-async fn items(story: &Story, path: &str) -> Vec<Value> {
-    let answer = story.world.api.json(path).await.expect("answered");
-    answer["items"].as_array().cloned().unwrap_or_default()
-}
-
 /// One repository whose file declares many entities, and another that nothing happens to.
 async fn crowd() -> Story {
     let repositories: [(&str, &[(&str, &str)]); 2] =
@@ -32,31 +27,13 @@ async fn crowd() -> Story {
     story
 }
 
-async fn held(story: &Story) -> Value {
-    eventually("the removal is held", || async {
-        let held = story.world.api.json("/api/v1/removals").await?;
-        let one = story.world.api.entity("component:default/many-0").await?;
-        let sources = story.world.api.sources().await?;
-        let first = held["items"].get(0).cloned();
-        first.ok_or_else(|| format!("{held}; one of them is {one:?}; {sources:?}"))
-    })
-    .await
-}
-
-async fn nothing_is_held(story: &Story) {
-    eventually("nothing is held any more", || async {
-        let held = story.world.api.json("/api/v1/removals").await?;
-        let is_empty = held["items"].as_array().is_some_and(Vec::is_empty);
-        is_empty.then_some(()).ok_or_else(|| held.to_string())
-    })
-    .await;
-}
+const PENDING_REMOVALS: &str = "/api/v1/removals";
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_mass_removal_stops_says_what_would_go_and_continues_on_confirmation() {
     let mut story = crowd().await;
     story.push_quietly("crowd", &[("many.yaml", Some("# all of them gone\n"))]);
-    let held = held(&story).await;
+    let held = &story.world.api.lists(PENDING_REMOVALS, 1).await[0];
     assert_eq!(held["entities"], MANY);
     assert!(held.to_string().contains("many-0"), "{held}");
     // Nothing else waits for it.
@@ -83,7 +60,7 @@ async fn a_mass_removal_stops_says_what_would_go_and_continues_on_confirmation()
         .api
         .no_longer_sees("component:default/many-0")
         .await;
-    nothing_is_held(&story).await;
+    story.world.api.lists(PENDING_REMOVALS, 0).await;
     story.end().await;
 }
 
@@ -91,13 +68,13 @@ async fn a_mass_removal_stops_says_what_would_go_and_continues_on_confirmation()
 async fn a_mass_removal_that_is_taken_back_never_happened() {
     let mut story = crowd().await;
     story.push_quietly("crowd", &[("many.yaml", Some("# oh no\n"))]);
-    held(&story).await;
+    story.world.api.lists(PENDING_REMOVALS, 1).await;
     story
         .push_to("crowd", &[("many.yaml", Some(&many()))])
         .await;
-    nothing_is_held(&story).await;
-    let verbs = story.world.changes.heard().verbs;
-    assert!(!verbs.iter().any(|verb| verb.starts_with("deleted")));
+    story.world.api.lists(PENDING_REMOVALS, 0).await;
+    let heard = story.world.heard_everything().await;
+    assert!(heard.beginning_with("deleted").is_empty(), "{heard:?}");
     story.end().await;
 }
 
@@ -109,11 +86,9 @@ async fn problems_are_found_by_repository_owner_kind_rule_and_entity() {
         &["c.yaml", "s.yaml"],
     )
     .await;
-    let all = items(&story, "/api/v1/problems?level=error").await;
-    assert_eq!(all.len(), 2, "{all:?}");
-    let of_entity = items(&story, "/api/v1/problems?entity=component:default/cart").await;
-    assert_eq!(of_entity.len(), 1, "{of_entity:?}");
-    let problem = &of_entity[0];
+    let api = &story.world.api;
+    api.finds_problems("level=error", 2).await;
+    let problem = &api.finds_problems("entity=component:default/cart", 1).await[0];
     assert_eq!(problem["path"], "c.yaml");
     for key in [
         "line",
@@ -134,8 +109,8 @@ async fn problems_are_found_by_repository_owner_kind_rule_and_entity() {
         ("kind=component".to_owned(), 1),
         (format!("rule={rule}"), 1),
     ] {
-        let found = items(&story, &format!("/api/v1/problems?level=error&{query}")).await;
-        assert_eq!(found.len(), expected, "{query}: {found:?}");
+        api.finds_problems(&format!("level=error&{query}"), expected)
+            .await;
     }
     story.end().await;
 }
@@ -150,8 +125,7 @@ async fn what_looks_like_a_secret_is_a_warning_that_does_not_repeat_it() {
     );
     let story = Story::of_shop(&[("c.yaml", &file)], &["c.yaml"]).await;
     story.sees("component:default/cart").await;
-    let warnings = items(&story, "/api/v1/problems?level=warning").await;
-    assert_eq!(warnings.len(), 1, "{warnings:?}");
+    let warnings = story.world.api.finds_problems("level=warning", 1).await;
     assert_eq!(warnings[0]["path"], "c.yaml");
     assert!(!warnings[0].to_string().contains(&secret));
     story.end().await;
@@ -160,12 +134,17 @@ async fn what_looks_like_a_secret_is_a_warning_that_does_not_repeat_it() {
 #[tokio::test(flavor = "multi_thread")]
 async fn relations_to_nobody_are_listed() {
     let story = Story::of_shop(&[("c.yaml", &component("cart", "t"))], &["c.yaml"]).await;
-    let dangling = items(&story, "/api/v1/dangling").await;
-    let team = dangling
-        .iter()
-        .find(|item| item["target"] == "group:default/team");
-    let shown = team.map(ToString::to_string).unwrap_or_default();
-    assert!(shown.contains("component:default/cart"), "{dangling:?}");
+    eventually("the relation to the team is listed", || async {
+        let dangling = story.world.api.list("/api/v1/dangling").await?;
+        let is_listed = dangling.iter().any(|item| {
+            item["target"] == "group:default/team"
+                && item.to_string().contains("component:default/cart")
+        });
+        is_listed
+            .then_some(())
+            .ok_or_else(|| format!("{dangling:?}"))
+    })
+    .await;
     story.end().await;
 }
 

@@ -5,8 +5,9 @@ use std::fmt;
 use std::path::PathBuf;
 
 use freshet_model::location::generated_location_name;
-use freshet_tests::actors::{Api, ref_of};
+use freshet_tests::api::Api;
 use freshet_tests::catalog::TestCatalog;
+use freshet_tests::entity::read_ref;
 use serde_json::Value;
 
 use super::expected::{Case, Recorded, comparable};
@@ -78,7 +79,7 @@ impl Found {
         Self {
             served: served
                 .into_iter()
-                .map(|entity| (ref_of(&entity), entity))
+                .map(|entity| (read_ref(&entity), entity))
                 .collect(),
             errors,
         }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-use freshet_tests::actors::ref_of;
+use freshet_tests::entity::read_ref;
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -59,7 +59,7 @@ impl Recorded {
         let documents = file
             .entities
             .into_iter()
-            .map(|entity| (ref_of(&entity), comparable(entity)))
+            .map(|entity| (read_ref(&entity), comparable(entity)))
             .collect();
         Self {
             cases: file.cases,

@@ -5,21 +5,15 @@ mod expected;
 mod validate;
 
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use freshet_tests::catalog::TestCatalog;
 use freshet_tests::stage::{Stage, Staged};
-use freshet_tests::wait::within;
+use freshet_wait::{PATIENCE, try_within};
 use serde_json::{Value, json};
 
 use crate::deviations::CONFORMANCE;
 use compare::{Difference, Mode};
 use expected::Recorded;
-
-/// How long reading the whole corpus may take an unoptimised build on a busy machine.
-const READING: Duration = Duration::from_secs(30);
-/// How often the comparison is repeated while something is still on its way into what is served.
-const ATTEMPTS: usize = 3;
 
 fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("conformance/catalog")
@@ -58,41 +52,24 @@ async fn catalog_of(repositories: Vec<Staged>, locations: Vec<Value>) -> TestCat
     TestCatalog::stage(stage).await
 }
 
-/// Waits until a source of this kind was read and nothing is wanted any more. If that does not happen the
-/// comparison says more than the waiting could.
-async fn read_through(world: &TestCatalog, kind: &'static str) {
-    let api = world.api.clone();
-    let waiting = tokio::spawn(async move {
-        within(READING, "the corpus is read", || async {
-            let sources = api.sources().await?;
-            let begun = sources
-                .iter()
-                .any(|source| source["kind"] == kind && source["done"].as_i64() > Some(0));
-            let behind: Vec<_> = sources
-                .iter()
-                .filter(|source| source["done"] != source["wanted"])
-                .collect();
-            (begun && behind.is_empty())
-                .then_some(())
-                .ok_or_else(|| format!("{begun} {behind:?}"))
-        })
-        .await;
-    });
-    if waiting.await.is_err() {
-        eprintln!("not everything was read");
-    }
-}
-
-/// Compares until nothing changes any more, and fails with every difference that is not one on purpose.
-async fn judge(world: &TestCatalog, recorded: &Recorded, mode: &Mode) {
-    let mut differences = compare::all(world, recorded, mode).await;
-    for _ in 1..ATTEMPTS {
-        if unexplained(&differences).is_empty() {
-            break;
+/// Compares until only what differs on purpose is left, and fails with every other difference.
+async fn check_recorded(world: &TestCatalog, recorded: &Recorded, mode: &Mode) {
+    // If it never is, the comparison says more than the waiting could.
+    let _settled = try_within(PATIENCE, || world.api.is_settled()).await;
+    let outcome = try_within(PATIENCE, || async {
+        let differences = compare::all(world, recorded, mode).await;
+        let unexplained = unexplained(&differences);
+        let lines: Vec<String> = unexplained.iter().map(ToString::to_string).collect();
+        if lines.is_empty() {
+            Ok(differences)
+        } else {
+            Err(format!("{}:\n{}", lines.len(), lines.join("\n")))
         }
-        differences = compare::all(world, recorded, mode).await;
+    });
+    match outcome.await {
+        Ok(differences) => check_deviations(&differences, mode),
+        Err(lines) => panic!("differences from what was recorded ({mode:?}), {lines}"),
     }
-    report(&differences, mode);
 }
 
 fn unexplained(differences: &[Difference]) -> Vec<&Difference> {
@@ -104,15 +81,7 @@ fn unexplained(differences: &[Difference]) -> Vec<&Difference> {
     differences.iter().filter(|it| !is_on_purpose(it)).collect()
 }
 
-fn report(differences: &[Difference], mode: &Mode) {
-    let unexplained = unexplained(differences);
-    let lines: Vec<String> = unexplained.iter().map(ToString::to_string).collect();
-    assert!(
-        lines.is_empty(),
-        "{} differences from what was recorded ({mode:?}):\n{}",
-        lines.len(),
-        lines.join("\n")
-    );
+fn check_deviations(differences: &[Difference], mode: &Mode) {
     // Only of URLs were the entities themselves recorded, so only there every deviation shows.
     for deviation in CONFORMANCE.iter().filter(|_| matches!(mode, Mode::Urls)) {
         assert!(
@@ -136,8 +105,7 @@ async fn conformance_of_urls() {
         .collect();
     let corpus = ("corpus".to_owned(), files(&folder().join("cases")));
     let world = catalog_of(vec![corpus], locations).await;
-    read_through(&world, "repository").await;
-    judge(&world, &recorded, &Mode::Urls).await;
+    check_recorded(&world, &recorded, &Mode::Urls).await;
     world.finish().await;
 }
 
@@ -152,7 +120,6 @@ async fn conformance_of_files() {
         .map(|case| json!({"type": "file", "target": cases.join(format!("{case}.yaml"))}))
         .collect();
     let world = catalog_of(Vec::new(), locations).await;
-    read_through(&world, "file").await;
-    judge(&world, &recorded, &mode).await;
+    check_recorded(&world, &recorded, &mode).await;
     world.finish().await;
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::process::Command;
 
-use freshet_tests::catalog::freshet_binary;
+use freshet_tests::services::freshet_binary;
 use serde_json::Value;
 
 use super::expected::Recorded;

@@ -3,9 +3,12 @@
 use std::collections::BTreeMap;
 
 use freshet_model::annotation::{MANAGED_BY_LOCATION, MANAGED_BY_ORIGIN_LOCATION};
-use freshet_tests::actors::{Api, ref_of};
-use freshet_tests::catalog::{Backends, Profile, Services, Setup, app_config};
-use freshet_tests::wait::eventually;
+use freshet_tests::api::Api;
+use freshet_tests::backends::{Backends, Profile};
+use freshet_tests::entity::read_ref;
+use freshet_tests::services::Services;
+use freshet_tests::setup::{Setup, app_config};
+use freshet_wait::eventually;
 use serde_json::Value;
 
 use super::plan::{REPOSITORIES, World, contested, shared};
@@ -36,10 +39,10 @@ pub(super) async fn with_a_fresh_catalog(story: &Story, world: &World) -> Result
             .iter()
             .filter(|it| it["kind"] == "repository" && it["done"].as_i64() > Some(0))
             .count();
-        let settled = sources.iter().all(|it| it["done"] == it["wanted"]);
-        (read >= REPOSITORIES && settled)
-            .then_some(())
-            .ok_or_else(|| format!("{sources:?}"))
+        if read < REPOSITORIES {
+            return Err(format!("{sources:?}"));
+        }
+        fresh.is_settled().await
     })
     .await;
     let (grown, built) = (
@@ -54,7 +57,9 @@ pub(super) async fn with_a_fresh_catalog(story: &Story, world: &World) -> Result
 async fn served(api: &Api, world: &World) -> Result<BTreeMap<String, Value>, String> {
     let (contested, shared) = (contested(world), shared(world));
     let entities = api.entities().await?;
-    let all = entities.into_iter().map(|entity| (ref_of(&entity), entity));
+    let all = entities
+        .into_iter()
+        .map(|entity| (read_ref(&entity), entity));
     let certain = all.filter(|(entity_ref, _)| !contested.contains(entity_ref));
     Ok(certain
         .map(|(entity_ref, entity)| (entity_ref, comparable(entity, &contested, &shared)))

@@ -11,7 +11,7 @@
 mod compare;
 mod plan;
 
-use freshet_tests::wait::PATIENCE;
+use freshet_wait::PATIENCE_FOR_MANY;
 use serde_json::json;
 
 use crate::story::{Story, root, url};
@@ -72,7 +72,7 @@ async fn shorten(mut history: History, mut reason: String) -> (History, String) 
 /// Runs a history in a task of its own, so that whatever fails is an answer.
 async fn check(history: &History) -> Result<(), String> {
     let run = tokio::spawn(run(history.clone()));
-    match tokio::time::timeout(PATIENCE * 6, run).await {
+    match tokio::time::timeout(PATIENCE_FOR_MANY, run).await {
         Ok(Ok(outcome)) => outcome,
         Ok(Err(panic)) => Err(panic.to_string()),
         Err(_) => Err("it took too long".to_owned()),

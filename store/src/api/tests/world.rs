@@ -1,10 +1,10 @@
 //! A served catalog, and a client of it.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use freshet_model::{EntityRef, RelationDeclaration};
 use freshet_runtime::clock::Clock;
+use freshet_wait::in_time;
 use serde_json::Value;
 use sqlx::sqlite::{SqliteConnectOptions, SqlitePool};
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
@@ -17,8 +17,6 @@ use crate::api::*;
 use crate::change::{ChangeRow, Op, ProblemRow, Record, Snapshot};
 use crate::config::{DatabaseConfig, FeedLimits};
 use crate::feed::FeedDeps;
-
-const PATIENCE: Duration = Duration::from_secs(10);
 
 pub(super) struct World {
     address: SocketAddr,
@@ -143,10 +141,7 @@ impl World {
             .expect("a body sent");
         let mut text = String::new();
         let read = stream.read_to_string(&mut text);
-        tokio::time::timeout(PATIENCE, read)
-            .await
-            .expect("an answer in time")
-            .expect("an answer");
+        in_time("an answer", read).await.expect("an answer");
         let (head, body) = text.split_once("\r\n\r\n").expect("a head");
         let status = head
             .split(' ')
@@ -220,10 +215,7 @@ impl Feedback {
     async fn line(&mut self) -> String {
         let mut line = String::new();
         let read = self.0.read_line(&mut line);
-        tokio::time::timeout(PATIENCE, read)
-            .await
-            .expect("a line in time")
-            .expect("a line");
+        in_time("a line", read).await.expect("a line");
         line.trim_end().to_owned()
     }
 

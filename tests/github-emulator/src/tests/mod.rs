@@ -8,12 +8,12 @@ mod scale;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
 
 use axum::Router;
 use axum::extract::State;
 use axum::routing::post;
 use bytes::Bytes;
+use freshet_wait::{eventually, in_time};
 use http::{HeaderMap, Request, StatusCode};
 use http_body_util::{BodyExt, Full};
 use hyper_util::client::legacy::Client;
@@ -27,7 +27,6 @@ use super::{GithubEmulator, Options};
 
 const TOKEN: &str = "emulated-token";
 const SECRET: &str = "emulated-secret";
-const PATIENCE: Duration = Duration::from_secs(20);
 const CATALOG: &str = "catalog-info.yaml";
 
 /// An emulator with the organisation `acme`, one repository, and somebody who receives its hooks.
@@ -80,9 +79,8 @@ impl Receiver {
     }
 
     async fn next(&mut self) -> Received {
-        tokio::time::timeout(PATIENCE, self.arrivals.recv())
+        in_time("a hook", self.arrivals.recv())
             .await
-            .expect("a hook in time")
             .expect("a running receiver")
     }
 
@@ -186,18 +184,15 @@ impl World {
 
     /// The log of attempts, once it has this many.
     async fn attempts(&self, count: usize) -> Vec<super::DeliveryRecord> {
-        let found = async {
-            loop {
-                let attempts = self.github.deliveries();
-                if attempts.len() >= count {
-                    return attempts;
-                }
-                tokio::task::yield_now().await;
+        eventually("the attempts are in the log", || async {
+            let attempts = self.github.deliveries();
+            if attempts.len() >= count {
+                Ok(attempts)
+            } else {
+                Err(format!("{attempts:?}"))
             }
-        };
-        tokio::time::timeout(PATIENCE, found)
-            .await
-            .expect("the attempts in time")
+        })
+        .await
     }
 }
 
