@@ -17,7 +17,6 @@ pub mod ledger;
 pub mod metrics;
 mod query;
 pub mod relay;
-mod removal;
 pub mod repo;
 mod service;
 pub mod view;

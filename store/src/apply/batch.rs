@@ -5,16 +5,16 @@ use std::sync::Arc;
 
 use freshet_proto::message::{Job, Observation, RepositoryObserved, observation};
 
-use super::choose::{Chosen, Obstacle, Reading, Setback, choose};
-use super::event::Why;
-use super::forest::{Causes, Settlement};
-use super::hold::LeftOut;
-use super::roots::{add_matches, candidates, compare, left_branches, plant, uproot};
-use super::sights::{Sighted, sighted, unknown_matches};
-use super::sources::{repository_proved, set_back};
-use super::stage::stage;
-use super::tree::{Facts, Need, Seen};
-use super::tree_load::load;
+use crate::apply::observed::newest::{Chosen, Obstacle, Reading, Setback, choose};
+use crate::apply::changes::event::Why;
+use crate::apply::write::{Causes, Settlement};
+use crate::apply::removals::pending::LeftOut;
+use crate::apply::roots::discovered::{add_matches, candidates, compare, left_branches, plant, uproot};
+use crate::apply::observed::evidence::{Sighted, sighted, unknown_matches};
+use crate::apply::source_state::{repository_proved, set_back};
+use crate::apply::observed::reassemble::stage;
+use crate::apply::locations::{Facts, Need, Seen};
+use crate::apply::locations::load::load;
 use super::{Applier, ApplyError};
 use crate::change::ChangeRow;
 use crate::ledger::jobs_of;
@@ -26,29 +26,29 @@ const CATCH_UP_ROWS: i64 = 1_000;
 
 /// What a transaction did, told after its commit.
 #[derive(Debug, Default)]
-pub(super) struct Done {
-    pub(super) rows: Vec<ChangeRow>,
+pub(crate) struct Done {
+    pub(crate) rows: Vec<ChangeRow>,
     jobs: Vec<Job>,
     covered: Vec<Covered>,
-    pub(super) outcomes: Vec<ObservationOutcome>,
+    pub(crate) outcomes: Vec<ObservationOutcome>,
 }
 
 /// A transaction while it is put together.
-pub(super) struct Work {
-    pub(super) tx: Tx,
+pub(crate) struct Work {
+    pub(crate) tx: Tx,
     meta: Meta,
-    pub(super) now: i64,
+    pub(crate) now: i64,
     /// Ids of sources that get a job after the commit.
-    pub(super) raised: BTreeSet<i64>,
-    pub(super) covering: Vec<Covering>,
+    pub(crate) raised: BTreeSet<i64>,
+    pub(crate) covering: Vec<Covering>,
     /// Which entities of which installation go.
-    pub(super) removed: Vec<(String, Vec<String>)>,
-    pub(super) done: Done,
+    pub(crate) removed: Vec<(String, Vec<String>)>,
+    pub(crate) done: Done,
 }
 
 impl Work {
     /// The newest revision, this transaction's included.
-    pub(super) fn newest_revision(&self) -> i64 {
+    pub(crate) fn newest_revision(&self) -> i64 {
         let newest = self.done.rows.last().map(|row| row.revision);
         newest.unwrap_or(self.meta.revision)
     }
@@ -70,7 +70,7 @@ impl Applier {
     }
 
     /// Applies observations together but for what is left out: all of it or nothing.
-    pub(super) async fn apply_all(
+    pub(crate) async fn apply_all(
         &self,
         batch: &[&Observation],
         left_out: &LeftOut,
@@ -83,7 +83,7 @@ impl Applier {
     }
 
     /// Begins a transaction on top of everything that was committed.
-    pub(super) async fn begin(&self) -> Result<Work, ApplyError> {
+    pub(crate) async fn begin(&self) -> Result<Work, ApplyError> {
         let mut tx = self.repo.write().await?;
         let meta = tx.lock_log().await?;
         self.catch_up(&mut tx, &meta).await?;
@@ -99,7 +99,7 @@ impl Applier {
     }
 
     /// Commits, and makes the commit visible.
-    pub(super) async fn commit(&self, work: Work) -> Result<(), ApplyError> {
+    pub(crate) async fn commit(&self, work: Work) -> Result<(), ApplyError> {
         let Work {
             mut tx,
             done,
@@ -337,7 +337,7 @@ impl Applier {
     }
 
     /// The message of a source cannot be handled: the source is tried again later.
-    pub(super) async fn set_back_source(
+    pub(crate) async fn set_back_source(
         &self,
         observation: &Observation,
         error: &ApplyError,
@@ -414,7 +414,7 @@ fn by_id(sources: Vec<SourceRow>) -> HashMap<i64, SourceRow> {
         .collect()
 }
 
-pub(super) fn outcome(changed: bool) -> Outcome {
+pub(crate) fn outcome(changed: bool) -> Outcome {
     if changed {
         Outcome::Applied
     } else {

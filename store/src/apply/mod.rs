@@ -8,34 +8,19 @@
 //! It refuses to delete anything because of a failure, and to let one message block the others: a
 //! batch that fails is applied one by one, and what fails alone becomes a dead letter.
 
-mod adopt;
-mod annotate;
 mod batch;
-mod choose;
-mod claims;
-mod configure;
-mod event;
-mod face;
-mod faces;
-mod forest;
-mod hold;
+pub(crate) mod changes;
+pub(crate) mod entities;
 mod listing;
-mod listing_apply;
-mod load;
-mod orphans;
-mod plan;
-mod problems;
-mod relations;
+mod locations;
+mod observed;
+pub(crate) mod removals;
 mod roots;
-mod sights;
-mod sources;
-mod stage;
-mod tree;
-mod tree_load;
-mod tree_locate;
+mod source_state;
+mod write;
 
-pub use hold::Held;
-pub(crate) use roots::PROVIDER as PROVIDER_ROOTS;
+pub use removals::pending::Held;
+pub(crate) use roots::discovered::PROVIDER as PROVIDER_ROOTS;
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
@@ -54,12 +39,12 @@ use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use self::annotate::Forges;
+use self::entities::annotate::Forges;
 use crate::config::{Config, Fingerprint, OrphanStrategy, Recheck, RemovalLimits, Root, Rule};
 use crate::consumer::{BatchConsumer, BatchHandler, CONFLICT_ATTEMPTS, Remedy, decode_one};
 use crate::ledger::{JobPublisher, Providers};
 use crate::metrics::{Metrics, ObservationOutcome};
-use crate::removal::Recent;
+use crate::apply::removals::check::Recent;
 use crate::repo::{Repo, RepoError, Trouble};
 use crate::view::View;
 
@@ -326,5 +311,5 @@ fn compute<R>(messages: usize, work: impl FnOnce() -> R) -> R {
 }
 
 #[cfg(test)]
-#[path = "run_tests.rs"]
+#[path = "apply_tests.rs"]
 mod tests;

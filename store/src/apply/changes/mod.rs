@@ -1,0 +1,6 @@
+//! From what differs to the rows of the change log.
+
+pub(crate) mod event;
+pub(crate) mod plan;
+pub(crate) mod problems;
+pub(crate) mod relations;

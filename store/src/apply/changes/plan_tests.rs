@@ -1,0 +1,224 @@
+use super::*;
+use crate::apply::entities::declarations::{Declared, Found, Missing};
+use crate::change::Snapshot;
+use crate::repo::LocationRow;
+use crate::view::View;
+
+fn entity_ref(name: &str) -> EntityRef {
+    EntityRef::parse_with(name, Some("component"), "default").expect("a valid ref")
+}
+
+/// `a@1` is component `a` with content `1`.
+fn declared(text: &str) -> Declared {
+    let (name, content) = text.split_once('@').expect("content");
+    Declared {
+        entity_ref: entity_ref(name),
+        document: Arc::from(format!("{{\"kind\":\"Component\",\"spec\":\"{content}\"}}")),
+        relations: Arc::from([]),
+        digest: content.to_owned(),
+        line: 1,
+    }
+}
+
+fn face(location_id: i64, text: &str, missing: Missing) -> Face {
+    Face {
+        location_id,
+        source_id: location_id,
+        cause: location_id,
+        declared: text.split_whitespace().map(declared).collect(),
+        missing,
+        problems: Some(Vec::new()),
+    }
+}
+
+/// What is stored: `1:a@1` is held by location 1, `1:-a` is its tombstone.
+fn world(text: &str) -> (Snapshot, Stored) {
+    let mut snapshot = Snapshot::default();
+    let mut stored = Stored::default();
+    for word in text.split_whitespace() {
+        let (location, entity) = word.split_once(':').expect("a location");
+        let location_id: i64 = location.parse().expect("a number");
+        let live = entity.strip_prefix('-').is_none();
+        let declared = declared(&format!("{}@", entity.trim_start_matches('-')));
+        let content = entity.split_once('@').map_or("", |(_, content)| content);
+        let name = entity
+            .trim_start_matches('-')
+            .split('@')
+            .next()
+            .unwrap_or_default();
+        let row = EntityRow {
+            entity_ref: entity_ref(name).to_string(),
+            uid: Uuid::nil().to_string(),
+            version: 4,
+            revision: 40,
+            document_revision: i64::from(live),
+            digest: content.to_owned(),
+            location_id,
+            source_id: location_id,
+            claimed_at: location_id,
+            changed_at: 0,
+        };
+        if live {
+            snapshot.entities.push(Record {
+                entity_ref: entity_ref(name),
+                uid: Uuid::nil(),
+                version: row.version,
+                revision: row.revision,
+                digest: row.digest.clone(),
+                document: declared.document,
+                relations: declared.relations,
+                location_id,
+                source_id: location_id,
+                changed_at: 0,
+            });
+        }
+        stored.entities.insert(entity_ref(name), row);
+    }
+    (snapshot, stored)
+}
+
+fn planned(stored: &str, faces: &[Face]) -> Plan {
+    let (snapshot, mut stored) = world(stored);
+    stored.read = faces.iter().map(|face| face.location_id).collect();
+    for face in faces {
+        let location = LocationRow::new(face.location_id, face.source_id, "f");
+        stored.locations.insert(face.location_id, location);
+    }
+    let view = View::load(snapshot);
+    view.read(|state| {
+        plan(&Facts {
+            state,
+            stored: &stored,
+            faces,
+            reviews: &[],
+            why: &HashMap::new(),
+            revision: 100,
+            now: 1_000,
+            new_uid: Uuid::nil,
+        })
+    })
+    .expect("a plan")
+}
+
+fn spell(plan: &Plan) -> String {
+    let words = plan.rows.iter().map(|row| {
+        let name = row.entity_ref.as_ref().map_or("", |it| it.name());
+        let mark = match row.op {
+            Op::Created => "+",
+            Op::Updated => "~",
+            Op::Deleted => "-",
+            Op::Related => "%",
+            Op::ProblemOpened | Op::ProblemUpdated | Op::ProblemResolved => "!",
+        };
+        format!("{mark}{name}#{}", row.version)
+    });
+    words.collect::<Vec<String>>().join(" ")
+}
+
+#[track_caller]
+fn check(stored: &str, observed: &str, expected: &str) {
+    let plan = planned(stored, &[face(1, observed, Missing::Withdrawn)]);
+    assert_eq!(spell(&plan), expected);
+    for (row, revision) in plan.rows.iter().zip(101..) {
+        assert_eq!(row.revision, revision);
+    }
+}
+
+#[test]
+fn an_unchanged_entity_is_left_alone() {
+    check("1:a@1", "a@1", "");
+}
+
+#[test]
+fn a_changed_entity_gets_the_next_version() {
+    check("1:a@1 1:b@1", "a@2 b@1", "~a#5");
+}
+
+#[test]
+fn an_entity_missing_from_the_observation_is_deleted() {
+    check("1:a@1 1:b@1", "a@2", "~a#5 -b#5");
+}
+
+#[test]
+fn a_tombstone_does_not_come_back_by_itself_and_keeps_counting() {
+    check("1:-a", "", "");
+    check("1:-a", "a@1", "+a#5");
+    check("", "a@1", "+a#1");
+}
+
+#[test]
+fn a_ref_somebody_else_holds_is_claimed_and_not_taken() {
+    check("2:a@1", "a@2", "!a#0");
+    let plan = planned("2:a@1", &[face(1, "a@2", Missing::Withdrawn)]);
+    assert_eq!(plan.claims_put.len(), 1);
+    assert!(plan.entities.is_empty());
+}
+
+#[test]
+fn an_entity_whose_file_moved_in_one_transaction_keeps_its_identity() {
+    let faces = [
+        face(1, "", Missing::Withdrawn),
+        face(2, "a@1", Missing::Withdrawn),
+    ];
+    let plan = planned("1:a@1", &faces);
+    assert_eq!(spell(&plan), "~a#5");
+    assert_eq!(plan.entities[0].location_id, 2);
+    assert_eq!(plan.entities[0].uid, Uuid::nil().to_string());
+}
+
+#[test]
+fn what_has_a_problem_stays_and_what_is_unproved_stays() {
+    let named = Missing::KeptIfNamed(HashSet::from([entity_ref("a")]));
+    assert_eq!(
+        spell(&planned("1:a@1 1:b@1", &[face(1, "", named)])),
+        "-b#5"
+    );
+    assert_eq!(
+        spell(&planned("1:a@1 1:b@1", &[face(1, "", Missing::Kept)])),
+        ""
+    );
+}
+
+#[test]
+fn a_problem_takes_a_revision_and_is_named_by_it() {
+    let mut broken = face(1, "", Missing::Kept);
+    broken.problems = Some(vec![Found {
+        rule: "yaml".to_owned(),
+        message: "broken".to_owned(),
+        line: 2,
+        column: 3,
+        ..Found::default()
+    }]);
+    let plan = planned("", &[broken]);
+    assert_eq!((plan.rows[0].revision, plan.problems_put[0].id), (101, 101));
+    assert_eq!(plan.rows[0].problem.as_ref().map(|it| it.line), Some(2));
+}
+
+/// The changes when orphans are kept; digests of what is stored say whether it is one.
+#[track_caller]
+fn check_kept(stored: &str, mut faces: Vec<Face>, expected: &str) {
+    let (snapshot, rows) = world(stored);
+    let view = View::load(snapshot);
+    view.read(|state| crate::apply::entities::orphans::keep(&mut faces, &rows, state))
+        .expect("documents that can be read");
+    let plan = planned(stored, &faces);
+    assert_eq!(spell(&plan), expected);
+}
+
+#[test]
+fn an_orphan_is_kept_with_a_mark_until_somebody_declares_it() {
+    check_kept("1:a@1", vec![face(1, "", Missing::Withdrawn)], "~a#5");
+    check_kept("1:a@orphan:1", vec![face(1, "", Missing::Withdrawn)], "");
+    check_kept(
+        "1:a@orphan:1",
+        vec![face(1, "a@1", Missing::Withdrawn)],
+        "~a#5",
+    );
+    let adopted = vec![face(2, "a@2", Missing::Withdrawn)];
+    check_kept("1:a@orphan:1", adopted.clone(), "~a#5");
+    let plan = planned("1:a@orphan:1", &adopted);
+    assert_eq!(
+        (plan.entities[0].location_id, plan.claims_put.len()),
+        (2, 0)
+    );
+}

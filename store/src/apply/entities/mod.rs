@@ -1,0 +1,8 @@
+//! From what files declare to who holds which ref.
+
+pub(crate) mod annotate;
+pub(crate) mod claims;
+pub(crate) mod collect;
+pub(crate) mod declarations;
+pub(crate) mod load;
+pub(crate) mod orphans;

@@ -1,0 +1,223 @@
+//! What a listing of an organisation asks for. Pure.
+//!
+//! Each repository comes with its head and the blob of the catalog file, so equality with what we
+//! hold is proved without reading, and only the others get a generation. A listing deletes
+//! nothing: a repository that is missing in it is looked up by itself.
+
+use std::collections::{HashMap, HashSet};
+
+use freshet_proto::message::{Cause, ListedRepository, ListingObserved};
+
+use crate::apply::observed::newest::Reading;
+use crate::ledger::{HEAD, Provider, raise};
+use crate::repo::{Lane, LocationOutcome, LocationRow, SourceKind, SourceRow};
+
+/// The sources a listing is about.
+#[derive(Debug)]
+pub(crate) struct Known {
+    /// By the provider's id of the repository.
+    pub(crate) sources: HashMap<String, SourceRow>,
+    /// By source.
+    pub(crate) locations: HashMap<i64, Vec<LocationRow>>,
+    /// By source, where it is not nothing.
+    pub(crate) depends: HashMap<i64, Depends>,
+    pub(crate) new_source_ids: std::vec::IntoIter<i64>,
+    pub(crate) new_location_ids: std::vec::IntoIter<i64>,
+}
+
+/// What the files of a source are made from, besides themselves.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Depends {
+    /// Nothing.
+    #[default]
+    Nothing,
+    /// Other files of the same repository.
+    Itself,
+    /// Other repositories or URLs, of which its listing says nothing.
+    Others,
+}
+
+/// What it asks for.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Asked {
+    pub(crate) sources: Vec<SourceRow>,
+    pub(crate) locations: Vec<LocationRow>,
+    /// Ids of sources that get a job.
+    pub(crate) raised: Vec<i64>,
+}
+
+/// How to compare.
+pub(crate) struct Terms<'a> {
+    pub(crate) host: &'a str,
+    pub(crate) provider: &'a Provider,
+    pub(crate) fingerprint: &'a str,
+    pub(crate) now: i64,
+}
+
+/// Repositories of a listing that the provider wants, each once.
+pub(crate) fn wanted<'a>(
+    listed: &'a ListingObserved,
+    provider: &Provider,
+) -> Vec<&'a ListedRepository> {
+    let mut seen = HashSet::new();
+    listed
+        .repositories
+        .iter()
+        .filter(|one| {
+            one.repository
+                .as_ref()
+                .is_some_and(|it| provider.wants(it) && seen.insert(it.id))
+        })
+        .collect()
+}
+
+/// Compares a listing with what is known.
+pub(crate) fn ask(
+    reading: &Reading<ListingObserved>,
+    mut known: Known,
+    terms: &Terms<'_>,
+) -> Asked {
+    let mut asked = Asked::default();
+    for one in wanted(&reading.observed, terms.provider) {
+        let Some(id) = one.repository.as_ref().map(|it| it.id.to_string()) else {
+            continue;
+        };
+        let source = known.sources.remove(&id);
+        asked.one(one, source, &mut known, reading, terms);
+    }
+    // What is listed and not wanted is not missing.
+    for one in &reading.observed.repositories {
+        if let Some(repository) = &one.repository {
+            known.sources.remove(&repository.id.to_string());
+        }
+    }
+    let mut missing: Vec<SourceRow> = known.sources.into_values().collect();
+    missing.sort_by_key(|source| source.id);
+    for source in missing {
+        let held = known
+            .locations
+            .get(&source.id)
+            .map_or(&[][..], Vec::as_slice);
+        if held.iter().any(LocationRow::holds_content) {
+            asked.raise(source, &reading.cause, terms.now);
+        }
+    }
+    asked
+}
+
+impl Asked {
+    fn one(
+        &mut self,
+        one: &ListedRepository,
+        source: Option<SourceRow>,
+        known: &mut Known,
+        reading: &Reading<ListingObserved>,
+        terms: &Terms<'_>,
+    ) {
+        let Some(repository) = &one.repository else {
+            return;
+        };
+        let mut source = source.unwrap_or_else(|| {
+            let id = known
+                .new_source_ids
+                .next()
+                .expect("an id was taken for every unknown repository");
+            let mut source = SourceRow::new(
+                id,
+                SourceKind::Repository,
+                terms.host,
+                &repository.id.to_string(),
+            );
+            terms
+                .provider
+                .source_ref(repository)
+                .clone_into(&mut source.git_ref);
+            source
+        });
+        let held = known.locations.entry(source.id).or_default();
+        let path = terms.provider.catalog_path.as_str();
+        if !held.iter().any(|location| location.path == path) {
+            let id = known
+                .new_location_ids
+                .next()
+                .expect("an id was taken for every missing location");
+            let location = LocationRow::new(id, source.id, path);
+            held.push(location.clone());
+            self.locations.push(location);
+        }
+        let is_renamed = source.is_renamed(repository);
+        source.adopt(repository);
+        let depends = known.depends.get(&source.id).copied().unwrap_or_default();
+        if !is_renamed && is_equal(&source, held, one, depends, terms) {
+            self.verify(source, one, reading, terms);
+        } else {
+            self.raise(source, &reading.cause, terms.now);
+        }
+    }
+
+    fn verify(
+        &mut self,
+        mut source: SourceRow,
+        one: &ListedRepository,
+        reading: &Reading<ListingObserved>,
+        terms: &Terms<'_>,
+    ) {
+        // Something newer is outstanding, and will say for itself; or has said it after this listing
+        // was begun, which shows an older head then.
+        if !source.is_outstanding() && reading.fetched_at >= source.verified_at {
+            source.head.clone_from(&one.head);
+            terms.fingerprint.clone_into(&mut source.fingerprint);
+            source.verified_at = reading.fetched_at;
+            source.mechanism.clone_from(&reading.cause.mechanism);
+        }
+        self.sources.push(source);
+    }
+
+    fn raise(&mut self, mut source: SourceRow, cause: &Cause, now: i64) {
+        raise(&mut source, Lane::Lo, cause.clone(), now);
+        self.raised.push(source.id);
+        self.sources.push(source);
+    }
+}
+
+/// Whether the listing proves that we hold what the repository shows.
+fn is_equal(
+    source: &SourceRow,
+    held: &[LocationRow],
+    one: &ListedRepository,
+    depends: Depends,
+    terms: &Terms<'_>,
+) -> bool {
+    // A listing shows the default branch, and so says nothing about another one.
+    if source.git_ref != HEAD {
+        return false;
+    }
+    let holds_nothing = !held.iter().any(LocationRow::holds_content);
+    if one.blob.is_empty() && holds_nothing && held.len() <= 1 {
+        return true;
+    }
+    if source.done == 0 || source.fingerprint != terms.fingerprint {
+        return false;
+    }
+    let all_read = held
+        .iter()
+        .all(|location| location.outcome != LocationOutcome::Unread);
+    // The head may have been read on another branch that ended at the same commit.
+    let agrees = held
+        .iter()
+        .all(|it| it.path != one.path || it.seen_oid == one.blob);
+    let same_head = all_read && agrees && source.head == one.head;
+    // With a single wanted file its blob is all there is to compare, whatever else was pushed.
+    let same_blob = matches!(held, [only] if only.path == one.path
+        && only.holds_content()
+        && only.seen_oid == one.blob);
+    match depends {
+        Depends::Nothing => same_head || same_blob,
+        Depends::Itself => same_head,
+        Depends::Others => false,
+    }
+}
+
+#[cfg(test)]
+#[path = "compare_tests.rs"]
+mod tests;

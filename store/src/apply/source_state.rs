@@ -1,0 +1,211 @@
+//! What a reading or a failure does to its source. Pure.
+
+use std::time::Duration;
+
+use freshet_proto::message::{ListingObserved, RepositoryObserved, location_observed};
+
+use crate::apply::observed::newest::{Obstacle, Reading, Setback};
+use crate::config::Fingerprint;
+use crate::ledger::raise;
+use crate::repo::{Lane, SourceKind, SourceRow};
+
+/// First wait after a failure; it doubles with each further one.
+const BACK_OFF_FIRST: Duration = Duration::from_secs(2);
+/// Longest wait for what goes away by itself: the sources of an outage are proved again within a
+/// minute of its end.
+const BACK_OFF_PASSING_MAX: Duration = Duration::from_secs(30);
+/// Longest wait for what somebody has to remove.
+const BACK_OFF_LASTING_MAX: Duration = Duration::from_secs(15 * 60);
+const DOUBLINGS_MAX: u32 = 16;
+
+/// A complete reading of a repository was applied.
+///
+/// Returns whether the repository must be read once more: we read differently now than when we last
+/// did, because it was renamed or the rules changed, and a file that was not read again is still as it
+/// was read then.
+pub(crate) fn repository_proved(
+    source: &mut SourceRow,
+    reading: &Reading<RepositoryObserved>,
+    fingerprint: &Fingerprint,
+    now: i64,
+) -> bool {
+    source.head.clone_from(&reading.observed.head);
+    let again = source.fingerprint != fingerprint.as_str() && has_unchanged(&reading.observed);
+    // A push that renames clears the fingerprint; a reading from before it must not bring it back.
+    let is_newest = reading.generation == source.wanted || !source.fingerprint.is_empty();
+    if is_newest && !again {
+        fingerprint
+            .of_reading(&reading.fingerprint)
+            .clone_into(&mut source.fingerprint);
+    }
+    proved(source, reading, now);
+    if again {
+        raise(source, Lane::Lo, reading.cause.clone(), now);
+    }
+    again
+}
+
+fn has_unchanged(observed: &RepositoryObserved) -> bool {
+    observed.locations.iter().any(|location| {
+        matches!(
+            location.outcome,
+            Some(location_observed::Outcome::Unchanged(_))
+        )
+    })
+}
+
+/// A complete listing was applied.
+pub(crate) fn listing_proved(
+    source: &mut SourceRow,
+    reading: &Reading<ListingObserved>,
+    fingerprint: &Fingerprint,
+    now: i64,
+) {
+    fingerprint
+        .of_reading(&reading.fingerprint)
+        .clone_into(&mut source.fingerprint);
+    proved(source, reading, now);
+}
+
+fn proved<T>(source: &mut SourceRow, reading: &Reading<T>, now: i64) {
+    source.done = reading.generation;
+    source.verified_at = if reading.fetched_at > 0 {
+        reading.fetched_at
+    } else {
+        now
+    };
+    source.mechanism.clone_from(&reading.cause.mechanism);
+    source.fail_count = 0;
+    source.last_error.clear();
+    source.next_due_at = 0;
+    if !source.is_outstanding() {
+        source.push_before.clear();
+        source.push_after.clear();
+    }
+}
+
+/// A source could not be read: it is tried again later and later, until a signal comes.
+pub(crate) fn set_back(source: &mut SourceRow, setback: &Setback, now: i64, jitter: f64) {
+    source.fail_count += 1;
+    source.last_error.clone_from(&setback.message);
+    source.next_due_at = now + micros(back_off(source.fail_count, setback.obstacle, jitter));
+    source.enqueued_at = 0;
+}
+
+/// A source is looked at again at a certain time, and not before without a signal.
+pub(crate) fn delay(source: &mut SourceRow, due_at: i64) {
+    // Roots are what the configuration says, and not looked at.
+    if source.kind == SourceKind::Roots {
+        return;
+    }
+    if !source.is_outstanding() {
+        source.wanted += 1;
+    }
+    source.next_due_at = due_at;
+    source.enqueued_at = 0;
+}
+
+/// Between half and the whole of the doubled wait, so that sources that failed together do not
+/// return together. `jitter` is between 0 and 1.
+fn back_off(fail_count: i64, obstacle: Obstacle, jitter: f64) -> Duration {
+    let wait_max = match obstacle {
+        Obstacle::Passing => BACK_OFF_PASSING_MAX,
+        Obstacle::Lasting => BACK_OFF_LASTING_MAX,
+    };
+    let doublings = u32::try_from(fail_count.saturating_sub(1))
+        .unwrap_or(DOUBLINGS_MAX)
+        .min(DOUBLINGS_MAX);
+    let whole = BACK_OFF_FIRST.saturating_mul(1 << doublings).min(wait_max);
+    whole.mul_f64(0.5 + jitter.clamp(0.0, 1.0) / 2.0)
+}
+
+fn micros(duration: Duration) -> i64 {
+    i64::try_from(duration.as_micros()).unwrap_or(i64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use freshet_proto::message::{Cause, Gone, LocationObserved, Unchanged};
+
+    use super::*;
+    use crate::repo::SourceKind;
+
+    #[track_caller]
+    fn check(fail_count: i64, obstacle: Obstacle, jitter: f64, expected_ms: u64) {
+        assert_eq!(
+            back_off(fail_count, obstacle, jitter),
+            Duration::from_millis(expected_ms)
+        );
+    }
+
+    /// A reading of generation 4 with the processors' `p1`, by which every file is as it was or is gone.
+    fn reading(is_unchanged: bool) -> Reading<RepositoryObserved> {
+        let outcome = if is_unchanged {
+            location_observed::Outcome::Unchanged(Unchanged::default())
+        } else {
+            location_observed::Outcome::Gone(Gone::default())
+        };
+        Reading {
+            source_id: 1,
+            generation: 4,
+            cause: Cause::default(),
+            fingerprint: "p1".to_owned(),
+            fetched_at: 50,
+            is_complete: true,
+            observed: RepositoryObserved {
+                locations: vec![LocationObserved {
+                    path: "f".to_owned(),
+                    outcome: Some(outcome),
+                }],
+                ..RepositoryObserved::default()
+            },
+        }
+    }
+
+    /// What such a reading makes of a source with this fingerprint, of whose generations the newest is
+    /// `wanted`: its fingerprint afterwards, and whether it is read once more.
+    #[track_caller]
+    fn check_proof(stored: &str, wanted: i64, is_unchanged: bool, expected: (&str, bool)) {
+        let today = Fingerprint::new("p1", &[], "");
+        let spell = |text: &str| text.replace("today", today.as_str());
+        let mut source = SourceRow::new(1, SourceKind::Repository, "github.com", "7");
+        source.fingerprint = spell(stored);
+        source.wanted = wanted;
+        let again = repository_proved(&mut source, &reading(is_unchanged), &today, 60);
+        assert_eq!((source.fingerprint, again), (spell(expected.0), expected.1));
+        assert_eq!(source.done, 4);
+        assert_eq!(source.wanted, wanted + i64::from(again));
+    }
+
+    #[test]
+    fn a_file_that_was_read_in_another_way_is_read_again() {
+        check_proof("today", 4, true, ("today", false));
+        check_proof("yesterday", 4, true, ("yesterday", true));
+        check_proof("yesterday", 4, false, ("today", false));
+        check_proof("", 4, true, ("", true));
+        check_proof("", 4, false, ("today", false));
+    }
+
+    #[test]
+    fn a_reading_from_before_a_rename_does_not_hide_it() {
+        check_proof("", 5, false, ("", false));
+        check_proof("", 5, true, ("", true));
+        check_proof("today", 5, false, ("today", false));
+    }
+
+    #[test]
+    fn waits_double_up_to_a_bound() {
+        check(1, Obstacle::Lasting, 0.0, 1_000);
+        check(1, Obstacle::Lasting, 1.0, 2_000);
+        check(2, Obstacle::Lasting, 1.0, 4_000);
+        check(5, Obstacle::Lasting, 0.0, 16_000);
+        check(40, Obstacle::Lasting, 1.0, 900_000);
+    }
+
+    #[test]
+    fn what_goes_away_by_itself_is_never_waited_for_long() {
+        check(1, Obstacle::Passing, 1.0, 2_000);
+        check(5, Obstacle::Passing, 1.0, 30_000);
+        check(40, Obstacle::Passing, 0.0, 15_000);
+    }
+}
