@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use freshet_model::{EntityRef, RelationDeclaration};
+use freshet_model::{EntityRef, Problem, RelationDeclaration};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -45,11 +45,11 @@ pub struct ChangeRow {
     pub fact_at: i64,
 }
 
-/// Something the owner of a file must fix.
+/// A problem, where it is and since when.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ProblemRow {
-    /// Stable id.
+    /// Stable id: the revision that opened it.
     pub id: i64,
     /// The file it is in.
     pub location_id: i64,
@@ -61,55 +61,17 @@ pub struct ProblemRow {
     pub repository: String,
     /// Path inside the repository.
     pub path: String,
-    /// Stable id of the broken rule.
-    pub rule: String,
-    /// What is wrong.
-    pub message: String,
-    /// What to do about it.
-    pub hint: String,
-    /// 1-based.
-    pub line: u32,
-    /// 1-based.
-    pub column: u32,
-    /// The entity it is about, if the document got far enough to have a ref.
-    pub entity_ref: Option<EntityRef>,
+    /// The broken rule and what to do about it.
+    // The log has these fields beside the others: it is older than the type.
+    #[serde(flatten)]
+    pub problem: Problem,
     /// When it was opened, microseconds UTC.
     pub first_seen: i64,
     /// When it last opened or changed.
     pub last_seen: i64,
-    /// Backstage's class of the error, such as `InputError`.
-    #[serde(default)]
-    pub class: String,
-    /// Whether it spoils the whole file.
-    #[serde(default)]
-    pub is_file: bool,
-    /// `error`, or `warning` where the entity is valid all the same.
-    #[serde(default)]
-    pub level: String,
     /// The entities whose status shows it.
     #[serde(default)]
     pub status_of: Vec<EntityRef>,
-    /// `spec.owner` as the document says; empty if it does not.
-    #[serde(default)]
-    pub owner: String,
-}
-
-impl ProblemRow {
-    /// Whether the entity is valid all the same. What says nothing of its level is an error.
-    #[must_use]
-    pub fn is_warning(&self) -> bool {
-        self.level == "warning"
-    }
-
-    /// Backstage's class of the error.
-    #[must_use]
-    pub fn class(&self) -> &str {
-        if self.class.is_empty() {
-            "InputError"
-        } else {
-            &self.class
-        }
-    }
 }
 
 /// One entity of the catalog as it is now.

@@ -2,7 +2,7 @@
 
 use axum::extract::{Request, State};
 use axum::response::Response;
-use freshet_model::EntityRef;
+use freshet_model::{EntityRef, ErrorClass, Level, RuleId};
 use freshet_proto::timestamp::rfc3339;
 use serde::Serialize;
 
@@ -36,9 +36,9 @@ struct Shown {
     path: String,
     line: u32,
     column: u32,
-    rule: String,
-    class: String,
-    level: String,
+    rule: RuleId,
+    class: ErrorClass,
+    level: Level,
     /// `file` if nothing of the file is applied because of it, else `entity`.
     scope: &'static str,
     message: String,
@@ -62,16 +62,17 @@ struct Listed {
 
 /// A problem with who has to fix it, as far as that is known.
 struct Owned {
-    problem: ProblemRow,
+    row: ProblemRow,
     owner: Option<EntityRef>,
 }
 
 impl From<Owned> for Shown {
-    fn from(Owned { problem, owner }: Owned) -> Self {
+    fn from(Owned { row, owner }: Owned) -> Self {
+        let problem = row.problem;
         Self {
-            id: problem.id,
-            repository: problem.repository,
-            path: problem.path,
+            id: row.id,
+            repository: row.repository,
+            path: row.path,
             line: problem.line,
             column: problem.column,
             rule: problem.rule,
@@ -81,10 +82,10 @@ impl From<Owned> for Shown {
             message: problem.message,
             hint: problem.hint,
             entity_ref: problem.entity_ref,
-            status_of: problem.status_of,
+            status_of: row.status_of,
             owner,
-            first_seen: rfc3339(problem.first_seen),
-            last_seen: rfc3339(problem.last_seen),
+            first_seen: rfc3339(row.first_seen),
+            last_seen: rfc3339(row.last_seen),
         }
     }
 }
@@ -106,15 +107,15 @@ fn found(api: &Api, parameters: &Parameters) -> Result<Listed, Problem> {
     let mut problems: Vec<Owned> = api.view.read(|state| {
         state
             .problems()
-            .map(|problem| (problem, owner(problem, state)))
-            .filter(|(problem, owner)| is_wanted(problem, owner.as_ref(), parameters))
-            .map(|(problem, owner)| Owned {
-                problem: problem.clone(),
+            .map(|row| (row, owner(row, state)))
+            .filter(|(row, owner)| is_wanted(row, owner.as_ref(), parameters))
+            .map(|(row, owner)| Owned {
+                row: row.clone(),
                 owner,
             })
             .collect()
     });
-    problems.sort_unstable_by(|a, b| place(&a.problem).cmp(&place(&b.problem)));
+    problems.sort_unstable_by(|a, b| place(&a.row).cmp(&place(&b.row)));
     let total_items = problems.len();
     let page = problems.into_iter().skip(offset).take(limit.min(LIMIT_MAX));
     Ok(Listed {
@@ -123,21 +124,20 @@ fn found(api: &Api, parameters: &Parameters) -> Result<Listed, Problem> {
     })
 }
 
-fn is_wanted(problem: &ProblemRow, owner: Option<&EntityRef>, parameters: &Parameters) -> bool {
+fn is_wanted(row: &ProblemRow, owner: Option<&EntityRef>, parameters: &Parameters) -> bool {
     let any = |name: &'static str, holds: &dyn Fn(&str) -> bool| {
         let mut values = parameters.all(name).peekable();
         values.peek().is_none() || values.any(holds)
     };
-    any("repository", &|it| {
-        problem.repository.eq_ignore_ascii_case(it)
-    }) && any("rule", &|it| problem.rule == it)
-        && any("level", &|it| problem.level == it)
+    any("repository", &|it| row.repository.eq_ignore_ascii_case(it))
+        && any("rule", &|it| row.problem.rule.as_str() == it)
+        && any("level", &|it| row.problem.level.as_str() == it)
         && any("kind", &|it| {
-            about(problem).any(|entity_ref| entity_ref.kind().eq_ignore_ascii_case(it))
+            about(row).any(|entity_ref| entity_ref.kind().eq_ignore_ascii_case(it))
         })
         && any("entity", &|it| {
             let wanted = it.to_lowercase();
-            about(problem).any(|entity_ref| entity_ref.as_str() == wanted)
+            about(row).any(|entity_ref| entity_ref.as_str() == wanted)
         })
         && any("owner", &|it| {
             let wanted = it.to_lowercase();
@@ -146,20 +146,19 @@ fn is_wanted(problem: &ProblemRow, owner: Option<&EntityRef>, parameters: &Param
 }
 
 /// The entities a problem is about: those whose status shows it, else the one it names.
-fn about(problem: &ProblemRow) -> impl Iterator<Item = &EntityRef> {
-    let named = problem
-        .entity_ref
+fn about(row: &ProblemRow) -> impl Iterator<Item = &EntityRef> {
+    let named = row.problem.entity_ref.iter();
+    row.status_of
         .iter()
-        .filter(|_| problem.status_of.is_empty());
-    problem.status_of.iter().chain(named)
+        .chain(named.filter(|_| row.status_of.is_empty()))
 }
 
 /// Whose it is: as the broken document says, else as the catalog knows the entity.
-fn owner(problem: &ProblemRow, state: &Catalog) -> Option<EntityRef> {
-    let entity_ref = problem.entity_ref.as_ref();
-    if !problem.owner.is_empty() {
+fn owner(row: &ProblemRow, state: &Catalog) -> Option<EntityRef> {
+    let entity_ref = row.problem.entity_ref.as_ref();
+    if let Some(owner) = &row.problem.owner {
         let namespace = entity_ref.map_or("default", EntityRef::namespace);
-        return EntityRef::parse_with(&problem.owner, Some(OWNER_KIND), namespace).ok();
+        return EntityRef::parse_with(owner, Some(OWNER_KIND), namespace).ok();
     }
     let relations = state.relations(entity_ref?);
     relations
@@ -168,12 +167,12 @@ fn owner(problem: &ProblemRow, state: &Catalog) -> Option<EntityRef> {
         .map(|(_, owner)| owner.clone())
 }
 
-fn place(problem: &ProblemRow) -> (&str, &str, u32, u32, i64) {
+fn place(row: &ProblemRow) -> (&str, &str, u32, u32, i64) {
     (
-        &problem.repository,
-        &problem.path,
-        problem.line,
-        problem.column,
-        problem.id,
+        &row.repository,
+        &row.path,
+        row.problem.line,
+        row.problem.column,
+        row.id,
     )
 }

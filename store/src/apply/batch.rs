@@ -1,57 +1,38 @@
-//! One transaction of apply.
+//! The stages of one batch, from top to bottom. What they decide is in the folders named after them.
 
-use std::collections::{BTreeSet, HashMap};
-use std::sync::Arc;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use freshet_proto::message::{Job, Observation, RepositoryObserved, observation};
+use freshet_proto::message::{Observation, RepositoryObserved, observation};
 
-use crate::apply::observed::newest::{Chosen, Obstacle, Reading, Setback, choose};
-use crate::apply::changes::event::Why;
-use crate::apply::write::{Causes, Settlement};
-use crate::apply::removals::pending::LeftOut;
-use crate::apply::roots::discovered::{add_matches, candidates, compare, left_branches, plant, uproot};
-use crate::apply::observed::evidence::{Sighted, sighted, unknown_matches};
-use crate::apply::source_state::{repository_proved, set_back};
-use crate::apply::observed::reassemble::stage;
-use crate::apply::locations::{Facts, Need, Seen};
-use crate::apply::locations::load::load;
+use super::changes::event::Trigger;
+use super::locations::evaluate::EvaluationInputs;
+use super::locations::graph::LocationGraph;
+use super::locations::load::{concerned_by, decide, load};
+use super::locations::resolve::new_location_ids;
+use super::observed::evidence::{
+    Evidence, LocationEvidence, collect_evidence, find_unknown_matches,
+};
+use super::observed::failure::ReadFailure;
+use super::observed::identity::resolve_identities;
+use super::observed::newest::{Reading, choose_newest};
+use super::observed::reassemble::reassemble;
+use super::removals::pending::{Removals, Withheld};
+use super::roots::discovered::{compare_roots, find_abandoned_branches, find_candidates};
+use super::roots::{add_roots, remove_roots};
+use super::transaction::ApplyTransaction;
+use super::write::{Decision, RefreshCause, RefreshCauses};
 use super::{Applier, ApplyError};
-use crate::change::ChangeRow;
-use crate::ledger::jobs_of;
-use crate::metrics::{Mechanism, ObservationOutcome};
-use crate::repo::{Covered, Covering, Lane, Meta, Outcome, SourceRow, Tx};
+use crate::repo::{Lane, Location, SourceRow};
 
-/// Rows of the log folded at once when the view is behind it.
-const CATCH_UP_ROWS: i64 = 1_000;
-
-/// What a transaction did, told after its commit.
+/// What a batch saw, and the part of the graph it concerns.
 #[derive(Debug, Default)]
-pub(crate) struct Done {
-    pub(crate) rows: Vec<ChangeRow>,
-    jobs: Vec<Job>,
-    covered: Vec<Covered>,
-    pub(crate) outcomes: Vec<ObservationOutcome>,
-}
-
-/// A transaction while it is put together.
-pub(crate) struct Work {
-    pub(crate) tx: Tx,
-    meta: Meta,
-    pub(crate) now: i64,
-    /// Ids of sources that get a job after the commit.
-    pub(crate) raised: BTreeSet<i64>,
-    pub(crate) covering: Vec<Covering>,
-    /// Which entities of which installation go.
-    pub(crate) removed: Vec<(String, Vec<String>)>,
-    pub(crate) done: Done,
-}
-
-impl Work {
-    /// The newest revision, this transaction's included.
-    pub(crate) fn newest_revision(&self) -> i64 {
-        let newest = self.done.rows.last().map(|row| row.revision);
-        newest.unwrap_or(self.meta.revision)
-    }
+pub(crate) struct Observed {
+    pub(crate) graph: LocationGraph,
+    pub(crate) evidence: Evidence,
+    /// Why each source was read, as its changes tell it.
+    pub(crate) triggers: HashMap<i64, Trigger>,
+    /// Why each source was read, as the sources hear it that must be read because of that.
+    pub(crate) causes: RefreshCauses,
 }
 
 impl Applier {
@@ -69,293 +50,138 @@ impl Applier {
         Ok(())
     }
 
-    /// Applies observations together but for what is left out: all of it or nothing.
-    pub(crate) async fn apply_all(
-        &self,
-        batch: &[&Observation],
-        left_out: &LeftOut,
-    ) -> Result<(), ApplyError> {
+    async fn apply_together(&self, batch: &[&Observation]) -> Result<(), ApplyError> {
         let mut work = self.begin().await?;
-        let staged = stage(&mut work.tx, batch).await?;
-        work.done.outcomes = staged.outcomes;
-        self.work(&mut work, staged.whole, left_out).await?;
+        let observations = reassemble(&mut work, batch).await?;
+        let mut sources = lock_sources(&mut work, &observations).await?;
+        let newest = choose_newest(observations, &sources);
+        work.outcomes.extend(newest.outcomes);
+        self.apply_files(
+            &mut work,
+            &mut sources,
+            newest.repositories,
+            newest.failures,
+        )
+        .await?;
+        for listing in newest.listings {
+            if let Some(source) = sources.get(&listing.source_id) {
+                self.apply_listing(&mut work, source.clone(), listing)
+                    .await?;
+            }
+        }
         self.commit(work).await
-    }
-
-    /// Begins a transaction on top of everything that was committed.
-    pub(crate) async fn begin(&self) -> Result<Work, ApplyError> {
-        let mut tx = self.repo.write().await?;
-        let meta = tx.lock_log().await?;
-        self.catch_up(&mut tx, &meta).await?;
-        Ok(Work {
-            tx,
-            meta,
-            now: self.clock.now_micros(),
-            raised: BTreeSet::new(),
-            covering: Vec::new(),
-            removed: Vec::new(),
-            done: Done::default(),
-        })
-    }
-
-    /// Commits, and makes the commit visible.
-    pub(crate) async fn commit(&self, work: Work) -> Result<(), ApplyError> {
-        let Work {
-            mut tx,
-            done,
-            removed,
-            now,
-            ..
-        } = self.close(work).await?;
-        if let Some(newest) = done.rows.last() {
-            tx.set_revision(newest.revision).await?;
-        }
-        tx.commit().await?;
-        self.note_removed(now, removed);
-        self.tell(done).await;
-        Ok(())
-    }
-
-    /// Folds what another process appended. This, not a lease, makes a second writer harmless.
-    async fn catch_up(&self, tx: &mut Tx, meta: &Meta) -> Result<(), ApplyError> {
-        while self.view.revision() < meta.revision {
-            let rows = tx
-                .changes_after(self.view.revision(), CATCH_UP_ROWS)
-                .await
-                .map_err(ApplyError::CatchUp)?;
-            if rows.is_empty() {
-                break;
-            }
-            self.view.fold(&rows);
-        }
-        if self.view.revision() == meta.revision {
-            return Ok(());
-        }
-        Err(ApplyError::Diverged {
-            view: self.view.revision(),
-            database: meta.revision,
-        })
-    }
-
-    async fn work(
-        &self,
-        work: &mut Work,
-        whole: Vec<Observation>,
-        left_out: &LeftOut,
-    ) -> Result<(), ApplyError> {
-        let ids: BTreeSet<i64> = whole.iter().map(|it| it.source_id).collect();
-        let ids: Vec<i64> = ids.into_iter().collect();
-        let sources = by_id(work.tx.lock_sources(&ids).await?);
-        let Chosen {
-            repositories,
-            listings,
-            setbacks,
-            outcomes,
-        } = choose(whole, &sources);
-        work.done.outcomes.extend(outcomes);
-        let sources = self
-            .apply_files(work, sources, (repositories, &setbacks), left_out)
-            .await?;
-        for listing in listings {
-            let source = sources.get(&listing.source_id).cloned();
-            if let Some(source) = source {
-                self.apply_listing(work, source, listing, left_out).await?;
-            }
-        }
-        Ok(())
     }
 
     /// Applies every source of files that was read, and notes every failure.
     async fn apply_files(
         &self,
-        work: &mut Work,
-        mut sources: HashMap<i64, SourceRow>,
-        (mut readings, setbacks): (Vec<Reading<RepositoryObserved>>, &[Setback]),
-        left_out: &LeftOut,
-    ) -> Result<HashMap<i64, SourceRow>, ApplyError> {
-        let moved = self.adopt(work, &mut sources, &mut readings).await?;
-        let causes = causes(&readings, &sources);
-        let (mut facts, mut sighted) = self
-            .see(work, &sources, (&mut readings, setbacks), left_out)
+        work: &mut ApplyTransaction,
+        sources: &mut HashMap<i64, SourceRow>,
+        mut readings: Vec<Reading<RepositoryObserved>>,
+        failures: Vec<ReadFailure>,
+    ) -> Result<(), ApplyError> {
+        let mut written = resolve_identities(work, sources, &mut readings).await?;
+        let mut observed = self
+            .observe(work, sources, &mut readings, &failures)
             .await?;
-        left_out.take_from(&mut sighted, &facts, &mut readings);
-        let why = why(&readings, work.now);
-        let settlement = self
-            .settle(work, &mut facts, sighted, &why, &causes)
+        let mut decision = self.evaluate_and_plan(work, &mut observed).await?;
+        decision.withheld.mark_incomplete(&mut readings, &observed);
+        self.write_decision(work, &observed, &mut decision).await?;
+        self.conclude_readings(work, sources, &readings, &decision);
+        self.record_failures(work, sources, &failures);
+        written.extend(
+            self.request_refreshes(work, sources, &observed, &decision)
+                .await?,
+        );
+        written.extend(readings.iter().map(|reading| reading.source_id));
+        written.extend(failures.iter().map(|failure| failure.source_id));
+        self.store_pending(work, sources, &decision.withheld)
             .await?;
-        self.conclude(work, &mut sources, &readings, &settlement);
         let proved = readings.iter().filter(|reading| reading.is_complete);
-        let proved = proved.map(|reading| reading.source_id).collect();
-        self.forget_held(work, &proved).await?;
-        for setback in setbacks {
-            if let Some(source) = sources.get_mut(&setback.source_id) {
-                set_back(source, setback, work.now, rand::random());
-            }
-        }
-        let raised = self.raise(work, &mut sources, &settlement, &causes).await?;
-        let mut written: Vec<SourceRow> = readings
-            .iter()
-            .map(|reading| reading.source_id)
-            .chain(setbacks.iter().map(|setback| setback.source_id))
-            .chain(raised)
-            .chain(moved)
-            .collect::<BTreeSet<i64>>()
+        let proved: BTreeSet<i64> = proved.map(|reading| reading.source_id).collect();
+        self.forget_pending(work, &proved).await?;
+        let rows: Vec<SourceRow> = written
             .iter()
             .filter_map(|id| sources.get(id).cloned())
             .collect();
-        written.sort_by_key(|source| source.id);
-        work.tx.put_sources(&written).await?;
-        Ok(sources)
+        Ok(work.tx.put_sources(&rows).await?)
     }
 
-    /// Loads what is held of the sources, and tells what was seen of it.
-    async fn see(
+    /// Loads what is held of the sources, and tells what was seen of it and which roots come and go.
+    async fn observe(
         &self,
-        work: &mut Work,
+        work: &mut ApplyTransaction,
         sources: &HashMap<i64, SourceRow>,
-        (readings, setbacks): (&mut [Reading<RepositoryObserved>], &[Setback]),
-        left_out: &LeftOut,
-    ) -> Result<(Facts, Sighted), ApplyError> {
-        let tx = &mut work.tx;
-        let failed = setbacks.iter().filter(|setback| setback.class.is_some());
-        let ids: Vec<i64> = readings
-            .iter()
-            .map(|reading| reading.source_id)
-            .chain(failed.map(|setback| setback.source_id))
-            .collect();
-        let mut facts = Facts {
-            sources: sources.clone(),
-            ..Facts::default()
+        readings: &mut [Reading<RepositoryObserved>],
+        failures: &[ReadFailure],
+    ) -> Result<Observed, ApplyError> {
+        let mut observed = Observed {
+            triggers: triggers_of(readings, work.now),
+            causes: causes_of(readings, sources),
+            ..Observed::default()
         };
+        let failed = failures.iter().filter(|failure| failure.class.is_some());
+        let failed = failed.map(|failure| failure.source_id);
+        let read = readings.iter().map(|reading| reading.source_id);
+        let ids: Vec<i64> = read.chain(failed).collect();
         if ids.is_empty() {
-            return Ok((facts, Sighted::default()));
+            return Ok(observed);
         }
-        for row in tx.locations_of(&ids).await? {
-            facts.locations.insert(row.id, row);
+        let graph = &mut observed.graph;
+        graph.sources.clone_from(sources);
+        for location in work.tx.locations_of(&ids).await? {
+            graph.locations.insert(location.id, location);
         }
-        let unknown = unknown_matches(&facts, readings);
-        add_matches(tx, &mut facts, unknown).await?;
-        let mut sighted = sighted(&mut facts, readings, setbacks);
-        let need = first_need(&facts, &sighted);
-        load(tx, &mut facts, need, &self.config.recheck).await?;
-        let candidates = candidates(&facts, &sighted.sights, readings, &self.config.providers);
-        let (missing, mut doubtful) = compare(&facts, &candidates);
-        doubtful.extend(left_branches(tx, &facts, &candidates, &self.config.providers).await?);
-        if !left_out.keeps_roots() {
-            uproot(tx, &mut facts, &mut sighted.sights, doubtful, None).await?;
-        }
+        add_unknown_matches(work, graph, readings).await?;
+        observed.evidence = collect_evidence(graph, readings, failures);
+        let evidence = &mut observed.evidence.locations;
+        let request = concerned_by(evidence);
+        load(&mut work.tx, graph, request, &self.config.recheck).await?;
+        let providers = &self.config.providers;
+        let candidates = find_candidates(graph, evidence, readings, providers);
+        let (missing, mut doubtful) = compare_roots(graph, &candidates);
+        let tx = &mut work.tx;
+        doubtful.extend(find_abandoned_branches(tx, graph, &candidates, providers).await?);
+        remove_roots(tx, graph, evidence, doubtful, None).await?;
         let hosts = &self.config.forges.hosts;
-        plant(tx, &mut facts, &mut sighted.sights, &missing, hosts).await?;
-        Ok((facts, sighted))
+        add_roots(tx, graph, evidence, &missing, hosts).await?;
+        Ok(observed)
     }
 
-    /// Marks what was proved, and what it covers.
-    fn conclude(
+    /// Decides what the batch changes. What would take too much away is withheld, and the rest decided
+    /// without it.
+    pub(crate) async fn evaluate_and_plan(
         &self,
-        work: &mut Work,
-        sources: &mut HashMap<i64, SourceRow>,
-        readings: &[Reading<RepositoryObserved>],
-        settlement: &Settlement,
-    ) {
-        for reading in readings {
-            let Some(source) = sources.get_mut(&reading.source_id) else {
-                continue;
-            };
-            let changed = settlement.changed_sources.contains(&source.id);
-            if changed {
-                source.changed_at = work.now;
+        work: &mut ApplyTransaction,
+        observed: &mut Observed,
+    ) -> Result<Decision, ApplyError> {
+        let inputs = EvaluationInputs {
+            rules: &self.config.rules,
+            forges: &self.config.forges,
+            now: work.now,
+        };
+        let mut withheld = Withheld::default();
+        loop {
+            let evidence = withheld.leave_out(&observed.evidence.locations, &observed.graph);
+            let graph = &mut observed.graph;
+            let recheck = &self.config.recheck;
+            let locations = decide(&mut work.tx, graph, &evidence, inputs, recheck).await?;
+            let plan = self
+                .plan_changes(work, observed, &evidence, &locations)
+                .await?;
+            match self.check_removals(work, &observed.graph, &plan).await? {
+                Removals::Allowed => {
+                    return Ok(Decision {
+                        read: read_contents(observed, &evidence),
+                        locations,
+                        plan,
+                        withheld,
+                    });
+                }
+                // Each turn leaves more out, and a batch is finite.
+                Removals::Withhold(more) => withheld.extend(more),
             }
-            work.done
-                .outcomes
-                .push(observation_outcome(reading, changed));
-            if !reading.is_complete {
-                continue;
-            }
-            if repository_proved(source, reading, &self.config.fingerprint, work.now) {
-                work.raised.insert(source.id);
-            }
-            work.covering.push(Covering {
-                source_id: source.id,
-                generation: reading.generation,
-                outcome: outcome(changed),
-            });
         }
-    }
-
-    /// Ends the deliveries that were covered and builds the jobs that were asked for.
-    async fn close(&self, mut work: Work) -> Result<Work, ApplyError> {
-        work.done.covered = work.tx.cover_deliveries(&work.covering, work.now).await?;
-        work.tx.remove_covered_parts(&work.covering).await?;
-        if !work.raised.is_empty() {
-            let ids: Vec<i64> = work.raised.iter().copied().collect();
-            let sources = work.tx.sources(&ids).await?;
-            let sources: Vec<&SourceRow> = sources.iter().collect();
-            let config = &self.config;
-            work.done.jobs = jobs_of(
-                &mut work.tx,
-                &sources,
-                &config.providers,
-                config.fingerprint.as_str(),
-            )
-            .await?;
-        }
-        Ok(work)
-    }
-
-    /// Makes a commit visible.
-    async fn tell(&self, done: Done) {
-        self.view.fold(&done.rows);
-        let visible_at = self.clock.now_micros();
-        for covered in &done.covered {
-            let mechanism = Mechanism::named(&covered.event);
-            self.metrics
-                .propagated(mechanism, covered.received_at, visible_at);
-        }
-        for row in &done.rows {
-            self.metrics.changed(row.op);
-        }
-        for outcome in done.outcomes {
-            self.metrics.observation(outcome);
-        }
-        self.publish(done.jobs).await;
-    }
-
-    /// Publishes jobs while the next batch is applied. A listing asks for a thousand, and nobody who
-    /// waits for a push must wait for those; what is lost with the process, the reconciler finds.
-    async fn publish(&self, jobs: Vec<Job>) {
-        if jobs.is_empty() {
-            return;
-        }
-        // One after the other: an older job of a source must not replace a newer one.
-        let turn = Arc::clone(&self.turn).acquire_owned().await;
-        let turn = turn.expect("it is never closed");
-        let publisher = self.jobs.clone();
-        self.publishing.spawn(async move {
-            publisher.publish_new(jobs).await;
-            drop(turn);
-        });
-    }
-
-    /// The message of a source cannot be handled: the source is tried again later.
-    pub(crate) async fn set_back_source(
-        &self,
-        observation: &Observation,
-        error: &ApplyError,
-    ) -> Result<(), ApplyError> {
-        let mut tx = self.repo.write().await?;
-        let mut sources = tx.lock_sources(&[observation.source_id]).await?;
-        let now = self.clock.now_micros();
-        for source in &mut sources {
-            let setback = Setback {
-                source_id: source.id,
-                obstacle: Obstacle::Lasting,
-                message: error.to_string(),
-                class: None,
-            };
-            set_back(source, &setback, now, rand::random());
-        }
-        tx.put_sources(&sources).await?;
-        Ok(tx.commit().await?)
     }
 }
 
@@ -363,71 +189,63 @@ fn is_listing(observation: &Observation) -> bool {
     matches!(observation.body, Some(observation::Body::Listing(_)))
 }
 
-/// What is needed in any case: who points to what was seen, and the Location entities in it.
-fn first_need(facts: &Facts, sighted: &Sighted) -> Need {
-    let mut need = Need::default();
-    for (id, seen) in &sighted.sights {
-        if facts.fresh_locations.contains(id) {
-            continue;
-        }
-        need.linked.insert(*id);
-        if matches!(seen, Seen::Content(_) | Seen::Gone) {
-            need.declared.insert(*id);
-        }
-    }
-    need
-}
-
-/// Why each source was read, as its changes tell it.
-fn why(readings: &[Reading<RepositoryObserved>], now: i64) -> HashMap<i64, Why> {
-    readings
-        .iter()
-        .map(|reading| {
-            let why = Why::new(
-                &reading.cause,
-                &reading.observed.head,
-                reading.fetched_at,
-                now,
-            );
-            (reading.source_id, why)
-        })
-        .collect()
-}
-
-/// Why each source was read, as the sources hear it that must be read because of that.
-fn causes(readings: &[Reading<RepositoryObserved>], sources: &HashMap<i64, SourceRow>) -> Causes {
-    readings
-        .iter()
-        .map(|reading| {
-            let lane = sources
-                .get(&reading.source_id)
-                .map_or(Lane::Lo, |it| it.lane);
-            (reading.source_id, (reading.cause.clone(), lane))
-        })
-        .collect()
-}
-
-fn by_id(sources: Vec<SourceRow>) -> HashMap<i64, SourceRow> {
-    sources
+async fn lock_sources(
+    work: &mut ApplyTransaction,
+    observations: &[Observation],
+) -> Result<HashMap<i64, SourceRow>, ApplyError> {
+    let ids: BTreeSet<i64> = observations.iter().map(|it| it.source_id).collect();
+    let ids: Vec<i64> = ids.into_iter().collect();
+    let sources = work.tx.lock_sources(&ids).await?;
+    Ok(sources
         .into_iter()
         .map(|source| (source.id, source))
+        .collect())
+}
+
+/// Gives an id to every file that a pattern matches and nobody knows.
+async fn add_unknown_matches(
+    work: &mut ApplyTransaction,
+    graph: &mut LocationGraph,
+    readings: &[Reading<RepositoryObserved>],
+) -> Result<(), ApplyError> {
+    let unknown = find_unknown_matches(graph, readings);
+    let ids = new_location_ids(&mut work.tx, graph, unknown.len()).await?;
+    for ((source_id, path), id) in unknown.into_iter().zip(ids) {
+        graph.add_new_location(Location::new(id, source_id, &path));
+    }
+    Ok(())
+}
+
+/// The files whose contents count.
+fn read_contents(observed: &Observed, evidence: &BTreeMap<i64, LocationEvidence>) -> BTreeSet<i64> {
+    let contents = observed.evidence.contents.keys().copied();
+    contents.filter(|id| evidence.contains_key(id)).collect()
+}
+
+fn triggers_of(readings: &[Reading<RepositoryObserved>], now: i64) -> HashMap<i64, Trigger> {
+    readings
+        .iter()
+        .map(|reading| {
+            let commit = &reading.observed.head;
+            let trigger = Trigger::new(&reading.cause, commit, reading.fetched_at, now);
+            (reading.source_id, trigger)
+        })
         .collect()
 }
 
-pub(crate) fn outcome(changed: bool) -> Outcome {
-    if changed {
-        Outcome::Applied
-    } else {
-        Outcome::Unchanged
-    }
-}
-
-fn observation_outcome(reading: &Reading<RepositoryObserved>, changed: bool) -> ObservationOutcome {
-    if !reading.is_complete {
-        ObservationOutcome::Failed
-    } else if changed {
-        ObservationOutcome::Applied
-    } else {
-        ObservationOutcome::Unchanged
-    }
+fn causes_of(
+    readings: &[Reading<RepositoryObserved>],
+    sources: &HashMap<i64, SourceRow>,
+) -> RefreshCauses {
+    readings
+        .iter()
+        .map(|reading| {
+            let source = sources.get(&reading.source_id);
+            let cause = RefreshCause {
+                cause: reading.cause.clone(),
+                lane: source.map_or(Lane::Lo, |it| it.lane),
+            };
+            (reading.source_id, cause)
+        })
+        .collect()
 }

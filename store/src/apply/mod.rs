@@ -1,26 +1,51 @@
 //! Apply: from what was observed to committed changes.
 //!
-//! A batch of observations is one transaction: lock the log, catch the view up with it, choose
-//! the readings that count, plan (pure, from the view and the stored rows), write, commit, fold,
-//! wake the outlets, acknowledge. A kill anywhere leaves all of it or nothing, and an observation
-//! that comes again is stale.
+//! A batch of observations passes these stages, one folder each, in one transaction ([`batch`]):
 //!
-//! It refuses to delete anything because of a failure, and to let one message block the others: a
-//! batch that fails is applied one by one, and what fails alone becomes a dead letter.
+//! 1. [`observed`]: whole observations, the newest of each source, who the repositories are, and what
+//!    is proved of each location.
+//! 2. [`roots`] and [`listing`]: what the configuration names and what the providers discover.
+//! 3. [`locations`]: the graph of locations; what enters the catalog and what leaves it.
+//! 4. [`entities`]: what files declare, and who holds which ref.
+//! 5. [`changes`]: the rows of the change log, with relations and problems.
+//! 6. [`removals`]: whether so much may be removed without asking.
+//!
+//! Then everything is written ([`write`], [`source_state`]), committed and made visible
+//! ([`transaction`]). A kill anywhere leaves all of it or nothing, and an observation that comes again
+//! is stale.
+//!
+//! It refuses to delete anything because of a failure, and to let one message block the others.
+//!
+//! # Words
+//!
+//! | word | meaning |
+//! |---|---|
+//! | evidence | what one observation proves about one location: content, unchanged, absent, failed |
+//! | absent, unreachable, removed | not in the source; no chain to a root; row deleted |
+//! | root, target, link | registered or discovered location; what a Location entity points at; the edge between them |
+//! | status | of an entity, as served: its own errors; of a Location entity also those of its targets |
+//! | activate, prune | content enters the catalog; what no root reaches leaves it |
+//! | claim, holder, conflict, promote | a location declares a ref; whose claim counts; several do; the next claim takes the ref |
+//! | orphan | kept although nothing leads to it |
+//! | refresh request | `wanted` is raised |
+//! | withheld, pending removal | what the mass-removal limit keeps; what waits for a person |
+//! | trigger | the source, delivery and commit that caused a change |
 
 mod batch;
 pub(crate) mod changes;
 pub(crate) mod entities;
+mod error;
 mod listing;
 mod locations;
 mod observed;
 pub(crate) mod removals;
 mod roots;
 mod source_state;
+mod transaction;
 mod write;
 
-pub use removals::pending::Held;
-pub(crate) use roots::discovered::PROVIDER as PROVIDER_ROOTS;
+pub use error::ApplyError;
+pub(crate) use roots::PROVIDER as PROVIDER_ROOTS;
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
@@ -40,12 +65,12 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use self::entities::annotate::Forges;
+use self::removals::check::RecentRemovals;
 use crate::config::{Config, Fingerprint, OrphanStrategy, Recheck, RemovalLimits, Root, Rule};
-use crate::consumer::{BatchConsumer, BatchHandler, CONFLICT_ATTEMPTS, Remedy, decode_one};
+use crate::consumer::{BatchConsumer, BatchHandler, Remedy, decode_one};
 use crate::ledger::{JobPublisher, Providers};
 use crate::metrics::{Metrics, ObservationOutcome};
-use crate::apply::removals::check::Recent;
-use crate::repo::{Repo, RepoError, Trouble};
+use crate::repo::Repo;
 use crate::view::View;
 
 /// What the configuration takes away is looked at a second time no more often than this.
@@ -75,7 +100,7 @@ impl From<&Config> for ApplyConfig {
             providers: Arc::new(Providers::new(&config.providers)),
             fingerprint: config.fingerprint(),
             rules: Arc::from(config.rules.as_slice()),
-            forges: Arc::new(forges(config)),
+            forges: Arc::new(read_forges(config)),
             roots: config.roots.clone(),
             recheck: config.recheck,
             removals: config.removals,
@@ -86,7 +111,7 @@ impl From<&Config> for ApplyConfig {
 }
 
 /// What the configuration tells of the forges. A provider's host is one, whoever else names it.
-fn forges(config: &Config) -> Forges {
+fn read_forges(config: &Config) -> Forges {
     let mut hosts = config.github_hosts.clone();
     for provider in &config.providers {
         if !hosts.contains(&provider.host) {
@@ -96,60 +121,6 @@ fn forges(config: &Config) -> Forges {
     Forges {
         hosts,
         slug_kinds: config.scm_slug_kinds.clone(),
-    }
-}
-
-/// Why a batch was not applied.
-#[derive(Debug, thiserror::Error)]
-pub enum ApplyError {
-    /// The database refused or is away.
-    #[error("cannot apply observations")]
-    Repo(#[from] RepoError),
-    /// What other processes wrote could not be read. No message is at fault.
-    #[error("cannot read the changes other processes wrote")]
-    CatchUp(#[source] RepoError),
-    /// The view is ahead of the database, which was replaced by an older one.
-    #[error("the view is at revision {view} and the database at {database}")]
-    Diverged {
-        /// Revision of the view.
-        view: i64,
-        /// Revision of the database.
-        database: i64,
-    },
-    /// It would take too many entities away at once.
-    #[error("too many entities would be removed at once")]
-    Held(Held),
-    /// A bug; the panic itself is in the log.
-    #[error("applying observations panicked")]
-    Panicked,
-    /// A message this version cannot read.
-    #[error("cannot read {what} of an observation")]
-    Unreadable {
-        /// What could not be read.
-        what: &'static str,
-        /// Why.
-        source: Box<dyn std::error::Error + Send + Sync>,
-    },
-}
-
-impl ApplyError {
-    fn unreadable(
-        what: &'static str,
-        source: impl std::error::Error + Send + Sync + 'static,
-    ) -> Self {
-        Self::Unreadable {
-            what,
-            source: Box::new(source),
-        }
-    }
-
-    fn trouble(&self) -> Trouble {
-        match self {
-            Self::Repo(error) => error.trouble(),
-            // No message is at fault.
-            Self::CatchUp(_) | Self::Diverged { .. } => Trouble::Outage,
-            Self::Panicked | Self::Unreadable { .. } | Self::Held(_) => Trouble::Defect,
-        }
     }
 }
 
@@ -165,7 +136,7 @@ pub struct Applier {
     publishing: TaskTracker,
     turn: Arc<Semaphore>,
     /// What was taken away lately.
-    recent: Mutex<Recent>,
+    recent: Mutex<RecentRemovals>,
     /// Told when a removal was confirmed.
     confirmed: Arc<Notify>,
     /// Whether there may be removals that wait.

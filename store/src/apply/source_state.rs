@@ -1,13 +1,19 @@
-//! What a reading or a failure does to its source. Pure.
+//! What a reading or a failure does to its source: done, back-off, when it is looked at again.
 
+use std::collections::HashMap;
 use std::time::Duration;
 
-use freshet_proto::message::{ListingObserved, RepositoryObserved, location_observed};
+use freshet_proto::message::{ListingObserved, Observation, RepositoryObserved, location_observed};
 
-use crate::apply::observed::newest::{Obstacle, Reading, Setback};
+use super::observed::failure::{ReadFailure, Retryability};
+use super::observed::newest::Reading;
+use super::transaction::ApplyTransaction;
+use super::write::Decision;
+use super::{Applier, ApplyError};
 use crate::config::Fingerprint;
 use crate::ledger::raise;
-use crate::repo::{Lane, SourceKind, SourceRow};
+use crate::metrics::ObservationOutcome;
+use crate::repo::{Covering, Lane, Outcome, SourceKind, SourceRow};
 
 /// First wait after a failure; it doubles with each further one.
 const BACK_OFF_FIRST: Duration = Duration::from_secs(2);
@@ -23,7 +29,7 @@ const DOUBLINGS_MAX: u32 = 16;
 /// Returns whether the repository must be read once more: we read differently now than when we last
 /// did, because it was renamed or the rules changed, and a file that was not read again is still as it
 /// was read then.
-pub(crate) fn repository_proved(
+pub(crate) fn mark_repository_proved(
     source: &mut SourceRow,
     reading: &Reading<RepositoryObserved>,
     fingerprint: &Fingerprint,
@@ -38,7 +44,7 @@ pub(crate) fn repository_proved(
             .of_reading(&reading.fingerprint)
             .clone_into(&mut source.fingerprint);
     }
-    proved(source, reading, now);
+    mark_proved(source, reading, now);
     if again {
         raise(source, Lane::Lo, reading.cause.clone(), now);
     }
@@ -55,7 +61,7 @@ fn has_unchanged(observed: &RepositoryObserved) -> bool {
 }
 
 /// A complete listing was applied.
-pub(crate) fn listing_proved(
+pub(crate) fn mark_listing_proved(
     source: &mut SourceRow,
     reading: &Reading<ListingObserved>,
     fingerprint: &Fingerprint,
@@ -64,10 +70,10 @@ pub(crate) fn listing_proved(
     fingerprint
         .of_reading(&reading.fingerprint)
         .clone_into(&mut source.fingerprint);
-    proved(source, reading, now);
+    mark_proved(source, reading, now);
 }
 
-fn proved<T>(source: &mut SourceRow, reading: &Reading<T>, now: i64) {
+fn mark_proved<T>(source: &mut SourceRow, reading: &Reading<T>, now: i64) {
     source.done = reading.generation;
     source.verified_at = if reading.fetched_at > 0 {
         reading.fetched_at
@@ -84,16 +90,115 @@ fn proved<T>(source: &mut SourceRow, reading: &Reading<T>, now: i64) {
     }
 }
 
+impl Applier {
+    /// Marks what was proved, and what it covers.
+    pub(crate) fn conclude_readings(
+        &self,
+        work: &mut ApplyTransaction,
+        sources: &mut HashMap<i64, SourceRow>,
+        readings: &[Reading<RepositoryObserved>],
+        decision: &Decision,
+    ) {
+        for reading in readings {
+            let Some(source) = sources.get_mut(&reading.source_id) else {
+                continue;
+            };
+            let changed = decision.plan.changed_sources.contains(&source.id);
+            if changed {
+                source.changed_at = work.now;
+            }
+            work.outcomes.push(outcome_of(reading, changed));
+            if !reading.is_complete {
+                continue;
+            }
+            if mark_repository_proved(source, reading, &self.config.fingerprint, work.now) {
+                work.job_sources.insert(source.id);
+            }
+            work.covering.push(cover(reading, changed));
+        }
+    }
+
+    /// Has every source that could not be read tried again later.
+    pub(crate) fn record_failures(
+        &self,
+        work: &ApplyTransaction,
+        sources: &mut HashMap<i64, SourceRow>,
+        failures: &[ReadFailure],
+    ) {
+        for failure in failures {
+            if let Some(source) = sources.get_mut(&failure.source_id) {
+                back_off_source(source, failure, work.now, rand::random());
+            }
+        }
+    }
+
+    /// The message of a source cannot be handled: the source is tried again later.
+    pub(crate) async fn set_back_source(
+        &self,
+        observation: &Observation,
+        error: &ApplyError,
+    ) -> Result<(), ApplyError> {
+        let mut tx = self.repo.write().await?;
+        let mut sources = tx.lock_sources(&[observation.source_id]).await?;
+        let now = self.clock.now_micros();
+        for source in &mut sources {
+            let failure = ReadFailure {
+                source_id: source.id,
+                retryability: Retryability::Lasting,
+                message: error.to_string(),
+                class: None,
+            };
+            back_off_source(source, &failure, now, rand::random());
+        }
+        tx.put_sources(&sources).await?;
+        Ok(tx.commit().await?)
+    }
+}
+
+/// What a reading that was applied covers.
+pub(crate) fn cover<T>(reading: &Reading<T>, changed: bool) -> Covering {
+    Covering {
+        source_id: reading.source_id,
+        generation: reading.generation,
+        outcome: if changed {
+            Outcome::Applied
+        } else {
+            Outcome::Unchanged
+        },
+    }
+}
+
+/// How a reading that was applied is counted.
+pub(crate) fn outcome_of<T>(reading: &Reading<T>, changed: bool) -> ObservationOutcome {
+    if !reading.is_complete {
+        ObservationOutcome::Failed
+    } else if changed {
+        ObservationOutcome::Applied
+    } else {
+        ObservationOutcome::Unchanged
+    }
+}
+
 /// A source could not be read: it is tried again later and later, until a signal comes.
-pub(crate) fn set_back(source: &mut SourceRow, setback: &Setback, now: i64, jitter: f64) {
+pub(crate) fn back_off_source(
+    source: &mut SourceRow,
+    failure: &ReadFailure,
+    now: i64,
+    jitter: f64,
+) {
     source.fail_count += 1;
-    source.last_error.clone_from(&setback.message);
-    source.next_due_at = now + micros(back_off(source.fail_count, setback.obstacle, jitter));
+    source.last_error.clone_from(&failure.message);
+    source.next_due_at = now
+        + micros(back_off_wait(
+            source.fail_count,
+            failure.retryability,
+            jitter,
+        ));
     source.enqueued_at = 0;
 }
 
 /// A source is looked at again at a certain time, and not before without a signal.
-pub(crate) fn delay(source: &mut SourceRow, due_at: i64) {
+pub(crate) fn delay_source(source: &mut SourceRow, due_at: i64) {
     // Roots are what the configuration says, and not looked at.
     if source.kind == SourceKind::Roots {
         return;
@@ -107,10 +212,10 @@ pub(crate) fn delay(source: &mut SourceRow, due_at: i64) {
 
 /// Between half and the whole of the doubled wait, so that sources that failed together do not
 /// return together. `jitter` is between 0 and 1.
-fn back_off(fail_count: i64, obstacle: Obstacle, jitter: f64) -> Duration {
-    let wait_max = match obstacle {
-        Obstacle::Passing => BACK_OFF_PASSING_MAX,
-        Obstacle::Lasting => BACK_OFF_LASTING_MAX,
+fn back_off_wait(fail_count: i64, retryability: Retryability, jitter: f64) -> Duration {
+    let wait_max = match retryability {
+        Retryability::Passing => BACK_OFF_PASSING_MAX,
+        Retryability::Lasting => BACK_OFF_LASTING_MAX,
     };
     let doublings = u32::try_from(fail_count.saturating_sub(1))
         .unwrap_or(DOUBLINGS_MAX)
@@ -119,7 +224,8 @@ fn back_off(fail_count: i64, obstacle: Obstacle, jitter: f64) -> Duration {
     whole.mul_f64(0.5 + jitter.clamp(0.0, 1.0) / 2.0)
 }
 
-fn micros(duration: Duration) -> i64 {
+/// Microseconds, as times are stored.
+pub(crate) fn micros(duration: Duration) -> i64 {
     i64::try_from(duration.as_micros()).unwrap_or(i64::MAX)
 }
 
@@ -131,9 +237,9 @@ mod tests {
     use crate::repo::SourceKind;
 
     #[track_caller]
-    fn check(fail_count: i64, obstacle: Obstacle, jitter: f64, expected_ms: u64) {
+    fn check(fail_count: i64, retryability: Retryability, jitter: f64, expected_ms: u64) {
         assert_eq!(
-            back_off(fail_count, obstacle, jitter),
+            back_off_wait(fail_count, retryability, jitter),
             Duration::from_millis(expected_ms)
         );
     }
@@ -171,7 +277,7 @@ mod tests {
         let mut source = SourceRow::new(1, SourceKind::Repository, "github.com", "7");
         source.fingerprint = spell(stored);
         source.wanted = wanted;
-        let again = repository_proved(&mut source, &reading(is_unchanged), &today, 60);
+        let again = mark_repository_proved(&mut source, &reading(is_unchanged), &today, 60);
         assert_eq!((source.fingerprint, again), (spell(expected.0), expected.1));
         assert_eq!(source.done, 4);
         assert_eq!(source.wanted, wanted + i64::from(again));
@@ -195,17 +301,17 @@ mod tests {
 
     #[test]
     fn waits_double_up_to_a_bound() {
-        check(1, Obstacle::Lasting, 0.0, 1_000);
-        check(1, Obstacle::Lasting, 1.0, 2_000);
-        check(2, Obstacle::Lasting, 1.0, 4_000);
-        check(5, Obstacle::Lasting, 0.0, 16_000);
-        check(40, Obstacle::Lasting, 1.0, 900_000);
+        check(1, Retryability::Lasting, 0.0, 1_000);
+        check(1, Retryability::Lasting, 1.0, 2_000);
+        check(2, Retryability::Lasting, 1.0, 4_000);
+        check(5, Retryability::Lasting, 0.0, 16_000);
+        check(40, Retryability::Lasting, 1.0, 900_000);
     }
 
     #[test]
     fn what_goes_away_by_itself_is_never_waited_for_long() {
-        check(1, Obstacle::Passing, 1.0, 2_000);
-        check(5, Obstacle::Passing, 1.0, 30_000);
-        check(40, Obstacle::Passing, 0.0, 15_000);
+        check(1, Retryability::Passing, 1.0, 2_000);
+        check(5, Retryability::Passing, 1.0, 30_000);
+        check(40, Retryability::Passing, 0.0, 15_000);
     }
 }

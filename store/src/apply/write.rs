@@ -1,126 +1,97 @@
-//! From what was seen to what is written: the tree is judged, then entities, claims and problems
-//! are planned from what it admits.
+//! Everything that a decision writes.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use freshet_proto::message::{Cause, Content};
+use freshet_proto::message::Cause;
 use uuid::Uuid;
 
-use crate::apply::batch::Work;
-use crate::apply::changes::event::Why;
-use crate::apply::entities::collect::{Material, faces};
-use crate::apply::entities::load::Stored;
-use crate::apply::entities::orphans::keep;
-use crate::apply::changes::plan::{Facts as PlanFacts, Plan, plan};
-use crate::apply::observed::evidence::Sighted;
-use crate::apply::locations::{Facts, Terms, Verdict};
-use crate::apply::locations::load::judged;
+use super::batch::Observed;
+use super::changes::plan::{ChangePlan, PlanInputs, plan_changes};
+use super::entities::collect::{DeclarationInputs, collect_declarations};
+use super::entities::load::StoredEntities;
+use super::entities::orphans::keep_orphans;
+use super::locations::diff::LocationDiff;
+use super::observed::evidence::LocationEvidence;
+use super::removals::pending::Withheld;
+use super::transaction::ApplyTransaction;
 use super::{Applier, ApplyError, compute};
 use crate::config::OrphanStrategy;
 use crate::ledger::raise;
-use crate::repo::LinkKey;
-use crate::repo::{Lane, LocationRow, SourceKind, SourceRow, Tx};
+use crate::repo::{DependencyRow, Lane, Location, SourceKind, SourceRow, Tx};
 
 /// Why a source of this batch was read, and how urgently.
-pub(crate) type Causes = HashMap<i64, (Cause, Lane)>;
+#[derive(Clone, Debug)]
+pub(crate) struct RefreshCause {
+    pub(crate) cause: Cause,
+    pub(crate) lane: Lane,
+}
 
-/// What a transaction did to the tree.
-#[derive(Debug, Default)]
-pub(crate) struct Settlement {
-    /// Sources whose reading changed something.
-    pub(crate) changed_sources: HashSet<i64>,
-    /// Sources that must be read, with the one whose reading asks for it.
-    raised: Vec<(i64, i64)>,
+/// By source.
+pub(crate) type RefreshCauses = HashMap<i64, RefreshCause>;
+
+/// What is written of a batch.
+#[derive(Debug)]
+pub(crate) struct Decision {
+    pub(crate) locations: LocationDiff,
+    pub(crate) plan: ChangePlan,
+    /// Files whose contents count.
+    pub(crate) read: BTreeSet<i64>,
+    pub(crate) withheld: Withheld,
+}
+
+impl Default for RefreshCause {
+    fn default() -> Self {
+        Self {
+            cause: Cause::default(),
+            lane: Lane::Lo,
+        }
+    }
 }
 
 impl Applier {
-    /// Judges what was seen and writes everything that follows but what becomes of known sources.
-    pub(crate) async fn settle(
-        &self,
-        work: &mut Work,
-        facts: &mut Facts,
-        sighted: Sighted,
-        why: &HashMap<i64, Why>,
-        causes: &Causes,
-    ) -> Result<Settlement, ApplyError> {
-        if sighted.sights.is_empty() {
-            return Ok(Settlement::default());
-        }
-        let terms = Terms {
-            rules: &self.config.rules,
-            forges: &self.config.forges,
-            now: work.now,
-        };
-        let verdict = judged(
-            &mut work.tx,
-            facts,
-            &sighted.sights,
-            terms,
-            &self.config.recheck,
-        )
-        .await?;
-        let read: Vec<i64> = sighted.contents.keys().copied().collect();
-        let plan = self
-            .plan(work, facts, &verdict, sighted.contents, why)
-            .await?;
-        self.guard(work, facts, &plan).await?;
-        let raised = write_new_sources(work, facts, &verdict, causes).await?;
-        write_tree(&mut work.tx, &verdict).await?;
-        self.part(&mut work.tx, facts, &verdict).await?;
-        let withdrawn = verdict.withdrawn.keys().copied();
-        let replaced: Vec<i64> = read.into_iter().chain(withdrawn).collect();
-        work.tx
-            .replace_dependencies(&replaced, &sighted.dependencies)
-            .await?;
-        write(&mut work.tx, &plan).await?;
-        work.done.rows.extend(plan.rows);
-        Ok(Settlement {
-            changed_sources: plan.changed_sources,
-            raised,
-        })
-    }
-
     /// Plans what becomes of entities, claims and problems.
-    async fn plan(
+    pub(crate) async fn plan_changes(
         &self,
-        work: &mut Work,
-        facts: &Facts,
-        verdict: &Verdict,
-        contents: HashMap<i64, Content>,
-        why: &HashMap<i64, Why>,
-    ) -> Result<Plan, ApplyError> {
+        work: &mut ApplyTransaction,
+        observed: &Observed,
+        evidence: &BTreeMap<i64, LocationEvidence>,
+        diff: &LocationDiff,
+    ) -> Result<ChangePlan, ApplyError> {
+        let graph = &observed.graph;
+        let contents = &observed.evidence.contents;
         let size = contents.len();
-        let mut faces = compute(size, || {
-            let material = Material {
-                verdict,
-                sources: &facts.sources,
-                locations: &facts.locations,
+        let mut files = compute(size, || {
+            let inputs = DeclarationInputs {
+                diff,
+                graph,
                 forges: &self.config.forges,
             };
-            faces(&material, contents)
+            let contents = contents.iter().filter(|(id, _)| evidence.contains_key(id));
+            collect_declarations(&inputs, contents)
         })?;
-        let mut stored = Stored {
-            sources: facts.sources.clone(),
-            locations: facts.locations.clone(),
-            reviewed: verdict.reviews.iter().map(|it| it.location_id).collect(),
-            ..Stored::default()
+        let mut stored = StoredEntities {
+            sources: graph.sources.clone(),
+            locations: graph.locations.clone(),
+            reviewed: diff.reviews.iter().map(|it| it.location_id).collect(),
+            ..StoredEntities::default()
         };
+        let changed = diff.locations.iter();
         stored
             .locations
-            .extend(verdict.locations.iter().map(|(id, row)| (*id, row.clone())));
-        stored.load(&mut work.tx, &faces).await?;
+            .extend(changed.map(|(id, location)| (*id, location.clone())));
+        stored.load(&mut work.tx, &files).await?;
         let revision = work.newest_revision();
         compute(size, || {
             self.view.read(|state| {
                 if self.config.orphans == OrphanStrategy::Keep {
-                    keep(&mut faces, &stored, state)?;
+                    keep_orphans(&mut files, &stored, state)?;
                 }
-                plan(&PlanFacts {
+                plan_changes(&PlanInputs {
                     state,
                     stored: &stored,
-                    faces: &faces,
-                    reviews: &verdict.reviews,
-                    why,
+                    files: &files,
+                    reviews: &diff.reviews,
+                    triggers: &observed.triggers,
                     revision,
                     now: work.now,
                     new_uid: Uuid::new_v4,
@@ -129,20 +100,58 @@ impl Applier {
         })
     }
 
-    /// Parts with the locations that count no more. Where orphans are kept, those are still of a file.
-    async fn part(&self, tx: &mut Tx, facts: &Facts, verdict: &Verdict) -> Result<(), ApplyError> {
-        let is_root = |id: &i64| {
-            let source = facts.sources.get(id);
+    /// Writes everything that follows but what becomes of known sources.
+    pub(crate) async fn write_decision(
+        &self,
+        work: &mut ApplyTransaction,
+        observed: &Observed,
+        decision: &mut Decision,
+    ) -> Result<(), ApplyError> {
+        let diff = &decision.locations;
+        write_new_sources(work, observed, diff).await?;
+        write_graph(&mut work.tx, diff).await?;
+        self.remove_locations(&mut work.tx, observed, diff).await?;
+        let replaced: Vec<i64> = decision
+            .read
+            .iter()
+            .chain(diff.removed.keys())
+            .copied()
+            .collect();
+        let dependencies = observed.evidence.dependencies.iter();
+        let dependencies: Vec<DependencyRow> = dependencies
+            .filter(|row| decision.read.contains(&row.location_id))
+            .cloned()
+            .collect();
+        let tx = &mut work.tx;
+        tx.replace_dependencies(&replaced, &dependencies).await?;
+        write_plan(tx, &decision.plan).await?;
+        work.rows.append(&mut decision.plan.rows);
+        Ok(())
+    }
+
+    /// Removes the locations that no root reaches. Where orphans are kept, those are still of a file.
+    async fn remove_locations(
+        &self,
+        tx: &mut Tx,
+        observed: &Observed,
+        diff: &LocationDiff,
+    ) -> Result<(), ApplyError> {
+        let graph = &observed.graph;
+        let is_roots = |id: &i64| {
+            let source = graph.sources.get(id);
             source.is_some_and(|source| source.kind == SourceKind::Roots)
         };
-        let keeps = |cause: &i64| self.config.orphans == OrphanStrategy::Keep && !is_root(cause);
+        // What a root brought goes with it all the same.
+        let keeps = |triggered_by: &i64| {
+            self.config.orphans == OrphanStrategy::Keep && !is_roots(triggered_by)
+        };
         let mut kept = Vec::new();
         let mut removed = Vec::new();
-        for (id, cause) in &verdict.withdrawn {
-            match facts.locations.get(id).filter(|_| keeps(cause)) {
-                Some(row) => kept.push(LocationRow {
-                    is_glob: row.is_glob,
-                    ..LocationRow::new(*id, row.source_id, &row.path)
+        for (id, triggered_by) in &diff.removed {
+            match graph.locations.get(id).filter(|_| keeps(triggered_by)) {
+                Some(location) => kept.push(Location {
+                    is_pattern: location.is_pattern,
+                    ..Location::new(*id, location.source_id, &location.path)
                 }),
                 None => removed.push(*id),
             }
@@ -151,33 +160,31 @@ impl Applier {
         Ok(tx.remove_locations(&removed).await?)
     }
 
-    /// Asks for a reading of every source the tree needs; those in `sources` are left to the caller to
+    /// Asks for a reading of every source the decision needs; those in `sources` are left to the caller to
     /// write. Returns their ids.
-    pub(crate) async fn raise(
+    pub(crate) async fn request_refreshes(
         &self,
-        work: &mut Work,
+        work: &mut ApplyTransaction,
         sources: &mut HashMap<i64, SourceRow>,
-        settlement: &Settlement,
-        causes: &Causes,
+        observed: &Observed,
+        decision: &Decision,
     ) -> Result<BTreeSet<i64>, ApplyError> {
         let mut mine = BTreeSet::new();
         let mut others = HashMap::new();
-        for (id, cause) in &settlement.raised {
-            if work.raised.contains(id) {
+        for (id, triggered_by) in &decision.locations.refresh_requests {
+            if work.job_sources.contains(id) {
                 continue;
             }
-            let (cause, lane) = causes
-                .get(cause)
-                .cloned()
-                .unwrap_or((Cause::default(), Lane::Lo));
+            let cause = observed.causes.get(triggered_by).cloned();
+            let RefreshCause { cause, lane } = cause.unwrap_or_default();
             match sources.get_mut(id) {
                 Some(source) => {
                     raise(source, lane, cause, work.now);
+                    work.job_sources.insert(*id);
                     mine.insert(*id);
-                    work.raised.insert(*id);
                 }
                 None => {
-                    others.insert(*id, (cause, lane));
+                    others.insert(*id, RefreshCause { cause, lane });
                 }
             }
         }
@@ -187,65 +194,47 @@ impl Applier {
         let ids: Vec<i64> = others.keys().copied().collect();
         let mut rows = work.tx.lock_sources(&ids).await?;
         for source in &mut rows {
-            let (cause, lane) = others[&source.id].clone();
-            raise(source, lane, cause, work.now);
-            work.raised.insert(source.id);
+            if let Some(RefreshCause { cause, lane }) = others.remove(&source.id) {
+                raise(source, lane, cause, work.now);
+                work.job_sources.insert(source.id);
+            }
         }
         work.tx.put_sources(&rows).await?;
         Ok(mine)
     }
 }
 
-/// Writes the sources nobody knew, asked for at once; the others that must be read are returned.
+/// Writes the sources nobody knew, asked for at once.
 async fn write_new_sources(
-    work: &mut Work,
-    facts: &Facts,
-    verdict: &Verdict,
-    causes: &Causes,
-) -> Result<Vec<(i64, i64)>, ApplyError> {
+    work: &mut ApplyTransaction,
+    observed: &Observed,
+    diff: &LocationDiff,
+) -> Result<(), ApplyError> {
     let mut rows = Vec::new();
-    for id in &verdict.new_sources {
-        let Some(mut source) = facts.sources.get(id).cloned() else {
+    for id in &diff.new_sources {
+        let Some(mut source) = observed.graph.sources.get(id).cloned() else {
             continue;
         };
-        if let Some(cause) = verdict.raised.get(id) {
-            let (cause, lane) = causes
-                .get(cause)
-                .cloned()
-                .unwrap_or((Cause::default(), Lane::Lo));
+        if let Some(triggered_by) = diff.refresh_requests.get(id) {
+            let cause = observed.causes.get(triggered_by).cloned();
+            let RefreshCause { cause, lane } = cause.unwrap_or_default();
             raise(&mut source, lane, cause, work.now);
-            work.raised.insert(*id);
+            work.job_sources.insert(*id);
         }
         rows.push(source);
     }
-    work.tx.put_sources(&rows).await?;
-    Ok(verdict
-        .raised
-        .iter()
-        .filter(|(id, _)| !facts.fresh_sources.contains(id))
-        .map(|(id, cause)| (*id, *cause))
-        .collect())
+    Ok(work.tx.put_sources(&rows).await?)
 }
 
-async fn write_tree(tx: &mut Tx, verdict: &Verdict) -> Result<(), ApplyError> {
-    tx.put_locations(&verdict.locations_put).await?;
-    tx.put_location_entities(&verdict.entities_put).await?;
-    tx.remove_location_entities(&verdict.entities_removed)
-        .await?;
-    let removed: Vec<LinkKey> = verdict
-        .links_removed
-        .iter()
-        .map(|(parent_ref, location_id, via)| LinkKey {
-            parent_ref: parent_ref.clone(),
-            location_id: *location_id,
-            via: *via,
-        })
-        .collect();
-    tx.remove_links(&removed).await?;
-    Ok(tx.put_links(&verdict.links_put).await?)
+async fn write_graph(tx: &mut Tx, diff: &LocationDiff) -> Result<(), ApplyError> {
+    tx.put_locations(&diff.locations_put).await?;
+    tx.put_location_entities(&diff.entities_put).await?;
+    tx.remove_location_entities(&diff.entities_removed).await?;
+    tx.remove_links(&diff.links_removed).await?;
+    Ok(tx.put_links(&diff.links_put).await?)
 }
 
-async fn write(tx: &mut Tx, plan: &Plan) -> Result<(), ApplyError> {
+async fn write_plan(tx: &mut Tx, plan: &ChangePlan) -> Result<(), ApplyError> {
     tx.append_changes(&plan.rows).await?;
     tx.put_entities(&plan.entities).await?;
     tx.touch_entities(&plan.touched).await?;

@@ -10,7 +10,7 @@ use super::providers::Providers;
 use crate::repo::dependencies::Dependent;
 use crate::repo::sources::SourceKey;
 use crate::repo::{
-    DeliveryRow, GITHUB, HEAD, Lane, LocationRow, Outcome, SourceKind, SourceRow, StoredCause,
+    DeliveryRow, GITHUB, HEAD, Lane, Location, Outcome, SourceKind, SourceRow, StoredCause,
 };
 
 /// Why a signal asks for nothing, as recorded with its delivery.
@@ -69,7 +69,7 @@ pub(super) struct Desk<'a> {
     pub(super) now: i64,
     pub(super) sources: HashMap<SourceKey, SourceRow>,
     /// By source.
-    pub(super) locations: HashMap<i64, Vec<LocationRow>>,
+    pub(super) locations: HashMap<i64, Vec<Location>>,
     /// What reads files of the repositories that were pushed to.
     pub(super) dependents: Vec<Dependent>,
     pub(super) new_source_ids: std::vec::IntoIter<i64>,
@@ -84,7 +84,7 @@ pub(super) struct Written {
     pub(super) sources: BTreeSet<i64>,
     /// Ids of sources that get a job.
     pub(super) raised: BTreeSet<i64>,
-    pub(super) locations: Vec<LocationRow>,
+    pub(super) locations: Vec<Location>,
     pub(super) deliveries: Vec<DeliveryRow>,
 }
 
@@ -285,9 +285,9 @@ impl Desk<'_> {
     }
 
     /// Whether what we want of a source may differ when this path of it does.
-    fn touches(&self, source: &SourceRow, wanted: &[LocationRow], path: &str) -> bool {
+    fn touches(&self, source: &SourceRow, wanted: &[Location], path: &str) -> bool {
         let named = wanted.iter().any(|location| {
-            if location.is_glob == 0 {
+            if !location.is_pattern {
                 location.path == path
             } else {
                 Pattern::new(&location.path).is_ok_and(|pattern| pattern.is_match(path))
@@ -391,7 +391,7 @@ impl Desk<'_> {
             .new_location_ids
             .next()
             .expect("an id was taken for every missing location");
-        let location = LocationRow::new(id, source_id, path);
+        let location = Location::new(id, source_id, path);
         held.push(location.clone());
         self.written.locations.push(location);
     }

@@ -68,10 +68,10 @@ fn a_provider_with_a_branch_reads_the_source_of_that_branch() {
 fn check_pattern(pattern: &str, path: &str, is_read: bool) {
     let providers = providers();
     let mut desk = desk(&providers, vec![held()]);
-    let wanted = LocationRow {
-        is_glob: 1,
-        outcome: LocationOutcome::Matched,
-        ..LocationRow::new(3, 1, pattern)
+    let wanted = Location {
+        is_pattern: true,
+        state: LocationState::Matched { paths: Vec::new() },
+        ..Location::new(3, 1, pattern)
     };
     desk.locations.entry(1).or_default().push(wanted);
     let outcome = desk.decide(&signal(signal::Body::Push(Push {

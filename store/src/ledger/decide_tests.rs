@@ -4,7 +4,7 @@ use freshet_proto::message::Ignored;
 
 use super::*;
 use crate::config::{GithubProvider, ProviderFilters};
-use crate::repo::LocationOutcome;
+use crate::repo::LocationState;
 
 const HELD: &str = "aaaa";
 const PATH: &str = "catalog-info.yaml";
@@ -71,9 +71,12 @@ fn held() -> SourceRow {
 }
 
 fn desk<'a>(providers: &'a Providers, sources: Vec<SourceRow>) -> Desk<'a> {
-    let location = LocationRow {
-        outcome: LocationOutcome::Content,
-        ..LocationRow::new(1, 1, PATH)
+    let location = Location {
+        state: LocationState::Valid {
+            blob: "b1".to_owned(),
+            emitted: Vec::new(),
+        },
+        ..Location::new(1, 1, PATH)
     };
     Desk {
         providers,

@@ -6,12 +6,12 @@ use freshet_proto::message::{
 };
 
 use super::providers::Providers;
-use crate::repo::{DependencyRow, LocationRow, SourceKind, SourceRow};
+use crate::repo::{DependencyRow, Location, SourceKind, SourceRow};
 
 /// The job of a source; `None` if there is nothing to look at, or nothing configured asks for it.
 pub(super) fn job(
     source: &SourceRow,
-    locations: &[&LocationRow],
+    locations: &[&Location],
     dependencies: &[&DependencyRow],
     providers: &Providers,
     fingerprint: &str,
@@ -69,17 +69,21 @@ fn repository(source: &SourceRow, wanted: Vec<WantedPath>) -> RepositoryTarget {
 }
 
 fn wanted_paths(
-    locations: &[&LocationRow],
+    locations: &[&Location],
     dependencies: &[&DependencyRow],
     holds: bool,
 ) -> Vec<WantedPath> {
-    let held = |blob: &String| if holds { blob.clone() } else { String::new() };
+    // Without the blob everything is read anew.
+    let held = |location: &Location| {
+        let blob = location.active_blob.clone().filter(|_| holds);
+        blob.unwrap_or_default()
+    };
     locations
         .iter()
         .map(|location| WantedPath {
             path: location.path.clone(),
-            held_blob: held(&location.blob_oid),
-            is_glob: location.is_glob != 0,
+            held_blob: held(location),
+            is_glob: location.is_pattern,
             dependencies: dependencies
                 .iter()
                 .filter(|it| it.location_id == location.id)

@@ -11,10 +11,10 @@ fn source(kind: SourceKind, external_id: &str) -> SourceRow {
     source
 }
 
-fn held(id: i64, path: &str) -> LocationRow {
-    LocationRow {
-        blob_oid: format!("b{id}"),
-        ..LocationRow::new(id, 3, path)
+fn held(id: i64, path: &str) -> Location {
+    Location {
+        active_blob: Some(format!("b{id}")),
+        ..Location::new(id, 3, path)
     }
 }
 
@@ -34,10 +34,10 @@ fn dependency(location_id: i64, path: &str, url: &str) -> DependencyRow {
 /// The target of a source's job, with these locations and nothing configured.
 fn target(
     source: &SourceRow,
-    locations: &[LocationRow],
+    locations: &[Location],
     dependencies: &[DependencyRow],
 ) -> Option<Target> {
-    let locations: Vec<&LocationRow> = locations.iter().collect();
+    let locations: Vec<&Location> = locations.iter().collect();
     let dependencies: Vec<&DependencyRow> = dependencies.iter().collect();
     let providers = Providers::new(&[]);
     job(source, &locations, &dependencies, &providers, FINGERPRINT)?.target
@@ -70,7 +70,7 @@ fn told(target: Option<Target>) -> String {
 #[track_caller]
 fn check(
     source: &SourceRow,
-    locations: &[LocationRow],
+    locations: &[Location],
     dependencies: &[DependencyRow],
     expected: &str,
 ) {
@@ -79,9 +79,9 @@ fn check(
 
 #[test]
 fn every_location_is_read_with_what_it_depends_on() {
-    let pattern = LocationRow {
-        is_glob: 1,
-        ..LocationRow::new(7, 3, "apis/*.yaml")
+    let pattern = Location {
+        is_pattern: true,
+        ..Location::new(7, 3, "apis/*.yaml")
     };
     let locations = [held(5, "a.yaml"), held(6, "b.yaml"), pattern];
     let reads = [

@@ -14,7 +14,7 @@ use super::job::job;
 use super::providers::Providers;
 use crate::metrics::Metrics;
 use crate::metrics::{JobTrigger, LaneLabel};
-use crate::repo::{DependencyRow, Lane, LocationRow, RepoError, SourceRow, Tx};
+use crate::repo::{DependencyRow, Lane, Location, RepoError, SourceRow, Tx};
 
 /// Jobs whose confirmation is awaited at the same time.
 const IN_FLIGHT_MAX: usize = 64;
@@ -48,7 +48,7 @@ pub(crate) async fn jobs_of(
             read.entry(*source_id).or_default().push(dependency);
         }
     }
-    let mut by_source: HashMap<i64, Vec<&LocationRow>> = HashMap::new();
+    let mut by_source: HashMap<i64, Vec<&Location>> = HashMap::new();
     for location in &locations {
         by_source
             .entry(location.source_id)

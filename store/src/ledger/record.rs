@@ -10,7 +10,7 @@ use super::dependents::name_of;
 use super::publish::jobs_of;
 use crate::metrics::SignalOutcome;
 use crate::repo::sources::SourceKey;
-use crate::repo::{LocationRow, Outcome, RepoError, SourceRow, Tx};
+use crate::repo::{Location, Outcome, RepoError, SourceRow, Tx};
 
 /// Records a batch and publishes its jobs. Nothing is written unless all of it is.
 pub(super) async fn record(ledger: &Ledger, signals: &[Signal]) -> Result<(), RepoError> {
@@ -152,8 +152,8 @@ fn wanted_sources(signals: &[&Signal]) -> (Vec<SourceKey>, Vec<i64>) {
 async fn locations(
     tx: &mut Tx,
     sources: &HashMap<SourceKey, SourceRow>,
-) -> Result<HashMap<i64, Vec<LocationRow>>, RepoError> {
-    let mut by_source: HashMap<i64, Vec<LocationRow>> = HashMap::new();
+) -> Result<HashMap<i64, Vec<Location>>, RepoError> {
+    let mut by_source: HashMap<i64, Vec<Location>> = HashMap::new();
     if sources.is_empty() {
         return Ok(by_source);
     }
@@ -172,7 +172,7 @@ fn missing_locations(
     ledger: &Ledger,
     signals: &[&Signal],
     sources: &HashMap<SourceKey, SourceRow>,
-    locations: &HashMap<i64, Vec<LocationRow>>,
+    locations: &HashMap<i64, Vec<Location>>,
 ) -> usize {
     let mut missing = BTreeSet::new();
     for signal in signals {

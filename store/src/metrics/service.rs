@@ -229,7 +229,7 @@ impl ServiceMetrics {
                 .kinds()
                 .map(|(kind, entities)| (kind.to_owned(), entities))
                 .collect();
-            let warnings = state.problems().filter(|it| it.is_warning()).count();
+            let warnings = state.problems().filter(|it| !it.problem.is_error()).count();
             (kinds, [state.problems().count() - warnings, warnings])
         });
         for (kind, entities) in kinds {

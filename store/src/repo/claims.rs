@@ -27,6 +27,16 @@ pub(crate) struct ClaimKey {
     pub(crate) entity_ref: String,
 }
 
+impl ClaimRow {
+    /// What names it.
+    pub(crate) fn key(&self) -> ClaimKey {
+        ClaimKey {
+            location_id: self.location_id,
+            entity_ref: self.entity_ref.clone(),
+        }
+    }
+}
+
 impl Tx {
     /// Losing claims of these locations and on these refs.
     pub(crate) async fn claims_of(

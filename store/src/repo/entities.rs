@@ -16,6 +16,8 @@ pub(crate) struct EntityRow {
     pub(crate) revision: i64,
     pub(crate) document_revision: i64,
     pub(crate) digest: String,
+    /// Whether nothing declares it any more and it is kept all the same.
+    pub(crate) is_orphan: bool,
     pub(crate) location_id: i64,
     pub(crate) source_id: i64,
     pub(crate) claimed_at: i64,
@@ -70,10 +72,11 @@ impl Tx {
         execute!(
             self, "write entities",
             sqlite: "insert into entity (ref, uid, version, revision, document_revision, digest, \
-                    location_id, source_id, claimed_at, changed_at) \
+                    is_orphan, location_id, source_id, claimed_at, changed_at) \
                 select value->>'ref', value->>'uid', value->>'version', value->>'revision', \
-                    value->>'document_revision', value->>'digest', value->>'location_id', \
-                    value->>'source_id', value->>'claimed_at', value->>'changed_at' \
+                    value->>'document_revision', value->>'digest', value->>'is_orphan', \
+                    value->>'location_id', value->>'source_id', \
+                    value->>'claimed_at', value->>'changed_at' \
                 from json_each($1) \
                 where true \
                 on conflict (ref) do update set \
@@ -82,14 +85,15 @@ impl Tx {
                     revision = excluded.revision, \
                     document_revision = excluded.document_revision, \
                     digest = excluded.digest, \
+                    is_orphan = excluded.is_orphan, \
                     location_id = excluded.location_id, \
                     source_id = excluded.source_id, \
                     claimed_at = excluded.claimed_at, \
                     changed_at = excluded.changed_at",
             postgres: "insert into entity (ref, uid, version, revision, document_revision, digest, \
-                    location_id, source_id, claimed_at, changed_at) \
+                    is_orphan, location_id, source_id, claimed_at, changed_at) \
                 select ref, uid, version, revision, document_revision, digest, \
-                    location_id, source_id, claimed_at, changed_at \
+                    is_orphan, location_id, source_id, claimed_at, changed_at \
                 from json_populate_recordset(null::entity, $1::json) \
                 on conflict (ref) do update set \
                     uid = excluded.uid, \
@@ -97,6 +101,7 @@ impl Tx {
                     revision = excluded.revision, \
                     document_revision = excluded.document_revision, \
                     digest = excluded.digest, \
+                    is_orphan = excluded.is_orphan, \
                     location_id = excluded.location_id, \
                     source_id = excluded.source_id, \
                     claimed_at = excluded.claimed_at, \

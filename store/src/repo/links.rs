@@ -5,33 +5,35 @@ use serde::Serialize;
 use super::RepoError;
 use super::statement::{Tx, execute, fetch_all, json};
 
-/// A Location entity points at a location.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, sqlx::FromRow)]
-pub(crate) struct LinkRow {
+/// The edge between a Location entity and a location it points at.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct LocationLink {
     pub(crate) parent_ref: String,
     pub(crate) location_id: i64,
-    /// The pattern that matched the location; 0 if it is named itself.
-    pub(crate) via: i64,
+    /// The pattern that matched the location; none if it is named itself.
+    pub(crate) via: Option<i64>,
+    /// Place among the targets.
     pub(crate) ordinal: i64,
     /// How the Location entity names it.
     pub(crate) url: String,
-    pub(crate) is_required: i64,
-    /// 1 if the version in effect points at it.
-    pub(crate) is_current: i64,
-    /// 1 if the newest version points at it.
-    pub(crate) is_next: i64,
+    pub(crate) is_required: bool,
+    /// Whether the newest version lists it. One it does not list any more stays until each of its
+    /// other targets was looked at, so that a file which is renamed together with its target keeps
+    /// its entities.
+    pub(crate) is_listed: bool,
+    /// Since when it is there.
     pub(crate) since: i64,
 }
 
 /// Names one link.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) struct LinkKey {
     pub(crate) parent_ref: String,
     pub(crate) location_id: i64,
-    pub(crate) via: i64,
+    pub(crate) via: Option<i64>,
 }
 
-impl LinkRow {
+impl LocationLink {
     /// What names it.
     pub(crate) fn key(&self) -> LinkKey {
         LinkKey {
@@ -42,12 +44,67 @@ impl LinkRow {
     }
 }
 
+/// A row of the table; `via` is 0 for a location that is named itself.
+#[derive(Serialize, sqlx::FromRow)]
+struct LinkRow {
+    parent_ref: String,
+    location_id: i64,
+    via: i64,
+    ordinal: i64,
+    url: String,
+    is_required: i64,
+    is_listed: i64,
+    since: i64,
+}
+
+/// The key as the statement that removes links unpacks it.
+#[derive(Serialize)]
+struct LinkKeyRow<'a> {
+    parent_ref: &'a str,
+    location_id: i64,
+    via: i64,
+}
+
+impl From<LinkRow> for LocationLink {
+    fn from(row: LinkRow) -> Self {
+        Self {
+            parent_ref: row.parent_ref,
+            location_id: row.location_id,
+            via: (row.via != 0).then_some(row.via),
+            ordinal: row.ordinal,
+            url: row.url,
+            is_required: row.is_required != 0,
+            is_listed: row.is_listed != 0,
+            since: row.since,
+        }
+    }
+}
+
+impl From<&LocationLink> for LinkRow {
+    fn from(link: &LocationLink) -> Self {
+        Self {
+            parent_ref: link.parent_ref.clone(),
+            location_id: link.location_id,
+            via: link.via.unwrap_or_default(),
+            ordinal: link.ordinal,
+            url: link.url.clone(),
+            is_required: i64::from(link.is_required),
+            is_listed: i64::from(link.is_listed),
+            since: link.since,
+        }
+    }
+}
+
+fn links_from_rows(rows: Vec<LinkRow>) -> Vec<LocationLink> {
+    rows.into_iter().map(LocationLink::from).collect()
+}
+
 impl Tx {
     /// Everything these Location entities point at.
     pub(crate) async fn links_of_parents(
         &mut self,
         refs: &[&str],
-    ) -> Result<Vec<LinkRow>, RepoError> {
+    ) -> Result<Vec<LocationLink>, RepoError> {
         if refs.is_empty() {
             return Ok(Vec::new());
         }
@@ -61,13 +118,14 @@ impl Tx {
                 order by parent_ref, location_id, via",
             json(refs),
         )
+        .map(links_from_rows)
     }
 
     /// Everything that points at these locations.
     pub(crate) async fn links_of_locations(
         &mut self,
         location_ids: &[i64],
-    ) -> Result<Vec<LinkRow>, RepoError> {
+    ) -> Result<Vec<LocationLink>, RepoError> {
         if location_ids.is_empty() {
             return Ok(Vec::new());
         }
@@ -81,19 +139,21 @@ impl Tx {
                 order by parent_ref, location_id, via",
             json(location_ids),
         )
+        .map(links_from_rows)
     }
 
     /// Writes links whole, new or known.
-    pub(crate) async fn put_links(&mut self, rows: &[LinkRow]) -> Result<(), RepoError> {
-        if rows.is_empty() {
+    pub(crate) async fn put_links(&mut self, links: &[LocationLink]) -> Result<(), RepoError> {
+        if links.is_empty() {
             return Ok(());
         }
+        let rows: Vec<LinkRow> = links.iter().map(LinkRow::from).collect();
         execute!(
             self, "write links",
-            sqlite: "insert into link (parent_ref, location_id, via, ordinal, url, is_required, is_current, is_next, \
+            sqlite: "insert into link (parent_ref, location_id, via, ordinal, url, is_required, is_listed, \
                     since) \
                 select value->>'parent_ref', value->>'location_id', value->>'via', value->>'ordinal', \
-                    value->>'url', value->>'is_required', value->>'is_current', value->>'is_next', \
+                    value->>'url', value->>'is_required', value->>'is_listed', \
                     value->>'since' \
                 from json_each($1) \
                 where true \
@@ -101,22 +161,20 @@ impl Tx {
                     ordinal = excluded.ordinal, \
                     url = excluded.url, \
                     is_required = excluded.is_required, \
-                    is_current = excluded.is_current, \
-                    is_next = excluded.is_next, \
+                    is_listed = excluded.is_listed, \
                     since = excluded.since",
-            postgres: "insert into link (parent_ref, location_id, via, ordinal, url, is_required, is_current, is_next, \
+            postgres: "insert into link (parent_ref, location_id, via, ordinal, url, is_required, is_listed, \
                     since) \
-                select parent_ref, location_id, via, ordinal, url, is_required, is_current, is_next, \
+                select parent_ref, location_id, via, ordinal, url, is_required, is_listed, \
                     since \
                 from json_populate_recordset(null::link, $1::json) \
                 on conflict (parent_ref, location_id, via) do update set \
                     ordinal = excluded.ordinal, \
                     url = excluded.url, \
                     is_required = excluded.is_required, \
-                    is_current = excluded.is_current, \
-                    is_next = excluded.is_next, \
+                    is_listed = excluded.is_listed, \
                     since = excluded.since",
-            json(rows),
+            json(&rows),
         )
         .map(drop)
     }
@@ -126,6 +184,14 @@ impl Tx {
         if keys.is_empty() {
             return Ok(());
         }
+        let keys: Vec<LinkKeyRow<'_>> = keys
+            .iter()
+            .map(|key| LinkKeyRow {
+                parent_ref: &key.parent_ref,
+                location_id: key.location_id,
+                via: key.via.unwrap_or_default(),
+            })
+            .collect();
         execute!(
             self, "remove links",
             sqlite: "delete from link \
@@ -137,8 +203,64 @@ impl Tx {
                     (select k.parent_ref, k.location_id, k.via \
                     from json_to_recordset($1::json) \
                         as k(parent_ref text, location_id bigint, via bigint))",
-            json(keys),
+            json(&keys),
         )
         .map(drop)
+    }
+
+    /// These locations and every one that a chain of links leads to from them.
+    pub(crate) async fn locations_below(
+        &mut self,
+        location_ids: &[i64],
+    ) -> Result<Vec<i64>, RepoError> {
+        let ids: Vec<(i64,)> = fetch_all!(
+            self, (i64,), "follow links down",
+            sqlite: "with recursive below(id) as ( \
+                    select value from json_each($1) \
+                    union \
+                    select l.location_id \
+                    from below b \
+                    join location_entity e on e.declared_by = b.id \
+                    join link l on l.parent_ref = e.ref) \
+                select id from below order by id",
+            postgres: "with recursive below(id) as ( \
+                    select json_array_elements_text($1::json)::bigint \
+                    union \
+                    select l.location_id \
+                    from below b \
+                    join location_entity e on e.declared_by = b.id \
+                    join link l on l.parent_ref = e.ref) \
+                select id from below order by id",
+            json(location_ids),
+        )?;
+        Ok(ids.into_iter().map(|(id,)| id).collect())
+    }
+
+    /// These locations and every one from which a chain of links leads to them.
+    pub(crate) async fn locations_above(
+        &mut self,
+        location_ids: &[i64],
+    ) -> Result<Vec<i64>, RepoError> {
+        let ids: Vec<(i64,)> = fetch_all!(
+            self, (i64,), "follow links up",
+            sqlite: "with recursive above(id) as ( \
+                    select value from json_each($1) \
+                    union \
+                    select e.declared_by \
+                    from above a \
+                    join link l on l.location_id = a.id \
+                    join location_entity e on e.ref = l.parent_ref) \
+                select id from above order by id",
+            postgres: "with recursive above(id) as ( \
+                    select json_array_elements_text($1::json)::bigint \
+                    union \
+                    select e.declared_by \
+                    from above a \
+                    join link l on l.location_id = a.id \
+                    join location_entity e on e.ref = l.parent_ref) \
+                select id from above order by id",
+            json(location_ids),
+        )?;
+        Ok(ids.into_iter().map(|(id,)| id).collect())
     }
 }

@@ -1,61 +1,79 @@
-//! Location entities: the newest version that is declared, and the one in effect.
+//! Location entities: the newest version that is declared.
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use super::RepoError;
 use super::statement::{Tx, execute, fetch_all, json};
-use super::stored::UnknownWord;
 
-/// How the run of a Location entity ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub(crate) enum RunState {
-    /// A target was not looked at yet.
-    Waiting,
-    /// Everything it points at is in order.
-    Ok,
-    /// Something it points at is broken, and all of it stays as it is.
-    Broken,
-}
-
-impl TryFrom<String> for RunState {
-    type Error = UnknownWord;
-
-    fn try_from(word: String) -> Result<Self, UnknownWord> {
-        match word.as_str() {
-            "waiting" => Ok(Self::Waiting),
-            "ok" => Ok(Self::Ok),
-            "broken" => Ok(Self::Broken),
-            _ => Err(UnknownWord {
-                what: "run state",
-                word,
-            }),
-        }
-    }
-}
-
-/// A Location entity: the newest version that is declared, and how its run ended.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, sqlx::FromRow)]
-pub(crate) struct LocationEntityRow {
-    #[serde(rename = "ref")]
-    #[sqlx(rename = "ref")]
+/// A Location entity: the newest version that is declared.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct LocationEntity {
     pub(crate) entity_ref: String,
     /// The location that declares it.
     pub(crate) declared_by: i64,
     /// As declared, canonical JSON without the catalog's annotations.
     pub(crate) document: String,
     pub(crate) digest: String,
-    pub(crate) line: i64,
-    pub(crate) column_number: i64,
+    pub(crate) line: u32,
+    pub(crate) column: u32,
     /// Where it stands, `type:target`.
     pub(crate) own: String,
-    /// Root of the tree it was found in, `type:target`.
+    /// The root it was found from, `type:target`.
     pub(crate) origin: String,
-    #[sqlx(try_from = "String")]
-    pub(crate) state: RunState,
-    /// Digest of the version in effect; empty if none is.
-    pub(crate) applied_digest: String,
-    pub(crate) since: i64,
+    /// Whether the catalog shows it. One that stands for something optional is shown only while
+    /// something is there.
+    pub(crate) is_published: bool,
+}
+
+#[derive(Serialize, sqlx::FromRow)]
+struct LocationEntityRow {
+    #[serde(rename = "ref")]
+    #[sqlx(rename = "ref")]
+    entity_ref: String,
+    declared_by: i64,
+    document: String,
+    digest: String,
+    line: i64,
+    column_number: i64,
+    own: String,
+    origin: String,
+    is_published: i64,
+}
+
+impl From<LocationEntityRow> for LocationEntity {
+    fn from(row: LocationEntityRow) -> Self {
+        Self {
+            entity_ref: row.entity_ref,
+            declared_by: row.declared_by,
+            document: row.document,
+            digest: row.digest,
+            line: u32::try_from(row.line).unwrap_or_default(),
+            column: u32::try_from(row.column_number).unwrap_or_default(),
+            own: row.own,
+            origin: row.origin,
+            is_published: row.is_published != 0,
+        }
+    }
+}
+
+impl From<&LocationEntity> for LocationEntityRow {
+    fn from(entity: &LocationEntity) -> Self {
+        Self {
+            entity_ref: entity.entity_ref.clone(),
+            declared_by: entity.declared_by,
+            document: entity.document.clone(),
+            digest: entity.digest.clone(),
+            line: i64::from(entity.line),
+            column_number: i64::from(entity.column),
+            own: entity.own.clone(),
+            origin: entity.origin.clone(),
+            is_published: i64::from(entity.is_published),
+        }
+    }
+}
+
+fn entities_from_rows(rows: Vec<LocationEntityRow>) -> Vec<LocationEntity> {
+    rows.into_iter().map(LocationEntity::from).collect()
 }
 
 impl Tx {
@@ -63,7 +81,7 @@ impl Tx {
     pub(crate) async fn location_entities(
         &mut self,
         refs: &[&str],
-    ) -> Result<Vec<LocationEntityRow>, RepoError> {
+    ) -> Result<Vec<LocationEntity>, RepoError> {
         if refs.is_empty() {
             return Ok(Vec::new());
         }
@@ -77,13 +95,14 @@ impl Tx {
                 order by ref",
             json(refs),
         )
+        .map(entities_from_rows)
     }
 
     /// The Location entities these locations declare.
     pub(crate) async fn location_entities_of(
         &mut self,
         location_ids: &[i64],
-    ) -> Result<Vec<LocationEntityRow>, RepoError> {
+    ) -> Result<Vec<LocationEntity>, RepoError> {
         if location_ids.is_empty() {
             return Ok(Vec::new());
         }
@@ -97,23 +116,24 @@ impl Tx {
                 order by ref",
             json(location_ids),
         )
+        .map(entities_from_rows)
     }
 
     /// Writes Location entities whole, new or known.
     pub(crate) async fn put_location_entities(
         &mut self,
-        rows: &[LocationEntityRow],
+        entities: &[LocationEntity],
     ) -> Result<(), RepoError> {
-        if rows.is_empty() {
+        if entities.is_empty() {
             return Ok(());
         }
+        let rows: Vec<LocationEntityRow> = entities.iter().map(LocationEntityRow::from).collect();
         execute!(
             self, "write Location entities",
-            sqlite: "insert into location_entity (ref, declared_by, document, digest, line, column_number, own, origin, state, \
-                    applied_digest, since) \
+            sqlite: "insert into location_entity (ref, declared_by, document, digest, line, column_number, own, origin, is_published) \
                 select value->>'ref', value->>'declared_by', value->>'document', value->>'digest', \
                     value->>'line', value->>'column_number', value->>'own', value->>'origin', \
-                    value->>'state', value->>'applied_digest', value->>'since' \
+                    value->>'is_published' \
                 from json_each($1) \
                 where true \
                 on conflict (ref) do update set \
@@ -124,13 +144,9 @@ impl Tx {
                     column_number = excluded.column_number, \
                     own = excluded.own, \
                     origin = excluded.origin, \
-                    state = excluded.state, \
-                    applied_digest = excluded.applied_digest, \
-                    since = excluded.since",
-            postgres: "insert into location_entity (ref, declared_by, document, digest, line, column_number, own, origin, state, \
-                    applied_digest, since) \
-                select ref, declared_by, document, digest, line, column_number, own, origin, state, \
-                    applied_digest, since \
+                    is_published = excluded.is_published",
+            postgres: "insert into location_entity (ref, declared_by, document, digest, line, column_number, own, origin, is_published) \
+                select ref, declared_by, document, digest, line, column_number, own, origin, is_published \
                 from json_populate_recordset(null::location_entity, $1::json) \
                 on conflict (ref) do update set \
                     declared_by = excluded.declared_by, \
@@ -140,10 +156,8 @@ impl Tx {
                     column_number = excluded.column_number, \
                     own = excluded.own, \
                     origin = excluded.origin, \
-                    state = excluded.state, \
-                    applied_digest = excluded.applied_digest, \
-                    since = excluded.since",
-            json(rows),
+                    is_published = excluded.is_published",
+            json(&rows),
         )
         .map(drop)
     }

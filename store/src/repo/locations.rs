@@ -1,26 +1,182 @@
 //! Locations: the files we want of a source.
 
+use freshet_model::ErrorClass;
 use serde::{Deserialize, Serialize};
 
 use super::RepoError;
 use super::statement::{Tx, bounded, execute, fetch_all, json};
 use super::stored::UnknownWord;
 
+/// One file, or pattern of files, of a source.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Location {
+    pub(crate) id: i64,
+    pub(crate) source_id: i64,
+    pub(crate) path: String,
+    pub(crate) is_pattern: bool,
+    /// Blob whose content is in the catalog, which an invalid or absent file may keep there.
+    pub(crate) active_blob: Option<String>,
+    pub(crate) state: LocationState,
+    /// Whose spelling its entities carry; none while nothing leads to it.
+    pub(crate) naming: Option<Naming>,
+}
+
 /// How a location was last found.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub(crate) enum LocationOutcome {
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum LocationState {
     /// Not looked at yet.
     Unread,
-    /// Read, and its content is applied.
-    Content,
-    /// Read, and an error in it kept all of it out.
-    Poisoned,
-    /// Proved absent.
-    Gone,
+    /// A file that can enter the catalog, if the rules let it.
+    Valid {
+        /// The content.
+        blob: String,
+        /// What of it `catalog.rules` judge.
+        emitted: Vec<EmittedKind>,
+    },
+    /// A file of which an error keeps everything out.
+    Invalid {
+        /// The content.
+        blob: String,
+        /// What of it `catalog.rules` judge, as far as it can be read.
+        emitted: Vec<EmittedKind>,
+    },
+    /// Proved not to be in its source.
+    Absent,
     /// A pattern whose matches are known.
+    Matched {
+        /// Of the files that match.
+        paths: Vec<String>,
+    },
+    /// Nobody can read it until somebody does something.
+    Failed {
+        /// Class of the error, as Backstage names it.
+        class: ErrorClass,
+        /// What is wrong.
+        message: String,
+    },
+}
+
+/// One document of a file, as `catalog.rules` judge it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "StoredEmittedKind", into = "StoredEmittedKind")]
+pub(crate) struct EmittedKind {
+    pub(crate) kind: String,
+    pub(crate) spec_type: Option<String>,
+    pub(crate) entity_ref: String,
+    pub(crate) line: u32,
+}
+
+/// As a list, because there is one for every document of every file.
+#[derive(Clone, Serialize, Deserialize)]
+struct StoredEmittedKind(String, Option<String>, String, u32);
+
+impl From<StoredEmittedKind> for EmittedKind {
+    fn from(StoredEmittedKind(kind, spec_type, entity_ref, line): StoredEmittedKind) -> Self {
+        Self {
+            kind,
+            spec_type,
+            entity_ref,
+            line,
+        }
+    }
+}
+
+impl From<EmittedKind> for StoredEmittedKind {
+    fn from(it: EmittedKind) -> Self {
+        Self(it.kind, it.spec_type, it.entity_ref, it.line)
+    }
+}
+
+/// How those who link a location name it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Naming {
+    /// The Location entity whose spelling it is; none for a root, which is named by itself.
+    pub(crate) parent_ref: Option<String>,
+    pub(crate) url: String,
+    /// The root it was found from, `type:target`.
+    pub(crate) origin: String,
+}
+
+impl Location {
+    /// A file nobody has looked at yet and nothing leads to.
+    pub(crate) fn new(id: i64, source_id: i64, path: &str) -> Self {
+        Self {
+            id,
+            source_id,
+            path: path.to_owned(),
+            is_pattern: false,
+            active_blob: None,
+            state: LocationState::Unread,
+            naming: None,
+        }
+    }
+
+    /// Whether the source has content there.
+    pub(crate) fn holds_content(&self) -> bool {
+        self.seen_blob().is_some()
+    }
+
+    /// The content that was seen last.
+    pub(crate) fn seen_blob(&self) -> Option<&str> {
+        match &self.state {
+            LocationState::Valid { blob, .. } | LocationState::Invalid { blob, .. } => Some(blob),
+            LocationState::Unread
+            | LocationState::Absent
+            | LocationState::Matched { .. }
+            | LocationState::Failed { .. } => None,
+        }
+    }
+
+    /// What of its content `catalog.rules` judge.
+    pub(crate) fn emitted(&self) -> &[EmittedKind] {
+        match &self.state {
+            LocationState::Valid { emitted, .. } | LocationState::Invalid { emitted, .. } => {
+                emitted
+            }
+            LocationState::Unread
+            | LocationState::Absent
+            | LocationState::Matched { .. }
+            | LocationState::Failed { .. } => &[],
+        }
+    }
+
+    /// What a pattern matches.
+    pub(crate) fn matched_paths(&self) -> &[String] {
+        match &self.state {
+            LocationState::Matched { paths } => paths,
+            LocationState::Unread
+            | LocationState::Valid { .. }
+            | LocationState::Invalid { .. }
+            | LocationState::Absent
+            | LocationState::Failed { .. } => &[],
+        }
+    }
+
+    /// How its parent spells it, without the type; empty while nothing leads to it.
+    pub(crate) fn url(&self) -> &str {
+        self.naming.as_ref().map_or("", |naming| &naming.url)
+    }
+
+    /// The root it was found from; empty while nothing leads to it.
+    pub(crate) fn origin(&self) -> &str {
+        self.naming.as_ref().map_or("", |naming| &naming.origin)
+    }
+
+    /// The Location entity whose spelling its entities carry.
+    pub(crate) fn parent_ref(&self) -> Option<&str> {
+        self.naming.as_ref()?.parent_ref.as_deref()
+    }
+}
+
+/// How a location was last found, as the table says it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum LocationOutcome {
+    Unread,
+    Content,
+    Poisoned,
+    Gone,
     Matched,
-    /// Not readable, and never read before.
     Failed,
 }
 
@@ -43,61 +199,123 @@ impl TryFrom<String> for LocationOutcome {
     }
 }
 
-/// One file, or pattern of files, of a source.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, sqlx::FromRow)]
-pub(crate) struct LocationRow {
-    pub(crate) id: i64,
-    pub(crate) source_id: i64,
-    pub(crate) path: String,
-    /// 1 if `path` is a pattern.
-    pub(crate) is_glob: i64,
-    /// Blob whose content is applied.
-    pub(crate) blob_oid: String,
-    /// Blob that was seen last.
-    pub(crate) seen_oid: String,
+/// A row of the table, whose columns are never null: an empty text stands for none.
+#[derive(Serialize, sqlx::FromRow)]
+struct LocationRow {
+    id: i64,
+    source_id: i64,
+    path: String,
+    is_glob: i64,
+    blob_oid: String,
+    seen_oid: String,
     #[sqlx(try_from = "String")]
-    pub(crate) outcome: LocationOutcome,
+    outcome: LocationOutcome,
     /// `<class>: <message>` of a failure.
-    pub(crate) failure: String,
+    failure: String,
     /// JSON: what the rules judge of a file, what a pattern matches.
-    pub(crate) emitted: String,
-    /// The Location entity under whose name its content is applied; empty if none.
-    pub(crate) parent_ref: String,
-    /// How that one names it.
-    pub(crate) url: String,
-    /// Root of the tree it was found in, `type:target`.
-    pub(crate) origin: String,
+    emitted: String,
+    parent_ref: String,
+    url: String,
+    origin: String,
 }
 
-impl LocationRow {
-    /// A file nobody has looked at yet.
-    pub(crate) fn new(id: i64, source_id: i64, path: &str) -> Self {
+impl From<LocationRow> for Location {
+    fn from(row: LocationRow) -> Self {
+        let state = match row.outcome {
+            LocationOutcome::Unread => LocationState::Unread,
+            LocationOutcome::Content => LocationState::Valid {
+                blob: row.seen_oid,
+                emitted: list_from_text(&row.emitted),
+            },
+            LocationOutcome::Poisoned => LocationState::Invalid {
+                blob: row.seen_oid,
+                emitted: list_from_text(&row.emitted),
+            },
+            LocationOutcome::Gone => LocationState::Absent,
+            LocationOutcome::Matched => LocationState::Matched {
+                paths: list_from_text(&row.emitted),
+            },
+            LocationOutcome::Failed => {
+                let (class, message) = row
+                    .failure
+                    .split_once(": ")
+                    .unwrap_or(("Error", &row.failure));
+                LocationState::Failed {
+                    class: ErrorClass::parse_lenient(class),
+                    message: message.to_owned(),
+                }
+            }
+        };
         Self {
-            id,
-            source_id,
-            path: path.to_owned(),
-            is_glob: 0,
-            blob_oid: String::new(),
-            seen_oid: String::new(),
-            outcome: LocationOutcome::Unread,
-            failure: String::new(),
-            emitted: String::new(),
-            parent_ref: String::new(),
-            url: String::new(),
-            origin: String::new(),
+            id: row.id,
+            source_id: row.source_id,
+            path: row.path,
+            is_pattern: row.is_glob != 0,
+            active_blob: some_text(row.blob_oid),
+            state,
+            naming: (!row.origin.is_empty()).then_some(Naming {
+                parent_ref: some_text(row.parent_ref),
+                url: row.url,
+                origin: row.origin,
+            }),
         }
     }
+}
 
-    /// Whether it holds anything of the source.
-    pub(crate) fn holds_content(&self) -> bool {
-        match self.outcome {
-            LocationOutcome::Content | LocationOutcome::Poisoned => true,
-            LocationOutcome::Unread
-            | LocationOutcome::Gone
-            | LocationOutcome::Matched
-            | LocationOutcome::Failed => false,
+impl From<&Location> for LocationRow {
+    fn from(location: &Location) -> Self {
+        let text = |blob: &String, list: &[EmittedKind]| (blob.clone(), json(list));
+        let nothing = (String::new(), String::new());
+        let (outcome, (seen_oid, emitted), failure) = match &location.state {
+            LocationState::Unread => (LocationOutcome::Unread, nothing, String::new()),
+            LocationState::Valid { blob, emitted } => {
+                (LocationOutcome::Content, text(blob, emitted), String::new())
+            }
+            LocationState::Invalid { blob, emitted } => (
+                LocationOutcome::Poisoned,
+                text(blob, emitted),
+                String::new(),
+            ),
+            LocationState::Absent => (LocationOutcome::Gone, nothing, String::new()),
+            LocationState::Matched { paths } => (
+                LocationOutcome::Matched,
+                (String::new(), json(paths)),
+                String::new(),
+            ),
+            LocationState::Failed { class, message } => (
+                LocationOutcome::Failed,
+                nothing,
+                format!("{class}: {message}"),
+            ),
+        };
+        Self {
+            id: location.id,
+            source_id: location.source_id,
+            path: location.path.clone(),
+            is_glob: i64::from(location.is_pattern),
+            blob_oid: location.active_blob.clone().unwrap_or_default(),
+            seen_oid,
+            outcome,
+            failure,
+            emitted,
+            parent_ref: location.parent_ref().unwrap_or_default().to_owned(),
+            url: location.url().to_owned(),
+            origin: location.origin().to_owned(),
         }
     }
+}
+
+fn list_from_text<T: serde::de::DeserializeOwned>(text: &str) -> Vec<T> {
+    // What cannot be read is read from the source again, for its blob is compared as well.
+    serde_json::from_str(text).unwrap_or_default()
+}
+
+fn some_text(text: String) -> Option<String> {
+    (!text.is_empty()).then_some(text)
+}
+
+fn locations_from_rows(rows: Vec<LocationRow>) -> Vec<Location> {
+    rows.into_iter().map(Location::from).collect()
 }
 
 impl Tx {
@@ -105,7 +323,7 @@ impl Tx {
     pub(crate) async fn locations_of(
         &mut self,
         source_ids: &[i64],
-    ) -> Result<Vec<LocationRow>, RepoError> {
+    ) -> Result<Vec<Location>, RepoError> {
         fetch_all!(
             self, LocationRow, "read locations",
             sqlite: "select * from location \
@@ -116,10 +334,11 @@ impl Tx {
                 order by id",
             json(source_ids),
         )
+        .map(locations_from_rows)
     }
 
     /// The locations with these ids.
-    pub(crate) async fn locations(&mut self, ids: &[i64]) -> Result<Vec<LocationRow>, RepoError> {
+    pub(crate) async fn locations(&mut self, ids: &[i64]) -> Result<Vec<Location>, RepoError> {
         fetch_all!(
             self, LocationRow, "read locations by id",
             sqlite: "select * from location where id in (select value from json_each($1)) order by id",
@@ -128,6 +347,7 @@ impl Tx {
                 order by id",
             json(ids),
         )
+        .map(locations_from_rows)
     }
 
     /// Ids for locations that are about to be written.
@@ -150,7 +370,7 @@ impl Tx {
     pub(crate) async fn locations_at(
         &mut self,
         places: &[(i64, &str)],
-    ) -> Result<Vec<LocationRow>, RepoError> {
+    ) -> Result<Vec<Location>, RepoError> {
         if places.is_empty() {
             return Ok(Vec::new());
         }
@@ -166,13 +386,15 @@ impl Tx {
                 order by l.id",
             json(places),
         )
+        .map(locations_from_rows)
     }
 
     /// Writes locations whole, new or known.
-    pub(crate) async fn put_locations(&mut self, rows: &[LocationRow]) -> Result<(), RepoError> {
-        if rows.is_empty() {
+    pub(crate) async fn put_locations(&mut self, locations: &[Location]) -> Result<(), RepoError> {
+        if locations.is_empty() {
             return Ok(());
         }
+        let rows: Vec<LocationRow> = locations.iter().map(LocationRow::from).collect();
         execute!(
             self, "write locations",
             sqlite: "insert into location (id, source_id, path, is_glob, blob_oid, seen_oid, outcome, failure, emitted, \
@@ -211,7 +433,7 @@ impl Tx {
                     parent_ref = excluded.parent_ref, \
                     url = excluded.url, \
                     origin = excluded.origin",
-            json(rows),
+            json(&rows),
         )
         .map(drop)
     }

@@ -1,36 +1,127 @@
 //! Problems: what owners of files must fix.
 
-use serde::Serialize;
+use freshet_model::{EntityRef, ErrorClass, Level, Problem, RuleId};
+use serde_json::Value;
 
 use super::RepoError;
 use super::statement::{Tx, execute, fetch_all, json};
+use super::stored::{refs_from_text, stored_ref};
+use crate::change::ProblemRow;
 
 /// A problem as stored; where it is follows from its location.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, sqlx::FromRow)]
-pub(crate) struct ProblemState {
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct StoredProblem {
+    /// The revision that opened it.
     pub(crate) id: i64,
     pub(crate) location_id: i64,
     pub(crate) source_id: i64,
-    pub(crate) rule: String,
-    pub(crate) message: String,
-    pub(crate) hint: String,
-    pub(crate) line: i64,
-    pub(crate) column_number: i64,
-    #[serde(rename = "ref")]
-    #[sqlx(rename = "ref")]
-    pub(crate) entity_ref: String,
+    pub(crate) problem: Problem,
+    /// Microseconds UTC, as is `last_seen`.
     pub(crate) first_seen: i64,
+    /// When it last opened or changed.
     pub(crate) last_seen: i64,
-    /// Backstage's class of the error.
-    pub(crate) class: String,
-    /// 1 if it spoils the whole file.
-    pub(crate) is_file: i64,
-    /// `error` or `warning`.
-    pub(crate) level: String,
-    /// JSON: refs of the entities whose status shows it.
-    pub(crate) status_of: String,
-    /// `spec.owner` as the document says; empty if it does not.
-    pub(crate) owner: String,
+    /// Refs of the entities whose status shows it.
+    pub(crate) status_of: Vec<EntityRef>,
+}
+
+/// Where a problem is, as people name it.
+#[derive(Clone, Debug, sqlx::FromRow)]
+pub(crate) struct ProblemPlace {
+    /// Which integration reads the source.
+    pub(crate) provider: String,
+    /// `owner/name` as last seen.
+    pub(crate) repository: String,
+    /// Path inside the repository.
+    pub(crate) path: String,
+}
+
+impl StoredProblem {
+    /// The problem as the log and the view have it, who do not know its location.
+    pub(crate) fn into_row(self, place: ProblemPlace) -> ProblemRow {
+        ProblemRow {
+            id: self.id,
+            location_id: self.location_id,
+            source_id: self.source_id,
+            provider: place.provider,
+            repository: place.repository,
+            path: place.path,
+            problem: self.problem,
+            first_seen: self.first_seen,
+            last_seen: self.last_seen,
+            status_of: self.status_of,
+        }
+    }
+}
+
+/// A row of the table.
+#[derive(sqlx::FromRow)]
+pub(super) struct ProblemRecord {
+    id: i64,
+    location_id: i64,
+    source_id: i64,
+    rule: String,
+    message: String,
+    hint: String,
+    line: i64,
+    column_number: i64,
+    #[sqlx(rename = "ref")]
+    entity_ref: String,
+    first_seen: i64,
+    last_seen: i64,
+    class: String,
+    is_file: i64,
+    level: String,
+    status_of: String,
+    owner: String,
+}
+
+impl From<ProblemRecord> for StoredProblem {
+    fn from(record: ProblemRecord) -> Self {
+        Self {
+            id: record.id,
+            location_id: record.location_id,
+            source_id: record.source_id,
+            // Another release may have written what this one does not know.
+            problem: Problem {
+                rule: RuleId::parse_lenient(&record.rule),
+                level: Level::parse_lenient(&record.level),
+                class: ErrorClass::parse_lenient(&record.class),
+                message: record.message,
+                hint: record.hint,
+                line: u32::try_from(record.line).unwrap_or_default(),
+                column: u32::try_from(record.column_number).unwrap_or_default(),
+                entity_ref: stored_ref(&record.entity_ref).ok(),
+                is_file: record.is_file != 0,
+                owner: Some(record.owner).filter(|owner| !owner.is_empty()),
+            },
+            first_seen: record.first_seen,
+            last_seen: record.last_seen,
+            status_of: refs_from_text(&record.status_of),
+        }
+    }
+}
+
+/// The columns of one row, as the statement that writes problems unpacks them.
+fn columns_of(stored: &StoredProblem) -> Value {
+    let problem = &stored.problem;
+    serde_json::json!({
+        "id": stored.id,
+        "location_id": stored.location_id,
+        "source_id": stored.source_id,
+        "rule": problem.rule,
+        "message": problem.message,
+        "hint": problem.hint,
+        "line": problem.line,
+        "column_number": problem.column,
+        "ref": problem.entity_ref.as_ref().map_or("", EntityRef::as_str),
+        "first_seen": stored.first_seen,
+        "last_seen": stored.last_seen,
+        "class": problem.class,
+        "is_file": i64::from(problem.is_file),
+        "level": problem.level,
+        "status_of": json(&stored.status_of),
+        "owner": problem.owner.as_deref().unwrap_or_default(),
+    })
 }
 
 impl Tx {
@@ -38,9 +129,9 @@ impl Tx {
     pub(crate) async fn problems_of(
         &mut self,
         location_ids: &[i64],
-    ) -> Result<Vec<ProblemState>, RepoError> {
-        fetch_all!(
-            self, ProblemState, "read problems",
+    ) -> Result<Vec<StoredProblem>, RepoError> {
+        let records = fetch_all!(
+            self, ProblemRecord, "read problems",
             sqlite: "select * from problem \
                 where location_id in (select value from json_each($1)) \
                 order by id",
@@ -48,14 +139,19 @@ impl Tx {
                 where location_id in (select json_array_elements_text($1::json)::bigint) \
                 order by id",
             json(location_ids),
-        )
+        )?;
+        Ok(records.into_iter().map(StoredProblem::from).collect())
     }
 
     /// Writes problems whole, new or known.
-    pub(crate) async fn put_problems(&mut self, rows: &[ProblemState]) -> Result<(), RepoError> {
-        if rows.is_empty() {
+    pub(crate) async fn put_problems(
+        &mut self,
+        problems: &[StoredProblem],
+    ) -> Result<(), RepoError> {
+        if problems.is_empty() {
             return Ok(());
         }
+        let rows: Vec<Value> = problems.iter().map(columns_of).collect();
         execute!(
             self, "write problems",
             sqlite: "insert into problem (id, location_id, source_id, rule, message, hint, line, column_number, ref, \
@@ -93,7 +189,7 @@ impl Tx {
                     level = excluded.level, \
                     status_of = excluded.status_of, \
                     owner = excluded.owner",
-            json(rows),
+            json(&rows),
         )
         .map(drop)
     }

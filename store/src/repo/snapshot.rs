@@ -3,8 +3,9 @@
 use std::sync::Arc;
 
 use super::changes::{read_uid, relations_from_text};
+use super::problems::{ProblemPlace, ProblemRecord, StoredProblem};
 use super::statement::fetch_all;
-use super::stored::{refs_from_text, stored_ref};
+use super::stored::stored_ref;
 use super::{Repo, RepoError};
 use crate::change::{ProblemRow, Record, Snapshot};
 
@@ -44,52 +45,16 @@ impl StoredRecord {
 }
 
 #[derive(sqlx::FromRow)]
-struct StoredProblem {
-    id: i64,
-    location_id: i64,
-    source_id: i64,
-    provider: String,
-    repository: String,
-    path: String,
-    rule: String,
-    message: String,
-    hint: String,
-    line: i64,
-    column_number: i64,
-    #[sqlx(rename = "ref")]
-    entity_ref: String,
-    first_seen: i64,
-    last_seen: i64,
-    class: String,
-    is_file: i64,
-    level: String,
-    status_of: String,
-    owner: String,
+struct PlacedProblem {
+    #[sqlx(flatten)]
+    problem: ProblemRecord,
+    #[sqlx(flatten)]
+    place: ProblemPlace,
 }
 
-impl StoredProblem {
+impl PlacedProblem {
     fn read(self) -> ProblemRow {
-        ProblemRow {
-            id: self.id,
-            location_id: self.location_id,
-            source_id: self.source_id,
-            provider: self.provider,
-            repository: self.repository,
-            path: self.path,
-            rule: self.rule,
-            message: self.message,
-            hint: self.hint,
-            line: u32::try_from(self.line).unwrap_or_default(),
-            column: u32::try_from(self.column_number).unwrap_or_default(),
-            entity_ref: stored_ref(&self.entity_ref).ok(),
-            first_seen: self.first_seen,
-            last_seen: self.last_seen,
-            class: self.class,
-            is_file: self.is_file != 0,
-            level: self.level,
-            status_of: refs_from_text(&self.status_of),
-            owner: self.owner,
-        }
+        StoredProblem::from(self.problem).into_row(self.place)
     }
 }
 
@@ -123,7 +88,7 @@ impl Repo {
             postgres: ENTITIES,
         )?;
         let problems = fetch_all!(
-            &mut tx, StoredProblem, "read all problems",
+            &mut tx, PlacedProblem, "read all problems",
             sqlite: PROBLEMS,
             postgres: PROBLEMS,
         )?;
@@ -135,7 +100,7 @@ impl Repo {
                 .into_iter()
                 .map(StoredRecord::read)
                 .collect::<Result<_, _>>()?,
-            problems: problems.into_iter().map(StoredProblem::read).collect(),
+            problems: problems.into_iter().map(PlacedProblem::read).collect(),
         })
     }
 }

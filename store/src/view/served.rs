@@ -40,18 +40,19 @@ impl Status {
     }
 }
 
-fn item(problem: &ProblemRow) -> Value {
+fn item(row: &ProblemRow) -> Value {
+    let problem = &row.problem;
     json!({
         "type": STATUS_TYPE,
         "level": "error",
-        "message": format!("{}: {}", problem.class(), problem.message),
+        "message": format!("{}: {}", problem.class, problem.message),
         "error": {
-            "name": problem.class(),
+            "name": problem.class,
             "message": problem.message,
             "rule": problem.rule,
             "hint": problem.hint,
-            "repository": problem.repository,
-            "path": problem.path,
+            "repository": row.repository,
+            "path": row.path,
             "line": problem.line,
             "column": problem.column,
         },

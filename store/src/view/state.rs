@@ -249,7 +249,7 @@ impl State {
     fn open(&mut self, problem: ProblemRow) {
         // It may have been open, and shown by others.
         self.resolve(&problem);
-        if !problem.is_warning() {
+        if problem.problem.is_error() {
             for entity_ref in &problem.status_of {
                 self.shown_by
                     .entry(entity_ref.clone())

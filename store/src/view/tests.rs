@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use freshet_model::{EntityRef, RelationDeclaration};
+use freshet_model::{EntityRef, ErrorClass, Problem, RelationDeclaration, RuleId};
 use proptest::prelude::*;
 use uuid::Uuid;
 
@@ -166,6 +166,7 @@ impl Model {
         } else {
             Op::ProblemOpened
         };
+        let message = format!("broken at {revision}");
         let problem = ProblemRow {
             id,
             location_id: file_of(of),
@@ -173,19 +174,13 @@ impl Model {
             provider: "github".to_owned(),
             repository: "acme/pay".to_owned(),
             path: "catalog-info.yaml".to_owned(),
-            rule: "spec.schema".to_owned(),
-            message: format!("broken at {revision}"),
-            hint: String::new(),
-            line: 1,
-            column: 1,
-            entity_ref: of.is_multiple_of(2).then(|| name(of)),
+            problem: Problem {
+                entity_ref: of.is_multiple_of(2).then(|| name(of)),
+                ..Problem::error(RuleId::SpecSchema, ErrorClass::InputError, message).at(1, 1)
+            },
             first_seen: 1,
             last_seen: revision,
-            class: "InputError".to_owned(),
-            is_file: false,
-            level: "error".to_owned(),
             status_of: Vec::new(),
-            owner: String::new(),
         };
         self.problems.insert(id, problem.clone());
         ChangeRow {

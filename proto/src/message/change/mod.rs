@@ -7,7 +7,7 @@
 mod cloud_event;
 mod fields;
 
-use freshet_model::EntityRef;
+use freshet_model::{EntityRef, ErrorClass, Level, Problem, RuleId};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use serde_json::value::RawValue;
@@ -121,14 +121,14 @@ pub struct EntityInfo {
     pub owner: Option<EntityRef>,
 }
 
-/// The problem a change is about.
+/// The problem a change is about. The entity it is about stands beside it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ProblemInfo {
     /// Stable id of the problem.
     pub id: i64,
-    /// Stable id of the broken rule.
-    pub rule: String,
+    /// The broken rule.
+    pub rule: RuleId,
     /// What is wrong.
     pub message: String,
     /// What to do about it.
@@ -138,17 +138,36 @@ pub struct ProblemInfo {
     /// 1-based.
     pub column: u32,
     /// Backstage's class of the error, such as `InputError`.
-    #[serde(default, skip_serializing_if = "String::is_empty")]
-    pub class: String,
+    #[serde(default)]
+    pub class: ErrorClass,
     /// `error`, or `warning` where the entity is valid all the same.
-    #[serde(default, skip_serializing_if = "String::is_empty")]
-    pub level: String,
+    #[serde(default)]
+    pub level: Level,
     /// Whether it spoils the whole file.
     #[serde(default)]
     pub is_file: bool,
     /// `spec.owner` as the document says.
-    #[serde(default, skip_serializing_if = "String::is_empty")]
-    pub owner: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub owner: Option<String>,
+}
+
+impl ProblemInfo {
+    /// A problem as subscribers hear of it.
+    #[must_use]
+    pub fn new(id: i64, problem: &Problem) -> Self {
+        Self {
+            id,
+            rule: problem.rule,
+            message: problem.message.clone(),
+            hint: problem.hint.clone(),
+            line: problem.line,
+            column: problem.column,
+            class: problem.class,
+            level: problem.level,
+            is_file: problem.is_file,
+            owner: problem.owner.clone(),
+        }
+    }
 }
 
 /// Where a change stands in the history.

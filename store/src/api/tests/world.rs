@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use freshet_model::{EntityRef, RelationDeclaration};
+use freshet_model::{EntityRef, ErrorClass, Problem, RelationDeclaration, RuleId};
 use freshet_runtime::clock::Clock;
 use freshet_wait::in_time;
 use serde_json::Value;
@@ -295,19 +295,20 @@ fn catalog() -> Snapshot {
         provider: "github".to_owned(),
         repository: "acme/pay".to_owned(),
         path: "catalog-info.yaml".to_owned(),
-        rule: "spec.schema".to_owned(),
-        message: "spec.type must be a string".to_owned(),
-        hint: "write a string".to_owned(),
-        line: 4,
-        column: 9,
-        entity_ref: Some(parse("component:default/pay")),
+        problem: Problem {
+            owner: Some("team-b".to_owned()),
+            ..Problem::error(
+                RuleId::SpecSchema,
+                ErrorClass::InputError,
+                "spec.type must be a string",
+            )
+            .with_hint("write a string")
+            .at(4, 9)
+            .about(parse("component:default/pay"))
+        },
         first_seen: 1,
         last_seen: 1,
-        class: "InputError".to_owned(),
-        is_file: false,
-        level: "error".to_owned(),
         status_of: vec![parse("component:default/pay")],
-        owner: "team-b".to_owned(),
     };
     Snapshot {
         epoch: String::new(),

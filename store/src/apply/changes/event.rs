@@ -1,29 +1,29 @@
-//! The body of a change event, from what changed and why. Pure.
+//! The parts of a change event, from what changed and why. Pure.
 
 use std::collections::BTreeSet;
 
 use freshet_model::{EntityRef, RelationDeclaration};
 use freshet_proto::message::Cause;
 use freshet_proto::message::change::{
-    Category, CauseInfo, EntityInfo, Fields, Origin, ProblemInfo, RelationChanges, Timing,
-    field_changes,
+    Category, CauseInfo, EntityInfo, Fields, Origin, Timing, field_changes,
 };
 use freshet_proto::timestamp::{rfc3339, rfc3339_if_known};
 use serde::Deserialize;
 use serde_json::Value;
+use uuid::Uuid;
 
-use crate::apply::locations::location_type;
-use crate::repo::{LocationRow, ProblemState, SourceRow};
+use crate::apply::locations::naming::location_type;
+use crate::repo::{Location, SourceRow};
 
-/// Why a source changed the catalog, and when.
+/// The delivery and commit that made a source change the catalog, and when each step happened.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Why {
+pub(crate) struct Trigger {
     pub(crate) cause: CauseInfo,
     pub(crate) timing: Timing,
     pub(crate) fact_at: i64,
 }
 
-impl Why {
+impl Trigger {
     pub(crate) fn new(cause: &Cause, commit: &str, fetched_at: i64, now: i64) -> Self {
         Self {
             cause: CauseInfo {
@@ -46,11 +46,11 @@ impl Why {
 }
 
 /// Where a change was read.
-pub(crate) fn origin(source: &SourceRow, location: &LocationRow) -> Origin {
-    let url = if location.url.is_empty() {
-        &location.path
+pub(crate) fn origin_of(source: &SourceRow, location: &Location) -> Origin {
+    let url = if location.url().is_empty() {
+        location.path.as_str()
     } else {
-        &location.url
+        location.url()
     };
     Origin {
         repository_id: source.repository_id(),
@@ -58,84 +58,66 @@ pub(crate) fn origin(source: &SourceRow, location: &LocationRow) -> Origin {
         location: format!("{}:{url}", location_type(source.kind)),
         path: location.path.clone(),
         git_ref: source.branch().to_owned(),
-        blob: location.blob_oid.clone(),
+        blob: location.active_blob.clone().unwrap_or_default(),
     }
 }
 
 /// The entity a change is about.
 pub(crate) fn entity_info(
     entity_ref: &EntityRef,
-    uid: &str,
+    uid: Uuid,
     document: &str,
     relations: &[RelationDeclaration],
 ) -> EntityInfo {
     EntityInfo {
         entity_ref: entity_ref.clone(),
-        uid: uid.to_owned(),
+        uid: uid.to_string(),
         kind: kind_of(document).unwrap_or_else(|| entity_ref.kind().to_owned()),
-        owner: owner(relations).cloned(),
+        owner: owner_of(relations).cloned(),
     }
 }
 
+/// The one field of a document that says more than its ref, in which the kind is in lower case.
 #[derive(Deserialize)]
-struct Kinded {
+struct DocumentKind {
     kind: String,
 }
 
 fn kind_of(document: &str) -> Option<String> {
-    let kinded: Kinded = serde_json::from_str(document).ok()?;
-    Some(kinded.kind)
+    let document: DocumentKind = serde_json::from_str(document).ok()?;
+    Some(document.kind)
 }
 
 const OWNED_BY: &str = "ownedBy";
 
-fn owner(relations: &[RelationDeclaration]) -> Option<&EntityRef> {
+fn owner_of(relations: &[RelationDeclaration]) -> Option<&EntityRef> {
     relations
         .iter()
         .find(|relation| relation.forward == OWNED_BY)
         .map(|relation| &relation.target)
 }
 
-/// The problem a change is about.
-pub(crate) fn problem_info(id: i64, problem: &ProblemState) -> ProblemInfo {
-    ProblemInfo {
-        id,
-        rule: problem.rule.clone(),
-        message: problem.message.clone(),
-        hint: problem.hint.clone(),
-        line: u32::try_from(problem.line).unwrap_or_default(),
-        column: u32::try_from(problem.column_number).unwrap_or_default(),
-        class: problem.class.clone(),
-        level: problem.level.clone(),
-        is_file: problem.is_file != 0,
-        owner: problem.owner.clone(),
-    }
-}
-
 /// Fields that differ between two documents.
-pub(crate) fn fields(before: &str, after: &str) -> Fields {
+pub(crate) fn changed_fields(before: &str, after: &str) -> Fields {
     let read = |text: &str| serde_json::from_str::<Value>(text).unwrap_or_default();
     field_changes(&read(before), &read(after))
 }
 
-/// Which parts of an entity a change of its document touches.
-pub(crate) fn categories(
+/// Which parts of an entity a change of its document and of the relations it declares touches.
+pub(crate) fn touched_categories(
     fields: &Fields,
-    relations: &RelationChanges,
-    owners: (&[RelationDeclaration], &[RelationDeclaration]),
-) -> Vec<Category> {
-    let paths = [&fields.added, &fields.updated, &fields.deleted]
+    before: &[RelationDeclaration],
+    after: &[RelationDeclaration],
+) -> BTreeSet<Category> {
+    let mut categories: BTreeSet<Category> = [&fields.added, &fields.updated, &fields.deleted]
         .into_iter()
         .flatten()
-        .map(|field| category_of(&field.path));
-    let mut categories: BTreeSet<Category> = paths.collect();
-    if !relations.added.is_empty() || !relations.removed.is_empty() {
-        categories.insert(Category::Relation);
-    }
-    if owner(owners.0) != owner(owners.1) {
+        .map(|field| category_of(&field.path))
+        .collect();
+    if owner_of(before) != owner_of(after) {
         categories.insert(Category::Owner);
     }
-    categories.into_iter().collect()
+    categories
 }
 
 fn category_of(path: &str) -> Category {
@@ -156,9 +138,9 @@ mod tests {
 
     #[track_caller]
     fn check(before: &str, after: &str, expected: &[Category]) {
-        let fields = fields(before, after);
-        let categories = categories(&fields, &RelationChanges::default(), (&[], &[]));
-        assert_eq!(categories, expected);
+        let fields = changed_fields(before, after);
+        let categories = touched_categories(&fields, &[], &[]);
+        assert_eq!(categories.into_iter().collect::<Vec<_>>(), expected);
     }
 
     #[test]

@@ -1,398 +1,223 @@
 //! From what is stored and what was read to everything that is written. Pure.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
-use std::sync::Arc;
+use std::collections::{HashMap, HashSet};
+use std::mem;
 
 use freshet_model::EntityRef;
-use freshet_proto::message::change::{
-    Category, ChangeData, ChangeInfo, EntityInfo, Fields, Origin, ProblemInfo, RelationChanges,
-    RevisionInfo,
-};
+use freshet_proto::message::change::{ChangeData, Origin, RelationChanges, RevisionInfo};
 use uuid::Uuid;
 
 use crate::apply::ApplyError;
-use crate::apply::entities::claims::{Content, Fate, Settled, settle};
-use crate::apply::changes::event::{Why, categories, entity_info, fields, origin, problem_info};
-use crate::apply::entities::declarations::Face;
-use crate::apply::entities::load::Stored;
-use crate::apply::changes::problems::{Transition, transitions};
-use crate::apply::changes::relations::{Shift, shifts};
-use crate::apply::locations::Review;
-use crate::change::{ChangeRow, Op, ProblemRow, Record};
+use crate::apply::changes::bodies::ChangeBody;
+use crate::apply::changes::event::{Trigger, origin_of};
+use crate::apply::changes::problems::{ProblemChange, ProblemTransition, compare_problems};
+use crate::apply::changes::relations::{RelationDelta, relation_deltas};
+use crate::apply::entities::claims::{
+    EntityChange, EntityContent, ResolvedChange, ResolvedClaims, resolve_claims,
+};
+use crate::apply::entities::declarations::{FileDeclarations, FoundProblem};
+use crate::apply::entities::load::StoredEntities;
+use crate::apply::locations::problems::ProblemReview;
+use crate::change::{ChangeRow, Op, Record};
 use crate::repo::claims::ClaimKey;
 use crate::repo::entities::EntityTouch;
-use crate::repo::stored::refs_from_text;
-use crate::repo::{ClaimRow, EntityRow, ProblemState};
+use crate::repo::{ClaimRow, EntityRow, ProblemPlace, SourceRow, StoredProblem};
 use crate::view::State;
 
 /// Everything one transaction writes about entities, claims and problems.
 #[derive(Debug, Default)]
-pub(crate) struct Plan {
+pub(crate) struct ChangePlan {
     pub(crate) rows: Vec<ChangeRow>,
     /// The source whose reading caused each row.
-    pub(crate) causes: Vec<i64>,
+    pub(crate) triggered_by: Vec<i64>,
     pub(crate) entities: Vec<EntityRow>,
     /// Entities whose relations changed by what others did.
     pub(crate) touched: Vec<EntityTouch>,
     pub(crate) claims_put: Vec<ClaimRow>,
     pub(crate) claims_removed: Vec<ClaimKey>,
-    pub(crate) problems_put: Vec<ProblemState>,
+    pub(crate) problems_put: Vec<StoredProblem>,
     pub(crate) problems_removed: Vec<i64>,
     /// Sources whose reading changed something.
     pub(crate) changed_sources: HashSet<i64>,
 }
 
 /// What a plan is made from.
-pub(crate) struct Facts<'a> {
+pub(crate) struct PlanInputs<'a> {
     pub(crate) state: &'a State,
-    pub(crate) stored: &'a Stored,
-    pub(crate) faces: &'a [Face],
-    /// Problems of the tree.
-    pub(crate) reviews: &'a [Review],
+    pub(crate) stored: &'a StoredEntities,
+    pub(crate) files: &'a [FileDeclarations],
+    /// Problems that depend on who points at a file.
+    pub(crate) reviews: &'a [ProblemReview],
     /// Why each source was read.
-    pub(crate) why: &'a HashMap<i64, Why>,
+    pub(crate) triggers: &'a HashMap<i64, Trigger>,
     /// Newest revision before this transaction.
     pub(crate) revision: i64,
+    /// Microseconds UTC.
     pub(crate) now: i64,
     /// Makes the identity of a new entity.
     pub(crate) new_uid: fn() -> Uuid,
 }
 
 /// Plans one transaction.
-pub(crate) fn plan(facts: &Facts<'_>) -> Result<Plan, ApplyError> {
-    let settled = settle(facts.faces, facts.stored, facts.now)?;
-    let mut draft = Draft {
-        facts,
-        shifts: shifts(&settled.fates, facts.state),
-        revision: facts.revision,
-        plan: Plan::default(),
+pub(crate) fn plan_changes(inputs: &PlanInputs<'_>) -> Result<ChangePlan, ApplyError> {
+    let mut resolved = resolve_claims(inputs.files, inputs.stored, inputs.now)?;
+    let mut deltas = relation_deltas(&resolved.changes, inputs.state);
+    let mut planner = ChangePlanner {
+        inputs,
+        revision: inputs.revision,
+        plan: ChangePlan::default(),
     };
-    for (entity_ref, (fate, cause)) in &settled.fates {
-        draft.entity(entity_ref, fate, *cause);
+    for (entity_ref, change) in mem::take(&mut resolved.changes) {
+        let delta = deltas.remove(&entity_ref).unwrap_or_default();
+        planner.plan_entity(&entity_ref, change, delta.into_changes());
     }
-    draft.related(&settled);
-    for transition in transitions(
-        facts.faces,
-        facts.reviews,
-        &settled,
-        facts.stored,
-        facts.now,
-    ) {
-        draft.problem(transition);
+    // What is left are entities that only others have changed.
+    for (entity_ref, delta) in deltas {
+        planner.plan_related(&entity_ref, delta);
     }
-    let mut plan = draft.finish();
-    plan.claims_put = settled.claims_put;
-    plan.claims_removed = settled.claims_removed;
-    Ok(plan)
+    for transition in compare_problems(inputs.files, inputs.reviews, &resolved, inputs.stored) {
+        planner.plan_problem(transition);
+    }
+    Ok(planner.finish(resolved))
 }
 
-struct Draft<'a> {
-    facts: &'a Facts<'a>,
-    shifts: BTreeMap<EntityRef, Shift>,
+/// A plan while it is put together. Each row takes the next revision, so the order of the calls is
+/// the order in which subscribers hear of the changes.
+struct ChangePlanner<'a> {
+    inputs: &'a PlanInputs<'a>,
     revision: i64,
-    plan: Plan,
+    plan: ChangePlan,
 }
 
-/// What differs from change to change.
-struct Body {
-    op: Op,
-    entity: Option<EntityInfo>,
-    problem: Option<ProblemInfo>,
-    previous: i64,
-    version: i64,
-    change: ChangeInfo,
-    location_id: i64,
-    /// The source whose reading caused it.
-    cause: i64,
-}
-
-impl Draft<'_> {
-    fn entity(&mut self, entity_ref: &EntityRef, fate: &Fate, cause: i64) {
-        let relations = self
-            .shifts
-            .get(entity_ref)
-            .map(Shift::changes)
-            .unwrap_or_default();
-        let row = self.facts.stored.entities.get(entity_ref);
-        let record = self.facts.state.entity(entity_ref);
-        match (fate, record) {
-            (Fate::Becomes(content), Some(record)) => {
-                self.updated(record, row, content, relations, cause);
+impl ChangePlanner<'_> {
+    fn plan_entity(
+        &mut self,
+        entity_ref: &EntityRef,
+        resolved: ResolvedChange,
+        relations: RelationChanges,
+    ) {
+        let triggered_by = resolved.triggered_by;
+        let row = self.inputs.stored.entities.get(entity_ref);
+        match (resolved.change, self.inputs.state.entity(entity_ref)) {
+            (EntityChange::Upsert(content), Some(record)) => {
+                let version = version_after(record, row);
+                let body = ChangeBody::for_update(record, version, &content, relations);
+                self.put_entity(content, body, triggered_by);
             }
-            (Fate::Becomes(content), None) => {
-                self.created(entity_ref, row, content, relations, cause);
+            (EntityChange::Upsert(content), None) => {
+                let uid = (self.inputs.new_uid)();
+                let body = ChangeBody::for_creation(entity_ref, uid, row, &content, relations);
+                self.put_entity(content, body, triggered_by);
             }
-            (Fate::Leaves, Some(record)) => self.deleted(record, row, relations, cause),
+            (EntityChange::Delete, Some(record)) => {
+                let version = version_after(record, row);
+                let body = ChangeBody::for_deletion(record, version, relations);
+                let change = self.next_row(body, triggered_by);
+                self.plan.entities.extend(tombstone_of(&change));
+                self.plan.rows.push(change);
+            }
             // Neither in the view nor declared: there is nothing to say.
-            (Fate::Leaves, None) => {}
+            (EntityChange::Delete, None) => {}
         }
     }
 
-    fn created(
-        &mut self,
-        entity_ref: &EntityRef,
-        tombstone: Option<&EntityRow>,
-        content: &Content,
-        relations: RelationChanges,
-        cause: i64,
-    ) {
-        let uid = (self.facts.new_uid)();
-        let version = tombstone.map_or(0, |row| row.version) + 1;
-        let body = Body {
-            op: Op::Created,
-            entity: Some(entity_info(
-                entity_ref,
-                &uid.to_string(),
-                &content.document,
-                &content.relations,
-            )),
-            problem: None,
-            previous: tombstone.map_or(0, |row| row.revision),
-            version,
-            change: ChangeInfo {
-                categories: vec![Category::Lifecycle],
-                derived: false,
-                fields: Fields::default(),
-                relations,
-                relations_truncated: false,
-            },
-            location_id: content.location_id,
-            cause,
-        };
-        self.put(entity_ref, uid, version, content, body);
-    }
-
-    fn updated(
-        &mut self,
-        record: &Record,
-        row: Option<&EntityRow>,
-        content: &Content,
-        relations: RelationChanges,
-        cause: i64,
-    ) {
-        let fields = fields(&record.document, &content.document);
-        let version = row.map_or(record.version, |row| row.version) + 1;
-        let body = Body {
-            op: Op::Updated,
-            entity: Some(entity_info(
-                &record.entity_ref,
-                &record.uid.to_string(),
-                &content.document,
-                &content.relations,
-            )),
-            problem: None,
-            previous: record.revision,
-            version,
-            change: ChangeInfo {
-                categories: categories(
-                    &fields,
-                    &relations,
-                    (&record.relations, &content.relations),
-                ),
-                derived: false,
-                fields,
-                relations,
-                relations_truncated: false,
-            },
-            location_id: content.location_id,
-            cause,
-        };
-        self.put(&record.entity_ref, record.uid, version, content, body);
-    }
-
-    fn put(
-        &mut self,
-        entity_ref: &EntityRef,
-        uid: Uuid,
-        version: i64,
-        content: &Content,
-        body: Body,
-    ) {
-        let row = ChangeRow {
-            entity_ref: Some(entity_ref.clone()),
-            uid: Some(uid),
-            document: Some(Arc::clone(&content.document)),
-            relations: Some(Arc::clone(&content.relations)),
+    fn put_entity(&mut self, content: EntityContent, body: ChangeBody, triggered_by: i64) {
+        let change = ChangeRow {
+            document: Some(content.document),
+            relations: Some(content.relations),
             digest: Some(content.digest.clone()),
-            source_id: content.source_id,
-            ..self.row(body)
+            ..self.next_row(body, triggered_by)
         };
-        self.plan.entities.push(EntityRow {
-            entity_ref: entity_ref.to_string(),
-            uid: uid.to_string(),
-            version,
-            revision: row.revision,
-            document_revision: row.revision,
-            digest: content.digest.clone(),
-            location_id: content.location_id,
-            source_id: content.source_id,
+        let entity = tombstone_of(&change).map(|tombstone| EntityRow {
+            document_revision: change.revision,
+            digest: content.digest,
+            is_orphan: content.is_orphan,
             claimed_at: content.claimed_at,
-            changed_at: self.facts.now,
+            ..tombstone
         });
-        self.plan.rows.push(row);
+        self.plan.entities.extend(entity);
+        self.plan.rows.push(change);
     }
 
-    fn deleted(
-        &mut self,
-        record: &Record,
-        row: Option<&EntityRow>,
-        relations: RelationChanges,
-        cause: i64,
-    ) {
-        let version = row.map_or(record.version, |row| row.version) + 1;
-        let body = Body {
-            op: Op::Deleted,
-            entity: Some(info_of(record)),
-            problem: None,
-            previous: record.revision,
-            version,
-            change: ChangeInfo {
-                categories: vec![Category::Lifecycle],
-                derived: false,
-                fields: Fields::default(),
-                relations,
-                relations_truncated: false,
-            },
-            location_id: record.location_id,
-            cause,
+    /// One change per entity and transaction, however many others changed its relations.
+    fn plan_related(&mut self, entity_ref: &EntityRef, delta: RelationDelta) {
+        // A relation may point at what does not exist.
+        let Some(record) = self.inputs.state.entity(entity_ref) else {
+            return;
         };
-        let row = ChangeRow {
-            entity_ref: Some(record.entity_ref.clone()),
-            uid: Some(record.uid),
-            source_id: record.source_id,
-            ..self.row(body)
-        };
-        self.plan.entities.push(EntityRow {
-            entity_ref: record.entity_ref.to_string(),
-            uid: record.uid.to_string(),
-            version,
-            revision: row.revision,
-            document_revision: 0,
-            digest: String::new(),
-            location_id: record.location_id,
-            source_id: record.source_id,
-            claimed_at: 0,
-            changed_at: self.facts.now,
+        let triggered_by = delta.triggered_by;
+        let body = ChangeBody::for_relations(record, delta.into_changes());
+        let change = self.next_row(body, triggered_by);
+        self.plan.touched.push(EntityTouch {
+            entity_ref: entity_ref.to_string(),
+            version: change.version,
+            revision: change.revision,
+            changed_at: change.committed_at,
         });
-        self.plan.rows.push(row);
+        self.plan.rows.push(change);
     }
 
-    /// One change per entity whose relations others changed.
-    fn related(&mut self, settled: &Settled) {
-        let shifts = std::mem::take(&mut self.shifts);
-        for (entity_ref, shift) in &shifts {
-            if settled.fates.contains_key(entity_ref) {
-                continue;
-            }
-            let Some(record) = self.facts.state.entity(entity_ref) else {
-                continue;
-            };
-            let version = record.version + 1;
-            let body = Body {
-                op: Op::Related,
-                entity: Some(info_of(record)),
-                problem: None,
-                previous: record.revision,
-                version,
-                change: ChangeInfo {
-                    categories: vec![Category::Relation],
-                    derived: true,
-                    fields: Fields::default(),
-                    relations: shift.changes(),
-                    relations_truncated: false,
-                },
-                location_id: record.location_id,
-                cause: shift.cause,
-            };
-            let row = ChangeRow {
-                entity_ref: Some(entity_ref.clone()),
-                uid: Some(record.uid),
-                source_id: record.source_id,
-                ..self.row(body)
-            };
-            self.plan.touched.push(EntityTouch {
-                entity_ref: entity_ref.to_string(),
-                version,
-                revision: row.revision,
-                changed_at: self.facts.now,
-            });
-            self.plan.rows.push(row);
-        }
-    }
-
-    fn problem(&mut self, transition: Transition) {
-        let Transition {
-            op,
-            mut state,
-            cause,
-        } = transition;
-        if state.id == 0 {
-            state.id = self.revision + 1;
-        }
-        let entity_ref = EntityRef::parse(&state.entity_ref).ok();
-        let record = entity_ref
-            .as_ref()
-            .and_then(|entity_ref| self.facts.state.entity(entity_ref));
-        let body = Body {
-            op,
-            entity: record.map(info_of),
-            problem: Some(problem_info(state.id, &state)),
-            previous: 0,
-            version: 0,
-            change: ChangeInfo {
-                categories: vec![Category::Condition],
-                ..ChangeInfo::default()
-            },
-            location_id: state.location_id,
-            cause,
+    fn plan_problem(&mut self, transition: ProblemTransition<'_>) {
+        let op = transition.change.op();
+        let triggered_by = transition.triggered_by;
+        let problem = self.problem_after(transition);
+        let entity_ref = problem.problem.entity_ref.as_ref();
+        let record = entity_ref.and_then(|it| self.inputs.state.entity(it));
+        let body = ChangeBody::for_problem(op, &problem, record);
+        let change = ChangeRow {
+            problem: Some(problem.clone().into_row(self.place_of(&problem))),
+            ..self.next_row(body, triggered_by)
         };
-        let row = ChangeRow {
-            entity_ref,
-            problem: Some(self.problem_row(&state)),
-            source_id: state.source_id,
-            ..self.row(body)
-        };
-        self.plan.rows.push(row);
+        self.plan.rows.push(change);
         if op == Op::ProblemResolved {
-            self.plan.problems_removed.push(state.id);
+            self.plan.problems_removed.push(problem.id);
         } else {
-            self.plan.problems_put.push(state);
+            self.plan.problems_put.push(problem);
         }
     }
 
-    fn problem_row(&self, state: &ProblemState) -> ProblemRow {
-        let source = self.facts.stored.sources.get(&state.source_id);
-        let location = self.facts.stored.locations.get(&state.location_id);
-        ProblemRow {
-            id: state.id,
-            location_id: state.location_id,
-            source_id: state.source_id,
+    /// The problem as it is now or, if it is resolved, as it last was.
+    fn problem_after(&self, transition: ProblemTransition<'_>) -> StoredProblem {
+        let location_id = transition.location_id;
+        let location = self.inputs.stored.locations.get(&location_id);
+        let found_now = |id, first_seen, found: FoundProblem| StoredProblem {
+            id,
+            location_id,
+            source_id: location.map_or(0, |location| location.source_id),
+            status_of: found.shown_by(),
+            problem: found.problem,
+            first_seen,
+            last_seen: self.inputs.now,
+        };
+        match transition.change {
+            // A problem is named by the revision that opens it: unique without another counter.
+            ProblemChange::Opened(found) => {
+                found_now(self.revision + 1, self.inputs.now, found.into_owned())
+            }
+            ProblemChange::Updated { known, found } => {
+                found_now(known.id, known.first_seen, found.into_owned())
+            }
+            ProblemChange::Resolved(known) => known.clone(),
+        }
+    }
+
+    fn place_of(&self, problem: &StoredProblem) -> ProblemPlace {
+        let source = self.inputs.stored.sources.get(&problem.source_id);
+        let location = self.inputs.stored.locations.get(&problem.location_id);
+        ProblemPlace {
             provider: source.map_or_else(String::new, |source| source.provider.clone()),
-            repository: source.map_or_else(String::new, crate::repo::SourceRow::slug),
+            repository: source.map_or_else(String::new, SourceRow::slug),
             path: location.map_or_else(String::new, |location| location.path.clone()),
-            rule: state.rule.clone(),
-            message: state.message.clone(),
-            hint: state.hint.clone(),
-            line: u32::try_from(state.line).unwrap_or_default(),
-            column: u32::try_from(state.column_number).unwrap_or_default(),
-            entity_ref: EntityRef::parse(&state.entity_ref).ok(),
-            first_seen: state.first_seen,
-            last_seen: state.last_seen,
-            class: state.class.clone(),
-            is_file: state.is_file != 0,
-            level: state.level.clone(),
-            status_of: refs_from_text(&state.status_of),
-            owner: state.owner.clone(),
         }
     }
 
     /// Takes the next revision for a change.
-    fn row(&mut self, body: Body) -> ChangeRow {
+    fn next_row(&mut self, body: ChangeBody, triggered_by: i64) -> ChangeRow {
         self.revision += 1;
-        self.plan.changed_sources.insert(body.cause);
-        self.plan.causes.push(body.cause);
-        let why = self.facts.why.get(&body.cause).cloned().unwrap_or_default();
-        let origin = self.origin(body.location_id);
+        self.plan.changed_sources.insert(triggered_by);
+        self.plan.triggered_by.push(triggered_by);
+        let trigger = self.inputs.triggers.get(&triggered_by).cloned();
+        let trigger = trigger.unwrap_or_default();
         let data = ChangeData {
             op: body.op,
             entity: body.entity,
@@ -403,48 +228,64 @@ impl Draft<'_> {
                 entity: body.version,
             },
             change: body.change,
-            cause: why.cause,
-            origin,
-            timing: why.timing,
+            cause: trigger.cause,
+            origin: self.origin_at(body.location_id),
+            timing: trigger.timing,
         };
         ChangeRow {
             revision: self.revision,
             op: body.op,
-            entity_ref: None,
+            entity_ref: body.entity_ref,
             version: body.version,
-            uid: None,
+            uid: body.uid,
             location_id: body.location_id,
-            source_id: body.cause,
+            source_id: body.source_id,
             document: None,
             relations: None,
             digest: None,
             problem: None,
             data: serde_json::to_string(&data).expect("a change is plain data with text keys"),
-            committed_at: self.facts.now,
-            fact_at: why.fact_at,
+            committed_at: self.inputs.now,
+            fact_at: trigger.fact_at,
         }
     }
 
     /// Absent for locations that are not part of this transaction, as of derived changes.
-    fn origin(&self, location_id: i64) -> Option<Origin> {
-        let stored = self.facts.stored;
-        let location = stored.locations.get(&location_id)?;
-        let source = stored.sources.get(&location.source_id)?;
-        Some(origin(source, location))
+    fn origin_at(&self, location_id: i64) -> Option<Origin> {
+        let location = self.inputs.stored.locations.get(&location_id)?;
+        let source = self.inputs.stored.sources.get(&location.source_id)?;
+        Some(origin_of(source, location))
     }
 
-    fn finish(self) -> Plan {
-        self.plan
+    fn finish(self, resolved: ResolvedClaims) -> ChangePlan {
+        ChangePlan {
+            claims_put: resolved.claims_put,
+            claims_removed: resolved.claims_removed,
+            ..self.plan
+        }
     }
 }
 
-fn info_of(record: &Record) -> EntityInfo {
-    entity_info(
-        &record.entity_ref,
-        &record.uid.to_string(),
-        &record.document,
-        &record.relations,
-    )
+/// The row counts what the view does not: the versions a ref had before it was deleted.
+fn version_after(record: &Record, row: Option<&EntityRow>) -> i64 {
+    row.map_or(record.version, |row| row.version) + 1
+}
+
+/// The row of an entity that is removed by a change.
+fn tombstone_of(change: &ChangeRow) -> Option<EntityRow> {
+    Some(EntityRow {
+        entity_ref: change.entity_ref.as_ref()?.to_string(),
+        uid: change.uid?.to_string(),
+        version: change.version,
+        revision: change.revision,
+        document_revision: 0,
+        digest: String::new(),
+        is_orphan: false,
+        location_id: change.location_id,
+        source_id: change.source_id,
+        claimed_at: 0,
+        changed_at: change.committed_at,
+    })
 }
 
 #[cfg(test)]

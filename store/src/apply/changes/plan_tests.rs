@@ -1,7 +1,11 @@
+use std::sync::Arc;
+
+use freshet_model::{ErrorClass, Problem, RuleId};
+
 use super::*;
-use crate::apply::entities::declarations::{Declared, Found, Missing};
-use crate::change::Snapshot;
-use crate::repo::LocationRow;
+use crate::apply::entities::declarations::{DeclaredEntity, Undeclared};
+use crate::change::{Op, Snapshot};
+use crate::repo::Location;
 use crate::view::View;
 
 fn entity_ref(name: &str) -> EntityRef {
@@ -9,32 +13,33 @@ fn entity_ref(name: &str) -> EntityRef {
 }
 
 /// `a@1` is component `a` with content `1`.
-fn declared(text: &str) -> Declared {
+fn declared(text: &str) -> DeclaredEntity {
     let (name, content) = text.split_once('@').expect("content");
-    Declared {
+    DeclaredEntity {
         entity_ref: entity_ref(name),
         document: Arc::from(format!("{{\"kind\":\"Component\",\"spec\":\"{content}\"}}")),
         relations: Arc::from([]),
         digest: content.to_owned(),
         line: 1,
+        is_orphan: false,
     }
 }
 
-fn face(location_id: i64, text: &str, missing: Missing) -> Face {
-    Face {
+fn file(location_id: i64, text: &str, undeclared: Undeclared) -> FileDeclarations {
+    FileDeclarations {
         location_id,
         source_id: location_id,
-        cause: location_id,
+        triggered_by: location_id,
         declared: text.split_whitespace().map(declared).collect(),
-        missing,
+        undeclared,
         problems: Some(Vec::new()),
     }
 }
 
 /// What is stored: `1:a@1` is held by location 1, `1:-a` is its tombstone.
-fn world(text: &str) -> (Snapshot, Stored) {
+fn world(text: &str) -> (Snapshot, StoredEntities) {
     let mut snapshot = Snapshot::default();
-    let mut stored = Stored::default();
+    let mut stored = StoredEntities::default();
     for word in text.split_whitespace() {
         let (location, entity) = word.split_once(':').expect("a location");
         let location_id: i64 = location.parse().expect("a number");
@@ -53,6 +58,7 @@ fn world(text: &str) -> (Snapshot, Stored) {
             revision: 40,
             document_revision: i64::from(live),
             digest: content.to_owned(),
+            is_orphan: content.starts_with("orphan:"),
             location_id,
             source_id: location_id,
             claimed_at: location_id,
@@ -77,21 +83,20 @@ fn world(text: &str) -> (Snapshot, Stored) {
     (snapshot, stored)
 }
 
-fn planned(stored: &str, faces: &[Face]) -> Plan {
+fn planned(stored: &str, files: &[FileDeclarations]) -> ChangePlan {
     let (snapshot, mut stored) = world(stored);
-    stored.read = faces.iter().map(|face| face.location_id).collect();
-    for face in faces {
-        let location = LocationRow::new(face.location_id, face.source_id, "f");
-        stored.locations.insert(face.location_id, location);
+    for file in files {
+        let location = Location::new(file.location_id, file.source_id, "f");
+        stored.locations.insert(file.location_id, location);
     }
     let view = View::load(snapshot);
     view.read(|state| {
-        plan(&Facts {
+        plan_changes(&PlanInputs {
             state,
             stored: &stored,
-            faces,
+            files,
             reviews: &[],
-            why: &HashMap::new(),
+            triggers: &HashMap::new(),
             revision: 100,
             now: 1_000,
             new_uid: Uuid::nil,
@@ -100,7 +105,7 @@ fn planned(stored: &str, faces: &[Face]) -> Plan {
     .expect("a plan")
 }
 
-fn spell(plan: &Plan) -> String {
+fn spell(plan: &ChangePlan) -> String {
     let words = plan.rows.iter().map(|row| {
         let name = row.entity_ref.as_ref().map_or("", |it| it.name());
         let mark = match row.op {
@@ -117,7 +122,7 @@ fn spell(plan: &Plan) -> String {
 
 #[track_caller]
 fn check(stored: &str, observed: &str, expected: &str) {
-    let plan = planned(stored, &[face(1, observed, Missing::Withdrawn)]);
+    let plan = planned(stored, &[file(1, observed, Undeclared::Removed)]);
     assert_eq!(spell(&plan), expected);
     for (row, revision) in plan.rows.iter().zip(101..) {
         assert_eq!(row.revision, revision);
@@ -149,18 +154,18 @@ fn a_tombstone_does_not_come_back_by_itself_and_keeps_counting() {
 #[test]
 fn a_ref_somebody_else_holds_is_claimed_and_not_taken() {
     check("2:a@1", "a@2", "!a#0");
-    let plan = planned("2:a@1", &[face(1, "a@2", Missing::Withdrawn)]);
+    let plan = planned("2:a@1", &[file(1, "a@2", Undeclared::Removed)]);
     assert_eq!(plan.claims_put.len(), 1);
     assert!(plan.entities.is_empty());
 }
 
 #[test]
 fn an_entity_whose_file_moved_in_one_transaction_keeps_its_identity() {
-    let faces = [
-        face(1, "", Missing::Withdrawn),
-        face(2, "a@1", Missing::Withdrawn),
+    let files = [
+        file(1, "", Undeclared::Removed),
+        file(2, "a@1", Undeclared::Removed),
     ];
-    let plan = planned("1:a@1", &faces);
+    let plan = planned("1:a@1", &files);
     assert_eq!(spell(&plan), "~a#5");
     assert_eq!(plan.entities[0].location_id, 2);
     assert_eq!(plan.entities[0].uid, Uuid::nil().to_string());
@@ -168,53 +173,54 @@ fn an_entity_whose_file_moved_in_one_transaction_keeps_its_identity() {
 
 #[test]
 fn what_has_a_problem_stays_and_what_is_unproved_stays() {
-    let named = Missing::KeptIfNamed(HashSet::from([entity_ref("a")]));
+    let named = Undeclared::KeptIfNamed(HashSet::from([entity_ref("a")]));
     assert_eq!(
-        spell(&planned("1:a@1 1:b@1", &[face(1, "", named)])),
+        spell(&planned("1:a@1 1:b@1", &[file(1, "", named)])),
         "-b#5"
     );
     assert_eq!(
-        spell(&planned("1:a@1 1:b@1", &[face(1, "", Missing::Kept)])),
+        spell(&planned("1:a@1 1:b@1", &[file(1, "", Undeclared::Kept)])),
         ""
     );
 }
 
 #[test]
 fn a_problem_takes_a_revision_and_is_named_by_it() {
-    let mut broken = face(1, "", Missing::Kept);
-    broken.problems = Some(vec![Found {
-        rule: "yaml".to_owned(),
-        message: "broken".to_owned(),
-        line: 2,
-        column: 3,
-        ..Found::default()
+    let mut broken = file(1, "", Undeclared::Kept);
+    let problem = Problem::error(RuleId::YamlSyntax, ErrorClass::Error, "broken").at(2, 3);
+    broken.problems = Some(vec![FoundProblem {
+        problem,
+        status_of: Vec::new(),
     }]);
     let plan = planned("", &[broken]);
     assert_eq!((plan.rows[0].revision, plan.problems_put[0].id), (101, 101));
-    assert_eq!(plan.rows[0].problem.as_ref().map(|it| it.line), Some(2));
+    assert_eq!(
+        plan.rows[0].problem.as_ref().map(|it| it.problem.line),
+        Some(2)
+    );
 }
 
 /// The changes when orphans are kept; digests of what is stored say whether it is one.
 #[track_caller]
-fn check_kept(stored: &str, mut faces: Vec<Face>, expected: &str) {
+fn check_kept(stored: &str, mut files: Vec<FileDeclarations>, expected: &str) {
     let (snapshot, rows) = world(stored);
     let view = View::load(snapshot);
-    view.read(|state| crate::apply::entities::orphans::keep(&mut faces, &rows, state))
+    view.read(|state| crate::apply::entities::orphans::keep_orphans(&mut files, &rows, state))
         .expect("documents that can be read");
-    let plan = planned(stored, &faces);
+    let plan = planned(stored, &files);
     assert_eq!(spell(&plan), expected);
 }
 
 #[test]
 fn an_orphan_is_kept_with_a_mark_until_somebody_declares_it() {
-    check_kept("1:a@1", vec![face(1, "", Missing::Withdrawn)], "~a#5");
-    check_kept("1:a@orphan:1", vec![face(1, "", Missing::Withdrawn)], "");
+    check_kept("1:a@1", vec![file(1, "", Undeclared::Removed)], "~a#5");
+    check_kept("1:a@orphan:1", vec![file(1, "", Undeclared::Removed)], "");
     check_kept(
         "1:a@orphan:1",
-        vec![face(1, "a@1", Missing::Withdrawn)],
+        vec![file(1, "a@1", Undeclared::Removed)],
         "~a#5",
     );
-    let adopted = vec![face(2, "a@2", Missing::Withdrawn)];
+    let adopted = vec![file(2, "a@2", Undeclared::Removed)];
     check_kept("1:a@orphan:1", adopted.clone(), "~a#5");
     let plan = planned("1:a@orphan:1", &adopted);
     assert_eq!(

@@ -1,212 +1,202 @@
-//! From the problems a file has now to what opened, changed and was solved. Pure.
+//! From the problems a file has now to what opened, changed and was resolved. Pure.
 
+use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 
-use crate::apply::entities::claims::Settled;
-use crate::apply::entities::declarations::{CONFLICT, Face, Found, conflict};
-use crate::apply::entities::load::Stored;
-use crate::apply::locations::{Review, Scope};
+use freshet_model::{EntityRef, Problem, RuleId};
+
+use crate::apply::entities::claims::{PromotedClaim, ResolvedClaims};
+use crate::apply::entities::declarations::{FileDeclarations, FoundProblem, conflict_problem};
+use crate::apply::entities::load::StoredEntities;
+use crate::apply::locations::problems::{ProblemReview, ReviewScope};
 use crate::change::Op;
-use crate::repo::ProblemState;
+use crate::repo::StoredProblem;
 
-/// The level of what keeps something out.
-const ERROR: &str = "error";
-/// The level of what is only worth knowing.
-const WARNING: &str = "warning";
-
-/// One transition. A problem that opens gets its id with its revision.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Transition {
-    pub(crate) op: Op,
-    pub(crate) state: ProblemState,
+/// What happens to one problem.
+pub(crate) struct ProblemTransition<'a> {
+    pub(crate) location_id: i64,
     /// The source whose reading caused it.
-    pub(crate) cause: i64,
+    pub(crate) triggered_by: i64,
+    pub(crate) change: ProblemChange<'a>,
+}
+
+pub(crate) enum ProblemChange<'a> {
+    Opened(Cow<'a, FoundProblem>),
+    /// It is the same problem and reads differently.
+    Updated {
+        known: &'a StoredProblem,
+        found: Cow<'a, FoundProblem>,
+    },
+    Resolved(&'a StoredProblem),
+}
+
+impl ProblemChange<'_> {
+    pub(crate) fn op(&self) -> Op {
+        match self {
+            Self::Opened(_) => Op::ProblemOpened,
+            Self::Updated { .. } => Op::ProblemUpdated,
+            Self::Resolved(_) => Op::ProblemResolved,
+        }
+    }
 }
 
 /// Problems are the same if they break the same rule for the same entity; of several, by order.
-type Key<'a> = (&'a str, &'a str, usize);
+// Neither the line nor the message is part of it: a file that gets a comment at its top must not
+// resolve every problem and open it again.
+#[derive(PartialEq, Eq, Hash)]
+struct ProblemKey<'a> {
+    rule: RuleId,
+    entity_ref: Option<&'a EntityRef>,
+    ordinal: usize,
+}
+
+/// What one location has now, within a scope.
+struct Comparison<'a> {
+    location_id: i64,
+    triggered_by: i64,
+    scope: &'a ReviewScope,
+    found: Vec<Cow<'a, FoundProblem>>,
+}
 
 /// Compares what the files have now with what is stored.
-pub(crate) fn transitions(
-    faces: &[Face],
-    reviews: &[Review],
-    settled: &Settled,
-    stored: &Stored,
-    now: i64,
-) -> Vec<Transition> {
-    let reviews: Vec<Review> = faces
+pub(crate) fn compare_problems<'a>(
+    files: &'a [FileDeclarations],
+    reviews: &'a [ProblemReview],
+    resolved: &ResolvedClaims,
+    stored: &'a StoredEntities,
+) -> Vec<ProblemTransition<'a>> {
+    let comparisons: Vec<Comparison<'a>> = files
         .iter()
-        .filter_map(|face| of_file(face, settled))
-        .chain(reviews.iter().cloned())
+        .filter_map(|file| comparison_of_file(file, resolved))
+        .chain(reviews.iter().map(comparison_of_review))
         .collect();
-    let left: HashSet<i64> = reviews
-        .iter()
-        .filter(|review| review.scope == Scope::All)
-        .map(|review| review.location_id)
-        .collect();
-    let mut held: HashMap<i64, Vec<&ProblemState>> = HashMap::new();
+    let removed = locations_in(&comparisons, &ReviewScope::All);
+    let read = locations_in(&comparisons, &ReviewScope::File);
+    let mut known: HashMap<i64, Vec<&StoredProblem>> = HashMap::new();
     for problem in &stored.problems {
-        held.entry(problem.location_id).or_default().push(problem);
+        known.entry(problem.location_id).or_default().push(problem);
     }
-    let mut all = Vec::new();
-    let mut read = left.clone();
-    for review in &reviews {
-        if review.scope == Scope::File {
-            read.insert(review.location_id);
+    let mut transitions = Vec::new();
+    for comparison in comparisons {
+        // A location that is removed loses all its problems once, whatever else is said of it.
+        if *comparison.scope == ReviewScope::All || !removed.contains(&comparison.location_id) {
+            let known = known.get(&comparison.location_id);
+            transitions.extend(compare(comparison, known.map_or(&[], Vec::as_slice)));
         }
-        if review.scope != Scope::All && left.contains(&review.location_id) {
-            continue;
-        }
-        let held = held.get(&review.location_id).map_or(&[][..], Vec::as_slice);
-        compare(review, held, stored, now, &mut all);
     }
-    // A location that was read has been compared above.
-    for won in settled
-        .won
+    for promoted in &resolved.promoted {
+        // A location that was read has been compared above.
+        let id = promoted.location_id;
+        if !removed.contains(&id) && !read.contains(&id) {
+            transitions.extend(resolve_conflicts(promoted, stored));
+        }
+    }
+    transitions
+}
+
+fn locations_in(comparisons: &[Comparison<'_>], scope: &ReviewScope) -> HashSet<i64> {
+    comparisons
         .iter()
-        .filter(|won| !read.contains(&won.location_id))
-    {
-        let solved = stored.problems.iter().filter(|problem| {
-            problem.location_id == won.location_id
-                && problem.rule == CONFLICT
-                && problem.entity_ref == won.entity_ref.as_str()
-        });
-        all.extend(solved.map(|state| Transition {
-            op: Op::ProblemResolved,
-            state: state.clone(),
-            cause: won.cause,
-        }));
-    }
-    all
+        .filter(|comparison| comparison.scope == scope)
+        .map(|comparison| comparison.location_id)
+        .collect()
 }
 
 /// What was found in a file that was read, and which of its claims lost.
-fn of_file(face: &Face, settled: &Settled) -> Option<Review> {
-    let mut found = face.problems.clone()?;
-    found.extend(
-        settled
-            .lost
-            .iter()
-            .filter(|(location_id, _, _)| *location_id == face.location_id)
-            .map(|(_, entity_ref, line)| conflict(entity_ref, *line)),
-    );
-    Some(Review {
-        location_id: face.location_id,
-        cause: face.cause,
-        scope: Scope::File,
+fn comparison_of_file<'a>(
+    file: &'a FileDeclarations,
+    resolved: &ResolvedClaims,
+) -> Option<Comparison<'a>> {
+    let mut found: Vec<_> = file.problems.as_ref()?.iter().map(Cow::Borrowed).collect();
+    let losing = resolved.losing.get(&file.location_id).into_iter().flatten();
+    found.extend(losing.map(|it| Cow::Owned(conflict_problem(&it.entity_ref, it.line))));
+    Some(Comparison {
+        location_id: file.location_id,
+        triggered_by: file.triggered_by,
+        scope: &ReviewScope::File,
         found,
     })
 }
 
-fn compare(
-    review: &Review,
-    held: &[&ProblemState],
-    stored: &Stored,
-    now: i64,
-    all: &mut Vec<Transition>,
-) {
-    let held: Vec<&ProblemState> = held
-        .iter()
-        .copied()
-        .filter(|problem| review.scope.covers(problem))
-        .collect();
-    let mut by_key: HashMap<Key<'_>, &ProblemState> = keyed(&held, |problem| {
-        (&problem.rule, problem.entity_ref.as_str())
-    })
-    .into_iter()
-    .map(|(key, problem)| (key, *problem))
-    .collect();
-    let found = keyed(&review.found, |found| {
-        let entity_ref = found.entity_ref.as_ref().map_or("", |it| it.as_str());
-        (&found.rule, entity_ref)
-    });
-    let source_id = stored
-        .locations
-        .get(&review.location_id)
-        .map_or(0, |location| location.source_id);
-    for (key, found) in found {
-        let known = by_key.remove(&key);
-        let op = match known {
-            None => Op::ProblemOpened,
-            Some(known) if reads_alike(known, found) => continue,
-            Some(_) => Op::ProblemUpdated,
-        };
-        all.push(Transition {
-            op,
-            state: state((review.location_id, source_id), found, known, now),
-            cause: review.cause,
-        });
+fn comparison_of_review(review: &ProblemReview) -> Comparison<'_> {
+    Comparison {
+        location_id: review.location_id,
+        triggered_by: review.triggered_by,
+        scope: &review.scope,
+        found: review.found.iter().map(Cow::Borrowed).collect(),
     }
-    let mut solved: Vec<&ProblemState> = by_key.into_values().collect();
-    solved.sort_by_key(|problem| problem.id);
-    all.extend(solved.into_iter().map(|problem| Transition {
-        op: Op::ProblemResolved,
-        state: problem.clone(),
-        cause: review.cause,
-    }));
 }
 
-fn keyed<'a, T>(
-    items: &'a [T],
-    name: impl Fn(&'a T) -> (&'a str, &'a str),
-) -> Vec<(Key<'a>, &'a T)> {
-    let mut counts: HashMap<(&str, &str), usize> = HashMap::new();
-    items
-        .iter()
-        .map(|item| {
-            let (rule, entity_ref) = name(item);
-            let count = counts.entry((rule, entity_ref)).or_default();
-            *count += 1;
-            ((rule, entity_ref, *count), item)
+fn compare<'a>(
+    comparison: Comparison<'a>,
+    known: &[&'a StoredProblem],
+) -> Vec<ProblemTransition<'a>> {
+    let known = known.iter().copied();
+    let known: Vec<&StoredProblem> = known
+        .filter(|it| {
+            comparison
+                .scope
+                .covers(it.problem.rule, it.problem.entity_ref.as_ref())
+        })
+        .collect();
+    let keys = keys_of(known.iter().map(|it| &it.problem));
+    let mut open: HashMap<ProblemKey<'_>, &StoredProblem> = keys.into_iter().zip(known).collect();
+    let keys = keys_of(comparison.found.iter().map(|it| &it.problem));
+    let matches: Vec<Option<&StoredProblem>> = keys.iter().map(|key| open.remove(key)).collect();
+    let mut resolved: Vec<&StoredProblem> = open.into_values().collect();
+    resolved.sort_by_key(|problem| problem.id);
+    let found = matches.into_iter().zip(comparison.found);
+    let found = found.filter_map(|(known, found)| match known {
+        None => Some(ProblemChange::Opened(found)),
+        Some(known) if reads_alike(known, &found) => None,
+        Some(known) => Some(ProblemChange::Updated { known, found }),
+    });
+    found
+        .chain(resolved.into_iter().map(ProblemChange::Resolved))
+        .map(|change| ProblemTransition {
+            location_id: comparison.location_id,
+            triggered_by: comparison.triggered_by,
+            change,
         })
         .collect()
 }
 
-fn reads_alike(known: &ProblemState, found: &Found) -> bool {
-    known.message == found.message
-        && known.hint == found.hint
-        && known.line == i64::from(found.line)
-        && known.column_number == i64::from(found.column)
-        && known.class == found.class
-        && known.is_file == i64::from(found.is_file)
-        && known.level == level(found)
-        && known.status_of == status_of(found)
-        && known.owner == found.owner
+fn keys_of<'a>(problems: impl Iterator<Item = &'a Problem>) -> Vec<ProblemKey<'a>> {
+    let mut counts: HashMap<(RuleId, Option<&EntityRef>), usize> = HashMap::new();
+    problems
+        .map(|problem| {
+            let entity_ref = problem.entity_ref.as_ref();
+            let ordinal = counts.entry((problem.rule, entity_ref)).or_default();
+            *ordinal += 1;
+            ProblemKey {
+                rule: problem.rule,
+                entity_ref,
+                ordinal: *ordinal,
+            }
+        })
+        .collect()
 }
 
-fn level(found: &Found) -> &'static str {
-    if found.is_warning { WARNING } else { ERROR }
+fn reads_alike(known: &StoredProblem, found: &FoundProblem) -> bool {
+    known.problem == found.problem && known.status_of == found.shown_by()
 }
 
-fn status_of(found: &Found) -> String {
-    serde_json::to_string(&found.status_of).expect("refs are text")
-}
-
-fn state(
-    (location_id, source_id): (i64, i64),
-    found: &Found,
-    known: Option<&ProblemState>,
-    now: i64,
-) -> ProblemState {
-    ProblemState {
-        id: known.map_or(0, |known| known.id),
-        location_id,
-        source_id,
-        rule: found.rule.clone(),
-        message: found.message.clone(),
-        hint: found.hint.clone(),
-        line: i64::from(found.line),
-        column_number: i64::from(found.column),
-        entity_ref: found
-            .entity_ref
-            .as_ref()
-            .map_or_else(String::new, ToString::to_string),
-        first_seen: known.map_or(now, |known| known.first_seen),
-        last_seen: now,
-        class: found.class.clone(),
-        is_file: i64::from(found.is_file),
-        level: level(found).to_owned(),
-        status_of: status_of(found),
-        owner: found.owner.clone(),
-    }
+/// What was wrong with a claim that has won, in a file that was not read.
+fn resolve_conflicts<'a>(
+    promoted: &PromotedClaim,
+    stored: &'a StoredEntities,
+) -> impl Iterator<Item = ProblemTransition<'a>> {
+    stored
+        .problems
+        .iter()
+        .filter(|known| {
+            known.location_id == promoted.location_id
+                && known.problem.rule == RuleId::ClaimConflict
+                && known.problem.entity_ref.as_ref() == Some(&promoted.entity_ref)
+        })
+        .map(|known| ProblemTransition {
+            location_id: promoted.location_id,
+            triggered_by: promoted.triggered_by,
+            change: ProblemChange::Resolved(known),
+        })
 }

@@ -9,70 +9,58 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use freshet_model::{EntityRef, RelationDeclaration};
 use freshet_proto::message::change::{RelationChanges, RelationInfo};
 
-use crate::apply::entities::claims::Fate;
+use crate::apply::entities::claims::{EntityChange, ResolvedChange};
 use crate::view::State;
 
-/// The refs that change, each with the source that caused it.
-pub(crate) type Fates = BTreeMap<EntityRef, (Fate, i64)>;
+/// The refs that change.
+type ResolvedChanges = BTreeMap<EntityRef, ResolvedChange>;
 
 /// What one entity gains and loses.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Shift {
+pub(crate) struct RelationDelta {
     gained: BTreeSet<RelationInfo>,
     lost: BTreeSet<RelationInfo>,
-    /// The source that caused it first.
-    pub(crate) cause: i64,
+    /// The source whose reading caused it first.
+    pub(crate) triggered_by: i64,
 }
 
-impl Shift {
-    pub(crate) fn changes(&self) -> RelationChanges {
+impl RelationDelta {
+    pub(crate) fn into_changes(self) -> RelationChanges {
         RelationChanges {
-            added: self.gained.iter().cloned().collect(),
-            removed: self.lost.iter().cloned().collect(),
+            added: self.gained.into_iter().collect(),
+            removed: self.lost.into_iter().collect(),
         }
     }
 }
 
-/// A moment relative to the transaction.
+/// One of the two states of the catalog that a transaction lies between.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-enum Moment {
+enum CatalogState {
     Before,
     After,
 }
 
 /// What every entity that exists before or after gains and loses.
-pub(crate) fn shifts(fates: &Fates, state: &State) -> BTreeMap<EntityRef, Shift> {
-    let both = Both {
-        fates,
-        state,
-        indexes: RefCell::default(),
+pub(crate) fn relation_deltas(
+    changes: &ResolvedChanges,
+    state: &State,
+) -> BTreeMap<EntityRef, RelationDelta> {
+    let mut comparison = RelationComparison {
+        catalog: BothStates {
+            changes,
+            state,
+            indexes: RefCell::default(),
+        },
+        deltas: BTreeMap::new(),
     };
-    let mut shifts = BTreeMap::new();
-    for (entity_ref, (_, cause)) in fates {
-        let before = both.declared(Moment::Before, entity_ref);
-        let after = both.declared(Moment::After, entity_ref);
-        let touched = differing(before, after).chain(differing(after, before));
-        for relation in touched {
-            both.note(
-                &mut shifts,
-                entity_ref,
-                &relation.forward,
-                &relation.target,
-                *cause,
-            );
-            if let Some(reverse) = &relation.reverse {
-                both.note(&mut shifts, &relation.target, reverse, entity_ref, *cause);
-            }
-        }
-        if both.exists(Moment::Before, entity_ref) != both.exists(Moment::After, entity_ref) {
-            both.note_incoming(&mut shifts, entity_ref, *cause);
-        }
+    for (entity_ref, resolved) in changes {
+        comparison.compare_entity(entity_ref, resolved.triggered_by);
     }
-    shifts
+    comparison.deltas
 }
 
 /// Declarations of the first list that the second has not.
-fn differing<'a>(
+fn declared_only_in<'a>(
     these: &'a [RelationDeclaration],
     those: &'a [RelationDeclaration],
 ) -> impl Iterator<Item = &'a RelationDeclaration> {
@@ -83,20 +71,21 @@ fn differing<'a>(
 }
 
 /// Declarations that are looked through one by one; longer lists are indexed once.
+// Each relation that differs of a group with 10,000 members would otherwise look through all of them.
 const SHORT_LIST: usize = 16;
 
 /// One side of the declarations of an entity: (type, target), without order.
-type Index<'a> = HashSet<(&'a str, &'a EntityRef)>;
+type DeclarationIndex<'a> = HashSet<(&'a str, &'a EntityRef)>;
 
 /// Which relation type of a declaration is meant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-enum Side {
+enum DeclaredType {
     Forward,
     Reverse,
 }
 
-impl Side {
-    fn relation_type(self, relation: &RelationDeclaration) -> Option<&str> {
+impl DeclaredType {
+    fn of(self, relation: &RelationDeclaration) -> Option<&str> {
         match self {
             Self::Forward => Some(&relation.forward),
             Self::Reverse => relation.reverse.as_deref(),
@@ -104,110 +93,144 @@ impl Side {
     }
 }
 
-struct Both<'a> {
-    fates: &'a Fates,
+/// The catalog before and after.
+struct BothStates<'a> {
+    changes: &'a ResolvedChanges,
     state: &'a State,
     /// Of entities that declare much, such as a group with thousands of members.
-    indexes: RefCell<HashMap<(Moment, Side, EntityRef), Index<'a>>>,
+    indexes: RefCell<HashMap<(CatalogState, DeclaredType, EntityRef), DeclarationIndex<'a>>>,
 }
 
-impl<'a> Both<'a> {
-    fn exists(&self, moment: Moment, entity_ref: &EntityRef) -> bool {
-        match (moment, self.fates.get(entity_ref)) {
-            (Moment::After, Some((fate, _))) => matches!(fate, Fate::Becomes(_)),
-            (Moment::Before, _) | (Moment::After, None) => self.state.entity(entity_ref).is_some(),
+impl<'a> BothStates<'a> {
+    fn exists(&self, at: CatalogState, entity_ref: &EntityRef) -> bool {
+        match (at, self.changes.get(entity_ref)) {
+            (CatalogState::After, Some(resolved)) => {
+                matches!(resolved.change, EntityChange::Upsert(_))
+            }
+            (CatalogState::Before, _) | (CatalogState::After, None) => {
+                self.state.entity(entity_ref).is_some()
+            }
         }
     }
 
-    fn declared(&self, moment: Moment, entity_ref: &EntityRef) -> &'a [RelationDeclaration] {
-        match (moment, self.fates.get(entity_ref)) {
-            (Moment::After, Some((Fate::Becomes(content), _))) => &content.relations,
-            (Moment::After, Some((Fate::Leaves, _))) => &[],
-            (Moment::Before, _) | (Moment::After, None) => self
+    fn declared_by(&self, at: CatalogState, entity_ref: &EntityRef) -> &'a [RelationDeclaration] {
+        match (at, self.changes.get(entity_ref)) {
+            (CatalogState::After, Some(resolved)) => match &resolved.change {
+                EntityChange::Upsert(content) => &content.relations,
+                EntityChange::Delete => &[],
+            },
+            (CatalogState::Before, _) | (CatalogState::After, None) => self
                 .state
                 .entity(entity_ref)
                 .map_or(&[], |record| &record.relations),
         }
     }
 
-    /// Whether an entity declares a relation that has this type on this side.
+    /// Whether an entity declares a relation that has this type at this end.
     fn declares(
         &self,
-        moment: Moment,
-        side: Side,
+        at: CatalogState,
+        declared_type: DeclaredType,
         declaring: &EntityRef,
         relation_type: &str,
         target: &EntityRef,
     ) -> bool {
-        let declared = self.declared(moment, declaring);
+        let declared = self.declared_by(at, declaring);
         if declared.len() <= SHORT_LIST {
             return declared.iter().any(|relation| {
-                relation.target == *target && side.relation_type(relation) == Some(relation_type)
+                relation.target == *target && declared_type.of(relation) == Some(relation_type)
             });
         }
         self.indexes
             .borrow_mut()
-            .entry((moment, side, declaring.clone()))
-            .or_insert_with(|| {
-                declared
-                    .iter()
-                    .filter_map(|relation| Some((side.relation_type(relation)?, &relation.target)))
-                    .collect()
-            })
+            .entry((at, declared_type, declaring.clone()))
+            .or_insert_with(|| index_of(declared, declared_type))
             .contains(&(relation_type, target))
     }
 
     /// Whether the catalog shows this relation at this end.
     fn is_shown(
         &self,
-        moment: Moment,
+        at: CatalogState,
         end: &EntityRef,
         relation_type: &str,
         other: &EntityRef,
     ) -> bool {
-        self.exists(moment, end)
-            && (self.declares(moment, Side::Forward, end, relation_type, other)
-                || self.declares(moment, Side::Reverse, other, relation_type, end))
+        self.exists(at, end)
+            && (self.declares(at, DeclaredType::Forward, end, relation_type, other)
+                || self.declares(at, DeclaredType::Reverse, other, relation_type, end))
+    }
+}
+
+fn index_of(declared: &[RelationDeclaration], declared_type: DeclaredType) -> DeclarationIndex<'_> {
+    declared
+        .iter()
+        .filter_map(|relation| Some((declared_type.of(relation)?, &relation.target)))
+        .collect()
+}
+
+/// The deltas while they are put together.
+struct RelationComparison<'a> {
+    catalog: BothStates<'a>,
+    deltas: BTreeMap<EntityRef, RelationDelta>,
+}
+
+impl RelationComparison<'_> {
+    fn compare_entity(&mut self, entity_ref: &EntityRef, triggered_by: i64) {
+        let before = self.catalog.declared_by(CatalogState::Before, entity_ref);
+        let after = self.catalog.declared_by(CatalogState::After, entity_ref);
+        let differing = declared_only_in(before, after).chain(declared_only_in(after, before));
+        for relation in differing {
+            let RelationDeclaration {
+                forward, target, ..
+            } = relation;
+            self.compare_relation(entity_ref, forward, target, triggered_by);
+            if let Some(reverse) = &relation.reverse {
+                self.compare_relation(target, reverse, entity_ref, triggered_by);
+            }
+        }
+        let exists = |at| self.catalog.exists(at, entity_ref);
+        if exists(CatalogState::Before) != exists(CatalogState::After) {
+            self.compare_incoming(entity_ref, triggered_by);
+        }
     }
 
-    fn note(
-        &self,
-        shifts: &mut BTreeMap<EntityRef, Shift>,
+    fn compare_relation(
+        &mut self,
         end: &EntityRef,
         relation_type: &str,
         other: &EntityRef,
-        cause: i64,
+        triggered_by: i64,
     ) {
-        let before = self.is_shown(Moment::Before, end, relation_type, other);
-        let after = self.is_shown(Moment::After, end, relation_type, other);
+        let is_shown = |at| self.catalog.is_shown(at, end, relation_type, other);
+        let (before, after) = (
+            is_shown(CatalogState::Before),
+            is_shown(CatalogState::After),
+        );
         if before == after {
             return;
         }
-        let shift = shifts.entry(end.clone()).or_insert_with(|| Shift {
-            cause,
-            ..Shift::default()
+        let delta = self.deltas.entry(end.clone());
+        let delta = delta.or_insert_with(|| RelationDelta {
+            triggered_by,
+            ..RelationDelta::default()
         });
-        let relation = RelationInfo {
+        let relations = if after {
+            &mut delta.gained
+        } else {
+            &mut delta.lost
+        };
+        relations.insert(RelationInfo {
             relation_type: relation_type.to_owned(),
             target_ref: other.clone(),
-        };
-        if after {
-            shift.gained.insert(relation);
-        } else {
-            shift.lost.insert(relation);
-        }
+        });
     }
 
     /// Others may have declared relations to an entity long before it came.
-    fn note_incoming(
-        &self,
-        shifts: &mut BTreeMap<EntityRef, Shift>,
-        entity_ref: &EntityRef,
-        cause: i64,
-    ) {
-        for (other, relation) in self.state.incoming(entity_ref) {
+    fn compare_incoming(&mut self, entity_ref: &EntityRef, triggered_by: i64) {
+        for (other, relation) in self.catalog.state.incoming(entity_ref) {
             if let Some(reverse) = &relation.reverse {
-                self.note(shifts, entity_ref, reverse, other, cause);
+                self.compare_relation(entity_ref, reverse, other, triggered_by);
             }
         }
     }

@@ -36,12 +36,12 @@ pub(crate) struct Place {
     pub(crate) location: String,
     forced: [(&'static str, String); 2],
     offered: Vec<(&'static str, String)>,
-    slug: Option<Slug>,
+    slug: Option<RepositorySlug>,
 }
 
 /// The name of the repository, for the kinds that are told.
 #[derive(Clone, Debug, PartialEq, Eq)]
-struct Slug {
+struct RepositorySlug {
     kinds: Vec<String>,
     name: String,
 }
@@ -53,10 +53,10 @@ impl Place {
         let mut offered = Vec::new();
         let mut slug = None;
         if location_type == URL {
-            let is_forge = is_on(target, &forges.hosts);
+            let is_forge = is_on_host(target, &forges.hosts);
             if is_forge {
                 offered.extend(source_location(target).map(|it| (SOURCE_LOCATION, it)));
-                slug = Slug::of(target, &forges.slug_kinds);
+                slug = RepositorySlug::read_target(target, &forges.slug_kinds);
             }
             offered.push((VIEW_URL, target.to_owned()));
             if is_forge {
@@ -74,7 +74,8 @@ impl Place {
         }
     }
 
-    /// Digest of a declared entity at this place: it changes when the place does.
+    /// Digest of a declared entity at this place.
+    // It changes when the place does: a file that is moved says the same, and what is served differs.
     pub(crate) fn digest(&self, declared: &str) -> String {
         let mut hash = Sha256::new();
         hash.update(declared.as_bytes());
@@ -91,15 +92,24 @@ impl Place {
 
     /// The document with its annotations, canonical if it was.
     pub(crate) fn annotate(&self, document: &str) -> Result<String, serde_json::Error> {
-        let mut root: Fields<'_> = serde_json::from_str(document)?;
+        let root: JsonFields<'_> = serde_json::from_str(document)?;
         let metadata_text = root.get("metadata").map_or("{}", |raw| raw.get());
-        let mut metadata: Fields<'_> = serde_json::from_str(metadata_text)?;
+        let metadata: JsonFields<'_> = serde_json::from_str(metadata_text)?;
         let annotations_text = metadata.get("annotations").map_or("{}", |raw| raw.get());
-        let mut annotations: BTreeMap<Cow<'_, str>, Cow<'_, str>> =
-            serde_json::from_str::<Fields<'_>>(annotations_text)?
+        let mut annotations: Annotations<'_> =
+            serde_json::from_str::<JsonFields<'_>>(annotations_text)?
                 .into_iter()
                 .map(|(key, raw)| (key, Cow::Borrowed(raw.get())))
                 .collect();
+        let kind = root.get("kind").map_or("", |raw| raw.get());
+        self.write_annotations(&mut annotations, kind);
+        let annotations = write_object(annotations.iter().map(|(key, value)| (&**key, &**value)));
+        let metadata = with_field(&metadata, "annotations", &annotations)?;
+        with_field(&root, "metadata", &metadata)
+    }
+
+    fn write_annotations<'a>(&'a self, annotations: &mut Annotations<'a>, quoted_kind: &str) {
+        // What the author wrote is judged before ours is offered, which needs no judging.
         for key in [VIEW_URL, EDIT_URL] {
             if let Some(value) = annotations.get_mut(key) {
                 reject_script(value);
@@ -108,24 +118,22 @@ impl Place {
         for (key, value) in &self.offered {
             annotations
                 .entry(Cow::Borrowed(key))
-                .or_insert_with(|| Cow::Owned(quoted(value)));
+                .or_insert_with(|| Cow::Owned(quote(value)));
         }
         if let Some(slug) = &self.slug
-            && slug.is_for(root.get("kind").map_or("", |raw| raw.get()))
+            && slug.is_for(quoted_kind)
         {
             let value = annotations
                 .entry(Cow::Borrowed(GITHUB_PROJECT_SLUG))
                 .or_insert(Cow::Borrowed(QUOTED_EMPTY));
             if &**value == QUOTED_EMPTY {
-                *value = Cow::Owned(quoted(&slug.name));
+                *value = Cow::Owned(quote(&slug.name));
             }
         }
+        // Last, so that no file can claim to be somewhere else.
         for (key, value) in &self.forced {
-            annotations.insert(Cow::Borrowed(key), Cow::Owned(quoted(value)));
+            annotations.insert(Cow::Borrowed(key), Cow::Owned(quote(value)));
         }
-        let annotations = object(annotations.iter().map(|(key, value)| (&**key, &**value)));
-        let metadata = with_field(&mut metadata, "annotations", &annotations)?;
-        with_field(&mut root, "metadata", &metadata)
     }
 }
 
@@ -133,14 +141,20 @@ impl Place {
 fn reject_script(value: &mut Cow<'_, str>) {
     let is_script = serde_json::from_str::<String>(value).is_ok_and(|url| is_script_url(&url));
     if is_script {
-        *value = Cow::Owned(quoted(REJECTED_URL));
+        *value = Cow::Owned(quote(REJECTED_URL));
     }
 }
 
-type Fields<'a> = BTreeMap<Cow<'a, str>, &'a RawValue>;
+/// The fields of an object, their values as they are written.
+// A cold ingest annotates every document there is, so only the way to the annotations is parsed and
+// the rest stays text.
+type JsonFields<'a> = BTreeMap<Cow<'a, str>, &'a RawValue>;
+
+/// Annotations by name, the values as JSON text.
+type Annotations<'a> = BTreeMap<Cow<'a, str>, Cow<'a, str>>;
 
 fn with_field(
-    fields: &mut Fields<'_>,
+    fields: &JsonFields<'_>,
     name: &str,
     value: &str,
 ) -> Result<String, serde_json::Error> {
@@ -150,19 +164,20 @@ fn with_field(
         .map(|(key, raw)| (&**key, raw.get()))
         .collect();
     all.insert(name, value.get());
-    Ok(object(all.into_iter()))
+    Ok(write_object(all.into_iter()))
 }
 
 /// An object whose values are JSON already, keys in canonical order.
-fn object<'a>(fields: impl Iterator<Item = (&'a str, &'a str)>) -> String {
+fn write_object<'a>(fields: impl Iterator<Item = (&'a str, &'a str)>) -> String {
     let mut fields: Vec<(&str, &str)> = fields.collect();
+    // Canonical order is that of JavaScript, by UTF-16 units, which is not that of `str`.
     fields.sort_unstable_by(|(left, _), (right, _)| utf16_order(left, right));
     let mut text = String::from("{");
     for (index, (key, value)) in fields.into_iter().enumerate() {
         if index > 0 {
             text.push(',');
         }
-        text.push_str(&quoted(key));
+        text.push_str(&quote(key));
         text.push(':');
         text.push_str(value);
     }
@@ -170,12 +185,12 @@ fn object<'a>(fields: impl Iterator<Item = (&'a str, &'a str)>) -> String {
     text
 }
 
-fn quoted(text: &str) -> String {
+fn quote(text: &str) -> String {
     serde_json::to_string(text).expect("a string is always valid JSON")
 }
 
-impl Slug {
-    fn of(target: &str, kinds: &[String]) -> Option<Self> {
+impl RepositorySlug {
+    fn read_target(target: &str, kinds: &[String]) -> Option<Self> {
         if kinds.is_empty() {
             return None;
         }
@@ -195,7 +210,7 @@ impl Slug {
 }
 
 /// Whether a URL is on one of these hosts, ports included.
-fn is_on(url: &str, hosts: &[String]) -> bool {
+fn is_on_host(url: &str, hosts: &[String]) -> bool {
     let Some((_, rest)) = url.split_once("://") else {
         return false;
     };
@@ -204,7 +219,7 @@ fn is_on(url: &str, hosts: &[String]) -> bool {
 }
 
 /// Adds the mark of an entity that nothing declares any more.
-pub(crate) fn orphaned(document: &str) -> Result<String, serde_json::Error> {
+pub(crate) fn mark_orphan(document: &str) -> Result<String, serde_json::Error> {
     let mut document: serde_json::Value = serde_json::from_str(document)?;
     document["metadata"]["annotations"][ORPHAN] = "true".into();
     Ok(freshet_model::canonical_json(&document))

@@ -1,141 +1,143 @@
-//! What the files of a batch declare now, after the judgement of the tree. Pure.
+//! What the files of a batch declare, after the decision about their locations. Pure.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
 use freshet_model::EntityRef;
 use freshet_proto::message::Content;
 
+use super::annotate::{Forges, Place};
+use super::declarations::{
+    DeclaredEntity, EntryConditions, FileDeclarations, Undeclared, declarations_of_content,
+};
 use crate::apply::ApplyError;
-use crate::apply::entities::annotate::{Forges, Place};
-use crate::apply::entities::declarations::{Declared, Entry, Face, Missing, content_face};
-use crate::apply::locations::{Verdict, location_type};
+use crate::apply::locations::diff::LocationDiff;
+use crate::apply::locations::graph::LocationGraph;
+use crate::apply::locations::naming::{location_type, split_location};
 use crate::repo::stored::stored_ref;
-use crate::repo::{LocationEntityRow, LocationOutcome, LocationRow, SourceRow};
+use crate::repo::{Location, LocationEntity, LocationState};
 
-/// What the faces are made from.
-pub(crate) struct Material<'a> {
-    pub(crate) verdict: &'a Verdict,
-    pub(crate) sources: &'a HashMap<i64, SourceRow>,
-    pub(crate) locations: &'a HashMap<i64, LocationRow>,
+/// What the declarations are made from.
+pub(crate) struct DeclarationInputs<'a> {
+    pub(crate) diff: &'a LocationDiff,
+    pub(crate) graph: &'a LocationGraph,
     pub(crate) forges: &'a Forges,
 }
 
-/// The face of each file that was read, or of which something comes into effect or leaves.
-pub(crate) fn faces(
-    material: &Material<'_>,
-    contents: HashMap<i64, Content>,
-) -> Result<Vec<Face>, ApplyError> {
-    let mut faces: BTreeMap<i64, Face> = BTreeMap::new();
+/// The declarations of each file that was read, or of which something is published or removed.
+pub(crate) fn collect_declarations<'a>(
+    inputs: &DeclarationInputs<'_>,
+    contents: impl Iterator<Item = (&'a i64, &'a Content)>,
+) -> Result<Vec<FileDeclarations>, ApplyError> {
+    let mut files: BTreeMap<i64, FileDeclarations> = BTreeMap::new();
     for (location_id, content) in contents {
-        if let Some(location) = material.location(location_id) {
-            faces.insert(location_id, material.content(location, content)?);
+        if let Some(location) = inputs.location(*location_id) {
+            files.insert(*location_id, inputs.read_content(location, content)?);
         }
     }
-    for (location_id, cause) in &material.verdict.withdrawn {
-        if let Some(location) = material.location(*location_id) {
-            faces.insert(*location_id, Face::gone(location, *cause));
+    for (location_id, triggered_by) in &inputs.diff.removed {
+        if let Some(location) = inputs.location(*location_id) {
+            let removed = FileDeclarations::absent(location, *triggered_by);
+            files.insert(*location_id, removed);
         }
     }
-    material.gone(&mut faces);
-    material.served(&mut faces)?;
-    material.hidden(&mut faces);
-    Ok(faces.into_values().collect())
+    inputs.add_absent(&mut files);
+    inputs.add_published(&mut files)?;
+    inputs.add_unpublished(&mut files);
+    Ok(files.into_values().collect())
 }
 
-impl Material<'_> {
-    fn location(&self, id: i64) -> Option<&LocationRow> {
-        self.verdict
-            .locations
-            .get(&id)
-            .or_else(|| self.locations.get(&id))
+impl DeclarationInputs<'_> {
+    fn location(&self, id: i64) -> Option<&Location> {
+        let changed = self.diff.locations.get(&id);
+        changed.or_else(|| self.graph.locations.get(&id))
     }
 
-    fn content(&self, location: &LocationRow, content: Content) -> Result<Face, ApplyError> {
-        let kind = self.sources.get(&location.source_id).map(|it| it.kind);
-        let place = Place::new(
-            kind.map_or("url", location_type),
-            &location.url,
-            &location.origin,
-            self.forges,
-        );
-        let parents = self.verdict.parents.get(&location.id);
-        content_face(
+    fn read_content(
+        &self,
+        location: &Location,
+        content: &Content,
+    ) -> Result<FileDeclarations, ApplyError> {
+        let own_type = self
+            .graph
+            .source_kind(location)
+            .map_or("url", location_type);
+        let place = Place::new(own_type, location.url(), location.origin(), self.forges);
+        let parents = self.diff.parents.get(&location.id);
+        declarations_of_content(
             location,
             content,
-            &Entry {
-                place: &place,
-                is_admitted: self.verdict.admitted.contains(&location.id),
-                is_frozen: &|entity_ref| self.verdict.frozen.contains(entity_ref.as_str()),
+            &EntryConditions {
+                naming: &place,
+                is_active: self.diff.activated.contains(&location.id),
+                is_held_back: &|entity_ref| self.diff.held_back.contains(entity_ref.as_str()),
                 parents: parents.map_or(&[], Vec::as_slice),
             },
         )
     }
 
     /// Files whose absence counts now, whether it was seen now or before.
-    fn gone(&self, faces: &mut BTreeMap<i64, Face>) {
-        for location_id in &self.verdict.admitted {
+    fn add_absent(&self, files: &mut BTreeMap<i64, FileDeclarations>) {
+        for location_id in &self.diff.activated {
             if let Some(location) = self.location(*location_id)
-                && location.outcome == LocationOutcome::Gone
+                && location.state == LocationState::Absent
             {
-                let face = Face::gone(location, location.source_id);
-                faces.entry(*location_id).or_insert(face);
+                let absent = FileDeclarations::absent(location, location.source_id);
+                files.entry(*location_id).or_insert(absent);
             }
         }
     }
 
-    /// Location entities that come into effect although their files were not read.
-    fn served(&self, faces: &mut BTreeMap<i64, Face>) -> Result<(), ApplyError> {
-        for (location_id, served) in &self.verdict.served {
+    /// Location entities that are shown from now on although their files were not read.
+    fn add_published(&self, files: &mut BTreeMap<i64, FileDeclarations>) -> Result<(), ApplyError> {
+        for (location_id, published) in &self.diff.published {
             let Some(location) = self.location(*location_id) else {
                 continue;
             };
-            for serving in served {
-                let face = faces
+            for published in published {
+                let file = files
                     .entry(*location_id)
-                    .or_insert_with(|| Face::unread(location, serving.cause));
-                let declared = self.declared(&serving.row)?;
-                let is_there = face
-                    .declared
-                    .iter()
-                    .any(|one| one.entity_ref == declared.entity_ref);
-                if !is_there {
-                    face.declared.push(declared);
+                    .or_insert_with(|| FileDeclarations::unread(location, published.triggered_by));
+                let entity = self.declare(&published.entity)?;
+                let mut declared = file.declared.iter();
+                if !declared.any(|it| it.entity_ref == entity.entity_ref) {
+                    file.declared.push(entity);
                 }
             }
         }
         Ok(())
     }
 
-    fn declared(&self, row: &LocationEntityRow) -> Result<Declared, ApplyError> {
-        let (location_type, target) = row.own.split_once(':').unwrap_or(("url", &row.own));
-        let place = Place::new(location_type, target, &row.origin, self.forges);
+    fn declare(&self, entity: &LocationEntity) -> Result<DeclaredEntity, ApplyError> {
+        let (own_type, target) = split_location(&entity.own);
+        let place = Place::new(own_type, target, &entity.origin, self.forges);
         let document = place
-            .annotate(&row.document)
+            .annotate(&entity.document)
             .map_err(|error| ApplyError::unreadable("a Location entity", error))?;
-        Ok(Declared {
-            entity_ref: stored_ref(&row.entity_ref)
+        Ok(DeclaredEntity {
+            entity_ref: stored_ref(&entity.entity_ref)
                 .map_err(|error| ApplyError::unreadable("a stored ref", error))?,
             document: Arc::from(document),
             relations: Arc::from([]),
-            digest: row.digest.clone(),
-            line: u32::try_from(row.line).unwrap_or_default(),
+            digest: entity.digest.clone(),
+            line: entity.line,
+            is_orphan: false,
         })
     }
 
     /// Location entities that stand for something that is not there.
-    fn hidden(&self, faces: &mut BTreeMap<i64, Face>) {
-        for (location_id, (cause, refs)) in &self.verdict.hidden {
+    fn add_unpublished(&self, files: &mut BTreeMap<i64, FileDeclarations>) {
+        for (location_id, unpublished) in &self.diff.unpublished {
             let Some(location) = self.location(*location_id) else {
                 continue;
             };
-            let refs: HashSet<EntityRef> =
-                refs.iter().filter_map(|it| stored_ref(it).ok()).collect();
-            let face = faces
+            let refs = unpublished.refs.iter();
+            let refs: HashSet<EntityRef> = refs.filter_map(|it| stored_ref(it).ok()).collect();
+            let file = files
                 .entry(*location_id)
-                .or_insert_with(|| Face::unread(location, *cause));
-            if face.missing == Missing::Kept {
-                face.missing = Missing::KeptUnlessNamed(refs);
+                .or_insert_with(|| FileDeclarations::unread(location, unpublished.triggered_by));
+            if file.undeclared == Undeclared::Kept {
+                file.undeclared = Undeclared::KeptUnlessNamed(refs);
             }
         }
     }

@@ -1,69 +1,65 @@
 //! What one file declares now, as it enters the catalog. Pure.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
+use std::collections::hash_map::{Entry, HashMap};
 use std::sync::Arc;
 
-use freshet_model::{EntityRef, RelationDeclaration};
-use freshet_proto::message::{Content, EntityObserved, ProblemObserved};
+use freshet_model::{EntityRef, ErrorClass, Level, Problem, RelationDeclaration, RuleId};
+use freshet_proto::message::{Content, EntityObserved, ProblemObserved, RelationObserved};
 
 use crate::apply::ApplyError;
 use crate::apply::entities::annotate::Place;
-use crate::repo::LocationRow;
+use crate::repo::Location;
 
-/// The rule of a ref that somebody else holds.
-pub(crate) const CONFLICT: &str = "claim.conflict";
 /// The kind of entities that point to files, as refs spell it.
 pub(crate) const LOCATION_KIND: &str = "location";
 
 /// One declared entity as it would enter the catalog.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Declared {
+pub(crate) struct DeclaredEntity {
     pub(crate) entity_ref: EntityRef,
     pub(crate) document: Arc<str>,
     pub(crate) relations: Arc<[RelationDeclaration]>,
     pub(crate) digest: String,
     pub(crate) line: u32,
+    /// Whether nothing declares it any more, and it is kept all the same.
+    pub(crate) is_orphan: bool,
 }
 
 /// A problem as it should stand.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Found {
-    pub(crate) rule: String,
-    pub(crate) message: String,
-    pub(crate) hint: String,
-    pub(crate) line: u32,
-    pub(crate) column: u32,
-    pub(crate) entity_ref: Option<EntityRef>,
-    /// Backstage's class of the error.
-    pub(crate) class: String,
-    /// Whether it spoils the whole file.
-    pub(crate) is_file: bool,
-    /// Whether it is only worth knowing.
-    pub(crate) is_warning: bool,
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct FoundProblem {
+    pub(crate) problem: Problem,
     /// Refs of the entities whose status shows it.
     pub(crate) status_of: Vec<String>,
-    /// `spec.owner` as the document says.
-    pub(crate) owner: String,
+}
+
+impl FoundProblem {
+    /// The entities whose status shows it, as far as what names them is a ref.
+    pub(crate) fn shown_by(&self) -> Vec<EntityRef> {
+        let refs = self.status_of.iter();
+        refs.filter_map(|it| EntityRef::parse(it).ok()).collect()
+    }
 }
 
 /// What becomes of entities the file declared before and does not declare now.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Missing {
-    /// The file proves that they are gone.
-    Withdrawn,
-    /// Their documents have problems: their last good versions stay, the others are gone.
+pub(crate) enum Undeclared {
+    /// The file proves that nothing declares them: all are removed.
+    Removed,
+    /// Their documents have problems: their last good versions stay, the others are removed.
     KeptIfNamed(HashSet<EntityRef>),
     /// Nothing is proved: all stay.
     Kept,
-    /// All stay but these, which are gone.
+    /// All stay but these, which are removed.
     KeptUnlessNamed(HashSet<EntityRef>),
 }
 
-impl Missing {
+impl Undeclared {
     /// Whether the last good version of an entity that is not declared stays.
     pub(crate) fn keeps(&self, entity_ref: &EntityRef) -> bool {
         match self {
-            Self::Withdrawn => false,
+            Self::Removed => false,
             Self::KeptIfNamed(refs) => refs.contains(entity_ref),
             Self::Kept => true,
             Self::KeptUnlessNamed(refs) => !refs.contains(entity_ref),
@@ -71,10 +67,10 @@ impl Missing {
     }
 
     /// As it is, but these stay as well.
-    pub(crate) fn and_keeps(self, kept: HashSet<EntityRef>) -> Self {
+    fn and_keeps(self, kept: HashSet<EntityRef>) -> Self {
         match self {
-            Self::Withdrawn if kept.is_empty() => Self::Withdrawn,
-            Self::Withdrawn => Self::KeptIfNamed(kept),
+            Self::Removed if kept.is_empty() => Self::Removed,
+            Self::Removed => Self::KeptIfNamed(kept),
             Self::KeptIfNamed(mut refs) => {
                 refs.extend(kept);
                 Self::KeptIfNamed(refs)
@@ -90,191 +86,208 @@ impl Missing {
 
 /// What one file declares now.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Face {
+pub(crate) struct FileDeclarations {
     pub(crate) location_id: i64,
     pub(crate) source_id: i64,
-    /// The source whose reading showed it.
-    pub(crate) cause: i64,
-    pub(crate) declared: Vec<Declared>,
-    pub(crate) missing: Missing,
+    /// The source whose reading caused it.
+    pub(crate) triggered_by: i64,
+    pub(crate) declared: Vec<DeclaredEntity>,
+    pub(crate) undeclared: Undeclared,
     /// What is wrong in it; `None` if the file was not read, and its problems stay as they are.
-    pub(crate) problems: Option<Vec<Found>>,
+    pub(crate) problems: Option<Vec<FoundProblem>>,
 }
 
-impl Face {
-    /// The face of a file that was not read and declares what it did.
-    pub(crate) fn unread(location: &LocationRow, cause: i64) -> Self {
+impl FileDeclarations {
+    /// Those of a file that was not read and declares what it did.
+    pub(crate) fn unread(location: &Location, triggered_by: i64) -> Self {
         Self {
             location_id: location.id,
             source_id: location.source_id,
-            cause,
+            triggered_by,
             declared: Vec::new(),
-            missing: Missing::Kept,
+            undeclared: Undeclared::Kept,
             problems: None,
         }
     }
 
-    /// The face of a file that declares nothing any more.
-    pub(crate) fn gone(location: &LocationRow, cause: i64) -> Self {
+    /// Those of a file that is absent, or counts no more.
+    pub(crate) fn absent(location: &Location, triggered_by: i64) -> Self {
         Self {
-            missing: Missing::Withdrawn,
+            undeclared: Undeclared::Removed,
             problems: Some(Vec::new()),
-            ..Self::unread(location, cause)
+            ..Self::unread(location, triggered_by)
         }
+    }
+
+    /// Whether an entity that the file holds would be removed.
+    pub(crate) fn removes(&self, entity_ref: &EntityRef) -> bool {
+        let mut declared = self.declared.iter();
+        !declared.any(|it| it.entity_ref == *entity_ref) && !self.undeclared.keeps(entity_ref)
     }
 }
 
 /// How the content of a file enters.
-pub(crate) struct Entry<'a> {
-    pub(crate) place: &'a Place,
-    /// Whether it may enter at all.
-    pub(crate) is_admitted: bool,
+pub(crate) struct EntryConditions<'a> {
+    /// Where the file is, as its entities name it.
+    pub(crate) naming: &'a Place,
+    /// Whether the content takes effect at all.
+    pub(crate) is_active: bool,
     /// Whether the newest version of a Location entity must wait.
-    pub(crate) is_frozen: &'a dyn Fn(&EntityRef) -> bool,
-    /// Who points to the file.
+    pub(crate) is_held_back: &'a dyn Fn(&EntityRef) -> bool,
+    /// Refs of the Location entities that point to the file.
     pub(crate) parents: &'a [String],
 }
 
-/// The face of a file whose content was read.
-pub(crate) fn content_face(
-    location: &LocationRow,
-    content: Content,
-    entry: &Entry<'_>,
-) -> Result<Face, ApplyError> {
-    let problems: Vec<Found> = content
-        .problems
-        .into_iter()
-        .map(|problem| found(problem, entry.parents))
-        .collect();
-    let mut face = Face {
-        missing: Missing::Kept,
-        ..Face::gone(location, location.source_id)
-    };
-    if entry.is_admitted && !content.poisoned {
-        let (declared, frozen) = declared(content.entities, entry)?;
-        face.declared = declared;
-        face.missing = missing(&problems).and_keeps(frozen);
+/// What a file declares whose content was read.
+pub(crate) fn declarations_of_content(
+    location: &Location,
+    content: &Content,
+    conditions: &EntryConditions<'_>,
+) -> Result<FileDeclarations, ApplyError> {
+    let mut file = FileDeclarations::unread(location, location.source_id);
+    // A file with an error that discards its whole output proves nothing about what it declared
+    // before, so all of that stays.
+    if conditions.is_active && !content.poisoned {
+        file.undeclared = undeclared_of(content);
+        let read = read_entities(&content.entities, conditions)?;
+        file.undeclared = file.undeclared.and_keeps(read.held_back);
+        file.declared = read.declared;
     }
-    face.problems = Some(problems);
-    Ok(face)
+    let found = content.problems.iter();
+    file.problems = Some(
+        found
+            .map(|it| found_problem(it, conditions.parents))
+            .collect(),
+    );
+    Ok(file)
 }
 
 /// What becomes of entities that a content does not declare.
-pub(crate) fn missing_of(content: &Content) -> Missing {
-    let problems: Vec<Found> = content
+pub(crate) fn undeclared_of(content: &Content) -> Undeclared {
+    let mut errors = content
         .problems
         .iter()
-        .map(|problem| found(problem.clone(), &[]))
-        .collect();
-    missing(&problems)
-}
-
-fn found(problem: ProblemObserved, parents: &[String]) -> Found {
-    let status_of = if problem.is_warning {
-        Vec::new()
-    } else if problem.is_file {
-        parents.to_vec()
-    } else {
-        Some(problem.entity_ref.clone())
-            .filter(|it| !it.is_empty())
-            .into_iter()
-            .collect()
-    };
-    Found {
-        entity_ref: EntityRef::parse(&problem.entity_ref).ok(),
-        rule: problem.rule,
-        message: problem.message,
-        hint: problem.hint,
-        line: problem.line,
-        column: problem.column,
-        class: problem.class,
-        is_file: problem.is_file,
-        is_warning: problem.is_warning,
-        status_of,
-        owner: problem.owner,
-    }
-}
-
-// A problem without a ref may be about any entity the file had.
-fn missing(problems: &[Found]) -> Missing {
-    let mut errors = problems.iter().filter(|it| !it.is_warning).peekable();
+        .filter(|problem| !problem.is_warning)
+        .peekable();
     if errors.peek().is_none() {
-        return Missing::Withdrawn;
+        return Undeclared::Removed;
     }
-    let named: Option<HashSet<EntityRef>> =
-        errors.map(|problem| problem.entity_ref.clone()).collect();
-    named.map_or(Missing::Kept, Missing::KeptIfNamed)
+    // A problem without a ref may be about any entity the file had, so then all of them stay.
+    let named: Option<HashSet<EntityRef>> = errors
+        .map(|problem| EntityRef::parse(&problem.entity_ref).ok())
+        .collect();
+    named.map_or(Undeclared::Kept, Undeclared::KeptIfNamed)
 }
 
-/// Each entity once: of what a file declares twice, the last counts. And the Location entities whose
-/// newest version must wait.
-fn declared(
-    entities: Vec<EntityObserved>,
-    entry: &Entry<'_>,
-) -> Result<(Vec<Declared>, HashSet<EntityRef>), ApplyError> {
-    let mut frozen = HashSet::new();
-    let mut places: HashMap<EntityRef, usize> = HashMap::with_capacity(entities.len());
-    let mut all = Vec::with_capacity(entities.len());
+/// The problem, and whose status shows it: that of the entity it is about, or, if it blames the whole
+/// file, that of every Location entity that points there. Warnings are shown by none, as the entity is
+/// valid.
+fn found_problem(observed: &ProblemObserved, parents: &[String]) -> FoundProblem {
+    let status_of = match (observed.is_warning, observed.is_file) {
+        (false, true) => parents.to_vec(),
+        (false, false) if !observed.entity_ref.is_empty() => vec![observed.entity_ref.clone()],
+        (true, _) | (false, false) => Vec::new(),
+    };
+    FoundProblem {
+        problem: read_problem(observed),
+        status_of,
+    }
+}
+
+fn read_problem(observed: &ProblemObserved) -> Problem {
+    Problem {
+        // A processor may be newer than this store and name a rule or class it does not know yet.
+        rule: RuleId::parse_lenient(&observed.rule),
+        class: ErrorClass::parse_lenient(&observed.class),
+        level: if observed.is_warning {
+            Level::Warning
+        } else {
+            Level::Error
+        },
+        entity_ref: EntityRef::parse(&observed.entity_ref).ok(),
+        message: observed.message.clone(),
+        hint: observed.hint.clone(),
+        line: observed.line,
+        column: observed.column,
+        is_file: observed.is_file,
+        owner: (!observed.owner.is_empty()).then(|| observed.owner.clone()),
+    }
+}
+
+/// The entities of a content.
+#[derive(Default)]
+struct ContentEntities {
+    declared: Vec<DeclaredEntity>,
+    /// Location entities whose newest version must wait.
+    held_back: HashSet<EntityRef>,
+}
+
+fn read_entities(
+    entities: &[EntityObserved],
+    conditions: &EntryConditions<'_>,
+) -> Result<ContentEntities, ApplyError> {
+    let mut read = ContentEntities::default();
+    let mut positions: HashMap<EntityRef, usize> = HashMap::with_capacity(entities.len());
     for entity in entities {
         let entity_ref = EntityRef::parse(&entity.r#ref)
             .map_err(|error| ApplyError::unreadable("an entity ref", error))?;
-        if entity_ref.kind() == LOCATION_KIND && (entry.is_frozen)(&entity_ref) {
-            frozen.insert(entity_ref);
+        if entity_ref.kind() == LOCATION_KIND && (conditions.is_held_back)(&entity_ref) {
+            read.held_back.insert(entity_ref);
             continue;
         }
-        let one = one(entity_ref.clone(), entity, entry.place)?;
-        match places.get(&entity_ref) {
-            Some(place) => all[*place] = one,
-            None => {
-                places.insert(entity_ref, all.len());
-                all.push(one);
+        let declared = declare_entity(&entity_ref, entity, conditions.naming)?;
+        // Of what a file declares twice, the last counts; two entries would fight for one ref.
+        match positions.entry(entity_ref) {
+            Entry::Occupied(position) => read.declared[*position.get()] = declared,
+            Entry::Vacant(position) => {
+                position.insert(read.declared.len());
+                read.declared.push(declared);
             }
         }
     }
-    Ok((all, frozen))
+    Ok(read)
 }
 
-fn one(
-    entity_ref: EntityRef,
-    entity: EntityObserved,
-    place: &Place,
-) -> Result<Declared, ApplyError> {
-    let document = place
-        .annotate(&entity.document)
+fn declare_entity(
+    entity_ref: &EntityRef,
+    observed: &EntityObserved,
+    naming: &Place,
+) -> Result<DeclaredEntity, ApplyError> {
+    let document = naming
+        .annotate(&observed.document)
         .map_err(|error| ApplyError::unreadable("a document", error))?;
-    let relations = entity
-        .relations
-        .into_iter()
-        .map(|relation| {
-            Ok(RelationDeclaration {
-                forward: relation.forward,
-                reverse: Some(relation.reverse).filter(|reverse| !reverse.is_empty()),
-                target: EntityRef::parse(&relation.target)
-                    .map_err(|error| ApplyError::unreadable("a relation", error))?,
-            })
-        })
-        .collect::<Result<Arc<[_]>, ApplyError>>()?;
-    Ok(Declared {
-        digest: place.digest(&entity.digest),
-        entity_ref,
+    Ok(DeclaredEntity {
+        entity_ref: entity_ref.clone(),
         document: Arc::from(document),
-        relations,
-        line: entity.line,
+        relations: observed
+            .relations
+            .iter()
+            .map(read_relation)
+            .collect::<Result<Arc<[_]>, ApplyError>>()?,
+        digest: naming.digest(&observed.digest),
+        line: observed.line,
+        is_orphan: false,
     })
 }
 
-/// The problem of a claim that lost.
-pub(crate) fn conflict(entity_ref: &EntityRef, line: u32) -> Found {
-    Found {
-        rule: CONFLICT.to_owned(),
-        message: format!("{entity_ref} is already declared by another location, which keeps it"),
-        hint: "Rename this entity or remove it from one of the two files; the annotation backstage.io/managed-by-location of the entity in the catalog names the other one."
-            .to_owned(),
-        line,
-        column: 1,
-        entity_ref: Some(entity_ref.clone()),
-        class: "ConflictError".to_owned(),
-        is_warning: true,
-        ..Found::default()
+fn read_relation(observed: &RelationObserved) -> Result<RelationDeclaration, ApplyError> {
+    Ok(RelationDeclaration {
+        forward: observed.forward.clone(),
+        reverse: (!observed.reverse.is_empty()).then(|| observed.reverse.clone()),
+        target: EntityRef::parse(&observed.target)
+            .map_err(|error| ApplyError::unreadable("a relation", error))?,
+    })
+}
+
+/// The problem of a claim that lost. A warning: the entity is valid, and the file's others enter.
+pub(crate) fn conflict_problem(entity_ref: &EntityRef, line: u32) -> FoundProblem {
+    let message = format!("{entity_ref} is already declared by another location, which keeps it");
+    let problem = Problem::warning(RuleId::ClaimConflict, ErrorClass::ConflictError, message)
+        .with_hint("Rename this entity or remove it from one of the two files; the annotation backstage.io/managed-by-location of the entity in the catalog names the other one.")
+        .at(line, 1)
+        .about(entity_ref.clone());
+    FoundProblem {
+        problem,
+        status_of: Vec::new(),
     }
 }

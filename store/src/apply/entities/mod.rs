@@ -1,6 +1,7 @@
 //! From what files declare to who holds which ref.
 
 pub(crate) mod annotate;
+mod claim_index;
 pub(crate) mod claims;
 pub(crate) mod collect;
 pub(crate) mod declarations;

@@ -9,71 +9,63 @@ use std::sync::Arc;
 use freshet_model::EntityRef;
 
 use crate::apply::ApplyError;
-use crate::apply::entities::annotate::orphaned;
-use crate::apply::entities::declarations::{Declared, Face};
-use crate::apply::entities::load::Stored;
-use crate::repo::SourceKind;
+use crate::apply::entities::annotate::mark_orphan;
+use crate::apply::entities::declarations::{DeclaredEntity, FileDeclarations};
+use crate::apply::entities::load::StoredEntities;
+use crate::change::Record;
+use crate::repo::{EntityRow, SourceKind};
 use crate::view::State;
 
-/// What the digests of orphans begin with.
-const ORPHAN: &str = "orphan:";
-
-/// Whether the version of an entity with this digest is one that nothing declares.
-pub(crate) fn is_orphan(digest: &str) -> bool {
-    digest.starts_with(ORPHAN)
-}
-
-/// Keeps what these faces would take away, with its mark.
-pub(crate) fn keep(faces: &mut [Face], stored: &Stored, state: &State) -> Result<(), ApplyError> {
-    let places: HashMap<i64, usize> = faces
-        .iter()
-        .enumerate()
-        .map(|(place, face)| (face.location_id, place))
+/// Keeps what these files would remove, with its mark.
+pub(crate) fn keep_orphans(
+    files: &mut [FileDeclarations],
+    stored: &StoredEntities,
+    state: &State,
+) -> Result<(), ApplyError> {
+    let mut files: HashMap<i64, &mut FileDeclarations> = files
+        .iter_mut()
+        .map(|file| (file.location_id, file))
         .collect();
-    for (entity_ref, row) in &stored.entities {
-        let Some(place) = places.get(&row.location_id).filter(|_| row.is_live()) else {
-            continue;
-        };
-        let face = &mut faces[*place];
-        if !takes_away(face, entity_ref) || is_of_a_root(face, stored) {
-            continue;
+    for (entity_ref, row) in stored.entities.iter().filter(|(_, row)| row.is_live()) {
+        if let Some(file) = files.get_mut(&row.location_id)
+            && is_orphaned(file, entity_ref, stored)
+            && let Some(record) = state.entity(entity_ref)
+        {
+            file.declared.push(orphan_of(record, row)?);
         }
-        let Some(record) = state.entity(entity_ref) else {
-            continue;
-        };
-        let (document, digest) = if is_orphan(&row.digest) {
-            (Arc::clone(&record.document), row.digest.clone())
-        } else {
-            let document = orphaned(&record.document)
-                .map_err(|error| ApplyError::unreadable("a document", error))?;
-            (Arc::from(document), format!("{ORPHAN}{}", row.digest))
-        };
-        face.declared.push(Declared {
-            entity_ref: entity_ref.clone(),
-            document,
-            relations: Arc::clone(&record.relations),
-            digest,
-            line: 0,
-        });
     }
     Ok(())
 }
 
-fn takes_away(face: &Face, entity_ref: &EntityRef) -> bool {
-    let is_declared = face
-        .declared
-        .iter()
-        .any(|one| one.entity_ref == *entity_ref);
-    !is_declared && !face.missing.keeps(entity_ref)
+/// Whether the file leaves the entity behind. What a root brought, or stands for one, is removed
+/// with the root: somebody asked for that, and nothing could ever adopt it.
+fn is_orphaned(file: &FileDeclarations, entity_ref: &EntityRef, stored: &StoredEntities) -> bool {
+    let is_of_roots = |source_id: i64| {
+        let source = stored.sources.get(&source_id);
+        source.is_some_and(|source| source.kind == SourceKind::Roots)
+    };
+    file.removes(entity_ref) && !is_of_roots(file.triggered_by) && !is_of_roots(file.source_id)
 }
 
-/// Whether it goes because a root goes, or stands for one.
-fn is_of_a_root(face: &Face, stored: &Stored) -> bool {
-    let is_roots = |id: i64| {
-        stored
-            .sources
-            .get(&id)
-            .is_some_and(|source| source.kind == SourceKind::Roots)
+fn orphan_of(record: &Record, row: &EntityRow) -> Result<DeclaredEntity, ApplyError> {
+    let orphan = DeclaredEntity {
+        entity_ref: record.entity_ref.clone(),
+        document: Arc::clone(&record.document),
+        relations: Arc::clone(&record.relations),
+        digest: row.digest.clone(),
+        line: 0,
+        is_orphan: true,
     };
-    is_roots(face.cause) || is_roots(face.source_id)
+    if row.is_orphan {
+        return Ok(orphan);
+    }
+    let document = mark_orphan(&record.document)
+        .map_err(|error| ApplyError::unreadable("a document", error))?;
+    Ok(DeclaredEntity {
+        document: Arc::from(document),
+        // Another document needs another digest, or the file that declares it again would seem to
+        // change nothing. Releases before `is_orphan` know orphans by exactly this digest.
+        digest: format!("orphan:{}", row.digest),
+        ..orphan
+    })
 }

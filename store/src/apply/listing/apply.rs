@@ -5,168 +5,182 @@ use std::sync::Arc;
 
 use freshet_proto::message::{ListingObserved, Repository};
 
-use crate::apply::batch::{Work, outcome};
+use super::compare::{
+    DependsOn, KnownSources, ListingContext, ListingDiff, compare_listing, filter_wanted,
+};
+use crate::apply::batch::Observed;
+use crate::apply::changes::event::Trigger;
+use crate::apply::locations::graph::GraphRequest;
+use crate::apply::locations::load::load;
 use crate::apply::observed::newest::Reading;
-use crate::apply::changes::event::Why;
-use crate::apply::write::Causes;
-use crate::apply::removals::pending::LeftOut;
-use crate::apply::listing::compare::{Asked, Depends, Known, Terms, ask, wanted};
-use crate::apply::roots::discovered::{Candidate, compare, plant, provider_key, uproot};
-use crate::apply::observed::evidence::Sighted;
-use crate::apply::source_state::listing_proved;
-use crate::apply::locations::{Facts, key_of};
+use crate::apply::roots::discovered::{RootCandidate, compare_roots};
+use crate::apply::roots::{add_roots, provider_key, remove_roots};
+use crate::apply::source_state::{cover, mark_listing_proved, outcome_of};
+use crate::apply::transaction::ApplyTransaction;
+use crate::apply::write::RefreshCause;
 use crate::apply::{Applier, ApplyError};
-use crate::ledger::Provider;
-use crate::metrics::ObservationOutcome;
+use crate::ledger::{HEAD, Provider};
 use crate::repo::sources::SourceKey;
-use crate::repo::{Covering, DependencyRow, Lane, LocationRow, SourceKind, SourceRow, Tx};
+use crate::repo::{DependencyRow, Lane, Location, SourceKind, SourceRow, Tx};
+
+/// The sources of a listing, as they are after it.
+struct ListedSources {
+    sources: HashMap<i64, SourceRow>,
+    locations: HashMap<i64, Vec<Location>>,
+}
 
 impl Applier {
     /// Applies one listing: new sources, proofs of equality, roots, and questions about the rest.
     pub(crate) async fn apply_listing(
         &self,
-        work: &mut Work,
+        work: &mut ApplyTransaction,
         mut source: SourceRow,
         reading: Reading<ListingObserved>,
-        left_out: &LeftOut,
     ) -> Result<(), ApplyError> {
         let providers = Arc::clone(&self.config.providers);
-        let provider = providers.by_id(&source.external_id);
-        let mut asked = Asked::default();
-        if let Some(provider) = provider {
-            let known = known(&mut work.tx, &source, provider, &reading).await?;
-            let mut held = known.locations.clone();
-            let mut rows: HashMap<i64, SourceRow> = known
-                .sources
-                .values()
-                .map(|source| (source.id, source.clone()))
-                .collect();
-            let terms = Terms {
+        let mut changed = false;
+        if let Some(provider) = providers.by_id(&source.external_id) {
+            let known = load_known(&mut work.tx, &source, provider, &reading).await?;
+            let sources = known.sources.values();
+            let mut listed = ListedSources {
+                sources: sources.map(|it| (it.id, it.clone())).collect(),
+                locations: known.locations.clone(),
+            };
+            let context = ListingContext {
                 host: &source.host,
                 provider,
                 fingerprint: self.config.fingerprint.as_str(),
                 now: work.now,
             };
-            asked = ask(&reading, known, &terms);
-            work.tx.put_sources(&asked.sources).await?;
-            work.tx.put_locations(&asked.locations).await?;
-            work.raised.extend(asked.raised.iter().copied());
-            for row in &asked.sources {
-                rows.insert(row.id, row.clone());
-            }
-            for row in &asked.locations {
-                held.entry(row.source_id).or_default().push(row.clone());
-            }
-            self.root(work, provider, &reading, (rows, held), left_out)
-                .await?;
+            let diff = compare_listing(&reading, known, &context);
+            changed = !diff.refreshed.is_empty();
+            write_diff(work, &mut listed, diff).await?;
+            self.apply_roots(work, provider, &reading, listed).await?;
         }
-        listing_proved(&mut source, &reading, &self.config.fingerprint, work.now);
-        let changed = !asked.raised.is_empty();
+        mark_listing_proved(&mut source, &reading, &self.config.fingerprint, work.now);
         if changed {
             source.changed_at = work.now;
         }
         work.tx.put_sources(std::slice::from_ref(&source)).await?;
-        work.done.outcomes.push(if changed {
-            ObservationOutcome::Applied
-        } else {
-            ObservationOutcome::Unchanged
-        });
-        work.covering.push(Covering {
-            source_id: source.id,
-            generation: reading.generation,
-            outcome: outcome(changed),
-        });
+        work.outcomes.push(outcome_of(&reading, changed));
+        work.covering.push(cover(&reading, changed));
         Ok(())
     }
 
     /// Makes the roots of a provider those its listing shows.
-    #[expect(
-        clippy::too_many_lines,
-        reason = "its two halves, what to add and what to remove, share every row that is loaded"
-    )]
-    async fn root(
+    async fn apply_roots(
         &self,
-        work: &mut Work,
+        work: &mut ApplyTransaction,
         provider: &Provider,
         reading: &Reading<ListingObserved>,
-        (sources, held): (HashMap<i64, SourceRow>, HashMap<i64, Vec<LocationRow>>),
-        left_out: &LeftOut,
+        listed: ListedSources,
     ) -> Result<(), ApplyError> {
-        let listed: HashMap<String, (&Repository, bool)> = reading
-            .observed
-            .repositories
-            .iter()
-            .filter_map(|one| {
-                let repository = one.repository.as_ref()?;
-                Some((
-                    repository.id.to_string(),
-                    (repository, !one.blob.is_empty()),
-                ))
-            })
-            .collect();
-        let mut candidates = Vec::new();
-        for source in sources.values() {
-            let Some((repository, has_file)) = listed.get(&source.external_id) else {
-                continue;
-            };
-            let files = held.get(&source.id).into_iter().flatten();
-            let files = files.filter(|file| file.path == provider.catalog_path);
-            candidates.extend(files.map(|file| Candidate {
-                file: file.id,
-                repository,
-                provider: Some(provider).filter(|provider| provider.wants(repository)),
-                is_there: file.holds_content()
-                    || (*has_file && source.git_ref == crate::ledger::HEAD),
-            }));
-        }
-        candidates.sort_by_key(|candidate| candidate.file);
-        let mut facts = Facts {
-            locations: held
-                .into_values()
-                .flatten()
-                .map(|row| (row.id, row))
-                .collect(),
-            sources,
-            ..Facts::default()
+        let candidates = find_candidates(provider, reading, &listed);
+        let of = provider_key(provider);
+        let mut observed = Observed::default();
+        let graph = &mut observed.graph;
+        let locations = listed.locations.values().flatten();
+        graph.locations = locations.map(|it| (it.id, it.clone())).collect();
+        graph.sources.clone_from(&listed.sources);
+        let request = GraphRequest {
+            parents: candidates.iter().map(|it| it.file).collect(),
+            ..GraphRequest::default()
         };
         let tx = &mut work.tx;
-        let files: Vec<i64> = candidates.iter().map(|candidate| candidate.file).collect();
-        for link in tx.links_of_locations(&files).await? {
-            facts.links.insert(key_of(&link), link);
-        }
-        facts.linked.extend(files);
-        let (missing, doubtful) = compare(&facts, &candidates);
-        let mut sighted = Sighted::default();
-        let of = provider_key(provider);
-        let mut proved = BTreeSet::new();
-        if !left_out.keeps_roots() {
-            uproot(tx, &mut facts, &mut sighted.sights, doubtful, Some(&of)).await?;
-            let roots = tx.lock_sources_by_key(std::slice::from_ref(&of)).await?;
-            proved.extend(roots.iter().map(|source| source.id));
-        }
+        load(tx, graph, request, &self.config.recheck).await?;
+        let (missing, doubtful) = compare_roots(graph, &candidates);
+        let evidence = &mut observed.evidence.locations;
+        remove_roots(tx, graph, evidence, doubtful, Some(&of)).await?;
         let hosts = &self.config.forges.hosts;
-        plant(tx, &mut facts, &mut sighted.sights, &missing, hosts).await?;
-        prove(tx, provider, reading).await?;
-        let lane = Lane::Lo;
-        let causes: Causes = facts
-            .sources
-            .keys()
-            .map(|id| (*id, (reading.cause.clone(), lane)))
-            .collect();
-        let why = Why::new(&reading.cause, "", reading.fetched_at, work.now);
-        let why = causes.keys().map(|id| (*id, why.clone())).collect();
-        let settlement = self
-            .settle(work, &mut facts, sighted, &why, &causes)
-            .await?;
-        self.forget_held(work, &proved).await?;
+        add_roots(tx, graph, evidence, &missing, hosts).await?;
+        mark_roots_verified(tx, provider, reading).await?;
+        for id in graph.sources.keys() {
+            let trigger = Trigger::new(&reading.cause, "", reading.fetched_at, work.now);
+            observed.triggers.insert(*id, trigger);
+            let cause = RefreshCause {
+                cause: reading.cause.clone(),
+                lane: Lane::Lo,
+            };
+            observed.causes.insert(*id, cause);
+        }
+        self.decide_roots(work, observed, &of).await
+    }
+
+    async fn decide_roots(
+        &self,
+        work: &mut ApplyTransaction,
+        mut observed: Observed,
+        of: &SourceKey,
+    ) -> Result<(), ApplyError> {
+        let mut decision = self.evaluate_and_plan(work, &mut observed).await?;
+        self.write_decision(work, &observed, &mut decision).await?;
         let mut none = HashMap::new();
-        self.raise(work, &mut none, &settlement, &causes).await?;
-        Ok(())
+        self.request_refreshes(work, &mut none, &observed, &decision)
+            .await?;
+        if decision.withheld.is_empty() {
+            let roots = work
+                .tx
+                .lock_sources_by_key(std::slice::from_ref(of))
+                .await?;
+            let proved: BTreeSet<i64> = roots.iter().map(|source| source.id).collect();
+            return self.forget_pending(work, &proved).await;
+        }
+        self.store_pending(work, &mut none, &decision.withheld)
+            .await
     }
 }
 
+async fn write_diff(
+    work: &mut ApplyTransaction,
+    listed: &mut ListedSources,
+    diff: ListingDiff,
+) -> Result<(), ApplyError> {
+    work.tx.put_sources(&diff.sources).await?;
+    work.tx.put_locations(&diff.locations).await?;
+    work.job_sources.extend(diff.refreshed);
+    let sources = diff.sources.into_iter();
+    listed.sources.extend(sources.map(|it| (it.id, it)));
+    for location in diff.locations {
+        let of_source = listed.locations.entry(location.source_id).or_default();
+        of_source.push(location);
+    }
+    Ok(())
+}
+
+/// The catalog files of the repositories that are listed.
+fn find_candidates<'a>(
+    provider: &'a Provider,
+    reading: &'a Reading<ListingObserved>,
+    listed: &ListedSources,
+) -> Vec<RootCandidate<'a>> {
+    let mut repositories: HashMap<String, (&Repository, bool)> = HashMap::new();
+    for one in &reading.observed.repositories {
+        if let Some(repository) = &one.repository {
+            let has_file = !one.blob.is_empty();
+            repositories.insert(repository.id.to_string(), (repository, has_file));
+        }
+    }
+    let mut candidates = Vec::new();
+    for source in listed.sources.values() {
+        let Some((repository, has_file)) = repositories.get(&source.external_id) else {
+            continue;
+        };
+        let files = listed.locations.get(&source.id).into_iter().flatten();
+        let files = files.filter(|file| file.path == provider.catalog_path);
+        candidates.extend(files.map(|file| RootCandidate {
+            file: file.id,
+            repository,
+            provider: Some(provider).filter(|provider| provider.wants(repository)),
+            // A listing shows the default branch, and so says nothing of a file on another one.
+            is_there: file.holds_content() || (*has_file && source.git_ref == HEAD),
+        }));
+    }
+    candidates.sort_by_key(|candidate| candidate.file);
+    candidates
+}
+
 /// The roots of a provider are as its listing shows them.
-async fn prove(
+async fn mark_roots_verified(
     tx: &mut Tx,
     provider: &Provider,
     reading: &Reading<ListingObserved>,
@@ -180,13 +194,13 @@ async fn prove(
 }
 
 /// What is known of the repositories of a listing, and ids for what is not.
-async fn known(
+async fn load_known(
     tx: &mut Tx,
     source: &SourceRow,
     provider: &Provider,
     reading: &Reading<ListingObserved>,
-) -> Result<Known, ApplyError> {
-    let listed = wanted(&reading.observed, provider);
+) -> Result<KnownSources, ApplyError> {
+    let listed = filter_wanted(&reading.observed, provider);
     let keys: Vec<SourceKey> = listed
         .iter()
         .filter_map(|one| one.repository.as_ref())
@@ -207,7 +221,7 @@ async fn known(
         .map(|source| (source.external_id.clone(), source))
         .collect();
     let ids: Vec<i64> = sources.values().map(|source| source.id).collect();
-    let mut locations: HashMap<i64, Vec<LocationRow>> = HashMap::new();
+    let mut locations: HashMap<i64, Vec<Location>> = HashMap::new();
     for location in tx.locations_of(&ids).await? {
         locations
             .entry(location.source_id)
@@ -227,8 +241,8 @@ async fn known(
             })
         })
         .count();
-    let depends = dependent(tx, &sources, &locations).await?;
-    Ok(Known {
+    let depends = load_dependencies(tx, &sources, &locations).await?;
+    Ok(KnownSources {
         new_source_ids: tx.new_source_ids(unknown).await?.into_iter(),
         new_location_ids: tx.new_location_ids(unknown + bare).await?.into_iter(),
         sources,
@@ -238,11 +252,11 @@ async fn known(
 }
 
 /// What the files of these sources are made from, besides themselves.
-async fn dependent(
+async fn load_dependencies(
     tx: &mut Tx,
     sources: &HashMap<String, SourceRow>,
-    locations: &HashMap<i64, Vec<LocationRow>>,
-) -> Result<HashMap<i64, Depends>, ApplyError> {
+    locations: &HashMap<i64, Vec<Location>>,
+) -> Result<HashMap<i64, DependsOn>, ApplyError> {
     let ids: Vec<i64> = locations.values().flatten().map(|row| row.id).collect();
     let by_location: HashMap<i64, i64> = locations
         .values()
@@ -250,27 +264,27 @@ async fn dependent(
         .map(|row| (row.id, row.source_id))
         .collect();
     let by_id: HashMap<i64, &SourceRow> = sources.values().map(|it| (it.id, it)).collect();
-    let mut depends: HashMap<i64, Depends> = HashMap::new();
+    let mut depends: HashMap<i64, DependsOn> = HashMap::new();
     for row in tx.dependencies_of(&ids).await? {
         let source = by_location
             .get(&row.location_id)
             .and_then(|id| by_id.get(id));
         if let Some(source) = source {
             let one = depends.entry(source.id).or_default();
-            *one = (*one).max(on(source, &row));
+            *one = (*one).max(depends_on(source, &row));
         }
     }
     Ok(depends)
 }
 
-fn on(source: &SourceRow, row: &DependencyRow) -> Depends {
+fn depends_on(source: &SourceRow, row: &DependencyRow) -> DependsOn {
     let is_own = source.host.eq_ignore_ascii_case(&row.host)
         && source.owner.eq_ignore_ascii_case(&row.owner)
         && source.name.eq_ignore_ascii_case(&row.name)
         && source.git_ref == row.git_ref;
     if is_own {
-        Depends::Itself
+        DependsOn::Itself
     } else {
-        Depends::Others
+        DependsOn::Others
     }
 }

@@ -10,24 +10,24 @@ use freshet_proto::message::{Cause, ListedRepository, ListingObserved};
 
 use crate::apply::observed::newest::Reading;
 use crate::ledger::{HEAD, Provider, raise};
-use crate::repo::{Lane, LocationOutcome, LocationRow, SourceKind, SourceRow};
+use crate::repo::{Lane, Location, LocationState, SourceKind, SourceRow};
 
 /// The sources a listing is about.
 #[derive(Debug)]
-pub(crate) struct Known {
+pub(crate) struct KnownSources {
     /// By the provider's id of the repository.
     pub(crate) sources: HashMap<String, SourceRow>,
     /// By source.
-    pub(crate) locations: HashMap<i64, Vec<LocationRow>>,
+    pub(crate) locations: HashMap<i64, Vec<Location>>,
     /// By source, where it is not nothing.
-    pub(crate) depends: HashMap<i64, Depends>,
+    pub(crate) depends: HashMap<i64, DependsOn>,
     pub(crate) new_source_ids: std::vec::IntoIter<i64>,
     pub(crate) new_location_ids: std::vec::IntoIter<i64>,
 }
 
 /// What the files of a source are made from, besides themselves.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Depends {
+pub(crate) enum DependsOn {
     /// Nothing.
     #[default]
     Nothing,
@@ -39,15 +39,15 @@ pub(crate) enum Depends {
 
 /// What it asks for.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(crate) struct Asked {
+pub(crate) struct ListingDiff {
     pub(crate) sources: Vec<SourceRow>,
-    pub(crate) locations: Vec<LocationRow>,
+    pub(crate) locations: Vec<Location>,
     /// Ids of sources that get a job.
-    pub(crate) raised: Vec<i64>,
+    pub(crate) refreshed: Vec<i64>,
 }
 
 /// How to compare.
-pub(crate) struct Terms<'a> {
+pub(crate) struct ListingContext<'a> {
     pub(crate) host: &'a str,
     pub(crate) provider: &'a Provider,
     pub(crate) fingerprint: &'a str,
@@ -55,7 +55,7 @@ pub(crate) struct Terms<'a> {
 }
 
 /// Repositories of a listing that the provider wants, each once.
-pub(crate) fn wanted<'a>(
+pub(crate) fn filter_wanted<'a>(
     listed: &'a ListingObserved,
     provider: &Provider,
 ) -> Vec<&'a ListedRepository> {
@@ -72,18 +72,18 @@ pub(crate) fn wanted<'a>(
 }
 
 /// Compares a listing with what is known.
-pub(crate) fn ask(
+pub(crate) fn compare_listing(
     reading: &Reading<ListingObserved>,
-    mut known: Known,
-    terms: &Terms<'_>,
-) -> Asked {
-    let mut asked = Asked::default();
-    for one in wanted(&reading.observed, terms.provider) {
+    mut known: KnownSources,
+    context: &ListingContext<'_>,
+) -> ListingDiff {
+    let mut diff = ListingDiff::default();
+    for one in filter_wanted(&reading.observed, context.provider) {
         let Some(id) = one.repository.as_ref().map(|it| it.id.to_string()) else {
             continue;
         };
         let source = known.sources.remove(&id);
-        asked.one(one, source, &mut known, reading, terms);
+        diff.compare_repository(one, source, &mut known, reading, context);
     }
     // What is listed and not wanted is not missing.
     for one in &reading.observed.repositories {
@@ -98,21 +98,21 @@ pub(crate) fn ask(
             .locations
             .get(&source.id)
             .map_or(&[][..], Vec::as_slice);
-        if held.iter().any(LocationRow::holds_content) {
-            asked.raise(source, &reading.cause, terms.now);
+        if held.iter().any(Location::holds_content) {
+            diff.request_refresh(source, &reading.cause, context.now);
         }
     }
-    asked
+    diff
 }
 
-impl Asked {
-    fn one(
+impl ListingDiff {
+    fn compare_repository(
         &mut self,
         one: &ListedRepository,
         source: Option<SourceRow>,
-        known: &mut Known,
+        known: &mut KnownSources,
         reading: &Reading<ListingObserved>,
-        terms: &Terms<'_>,
+        context: &ListingContext<'_>,
     ) {
         let Some(repository) = &one.repository else {
             return;
@@ -125,57 +125,57 @@ impl Asked {
             let mut source = SourceRow::new(
                 id,
                 SourceKind::Repository,
-                terms.host,
+                context.host,
                 &repository.id.to_string(),
             );
-            terms
+            context
                 .provider
                 .source_ref(repository)
                 .clone_into(&mut source.git_ref);
             source
         });
         let held = known.locations.entry(source.id).or_default();
-        let path = terms.provider.catalog_path.as_str();
+        let path = context.provider.catalog_path.as_str();
         if !held.iter().any(|location| location.path == path) {
             let id = known
                 .new_location_ids
                 .next()
                 .expect("an id was taken for every missing location");
-            let location = LocationRow::new(id, source.id, path);
+            let location = Location::new(id, source.id, path);
             held.push(location.clone());
             self.locations.push(location);
         }
         let is_renamed = source.is_renamed(repository);
         source.adopt(repository);
         let depends = known.depends.get(&source.id).copied().unwrap_or_default();
-        if !is_renamed && is_equal(&source, held, one, depends, terms) {
-            self.verify(source, one, reading, terms);
+        if !is_renamed && is_equal(&source, held, one, depends, context) {
+            self.mark_verified(source, one, reading, context);
         } else {
-            self.raise(source, &reading.cause, terms.now);
+            self.request_refresh(source, &reading.cause, context.now);
         }
     }
 
-    fn verify(
+    fn mark_verified(
         &mut self,
         mut source: SourceRow,
         one: &ListedRepository,
         reading: &Reading<ListingObserved>,
-        terms: &Terms<'_>,
+        context: &ListingContext<'_>,
     ) {
         // Something newer is outstanding, and will say for itself; or has said it after this listing
         // was begun, which shows an older head then.
         if !source.is_outstanding() && reading.fetched_at >= source.verified_at {
             source.head.clone_from(&one.head);
-            terms.fingerprint.clone_into(&mut source.fingerprint);
+            context.fingerprint.clone_into(&mut source.fingerprint);
             source.verified_at = reading.fetched_at;
             source.mechanism.clone_from(&reading.cause.mechanism);
         }
         self.sources.push(source);
     }
 
-    fn raise(&mut self, mut source: SourceRow, cause: &Cause, now: i64) {
+    fn request_refresh(&mut self, mut source: SourceRow, cause: &Cause, now: i64) {
         raise(&mut source, Lane::Lo, cause.clone(), now);
-        self.raised.push(source.id);
+        self.refreshed.push(source.id);
         self.sources.push(source);
     }
 }
@@ -183,38 +183,38 @@ impl Asked {
 /// Whether the listing proves that we hold what the repository shows.
 fn is_equal(
     source: &SourceRow,
-    held: &[LocationRow],
+    held: &[Location],
     one: &ListedRepository,
-    depends: Depends,
-    terms: &Terms<'_>,
+    depends: DependsOn,
+    context: &ListingContext<'_>,
 ) -> bool {
     // A listing shows the default branch, and so says nothing about another one.
     if source.git_ref != HEAD {
         return false;
     }
-    let holds_nothing = !held.iter().any(LocationRow::holds_content);
+    let holds_nothing = !held.iter().any(Location::holds_content);
     if one.blob.is_empty() && holds_nothing && held.len() <= 1 {
         return true;
     }
-    if source.done == 0 || source.fingerprint != terms.fingerprint {
+    if source.done == 0 || source.fingerprint != context.fingerprint {
         return false;
     }
     let all_read = held
         .iter()
-        .all(|location| location.outcome != LocationOutcome::Unread);
+        .all(|location| location.state != LocationState::Unread);
     // The head may have been read on another branch that ended at the same commit.
     let agrees = held
         .iter()
-        .all(|it| it.path != one.path || it.seen_oid == one.blob);
+        .all(|it| it.path != one.path || it.seen_blob().unwrap_or_default() == one.blob);
     let same_head = all_read && agrees && source.head == one.head;
     // With a single wanted file its blob is all there is to compare, whatever else was pushed.
     let same_blob = matches!(held, [only] if only.path == one.path
         && only.holds_content()
-        && only.seen_oid == one.blob);
+        && only.seen_blob() == Some(&one.blob));
     match depends {
-        Depends::Nothing => same_head || same_blob,
-        Depends::Itself => same_head,
-        Depends::Others => false,
+        DependsOn::Nothing => same_head || same_blob,
+        DependsOn::Itself => same_head,
+        DependsOn::Others => false,
     }
 }
 

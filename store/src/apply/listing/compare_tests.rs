@@ -32,24 +32,26 @@ fn repository(id: u64) -> Repository {
 }
 
 /// Repository 7, read at head `h` with blob `b`.
-fn held() -> (SourceRow, LocationRow) {
+fn held() -> (SourceRow, Location) {
     let mut source = SourceRow::new(7, SourceKind::Repository, "github.com", "7");
     source.adopt(&repository(7));
     source.wanted = 2;
     source.done = 2;
     "h".clone_into(&mut source.head);
     "f1".clone_into(&mut source.fingerprint);
-    let location = LocationRow {
-        blob_oid: "b".to_owned(),
-        seen_oid: "b".to_owned(),
-        outcome: LocationOutcome::Content,
-        ..LocationRow::new(7, 7, PATH)
+    let location = Location {
+        active_blob: Some("b".to_owned()),
+        state: LocationState::Valid {
+            blob: "b".to_owned(),
+            emitted: Vec::new(),
+        },
+        ..Location::new(7, 7, PATH)
     };
     (source, location)
 }
 
 /// Asks with a listing of (number, head, blob); which sources get a job, and which are written.
-fn asked(known: Option<(SourceRow, LocationRow)>, listed: &[(u64, &str, &str)]) -> Asked {
+fn compare(known: Option<(SourceRow, Location)>, listed: &[(u64, &str, &str)]) -> ListingDiff {
     let providers = providers(None);
     let provider = providers.by_id("acme").expect("it is configured");
     let repositories = listed
@@ -74,35 +76,35 @@ fn asked(known: Option<(SourceRow, LocationRow)>, listed: &[(u64, &str, &str)]) 
         },
     };
     let (sources, locations) = known.into_iter().unzip::<_, _, Vec<_>, Vec<_>>();
-    let known = Known {
+    let known = KnownSources {
         sources: sources
             .into_iter()
             .map(|source: SourceRow| (source.external_id.clone(), source))
             .collect(),
         locations: locations
             .into_iter()
-            .map(|location: LocationRow| (location.source_id, vec![location]))
+            .map(|location: Location| (location.source_id, vec![location]))
             .collect(),
         depends: HashMap::new(),
         new_source_ids: vec![100].into_iter(),
         new_location_ids: vec![100].into_iter(),
     };
-    let terms = Terms {
+    let context = ListingContext {
         host: "github.com",
         provider,
         fingerprint: "f1",
         now: 60,
     };
-    ask(&reading, known, &terms)
+    compare_listing(&reading, known, &context)
 }
 
 #[track_caller]
-fn check(known: (SourceRow, LocationRow), listed: (u64, &str, &str), raised: bool) {
-    let asked = asked(Some(known), &[listed]);
-    assert_eq!(!asked.raised.is_empty(), raised, "{listed:?}");
-    if !raised {
-        assert_eq!(asked.sources[0].verified_at, 50);
-        assert_eq!(asked.sources[0].head, listed.1);
+fn check(known: (SourceRow, Location), listed: (u64, &str, &str), is_refreshed: bool) {
+    let diff = compare(Some(known), &[listed]);
+    assert_eq!(!diff.refreshed.is_empty(), is_refreshed, "{listed:?}");
+    if !is_refreshed {
+        assert_eq!(diff.sources[0].verified_at, 50);
+        assert_eq!(diff.sources[0].head, listed.1);
     }
 }
 
@@ -127,8 +129,8 @@ fn what_was_read_in_another_way_or_not_at_all_is_read() {
         ..source.clone()
     };
     check((renamed, location.clone()), (7, "h", "b"), true);
-    let unread = LocationRow {
-        outcome: LocationOutcome::Unread,
+    let unread = Location {
+        state: LocationState::Unread,
         ..location
     };
     check((source, unread), (7, "h", "b"), true);
@@ -137,7 +139,7 @@ fn what_was_read_in_another_way_or_not_at_all_is_read() {
 #[test]
 fn what_is_made_from_other_files_is_not_proved_by_its_own_blob() {
     let providers = providers(None);
-    let terms = Terms {
+    let context = ListingContext {
         host: "github.com",
         provider: providers.by_id("acme").expect("it is configured"),
         fingerprint: "f1",
@@ -156,50 +158,50 @@ fn what_is_made_from_other_files_is_not_proved_by_its_own_blob() {
             std::slice::from_ref(&location),
             &listed(head),
             depends,
-            &terms,
+            &context,
         )
     };
-    assert!(equal("h2", Depends::Nothing));
-    assert!(equal("h", Depends::Itself));
-    assert!(!equal("h2", Depends::Itself));
-    assert!(!equal("h", Depends::Others));
+    assert!(equal("h2", DependsOn::Nothing));
+    assert!(equal("h", DependsOn::Itself));
+    assert!(!equal("h2", DependsOn::Itself));
+    assert!(!equal("h", DependsOn::Others));
 }
 
 #[test]
 fn a_repository_without_the_file_is_not_read() {
     let (source, location) = held();
-    let gone = LocationRow {
-        outcome: LocationOutcome::Gone,
-        blob_oid: String::new(),
+    let gone = Location {
+        state: LocationState::Absent,
+        active_blob: None,
         ..location
     };
     check((source, gone), (7, "h2", ""), false);
-    let asked = asked(None, &[(8, "h", "")]);
-    assert!(asked.raised.is_empty());
+    let diff = compare(None, &[(8, "h", "")]);
+    assert!(diff.refreshed.is_empty());
     assert_eq!(
-        (asked.sources[0].id, asked.locations[0].source_id),
+        (diff.sources[0].id, diff.locations[0].source_id),
         (100, 100)
     );
 }
 
 #[test]
 fn a_new_repository_with_the_file_is_read() {
-    let asked = asked(None, &[(8, "h", "b")]);
-    assert_eq!(asked.raised, [100]);
-    assert_eq!(asked.sources[0].wanted, 1);
+    let diff = compare(None, &[(8, "h", "b")]);
+    assert_eq!(diff.refreshed, [100]);
+    assert_eq!(diff.sources[0].wanted, 1);
 }
 
 #[test]
 fn a_missing_repository_is_looked_up_and_never_removed() {
-    let found = asked(Some(held()), &[]);
-    assert_eq!(found.raised, [7]);
+    let found = compare(Some(held()), &[]);
+    assert_eq!(found.refreshed, [7]);
     let (source, location) = held();
-    let empty = LocationRow {
-        outcome: LocationOutcome::Gone,
+    let empty = Location {
+        state: LocationState::Absent,
         ..location
     };
-    let found = asked(Some((source, empty)), &[]);
-    assert!(found.raised.is_empty(), "there is nothing to lose");
+    let found = compare(Some((source, empty)), &[]);
+    assert!(found.refreshed.is_empty(), "there is nothing to lose");
 }
 
 #[test]
@@ -226,20 +228,23 @@ fn a_repository_that_is_listed_and_not_wanted_is_not_missing() {
             }],
         },
     };
-    let known = Known {
+    let known = KnownSources {
         sources: HashMap::from([("7".to_owned(), source)]),
         locations: HashMap::from([(7, vec![location])]),
         depends: HashMap::new(),
         new_source_ids: Vec::new().into_iter(),
         new_location_ids: Vec::new().into_iter(),
     };
-    let terms = Terms {
+    let context = ListingContext {
         host: "github.com",
         provider,
         fingerprint: "f1",
         now: 60,
     };
-    assert_eq!(ask(&reading, known, &terms), Asked::default());
+    assert_eq!(
+        compare_listing(&reading, known, &context),
+        ListingDiff::default()
+    );
 }
 
 #[test]
@@ -250,16 +255,16 @@ fn a_listing_from_before_the_last_push_does_not_move_the_head_back() {
         head: "h2".to_owned(),
         ..source
     };
-    let asked = asked(Some((pushed.clone(), location)), &[(7, "h", "b")]);
-    assert_eq!(asked.sources, [pushed]);
-    assert!(asked.raised.is_empty());
+    let diff = compare(Some((pushed.clone(), location)), &[(7, "h", "b")]);
+    assert_eq!(diff.sources, [pushed]);
+    assert!(diff.refreshed.is_empty());
 }
 
 #[test]
 fn another_branch_is_not_compared_with_the_default_one() {
     let providers = providers(Some("live"));
     let provider = providers.by_id("acme").expect("it is configured");
-    let terms = Terms {
+    let context = ListingContext {
         host: "github.com",
         provider,
         fingerprint: "f1",
@@ -278,21 +283,21 @@ fn another_branch_is_not_compared_with_the_default_one() {
         &source,
         &held,
         &listed("b2"),
-        Depends::Nothing,
-        &terms
+        DependsOn::Nothing,
+        &context
     ));
     assert!(!is_equal(
         &source,
         &held,
         &listed("b"),
-        Depends::Nothing,
-        &terms
+        DependsOn::Nothing,
+        &context
     ));
     assert!(!is_equal(
         &source,
         &[],
         &listed(""),
-        Depends::Nothing,
-        &terms
+        DependsOn::Nothing,
+        &context
     ));
 }

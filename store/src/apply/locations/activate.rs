@@ -1,203 +1,233 @@
-//! What an ok run admits: the newest content of every file it links, and what that declares.
+//! What enters the catalog: the newest content of a location, and the Location entities it declares.
 
-use super::generated::{location_type, parts};
-use super::seen::{Listed, Seen, SeenContent};
-use super::evaluate::Judge;
-use super::prune::Contender;
+use freshet_model::EntityRef;
+
+use super::evaluate::{Evaluation, is_valid};
+use super::naming::{location_type, split_location};
+use super::problems::{find_refused, is_required};
+use super::prune::Rival;
+use super::target::read_targets;
 use crate::apply::entities::annotate::Place;
-use crate::repo::{LinkRow, LocationEntityRow, LocationOutcome, LocationRow, RunState};
+use crate::apply::observed::evidence::{ContentEvidence, DeclaredLocation, LocationEvidence};
+use crate::repo::{Location, LocationEntity, LocationState, Naming, SourceKind};
 
-impl Judge<'_> {
-    /// Makes the newest links of a Location entity those in effect.
-    pub(crate) fn bring_into_effect(&mut self, entity_ref: &str, cause: i64) {
-        let links = self.links_from(entity_ref);
-        for link in &links {
-            if link.is_next == 0 {
-                self.unlink(&super::key_of(link), cause);
-            } else if link.is_current == 0 {
-                self.touched.entry(link.location_id).or_insert(cause);
-                self.links.put(LinkRow {
-                    is_current: 1,
-                    ..link.clone()
-                });
-            }
+impl Evaluation<'_> {
+    /// Lets the newest content of a location enter, or its absence count.
+    pub(crate) fn activate(&mut self, location_id: i64, triggered_by: i64) {
+        if self.removed.contains_key(&location_id) || self.activated.contains(&location_id) {
+            return;
         }
-        for link in links.iter().filter(|link| link.is_next != 0) {
-            self.admit(link.location_id, cause);
+        self.update_naming(location_id);
+        let Some(location) = self.location(location_id).cloned() else {
+            return;
+        };
+        match &location.state {
+            LocationState::Valid { .. } if self.may_enter(&location) => {
+                self.activate_content(location, triggered_by);
+            }
+            LocationState::Absent if self.may_be_absent(location_id) => {
+                self.activate_absence(location, triggered_by);
+            }
+            LocationState::Valid { .. }
+            | LocationState::Absent
+            | LocationState::Unread
+            | LocationState::Invalid { .. }
+            | LocationState::Matched { .. }
+            | LocationState::Failed { .. } => {}
         }
     }
 
-    /// Admits the newest content of a location.
-    pub(crate) fn admit(&mut self, location_id: i64, cause: i64) {
-        if self.is_withdrawn(location_id) || !self.admitted.insert(location_id) {
-            return;
+    /// Whether the rules let all of a file in for at least one of those who point at it.
+    fn may_enter(&mut self, location: &Location) -> bool {
+        if self.is_root(location.id) {
+            return true;
         }
-        self.choose_parent(location_id);
-        let Some(mut row) = self.location(location_id) else {
-            return;
-        };
-        let sights = self.sights;
-        match sights.get(&location_id) {
-            Some(Seen::Content(content)) if !content.poisoned => {
-                row.blob_oid.clone_from(&row.seen_oid);
-                self.placed
-                    .insert(location_id, (row.url.clone(), row.origin.clone()));
-                self.put_location(row.clone());
-                self.declare(&row, content, cause);
+        let parents = self.parents_of(location.id);
+        let mut parents = parents.iter().filter_map(|parent| self.entity(parent));
+        parents.any(|parent| {
+            let mut refused = find_refused(parent, location, self.inputs.rules);
+            refused.next().is_none()
+        })
+    }
+
+    /// Whether somebody who points at a location allows for it not to be there. What a required target
+    /// declared stays with its problem: a file that is listed and missing is a mistake, not a removal.
+    fn may_be_absent(&mut self, location_id: i64) -> bool {
+        let links = self.links_to(location_id);
+        links.into_iter().any(|link| !is_required(link))
+    }
+
+    fn activate_content(&mut self, mut location: Location, triggered_by: i64) {
+        let evidence = self.evidence;
+        let seen = location.seen_blob().map(str::to_owned);
+        match evidence.get(&location.id) {
+            Some(LocationEvidence::Content(content)) => {
+                self.activated.insert(location.id);
+                self.activated_namings
+                    .insert(location.id, location.naming.clone());
+                location.active_blob = seen;
+                self.put_location(location.clone());
+                self.declare_locations(&location, content, triggered_by);
             }
-            _ if row.outcome == LocationOutcome::Gone => {
-                if !row.blob_oid.is_empty() {
-                    row.blob_oid.clear();
-                    self.put_location(row);
-                }
-                for entity_ref in self.declared_by(location_id) {
-                    self.dropped.insert(entity_ref, cause);
-                }
-            }
-            _ if row.outcome == LocationOutcome::Content && row.blob_oid != row.seen_oid => {
-                self.reread.insert(location_id, cause);
+            // It was held back when it was read, and is not at hand now.
+            _ if location.active_blob != seen => {
+                self.reread.insert(location.id, triggered_by);
             }
             _ => {}
         }
     }
 
-    fn declare(&mut self, row: &LocationRow, content: &SeenContent, cause: i64) {
-        for listed in &content.locations {
-            self.declare_one(row, listed, cause);
+    fn activate_absence(&mut self, mut location: Location, triggered_by: i64) {
+        self.activated.insert(location.id);
+        for entity_ref in self.declared_by(location.id) {
+            self.undeclared.insert(entity_ref, triggered_by);
         }
-        for entity_ref in self.declared_by(row.id) {
-            let is_listed = content
-                .locations
+        if location.active_blob.take().is_some() {
+            self.put_location(location);
+        }
+    }
+
+    fn declare_locations(
+        &mut self,
+        location: &Location,
+        content: &ContentEvidence,
+        triggered_by: i64,
+    ) {
+        for declared in &content.location_entities {
+            self.declare_location(location, declared, triggered_by);
+        }
+        for entity_ref in self.declared_by(location.id) {
+            let is_declared = content
+                .location_entities
                 .iter()
-                .any(|listed| listed.entity_ref.as_str() == entity_ref);
-            if is_listed {
-                continue;
-            }
-            let is_kept = freshet_model::EntityRef::parse(&entity_ref)
-                .is_ok_and(|entity_ref| content.missing.keeps(&entity_ref));
-            if is_kept {
-                self.spoil(&entity_ref, cause);
-            } else {
-                self.dropped.insert(entity_ref, cause);
+                .any(|declared| declared.entity_ref.as_str() == entity_ref.as_str());
+            // Of an invalid document the last good version stays as it is.
+            let is_kept = EntityRef::parse(&entity_ref)
+                .is_ok_and(|entity_ref| content.undeclared.keeps(&entity_ref));
+            if !is_declared && !is_kept {
+                self.undeclared.insert(entity_ref, triggered_by);
             }
         }
     }
 
-    /// The newest version of a Location entity is invalid.
-    fn spoil(&mut self, entity_ref: &str, cause: i64) {
-        if let Some(mut row) = self.entity(entity_ref) {
-            row.document.clear();
-            row.digest.clear();
-            self.put_entity(row);
-            self.queue.insert(entity_ref.to_owned(), cause);
+    fn declare_location(
+        &mut self,
+        location: &Location,
+        declared: &DeclaredLocation,
+        triggered_by: i64,
+    ) {
+        let entity_ref = declared.entity_ref.as_str();
+        if !self.graph.loaded.entities.contains(entity_ref) {
+            self.lacking.entities.insert(entity_ref.to_owned());
         }
-    }
-
-    fn declare_one(&mut self, location: &LocationRow, listed: &Listed, cause: i64) {
-        let entity_ref = listed.entity_ref.as_str();
-        let newest = self.newest(location, listed);
+        let newest = self.newest_version(location, declared);
+        let is_mine = self
+            .entity(entity_ref)
+            .is_none_or(|known| known.declared_by == location.id);
+        if is_mine
+            && read_targets(&newest, &self.inputs.forges.hosts)
+                .refusal
+                .is_some()
+        {
+            self.held_back.insert(entity_ref.to_owned());
+        }
         match self.entity(entity_ref) {
-            None => self.renew(newest, cause),
+            None => self.put_new_version(newest, triggered_by),
             Some(known) if known.declared_by == location.id => {
-                let is_same = known.digest == newest.digest;
-                let newest = LocationEntityRow {
-                    state: known.state,
-                    applied_digest: known.applied_digest.clone(),
-                    since: known.since,
+                let newest = LocationEntity {
+                    is_published: known.is_published,
                     ..newest
                 };
-                if !is_same {
-                    self.renew(newest, cause);
-                } else if newest != known {
-                    self.put_entity(newest);
-                    self.queue.insert(entity_ref.to_owned(), cause);
+                // Also if only its place has moved, by which its problems are told.
+                if *known != newest {
+                    self.put_new_version(newest, triggered_by);
                 }
             }
-            Some(_) => {
-                let contender = Contender {
-                    claimed_at: self.terms.now,
-                    row: newest,
-                };
-                self.contenders
-                    .entry(entity_ref.to_owned())
-                    .or_default()
-                    .push(contender);
-            }
+            Some(_) => self
+                .rivals
+                .entry(entity_ref.to_owned())
+                .or_default()
+                .push(Rival {
+                    claimed_at: self.inputs.now,
+                    entity: newest,
+                }),
         }
     }
 
-    pub(crate) fn renew(&mut self, row: LocationEntityRow, cause: i64) {
-        self.retargeted.insert(row.entity_ref.clone());
-        self.queue.insert(row.entity_ref.clone(), cause);
-        self.put_entity(row);
-    }
-
-    fn newest(&mut self, location: &LocationRow, listed: &Listed) -> LocationEntityRow {
-        let kind = self.source_kind(location.source_id);
-        let location_type = kind.map_or("url", location_type);
-        let is_root = kind == Some(crate::repo::SourceKind::Roots);
-        let own = if is_root {
-            location.origin.clone()
+    fn newest_version(&self, location: &Location, declared: &DeclaredLocation) -> LocationEntity {
+        let kind = self.graph.source_kind(location);
+        let own = if kind == Some(SourceKind::Roots) {
+            location.origin().to_owned()
         } else {
-            format!("{location_type}:{}", location.url)
+            let own_type = kind.map_or("url", location_type);
+            format!("{own_type}:{}", location.url())
         };
-        let (own_type, own_target) = parts(&own);
-        let place = Place::new(own_type, own_target, &location.origin, self.terms.forges);
-        LocationEntityRow {
-            entity_ref: listed.entity_ref.to_string(),
+        let (own_type, own_target) = split_location(&own);
+        let place = Place::new(own_type, own_target, location.origin(), self.inputs.forges);
+        LocationEntity {
+            entity_ref: declared.entity_ref.to_string(),
             declared_by: location.id,
-            document: listed.document.clone(),
-            digest: place.digest(&listed.digest),
-            line: listed.line,
-            column_number: listed.column,
+            document: declared.document.clone(),
+            digest: place.digest(&declared.digest),
+            line: declared.line,
+            column: declared.column,
+            origin: location.origin().to_owned(),
             own,
-            origin: location.origin.clone(),
-            state: RunState::Waiting,
-            applied_digest: String::new(),
-            since: self.terms.now,
+            is_published: false,
         }
     }
 
-    /// Chooses whose spelling the entities of a file carry: the present parent while it links the file, else
-    /// the one in effect that has linked it longest.
-    pub(crate) fn choose_parent(&mut self, location_id: i64) {
-        let Some(row) = self.location(location_id) else {
-            return;
-        };
-        if self.source_kind(row.source_id) == Some(crate::repo::SourceKind::Roots) {
-            return;
-        }
-        let links: Vec<LinkRow> = self
+    /// Chooses whose spelling the entities of a file carry: that of the present parent while it points at
+    /// the file, else that of the one which has done so longest, of those who may let it in if there are
+    /// any.
+    pub(crate) fn update_naming(&mut self, location_id: i64) {
+        let links: Vec<(String, String)> = self
             .links_to(location_id)
             .into_iter()
-            .filter(|link| link.is_current != 0)
+            .map(|link| (link.parent_ref.clone(), link.url.clone()))
             .collect();
-        let mut chosen = None;
-        for link in &links {
-            let Some(parent) = self.entity(&link.parent_ref) else {
-                continue;
-            };
-            if link.parent_ref == row.parent_ref {
-                chosen = Some((link, parent));
-                break;
-            }
-            if chosen.is_none() && parent.state == RunState::Ok {
-                chosen = Some((link, parent));
-            }
-        }
-        let Some((link, parent)) = chosen else {
+        let Some(location) = self.location(location_id) else {
             return;
         };
-        let after = LocationRow {
-            parent_ref: link.parent_ref.clone(),
-            url: link.url.clone(),
-            origin: parent.origin,
-            ..row.clone()
-        };
-        if after != row {
-            // Its entities carry the old spelling, or the old root, until they are read again.
-            self.touched.entry(location_id).or_insert(row.source_id);
-            self.put_location(after);
+        if self.graph.source_kind(location) == Some(SourceKind::Roots) {
+            return;
         }
+        let Some(naming) = self.choose_naming(location, &links) else {
+            return;
+        };
+        if location.naming.as_ref() != Some(&naming) {
+            let source_id = location.source_id;
+            let named = Location {
+                naming: Some(naming),
+                ..location.clone()
+            };
+            // Its entities carry the old spelling, or the old root, until they are read again.
+            self.touched.entry(location_id).or_insert(source_id);
+            self.put_location(named);
+        }
+    }
+
+    fn choose_naming(&self, location: &Location, links: &[(String, String)]) -> Option<Naming> {
+        let candidates: Vec<(&LocationEntity, &str)> = links
+            .iter()
+            .filter_map(|(parent_ref, url)| Some((self.entity(parent_ref)?, url.as_str())))
+            .collect();
+        let present = location.parent_ref();
+        let is_present = |parent: &LocationEntity| present == Some(parent.entity_ref.as_str());
+        let lets_in = |parent: &LocationEntity| {
+            let mut refused = find_refused(parent, location, self.inputs.rules);
+            !is_valid(location) || refused.next().is_none()
+        };
+        let find = |accept: &dyn Fn(&LocationEntity) -> bool| {
+            candidates.iter().find(|(parent, _)| accept(parent))
+        };
+        let (parent, url) = find(&is_present)
+            .or_else(|| find(&lets_in))
+            .or_else(|| candidates.first())?;
+        Some(Naming {
+            parent_ref: Some(parent.entity_ref.clone()),
+            url: (*url).to_owned(),
+            origin: parent.origin.clone(),
+        })
     }
 }

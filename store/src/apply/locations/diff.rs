@@ -1,298 +1,313 @@
-//! What the judgement comes to: what is written, read again, served and withdrawn.
+//! What an evaluation comes to: what is written, read again, published and removed.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::evaluate::Judge;
-use super::links::Key;
-use super::problems::{NOT_ALLOWED, Review, Scope};
-use super::run::refused;
-use crate::apply::entities::declarations::Found;
-use crate::repo::{LinkRow, LocationEntityRow, LocationOutcome, LocationRow, RunState};
+use super::evaluate::Evaluation;
+use super::naming::is_generated;
+use super::problems::{ProblemReview, ReviewScope, find_refusals, find_target_problems};
+use super::target::read_targets;
+use crate::repo::{LinkKey, Location, LocationEntity, LocationLink, LocationState};
 
-/// What becomes of the tree.
+/// How the graph differs from what is stored. Numbers are the sources whose reading caused it.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub(crate) struct Verdict {
+pub(crate) struct LocationDiff {
     /// Every location that was looked at, as it is now.
-    pub(crate) locations: BTreeMap<i64, LocationRow>,
-    pub(crate) locations_put: Vec<LocationRow>,
-    /// Locations that count no more, with the source whose reading withdrew them.
-    pub(crate) withdrawn: BTreeMap<i64, i64>,
-    pub(crate) entities_put: Vec<LocationEntityRow>,
+    pub(crate) locations: BTreeMap<i64, Location>,
+    pub(crate) locations_put: Vec<Location>,
+    /// Locations that no root reaches any more.
+    pub(crate) removed: BTreeMap<i64, i64>,
+    pub(crate) entities_put: Vec<LocationEntity>,
     pub(crate) entities_removed: Vec<String>,
-    pub(crate) links_put: Vec<LinkRow>,
-    pub(crate) links_removed: Vec<Key>,
-    /// New sources that something links.
+    pub(crate) links_put: Vec<LocationLink>,
+    pub(crate) links_removed: Vec<LinkKey>,
+    /// Sources nobody knew that something points at.
     pub(crate) new_sources: BTreeSet<i64>,
-    /// Sources that must be read, with the one whose reading asks for it.
-    pub(crate) raised: BTreeMap<i64, i64>,
+    /// Sources that must be read.
+    pub(crate) refresh_requests: BTreeMap<i64, i64>,
     /// Locations whose newest content counts, as far as it was seen.
-    pub(crate) admitted: BTreeSet<i64>,
-    /// Location entities that come into effect, by location.
-    pub(crate) served: BTreeMap<i64, Vec<Serving>>,
-    /// Location entities that stand and are not served, by location, with the source whose reading hid
-    /// them.
-    pub(crate) hidden: BTreeMap<i64, (i64, Vec<String>)>,
+    pub(crate) activated: BTreeSet<i64>,
+    /// Location entities that the catalog shows in another version or place than before, by location.
+    pub(crate) published: BTreeMap<i64, Vec<PublishedLocation>>,
+    /// Location entities that are declared and not shown any more, by location.
+    pub(crate) unpublished: BTreeMap<i64, UnpublishedLocations>,
     /// Location entities that stay as they are although their file declares another version.
-    pub(crate) frozen: BTreeSet<String>,
-    /// Who links each location that was touched.
+    pub(crate) held_back: BTreeSet<String>,
+    /// Who points at each location that was touched.
     pub(crate) parents: BTreeMap<i64, Vec<String>>,
-    pub(crate) reviews: Vec<Review>,
+    pub(crate) reviews: Vec<ProblemReview>,
 }
 
-/// A Location entity that comes into effect.
+/// A Location entity that the catalog shows from now on.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Serving {
-    pub(crate) row: LocationEntityRow,
-    /// The source whose reading caused it.
-    pub(crate) cause: i64,
+pub(crate) struct PublishedLocation {
+    pub(crate) entity: LocationEntity,
+    pub(crate) triggered_by: i64,
 }
 
-impl Judge<'_> {
-    /// Compares the tree with what is stored.
-    pub(crate) fn finish(&mut self) -> Verdict {
-        self.settle_parents();
-        let mut verdict = Verdict {
-            withdrawn: self.withdrawn.clone(),
-            admitted: self.admitted.clone(),
-            raised: self.wanted.clone(),
-            ..Verdict::default()
-        };
-        for (location_id, cause) in self.reread.clone() {
-            if let Some(location) = self.location(location_id)
-                && !self.is_withdrawn(location_id)
-            {
-                verdict.raised.entry(location.source_id).or_insert(cause);
-            }
-        }
-        self.finish_entities(&mut verdict);
-        self.finish_links(&mut verdict);
-        self.finish_locations(&mut verdict);
-        self.finish_reviews(&mut verdict);
-        verdict
-    }
+/// Location entities of one file that the catalog shows no more.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct UnpublishedLocations {
+    pub(crate) refs: Vec<String>,
+    pub(crate) triggered_by: i64,
+}
 
+impl Evaluation<'_> {
     /// A file whose entities carry another parent's spelling is read again.
-    fn settle_parents(&mut self) {
-        let concerned: BTreeMap<i64, i64> = self
-            .touched
-            .iter()
-            .filter(|(id, _)| !self.withdrawn.contains_key(id))
-            .map(|(id, cause)| (*id, *cause))
-            .collect();
-        for (location_id, cause) in concerned {
-            self.choose_parent(location_id);
-            let Some(mut row) = self.location(location_id) else {
+    pub(crate) fn settle_namings(&mut self) {
+        for (location_id, triggered_by) in self.touched.clone() {
+            if self.removed.contains_key(&location_id) {
+                continue;
+            }
+            self.update_naming(location_id);
+            let Some(location) = self.location(location_id) else {
                 continue;
             };
-            let carried = self.placed.get(&location_id).cloned().or_else(|| {
-                let stored = self.facts.locations.get(&location_id)?;
-                Some((stored.url.clone(), stored.origin.clone()))
+            let carried = match self.activated_namings.get(&location_id) {
+                Some(naming) => Some(naming),
+                None => self.graph.locations.get(&location_id).map(|it| &it.naming),
+            };
+            let is_renamed = carried.is_some_and(|carried| {
+                let words = |naming: &Option<crate::repo::Naming>| {
+                    naming
+                        .as_ref()
+                        .map(|it| (it.url.clone(), it.origin.clone()))
+                };
+                words(carried) != words(&location.naming)
             });
-            let place = (row.url.clone(), row.origin.clone());
-            if !row.blob_oid.is_empty() && carried.is_some_and(|carried| carried != place) {
-                row.blob_oid.clear();
-                self.locations.insert(location_id, row);
-                self.reread.insert(location_id, cause);
+            if is_renamed && location.active_blob.is_some() {
+                let location = Location {
+                    active_blob: None,
+                    ..location.clone()
+                };
+                self.put_location(location);
+                self.reread.insert(location_id, triggered_by);
             }
         }
     }
 
-    fn finish_entities(&mut self, verdict: &mut Verdict) {
-        for (entity_ref, row) in self.entities.clone() {
-            let before = self.facts.entities.get(&entity_ref).cloned().flatten();
-            let Some(row) = row else {
+    /// Shows and hides the Location entities that stand for something optional.
+    pub(crate) fn settle_publication(&mut self) {
+        let reviewed: Vec<String> = self.reviewed.keys().cloned().collect();
+        for entity_ref in reviewed {
+            let is_published = self.is_publishable(&entity_ref);
+            if let Some(entity) = self.entity(&entity_ref)
+                && entity.is_published != is_published
+            {
+                let entity = LocationEntity {
+                    is_published,
+                    ..entity.clone()
+                };
+                self.put_entity(entity);
+            }
+        }
+    }
+
+    fn is_publishable(&mut self, entity_ref: &str) -> bool {
+        let links: Vec<i64> = self
+            .links_from(entity_ref)
+            .into_iter()
+            .map(|link| link.location_id)
+            .collect();
+        let Some(entity) = self.entity(entity_ref) else {
+            return false;
+        };
+        if self.held_back.contains(entity_ref) {
+            return entity.is_published;
+        }
+        let targets = read_targets(entity, &self.inputs.forges.hosts);
+        if targets.is_required || !is_generated(entity) {
+            return true;
+        }
+        let states = links
+            .iter()
+            .filter_map(|id| Some(&self.location(*id)?.state));
+        // Of what may be absent, something must be there for it to stand for; what cannot be read
+        // proves neither.
+        states.fold(false, |is_there, state| match state {
+            LocationState::Valid { .. } | LocationState::Invalid { .. } => true,
+            LocationState::Unread | LocationState::Failed { .. } => is_there || entity.is_published,
+            LocationState::Absent | LocationState::Matched { .. } => is_there,
+        })
+    }
+
+    /// Compares the graph with what is stored.
+    pub(crate) fn compare_with_stored(&mut self) -> LocationDiff {
+        let mut diff = LocationDiff {
+            removed: self.removed.clone(),
+            activated: self.activated.clone(),
+            held_back: self.held_back.clone(),
+            refresh_requests: self.refresh_requests.clone(),
+            ..LocationDiff::default()
+        };
+        for (location_id, triggered_by) in &self.reread {
+            if let Some(location) = self.location(*location_id)
+                && !self.removed.contains_key(location_id)
+            {
+                let requests = &mut diff.refresh_requests;
+                requests.entry(location.source_id).or_insert(*triggered_by);
+            }
+        }
+        self.compare_entities(&mut diff);
+        self.compare_links(&mut diff);
+        self.compare_locations(&mut diff);
+        self.review_problems(&mut diff);
+        diff
+    }
+
+    fn compare_entities(&self, diff: &mut LocationDiff) {
+        for (entity_ref, after) in &self.entities {
+            let before = self.graph.entities.get(entity_ref);
+            let Some(after) = after else {
                 if before.is_some() {
-                    verdict.entities_removed.push(entity_ref);
+                    diff.entities_removed.push(entity_ref.clone());
                 }
                 continue;
             };
-            let cause = self.judged.get(&entity_ref).map_or(0, |(cause, _)| *cause);
-            let was = before
-                .as_ref()
-                .map(|before| (before.applied_digest.as_str(), before.declared_by))
-                .filter(|(digest, _)| !digest.is_empty());
-            let is = Some((row.applied_digest.as_str(), row.declared_by))
-                .filter(|(digest, _)| !digest.is_empty());
-            if is != was
-                && let Some(location) = self.location(row.declared_by)
-            {
-                // Where it stands must be known.
-                let _loaded = self.source_kind(location.source_id);
+            let triggered_by = self.reviewed.get(entity_ref).copied().unwrap_or_default();
+            let shown = |entity: &LocationEntity| {
+                entity
+                    .is_published
+                    .then(|| (entity.digest.clone(), entity.declared_by))
+            };
+            let was_shown = before.and_then(shown);
+            let is_shown = shown(after);
+            if is_shown.is_none() && was_shown.is_some() {
+                let unpublished = diff.unpublished.entry(after.declared_by).or_default();
+                unpublished.refs.push(entity_ref.clone());
+                unpublished.triggered_by = triggered_by;
             }
-            if is.is_none() && was.is_some() {
-                let (_, hidden) = verdict
-                    .hidden
-                    .entry(row.declared_by)
-                    .or_insert_with(|| (cause, Vec::new()));
-                hidden.push(entity_ref.clone());
-            }
-            let is_in_effect = row.state == RunState::Ok && row.applied_digest == row.digest;
-            if is_in_effect && is != was {
-                verdict
-                    .served
-                    .entry(row.declared_by)
-                    .or_default()
-                    .push(Serving {
-                        row: row.clone(),
-                        cause,
-                    });
-            }
-            if before.as_ref() != Some(&row) {
-                verdict.entities_put.push(row);
-            }
-        }
-        let declared: Vec<String> = self
-            .admitted
-            .iter()
-            .filter_map(|id| match self.sights.get(id) {
-                Some(super::seen::Seen::Content(content)) => Some(content),
-                _ => None,
-            })
-            .flat_map(|content| &content.locations)
-            .map(|listed| listed.entity_ref.to_string())
-            .collect();
-        for entity_ref in declared {
-            let is_frozen = self.entity(&entity_ref).is_some_and(|row| {
-                row.digest.is_empty()
-                    || row.applied_digest != row.digest
-                    || row.state != RunState::Ok
-            });
-            if is_frozen {
-                verdict.frozen.insert(entity_ref);
-            }
-        }
-    }
-
-    fn finish_links(&mut self, verdict: &mut Verdict) {
-        for (key, link) in self.links.rows() {
-            if self.facts.links.get(key) != Some(link) {
-                verdict.links_put.push(link.clone());
-            }
-        }
-        verdict.links_removed = self
-            .facts
-            .links
-            .keys()
-            .filter(|key| !self.links.rows().contains_key(*key))
-            .cloned()
-            .collect();
-    }
-
-    fn finish_locations(&mut self, verdict: &mut Verdict) {
-        let linked: BTreeSet<i64> = self.links.rows().keys().map(|key| key.1).collect();
-        let fresh: Vec<i64> = self.facts.fresh_locations.iter().copied().collect();
-        for id in fresh {
-            if linked.contains(&id)
-                && let Some(row) = self.location(id)
-            {
-                self.locations.entry(id).or_insert(row);
-            }
-        }
-        for (id, row) in self.locations.clone() {
-            let is_fresh = self.facts.fresh_locations.contains(&id);
-            let counts = !is_fresh || linked.contains(&id) || self.is_root(id);
-            if counts && !self.is_withdrawn(id) {
-                if self.facts.fresh_sources.contains(&row.source_id) {
-                    verdict.new_sources.insert(row.source_id);
-                }
-                if is_fresh || self.facts.locations.get(&id) != Some(&row) {
-                    verdict.locations_put.push(row.clone());
-                }
-            }
-            verdict.locations.insert(id, row);
-        }
-    }
-
-    fn finish_reviews(&mut self, verdict: &mut Verdict) {
-        for (entity_ref, (cause, found)) in self.judged.clone() {
-            if let Some(row) = self.entity(&entity_ref) {
-                if !found.is_empty()
-                    && let Some(location) = self.location(row.declared_by)
-                {
-                    // Where a problem is must be known.
-                    let _loaded = self.source_kind(location.source_id);
-                }
-                verdict.reviews.push(Review {
-                    location_id: row.declared_by,
-                    cause,
-                    scope: Scope::Targets(entity_ref),
-                    found,
+            let is_held_back = self.held_back.contains(entity_ref);
+            if is_shown.is_some() && is_shown != was_shown && !is_held_back {
+                let published = diff.published.entry(after.declared_by).or_default();
+                published.push(PublishedLocation {
+                    entity: after.clone(),
+                    triggered_by,
                 });
             }
+            if before != Some(after) {
+                diff.entities_put.push(after.clone());
+            }
         }
-        for (location_id, entity_ref, cause) in self.forgotten.clone() {
-            if !self.is_withdrawn(location_id) {
-                verdict.reviews.push(Review {
-                    location_id,
-                    cause,
-                    scope: Scope::Targets(entity_ref),
+        self.hold_back_unpublished(diff);
+    }
+
+    /// A Location entity that a file declares and that stands for nothing is not shown either.
+    fn hold_back_unpublished(&self, diff: &mut LocationDiff) {
+        let hidden = self.reviewed.keys().filter(|entity_ref| {
+            self.entity(entity_ref)
+                .is_some_and(|entity| !entity.is_published)
+        });
+        diff.held_back.extend(hidden.cloned());
+    }
+
+    fn compare_links(&self, diff: &mut LocationDiff) {
+        let stored = &self.graph.links;
+        diff.links_put = self
+            .links
+            .iter()
+            .filter(|link| stored.get(&link.key()) != Some(link))
+            .cloned()
+            .collect();
+        diff.links_removed = stored
+            .iter()
+            .map(LocationLink::key)
+            .filter(|key| self.links.get(key).is_none())
+            .collect();
+    }
+
+    fn compare_locations(&mut self, diff: &mut LocationDiff) {
+        // A location that got an id and that nothing points at in the end was never there.
+        let counts = |id: i64| {
+            !self.graph.new_locations.contains(&id) || self.links.leads_to(id) || self.is_root(id)
+        };
+        let new = self.graph.new_locations.iter().copied();
+        let looked_at: BTreeSet<i64> = new.chain(self.locations.keys().copied()).collect();
+        for id in looked_at {
+            let Some(location) = self.location(id) else {
+                continue;
+            };
+            let is_new = self.graph.new_locations.contains(&id);
+            let is_changed = is_new || self.graph.locations.get(&id) != Some(location);
+            if counts(id) && !self.removed.contains_key(&id) {
+                if self.graph.new_sources.contains(&location.source_id) {
+                    diff.new_sources.insert(location.source_id);
+                }
+                if is_changed {
+                    diff.locations_put.push(location.clone());
+                }
+            }
+            diff.locations.insert(id, location.clone());
+        }
+    }
+
+    fn review_problems(&mut self, diff: &mut LocationDiff) {
+        for (entity_ref, triggered_by) in self.reviewed.clone() {
+            diff.reviews
+                .extend(self.review_targets(entity_ref, triggered_by));
+        }
+        for left in &self.left_files {
+            if !self.removed.contains_key(&left.location_id) {
+                diff.reviews.push(ProblemReview {
+                    location_id: left.location_id,
+                    triggered_by: left.triggered_by,
+                    scope: ReviewScope::Targets(left.entity_ref.clone()),
                     found: Vec::new(),
                 });
             }
         }
-        for (location_id, cause) in self.withdrawn.clone() {
-            verdict.reviews.push(Review {
-                location_id,
-                cause,
-                scope: Scope::All,
+        for (location_id, triggered_by) in &self.removed {
+            diff.reviews.push(ProblemReview {
+                location_id: *location_id,
+                triggered_by: *triggered_by,
+                scope: ReviewScope::All,
                 found: Vec::new(),
             });
         }
-        for (location_id, cause) in self.touched.clone() {
-            if self.is_withdrawn(location_id) {
+        for (location_id, triggered_by) in self.touched.clone() {
+            if self.removed.contains_key(&location_id) {
                 continue;
             }
             let parents = self.parents_of(location_id);
-            let found = self.refusals(location_id, &parents);
-            verdict.parents.insert(location_id, parents);
-            verdict.reviews.push(Review {
+            diff.reviews.push(ProblemReview {
                 location_id,
-                cause,
-                scope: Scope::Rules,
-                found,
+                triggered_by,
+                scope: ReviewScope::Rules,
+                found: self.review_rules(location_id, &parents),
             });
+            diff.parents.insert(location_id, parents);
         }
     }
 
-    /// What the rules keep out of a file, for any of those who link it.
-    fn refusals(&mut self, location_id: i64, parents: &[String]) -> Vec<Found> {
-        let Some(row) = self.location(location_id) else {
+    fn review_targets(&mut self, entity_ref: String, triggered_by: i64) -> Option<ProblemReview> {
+        let links: Vec<LocationLink> = self
+            .links_from(&entity_ref)
+            .into_iter()
+            .filter(|link| link.is_listed)
+            .cloned()
+            .collect();
+        let entity = self.entity(&entity_ref)?;
+        let targets = read_targets(entity, &self.inputs.forges.hosts);
+        let links = links
+            .iter()
+            .filter_map(|link| Some((link, self.location(link.location_id)?)));
+        Some(ProblemReview {
+            location_id: entity.declared_by,
+            triggered_by,
+            found: find_target_problems(entity, targets, links),
+            scope: ReviewScope::Targets(entity_ref),
+        })
+    }
+
+    fn review_rules(
+        &self,
+        location_id: i64,
+        parents: &[String],
+    ) -> Vec<crate::apply::entities::declarations::FoundProblem> {
+        let Some(location) = self.location(location_id) else {
             return Vec::new();
         };
-        let mut found: Vec<Found> = Vec::new();
-        if row.outcome != LocationOutcome::Content {
-            return found;
-        }
-        for parent_ref in parents {
-            let Some(parent) = self.entity(parent_ref) else {
-                continue;
-            };
-            for mark in refused(&parent, &row, self.terms.rules) {
-                let entity_ref = freshet_model::EntityRef::parse(&mark.2).ok();
-                let message = format!(
-                    "Entity {} at url:{} is not of an allowed kind for that location, whose origin is {}",
-                    mark.2, row.url, parent.origin
-                );
-                match found
-                    .iter_mut()
-                    .find(|known| known.message == message && known.line == mark.3)
-                {
-                    Some(known) => known.status_of.push(parent_ref.clone()),
-                    None => found.push(Found {
-                        rule: NOT_ALLOWED.to_owned(),
-                        message,
-                        hint: "Remove it, or have its kind allowed in catalog.rules; until then nothing of this file is taken over.".to_owned(),
-                        line: mark.3,
-                        column: 1,
-                        entity_ref,
-                        class: "NotAllowedError".to_owned(),
-                        is_file: true,
-                        status_of: vec![parent_ref.clone()],
-                        ..Found::default()
-                    }),
-                }
-            }
-        }
-        found
+        let parents: Vec<&LocationEntity> =
+            parents.iter().filter_map(|it| self.entity(it)).collect();
+        find_refusals(location, &parents, self.inputs.rules)
     }
 }

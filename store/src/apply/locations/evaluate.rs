@@ -1,430 +1,434 @@
-//! The judgement: its working copy of the tree, and the order in which it is worked off.
+//! The decision over the graph of locations: its working copy, and the order in which what follows from
+//! what is worked off. Pure.
 //!
-//! Runs are judged from the roots down: an ok run admits contents, those declare Location
-//! entities, and these have runs. What was dropped meanwhile is settled only when all of it is
-//! known, so that a Location entity may move between files.
+//! Evidence changes locations; what enters declares Location entities; these gain and lose targets.
+//! What nobody declares any more is decided only when all declarations are known, so that a Location
+//! entity may move between files; what lost a link is looked at last, for another link may be new.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use freshet_model::rules::Rule;
 
-use super::target::{Aims, aims_of, matched_url};
-use super::graph::{Aim, Facts, Need};
-use super::links::Links;
-use super::generated::is_generated;
-use super::run::{Run, run_of};
-use super::seen::{Seen, Sights, emitted_text, paths_of};
-use super::diff::Verdict;
+use super::diff::LocationDiff;
+use super::graph::{GraphRequest, LinkSet, LocationGraph, TargetKey};
+use super::naming::matched_url;
+use super::prune::Rival;
+use super::target::{EntityTargets, read_targets};
 use crate::apply::entities::annotate::Forges;
-use crate::apply::entities::declarations::Found;
-use crate::repo::{LinkRow, LocationEntityRow, LocationOutcome, LocationRow, RunState, SourceKind};
+use crate::apply::observed::evidence::{LocationEvidence, is_as_in_catalog};
+use crate::repo::{
+    LinkKey, Location, LocationEntity, LocationLink, LocationState, Naming, SourceKind,
+};
 
 /// What the configuration says.
 #[derive(Clone, Copy)]
-pub(crate) struct Terms<'a> {
+pub(crate) struct EvaluationInputs<'a> {
     pub(crate) rules: &'a [Rule],
     /// What is known about the forges.
     pub(crate) forges: &'a Forges,
     pub(crate) now: i64,
 }
 
-/// Judges what was seen.
-///
-/// # Errors
-/// If something is needed that is not loaded.
-pub(crate) fn judge(
-    facts: &Facts,
-    sights: &Sights,
-    terms: Terms<'_>,
-) -> Result<Verdict, Box<Need>> {
-    let mut judge = Judge {
-        facts,
-        terms,
-        sights,
-        need: Need::default(),
-        locations: BTreeMap::new(),
-        entities: BTreeMap::new(),
-        links: Links::new(&facts.links),
-        queue: BTreeMap::new(),
-        retargeted: BTreeSet::new(),
-        admitted: BTreeSet::new(),
-        placed: BTreeMap::new(),
-        reread: BTreeMap::new(),
-        dropped: BTreeMap::new(),
-        contenders: BTreeMap::new(),
-        candidates: BTreeMap::new(),
-        withdrawn: BTreeMap::new(),
-        touched: BTreeMap::new(),
-        judged: BTreeMap::new(),
-        forgotten: Vec::new(),
-        wanted: BTreeMap::new(),
-    };
-    judge.see();
-    judge.work_off();
-    let verdict = judge.finish();
-    if judge.need.is_empty() {
-        Ok(verdict)
+/// What an evaluation comes to.
+#[derive(Debug)]
+pub(crate) enum Evaluated {
+    /// Everything it needed was loaded.
+    Decided(Box<LocationDiff>),
+    /// A part of the graph is lacking that nobody could know before.
+    Incomplete(Box<GraphRequest>),
+}
+
+/// Decides what the evidence makes of the graph.
+pub(crate) fn evaluate(
+    graph: &LocationGraph,
+    evidence: &BTreeMap<i64, LocationEvidence>,
+    inputs: EvaluationInputs<'_>,
+) -> Evaluated {
+    let mut evaluation = Evaluation::new(graph, evidence, inputs);
+    evaluation.take_over_evidence();
+    evaluation.work_off();
+    evaluation.settle_namings();
+    evaluation.settle_publication();
+    let diff = evaluation.compare_with_stored();
+    if evaluation.lacking.is_empty() {
+        Evaluated::Decided(Box::new(diff))
     } else {
-        Err(Box::new(judge.need))
+        Evaluated::Incomplete(Box::new(evaluation.lacking))
     }
 }
 
-/// The tree while it is judged. Numbers beside a location or Location entity are the source whose
+/// The graph while it is evaluated. A number beside a location or Location entity is the source whose
 /// reading made something of it.
-pub(crate) struct Judge<'a> {
-    pub(crate) facts: &'a Facts,
-    pub(crate) terms: Terms<'a>,
-    pub(crate) sights: &'a Sights,
-    pub(crate) need: Need,
-    pub(crate) locations: BTreeMap<i64, LocationRow>,
-    pub(crate) entities: BTreeMap<String, Option<LocationEntityRow>>,
-    pub(crate) links: Links,
-    pub(crate) queue: BTreeMap<String, i64>,
-    pub(crate) retargeted: BTreeSet<String>,
-    pub(crate) admitted: BTreeSet<i64>,
-    /// The place each content that was admitted got.
-    pub(crate) placed: BTreeMap<i64, (String, String)>,
-    pub(crate) reread: BTreeMap<i64, i64>,
-    pub(crate) dropped: BTreeMap<String, i64>,
-    pub(crate) contenders: BTreeMap<String, Vec<super::prune::Contender>>,
-    pub(crate) candidates: BTreeMap<i64, i64>,
-    pub(crate) withdrawn: BTreeMap<i64, i64>,
+pub(crate) struct Evaluation<'a> {
+    pub(crate) graph: &'a LocationGraph,
+    pub(crate) evidence: &'a BTreeMap<i64, LocationEvidence>,
+    pub(crate) inputs: EvaluationInputs<'a>,
+    pub(crate) lacking: GraphRequest,
+    /// What is different from the graph.
+    pub(crate) locations: BTreeMap<i64, Location>,
+    pub(crate) entities: BTreeMap<String, Option<LocationEntity>>,
+    pub(crate) links: LinkSet,
+    // What is still to be done.
+    pub(crate) retargeted: BTreeMap<String, i64>,
+    /// Of those, the ones that have a new version, whose targets are resolved anew.
+    pub(crate) new_versions: BTreeSet<String>,
+    pub(crate) activatable: BTreeMap<i64, i64>,
+    pub(crate) undeclared: BTreeMap<String, i64>,
+    pub(crate) unlinked: BTreeMap<i64, i64>,
+    // What came of it.
+    pub(crate) rivals: BTreeMap<String, Vec<Rival>>,
     pub(crate) touched: BTreeMap<i64, i64>,
-    /// Problems of every Location entity that was judged.
-    pub(crate) judged: BTreeMap<String, (i64, Vec<Found>)>,
-    /// Location entities that left: where, which, and why.
-    pub(crate) forgotten: Vec<(i64, String, i64)>,
+    pub(crate) activated: BTreeSet<i64>,
+    /// How each content that was activated is named in its entities.
+    pub(crate) activated_namings: BTreeMap<i64, Option<Naming>>,
+    /// Location entities that stay as they are although their file declares another version.
+    pub(crate) held_back: BTreeSet<String>,
+    pub(crate) removed: BTreeMap<i64, i64>,
+    /// Location entities whose status may differ.
+    pub(crate) reviewed: BTreeMap<String, i64>,
+    /// Location entities that left a file: which file, which, and why.
+    pub(crate) left_files: Vec<LeftFile>,
+    /// Locations whose content is needed once more.
+    pub(crate) reread: BTreeMap<i64, i64>,
     /// Sources that must be read.
-    pub(crate) wanted: BTreeMap<i64, i64>,
+    pub(crate) refresh_requests: BTreeMap<i64, i64>,
 }
 
-impl Judge<'_> {
-    /// A location as it is now.
-    pub(crate) fn location(&mut self, id: i64) -> Option<LocationRow> {
-        let found = self
-            .locations
-            .get(&id)
-            .or_else(|| self.facts.locations.get(&id));
-        if found.is_none() {
-            self.need.locations.insert(id);
+/// A Location entity that its file does not declare any more.
+#[derive(Clone, Debug)]
+pub(crate) struct LeftFile {
+    pub(crate) location_id: i64,
+    pub(crate) entity_ref: String,
+    pub(crate) triggered_by: i64,
+}
+
+impl<'a> Evaluation<'a> {
+    fn new(
+        graph: &'a LocationGraph,
+        evidence: &'a BTreeMap<i64, LocationEvidence>,
+        inputs: EvaluationInputs<'a>,
+    ) -> Self {
+        Self {
+            graph,
+            evidence,
+            inputs,
+            lacking: GraphRequest::default(),
+            locations: BTreeMap::new(),
+            entities: BTreeMap::new(),
+            links: graph.links.clone(),
+            retargeted: BTreeMap::new(),
+            new_versions: BTreeSet::new(),
+            activatable: BTreeMap::new(),
+            undeclared: BTreeMap::new(),
+            unlinked: BTreeMap::new(),
+            rivals: BTreeMap::new(),
+            touched: BTreeMap::new(),
+            activated: BTreeSet::new(),
+            activated_namings: BTreeMap::new(),
+            held_back: BTreeSet::new(),
+            removed: BTreeMap::new(),
+            reviewed: BTreeMap::new(),
+            left_files: Vec::new(),
+            reread: BTreeMap::new(),
+            refresh_requests: BTreeMap::new(),
         }
-        found.cloned()
+    }
+
+    /// A location as it is now.
+    pub(crate) fn location(&self, id: i64) -> Option<&Location> {
+        self.locations
+            .get(&id)
+            .or_else(|| self.graph.locations.get(&id))
     }
 
     /// A Location entity as it is now.
-    pub(crate) fn entity(&mut self, entity_ref: &str) -> Option<LocationEntityRow> {
-        if let Some(row) = self.entities.get(entity_ref) {
-            return row.clone();
+    pub(crate) fn entity(&self, entity_ref: &str) -> Option<&LocationEntity> {
+        match self.entities.get(entity_ref) {
+            Some(entity) => entity.as_ref(),
+            None => self.graph.entities.get(entity_ref),
         }
-        match self.facts.entities.get(entity_ref) {
-            Some(row) => row.clone(),
-            None => {
-                self.need.entities.insert(entity_ref.to_owned());
-                None
-            }
-        }
-    }
-
-    pub(crate) fn source_kind(&mut self, id: i64) -> Option<SourceKind> {
-        let kind = self.facts.sources.get(&id).map(|source| source.kind);
-        if kind.is_none() {
-            self.need.sources.insert(id);
-        }
-        kind
     }
 
     /// Refs of the Location entities a location declares now.
     pub(crate) fn declared_by(&mut self, location_id: i64) -> Vec<String> {
-        let facts = self.facts;
-        let stored = facts.declared.get(&location_id);
-        if stored.is_none() && !facts.fresh_locations.contains(&location_id) {
-            self.need.declared.insert(location_id);
+        if !self.graph.loaded.declarations.contains(&location_id) {
+            self.lacking.declarations.insert(location_id);
         }
-        let kept = stored
-            .into_iter()
-            .flatten()
-            .filter(|entity_ref| !self.entities.contains_key(*entity_ref));
-        let changed = self.entities.iter().filter_map(|(entity_ref, row)| {
-            row.as_ref()
-                .filter(|row| row.declared_by == location_id)
-                .map(|_| entity_ref)
-        });
-        kept.chain(changed).cloned().collect()
+        let stored = self.graph.entities.values();
+        let unchanged = stored.filter(|it| !self.entities.contains_key(&it.entity_ref));
+        let changed = self.entities.values().flatten();
+        unchanged
+            .chain(changed)
+            .filter(|entity| entity.declared_by == location_id)
+            .map(|entity| entity.entity_ref.clone())
+            .collect()
     }
 
-    /// Everybody who links a location, in either version, the oldest first.
+    /// The links to a location, the oldest first.
+    pub(crate) fn links_to(&mut self, location_id: i64) -> Vec<&LocationLink> {
+        if !self.graph.loaded.parents.contains(&location_id) {
+            self.lacking.parents.insert(location_id);
+        }
+        self.links.to_location(location_id)
+    }
+
+    /// Everybody who points at a location, the oldest first.
     pub(crate) fn parents_of(&mut self, location_id: i64) -> Vec<String> {
         let mut parents: Vec<String> = Vec::new();
         for link in self.links_to(location_id) {
             if !parents.contains(&link.parent_ref) {
-                parents.push(link.parent_ref);
+                parents.push(link.parent_ref.clone());
             }
         }
         parents
     }
 
-    pub(crate) fn links_to(&mut self, location_id: i64) -> Vec<LinkRow> {
-        let facts = self.facts;
-        if !facts.linked.contains(&location_id) && !facts.fresh_locations.contains(&location_id) {
-            self.need.linked.insert(location_id);
+    /// The links of a Location entity, in the order of its targets.
+    pub(crate) fn links_from(&mut self, entity_ref: &str) -> Vec<&LocationLink> {
+        let is_stored = self.graph.entities.contains_key(entity_ref);
+        if is_stored && !self.graph.loaded.children.contains(entity_ref) {
+            self.lacking.children.insert(entity_ref.to_owned());
         }
-        self.links
-            .of_location(location_id)
-            .into_iter()
-            .cloned()
-            .collect()
+        self.links.from_parent(entity_ref)
     }
 
-    pub(crate) fn links_from(&mut self, entity_ref: &str) -> Vec<LinkRow> {
-        let facts = self.facts;
-        let is_new = matches!(facts.entities.get(entity_ref), Some(None));
-        if !is_new && !facts.linking.contains(entity_ref) {
-            self.need.linking.insert(entity_ref.to_owned());
-        }
-        self.links.of_parent(entity_ref)
+    pub(crate) fn is_root(&self, location_id: i64) -> bool {
+        !self.removed.contains_key(&location_id)
+            && self
+                .location(location_id)
+                .is_some_and(|location| self.graph.source_kind(location) == Some(SourceKind::Roots))
     }
 
-    pub(crate) fn located(&mut self, aim: &Aim) -> Option<i64> {
-        let found = self.facts.located.get(aim).copied();
-        if found.is_none() {
-            self.need.aims.insert(aim.clone());
-        }
-        found
+    pub(crate) fn put_location(&mut self, location: Location) {
+        self.locations.insert(location.id, location);
     }
 
-    pub(crate) fn is_withdrawn(&self, location_id: i64) -> bool {
-        self.withdrawn.contains_key(&location_id)
+    /// Puts a Location entity of which the document is new.
+    pub(crate) fn put_new_version(&mut self, entity: LocationEntity, triggered_by: i64) {
+        self.new_versions.insert(entity.entity_ref.clone());
+        self.retargeted
+            .insert(entity.entity_ref.clone(), triggered_by);
+        self.put_entity(entity);
     }
 
-    pub(crate) fn put_entity(&mut self, row: LocationEntityRow) {
-        self.entities.insert(row.entity_ref.clone(), Some(row));
+    pub(crate) fn put_entity(&mut self, entity: LocationEntity) {
+        self.entities
+            .insert(entity.entity_ref.clone(), Some(entity));
     }
 
-    pub(crate) fn put_location(&mut self, row: LocationRow) {
-        self.locations.insert(row.id, row);
-    }
-
-    /// Takes over what was seen, and asks for the run of everybody whom it concerns.
-    pub(crate) fn see(&mut self) {
-        let sights = self.sights;
-        for (id, seen) in sights {
-            let Some(row) = self.location(*id) else {
-                continue;
-            };
-            let cause = row.source_id;
-            let after = self.seen(row.clone(), seen);
-            if *seen == Seen::Unchanged && after == row {
-                continue;
-            }
-            self.put_location(after);
-            self.touched.insert(*id, cause);
-            if self.source_kind(cause) == Some(SourceKind::Roots) {
-                self.see_root(*id, seen, cause);
-                continue;
-            }
-            for link in self.links_to(*id).iter().filter(|link| link.is_next != 0) {
-                self.queue.insert(link.parent_ref.clone(), cause);
-                if matches!(seen, Seen::Matched(_)) {
-                    self.retargeted.insert(link.parent_ref.clone());
-                }
+    fn take_over_evidence(&mut self) {
+        let evidence = self.evidence;
+        for (id, proved) in evidence {
+            if let Some(before) = self.location(*id).cloned() {
+                self.take_over(&before, proved);
             }
         }
     }
 
-    pub(crate) fn see_root(&mut self, id: i64, seen: &Seen, cause: i64) {
-        match seen {
-            Seen::Content(_) => self.admit(id, cause),
-            Seen::Gone => {
-                self.withdrawn.insert(id, cause);
-                for entity_ref in self.declared_by(id) {
-                    self.dropped.insert(entity_ref, cause);
-                }
-            }
-            Seen::Unchanged | Seen::Matched(_) | Seen::Failed { .. } => {}
-        }
-    }
-
-    pub(crate) fn seen(&mut self, mut row: LocationRow, seen: &Seen) -> LocationRow {
-        match seen {
-            Seen::Content(content) => {
-                row.seen_oid.clone_from(&content.blob);
-                row.outcome = if content.poisoned {
-                    LocationOutcome::Poisoned
-                } else {
-                    LocationOutcome::Content
-                };
-                row.emitted = emitted_text(&content.emitted);
-                row.failure.clear();
-            }
+    fn take_over(&mut self, before: &Location, proved: &LocationEvidence) {
+        let (id, source_id) = (before.id, before.source_id);
+        let mut after = before.clone();
+        match proved.state() {
+            Some(state) => after.state = state,
+            None if is_as_in_catalog(before) => return,
             // What is known besides the content is of another one: read it once more.
-            Seen::Unchanged => {
-                let is_known =
-                    row.outcome == LocationOutcome::Content && row.seen_oid == row.blob_oid;
-                if !is_known {
-                    row.blob_oid.clear();
-                    self.reread.insert(row.id, row.source_id);
-                }
-            }
-            Seen::Gone => {
-                row.outcome = LocationOutcome::Gone;
-                row.seen_oid.clear();
-                row.emitted.clear();
-                row.failure.clear();
-            }
-            Seen::Matched(paths) => {
-                row.outcome = LocationOutcome::Matched;
-                row.emitted = serde_json::to_string(paths).expect("paths are text");
-                row.failure.clear();
-            }
-            Seen::Failed { class, message } => {
-                row.outcome = LocationOutcome::Failed;
-                row.failure = format!("{class}: {message}");
+            None => {
+                after.active_blob = None;
+                self.reread.insert(id, source_id);
             }
         }
-        row
+        self.touched.insert(id, source_id);
+        self.put_location(after.clone());
+        if self.is_root(id) {
+            return self.take_over_root(id, proved, source_id);
+        }
+        self.activatable.insert(id, source_id);
+        let is_pattern = matches!(after.state, LocationState::Matched { .. });
+        if is_pattern || !reads_alike(&before.state, &after.state) {
+            for parent_ref in self.parents_of(id) {
+                // The links of a parent follow from what its patterns match, and those it does not list
+                // any more go once nothing it lists is unread.
+                self.retargeted.insert(parent_ref, source_id);
+            }
+        }
     }
 
-    pub(crate) fn work_off(&mut self) {
+    fn take_over_root(&mut self, id: i64, proved: &LocationEvidence, source_id: i64) {
+        match proved {
+            LocationEvidence::Content(_) => {
+                self.activatable.insert(id, source_id);
+            }
+            LocationEvidence::Absent => {
+                self.removed.insert(id, source_id);
+                for entity_ref in self.declared_by(id) {
+                    self.undeclared.insert(entity_ref, source_id);
+                }
+            }
+            LocationEvidence::Unchanged
+            | LocationEvidence::Matched(_)
+            | LocationEvidence::Failed { .. } => {}
+        }
+    }
+
+    fn work_off(&mut self) {
         loop {
-            if let Some((entity_ref, cause)) = self.queue.pop_first() {
-                self.judge(&entity_ref, cause);
-            } else if !self.dropped.is_empty() {
-                self.settle_dropped();
-            } else if !self.candidates.is_empty() {
-                self.withdraw();
+            if let Some((entity_ref, triggered_by)) = self.retargeted.pop_first() {
+                self.retarget(&entity_ref, triggered_by);
+            } else if let Some((location_id, triggered_by)) = self.activatable.pop_first() {
+                self.activate(location_id, triggered_by);
+            } else if !self.undeclared.is_empty() {
+                self.reassign_undeclared();
+            } else if !self.unlinked.is_empty() {
+                self.prune_unlinked();
             } else {
                 return;
             }
         }
     }
 
-    /// Judges the run of one Location entity, and brings it into effect if it is ok.
-    pub(crate) fn judge(&mut self, entity_ref: &str, cause: i64) {
-        let Some(before) = self.entity(entity_ref) else {
+    /// Gives a Location entity the links of its newest version.
+    fn retarget(&mut self, entity_ref: &str, triggered_by: i64) {
+        let Some(entity) = self.entity(entity_ref).cloned() else {
             return;
         };
-        let aims = aims_of(&before, &self.terms.forges.hosts);
-        if self.retargeted.remove(entity_ref) && !before.document.is_empty() {
-            self.retarget(&before, &aims, cause);
+        self.reviewed.insert(entity_ref.to_owned(), triggered_by);
+        let targets = read_targets(&entity, &self.inputs.forges.hosts);
+        if targets.refusal.is_some() {
+            // The version is no good, so the last good one stays, and everything that points to.
+            self.held_back.insert(entity_ref.to_owned());
+            return;
         }
-        let mut next = Vec::new();
-        for link in self.links_from(entity_ref) {
-            if link.is_next != 0
-                && let Some(location) = self.location(link.location_id)
-            {
-                next.push((link, location));
-            }
-        }
-        let run = run_of(&before, &aims, &next, self.terms.rules);
-        let mut after = before.clone();
-        after.state = match &run {
-            Run::Waiting => RunState::Waiting,
-            Run::Broken(_) => RunState::Broken,
-            Run::Ok { is_present } => {
-                // Of what may be absent, something must be there for it to stand for.
-                let is_served = aims.is_required || *is_present || !is_generated(&before);
-                after.applied_digest = if is_served {
-                    before.digest.clone()
-                } else {
-                    String::new()
-                };
-                RunState::Ok
-            }
-        };
-        if after.state != before.state {
-            after.since = self.terms.now;
-        }
-        if after != before {
-            self.put_entity(after);
-        }
-        let (is_ok, problems) = match run {
-            Run::Broken(problems) => (false, problems),
-            Run::Waiting => (false, Vec::new()),
-            Run::Ok { .. } => (true, Vec::new()),
-        };
-        self.judged.insert(entity_ref.to_owned(), (cause, problems));
-        if is_ok {
-            self.bring_into_effect(entity_ref, cause);
-        }
-    }
-
-    /// Gives a Location entity the links of its newest version.
-    pub(crate) fn retarget(&mut self, row: &LocationEntityRow, aims: &Aims, cause: i64) {
-        let mut left: BTreeMap<(i64, i64), LinkRow> = self
-            .links_from(&row.entity_ref)
+        let listed = self.list_links(&entity, &targets);
+        let mut left: BTreeMap<LinkKey, LocationLink> = self
+            .links_from(entity_ref)
             .into_iter()
-            .map(|link| ((link.location_id, link.via), link))
+            .map(|link| (link.key(), link.clone()))
             .collect();
-        for link in self.newest_links(row, aims) {
-            let known = left.remove(&(link.location_id, link.via));
-            let link = LinkRow {
-                since: known.as_ref().map_or(self.terms.now, |known| known.since),
-                is_current: known.as_ref().map_or(0, |known| known.is_current),
-                ..link
-            };
-            if known.is_none() {
-                self.want_unread(link.location_id, cause);
-            }
-            if known.as_ref() != Some(&link) {
-                self.touched.entry(link.location_id).or_insert(cause);
-                self.links.put(link);
-            }
+        for link in listed {
+            let known = left.remove(&link.key());
+            self.put_link(link, known, triggered_by);
         }
-        for ((location_id, via), link) in left {
-            if link.is_current != 0 {
-                self.links.put(LinkRow { is_next: 0, ..link });
+        self.drop_links(entity_ref, left, triggered_by);
+    }
+
+    fn put_link(&mut self, link: LocationLink, known: Option<LocationLink>, triggered_by: i64) {
+        let location_id = link.location_id;
+        let link = LocationLink {
+            since: known.as_ref().map_or(self.inputs.now, |known| known.since),
+            ..link
+        };
+        if known.as_ref() == Some(&link) {
+            return;
+        }
+        if known.is_none() {
+            self.request_unread(location_id, triggered_by);
+        }
+        self.touched.entry(location_id).or_insert(triggered_by);
+        self.activatable.entry(location_id).or_insert(triggered_by);
+        self.links.put(link);
+    }
+
+    /// Removes the links that the newest version does not list, as soon as each of its targets was looked
+    /// at: a file that is renamed together with its target is not on the reading list yet, and its
+    /// entities would come back with another uid.
+    fn drop_links(
+        &mut self,
+        entity_ref: &str,
+        left: BTreeMap<LinkKey, LocationLink>,
+        triggered_by: i64,
+    ) {
+        if left.is_empty() {
+            return;
+        }
+        let links = self.links.from_parent(entity_ref);
+        let mut listed = links
+            .iter()
+            .filter(|link| !left.contains_key(&link.key()))
+            .map(|link| self.location(link.location_id));
+        let is_unread = listed.any(|location| {
+            location.is_some_and(|location| location.state == LocationState::Unread)
+        });
+        for (key, link) in left {
+            if is_unread {
+                self.links.put(LocationLink {
+                    is_listed: false,
+                    ..link
+                });
             } else {
-                self.unlink(&(row.entity_ref.clone(), location_id, via), cause);
+                self.unlink(&key, triggered_by);
             }
         }
     }
 
-    pub(crate) fn newest_links(&mut self, row: &LocationEntityRow, aims: &Aims) -> Vec<LinkRow> {
-        let mut links: Vec<LinkRow> = Vec::new();
-        let mut known = BTreeSet::new();
-        for (ordinal, aimed) in (0_i64..).zip(&aims.targets) {
-            let Some(location_id) = self.located(&aimed.aim) else {
+    fn list_links(
+        &mut self,
+        entity: &LocationEntity,
+        targets: &EntityTargets,
+    ) -> Vec<LocationLink> {
+        let known = self.known_targets(&entity.entity_ref);
+        let mut links: BTreeMap<(i64, Option<i64>), LocationLink> = BTreeMap::new();
+        for (ordinal, resolved) in (0_i64..).zip(&targets.targets) {
+            let named = known.get(&(None, resolved.spelling.as_str())).copied();
+            let key = || TargetKey::Target(resolved.target.clone());
+            let Some(location_id) = named.or_else(|| self.find_target(key())) else {
                 continue;
             };
-            let link = LinkRow {
-                parent_ref: row.entity_ref.clone(),
+            let link = LocationLink {
+                parent_ref: entity.entity_ref.clone(),
                 location_id,
-                via: 0,
+                via: None,
                 ordinal,
-                url: aimed.url.clone(),
-                is_required: i64::from(aims.is_required),
-                is_current: 0,
-                is_next: 1,
+                url: resolved.spelling.clone(),
+                is_required: targets.is_required,
+                is_listed: true,
                 since: 0,
             };
-            for matched in self.matched_links(&link) {
-                if known.insert((matched.location_id, matched.via)) {
-                    links.push(matched);
-                }
-            }
-            if known.insert((location_id, 0)) {
-                links.push(link);
+            let matched = self.list_matched_links(&link, &known);
+            for link in matched.into_iter().chain([link]) {
+                links.entry((link.location_id, link.via)).or_insert(link);
             }
         }
-        links
+        links.into_values().collect()
+    }
+
+    /// The locations a Location entity points at, by pattern and spelling. Those of a new version are
+    /// resolved anew, for a branch may be known now that was not then.
+    fn known_targets(&mut self, entity_ref: &str) -> HashMap<(Option<i64>, &'a str), i64> {
+        // That its links are lacking is noted.
+        let _loaded = self.links_from(entity_ref);
+        if self.new_versions.contains(entity_ref) {
+            return HashMap::new();
+        }
+        let stored = self.graph.links.from_parent(entity_ref);
+        stored
+            .into_iter()
+            .map(|link| ((link.via, link.url.as_str()), link.location_id))
+            .collect()
     }
 
     /// The links to what a pattern matches.
-    pub(crate) fn matched_links(&mut self, link: &LinkRow) -> Vec<LinkRow> {
-        let Some(pattern) = self.location(link.location_id).filter(|it| it.is_glob != 0) else {
+    fn list_matched_links(
+        &mut self,
+        link: &LocationLink,
+        known: &HashMap<(Option<i64>, &str), i64>,
+    ) -> Vec<LocationLink> {
+        let Some(pattern) = self.location(link.location_id).filter(|it| it.is_pattern) else {
             return Vec::new();
         };
-        let mut links = Vec::new();
-        for path in paths_of(&pattern) {
-            let url = matched_url(&link.url, &pattern.path, &path);
-            let aim = Aim::At {
-                source_id: pattern.source_id,
-                path,
-            };
-            if let Some(location_id) = self.located(&aim) {
-                links.push(LinkRow {
+        let (via, source_id) = (Some(pattern.id), pattern.source_id);
+        let matched: Vec<(String, String)> = pattern
+            .matched_paths()
+            .iter()
+            .map(|path| (path.clone(), matched_url(&link.url, &pattern.path, path)))
+            .collect();
+        let mut links = Vec::with_capacity(matched.len());
+        for (path, url) in matched {
+            let named = known.get(&(via, url.as_str())).copied();
+            let key = || TargetKey::Place { source_id, path };
+            if let Some(location_id) = named.or_else(|| self.find_target(key())) {
+                links.push(LocationLink {
                     location_id,
-                    via: pattern.id,
+                    via,
                     url,
                     ..link.clone()
                 });
@@ -433,18 +437,51 @@ impl Judge<'_> {
         links
     }
 
+    fn find_target(&mut self, key: TargetKey) -> Option<i64> {
+        let found = self.graph.targets.get(&key).copied();
+        if found.is_none() {
+            self.lacking.targets.insert(key);
+        }
+        found
+    }
+
     /// A location that nobody could read or apply so far is read now.
-    pub(crate) fn want_unread(&mut self, location_id: i64, cause: i64) {
+    fn request_unread(&mut self, location_id: i64, triggered_by: i64) {
         let Some(location) = self.location(location_id) else {
             return;
         };
-        // What is wrong with a broken file must be told to whoever points at it now, too.
-        let is_unknown = matches!(
-            location.outcome,
-            LocationOutcome::Unread | LocationOutcome::Failed | LocationOutcome::Poisoned
-        );
+        let is_unknown = match &location.state {
+            // What is wrong with a broken file must be told to whoever points at it now, too.
+            LocationState::Unread
+            | LocationState::Failed { .. }
+            | LocationState::Invalid { .. } => true,
+            LocationState::Valid { .. } | LocationState::Absent | LocationState::Matched { .. } => {
+                false
+            }
+        };
+        let source_id = location.source_id;
         if is_unknown {
-            self.wanted.entry(location.source_id).or_insert(cause);
+            self.refresh_requests
+                .entry(source_id)
+                .or_insert(triggered_by);
         }
+    }
+
+    pub(crate) fn unlink(&mut self, key: &LinkKey, triggered_by: i64) {
+        self.links.remove(key);
+        self.unlinked.insert(key.location_id, triggered_by);
+        self.touched.entry(key.location_id).or_insert(triggered_by);
+    }
+}
+
+pub(crate) fn is_valid(location: &Location) -> bool {
+    matches!(location.state, LocationState::Valid { .. })
+}
+
+/// Whether a Location entity says the same of a target in both states.
+fn reads_alike(before: &LocationState, after: &LocationState) -> bool {
+    match (before, after) {
+        (LocationState::Valid { .. }, LocationState::Valid { .. }) => true,
+        _ => before == after,
     }
 }

@@ -1,30 +1,20 @@
-//! What is loaded of the tree, and what the judgement lacks.
+//! The part of the graph of locations that a batch concerns, as it is stored. Pure.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
-use super::links::Key;
-use crate::repo::{ClaimRow, LinkRow, LocationEntityRow, LocationRow, SourceRow};
+use freshet_model::location::Target;
 
-/// What a target names, as far as a URL or path can say.
+use crate::repo::{
+    ClaimRow, LinkKey, Location, LocationEntity, LocationLink, SourceKind, SourceRow,
+};
+
+/// What names a location: a target, or a place in a source that is known.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub(crate) enum Aim {
-    /// A file of a repository; `rest` is `<ref>/<path>`.
-    Repository {
-        /// Host of the forge.
-        host: String,
-        /// Account, lower case.
-        owner: String,
-        /// Repository, lower case.
-        name: String,
-        /// Branch and path, which only the repository can tell apart.
-        rest: String,
-    },
-    /// A plain URL.
-    Url(String),
-    /// A local file.
-    File(String),
-    /// A path of a source that is known.
-    At {
+pub(crate) enum TargetKey {
+    /// What a Location entity names.
+    Target(Target),
+    /// A path of a source, as a pattern matches it.
+    Place {
         /// The source.
         source_id: i64,
         /// The path.
@@ -32,49 +22,145 @@ pub(crate) enum Aim {
     },
 }
 
-/// Everything that is loaded. Maps hold `None`, or sets the key, for what was looked for in vain.
+/// Nodes and links that are loaded.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Facts {
+pub(crate) struct LocationGraph {
     pub(crate) sources: HashMap<i64, SourceRow>,
-    pub(crate) locations: HashMap<i64, LocationRow>,
-    pub(crate) entities: HashMap<String, Option<LocationEntityRow>>,
-    /// Refs of the Location entities a location declares.
-    pub(crate) declared: HashMap<i64, Vec<String>>,
-    pub(crate) links: BTreeMap<Key, LinkRow>,
-    /// Locations all of whose links are loaded.
-    pub(crate) linked: HashSet<i64>,
-    /// Location entities all of whose links are loaded.
-    pub(crate) linking: HashSet<String>,
-    /// The location each aim names.
-    pub(crate) located: HashMap<Aim, i64>,
-    /// Claims on refs of Location entities that lost.
-    pub(crate) claims: HashMap<String, Vec<ClaimRow>>,
+    pub(crate) locations: HashMap<i64, Location>,
+    pub(crate) entities: HashMap<String, LocationEntity>,
+    pub(crate) links: LinkSet,
+    /// The location each target names.
+    pub(crate) targets: HashMap<TargetKey, i64>,
+    /// Claims on refs of Location entities that somebody else holds.
+    pub(crate) losing_claims: HashMap<String, Vec<ClaimRow>>,
     /// Sources and locations that have an id and are not stored yet.
-    pub(crate) fresh_sources: HashSet<i64>,
-    pub(crate) fresh_locations: HashSet<i64>,
+    pub(crate) new_sources: HashSet<i64>,
+    pub(crate) new_locations: HashSet<i64>,
+    /// Which parts are complete.
+    pub(crate) loaded: LoadedParts,
 }
 
-/// What the judgement lacks.
+/// What was looked for, found or not.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct LoadedParts {
+    /// Refs of Location entities.
+    pub(crate) entities: HashSet<String>,
+    /// Location entities all of whose links are there, with the locations they lead to.
+    pub(crate) children: HashSet<String>,
+    /// Locations all links to which are there, with the Location entities they come from.
+    pub(crate) parents: HashSet<i64>,
+    /// Locations all of whose Location entities are there.
+    pub(crate) declarations: HashSet<i64>,
+    /// Locations with everything a chain of links leads to from them, and from which one leads to any
+    /// of that.
+    pub(crate) subtrees: HashSet<i64>,
+}
+
+/// What a decision needs that is not loaded: one kind of question for each statement.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Need {
-    /// Locations whose links are needed.
-    pub(crate) linked: BTreeSet<i64>,
-    /// Location entities whose links are needed.
-    pub(crate) linking: BTreeSet<String>,
-    /// Location entities.
+pub(crate) struct GraphRequest {
+    /// Targets that were named for the first time.
+    pub(crate) targets: BTreeSet<TargetKey>,
+    /// Location entities whose targets are looked at.
+    pub(crate) children: BTreeSet<String>,
+    /// Locations that somebody points at anew.
+    pub(crate) parents: BTreeSet<i64>,
+    /// Refs of Location entities that a file declares.
     pub(crate) entities: BTreeSet<String>,
-    /// Locations whose Location entities are needed.
-    pub(crate) declared: BTreeSet<i64>,
-    pub(crate) locations: BTreeSet<i64>,
-    pub(crate) sources: BTreeSet<i64>,
-    pub(crate) aims: BTreeSet<Aim>,
-    /// Refs whose claims are needed.
-    pub(crate) claims: BTreeSet<String>,
+    /// Locations that say something new, or nothing any more.
+    pub(crate) declarations: BTreeSet<i64>,
+    /// Locations that lost a link.
+    pub(crate) subtrees: BTreeSet<i64>,
+    /// Refs of Location entities that are free.
+    pub(crate) losing_claims: BTreeSet<String>,
 }
 
-impl Need {
+impl GraphRequest {
     /// Whether nothing is lacking.
     pub(crate) fn is_empty(&self) -> bool {
         *self == Self::default()
+    }
+}
+
+impl LocationGraph {
+    pub(crate) fn source_kind(&self, location: &Location) -> Option<SourceKind> {
+        self.sources
+            .get(&location.source_id)
+            .map(|source| source.kind)
+    }
+
+    /// Adds a location that has an id and is not stored yet.
+    pub(crate) fn add_new_location(&mut self, location: Location) {
+        self.new_locations.insert(location.id);
+        self.loaded.parents.insert(location.id);
+        self.loaded.declarations.insert(location.id);
+        self.loaded.subtrees.insert(location.id);
+        self.locations.insert(location.id, location);
+    }
+}
+
+/// Links, by both ends.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct LinkSet {
+    links: BTreeMap<LinkKey, LocationLink>,
+    by_location: BTreeMap<i64, BTreeSet<LinkKey>>,
+}
+
+impl LinkSet {
+    /// The links of a Location entity, in the order of its targets.
+    pub(crate) fn from_parent(&self, parent_ref: &str) -> Vec<&LocationLink> {
+        let first = LinkKey {
+            parent_ref: parent_ref.to_owned(),
+            location_id: i64::MIN,
+            via: None,
+        };
+        let mut links: Vec<&LocationLink> = self
+            .links
+            .range(first..)
+            .take_while(|(key, _)| key.parent_ref == parent_ref)
+            .map(|(_, link)| link)
+            .collect();
+        links.sort_by_key(|link| (link.ordinal, link.via, link.location_id));
+        links
+    }
+
+    /// The links to a location, the oldest first.
+    pub(crate) fn to_location(&self, location_id: i64) -> Vec<&LocationLink> {
+        let keys = self.by_location.get(&location_id).into_iter().flatten();
+        let mut links: Vec<&LocationLink> = keys.filter_map(|key| self.links.get(key)).collect();
+        links.sort_by_key(|link| (link.since, &link.parent_ref, link.via));
+        links
+    }
+
+    pub(crate) fn get(&self, key: &LinkKey) -> Option<&LocationLink> {
+        self.links.get(key)
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &LocationLink> {
+        self.links.values()
+    }
+
+    /// Whether anything leads to a location.
+    pub(crate) fn leads_to(&self, location_id: i64) -> bool {
+        self.by_location.contains_key(&location_id)
+    }
+
+    pub(crate) fn put(&mut self, link: LocationLink) {
+        let key = link.key();
+        self.by_location
+            .entry(link.location_id)
+            .or_default()
+            .insert(key.clone());
+        self.links.insert(key, link);
+    }
+
+    pub(crate) fn remove(&mut self, key: &LinkKey) {
+        self.links.remove(key);
+        if let Some(keys) = self.by_location.get_mut(&key.location_id) {
+            keys.remove(key);
+            if keys.is_empty() {
+                self.by_location.remove(&key.location_id);
+            }
+        }
     }
 }

@@ -1,174 +1,250 @@
-//! Loading what the judgement of the tree needs: one query per table and round.
+//! Loads the part of the graph that a batch concerns, and has it decided.
+//!
+//! What was seen, who points at it and what it declares is loaded before anything is decided. What else
+//! is needed follows from the decision itself: a new target, or everything below a location that lost
+//! its last link. Such a part is loaded whole, the latter by following links down and up in the
+//! database, and the decision is made again; one that is made twice is rare, one that is made more
+//! often needs Location entities that are declared one by the other in one batch.
 
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::diff::LocationDiff;
+use super::evaluate::{Evaluated, EvaluationInputs, evaluate};
+use super::graph::{GraphRequest, LocationGraph};
+use super::resolve::resolve_targets;
 use crate::apply::ApplyError;
-use crate::apply::locations::{Facts, Need, Sights, Terms, Verdict, judge, key_of};
-use crate::apply::locations::resolve::load_aims;
+use crate::apply::observed::evidence::LocationEvidence;
 use crate::config::Recheck;
-use crate::repo::{LinkRow, LocationEntityRow, LocationRow, SourceKind, SourceRow, Tx};
+use crate::repo::{LocationEntity, LocationLink, Tx};
 
-/// Rounds of loading in one transaction; each goes one level down or up the tree.
-const ROUNDS_MAX: usize = 1_000;
+/// Decisions about one batch; each goes one level further down what it declares.
+const ROUNDS_MAX: usize = 64;
 
-/// The tree is deeper than anybody would make it.
+/// The files of one batch declare each other deeper than anybody would make it.
 #[derive(Debug, thiserror::Error)]
-#[error("the tree of locations was not loaded in {ROUNDS_MAX} rounds")]
-struct TooDeep;
+#[error("the graph of locations was not loaded in {ROUNDS_MAX} rounds")]
+struct TooDeepError;
 
-/// Judges, loading what is needed.
-pub(crate) async fn judged(
+/// Decides what the evidence makes of the graph, of which what is known already may be loaded.
+pub(crate) async fn decide(
     tx: &mut Tx,
-    facts: &mut Facts,
-    sights: &Sights,
-    terms: Terms<'_>,
+    graph: &mut LocationGraph,
+    evidence: &BTreeMap<i64, LocationEvidence>,
+    inputs: EvaluationInputs<'_>,
     recheck: &Recheck,
-) -> Result<Verdict, ApplyError> {
+) -> Result<LocationDiff, ApplyError> {
+    load(tx, graph, concerned_by(evidence), recheck).await?;
     for _ in 0..ROUNDS_MAX {
-        match judge(facts, sights, terms) {
-            Ok(verdict) => return Ok(verdict),
-            Err(need) => load(tx, facts, *need, recheck).await?,
+        match evaluate(graph, evidence, inputs) {
+            Evaluated::Decided(diff) => return Ok(*diff),
+            Evaluated::Incomplete(request) => load(tx, graph, *request, recheck).await?,
         }
     }
-    Err(ApplyError::unreadable("the tree", TooDeep))
+    Err(ApplyError::unreadable(
+        "the graph of locations",
+        TooDeepError,
+    ))
 }
 
-/// Loads what is needed, and what will be needed next because of it.
+/// Who points at what was seen, and the Location entities that stand or stood there.
+pub(crate) fn concerned_by(evidence: &BTreeMap<i64, LocationEvidence>) -> GraphRequest {
+    let mut request = GraphRequest::default();
+    for (id, proved) in evidence {
+        request.parents.insert(*id);
+        match proved {
+            LocationEvidence::Content(content) => {
+                request.declarations.insert(*id);
+                let declared = content.location_entities.iter();
+                request
+                    .entities
+                    .extend(declared.map(|it| it.entity_ref.to_string()));
+            }
+            LocationEvidence::Absent => {
+                request.declarations.insert(*id);
+            }
+            LocationEvidence::Unchanged
+            | LocationEvidence::Matched(_)
+            | LocationEvidence::Failed { .. } => {}
+        }
+    }
+    request
+}
+
+/// Loads what is requested and not there yet, and what goes with it: one statement per table.
 pub(crate) async fn load(
     tx: &mut Tx,
-    facts: &mut Facts,
-    mut need: Need,
+    graph: &mut LocationGraph,
+    mut request: GraphRequest,
     recheck: &Recheck,
 ) -> Result<(), ApplyError> {
-    load_links_to(tx, facts, &mut need).await?;
-    load_entities(tx, facts, &mut need).await?;
-    load_links_from(tx, facts, &mut need).await?;
-    load_aims(tx, facts, &need.aims, recheck).await?;
-    load_locations(tx, facts, &mut need).await?;
-    load_sources(tx, facts, &need).await?;
-    load_claims(tx, facts, &need).await
+    load_subtrees(tx, graph, &mut request).await?;
+    load_declarations(tx, graph, &mut request).await?;
+    load_children(tx, graph, &request.children).await?;
+    let resolved = resolve_targets(tx, graph, &request.targets, recheck).await?;
+    request.parents.extend(resolved);
+    load_parents(tx, graph, &request.parents).await?;
+    load_entities(tx, graph, &request.entities).await?;
+    load_losing_claims(tx, graph, &request.losing_claims).await?;
+    load_locations(tx, graph).await?;
+    load_sources(tx, graph).await
 }
 
-fn add_link(facts: &mut Facts, link: LinkRow) {
-    facts.links.entry(key_of(&link)).or_insert(link);
-}
-
-async fn load_links_to(tx: &mut Tx, facts: &mut Facts, need: &mut Need) -> Result<(), ApplyError> {
-    let ids: Vec<i64> = std::mem::take(&mut need.linked).into_iter().collect();
-    if ids.is_empty() {
-        return Ok(());
-    }
-    for link in tx.links_of_locations(&ids).await? {
-        if !facts.entities.contains_key(&link.parent_ref) {
-            need.entities.insert(link.parent_ref.clone());
-        }
-        if !facts.linking.contains(&link.parent_ref) {
-            need.linking.insert(link.parent_ref.clone());
-        }
-        add_link(facts, link);
-    }
-    facts.linked.extend(ids);
-    Ok(())
-}
-
-async fn load_entities(tx: &mut Tx, facts: &mut Facts, need: &mut Need) -> Result<(), ApplyError> {
-    let ids: Vec<i64> = need.declared.iter().copied().collect();
-    for id in &ids {
-        facts.declared.entry(*id).or_default();
-    }
-    for row in tx.location_entities_of(&ids).await? {
-        let declared = facts.declared.entry(row.declared_by).or_default();
-        declared.push(row.entity_ref.clone());
-        add_entity(facts, row);
-    }
-    let refs: Vec<&str> = need.entities.iter().map(String::as_str).collect();
-    let found = tx.location_entities(&refs).await?;
-    for entity_ref in &need.entities {
-        facts.entities.entry(entity_ref.clone()).or_insert(None);
-    }
-    for row in found {
-        add_entity(facts, row);
-    }
-    Ok(())
-}
-
-fn add_entity(facts: &mut Facts, row: LocationEntityRow) {
-    facts.entities.insert(row.entity_ref.clone(), Some(row));
-}
-
-async fn load_links_from(
+/// Everything below the locations, and everything above any of that: only so can it be said that no root
+/// reaches it.
+async fn load_subtrees(
     tx: &mut Tx,
-    facts: &mut Facts,
-    need: &mut Need,
+    graph: &mut LocationGraph,
+    request: &mut GraphRequest,
 ) -> Result<(), ApplyError> {
-    let refs: Vec<&str> = need.linking.iter().map(String::as_str).collect();
-    let links = tx.links_of_parents(&refs).await?;
-    for link in links {
-        if !facts.locations.contains_key(&link.location_id) {
-            need.locations.insert(link.location_id);
-        }
-        add_link(facts, link);
+    let roots = missing(&request.subtrees, |id| graph.loaded.subtrees.contains(id));
+    if roots.is_empty() {
+        return Ok(());
     }
-    facts.linking.extend(std::mem::take(&mut need.linking));
+    let below = tx.locations_below(&roots).await?;
+    let above = tx.locations_above(&below).await?;
+    request.declarations.extend(below.iter().copied());
+    request.parents.extend(above);
+    let entities = tx.location_entities_of(&below).await?;
+    let refs = entities.into_iter().map(|entity| entity.entity_ref);
+    for entity_ref in refs {
+        request.losing_claims.insert(entity_ref.clone());
+        request.children.insert(entity_ref);
+    }
+    graph.loaded.subtrees.extend(below);
     Ok(())
 }
 
-async fn load_locations(tx: &mut Tx, facts: &mut Facts, need: &mut Need) -> Result<(), ApplyError> {
-    let ids: Vec<i64> = need.locations.iter().copied().collect();
+async fn load_declarations(
+    tx: &mut Tx,
+    graph: &mut LocationGraph,
+    request: &mut GraphRequest,
+) -> Result<(), ApplyError> {
+    let ids = missing(&request.declarations, |id| {
+        graph.loaded.declarations.contains(id)
+    });
     if ids.is_empty() {
         return Ok(());
     }
-    for row in tx.locations(&ids).await? {
-        facts.locations.insert(row.id, row);
+    for entity in tx.location_entities_of(&ids).await? {
+        add_entity(graph, entity);
     }
-    for id in ids {
-        // A row that is not there is a location of nothing.
-        let row = facts
-            .locations
-            .entry(id)
-            .or_insert_with(|| LocationRow::new(id, 0, ""));
-        if !facts.sources.contains_key(&row.source_id) {
-            need.sources.insert(row.source_id);
-        }
-    }
+    graph.loaded.declarations.extend(ids);
     Ok(())
 }
 
-async fn load_sources(tx: &mut Tx, facts: &mut Facts, need: &Need) -> Result<(), ApplyError> {
-    let ids: Vec<i64> = need
-        .sources
-        .iter()
-        .copied()
-        .filter(|id| !facts.sources.contains_key(id))
-        .collect();
+async fn load_children(
+    tx: &mut Tx,
+    graph: &mut LocationGraph,
+    refs: &BTreeSet<String>,
+) -> Result<(), ApplyError> {
+    let refs = missing(refs, |it| graph.loaded.children.contains(it));
+    if refs.is_empty() {
+        return Ok(());
+    }
+    let names: Vec<&str> = refs.iter().map(String::as_str).collect();
+    add_links(graph, tx.links_of_parents(&names).await?);
+    graph.loaded.children.extend(refs);
+    Ok(())
+}
+
+async fn load_parents(
+    tx: &mut Tx,
+    graph: &mut LocationGraph,
+    ids: &BTreeSet<i64>,
+) -> Result<(), ApplyError> {
+    let ids = missing(ids, |id| graph.loaded.parents.contains(id));
     if ids.is_empty() {
         return Ok(());
     }
-    for row in tx.sources(&ids).await? {
-        facts.sources.insert(row.id, row);
-    }
-    for id in ids {
-        facts
-            .sources
-            .entry(id)
-            .or_insert_with(|| SourceRow::new(id, SourceKind::Url, "", ""));
-    }
+    let links = tx.links_of_locations(&ids).await?;
+    let parents: BTreeSet<String> = links.iter().map(|link| link.parent_ref.clone()).collect();
+    add_links(graph, links);
+    load_entities(tx, graph, &parents).await?;
+    graph.loaded.parents.extend(ids);
     Ok(())
 }
 
-async fn load_claims(tx: &mut Tx, facts: &mut Facts, need: &Need) -> Result<(), ApplyError> {
-    if need.claims.is_empty() {
+async fn load_entities(
+    tx: &mut Tx,
+    graph: &mut LocationGraph,
+    refs: &BTreeSet<String>,
+) -> Result<(), ApplyError> {
+    let refs = missing(refs, |it| graph.loaded.entities.contains(it));
+    if refs.is_empty() {
         return Ok(());
     }
-    let refs: Vec<&str> = need.claims.iter().map(String::as_str).collect();
-    let claims = tx.claims_of(&[], &refs).await?;
-    for entity_ref in &need.claims {
-        facts.claims.entry(entity_ref.clone()).or_default();
+    let names: Vec<&str> = refs.iter().map(String::as_str).collect();
+    for entity in tx.location_entities(&names).await? {
+        add_entity(graph, entity);
     }
+    graph.loaded.entities.extend(refs);
+    Ok(())
+}
+
+async fn load_losing_claims(
+    tx: &mut Tx,
+    graph: &mut LocationGraph,
+    refs: &BTreeSet<String>,
+) -> Result<(), ApplyError> {
+    let refs = missing(refs, |it| graph.losing_claims.contains_key(it));
+    if refs.is_empty() {
+        return Ok(());
+    }
+    let names: Vec<&str> = refs.iter().map(String::as_str).collect();
+    let claims = tx.claims_of(&[], &names).await?;
+    graph
+        .losing_claims
+        .extend(refs.into_iter().map(|entity_ref| (entity_ref, Vec::new())));
     for claim in claims {
-        facts
-            .claims
-            .entry(claim.entity_ref.clone())
-            .or_default()
-            .push(claim);
+        if let Some(claims) = graph.losing_claims.get_mut(&claim.entity_ref) {
+            claims.push(claim);
+        }
     }
     Ok(())
+}
+
+/// The locations that links, claims and Location entities name.
+async fn load_locations(tx: &mut Tx, graph: &mut LocationGraph) -> Result<(), ApplyError> {
+    let linked = graph.links.iter().map(|link| link.location_id);
+    let declaring = graph.entities.values().map(|entity| entity.declared_by);
+    let claiming = graph.losing_claims.values().flatten();
+    let claiming = claiming.map(|claim| claim.location_id);
+    let named: BTreeSet<i64> = linked.chain(declaring).chain(claiming).collect();
+    let ids = missing(&named, |id| graph.locations.contains_key(id));
+    if ids.is_empty() {
+        return Ok(());
+    }
+    for location in tx.locations(&ids).await? {
+        graph.locations.insert(location.id, location);
+    }
+    Ok(())
+}
+
+async fn load_sources(tx: &mut Tx, graph: &mut LocationGraph) -> Result<(), ApplyError> {
+    let named = graph.locations.values().map(|location| location.source_id);
+    let named: BTreeSet<i64> = named.collect();
+    let ids = missing(&named, |id| graph.sources.contains_key(id));
+    if ids.is_empty() {
+        return Ok(());
+    }
+    for source in tx.sources(&ids).await? {
+        graph.sources.insert(source.id, source);
+    }
+    Ok(())
+}
+
+fn add_entity(graph: &mut LocationGraph, entity: LocationEntity) {
+    graph.loaded.entities.insert(entity.entity_ref.clone());
+    graph.entities.insert(entity.entity_ref.clone(), entity);
+}
+
+fn add_links(graph: &mut LocationGraph, links: Vec<LocationLink>) {
+    for link in links {
+        graph.links.put(link);
+    }
+}
+
+fn missing<T: Clone>(wanted: &BTreeSet<T>, is_loaded: impl Fn(&T) -> bool) -> Vec<T> {
+    let wanted = wanted.iter().filter(|it| !is_loaded(it));
+    wanted.cloned().collect()
 }

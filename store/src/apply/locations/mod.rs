@@ -1,38 +1,27 @@
-//! The tree of Location entities: which files count, and which of their contents. Pure.
+//! The graph of locations: what a root reaches, and what of it is in the catalog.
 //!
-//! A Location entity has targets, and a *run* that is waiting, broken or ok. Only an ok run brings
-//! its newest version into effect: the entity itself, its links, and the newest content of every
-//! file it links. Until then its last good version and everything that points to stays as it is.
-//! A file counts while a chain of links leads from a root to it.
+//! Location entities point at locations, and the files there may declare Location entities again.
+//! A location is in the graph while a chain of links leads to it from a root. Each target stands on
+//! its own: what is wrong with one is told in the status of the Location entity and as a problem,
+//! and holds back neither its siblings nor the Location entity (Backstage keeps all of them as they
+//! were; in a monorepo one broken file would freeze a thousand).
 //!
-//! [`judge`] works on what is loaded and names what it lacks; its caller loads that and asks
-//! again. So an ordinary push costs the links of its files and no more, however large the tree.
+//! [`load::decide`] loads the part of the graph that a batch concerns, [`evaluate::evaluate`] decides
+//! over it, purely, and [`diff::LocationDiff`] says what is written. An ordinary push costs the links
+//! of its files and no more, however large the graph.
 //!
-//! It refuses to read anything, and to remove anything because something could not be read.
+//! It refuses to remove anything because something could not be read.
 
-mod activate;
-mod target;
+pub(crate) mod activate;
+pub(crate) mod diff;
+pub(crate) mod evaluate;
+pub(crate) mod graph;
 pub(crate) mod load;
-mod prune;
+pub(crate) mod naming;
+pub(crate) mod problems;
+pub(crate) mod prune;
 pub(crate) mod resolve;
-mod graph;
-mod evaluate;
-mod links;
-mod generated;
-mod reach;
-mod problems;
-mod run;
-mod seen;
-mod diff;
-
-pub(crate) use target::aim_of;
-pub(crate) use graph::{Aim, Facts, Need};
-pub(crate) use evaluate::{Terms, judge};
-pub(crate) use links::key_of;
-pub(crate) use generated::{generated_ref, is_generated, location_type, presence_of};
-pub(crate) use problems::{Review, Scope};
-pub(crate) use seen::{Listed, Mark, Seen, SeenContent, Sights};
-pub(crate) use diff::Verdict;
+pub(crate) mod target;
 
 #[cfg(test)]
 mod tests;

@@ -1,76 +1,230 @@
-//! The problems of the tree, and which stored ones they replace.
+//! What is wrong with the targets of Location entities, and which stored problems that replaces. Pure.
 
-use crate::apply::entities::declarations::Found;
-use crate::repo::{LocationEntityRow, ProblemState};
+use std::collections::HashMap;
 
-/// The rule of a kind that may not enter.
-pub(crate) const NOT_ALLOWED: &str = "rules.not-allowed";
-/// The rule of a required target that is not there.
-pub(crate) const TARGET_MISSING: &str = "location.target-missing";
-/// The rule of a target that cannot be read or understood.
-pub(crate) const TARGET_UNREADABLE: &str = "location.target-unreadable";
-/// The rule of a target of a type that is not allowed there.
-pub(crate) const TARGET_REFUSED: &str = "location.type-not-allowed";
+use freshet_model::location::LocationRef;
+use freshet_model::rules::{Rule, allows};
+use freshet_model::{EntityRef, ErrorClass, Problem, RuleId};
 
-const OF_LOCATION_ENTITIES: [&str; 3] = [TARGET_MISSING, TARGET_UNREADABLE, TARGET_REFUSED];
+use super::naming::split_location;
+use super::target::EntityTargets;
+use crate::apply::entities::declarations::FoundProblem;
+use crate::repo::{EmittedKind, Location, LocationEntity, LocationLink, LocationState};
+
+const HINT_MISSING: &str = "Create the file, correct the target, or set spec.presence to optional; what the file declared before stays until then.";
+const HINT_REFUSED: &str = "Use a type that is allowed here.";
+const HINT_UNREADABLE: &str =
+    "Correct the target or make it readable; what it declared before stays until then.";
+const HINT_NOT_ALLOWED: &str = "Remove it, or have its kind allowed in catalog.rules; until then nothing of this file is taken over.";
 
 /// The problems one location has now, within a scope.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Review {
+pub(crate) struct ProblemReview {
     pub(crate) location_id: i64,
     /// The source whose reading caused it.
-    pub(crate) cause: i64,
-    pub(crate) scope: Scope,
-    pub(crate) found: Vec<Found>,
+    pub(crate) triggered_by: i64,
+    pub(crate) scope: ReviewScope,
+    pub(crate) found: Vec<FoundProblem>,
 }
 
 /// Which stored problems of the location are compared.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Scope {
-    /// All: the location counts no more.
+pub(crate) enum ReviewScope {
+    /// All: the location is not in the graph any more.
     All,
     /// What was found in the file itself.
     File,
     /// What `catalog.rules` keep out.
     Rules,
-    /// What a Location entity of the file points to.
+    /// What a Location entity of the file points at.
     Targets(String),
 }
 
-impl Scope {
+impl ReviewScope {
     /// Whether a stored problem of the location is compared.
-    pub(crate) fn covers(&self, problem: &ProblemState) -> bool {
-        let rule = problem.rule.as_str();
-        let is_of_targets = OF_LOCATION_ENTITIES.contains(&rule);
+    pub(crate) fn covers(&self, rule: RuleId, entity_ref: Option<&EntityRef>) -> bool {
+        let is_of_targets = is_of_targets(rule);
         match self {
             Self::All => true,
-            Self::File => !is_of_targets && rule != NOT_ALLOWED,
-            Self::Rules => rule == NOT_ALLOWED,
-            Self::Targets(entity_ref) => is_of_targets && problem.entity_ref == *entity_ref,
+            Self::File => !is_of_targets && rule != RuleId::RulesNotAllowed,
+            Self::Rules => rule == RuleId::RulesNotAllowed,
+            Self::Targets(parent_ref) => {
+                is_of_targets && entity_ref.is_some_and(|it| it.as_str() == parent_ref)
+            }
         }
     }
 }
 
+fn is_of_targets(rule: RuleId) -> bool {
+    matches!(
+        rule,
+        RuleId::LocationTargetMissing
+            | RuleId::LocationTargetUnreadable
+            | RuleId::LocationTypeNotAllowed
+    )
+}
+
 /// A problem of a Location entity, where it is declared.
-pub(crate) fn at(row: &LocationEntityRow, rule: &str, class: &str, message: String) -> Found {
+pub(crate) fn problem_of(
+    entity: &LocationEntity,
+    rule: RuleId,
+    class: ErrorClass,
+    message: String,
+) -> FoundProblem {
     let hint = match rule {
-        TARGET_MISSING => {
-            "Create the file, correct the target, or set spec.presence to optional; until then nothing this Location points to is updated."
-        }
-        TARGET_REFUSED => "Use a type that is allowed here.",
-        _ => {
-            "Correct the target or make it readable; until then nothing this Location points to is updated."
-        }
+        RuleId::LocationTargetMissing => HINT_MISSING,
+        RuleId::LocationTypeNotAllowed => HINT_REFUSED,
+        _ => HINT_UNREADABLE,
     };
-    Found {
-        rule: rule.to_owned(),
+    let mut problem = Problem::error(rule, class, message)
+        .with_hint(hint)
+        .at(entity.line, entity.column);
+    problem.entity_ref = EntityRef::parse(&entity.entity_ref).ok();
+    FoundProblem {
+        problem,
+        status_of: vec![entity.entity_ref.clone()],
+    }
+}
+
+/// What is wrong with the targets of a Location entity. The errors of a file that was read are its
+/// own problems, and shown by whoever points at it.
+pub(crate) fn find_target_problems<'a>(
+    entity: &LocationEntity,
+    targets: EntityTargets,
+    links: impl Iterator<Item = (&'a LocationLink, &'a Location)>,
+) -> Vec<FoundProblem> {
+    let mut found: Vec<FoundProblem> = targets.refusal.into_iter().collect();
+    found.extend(targets.problems);
+    found.extend(links.filter_map(|(link, location)| problem_of_target(entity, link, location)));
+    found
+}
+
+fn problem_of_target(
+    entity: &LocationEntity,
+    link: &LocationLink,
+    location: &Location,
+) -> Option<FoundProblem> {
+    let is_required = is_required(link);
+    match &location.state {
+        LocationState::Absent if is_required => Some(missing(entity, link)),
+        LocationState::Matched { paths } if paths.is_empty() && is_required => {
+            Some(missing(entity, link))
+        }
+        LocationState::Failed { class, message } => failed(entity, link, *class, message),
+        LocationState::Unread
+        | LocationState::Valid { .. }
+        | LocationState::Invalid { .. }
+        | LocationState::Absent
+        | LocationState::Matched { .. } => None,
+    }
+}
+
+/// Whether somebody has to do something if the target is not there. What a pattern matched may go at
+/// any time; then the pattern itself says so.
+pub(crate) fn is_required(link: &LocationLink) -> bool {
+    link.is_required && link.via.is_none()
+}
+
+fn missing(entity: &LocationEntity, link: &LocationLink) -> FoundProblem {
+    let (own_type, _) = split_location(&entity.own);
+    let message = format!(
+        "Unable to read {own_type}, no matching files found for {}",
+        link.url
+    );
+    let rule = RuleId::LocationTargetMissing;
+    problem_of(entity, rule, ErrorClass::NotFoundError, message)
+}
+
+fn failed(
+    entity: &LocationEntity,
+    link: &LocationLink,
+    class: ErrorClass,
+    message: &str,
+) -> Option<FoundProblem> {
+    let is_not_shown = class == ErrorClass::NotFoundError;
+    // Nobody knows whether it is there, and it need not be: nothing is wrong.
+    if is_not_shown && !link.is_required {
+        return None;
+    }
+    let rule = if is_not_shown {
+        RuleId::LocationTargetMissing
+    } else {
+        RuleId::LocationTargetUnreadable
+    };
+    let (own_type, _) = split_location(&entity.own);
+    let message = format!("Unable to read {own_type}, {}: {message}", link.url);
+    Some(problem_of(entity, rule, class, message))
+}
+
+/// What of a file the rules keep out when this Location entity points at it.
+pub(crate) fn find_refused<'a>(
+    parent: &'a LocationEntity,
+    location: &'a Location,
+    rules: &'a [Rule],
+) -> impl Iterator<Item = &'a EmittedKind> {
+    let origin = LocationRef::parse(&parent.origin).ok();
+    location.emitted().iter().filter(move |emitted| {
+        // A Location entity that lists its own file emits nothing by that.
+        emitted.entity_ref != parent.entity_ref
+            && origin.as_ref().is_none_or(|origin| {
+                !allows(rules, origin, &emitted.kind, emitted.spec_type.as_deref())
+            })
+    })
+}
+
+/// The problems of what the rules keep out of a valid file, for any of those who point at it.
+pub(crate) fn find_refusals(
+    location: &Location,
+    parents: &[&LocationEntity],
+    rules: &[Rule],
+) -> Vec<FoundProblem> {
+    let mut found: Vec<FoundProblem> = Vec::new();
+    if !matches!(location.state, LocationState::Valid { .. }) {
+        return found;
+    }
+    // Parents of one root are told with the same words: one problem, shown by all of them.
+    let mut known: HashMap<(&str, u32, &str), usize> = HashMap::new();
+    for parent in parents {
+        for refused in find_refused(parent, location, rules) {
+            let key = (
+                refused.entity_ref.as_str(),
+                refused.line,
+                parent.origin.as_str(),
+            );
+            match known.get(&key) {
+                Some(index) => found[*index].status_of.push(parent.entity_ref.clone()),
+                None => {
+                    known.insert(key, found.len());
+                    found.push(not_allowed(parent, refused, location));
+                }
+            }
+        }
+    }
+    found
+}
+
+fn not_allowed(
+    parent: &LocationEntity,
+    refused: &EmittedKind,
+    location: &Location,
+) -> FoundProblem {
+    let message = format!(
+        "Entity {} at url:{} is not of an allowed kind for that location, whose origin is {}",
+        refused.entity_ref,
+        location.url(),
+        parent.origin
+    );
+    let mut problem = Problem::error(
+        RuleId::RulesNotAllowed,
+        ErrorClass::NotAllowedError,
         message,
-        hint: hint.to_owned(),
-        line: u32::try_from(row.line).unwrap_or_default(),
-        column: u32::try_from(row.column_number).unwrap_or_default(),
-        entity_ref: freshet_model::EntityRef::parse(&row.entity_ref).ok(),
-        class: class.to_owned(),
-        status_of: vec![row.entity_ref.clone()],
-        ..Found::default()
+    )
+    .with_hint(HINT_NOT_ALLOWED)
+    .at(refused.line, 1)
+    .of_file();
+    problem.entity_ref = EntityRef::parse(&refused.entity_ref).ok();
+    FoundProblem {
+        problem,
+        status_of: vec![parent.entity_ref.clone()],
     }
 }

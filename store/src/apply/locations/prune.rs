@@ -1,143 +1,153 @@
-//! What leaves: Location entities that nobody declares, and locations that nobody links.
+//! What leaves: Location entities that nobody declares, and locations that no root reaches.
+
+use std::collections::HashSet;
 
 use freshet_model::annotation::{MANAGED_BY_LOCATION, MANAGED_BY_ORIGIN_LOCATION};
 use serde_json::Value;
 
-use super::links::Key;
-use super::seen::Seen;
-use super::evaluate::Judge;
-use crate::repo::{ClaimRow, LocationEntityRow, RunState};
+use super::evaluate::{Evaluation, LeftFile};
+use crate::apply::entities::claims::{ClaimOrder, claim_order};
+use crate::apply::observed::evidence::LocationEvidence;
+use crate::repo::{ClaimRow, LinkKey, LocationEntity, LocationLink};
 
 /// Somebody else who declares a Location entity.
 #[derive(Clone, Debug)]
-pub(crate) struct Contender {
+pub(crate) struct Rival {
     pub(crate) claimed_at: i64,
-    pub(crate) row: LocationEntityRow,
+    pub(crate) entity: LocationEntity,
 }
 
-impl Judge<'_> {
-    pub(crate) fn unlink(&mut self, key: &Key, cause: i64) {
-        self.links.remove(key);
-        self.candidates.insert(key.1, cause);
-        self.touched.entry(key.1).or_insert(cause);
-    }
-
-    /// Each Location entity whose file declares it no more goes to whoever claims it, or leaves.
-    pub(crate) fn settle_dropped(&mut self) {
-        for (entity_ref, cause) in std::mem::take(&mut self.dropped) {
-            let Some(row) = self.entity(&entity_ref) else {
+impl Evaluation<'_> {
+    /// Each Location entity whose file does not declare it any more goes to whoever claims it, or leaves.
+    pub(crate) fn reassign_undeclared(&mut self) {
+        for (entity_ref, triggered_by) in std::mem::take(&mut self.undeclared) {
+            let Some(entity) = self.entity(&entity_ref).cloned() else {
                 continue;
             };
-            match self.successor(&row) {
+            // What was wrong with it in that file is wrong there no more.
+            self.left_files.push(LeftFile {
+                location_id: entity.declared_by,
+                entity_ref,
+                triggered_by,
+            });
+            match self.find_successor(&entity) {
                 Some(successor) => {
-                    // What was wrong with it there is wrong there no more.
-                    self.forgotten
-                        .push((row.declared_by, row.entity_ref.clone(), cause));
-                    let successor = LocationEntityRow {
-                        state: row.state,
-                        applied_digest: row.applied_digest,
-                        since: row.since,
+                    let successor = LocationEntity {
+                        is_published: entity.is_published,
                         ..successor
                     };
-                    self.renew(successor, cause);
+                    self.put_new_version(successor, triggered_by);
                 }
-                None => self.forget(&row, cause),
+                None => self.remove_entity(&entity, triggered_by),
             }
         }
     }
 
-    fn forget(&mut self, row: &LocationEntityRow, cause: i64) {
-        for link in self.links_from(&row.entity_ref) {
-            self.unlink(&super::key_of(&link), cause);
+    fn remove_entity(&mut self, entity: &LocationEntity, triggered_by: i64) {
+        let links = self.links_from(&entity.entity_ref);
+        let keys: Vec<LinkKey> = links.into_iter().map(LocationLink::key).collect();
+        for key in keys {
+            self.unlink(&key, triggered_by);
         }
-        self.judged.remove(&row.entity_ref);
-        self.queue.remove(&row.entity_ref);
-        self.entities.insert(row.entity_ref.clone(), None);
-        self.forgotten
-            .push((row.declared_by, row.entity_ref.clone(), cause));
+        self.reviewed.remove(&entity.entity_ref);
+        self.retargeted.remove(&entity.entity_ref);
+        self.entities.insert(entity.entity_ref.clone(), None);
     }
 
     /// Who has claimed a Location entity longest, of those who still do.
-    fn successor(&mut self, row: &LocationEntityRow) -> Option<LocationEntityRow> {
-        let mut contenders = self
-            .contenders
-            .get(&row.entity_ref)
+    fn find_successor(&mut self, entity: &LocationEntity) -> Option<LocationEntity> {
+        let mut rivals = self
+            .rivals
+            .get(&entity.entity_ref)
             .cloned()
             .unwrap_or_default();
-        let facts = self.facts;
-        match facts.claims.get(&row.entity_ref) {
-            Some(claims) => contenders.extend(
+        match self.graph.losing_claims.get(&entity.entity_ref) {
+            Some(claims) => rivals.extend(
                 claims
                     .iter()
-                    .filter(|claim| !is_read_anew(self.sights.get(&claim.location_id)))
-                    .filter_map(|claim| claimed(row, claim)),
+                    .filter(|claim| !self.says_anew(claim.location_id))
+                    .filter_map(|claim| read_rival(entity, claim)),
             ),
             None => {
-                self.need.claims.insert(row.entity_ref.clone());
+                self.lacking.losing_claims.insert(entity.entity_ref.clone());
             }
         }
-        contenders.retain(|contender| {
-            contender.row.declared_by != row.declared_by
-                && !self.is_withdrawn(contender.row.declared_by)
-        });
-        let mut ranked: Vec<_> = contenders
+        rivals
             .into_iter()
-            .map(|contender| {
-                let rank = self.rank(contender.row.declared_by);
-                ((contender.claimed_at, rank), contender.row)
-            })
-            .collect();
-        ranked.sort_by(|left, right| left.0.cmp(&right.0));
-        ranked.into_iter().next().map(|(_, row)| row)
+            .filter(|rival| rival.entity.declared_by != entity.declared_by)
+            .filter(|rival| !self.removed.contains_key(&rival.entity.declared_by))
+            .min_by_key(|rival| self.order_of(rival))
+            .map(|rival| rival.entity)
     }
 
-    /// Order of claims of the same age, as that of all entities.
-    fn rank(&mut self, location_id: i64) -> (u64, String, String) {
-        let Some(location) = self.location(location_id) else {
-            return (u64::MAX, String::new(), String::new());
-        };
-        let Some(source) = self.facts.sources.get(&location.source_id) else {
-            self.need.sources.insert(location.source_id);
-            return (u64::MAX, String::new(), location.path);
-        };
-        (
-            source.repository_id(),
-            source.git_ref.clone(),
-            location.path,
-        )
+    /// Whether this batch says what a location declares, so that older claims of it count no more.
+    fn says_anew(&self, location_id: i64) -> bool {
+        match self.evidence.get(&location_id) {
+            Some(LocationEvidence::Content(content)) => !content.is_invalid,
+            Some(LocationEvidence::Absent) => true,
+            Some(
+                LocationEvidence::Unchanged
+                | LocationEvidence::Matched(_)
+                | LocationEvidence::Failed { .. },
+            )
+            | None => false,
+        }
     }
 
-    /// Locations that lost a link and have no chain to a root left are withdrawn.
-    pub(crate) fn withdraw(&mut self) {
-        for (location_id, cause) in std::mem::take(&mut self.candidates) {
-            if self.is_withdrawn(location_id) || self.is_reachable(location_id) {
+    fn order_of(&self, rival: &Rival) -> ClaimOrder<'_> {
+        let location = self.location(rival.entity.declared_by);
+        let source = location.and_then(|location| self.graph.sources.get(&location.source_id));
+        claim_order(rival.claimed_at, source, location)
+    }
+
+    /// Removes the locations that lost a link and that no chain of links reaches from a root any more.
+    pub(crate) fn prune_unlinked(&mut self) {
+        for (location_id, triggered_by) in std::mem::take(&mut self.unlinked) {
+            if !self.graph.loaded.subtrees.contains(&location_id) {
+                self.lacking.subtrees.insert(location_id);
                 continue;
             }
-            self.withdrawn.insert(location_id, cause);
-            for entity_ref in self.declared_by(location_id) {
-                self.dropped.insert(entity_ref, cause);
+            if self.removed.contains_key(&location_id) || self.is_reachable(location_id) {
+                continue;
             }
-            // In a cycle, those who still link it hang in the air as well.
+            self.removed.insert(location_id, triggered_by);
+            for entity_ref in self.declared_by(location_id) {
+                self.undeclared.insert(entity_ref, triggered_by);
+            }
+            // In a circle, those who still point at it hang in the air as well.
             for parent_ref in self.parents_of(location_id) {
                 if let Some(parent) = self.entity(&parent_ref) {
-                    self.candidates.insert(parent.declared_by, cause);
+                    let declared_by = parent.declared_by;
+                    self.unlinked.insert(declared_by, triggered_by);
                 }
             }
         }
     }
-}
 
-/// Whether this batch says what a location declares, so that older claims of it count no more.
-fn is_read_anew(seen: Option<&Seen>) -> bool {
-    match seen {
-        Some(Seen::Content(content)) => !content.poisoned,
-        Some(Seen::Gone) => true,
-        Some(Seen::Unchanged | Seen::Matched(_) | Seen::Failed { .. }) | None => false,
+    /// Whether a chain of links leads from a root to a location. Circles do not hold themselves up.
+    fn is_reachable(&mut self, location_id: i64) -> bool {
+        let mut visited = HashSet::from([location_id]);
+        let mut open = vec![location_id];
+        while let Some(location_id) = open.pop() {
+            if self.is_root(location_id) {
+                return true;
+            }
+            for parent_ref in self.parents_of(location_id) {
+                let Some(parent) = self.entity(&parent_ref) else {
+                    continue;
+                };
+                let declared_by = parent.declared_by;
+                if visited.insert(declared_by) {
+                    open.push(declared_by);
+                }
+            }
+        }
+        false
     }
 }
 
 /// A claim that lost, as the Location entity it declares.
-fn claimed(lost: &LocationEntityRow, claim: &ClaimRow) -> Option<Contender> {
+fn read_rival(holder: &LocationEntity, claim: &ClaimRow) -> Option<Rival> {
     let document: Value = serde_json::from_str(&claim.document).ok()?;
     let annotation = |key: &str| {
         document["metadata"]["annotations"][key]
@@ -146,20 +156,18 @@ fn claimed(lost: &LocationEntityRow, claim: &ClaimRow) -> Option<Contender> {
     };
     let own = annotation(MANAGED_BY_LOCATION)?;
     let origin = annotation(MANAGED_BY_ORIGIN_LOCATION)?;
-    Some(Contender {
+    Some(Rival {
         claimed_at: claim.claimed_at,
-        row: LocationEntityRow {
-            entity_ref: lost.entity_ref.clone(),
+        entity: LocationEntity {
+            entity_ref: holder.entity_ref.clone(),
             declared_by: claim.location_id,
             document: claim.document.clone(),
             digest: claim.digest.clone(),
-            line: claim.line,
-            column_number: 1,
+            line: u32::try_from(claim.line).unwrap_or_default(),
+            column: 1,
             own,
             origin,
-            state: RunState::Waiting,
-            applied_digest: String::new(),
-            since: lost.since,
+            is_published: false,
         },
     })
 }

@@ -1,13 +1,17 @@
-//! Finding the locations that targets name. Those nobody knows get an id, and are written if they are
-//! linked.
+//! Finds the locations that targets name. Those nobody knows get an id, and are written if something
+//! points at them in the end.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
+use freshet_model::RepositoryName;
+use freshet_model::location::Target;
+
+use super::graph::{LocationGraph, TargetKey};
 use crate::apply::ApplyError;
-use crate::apply::locations::{Aim, Facts};
+use crate::apply::source_state::micros;
 use crate::config::Recheck;
 use crate::repo::sources::SourceKey;
-use crate::repo::{HEAD, LocationRow, SourceKind, SourceRow, Tx};
+use crate::repo::{HEAD, Location, SourceKind, SourceRow, Tx};
 
 /// How a repository that was never seen is called: by its name.
 pub(crate) const BY_NAME: &str = "name:";
@@ -16,71 +20,71 @@ const LOCAL: &str = "local";
 /// Under which the jobs of plain URLs are done, whatever their host.
 const URL_INSTALLATION: &str = "url";
 
-/// Where one aim leads: a source, stored or new, and a path in it.
-struct Spot {
+/// Where a target leads: a source, stored or new, and a path in it.
+struct Place {
     source_id: i64,
     path: String,
-    is_glob: bool,
+    is_pattern: bool,
 }
 
-/// Finds the locations of targets; those nobody knows get an id and are written if they are linked.
-pub(crate) async fn load_aims(
+/// Finds the locations of these targets, and returns them.
+pub(crate) async fn resolve_targets(
     tx: &mut Tx,
-    facts: &mut Facts,
-    aims: &BTreeSet<Aim>,
+    graph: &mut LocationGraph,
+    targets: &BTreeSet<TargetKey>,
     recheck: &Recheck,
-) -> Result<(), ApplyError> {
-    let aims: Vec<&Aim> = aims
+) -> Result<Vec<i64>, ApplyError> {
+    let unknown = targets.iter().filter(|it| !graph.targets.contains_key(it));
+    let unknown: Vec<&TargetKey> = unknown.collect();
+    if unknown.is_empty() {
+        return Ok(Vec::new());
+    }
+    let mut sources = KnownSources::load(tx, graph, &unknown).await?;
+    let mut places: Vec<Place> = unknown
         .iter()
-        .filter(|aim| !facts.located.contains_key(aim))
+        .map(|target| sources.place_of(target, recheck))
         .collect();
-    if aims.is_empty() {
-        return Ok(());
+    let numbers = new_source_ids(tx, graph, sources.new.len()).await?;
+    let ids = sources.add_to(graph, numbers);
+    for place in &mut places {
+        place.source_id = ids
+            .get(&place.source_id)
+            .copied()
+            .unwrap_or(place.source_id);
     }
-    let mut known = Known::load(tx, facts, &aims).await?;
-    let mut fresh = 0;
-    let mut spots = Vec::with_capacity(aims.len());
-    for aim in &aims {
-        let (spot, is_new) = known.spot(aim, recheck);
-        fresh += usize::from(is_new);
-        spots.push(spot);
-    }
-    let ids = new_source_ids(tx, facts, fresh).await?;
-    known.settle(&ids, facts);
-    for spot in &mut spots {
-        if spot.source_id < 0 {
-            spot.source_id = known.real_id(spot.source_id);
-        }
-    }
-    locate(tx, facts, &aims, spots).await
+    find_locations(tx, graph, &unknown, places).await
 }
 
 /// Sources by what targets say of them. New ones have negative ids until all are counted.
-struct Known {
-    repositories: HashMap<(String, String, String), Vec<SourceRow>>,
+struct KnownSources {
+    branches: HashMap<RepositoryName, Vec<SourceRow>>,
     others: HashMap<SourceKey, SourceRow>,
-    fresh: Vec<SourceRow>,
-    ids: HashMap<i64, i64>,
+    new: Vec<SourceRow>,
 }
 
-impl Known {
-    async fn load(tx: &mut Tx, facts: &Facts, aims: &[&Aim]) -> Result<Self, ApplyError> {
+impl KnownSources {
+    async fn load(
+        tx: &mut Tx,
+        graph: &LocationGraph,
+        targets: &[&TargetKey],
+    ) -> Result<Self, ApplyError> {
         let mut names = BTreeSet::new();
         let mut keys = BTreeSet::new();
-        for aim in aims {
-            match aim {
-                Aim::Repository {
-                    host, owner, name, ..
-                } => {
-                    names.insert((host.clone(), owner.clone(), name.clone()));
+        for target in targets {
+            match target {
+                TargetKey::Target(Target::RepositoryFile { repository, .. }) => {
+                    names.insert(repository.clone());
                 }
-                Aim::Url(_) | Aim::File(_) => {
-                    keys.extend(key(aim));
+                TargetKey::Target(Target::Url(url)) => {
+                    keys.insert(key_of_url(url));
                 }
-                Aim::At { .. } => {}
+                TargetKey::Target(Target::LocalFile(_)) => {
+                    keys.insert(key_of_files());
+                }
+                TargetKey::Place { .. } => {}
             }
         }
-        let names: Vec<(String, String, String)> = names.into_iter().collect();
+        let names: Vec<(String, String, String)> = names.iter().map(name_parts).collect();
         let keys: Vec<SourceKey> = keys.into_iter().collect();
         let mut found = tx.sources_named(&names).await?;
         if !keys.is_empty() {
@@ -91,14 +95,13 @@ impl Known {
             .map(|source| (source.id, source))
             .collect();
         // What this transaction knows already is newer.
-        for source in facts.sources.values() {
+        for source in graph.sources.values() {
             rows.insert(source.id, source.clone());
         }
         let mut known = Self {
-            repositories: HashMap::new(),
+            branches: HashMap::new(),
             others: HashMap::new(),
-            fresh: Vec::new(),
-            ids: HashMap::new(),
+            new: Vec::new(),
         };
         for source in rows.into_values() {
             known.add(source);
@@ -108,144 +111,132 @@ impl Known {
 
     fn add(&mut self, source: SourceRow) {
         if source.kind == SourceKind::Repository {
-            let name = (
-                source.host.clone(),
-                source.owner.to_lowercase(),
-                source.name.to_lowercase(),
-            );
-            self.repositories.entry(name).or_default().push(source);
+            let name = RepositoryName::new(&source.host, &source.owner, &source.name);
+            let branches = self.branches.entry(name).or_default();
+            branches.push(source);
         } else {
             self.others.insert(source.key(), source);
         }
     }
 
-    fn spot(&mut self, aim: &Aim, recheck: &Recheck) -> (Spot, bool) {
-        match aim {
-            Aim::Repository {
-                host,
-                owner,
-                name,
-                rest,
-            } => self.repository((host, owner, name), rest, recheck),
-            Aim::Url(url) => {
-                let (source_id, is_new) = self.other(aim, micros(recheck.urls));
-                let spot = Spot {
-                    source_id,
-                    path: url.clone(),
-                    is_glob: false,
-                };
-                (spot, is_new)
+    fn place_of(&mut self, target: &TargetKey, recheck: &Recheck) -> Place {
+        match target {
+            TargetKey::Target(Target::RepositoryFile { repository, rest }) => {
+                self.place_in_repository(repository, rest, recheck)
             }
-            Aim::File(path) => {
-                let (source_id, is_new) = self.other(aim, micros(recheck.files));
-                let spot = Spot {
-                    source_id,
-                    path: path.clone(),
-                    is_glob: freshet_model::glob::has_magic(path),
-                };
-                (spot, is_new)
-            }
-            Aim::At { source_id, path } => {
-                let spot = Spot {
-                    source_id: *source_id,
-                    path: path.clone(),
-                    is_glob: false,
-                };
-                (spot, false)
-            }
+            TargetKey::Target(Target::Url(url)) => Place {
+                source_id: self.find_other(key_of_url(url), micros(recheck.urls)),
+                path: url.clone(),
+                is_pattern: false,
+            },
+            TargetKey::Target(Target::LocalFile(path)) => Place {
+                source_id: self.find_other(key_of_files(), micros(recheck.files)),
+                path: path.clone(),
+                is_pattern: freshet_model::glob::has_magic(path),
+            },
+            TargetKey::Place { source_id, path } => Place {
+                source_id: *source_id,
+                path: path.clone(),
+                is_pattern: false,
+            },
         }
     }
 
-    fn repository(
+    fn place_in_repository(
         &mut self,
-        (host, owner, name): (&String, &String, &String),
+        repository: &RepositoryName,
         rest: &str,
         recheck: &Recheck,
-    ) -> (Spot, bool) {
-        let named = (host.clone(), owner.clone(), name.clone());
-        let branches = self.repositories.get(&named).map_or(&[][..], Vec::as_slice);
-        let spot = |source_id, path: &str| Spot {
+    ) -> Place {
+        let place = |source_id, path: &str| Place {
             source_id,
             path: path.to_owned(),
-            is_glob: freshet_model::glob::has_magic(path),
+            is_pattern: freshet_model::glob::has_magic(path),
         };
-        if let Some((source, path)) = parted(rest, branches) {
-            return (spot(source.id, path), false);
+        let branches = self.branches.get(repository).map_or(&[][..], Vec::as_slice);
+        if let Some((source, path)) = split_known_branch(rest, branches) {
+            return place(source.id, path);
         }
         let (git_ref, path) = rest.split_once('/').unwrap_or((rest, ""));
-        let id = -1 - i64::try_from(self.fresh.len()).unwrap_or(i64::MAX - 1);
+        let id = self.next_id();
         let mut source = match branches.first() {
             Some(sibling) => branch_of(id, sibling),
-            None => named_only(id, &named),
+            None => source_by_name(id, repository),
         };
         let is_default = !source.default_branch.is_empty() && source.default_branch == git_ref;
         if is_default { HEAD } else { git_ref }.clone_into(&mut source.git_ref);
         source.recheck_every = micros(recheck.repositories);
-        self.fresh.push(source.clone());
-        self.add(source);
-        (spot(id, path), true)
+        self.add_new(source);
+        place(id, path)
     }
 
-    fn other(&mut self, aim: &Aim, recheck_every: i64) -> (i64, bool) {
-        let key = key(aim).expect("URLs and files have a key");
+    fn find_other(&mut self, key: SourceKey, recheck_every: i64) -> i64 {
         if let Some(source) = self.others.get(&key) {
-            return (source.id, false);
+            return source.id;
         }
-        let id = -1 - i64::try_from(self.fresh.len()).unwrap_or(i64::MAX - 1);
-        let source = SourceRow {
-            recheck_every,
-            url: if key.kind == SourceKind::Url {
-                key.external_id.clone()
-            } else {
-                String::new()
-            },
-            name: key.external_id.clone(),
+        let id = self.next_id();
+        let mut source = SourceRow::new(id, key.kind, &key.host, &key.external_id);
+        source.recheck_every = recheck_every;
+        source.name.clone_from(&key.external_id);
+        if key.kind == SourceKind::Url {
+            source.url.clone_from(&key.external_id);
             // Whoever reads URLs listens for all hosts at once.
-            installation: if key.kind == SourceKind::Url {
-                URL_INSTALLATION.to_owned()
-            } else {
-                key.host.clone()
-            },
-            ..SourceRow::new(id, key.kind, &key.host, &key.external_id)
-        };
-        self.fresh.push(source.clone());
-        self.add(source);
-        (id, true)
-    }
-
-    fn settle(&mut self, ids: &[i64], facts: &mut Facts) {
-        for (source, id) in std::mem::take(&mut self.fresh).into_iter().zip(ids) {
-            self.ids.insert(source.id, *id);
-            facts.fresh_sources.insert(*id);
-            facts.sources.insert(*id, SourceRow { id: *id, ..source });
+            URL_INSTALLATION.clone_into(&mut source.installation);
         }
+        self.add_new(source);
+        id
     }
 
-    fn real_id(&self, id: i64) -> i64 {
-        self.ids.get(&id).copied().unwrap_or(id)
+    fn next_id(&self) -> i64 {
+        -1 - i64::try_from(self.new.len()).unwrap_or(i64::MAX - 1)
+    }
+
+    fn add_new(&mut self, source: SourceRow) {
+        self.new.push(source.clone());
+        self.add(source);
+    }
+
+    /// Gives the new sources their ids; returns which got which.
+    fn add_to(self, graph: &mut LocationGraph, numbers: Vec<i64>) -> HashMap<i64, i64> {
+        let mut ids = HashMap::with_capacity(numbers.len());
+        for (source, id) in self.new.into_iter().zip(numbers) {
+            ids.insert(source.id, id);
+            graph.new_sources.insert(id);
+            graph.sources.insert(id, SourceRow { id, ..source });
+        }
+        ids
     }
 }
 
-fn key(aim: &Aim) -> Option<SourceKey> {
-    let (kind, host, external_id) = match aim {
-        Aim::Url(url) => {
-            let host = url.split("://").nth(1).unwrap_or_default();
-            let host = host.split(['/', '?', '#']).next().unwrap_or_default();
-            (SourceKind::Url, host.to_owned(), url.clone())
-        }
-        Aim::File(_) => (SourceKind::File, LOCAL.to_owned(), LOCAL.to_owned()),
-        Aim::Repository { .. } | Aim::At { .. } => return None,
-    };
-    Some(SourceKey {
-        kind,
-        host,
-        external_id,
+fn name_parts(name: &RepositoryName) -> (String, String, String) {
+    let parts = [name.host(), name.owner(), name.name()];
+    let [host, owner, name] = parts.map(str::to_owned);
+    (host, owner, name)
+}
+
+fn key_of_url(url: &str) -> SourceKey {
+    let host = url.split("://").nth(1).unwrap_or_default();
+    let host = host.split(['/', '?', '#']).next().unwrap_or_default();
+    SourceKey {
+        kind: SourceKind::Url,
+        host: host.to_owned(),
+        external_id: url.to_owned(),
         git_ref: String::new(),
-    })
+    }
+}
+
+fn key_of_files() -> SourceKey {
+    SourceKey {
+        kind: SourceKind::File,
+        host: LOCAL.to_owned(),
+        external_id: LOCAL.to_owned(),
+        git_ref: String::new(),
+    }
 }
 
 /// Another branch of a repository that is known.
 fn branch_of(id: i64, sibling: &SourceRow) -> SourceRow {
+    let kind = SourceKind::Repository;
     SourceRow {
         provider: sibling.provider.clone(),
         installation: sibling.installation.clone(),
@@ -255,39 +246,30 @@ fn branch_of(id: i64, sibling: &SourceRow) -> SourceRow {
         url: sibling.url.clone(),
         default_branch: sibling.default_branch.clone(),
         archived: sibling.archived,
-        ..SourceRow::new(
-            id,
-            SourceKind::Repository,
-            &sibling.host,
-            &sibling.external_id,
-        )
+        ..SourceRow::new(id, kind, &sibling.host, &sibling.external_id)
     }
 }
 
 /// A repository of which the name is all there is.
-fn named_only(id: i64, (host, owner, name): &(String, String, String)) -> SourceRow {
+fn source_by_name(id: i64, repository: &RepositoryName) -> SourceRow {
+    let external_id = format!("{BY_NAME}{}", repository.slug());
     SourceRow {
-        owner: owner.clone(),
-        name: name.clone(),
-        url: format!("https://{host}/{owner}/{name}"),
-        ..SourceRow::new(
-            id,
-            SourceKind::Repository,
-            host,
-            &format!("{BY_NAME}{owner}/{name}"),
-        )
+        owner: repository.owner().to_owned(),
+        name: repository.name().to_owned(),
+        url: format!("https://{}/{}", repository.host(), repository.slug()),
+        ..SourceRow::new(id, SourceKind::Repository, repository.host(), &external_id)
     }
 }
 
 /// The branch that `<ref>/<path>` begins with, of those that are known; the longest counts, for branches
 /// may have slashes.
-fn parted<'a, 'b>(rest: &'b str, branches: &'a [SourceRow]) -> Option<(&'a SourceRow, &'b str)> {
+fn split_known_branch<'a, 'b>(
+    rest: &'b str,
+    branches: &'a [SourceRow],
+) -> Option<(&'a SourceRow, &'b str)> {
     branches
         .iter()
-        .flat_map(|source| {
-            let names = [source.branch(), source.git_ref.as_str()];
-            names.map(|name| (source, name))
-        })
+        .flat_map(|source| [(source, source.branch()), (source, source.git_ref.as_str())])
         .filter(|(_, name)| !name.is_empty())
         .filter_map(|(source, name)| {
             let path = rest.strip_prefix(name)?.strip_prefix('/')?;
@@ -297,84 +279,73 @@ fn parted<'a, 'b>(rest: &'b str, branches: &'a [SourceRow]) -> Option<(&'a Sourc
         .min_by_key(|(source, path)| (path.len(), source.external_id.starts_with(BY_NAME)))
 }
 
-async fn locate(
+async fn find_locations(
     tx: &mut Tx,
-    facts: &mut Facts,
-    aims: &[&Aim],
-    spots: Vec<Spot>,
-) -> Result<(), ApplyError> {
-    let mut at: HashMap<(i64, String), i64> = facts
+    graph: &mut LocationGraph,
+    targets: &[&TargetKey],
+    places: Vec<Place>,
+) -> Result<Vec<i64>, ApplyError> {
+    let mut known: HashMap<(i64, String), i64> = graph
         .locations
         .values()
-        .map(|row| ((row.source_id, row.path.clone()), row.id))
+        .map(|location| ((location.source_id, location.path.clone()), location.id))
         .collect();
-    let places: Vec<(i64, &str)> = spots
+    let unknown: Vec<(i64, &str)> = places
         .iter()
-        .filter(|spot| !facts.fresh_sources.contains(&spot.source_id))
-        .filter(|spot| !at.contains_key(&(spot.source_id, spot.path.clone())))
-        .map(|spot| (spot.source_id, spot.path.as_str()))
+        .filter(|place| !graph.new_sources.contains(&place.source_id))
+        .filter(|place| !known.contains_key(&(place.source_id, place.path.clone())))
+        .map(|place| (place.source_id, place.path.as_str()))
         .collect();
-    let found = tx.locations_at(&places).await?;
-    for row in found {
-        at.insert((row.source_id, row.path.clone()), row.id);
-        facts.locations.insert(row.id, row);
+    for location in tx.locations_at(&unknown).await? {
+        known.insert((location.source_id, location.path.clone()), location.id);
+        graph.locations.insert(location.id, location);
     }
-    let missing: HashSet<(i64, &str)> = spots
+    let missing: BTreeSet<(i64, &str)> = places
         .iter()
-        .filter(|spot| !at.contains_key(&(spot.source_id, spot.path.clone())))
-        .map(|spot| (spot.source_id, spot.path.as_str()))
+        .filter(|place| !known.contains_key(&(place.source_id, place.path.clone())))
+        .map(|place| (place.source_id, place.path.as_str()))
         .collect();
-    let mut ids = new_location_ids(tx, facts, missing.len())
-        .await?
-        .into_iter();
-    for (aim, spot) in aims.iter().zip(spots) {
-        let place = (spot.source_id, spot.path);
-        let id = match at.get(&place) {
-            Some(id) => *id,
-            None => {
-                let id = ids.next().expect("an id was taken for every missing one");
-                let row = LocationRow {
-                    is_glob: i64::from(spot.is_glob),
-                    ..LocationRow::new(id, place.0, &place.1)
-                };
-                add_fresh(facts, row);
-                at.insert(place, id);
-                id
-            }
-        };
-        facts.located.insert((*aim).clone(), id);
+    let ids = new_location_ids(tx, graph, missing.len()).await?;
+    let mut ids = ids.into_iter();
+    let mut found = Vec::with_capacity(places.len());
+    for (target, place) in targets.iter().zip(places) {
+        let key = (place.source_id, place.path);
+        let id = *known.entry(key).or_insert_with_key(|(source_id, path)| {
+            let id = ids.next().expect("an id was taken for every missing one");
+            graph.add_new_location(Location {
+                is_pattern: place.is_pattern,
+                ..Location::new(id, *source_id, path)
+            });
+            id
+        });
+        graph.targets.insert((*target).clone(), id);
+        found.push(id);
     }
-    Ok(())
-}
-
-/// A location that has an id and is not stored yet.
-pub(crate) fn add_fresh(facts: &mut Facts, row: LocationRow) {
-    facts.fresh_locations.insert(row.id);
-    facts.locations.insert(row.id, row);
+    Ok(found)
 }
 
 /// Ids that neither the database nor this transaction has given away.
 pub(crate) async fn new_location_ids(
     tx: &mut Tx,
-    facts: &Facts,
+    graph: &LocationGraph,
     count: usize,
 ) -> Result<Vec<i64>, ApplyError> {
     let ids = tx.new_location_ids(count).await?;
-    Ok(after(ids, facts.fresh_locations.iter().copied().max()))
+    Ok(skip_given(ids, graph.new_locations.iter().copied().max()))
 }
 
-async fn new_source_ids(tx: &mut Tx, facts: &Facts, count: usize) -> Result<Vec<i64>, ApplyError> {
+async fn new_source_ids(
+    tx: &mut Tx,
+    graph: &LocationGraph,
+    count: usize,
+) -> Result<Vec<i64>, ApplyError> {
     let ids = tx.new_source_ids(count).await?;
-    Ok(after(ids, facts.fresh_sources.iter().copied().max()))
+    Ok(skip_given(ids, graph.new_sources.iter().copied().max()))
 }
 
 // SQLite counts from the newest row, and what was given away before is not written yet.
-fn after(ids: Vec<i64>, given: Option<i64>) -> Vec<i64> {
+fn skip_given(ids: Vec<i64>, newest_given: Option<i64>) -> Vec<i64> {
     let first = ids.first().copied().unwrap_or_default();
-    let shift = given.map_or(0, |given| (given + 1 - first).max(0));
+    let shift = newest_given.map_or(0, |given| (given + 1 - first).max(0));
     ids.into_iter().map(|id| id + shift).collect()
-}
-
-fn micros(duration: std::time::Duration) -> i64 {
-    i64::try_from(duration.as_micros()).unwrap_or(i64::MAX)
 }

@@ -1,150 +1,231 @@
-//! From readings to what was seen of each location. Pure.
+//! What the readings of a batch prove of each location. Pure.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
+use freshet_model::{EntityRef, ErrorClass};
 use freshet_proto::message::{
     Content, FailureKind, LocationObserved, RepositoryObserved, location_observed::Outcome,
 };
 
-use crate::apply::observed::newest::{Obstacle, Reading, Setback, describe};
-use crate::apply::entities::declarations::{LOCATION_KIND, missing_of};
-use crate::apply::locations::{Aim, Facts, Listed, Mark, Seen, SeenContent, Sights};
-use crate::repo::{DependencyRow, LocationOutcome, LocationRow, SourceKind};
-use freshet_model::EntityRef;
+use super::failure::{ReadFailure, Retryability, class_of, describe_failure};
+use super::newest::Reading;
+use crate::apply::entities::declarations::{LOCATION_KIND, Undeclared, undeclared_of};
+use crate::apply::locations::graph::{LocationGraph, TargetKey};
+use crate::repo::{DependencyRow, EmittedKind, Location, LocationState, SourceKind};
 
-/// What a batch saw.
+/// What was proved of one location.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum LocationEvidence {
+    /// Its content, which differs from the one in the catalog.
+    Content(ContentEvidence),
+    /// The content that is in the catalog.
+    Unchanged,
+    /// It is not in its source.
+    Absent,
+    /// What a pattern matches.
+    Matched(Vec<String>),
+    /// It cannot be read until somebody does something.
+    Failed {
+        /// Class of the error, as Backstage names it.
+        class: ErrorClass,
+        /// What is wrong.
+        message: String,
+    },
+}
+
+/// What counts of a content here.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct ContentEvidence {
+    pub(crate) blob: String,
+    /// Whether an error keeps all of it out.
+    pub(crate) is_invalid: bool,
+    pub(crate) emitted: Vec<EmittedKind>,
+    pub(crate) location_entities: Vec<DeclaredLocation>,
+    /// What becomes of Location entities that are not declared any more.
+    pub(crate) undeclared: Undeclared,
+}
+
+/// A Location entity as a file declares it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct DeclaredLocation {
+    pub(crate) entity_ref: EntityRef,
+    pub(crate) document: String,
+    /// Of the declared entity, without annotations.
+    pub(crate) digest: String,
+    pub(crate) line: u32,
+    pub(crate) column: u32,
+}
+
+/// What a batch proves.
 #[derive(Debug, Default)]
-pub(crate) struct Sighted {
-    pub(crate) sights: Sights,
+pub(crate) struct Evidence {
+    pub(crate) locations: BTreeMap<i64, LocationEvidence>,
     pub(crate) contents: HashMap<i64, Content>,
     /// What the contents were made from.
     pub(crate) dependencies: Vec<DependencyRow>,
 }
 
+impl LocationEvidence {
+    /// How it leaves the location; `None` if that is as it was.
+    pub(crate) fn state(&self) -> Option<LocationState> {
+        match self {
+            Self::Content(content) => {
+                let blob = content.blob.clone();
+                let emitted = distinct_kinds(&content.emitted);
+                Some(if content.is_invalid {
+                    LocationState::Invalid { blob, emitted }
+                } else {
+                    LocationState::Valid { blob, emitted }
+                })
+            }
+            Self::Unchanged => None,
+            Self::Absent => Some(LocationState::Absent),
+            Self::Matched(paths) => Some(LocationState::Matched {
+                paths: paths.clone(),
+            }),
+            Self::Failed { class, message } => Some(LocationState::Failed {
+                class: *class,
+                message: message.clone(),
+            }),
+        }
+    }
+}
+
+/// Each kind and type once: rules judge nothing else.
+fn distinct_kinds(emitted: &[EmittedKind]) -> Vec<EmittedKind> {
+    let mut known = BTreeSet::new();
+    emitted
+        .iter()
+        .filter(|it| known.insert((&it.kind, &it.spec_type)))
+        .cloned()
+        .collect()
+}
+
 /// The files that patterns match now and nobody knows.
-pub(crate) fn unknown_matches(
-    facts: &Facts,
+pub(crate) fn find_unknown_matches(
+    graph: &LocationGraph,
     readings: &[Reading<RepositoryObserved>],
 ) -> Vec<(i64, String)> {
-    let known = by_place(facts);
+    let known = index_by_place(graph);
     let mut unknown = BTreeSet::new();
     for reading in readings {
+        let source_id = reading.source_id;
         for observed in &reading.observed.locations {
-            let is_known = known.contains_key(&(reading.source_id, observed.path.as_str()));
             let Some(Outcome::Matched(matched)) = &observed.outcome else {
                 continue;
             };
-            if !is_known {
+            if !known.contains_key(&(source_id, observed.path.as_str())) {
                 continue;
             }
-            for path in &matched.paths {
-                if !known.contains_key(&(reading.source_id, path.as_str())) {
-                    unknown.insert((reading.source_id, path.clone()));
-                }
-            }
+            let new = matched.paths.iter();
+            let new = new.filter(|path| !known.contains_key(&(source_id, path.as_str())));
+            unknown.extend(new.map(|path| (source_id, path.clone())));
         }
     }
     unknown.into_iter().collect()
 }
 
-fn by_place(facts: &Facts) -> HashMap<(i64, &str), &LocationRow> {
-    facts
+fn index_by_place(graph: &LocationGraph) -> HashMap<(i64, &str), &Location> {
+    graph
         .locations
         .values()
-        .map(|row| ((row.source_id, row.path.as_str()), row))
+        .map(|location| ((location.source_id, location.path.as_str()), location))
         .collect()
 }
 
-/// Takes the contents out of the readings, and tells what was seen of every location that is known.
-pub(crate) fn sighted(
-    facts: &mut Facts,
+/// Takes the contents out of the readings, and tells what is proved of every location that is known.
+pub(crate) fn collect_evidence(
+    graph: &mut LocationGraph,
     readings: &mut [Reading<RepositoryObserved>],
-    setbacks: &[Setback],
-) -> Sighted {
-    let mut all = Sighted::default();
-    let mut located = Vec::new();
-    let known = by_place(facts);
+    failures: &[ReadFailure],
+) -> Evidence {
+    let mut evidence = Evidence::default();
+    let mut matched = Vec::new();
+    let known = index_by_place(graph);
     for reading in readings {
-        let kind = facts.sources.get(&reading.source_id).map(|it| it.kind);
+        let source_id = reading.source_id;
+        let kind = graph.sources.get(&source_id).map(|it| it.kind);
         for observed in &mut reading.observed.locations {
-            let place = (reading.source_id, observed.path.as_str());
-            // A file nobody wants any more says nothing.
-            let Some(row) = known.get(&place) else {
+            // A file nobody wants any more proves nothing.
+            let Some(location) = known.get(&(source_id, observed.path.as_str())) else {
                 continue;
             };
-            if let Some(Outcome::Matched(matched)) = &observed.outcome {
-                for path in &matched.paths {
-                    if let Some(row) = known.get(&(reading.source_id, path.as_str())) {
-                        let aim = Aim::At {
-                            source_id: reading.source_id,
-                            path: path.clone(),
-                        };
-                        located.push((aim, row.id));
+            if let Some(Outcome::Matched(found)) = &observed.outcome {
+                for path in &found.paths {
+                    if let Some(location) = known.get(&(source_id, path.as_str())) {
+                        let path = path.clone();
+                        matched.push((TargetKey::Place { source_id, path }, location.id));
                     }
                 }
             }
-            all.see(row, observed, kind);
+            evidence.collect(location, observed, kind);
         }
     }
-    for setback in setbacks {
-        let Some(class) = setback.class else {
-            continue;
-        };
-        let unread = facts.locations.values().filter(|row| {
-            row.source_id == setback.source_id && row.outcome == LocationOutcome::Unread
-        });
-        for row in unread {
-            let message = setback.message.clone();
-            all.sights.insert(row.id, Seen::Failed { class, message });
+    for failure in failures {
+        if let Some(class) = failure.class {
+            evidence.collect_failure(graph, failure, class);
         }
     }
-    facts.located.extend(located);
-    all
+    graph.targets.extend(matched);
+    evidence
 }
 
-impl Sighted {
-    fn see(
+impl Evidence {
+    fn collect(
         &mut self,
-        row: &LocationRow,
+        location: &Location,
         observed: &mut LocationObserved,
         kind: Option<SourceKind>,
     ) {
-        let seen = match observed.outcome.take() {
+        let proved = match observed.outcome.take() {
             None => return,
             Some(Outcome::Unchanged(unchanged)) => {
                 observed.outcome = Some(Outcome::Unchanged(unchanged));
-                if row.outcome == LocationOutcome::Content && row.blob_oid == row.seen_oid {
+                if is_as_in_catalog(location) {
                     return;
                 }
-                Seen::Unchanged
+                LocationEvidence::Unchanged
             }
-            Some(Outcome::Gone(_)) => Seen::Gone,
-            Some(Outcome::Matched(matched)) => Seen::Matched(matched.paths),
+            Some(Outcome::Gone(_)) => LocationEvidence::Absent,
+            Some(Outcome::Matched(matched)) => LocationEvidence::Matched(matched.paths),
             Some(Outcome::Failed(failed)) => {
                 let failure = failed.kind();
-                if Obstacle::from(failure) == Obstacle::Passing {
+                if Retryability::from(failure) == Retryability::Passing {
                     return;
                 }
+                // A plain URL has no repository whose visibility would have to be proved first.
                 if failure == FailureKind::NotFound && kind == Some(SourceKind::Url) {
-                    Seen::Gone
+                    LocationEvidence::Absent
                 } else {
-                    Seen::Failed {
+                    LocationEvidence::Failed {
                         class: class_of(failure),
-                        message: describe(failure, &failed.message),
+                        message: describe_failure(failure, &failed.message),
                     }
                 }
             }
             Some(Outcome::Content(content)) => {
-                let seen = seen_content(&content);
-                self.depends(row.id, &content);
-                self.contents.insert(row.id, content);
-                Seen::Content(seen)
+                let proved = read_content(&content);
+                self.collect_dependencies(location.id, &content);
+                self.contents.insert(location.id, content);
+                LocationEvidence::Content(proved)
             }
         };
-        self.sights.insert(row.id, seen);
+        self.locations.insert(location.id, proved);
     }
 
-    fn depends(&mut self, location_id: i64, content: &Content) {
+    /// What was never read of a source that cannot be read: whoever points there is told.
+    fn collect_failure(&mut self, graph: &LocationGraph, failure: &ReadFailure, class: ErrorClass) {
+        let unread = graph.locations.values().filter(|location| {
+            location.source_id == failure.source_id && location.state == LocationState::Unread
+        });
+        for location in unread {
+            let message = failure.message.clone();
+            let proved = LocationEvidence::Failed { class, message };
+            self.locations.insert(location.id, proved);
+        }
+    }
+
+    fn collect_dependencies(&mut self, location_id: i64, content: &Content) {
         let rows = content.dependencies.iter().map(|it| DependencyRow {
             location_id,
             host: it.host.to_lowercase(),
@@ -159,39 +240,58 @@ impl Sighted {
     }
 }
 
-/// The class Backstage gives a failure to read.
-pub(crate) fn class_of(kind: FailureKind) -> &'static str {
-    match kind {
-        FailureKind::NotVisible | FailureKind::NotFound => "NotFoundError",
-        FailureKind::Unspecified
-        | FailureKind::Unreachable
-        | FailureKind::RateLimited
-        | FailureKind::Denied
-        | FailureKind::Unreadable
-        | FailureKind::Refused => "Error",
+fn read_content(content: &Content) -> ContentEvidence {
+    ContentEvidence {
+        blob: content.blob.clone(),
+        is_invalid: content.poisoned,
+        emitted: read_emitted(content),
+        location_entities: read_location_entities(content),
+        undeclared: undeclared_of(content),
     }
 }
 
-fn seen_content(content: &Content) -> SeenContent {
-    let mut emitted: Vec<Mark> = content
-        .emitted
-        .iter()
-        .map(|it| {
-            Mark(
-                it.kind.clone(),
-                it.spec_type.clone(),
-                it.r#ref.clone(),
-                it.line,
-            )
-        })
-        .collect();
-    if emitted.is_empty() {
-        emitted.extend(content.entities.iter().map(|entity| {
-            let kind = entity.r#ref.split(':').next().unwrap_or_default();
-            Mark(kind.to_owned(), None, entity.r#ref.clone(), entity.line)
-        }));
+fn read_emitted(content: &Content) -> Vec<EmittedKind> {
+    // A processor that does not say what a file emits reads no other kinds than those of its entities.
+    if content.emitted.is_empty() {
+        let entities = content.entities.iter();
+        let kinds = entities.map(|entity| EmittedKind {
+            kind: entity
+                .r#ref
+                .split(':')
+                .next()
+                .unwrap_or_default()
+                .to_owned(),
+            spec_type: None,
+            entity_ref: entity.r#ref.clone(),
+            line: entity.line,
+        });
+        return kinds.collect();
     }
-    let mut locations: Vec<Listed> = Vec::new();
+    let emitted = content.emitted.iter();
+    let kinds = emitted.map(|it| EmittedKind {
+        kind: it.kind.clone(),
+        spec_type: it.spec_type.clone(),
+        entity_ref: it.r#ref.clone(),
+        line: it.line,
+    });
+    kinds.collect()
+}
+
+/// Whether nothing else was seen of a location since its content entered.
+pub(crate) fn is_as_in_catalog(location: &Location) -> bool {
+    match &location.state {
+        LocationState::Valid { blob, .. } => location.active_blob.as_ref() == Some(blob),
+        LocationState::Unread
+        | LocationState::Invalid { .. }
+        | LocationState::Absent
+        | LocationState::Matched { .. }
+        | LocationState::Failed { .. } => false,
+    }
+}
+
+fn read_location_entities(content: &Content) -> Vec<DeclaredLocation> {
+    // Of what a file declares twice, the last counts.
+    let mut declared: BTreeMap<EntityRef, DeclaredLocation> = BTreeMap::new();
     for entity in &content.entities {
         let Ok(entity_ref) = EntityRef::parse(&entity.r#ref) else {
             continue;
@@ -199,21 +299,14 @@ fn seen_content(content: &Content) -> SeenContent {
         if entity_ref.kind() != LOCATION_KIND {
             continue;
         }
-        // Of what a file declares twice, the last counts.
-        locations.retain(|known| known.entity_ref != entity_ref);
-        locations.push(Listed {
-            entity_ref,
+        let location = DeclaredLocation {
+            entity_ref: entity_ref.clone(),
             document: entity.document.clone(),
             digest: entity.digest.clone(),
-            line: i64::from(entity.line),
+            line: entity.line,
             column: 1,
-        });
+        };
+        declared.insert(entity_ref, location);
     }
-    SeenContent {
-        blob: content.blob.clone(),
-        poisoned: content.poisoned,
-        emitted,
-        locations,
-        missing: missing_of(content),
-    }
+    declared.into_values().collect()
 }

@@ -2,6 +2,7 @@
 //! about, and what they prove of each location.
 
 pub(crate) mod evidence;
+pub(crate) mod failure;
 pub(crate) mod identity;
 pub(crate) mod newest;
 pub(crate) mod reassemble;

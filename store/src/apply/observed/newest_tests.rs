@@ -1,6 +1,7 @@
 use freshet_proto::message::{Behind, Failed, LocationObserved, Unchanged};
 
 use super::*;
+use freshet_proto::message::{FailureKind, location_observed};
 
 /// A source at done 3, wanted 9.
 fn source() -> SourceRow {
@@ -45,14 +46,14 @@ fn observation(text: &str) -> Observation {
 #[track_caller]
 fn check(source: SourceRow, batch: &str, expected: Option<(i64, bool)>, set_back: bool) {
     let observations = batch.split(' ').map(observation).collect();
-    let chosen = choose(observations, &HashMap::from([(1, source)]));
-    let applied = chosen
+    let newest = choose_newest(observations, &HashMap::from([(1, source)]));
+    let applied = newest
         .repositories
         .first()
         .map(|reading| (reading.generation, reading.is_complete));
     assert_eq!(applied, expected, "{batch}");
-    assert_eq!(!chosen.setbacks.is_empty(), set_back, "{batch}");
-    assert!(chosen.repositories.len() <= 1);
+    assert_eq!(!newest.failures.is_empty(), set_back, "{batch}");
+    assert!(newest.repositories.len() <= 1);
 }
 
 #[test]

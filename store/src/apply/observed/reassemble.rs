@@ -6,16 +6,9 @@ use freshet_proto::message::{Observation, observation};
 use prost::Message;
 
 use crate::apply::ApplyError;
+use crate::apply::transaction::ApplyTransaction;
 use crate::metrics::ObservationOutcome;
-use crate::repo::Tx;
 use crate::repo::parts::PartRow;
-
-/// Observations that are whole.
-#[derive(Debug, Default)]
-pub(crate) struct Staged {
-    pub(crate) whole: Vec<Observation>,
-    pub(crate) outcomes: Vec<ObservationOutcome>,
-}
 
 /// Whether a message is all there is of its observation.
 fn is_whole(observation: &Observation) -> bool {
@@ -23,12 +16,15 @@ fn is_whole(observation: &Observation) -> bool {
 }
 
 /// Keeps the parts of a batch and takes out the observations they complete.
-pub(crate) async fn stage(tx: &mut Tx, batch: &[&Observation]) -> Result<Staged, ApplyError> {
-    let mut staged = Staged::default();
+pub(crate) async fn reassemble(
+    work: &mut ApplyTransaction,
+    batch: &[&Observation],
+) -> Result<Vec<Observation>, ApplyError> {
+    let mut whole = Vec::with_capacity(batch.len());
     let mut touched = BTreeSet::new();
     for observation in batch {
         if is_whole(observation) || is_failure(observation) {
-            staged.whole.push((*observation).clone());
+            whole.push((*observation).clone());
             continue;
         }
         let generation = i64::try_from(observation.generation).unwrap_or(i64::MAX);
@@ -38,17 +34,19 @@ pub(crate) async fn stage(tx: &mut Tx, batch: &[&Observation]) -> Result<Staged,
             fetched_at: observation.fetched_at,
             payload: observation.encode_to_vec(),
         };
-        tx.put_part(observation.source_id, generation, row).await?;
+        work.tx
+            .put_part(observation.source_id, generation, row)
+            .await?;
         touched.insert((observation.source_id, generation));
-        staged.outcomes.push(ObservationOutcome::Staged);
+        work.outcomes.push(ObservationOutcome::Staged);
     }
     for (source_id, generation) in touched {
-        if let Some(parts) = tx.complete_parts(source_id, generation).await? {
-            tx.remove_parts(source_id, generation).await?;
-            staged.whole.extend(join(&parts)?);
+        if let Some(parts) = work.tx.complete_parts(source_id, generation).await? {
+            work.tx.remove_parts(source_id, generation).await?;
+            whole.extend(join_pieces(&parts)?);
         }
     }
-    Ok(staged)
+    Ok(whole)
 }
 
 // A reading that fails half way says so in a part of its own, which nothing needs to wait for.
@@ -66,7 +64,7 @@ fn is_failure(observation: &Observation) -> bool {
 }
 
 /// One observation of several parts, which are in order.
-fn join(parts: &[PartRow]) -> Result<Option<Observation>, ApplyError> {
+fn join_pieces(parts: &[PartRow]) -> Result<Option<Observation>, ApplyError> {
     let whole = join_parts(parts)?;
     // Pieces of one that was too large for a message.
     let Some(observation::Body::Chunk(encoded)) = whole.as_ref().and_then(|it| it.body.as_ref())
@@ -85,13 +83,13 @@ fn join_parts(parts: &[PartRow]) -> Result<Option<Observation>, ApplyError> {
             .map_err(|error| ApplyError::unreadable("a part", error))?;
         match &mut whole {
             None => whole = Some(part),
-            Some(whole) => append(whole, part),
+            Some(whole) => append_part(whole, part),
         }
     }
     Ok(whole)
 }
 
-fn append(whole: &mut Observation, part: Observation) {
+fn append_part(whole: &mut Observation, part: Observation) {
     whole.last = part.last;
     match (&mut whole.body, part.body) {
         (Some(observation::Body::Repository(whole)), Some(observation::Body::Repository(part))) => {

@@ -8,6 +8,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 
+use crate::apply::source_state::micros;
 use crate::config::RemovalLimits;
 use crate::repo::RemovalRow;
 
@@ -16,7 +17,7 @@ const REFS_MAX: usize = 100;
 
 /// What one location would lose.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Leaving {
+pub(crate) struct LocationRemoval {
     pub(crate) location_id: i64,
     /// The source whose reading takes it away.
     pub(crate) source_id: i64,
@@ -28,7 +29,7 @@ pub(crate) struct Leaving {
 
 /// What is known besides.
 #[derive(Debug)]
-pub(crate) struct Census<'a> {
+pub(crate) struct RemovalContext<'a> {
     /// Entities of each installation now.
     pub(crate) live: &'a HashMap<String, i64>,
     /// Entities of each installation that went within the window.
@@ -39,22 +40,22 @@ pub(crate) struct Census<'a> {
 
 /// Entities that went, and when.
 #[derive(Debug, Default)]
-pub(crate) struct Recent {
-    gone: VecDeque<Gone>,
+pub(crate) struct RecentRemovals {
+    removals: VecDeque<RecentRemoval>,
 }
 
 /// Entities of one installation that went together.
 #[derive(Debug)]
-struct Gone {
+struct RecentRemoval {
     at: i64,
     installation: String,
     refs: Vec<String>,
 }
 
-impl Recent {
+impl RecentRemovals {
     /// Notes that these entities of an installation went.
-    pub(crate) fn note(&mut self, at: i64, installation: String, refs: Vec<String>) {
-        self.gone.push_back(Gone {
+    pub(crate) fn record(&mut self, at: i64, installation: String, refs: Vec<String>) {
+        self.removals.push_back(RecentRemoval {
             at,
             installation,
             refs,
@@ -62,16 +63,16 @@ impl Recent {
     }
 
     /// How many went since `since` and are still away, by installation; what is older is forgotten.
-    pub(crate) fn since(
+    pub(crate) fn count_since(
         &mut self,
         since: i64,
         is_back: impl Fn(&str) -> bool,
     ) -> HashMap<String, i64> {
-        while self.gone.front().is_some_and(|gone| gone.at < since) {
-            self.gone.pop_front();
+        while self.removals.front().is_some_and(|gone| gone.at < since) {
+            self.removals.pop_front();
         }
         let mut away: HashMap<&str, BTreeSet<&str>> = HashMap::new();
-        for gone in &self.gone {
+        for gone in &self.removals {
             let refs = gone.refs.iter().map(String::as_str);
             let of = away.entry(&gone.installation).or_default();
             of.extend(refs.filter(|entity_ref| !is_back(entity_ref)));
@@ -87,21 +88,24 @@ impl Recent {
 
 /// Whether so few entities go that nobody needs to be asked, whatever the installation has.
 pub(crate) fn is_small(
-    leaving: &[Leaving],
+    leaving: &[LocationRemoval],
     recent: &HashMap<String, i64>,
     limits: &RemovalLimits,
 ) -> bool {
-    counted(leaving).iter().all(|(installation, going)| {
-        going + recent.get(*installation).copied().unwrap_or_default() <= i64::from(limits.entities)
-    })
+    count_by_installation(leaving)
+        .iter()
+        .all(|(installation, going)| {
+            going + recent.get(*installation).copied().unwrap_or_default()
+                <= i64::from(limits.entities)
+        })
 }
 
 /// The removals that have to wait, by the source that is held back for them.
 ///
 /// A source goes ahead as a whole or not at all: what it read is one state of it.
-pub(crate) fn guard(
-    leaving: &[Leaving],
-    census: &Census<'_>,
+pub(crate) fn check_limits(
+    leaving: &[LocationRemoval],
+    census: &RemovalContext<'_>,
     limits: &RemovalLimits,
     now: i64,
 ) -> BTreeMap<i64, Vec<RemovalRow>> {
@@ -111,14 +115,14 @@ pub(crate) fn guard(
         .map(|row| (row.location_id, row))
         .collect();
     let wait = micros(limits.wait);
-    let may_go = |it: &Leaving| {
+    let may_go = |it: &LocationRemoval| {
         held.get(&it.location_id)
             .is_some_and(|row| row.confirmed_at > 0 || now - row.since >= wait)
     };
-    let asked: Vec<&Leaving> = leaving.iter().filter(|it| !may_go(it)).collect();
+    let asked: Vec<&LocationRemoval> = leaving.iter().filter(|it| !may_go(it)).collect();
     let mut going: HashMap<&str, i64> = HashMap::new();
     for it in &asked {
-        *going.entry(&it.installation).or_default() += count(it);
+        *going.entry(&it.installation).or_default() += count_refs(it);
     }
     let too_many: BTreeSet<&str> = going
         .into_iter()
@@ -128,22 +132,22 @@ pub(crate) fn guard(
     let mut waiting: BTreeMap<i64, Vec<RemovalRow>> = BTreeMap::new();
     for it in asked {
         if too_many.contains(it.installation.as_str()) {
-            let row = row(it, held.get(&it.location_id).copied(), now);
+            let row = removal_row(it, held.get(&it.location_id).copied(), now);
             waiting.entry(it.source_id).or_default().push(row);
         }
     }
     waiting
 }
 
-fn counted(leaving: &[Leaving]) -> HashMap<&str, i64> {
+fn count_by_installation(leaving: &[LocationRemoval]) -> HashMap<&str, i64> {
     let mut counted = HashMap::new();
     for it in leaving {
-        *counted.entry(it.installation.as_str()).or_default() += count(it);
+        *counted.entry(it.installation.as_str()).or_default() += count_refs(it);
     }
     counted
 }
 
-fn count(leaving: &Leaving) -> i64 {
+fn count_refs(leaving: &LocationRemoval) -> i64 {
     i64::try_from(leaving.refs.len()).unwrap_or(i64::MAX)
 }
 
@@ -151,7 +155,7 @@ fn count(leaving: &Leaving) -> i64 {
 fn is_too_many(
     installation: &str,
     going: i64,
-    census: &Census<'_>,
+    census: &RemovalContext<'_>,
     limits: &RemovalLimits,
 ) -> bool {
     let of = |all: &HashMap<String, i64>| all.get(installation).copied().unwrap_or_default();
@@ -161,21 +165,17 @@ fn is_too_many(
         && going.saturating_mul(100) > all.saturating_mul(i64::from(limits.percent))
 }
 
-fn row(leaving: &Leaving, before: Option<&RemovalRow>, now: i64) -> RemovalRow {
+fn removal_row(leaving: &LocationRemoval, before: Option<&RemovalRow>, now: i64) -> RemovalRow {
     let shown: Vec<&String> = leaving.refs.iter().take(REFS_MAX).collect();
     RemovalRow {
         location_id: leaving.location_id,
         source_id: leaving.source_id,
         installation: leaving.installation.clone(),
-        entities: count(leaving),
+        entities: count_refs(leaving),
         refs: serde_json::to_string(&shown).expect("refs are texts"),
         since: before.map_or(now, |row| row.since),
         confirmed_at: 0,
     }
-}
-
-pub(crate) fn micros(duration: std::time::Duration) -> i64 {
-    i64::try_from(duration.as_micros()).unwrap_or(i64::MAX)
 }
 
 #[cfg(test)]
@@ -184,8 +184,8 @@ mod tests {
 
     const MINUTE: i64 = 60_000_000;
 
-    fn leaving(location_id: i64, source_id: i64, entities: usize) -> Leaving {
-        Leaving {
+    fn leaving(location_id: i64, source_id: i64, entities: usize) -> LocationRemoval {
+        LocationRemoval {
             location_id,
             source_id,
             installation: "github.com".to_owned(),
@@ -199,21 +199,27 @@ mod tests {
         RemovalRow {
             since,
             confirmed_at,
-            ..row(&leaving(location_id, 1, 30), None, 0)
+            ..removal_row(&leaving(location_id, 1, 30), None, 0)
         }
     }
 
     /// Sources that are held back of an installation with so many entities, of which some went lately.
     #[track_caller]
-    fn check(all: &[Leaving], live: i64, recent: i64, waiting: &[RemovalRow], expected: &[i64]) {
+    fn check(
+        all: &[LocationRemoval],
+        live: i64,
+        recent: i64,
+        waiting: &[RemovalRow],
+        expected: &[i64],
+    ) {
         let by = |count| HashMap::from([("github.com".to_owned(), count)]);
         let (live, recent) = (by(live), by(recent));
-        let census = Census {
+        let census = RemovalContext {
             live: &live,
             recent: &recent,
             held: waiting,
         };
-        let found = guard(all, &census, &RemovalLimits::default(), 100 * MINUTE);
+        let found = check_limits(all, &census, &RemovalLimits::default(), 100 * MINUTE);
         assert_eq!(found.keys().copied().collect::<Vec<_>>(), expected);
     }
 
@@ -254,12 +260,12 @@ mod tests {
         let live = HashMap::from([("github.com".to_owned(), 100)]);
         let rows = [held(1, 99 * MINUTE, 0)];
         let none = HashMap::new();
-        let census = Census {
+        let census = RemovalContext {
             live: &live,
             recent: &none,
             held: &rows,
         };
-        let found = guard(
+        let found = check_limits(
             &[leaving(1, 1, 30)],
             &census,
             &RemovalLimits::default(),
@@ -271,14 +277,14 @@ mod tests {
 
     #[test]
     fn what_went_long_ago_or_came_back_does_not_count() {
-        let mut recent = Recent::default();
+        let mut recent = RecentRemovals::default();
         let refs = |names: &[&str]| names.iter().map(|it| (*it).to_owned()).collect();
-        recent.note(10, "github.com".to_owned(), refs(&["a", "b"]));
-        recent.note(20, "github.com".to_owned(), refs(&["b", "c", "d"]));
+        recent.record(10, "github.com".to_owned(), refs(&["a", "b"]));
+        recent.record(20, "github.com".to_owned(), refs(&["b", "c", "d"]));
         let none_back = |_: &str| false;
-        assert_eq!(recent.since(10, none_back)["github.com"], 4);
-        assert_eq!(recent.since(10, |it| it == "c")["github.com"], 3);
-        assert_eq!(recent.since(15, none_back)["github.com"], 3);
-        assert_eq!(recent.since(21, none_back), HashMap::new());
+        assert_eq!(recent.count_since(10, none_back)["github.com"], 4);
+        assert_eq!(recent.count_since(10, |it| it == "c")["github.com"], 3);
+        assert_eq!(recent.count_since(15, none_back)["github.com"], 3);
+        assert_eq!(recent.count_since(21, none_back), HashMap::new());
     }
 }

@@ -1,154 +1,190 @@
-//! Holds back what would take too much away, and lets it go when it was confirmed.
+//! What is withheld because it would take too much away, and what waits to be confirmed.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::PoisonError;
 use std::sync::atomic::Ordering;
 
 use freshet_model::EntityRef;
-use freshet_proto::message::{Observation, RepositoryObserved};
+use freshet_proto::message::RepositoryObserved;
 
-use crate::apply::batch::Work;
+use super::check::{LocationRemoval, RemovalContext, check_limits, is_small};
+use crate::apply::batch::Observed;
+use crate::apply::changes::plan::ChangePlan;
+use crate::apply::locations::graph::LocationGraph;
+use crate::apply::observed::evidence::LocationEvidence;
 use crate::apply::observed::newest::Reading;
-use crate::apply::changes::plan::Plan;
-use crate::apply::observed::evidence::Sighted;
-use crate::apply::source_state::delay;
-use crate::apply::locations::Facts;
+use crate::apply::source_state::{delay_source, micros};
+use crate::apply::transaction::{ApplyTransaction, RemovedEntities};
 use crate::apply::{Applier, ApplyError};
 use crate::change::Op;
-use crate::apply::removals::check::{Census, Leaving, guard, is_small, micros};
-use crate::repo::{RemovalRow, Tx};
+use crate::repo::{RemovalRow, SourceKind, SourceRow, Tx};
 
-/// Sources that are held back, each with what it would take away.
-#[derive(Clone, Debug, Default)]
-pub struct Held(BTreeMap<i64, Vec<RemovalRow>>);
-
-impl Held {
-    pub(crate) fn has(&self, source_id: i64) -> bool {
-        self.0.contains_key(&source_id)
-    }
-
-    pub(crate) fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-
-    /// Whether there is a source among these that is not among those.
-    pub(crate) fn is_more_than(&self, other: &Self) -> bool {
-        self.0.keys().any(|source_id| !other.has(*source_id))
-    }
-
-    pub(crate) fn extend(&mut self, more: Self) {
-        self.0.extend(more.0);
-    }
+/// What a plan that takes something away comes to.
+#[derive(Debug)]
+pub(crate) enum Removals {
+    /// It may be carried out.
+    Allowed,
+    /// This has to wait, and the rest is planned without it.
+    Withhold(BTreeMap<i64, Vec<RemovalRow>>),
 }
 
 /// What is left out of a batch because it would take too much away.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct LeftOut {
+pub(crate) struct Withheld {
     /// What was seen of these locations.
     locations: BTreeSet<i64>,
     /// Everything that was seen of these sources.
     sources: BTreeSet<i64>,
+    /// What waits, by the source whose reading asks for it.
+    pending: BTreeMap<i64, Vec<RemovalRow>>,
 }
 
-impl LeftOut {
+impl Withheld {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.pending.is_empty()
+    }
+
     /// Leaves out what takes entities away: first what was seen of the files that lose them, and if that
-    /// is not it, because something else points at those files no more, all of the source. Returns whether
-    /// more is left out than before.
-    fn add(&mut self, held: &Held) -> bool {
-        let before = (self.locations.len(), self.sources.len());
-        for (source_id, rows) in &held.0 {
+    /// is not it, because something else points at those files no more, all of the source.
+    pub(crate) fn extend(&mut self, by_source: BTreeMap<i64, Vec<RemovalRow>>) {
+        for (source_id, rows) in by_source {
             let before = self.locations.len();
             self.locations
                 .extend(rows.iter().map(|row| row.location_id));
             if self.locations.len() == before {
-                self.sources.insert(*source_id);
+                self.sources.insert(source_id);
             }
+            self.pending.insert(source_id, rows);
         }
-        before != (self.locations.len(), self.sources.len())
     }
 
-    fn is_source(&self, source_id: i64) -> bool {
-        self.sources.contains(&source_id)
-    }
-
-    /// Whether roots stay although they should go: what takes too much away is no file that was read.
-    pub(crate) fn keeps_roots(&self) -> bool {
-        !self.sources.is_empty()
-    }
-
-    /// Takes what is left out from what was seen; a reading that loses something proves nothing.
-    pub(crate) fn take_from(
+    /// What was seen, without what is withheld.
+    pub(crate) fn leave_out(
         &self,
-        sighted: &mut Sighted,
-        facts: &Facts,
+        evidence: &BTreeMap<i64, LocationEvidence>,
+        graph: &LocationGraph,
+    ) -> BTreeMap<i64, LocationEvidence> {
+        evidence
+            .iter()
+            .filter(|(id, proved)| !self.locations.contains(id) && !self.hides(**id, proved, graph))
+            .map(|(id, proved)| (*id, proved.clone()))
+            .collect()
+    }
+
+    fn hides(&self, id: i64, proved: &LocationEvidence, graph: &LocationGraph) -> bool {
+        let location = graph.locations.get(&id);
+        let source = location.and_then(|location| graph.sources.get(&location.source_id));
+        let Some(source) = source else {
+            return false;
+        };
+        if source.kind == SourceKind::Roots {
+            // Roots that are new come in all the same. What takes too much away is no file that was
+            // read, so it may be any root that goes.
+            return *proved == LocationEvidence::Absent && !self.sources.is_empty();
+        }
+        self.sources.contains(&source.id)
+    }
+
+    /// A reading of which something is left out proves nothing.
+    pub(crate) fn mark_incomplete(
+        &self,
         readings: &mut [Reading<RepositoryObserved>],
+        observed: &Observed,
     ) {
-        for id in &self.locations {
-            if sighted.sights.remove(id).is_none() {
-                continue;
-            }
-            sighted.contents.remove(id);
-            sighted.dependencies.retain(|row| row.location_id != *id);
-            let source_id = facts.locations.get(id).map(|location| location.source_id);
-            for reading in readings.iter_mut() {
-                if Some(reading.source_id) == source_id {
-                    reading.is_complete = false;
-                }
-            }
+        let seen = &observed.evidence.locations;
+        let locations = self.locations.iter().filter(|id| seen.contains_key(id));
+        let of_locations = locations.filter_map(|id| observed.graph.locations.get(id));
+        let mut incomplete: BTreeSet<i64> = of_locations.map(|it| it.source_id).collect();
+        incomplete.extend(&self.sources);
+        for reading in readings {
+            reading.is_complete &= !incomplete.contains(&reading.source_id);
         }
     }
 }
 
 impl Applier {
-    /// Refuses a plan that would take too much away, and forgets the removals it makes.
-    pub(crate) async fn guard(
+    /// Whether a plan may be carried out; the removals that waited and that it makes are forgotten then.
+    pub(crate) async fn check_removals(
         &self,
-        work: &mut Work,
-        facts: &Facts,
-        plan: &Plan,
-    ) -> Result<(), ApplyError> {
-        let leaving = leaving(plan, facts);
-        if leaving.is_empty() {
-            return Ok(());
+        work: &mut ApplyTransaction,
+        graph: &LocationGraph,
+        plan: &ChangePlan,
+    ) -> Result<Removals, ApplyError> {
+        let removals = find_removals(plan, graph);
+        if removals.is_empty() {
+            return Ok(Removals::Allowed);
         }
-        let held = work.tx.removals().await?;
+        let pending = work.tx.removals().await?;
         let limits = &self.config.removals;
-        let recent = self.recent(work.now - micros(limits.window));
-        if !is_small(&leaving, &recent, limits) {
-            let live = live(&mut work.tx, &leaving).await?;
-            let census = Census {
+        let recent = self.count_recent(work.now - micros(limits.window));
+        if !is_small(&removals, &recent, limits) {
+            let live = count_live(&mut work.tx, &removals).await?;
+            let context = RemovalContext {
                 live: &live,
                 recent: &recent,
-                held: &held,
+                held: &pending,
             };
-            let waiting = guard(&leaving, &census, limits, work.now);
+            let waiting = check_limits(&removals, &context, limits, work.now);
             if !waiting.is_empty() {
-                return Err(ApplyError::Held(Held(waiting)));
+                return Ok(Removals::Withhold(waiting));
             }
         }
-        let done: Vec<i64> = leaving.iter().map(|it| it.location_id).collect();
-        work.tx.remove_removals(&done).await?;
-        work.removed
-            .extend(leaving.into_iter().map(|it| (it.installation, it.refs)));
+        let made: Vec<i64> = removals.iter().map(|it| it.location_id).collect();
+        work.tx.remove_removals(&made).await?;
+        let removed = removals.into_iter().map(|it| RemovedEntities {
+            installation: it.installation,
+            refs: it.refs,
+        });
+        work.removed.extend(removed);
+        Ok(Removals::Allowed)
+    }
+
+    /// Stores what waits, and has its sources looked at again when they have waited. Those in `sources` are
+    /// left to the caller to write.
+    pub(crate) async fn store_pending(
+        &self,
+        work: &mut ApplyTransaction,
+        sources: &mut HashMap<i64, SourceRow>,
+        withheld: &Withheld,
+    ) -> Result<(), ApplyError> {
+        if withheld.is_empty() {
+            return Ok(());
+        }
+        let others = withheld
+            .pending
+            .keys()
+            .filter(|id| !sources.contains_key(id));
+        let others: Vec<i64> = others.copied().collect();
+        let mut others = work.tx.lock_sources(&others).await?;
+        for source in sources.values_mut().chain(&mut others) {
+            if let Some(rows) = withheld.pending.get(&source.id) {
+                let wait = micros(self.config.removals.wait);
+                delay_for_confirmation(source, rows, wait);
+            }
+        }
+        work.tx.put_sources(&others).await?;
+        let rows: Vec<RemovalRow> = withheld.pending.values().flatten().cloned().collect();
+        work.tx.put_removals(&rows).await?;
+        self.removals_wait.store(true, Ordering::Relaxed);
         Ok(())
     }
 
     /// Forgets the removals of sources that were looked at completely: what still waited was taken back, for
     /// what would go was left out, and then the look proved nothing.
-    pub(crate) async fn forget_held(
+    pub(crate) async fn forget_pending(
         &self,
-        work: &mut Work,
+        work: &mut ApplyTransaction,
         proved: &BTreeSet<i64>,
     ) -> Result<(), ApplyError> {
         if proved.is_empty() || !self.removals_wait.load(Ordering::Relaxed) {
             return Ok(());
         }
-        let held = work.tx.removals().await?;
-        if held.is_empty() {
+        let pending = work.tx.removals().await?;
+        if pending.is_empty() {
             self.removals_wait.store(false, Ordering::Relaxed);
             return Ok(());
         }
-        let taken_back: Vec<i64> = held
+        let taken_back: Vec<i64> = pending
             .iter()
             .filter(|row| proved.contains(&row.source_id))
             .map(|row| row.location_id)
@@ -157,96 +193,64 @@ impl Applier {
     }
 
     /// How many entities went since `since` and did not come back.
-    fn recent(&self, since: i64) -> HashMap<String, i64> {
+    fn count_recent(&self, since: i64) -> HashMap<String, i64> {
         let mut recent = self.recent.lock().unwrap_or_else(PoisonError::into_inner);
         self.view.read(|state| {
-            recent.since(since, |entity_ref| {
+            recent.count_since(since, |entity_ref| {
                 EntityRef::parse(entity_ref).is_ok_and(|it| state.entity(&it).is_some())
             })
         })
     }
 
     /// Remembers what a commit took away.
-    pub(crate) fn note_removed(&self, now: i64, removed: Vec<(String, Vec<String>)>) {
+    pub(crate) fn record_removals(&self, now: i64, removed: Vec<RemovedEntities>) {
         let mut recent = self.recent.lock().unwrap_or_else(PoisonError::into_inner);
-        for (installation, refs) in removed {
-            recent.note(now, installation, refs);
+        for RemovedEntities { installation, refs } in removed {
+            recent.record(now, installation, refs);
         }
-    }
-
-    /// Applies some of a batch together. What would take too much away is held back, and the rest applied
-    /// without it.
-    pub(crate) async fn apply_together(&self, batch: &[&Observation]) -> Result<(), ApplyError> {
-        let mut left_out = LeftOut::default();
-        loop {
-            let rest: Vec<&Observation> = batch
-                .iter()
-                .filter(|observation| !left_out.is_source(observation.source_id))
-                .copied()
-                .collect();
-            match self.apply_all(&rest, &left_out).await {
-                // Each turn leaves more out, and a batch is finite.
-                Err(ApplyError::Held(held)) if left_out.add(&held) => self.hold(&held).await?,
-                ended => return ended,
-            }
-        }
-    }
-
-    /// Stores what waits, and has its sources looked at again when they have waited.
-    pub(crate) async fn hold(&self, held: &Held) -> Result<(), ApplyError> {
-        let mut tx = self.repo.write().await?;
-        let ids: Vec<i64> = held.0.keys().copied().collect();
-        let mut sources = tx.lock_sources(&ids).await?;
-        for source in &mut sources {
-            let rows = held.0.get(&source.id).map_or(&[][..], Vec::as_slice);
-            let first = rows.iter().map(|row| row.since).min().unwrap_or_default();
-            let entities: i64 = rows.iter().map(|row| row.entities).sum();
-            tracing::warn!(
-                source.id,
-                entities,
-                "a reading would remove too many entities at once; it waits for a confirmation or a second look"
-            );
-            source.last_error = format!(
-                "would remove {entities} entities; waits for a confirmation or a second look"
-            );
-            delay(source, first + micros(self.config.removals.wait));
-        }
-        tx.put_sources(&sources).await?;
-        let rows: Vec<RemovalRow> = held.0.values().flatten().cloned().collect();
-        tx.put_removals(&rows).await?;
-        self.removals_wait.store(true, Ordering::Relaxed);
-        Ok(tx.commit().await?)
     }
 }
 
+fn delay_for_confirmation(source: &mut SourceRow, rows: &[RemovalRow], wait: i64) {
+    let first = rows.iter().map(|row| row.since).min().unwrap_or_default();
+    let entities: i64 = rows.iter().map(|row| row.entities).sum();
+    tracing::warn!(
+        source.id,
+        entities,
+        "a reading would remove too many entities at once; it waits for a confirmation or a second look"
+    );
+    source.last_error =
+        format!("would remove {entities} entities; waits for a confirmation or a second look");
+    delay_source(source, first + wait);
+}
+
 /// What a plan takes away, by location.
-fn leaving(plan: &Plan, facts: &Facts) -> Vec<Leaving> {
-    let mut by_location: BTreeMap<i64, Leaving> = BTreeMap::new();
-    for (row, cause) in plan.rows.iter().zip(&plan.causes) {
+fn find_removals(plan: &ChangePlan, graph: &LocationGraph) -> Vec<LocationRemoval> {
+    let mut by_location: BTreeMap<i64, LocationRemoval> = BTreeMap::new();
+    for (row, triggered_by) in plan.rows.iter().zip(&plan.triggered_by) {
         let (Op::Deleted, Some(entity_ref)) = (row.op, &row.entity_ref) else {
             continue;
         };
-        let installation = facts
-            .sources
-            .get(&row.source_id)
-            .or_else(|| facts.sources.get(cause))
-            .map_or_else(String::new, |source| source.installation.clone());
-        by_location
+        let source = graph.sources.get(&row.source_id);
+        let source = source.or_else(|| graph.sources.get(triggered_by));
+        let removal = by_location
             .entry(row.location_id)
-            .or_insert_with(|| Leaving {
+            .or_insert_with(|| LocationRemoval {
                 location_id: row.location_id,
-                source_id: *cause,
-                installation,
+                source_id: *triggered_by,
+                installation: source.map_or_else(String::new, |it| it.installation.clone()),
                 refs: Vec::new(),
-            })
-            .refs
-            .push(entity_ref.to_string());
+            });
+        removal.refs.push(entity_ref.to_string());
     }
     by_location.into_values().collect()
 }
 
-async fn live(tx: &mut Tx, leaving: &[Leaving]) -> Result<HashMap<String, i64>, ApplyError> {
-    let installations: Vec<&str> = leaving.iter().map(|it| it.installation.as_str()).collect();
+async fn count_live(
+    tx: &mut Tx,
+    removals: &[LocationRemoval],
+) -> Result<HashMap<String, i64>, ApplyError> {
+    let installations: Vec<&str> = removals.iter().map(|it| it.installation.as_str()).collect();
     let counts = tx.live_entities(&installations).await?;
     Ok(counts.into_iter().collect())
 }

@@ -1,16 +1,17 @@
-//! The configuration as roots of the tree, at the start.
+//! The configuration as roots of the catalog: at the start, and when a removal it asks for was confirmed.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::atomic::Ordering;
 
 use freshet_proto::message::Cause;
 
-use crate::apply::write::Causes;
-use crate::apply::removals::pending::Held;
-use crate::apply::roots::discovered::{PROVIDER, Wanted, leavers, plant, provider_key, roots_key};
-use crate::apply::observed::evidence::Sighted;
-use crate::apply::locations::{Facts, Seen};
-use crate::apply::{Applier, ApplyError, CONFLICT_ATTEMPTS};
+use super::{CONFIG, PROVIDER, WantedRoot, add_roots, provider_key, roots_key};
+use crate::apply::batch::Observed;
+use crate::apply::observed::evidence::LocationEvidence;
+use crate::apply::transaction::ApplyTransaction;
+use crate::apply::write::RefreshCause;
+use crate::apply::{Applier, ApplyError};
+use crate::consumer::CONFLICT_ATTEMPTS;
 use crate::repo::sources::SourceKey;
 use crate::repo::{Lane, SourceRow, Trouble};
 
@@ -19,21 +20,14 @@ const MECHANISM: &str = "configuration";
 
 impl Applier {
     /// Makes the roots those of the configuration: its locations come and go, and so does everything of
-    /// providers that are no longer configured.
+    /// providers that are no longer configured. What is new comes in although what would go may wait.
     ///
     /// # Errors
     /// If the database does not answer, or is not the one the view was loaded from.
     pub async fn configure(&self) -> Result<(), ApplyError> {
         let mut attempt = 1;
-        let mut held = Held::default();
         loop {
-            match self.configure_once(&held).await {
-                // What is new comes in all the same; what would go waits.
-                Err(ApplyError::Held(more)) if more.is_more_than(&held) => {
-                    self.hold(&more).await?;
-                    self.configuration_waits.store(true, Ordering::Relaxed);
-                    held.extend(more);
-                }
+            match self.apply_configuration().await {
                 Err(error)
                     if error.trouble() == Trouble::Conflict && attempt < CONFLICT_ATTEMPTS =>
                 {
@@ -44,73 +38,77 @@ impl Applier {
         }
     }
 
-    async fn configure_once(&self, held_back: &Held) -> Result<(), ApplyError> {
+    async fn apply_configuration(&self) -> Result<(), ApplyError> {
         let mut work = self.begin().await?;
-        let wanted: Vec<Wanted> = self.config.roots.iter().map(Wanted::configured).collect();
         let sources = work.tx.roots_sources().await?;
-        let config = roots_key("", crate::apply::roots::discovered::CONFIG);
-        let mut facts = Facts::default();
-        let mut sighted = Sighted::default();
-        let decided = self.left_or_config(&sources, &config);
-        for source in decided.iter().copied() {
-            let held = work.tx.locations_of(&[source.id]).await?;
-            let is_config = source.key() == config;
-            let wanted = if is_config { &wanted[..] } else { &[] };
-            let may_leave = !held_back.has(source.id);
-            for id in leavers(&held, wanted).into_iter().filter(|_| may_leave) {
-                sighted.sights.insert(id, Seen::Gone);
-            }
-            facts.sources.insert(source.id, source.clone());
-            facts
-                .locations
-                .extend(held.into_iter().map(|row| (row.id, row)));
+        let decided = self.filter_configured(sources);
+        let ids: BTreeSet<i64> = decided.iter().map(|source| source.id).collect();
+        let mut observed = self.observe_configuration(&mut work, decided).await?;
+        for id in observed.graph.sources.keys() {
+            let cause = Cause {
+                mechanism: MECHANISM.to_owned(),
+                ..Cause::default()
+            };
+            let lane = Lane::Lo;
+            observed.causes.insert(*id, RefreshCause { cause, lane });
         }
-        let hosts = &self.config.forges.hosts;
-        plant(
-            &mut work.tx,
-            &mut facts,
-            &mut sighted.sights,
-            &wanted,
-            hosts,
-        )
-        .await?;
-        let causes: Causes = facts
-            .sources
-            .keys()
-            .map(|id| {
-                let cause = Cause {
-                    mechanism: MECHANISM.to_owned(),
-                    ..Cause::default()
-                };
-                (*id, (cause, Lane::Lo))
-            })
-            .collect();
-        let settlement = self
-            .settle(&mut work, &mut facts, sighted, &HashMap::new(), &causes)
+        let mut decision = self.evaluate_and_plan(&mut work, &mut observed).await?;
+        self.write_decision(&mut work, &observed, &mut decision)
             .await?;
         let mut none = HashMap::new();
-        self.raise(&mut work, &mut none, &settlement, &causes)
+        self.request_refreshes(&mut work, &mut none, &observed, &decision)
             .await?;
-        if held_back.is_empty() {
-            let all = decided.iter().map(|source| source.id);
-            self.forget_held(&mut work, &all.collect()).await?;
-            self.configuration_waits.store(false, Ordering::Relaxed);
+        let waits = !decision.withheld.is_empty();
+        if waits {
+            self.store_pending(&mut work, &mut none, &decision.withheld)
+                .await?;
+        } else {
+            self.forget_pending(&mut work, &ids).await?;
         }
-        self.commit(work).await
+        self.commit(work).await?;
+        self.configuration_waits.store(waits, Ordering::Relaxed);
+        Ok(())
     }
 
-    /// The roots sources whose roots the configuration decides.
-    fn left_or_config<'a>(
+    /// What the configuration says of the roots: those it names are there, and of the sources it decides no
+    /// others.
+    async fn observe_configuration(
         &self,
-        sources: &'a [SourceRow],
-        config: &SourceKey,
-    ) -> Vec<&'a SourceRow> {
+        work: &mut ApplyTransaction,
+        decided: Vec<SourceRow>,
+    ) -> Result<Observed, ApplyError> {
+        let roots = self.config.roots.iter();
+        let wanted: Vec<WantedRoot> = roots.map(WantedRoot::configured).collect();
+        let names: BTreeSet<String> = wanted.iter().map(WantedRoot::location).collect();
+        let config = roots_key("", CONFIG);
+        let mut observed = Observed::default();
+        let graph = &mut observed.graph;
+        let evidence = &mut observed.evidence.locations;
+        for source in decided {
+            let is_config = source.key() == config;
+            for location in work.tx.locations_of(&[source.id]).await? {
+                if !(is_config && names.contains(&location.path)) {
+                    evidence.insert(location.id, LocationEvidence::Absent);
+                }
+                graph.locations.insert(location.id, location);
+            }
+            graph.sources.insert(source.id, source);
+        }
+        let hosts = &self.config.forges.hosts;
+        add_roots(&mut work.tx, graph, evidence, &wanted, hosts).await?;
+        Ok(observed)
+    }
+
+    /// The roots sources whose roots the configuration decides: its own, and those of providers that are no
+    /// longer configured.
+    fn filter_configured(&self, sources: Vec<SourceRow>) -> Vec<SourceRow> {
+        let config: SourceKey = roots_key("", CONFIG);
         let providers: Vec<SourceKey> = self.config.providers.all().map(provider_key).collect();
         sources
-            .iter()
+            .into_iter()
             .filter(|source| {
                 let key = source.key();
-                key == *config
+                key == config
                     || (key.external_id.starts_with(PROVIDER) && !providers.contains(&key))
             })
             .collect()

@@ -1,4 +1,235 @@
 //! The roots of the catalog: what the configuration names, and what the providers discover.
+//!
+//! A root is a location of a `roots` source that declares one generated Location entity. It comes
+//! and goes like the content of a file, so everything below it follows by the same rules.
 
 pub(crate) mod configured;
 pub(crate) mod discovered;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use freshet_model::location::{LocationSpec, generated_location};
+use freshet_model::{EntityRef, canonical_json};
+use freshet_proto::message::Repository;
+use sha2::{Digest, Sha256};
+
+use super::ApplyError;
+use super::entities::declarations::Undeclared;
+use super::locations::graph::{GraphRequest, LocationGraph, TargetKey};
+use super::locations::load::load;
+use super::locations::naming::{generated_ref, is_generated, presence_of};
+use super::locations::target::target_of_root;
+use super::observed::evidence::{ContentEvidence, DeclaredLocation, LocationEvidence};
+use crate::config::{Recheck, Root};
+use crate::ledger::Provider;
+use crate::repo::sources::SourceKey;
+use crate::repo::{Naming, SourceKind, SourceRow, Tx};
+
+/// The roots source of the configuration.
+pub(crate) const CONFIG: &str = "config";
+/// What the roots sources of providers begin with.
+pub(crate) const PROVIDER: &str = "github:";
+
+/// A root that should be there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct WantedRoot {
+    /// The roots source.
+    pub(crate) key: SourceKey,
+    pub(crate) location_type: String,
+    pub(crate) target: String,
+    pub(crate) is_required: bool,
+    /// The file it names, if that is known already.
+    pub(crate) file: Option<i64>,
+}
+
+impl WantedRoot {
+    /// A location of the configuration.
+    pub(crate) fn configured(root: &Root) -> Self {
+        Self {
+            key: roots_key("", CONFIG),
+            location_type: root.location_type.clone(),
+            target: root.target.clone(),
+            is_required: true,
+            file: None,
+        }
+    }
+
+    /// The catalog file of a repository that a provider wants. `None` while its branch has no name.
+    pub(crate) fn discovered(
+        provider: &Provider,
+        repository: &Repository,
+        file: i64,
+    ) -> Option<Self> {
+        let branch = provider.branch(repository);
+        if branch.is_empty() || repository.html_url.is_empty() {
+            return None;
+        }
+        Some(Self {
+            key: provider_key(provider),
+            location_type: "url".to_owned(),
+            target: format!(
+                "{}/blob/{branch}/{}",
+                repository.html_url, provider.catalog_path
+            ),
+            is_required: false,
+            file: Some(file),
+        })
+    }
+
+    /// `type:target`.
+    pub(crate) fn location(&self) -> String {
+        format!("{}:{}", self.location_type, self.target)
+    }
+
+    pub(crate) fn entity_ref(&self) -> String {
+        generated_ref(&self.location())
+    }
+
+    /// What the root declares, as if it were a file.
+    fn evidence(&self) -> LocationEvidence {
+        let presence = presence_of(self.is_required);
+        let document = generated_location(&self.location_type, &self.target, presence);
+        let document = canonical_json(&document);
+        let digest = hex::encode(Sha256::digest(document.as_bytes()));
+        let entity_ref = EntityRef::parse(&self.entity_ref()).expect("a generated name is valid");
+        LocationEvidence::Content(ContentEvidence {
+            blob: digest.clone(),
+            is_invalid: false,
+            emitted: Vec::new(),
+            location_entities: vec![DeclaredLocation {
+                entity_ref,
+                document,
+                digest,
+                line: 0,
+                column: 0,
+            }],
+            undeclared: Undeclared::Removed,
+        })
+    }
+}
+
+/// The roots source of a provider.
+pub(crate) fn provider_key(provider: &Provider) -> SourceKey {
+    roots_key(&provider.host, &format!("{PROVIDER}{}", provider.id))
+}
+
+/// A roots source.
+pub(crate) fn roots_key(host: &str, external_id: &str) -> SourceKey {
+    SourceKey {
+        kind: SourceKind::Roots,
+        host: host.to_owned(),
+        external_id: external_id.to_owned(),
+        git_ref: String::new(),
+    }
+}
+
+/// Puts roots among what was seen.
+pub(crate) async fn add_roots(
+    tx: &mut Tx,
+    graph: &mut LocationGraph,
+    evidence: &mut BTreeMap<i64, LocationEvidence>,
+    wanted: &[WantedRoot],
+    hosts: &[String],
+) -> Result<(), ApplyError> {
+    if wanted.is_empty() {
+        return Ok(());
+    }
+    let sources = find_roots_sources(tx, graph, wanted).await?;
+    let place_of = |root: &WantedRoot| TargetKey::Place {
+        source_id: sources[&root.key],
+        path: root.location(),
+    };
+    let mut request = GraphRequest::default();
+    for root in wanted {
+        request.targets.insert(place_of(root));
+        if let (Some(file), Some(target)) = (root.file, target_of_root(&root.location(), hosts)) {
+            graph.targets.insert(target, file);
+        }
+    }
+    load(tx, graph, request, &Recheck::default()).await?;
+    for root in wanted {
+        let id = graph.targets[&place_of(root)];
+        if let Some(location) = graph.locations.get_mut(&id) {
+            location.naming = Some(Naming {
+                parent_ref: None,
+                url: root.target.clone(),
+                origin: root.location(),
+            });
+        }
+        evidence.insert(id, root.evidence());
+    }
+    Ok(())
+}
+
+/// The ids of roots sources, stored or new.
+async fn find_roots_sources(
+    tx: &mut Tx,
+    graph: &mut LocationGraph,
+    wanted: &[WantedRoot],
+) -> Result<BTreeMap<SourceKey, i64>, ApplyError> {
+    let keys: BTreeSet<SourceKey> = wanted.iter().map(|root| root.key.clone()).collect();
+    let keys: Vec<SourceKey> = keys.into_iter().collect();
+    let mut ids: BTreeMap<SourceKey, i64> = BTreeMap::new();
+    for source in tx.lock_sources_by_key(&keys).await? {
+        ids.insert(source.key(), source.id);
+        graph.sources.insert(source.id, source);
+    }
+    let missing: Vec<SourceKey> = keys
+        .into_iter()
+        .filter(|it| !ids.contains_key(it))
+        .collect();
+    let numbers = tx.new_source_ids(missing.len()).await?;
+    let mut rows = Vec::new();
+    for (key, id) in missing.into_iter().zip(numbers) {
+        let mut source = SourceRow::new(id, SourceKind::Roots, &key.host, &key.external_id);
+        source.name.clone_from(&key.external_id);
+        ids.insert(key, id);
+        graph.sources.insert(id, source.clone());
+        rows.push(source);
+    }
+    // Written at once, so that no id is given away twice; a roots source without roots is harmless.
+    tx.put_sources(&rows).await?;
+    Ok(ids)
+}
+
+/// Sees roots go that a provider named (of the roots source `of` if it is given) and that no longer stand
+/// for anything it wants.
+pub(crate) async fn remove_roots(
+    tx: &mut Tx,
+    graph: &mut LocationGraph,
+    evidence: &mut BTreeMap<i64, LocationEvidence>,
+    doubtful: Vec<String>,
+    of: Option<&SourceKey>,
+) -> Result<(), ApplyError> {
+    if doubtful.is_empty() {
+        return Ok(());
+    }
+    let request = GraphRequest {
+        entities: doubtful.iter().cloned().collect(),
+        ..GraphRequest::default()
+    };
+    load(tx, graph, request, &Recheck::default()).await?;
+    for id in doubtful.iter().filter_map(|it| discovered_root(graph, it)) {
+        let key = graph.locations.get(&id).and_then(|location| {
+            let source = graph.sources.get(&location.source_id)?;
+            Some(source.key())
+        });
+        let is_discovered = key.is_some_and(|key| {
+            key.kind == SourceKind::Roots
+                && key.external_id.starts_with(PROVIDER)
+                && of.is_none_or(|of| key == *of)
+        });
+        if is_discovered {
+            evidence.entry(id).or_insert(LocationEvidence::Absent);
+        }
+    }
+    Ok(())
+}
+
+/// The location of a root that a provider may have named: what the configuration names is required.
+fn discovered_root(graph: &LocationGraph, entity_ref: &str) -> Option<i64> {
+    let entity = graph.entities.get(entity_ref)?;
+    let document = serde_json::from_str(&entity.document).ok()?;
+    let is_discovered = is_generated(entity) && !LocationSpec::read(&document).is_required;
+    is_discovered.then_some(entity.declared_by)
+}

@@ -2,6 +2,7 @@
 
 use std::future::Future;
 
+use freshet_model::{ErrorClass, Level};
 use secrecy::ExposeSecret;
 use sqlx::migrate::Migrator;
 use sqlx::sqlite::SqliteConnectOptions;
@@ -11,7 +12,7 @@ use super::open;
 use crate::change::Snapshot;
 use crate::config::DatabaseConfig;
 use crate::repo::sources::SourceKey;
-use crate::repo::{LocationOutcome, LocationRow, Repo, SourceKind, SourceRow};
+use crate::repo::{Location, LocationState, Repo, SourceKind, SourceRow};
 
 static SQLITE: Migrator = sqlx::migrate!("migrations/sqlite");
 static POSTGRES: Migrator = sqlx::migrate!("migrations/postgres");
@@ -74,19 +75,21 @@ async fn find(repo: &Repo, kind: SourceKind, external_id: &str, git_ref: &str) -
     found.into_iter().next().expect("the source is there")
 }
 
-async fn locations(repo: &Repo, source: &SourceRow) -> Vec<LocationRow> {
+async fn locations(repo: &Repo, source: &SourceRow) -> Vec<Location> {
     let mut tx = repo.read().await.expect("a transaction");
     let found = tx.locations_of(&[source.id]).await.expect("rows");
     tx.commit().await.expect("a commit");
     found
 }
 
-fn applied(id: i64, source: &SourceRow, blob: &str) -> LocationRow {
-    LocationRow {
-        blob_oid: blob.to_owned(),
-        seen_oid: blob.to_owned(),
-        outcome: LocationOutcome::Content,
-        ..LocationRow::new(id, source.id, "catalog-info.yaml")
+fn applied(id: i64, source: &SourceRow, blob: &str) -> Location {
+    Location {
+        active_blob: Some(blob.to_owned()),
+        state: LocationState::Valid {
+            blob: blob.to_owned(),
+            emitted: Vec::new(),
+        },
+        ..Location::new(id, source.id, "catalog-info.yaml")
     }
 }
 
@@ -122,8 +125,8 @@ fn what_was_known_is_known(snapshot: &Snapshot) {
     assert!(of_branch.source_id > 3);
     assert_eq!(problem.source_id, of_branch.source_id);
     assert_eq!(
-        (problem.class.as_str(), problem.level.as_str()),
-        ("InputError", "error")
+        (problem.problem.class, problem.problem.level),
+        (ErrorClass::InputError, Level::Error)
     );
-    assert!(problem.status_of.is_empty() && !problem.is_file);
+    assert!(problem.status_of.is_empty() && !problem.problem.is_file);
 }

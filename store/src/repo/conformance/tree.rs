@@ -2,12 +2,14 @@
 
 use std::future::Future;
 
+use freshet_model::ErrorClass;
+
 use super::open;
 use super::verbs::{put_sources, source, write};
 use crate::config::DatabaseConfig;
 use crate::repo::{
-    DependencyRow, LinkRow, LocationEntityRow, LocationOutcome, LocationRow, RemovalRow, Repo,
-    RunState, SourceRow,
+    DependencyRow, EmittedKind, Location, LocationEntity, LocationLink, LocationState, Naming,
+    RemovalRow, Repo, SourceRow,
 };
 
 pub(super) async fn run<F, Fut>(fresh: &F)
@@ -25,6 +27,8 @@ where
     locations_are_found_by_place_and_forgotten(&repo).await;
     let repo = open(&fresh().await).await;
     location_entities_and_links_come_and_go(&repo).await;
+    let repo = open(&fresh().await).await;
+    links_are_followed_down_and_up(&repo).await;
     let repo = open(&fresh().await).await;
     dependencies_are_found_from_both_ends(&repo).await;
     let repo = open(&fresh().await).await;
@@ -66,7 +70,7 @@ async fn what_no_listing_sweeps_is_found_when_due(repo: &Repo) {
     put_sources(repo, &rows).await;
     let mut tx = write(repo).await;
     // The fourth one is wanted by nobody any more.
-    let locations = [1, 2, 3, 5].map(|id| LocationRow::new(id, id, "a.yaml"));
+    let locations = [1, 2, 3, 5].map(|id| Location::new(id, id, "a.yaml"));
     tx.put_locations(&locations).await.expect("written");
     let due = tx.sources_due(155, 10).await.expect("rows");
     assert_eq!(due, [rows[0].clone(), rows[4].clone()]);
@@ -79,15 +83,27 @@ async fn locations_belong_to_their_source(repo: &Repo) {
     put_sources(repo, &[source(1, "1"), source(2, "2")]).await;
     let mut tx = write(repo).await;
     let ids = tx.new_location_ids(3).await.expect("ids");
-    let mut rows: Vec<LocationRow> = [(1, "a.yaml"), (1, "b.yaml"), (2, "a.yaml")]
+    let mut rows: Vec<Location> = [(1, "a.yaml"), (1, "b.yaml"), (2, "a.yaml")]
         .iter()
         .zip(&ids)
-        .map(|((source_id, path), id)| LocationRow::new(*id, *source_id, path))
+        .map(|((source_id, path), id)| Location::new(*id, *source_id, path))
         .collect();
     tx.put_locations(&rows).await.expect("written");
-    rows[0].outcome = LocationOutcome::Content;
-    "b10b".clone_into(&mut rows[0].blob_oid);
-    tx.put_locations(&rows[..1]).await.expect("written");
+    rows[0].state = LocationState::Valid {
+        blob: "5een".to_owned(),
+        emitted: vec![EmittedKind {
+            kind: "Component".to_owned(),
+            spec_type: Some("service".to_owned()),
+            entity_ref: "component:default/a".to_owned(),
+            line: 7,
+        }],
+    };
+    rows[0].active_blob = Some("b10b".to_owned());
+    rows[1].state = LocationState::Failed {
+        class: ErrorClass::NotFoundError,
+        message: "it's \"gone\": away".to_owned(),
+    };
+    tx.put_locations(&rows[..2]).await.expect("written");
     assert_eq!(tx.locations_of(&[1]).await.expect("rows"), rows[..2]);
     assert_eq!(tx.locations(&ids[2..]).await.expect("rows"), rows[2..]);
     tx.commit().await.expect("a commit");
@@ -97,15 +113,18 @@ async fn locations_are_found_by_place_and_forgotten(repo: &Repo) {
     put_sources(repo, &[source(1, "1"), source(2, "2")]).await;
     let mut tx = write(repo).await;
     let rows = [
-        LocationRow::new(1, 1, "a.yaml"),
-        LocationRow {
-            is_glob: 1,
-            failure: "NotFoundError: it's \"gone\"".to_owned(),
-            emitted: "[\"x.yaml\"]".to_owned(),
-            parent_ref: "location:default/l".to_owned(),
-            url: "https://github.com/acme/r/tree/main/*.yaml".to_owned(),
-            origin: "url:https://github.com/acme/r/blob/main/*.yaml".to_owned(),
-            ..LocationRow::new(2, 2, "*.yaml")
+        Location::new(1, 1, "a.yaml"),
+        Location {
+            is_pattern: true,
+            state: LocationState::Matched {
+                paths: vec!["x.yaml".to_owned()],
+            },
+            naming: Some(Naming {
+                parent_ref: Some("location:default/l".to_owned()),
+                url: "https://github.com/acme/r/tree/main/*.yaml".to_owned(),
+                origin: "url:https://github.com/acme/r/blob/main/*.yaml".to_owned(),
+            }),
+            ..Location::new(2, 2, "*.yaml")
         },
     ];
     tx.put_locations(&rows).await.expect("written");
@@ -117,7 +136,7 @@ async fn locations_are_found_by_place_and_forgotten(repo: &Repo) {
     assert_eq!(tx.locations(&[1, 2]).await.expect("rows"), rows[1..]);
     assert!(tx.dependencies_of(&[1]).await.expect("rows").is_empty());
     let before = tx.new_location_ids(1).await.expect("an id");
-    let newest = LocationRow::new(before[0], 1, "b.yaml");
+    let newest = Location::new(before[0], 1, "b.yaml");
     tx.put_locations(&[newest]).await.expect("written");
     tx.remove_locations(&before).await.expect("removed");
     let after = tx.new_location_ids(1).await.expect("an id");
@@ -125,32 +144,29 @@ async fn locations_are_found_by_place_and_forgotten(repo: &Repo) {
     tx.commit().await.expect("a commit");
 }
 
-fn location_entity(name: &str, declared_by: i64) -> LocationEntityRow {
-    LocationEntityRow {
+fn location_entity(name: &str, declared_by: i64) -> LocationEntity {
+    LocationEntity {
         entity_ref: format!("location:default/{name}"),
         declared_by,
         document: "{\"kind\":\"Location\"}".to_owned(),
         digest: "d1".to_owned(),
         line: 1,
-        column_number: 2,
+        column: 2,
         own: "url:https://github.com/acme/r/tree/main/a.yaml".to_owned(),
         origin: "url:https://github.com/acme/r/blob/main/a.yaml".to_owned(),
-        state: RunState::Waiting,
-        applied_digest: String::new(),
-        since: 5,
+        is_published: false,
     }
 }
 
-fn link(parent: &str, location_id: i64, via: i64) -> LinkRow {
-    LinkRow {
+fn link(parent: &str, location_id: i64, via: Option<i64>) -> LocationLink {
+    LocationLink {
         parent_ref: format!("location:default/{parent}"),
         location_id,
         via,
         ordinal: 0,
         url: "https://github.com/acme/r/tree/main/b.yaml".to_owned(),
-        is_required: 1,
-        is_current: 0,
-        is_next: 1,
+        is_required: true,
+        is_listed: true,
         since: 5,
     }
 }
@@ -159,7 +175,7 @@ async fn location_entities_and_links_come_and_go(repo: &Repo) {
     let mut tx = write(repo).await;
     let mut entities = [location_entity("a", 1), location_entity("b", 2)];
     tx.put_location_entities(&entities).await.expect("written");
-    (entities[0].state, entities[0].applied_digest) = (RunState::Ok, "d1".to_owned());
+    entities[0].is_published = true;
     tx.put_location_entities(&entities[..1])
         .await
         .expect("written");
@@ -172,9 +188,13 @@ async fn location_entities_and_links_come_and_go(repo: &Repo) {
         tx.location_entities_of(&[2]).await.expect("rows"),
         entities[1..]
     );
-    let mut links = [link("a", 3, 0), link("a", 3, 2), link("b", 3, 0)];
+    let mut links = [
+        link("a", 3, None),
+        link("a", 3, Some(2)),
+        link("b", 3, None),
+    ];
     tx.put_links(&links).await.expect("written");
-    (links[1].is_current, links[1].is_next) = (1, 0);
+    links[1].is_listed = false;
     tx.put_links(&links[1..2]).await.expect("written");
     assert_eq!(tx.links_of_parents(&refs).await.expect("rows"), links[..2]);
     assert_eq!(tx.links_of_locations(&[3]).await.expect("rows"), links);
@@ -209,13 +229,37 @@ fn dependency_on_url(location_id: i64, url: &str) -> DependencyRow {
     }
 }
 
+async fn links_are_followed_down_and_up(repo: &Repo) {
+    let mut tx = write(repo).await;
+    // 1 -> 2 -> 3 -> 2, and 4 -> 3.
+    let entities = [
+        location_entity("a", 1),
+        location_entity("b", 2),
+        location_entity("c", 3),
+        location_entity("d", 4),
+    ];
+    tx.put_location_entities(&entities).await.expect("written");
+    let links = [
+        link("a", 2, None),
+        link("b", 3, None),
+        link("c", 2, None),
+        link("d", 3, None),
+    ];
+    tx.put_links(&links).await.expect("written");
+    assert_eq!(tx.locations_below(&[2]).await.expect("ids"), [2, 3]);
+    assert_eq!(
+        tx.locations_below(&[4, 9]).await.expect("ids"),
+        [2, 3, 4, 9]
+    );
+    assert_eq!(tx.locations_above(&[2]).await.expect("ids"), [1, 2, 3, 4]);
+    assert_eq!(tx.locations_above(&[1]).await.expect("ids"), [1]);
+}
+
 async fn dependencies_are_found_from_both_ends(repo: &Repo) {
     let sources: Vec<SourceRow> = (1..=4).map(|id| source(id, &id.to_string())).collect();
     put_sources(repo, &sources).await;
     let mut tx = write(repo).await;
-    let locations: Vec<LocationRow> = (1..=4)
-        .map(|id| LocationRow::new(id, id, "a.yaml"))
-        .collect();
+    let locations: Vec<Location> = (1..=4).map(|id| Location::new(id, id, "a.yaml")).collect();
     tx.put_locations(&locations).await.expect("written");
     let rows = [
         dependency(1, "pay", "main", "api.yaml"),

@@ -3,7 +3,7 @@
 use std::future::Future;
 use std::sync::Arc;
 
-use freshet_model::{EntityRef, RelationDeclaration};
+use freshet_model::{EntityRef, ErrorClass, Problem, RelationDeclaration, RuleId};
 use uuid::Uuid;
 
 use super::open;
@@ -13,8 +13,8 @@ use crate::repo::claims::ClaimKey;
 use crate::repo::entities::EntityTouch;
 use crate::repo::parts::PartRow;
 use crate::repo::{
-    ClaimRow, Covering, DeliveryRow, EntityRow, LocationRow, Outcome, ProblemState, Repo,
-    SourceKind, SourceRow, Tx,
+    ClaimRow, Covering, DeliveryRow, EntityRow, Location, Outcome, Repo, SourceKind, SourceRow,
+    StoredProblem, Tx,
 };
 
 pub(super) async fn run<F, Fut>(fresh: &F)
@@ -211,19 +211,23 @@ fn problem_row(id: i64) -> ProblemRow {
         provider: "github".to_owned(),
         repository: "acme/r1".to_owned(),
         path: "a.yaml".to_owned(),
-        rule: "yaml".to_owned(),
-        message: "a 'quoted' \"word\"".to_owned(),
-        hint: String::new(),
-        line: 3,
-        column: 4,
-        entity_ref: None,
+        problem: Problem {
+            hint: String::new(),
+            ..problem("a 'quoted' \"word\"")
+        },
         first_seen: 1,
         last_seen: 2,
-        class: "InputError".to_owned(),
-        is_file: true,
-        level: "warning".to_owned(),
         status_of: vec!["location:default/l".parse().expect("a ref")],
-        owner: "team-a".to_owned(),
+    }
+}
+
+fn problem(message: &str) -> Problem {
+    Problem {
+        owner: Some("team-a".to_owned()),
+        ..Problem::warning(RuleId::YamlSyntax, ErrorClass::InputError, message)
+            .with_hint("h")
+            .at(3, 4)
+            .of_file()
     }
 }
 
@@ -255,6 +259,7 @@ fn entity(name: &str, document_revision: i64) -> EntityRow {
         revision: 1,
         document_revision,
         digest: "d".to_owned(),
+        is_orphan: document_revision > 0,
         location_id: 1,
         source_id: 1,
         claimed_at: 5,
@@ -280,6 +285,7 @@ async fn a_snapshot_joins_entities_with_their_documents(repo: &Repo) {
     tx.touch_entities(&[touch]).await.expect("touched");
     let held = tx.entities_of(&[1], &[]).await.expect("rows");
     assert_eq!(held.len(), 1, "a tombstone holds nothing");
+    assert!(held[0].is_orphan);
     let gone = entity_ref("gone");
     let named = tx.entities_of(&[], &[gone.as_str()]).await.expect("rows");
     assert_eq!(named, [entity("gone", 0)]);
@@ -298,31 +304,22 @@ async fn a_snapshot_joins_entities_with_their_documents(repo: &Repo) {
     assert_eq!(record.relations.len(), 2);
 }
 
-fn problem_state(id: i64, location_id: i64) -> ProblemState {
-    ProblemState {
+fn stored_problem(id: i64, location_id: i64) -> StoredProblem {
+    StoredProblem {
         id,
         location_id,
         source_id: 1,
-        rule: "yaml".to_owned(),
-        message: "m".to_owned(),
-        hint: "h".to_owned(),
-        line: 3,
-        column_number: 4,
-        entity_ref: String::new(),
+        problem: problem("m"),
         first_seen: 1,
         last_seen: 2,
-        class: "InputError".to_owned(),
-        is_file: 1,
-        level: "warning".to_owned(),
-        status_of: "[\"location:default/l\"]".to_owned(),
-        owner: "team-a".to_owned(),
+        status_of: vec!["location:default/l".parse().expect("a ref")],
     }
 }
 
 async fn claims_and_problems_come_and_go(repo: &Repo) {
     put_sources(repo, &[source(1, "1")]).await;
     let mut tx = write(repo).await;
-    tx.put_locations(&[LocationRow::new(1, 1, "a.yaml")])
+    tx.put_locations(&[Location::new(1, 1, "a.yaml")])
         .await
         .expect("written");
     let claim = ClaimRow {
@@ -349,9 +346,11 @@ async fn claims_and_problems_come_and_go(repo: &Repo) {
     tx.remove_claims(&[key]).await.expect("removed");
     assert!(tx.claims_of(&[1], &[]).await.expect("rows").is_empty());
 
-    let mut problems = vec![problem_state(8, 1), problem_state(9, 1)];
+    let mut problems = vec![stored_problem(8, 1), stored_problem(9, 1)];
+    problems[1].problem.entity_ref = Some(entity_ref("a"));
     tx.put_problems(&problems).await.expect("written");
-    "other".clone_into(&mut problems[1].message);
+    "other".clone_into(&mut problems[1].problem.message);
+    problems[1].problem.owner = None;
     tx.put_problems(&problems[1..]).await.expect("written");
     assert_eq!(tx.problems_of(&[1, 2]).await.expect("rows"), problems);
     tx.remove_problems(&[8]).await.expect("removed");

@@ -397,7 +397,7 @@ fn spell(row: &ChangeRow) -> String {
     let rule = row
         .problem
         .as_ref()
-        .map_or_else(String::new, |problem| problem.rule.clone());
+        .map_or("", |row| row.problem.rule.as_str());
     match row.op {
         Op::Created => format!("+{name}"),
         Op::Updated => format!("~{name}"),

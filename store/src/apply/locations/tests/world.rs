@@ -1,63 +1,78 @@
-//! A tree in memory: what is loaded grows by what is asked for, as it does from the database.
+//! A graph in memory: what is loaded grows by what is asked for, as it does from the database.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 
 use freshet_model::EntityRef;
+use freshet_model::location::{Target, generated_location};
 use freshet_model::rules::Rule;
 use serde_json::json;
 
-use super::super::seen::SeenContent;
-use super::super::*;
 use crate::apply::entities::annotate::Forges;
-use crate::apply::entities::declarations::Missing;
-use crate::repo::{LocationOutcome, LocationRow, RunState, SourceKind, SourceRow};
+use crate::apply::entities::declarations::Undeclared;
+use crate::apply::locations::diff::LocationDiff;
+use crate::apply::locations::evaluate::{Evaluated, EvaluationInputs, evaluate};
+use crate::apply::locations::graph::{GraphRequest, LocationGraph, TargetKey};
+use crate::apply::locations::naming::generated_ref;
+use crate::apply::observed::evidence::{ContentEvidence, DeclaredLocation, LocationEvidence};
+use crate::repo::{
+    ClaimRow, EmittedKind, Location, LocationEntity, LocationState, Naming, SourceKind, SourceRow,
+};
 
-pub(crate) const BASE: &str = "https://github.com/o/r/tree/main";
-pub(crate) const ROOT: &str = "url:https://github.com/o/r/blob/main/root.yaml";
+pub(super) const BASE: &str = "https://github.com/o/r/tree/main";
+pub(super) const ROOT: &str = "url:https://github.com/o/r/blob/main/root.yaml";
 /// The source of roots and the repository.
-pub(crate) const ROOTS: i64 = 1;
-pub(crate) const REPOSITORY: i64 = 2;
+pub(super) const ROOTS: i64 = 1;
+pub(super) const REPOSITORY: i64 = 2;
+const ROUNDS_MAX: usize = 50;
 
-/// Everything that is stored, all of it loaded.
-pub(crate) struct World {
-    pub(crate) facts: Facts,
-    pub(crate) ids: BTreeMap<String, i64>,
-    pub(crate) rules: Vec<Rule>,
-    pub(crate) forges: Forges,
-    pub(crate) now: i64,
+/// Everything that is stored.
+pub(super) struct World {
+    pub(super) graph: LocationGraph,
+    pub(super) ids: BTreeMap<String, i64>,
+    pub(super) rules: Vec<Rule>,
+    pub(super) claims: Vec<ClaimRow>,
+    forges: Forges,
+    now: i64,
 }
 
 /// What one file says: its content number, and what it declares.
-pub(crate) struct File {
-    pub(crate) blob: &'static str,
-    pub(crate) poisoned: bool,
-    pub(crate) kinds: Vec<&'static str>,
-    pub(crate) locations: Vec<Listed>,
-    pub(crate) missing: Missing,
+pub(super) struct File {
+    pub(super) blob: &'static str,
+    pub(super) is_invalid: bool,
+    pub(super) kinds: Vec<&'static str>,
+    pub(super) locations: Vec<DeclaredLocation>,
+    pub(super) undeclared: Undeclared,
 }
 
-pub(crate) fn file(blob: &'static str) -> File {
+pub(super) fn file(blob: &'static str) -> File {
     File {
         blob,
-        poisoned: false,
+        is_invalid: false,
         kinds: vec!["Component"],
         locations: Vec::new(),
-        missing: Missing::Withdrawn,
+        undeclared: Undeclared::Removed,
     }
 }
 
-/// A Location entity that points to these files.
-pub(crate) fn points(name: &str, version: &str, targets: &[&str]) -> Listed {
-    typed(name, version, targets, json!({}))
+/// A file that declares one Location entity.
+pub(super) fn file_with(blob: &'static str, location: DeclaredLocation) -> File {
+    File {
+        locations: vec![location],
+        ..file(blob)
+    }
 }
 
-pub(crate) fn typed(
+/// A Location entity that points at these files.
+pub(super) fn points(name: &str, version: &str, targets: &[&str]) -> DeclaredLocation {
+    points_with_spec(name, version, targets, json!({}))
+}
+
+pub(super) fn points_with_spec(
     name: &str,
     version: &str,
     targets: &[&str],
-    spec: serde_json::Value,
-) -> Listed {
-    let mut spec = spec;
+    mut spec: serde_json::Value,
+) -> DeclaredLocation {
     spec["targets"] = json!(targets);
     let document = json!({
         "apiVersion": "backstage.io/v1alpha1",
@@ -65,7 +80,7 @@ pub(crate) fn typed(
         "metadata": {"name": name, "namespace": "default"},
         "spec": spec,
     });
-    Listed {
+    DeclaredLocation {
         entity_ref: EntityRef::parse(&format!("location:default/{name}")).expect("a valid ref"),
         document: document.to_string(),
         digest: version.to_owned(),
@@ -75,17 +90,18 @@ pub(crate) fn typed(
 }
 
 impl World {
-    pub(crate) fn new() -> Self {
-        let mut facts = Facts::default();
+    pub(super) fn new() -> Self {
+        let mut graph = LocationGraph::default();
         let roots = SourceRow::new(ROOTS, SourceKind::Roots, "", "config");
         let mut repository = SourceRow::new(REPOSITORY, SourceKind::Repository, "github.com", "7");
         "main".clone_into(&mut repository.default_branch);
-        facts.sources.insert(ROOTS, roots);
-        facts.sources.insert(REPOSITORY, repository);
+        graph.sources.insert(ROOTS, roots);
+        graph.sources.insert(REPOSITORY, repository);
         Self {
-            facts,
+            graph,
             ids: BTreeMap::new(),
             rules: vec![Rule::everywhere(&["Component", "Location"])],
+            claims: Vec::new(),
             forges: Forges {
                 hosts: vec!["github.com".to_owned()],
                 slug_kinds: Vec::new(),
@@ -94,231 +110,227 @@ impl World {
         }
     }
 
+    /// A root whose file points at `a` and `b`, all of it read.
+    pub(super) fn with_siblings() -> Self {
+        let mut world = Self::new();
+        world.add_root();
+        world.read(
+            "root.yaml",
+            file_with("r1", points("p", "1", &["./a.yaml", "./b.yaml"])),
+        );
+        let (a, b) = (
+            world.sees("a.yaml", file("a1")),
+            world.sees("b.yaml", file("b1")),
+        );
+        world.apply(vec![a, b]);
+        assert_eq!(world.active(), "a.yaml@a1 b.yaml@b1 root.yaml@r1");
+        world
+    }
+
     /// The id of a file, or of a root by its whole name.
-    pub(crate) fn id(&mut self, path: &str) -> i64 {
+    pub(super) fn id(&mut self, path: &str) -> i64 {
         let next = i64::try_from(self.ids.len()).expect("few") + 10;
         let id = *self.ids.entry(path.to_owned()).or_insert(next);
-        let is_root = path.starts_with("url:");
-        let source_id = if is_root { ROOTS } else { REPOSITORY };
-        let fresh = &mut self.facts.fresh_locations;
-        self.facts.locations.entry(id).or_insert_with(|| {
-            fresh.insert(id);
-            let mut row = LocationRow::new(id, source_id, path);
-            row.is_glob = i64::from(freshet_model::glob::has_magic(path) && !is_root);
-            if is_root {
-                path["url:".len()..].clone_into(&mut row.url);
-                path.clone_into(&mut row.origin);
-            }
-            row
-        });
+        if !self.graph.locations.contains_key(&id) {
+            let is_root = path.starts_with("url:");
+            let source_id = if is_root { ROOTS } else { REPOSITORY };
+            self.graph.add_new_location(Location {
+                is_pattern: freshet_model::glob::has_magic(path) && !is_root,
+                naming: is_root.then(|| Naming {
+                    parent_ref: None,
+                    url: path["url:".len()..].to_owned(),
+                    origin: path.to_owned(),
+                }),
+                ..Location::new(id, source_id, path)
+            });
+        }
         id
     }
 
-    pub(crate) fn root(&mut self, target: &str) -> (i64, Seen) {
-        let name = generated_ref(target);
-        let document =
-            freshet_model::location::generated_location("url", &target["url:".len()..], None);
-        let listed = Listed {
-            entity_ref: EntityRef::parse(&name).expect("a valid ref"),
+    /// The configuration names [`ROOT`].
+    pub(super) fn add_root(&mut self) -> LocationDiff {
+        let root = self.sees_root(None);
+        self.apply(vec![root])
+    }
+
+    pub(super) fn sees_root(&mut self, presence: Option<&'static str>) -> (i64, LocationEvidence) {
+        let document = generated_location("url", &ROOT["url:".len()..], presence);
+        let declared = DeclaredLocation {
+            entity_ref: EntityRef::parse(&generated_ref(ROOT)).expect("a valid ref"),
             document: document.to_string(),
-            digest: target.to_owned(),
+            digest: ROOT.to_owned(),
             line: 0,
             column: 0,
         };
-        let seen = self.content(File {
-            locations: vec![listed],
+        let proved = content(File {
             kinds: Vec::new(),
-            ..file("root")
+            ..file_with("root", declared)
         });
-        (self.id(target), seen)
+        (self.id(ROOT), proved)
     }
 
-    pub(crate) fn content(&self, file: File) -> Seen {
-        let kinds = file.kinds.iter().map(|kind| {
-            let name = format!("{}:default/x", kind.to_lowercase());
-            Mark((*kind).to_owned(), None, name, 1)
-        });
-        let locations = file
-            .locations
-            .iter()
-            .map(|it| Mark("Location".to_owned(), None, it.entity_ref.to_string(), 1));
-        Seen::Content(SeenContent {
-            blob: file.blob.to_owned(),
-            poisoned: file.poisoned,
-            emitted: kinds.chain(locations).collect(),
-            locations: file.locations,
-            missing: file.missing,
-        })
+    pub(super) fn sees(&mut self, path: &str, file: File) -> (i64, LocationEvidence) {
+        (self.id(path), content(file))
     }
 
-    pub(crate) fn has(&mut self, path: &str, file: File) -> (i64, Seen) {
-        let seen = self.content(file);
-        (self.id(path), seen)
+    pub(super) fn sees_no(&mut self, path: &str) -> (i64, LocationEvidence) {
+        (self.id(path), LocationEvidence::Absent)
     }
 
-    pub(crate) fn gone(&mut self, path: &str) -> (i64, Seen) {
-        (self.id(path), Seen::Gone)
-    }
-
-    pub(crate) fn matched(&mut self, pattern: &str, paths: &[&str]) -> (i64, Seen) {
+    pub(super) fn sees_matches(
+        &mut self,
+        pattern: &str,
+        paths: &[&str],
+    ) -> (i64, LocationEvidence) {
         for path in paths {
             self.id(path);
         }
         let paths = paths.iter().map(|path| (*path).to_owned()).collect();
-        (self.id(pattern), Seen::Matched(paths))
+        (self.id(pattern), LocationEvidence::Matched(paths))
     }
 
-    /// Judges, supplies what is needed, and stores what comes of it.
-    pub(crate) fn apply(&mut self, sights: Vec<(i64, Seen)>) -> Verdict {
+    /// One file is read.
+    pub(super) fn read(&mut self, path: &str, file: File) -> LocationDiff {
+        let seen = self.sees(path, file);
+        self.apply(vec![seen])
+    }
+
+    /// Evaluates, supplies what is requested, and stores what comes of it.
+    pub(super) fn apply(&mut self, evidence: Vec<(i64, LocationEvidence)>) -> LocationDiff {
         self.now += 1;
-        let sights: Sights = sights.into_iter().collect();
-        for _ in 0..50 {
-            let terms = Terms {
+        let evidence = evidence.into_iter().collect();
+        for _ in 0..ROUNDS_MAX {
+            let inputs = EvaluationInputs {
                 rules: &self.rules,
                 forges: &self.forges,
                 now: self.now,
             };
-            match judge(&self.facts, &sights, terms) {
-                Ok(verdict) => {
-                    self.store(&verdict);
-                    return verdict;
+            match evaluate(&self.graph, &evidence, inputs) {
+                Evaluated::Decided(diff) => {
+                    self.store(&diff);
+                    return *diff;
                 }
-                Err(need) => self.supply(*need),
+                Evaluated::Incomplete(request) => self.supply(*request),
             }
         }
         panic!("it always needs more");
     }
 
-    pub(crate) fn supply(&mut self, need: Need) {
-        assert!(
-            need.locations.is_empty() && need.sources.is_empty(),
-            "all are loaded"
-        );
-        self.facts.linked.extend(need.linked);
-        self.facts.linking.extend(need.linking);
-        for entity_ref in need.entities {
-            self.facts.entities.entry(entity_ref).or_insert(None);
+    fn supply(&mut self, request: GraphRequest) {
+        let loaded = &mut self.graph.loaded;
+        loaded.parents.extend(request.parents);
+        loaded.children.extend(request.children);
+        loaded.entities.extend(request.entities);
+        loaded.declarations.extend(request.declarations);
+        loaded.subtrees.extend(request.subtrees);
+        for entity_ref in request.losing_claims {
+            let claims = self.claims.iter().filter(|it| it.entity_ref == entity_ref);
+            let claims = claims.cloned().collect();
+            self.graph.losing_claims.insert(entity_ref, claims);
         }
-        for id in need.declared {
-            self.facts.declared.entry(id).or_default();
-        }
-        for entity_ref in need.claims {
-            self.facts.claims.entry(entity_ref).or_default();
-        }
-        for aim in need.aims {
-            let path = match &aim {
-                Aim::Repository { rest, .. } => rest["main/".len()..].to_owned(),
-                Aim::At { path, .. } => path.clone(),
-                Aim::Url(_) | Aim::File(_) => panic!("there is one repository: {aim:?}"),
+        for key in request.targets {
+            let path = match &key {
+                TargetKey::Target(Target::RepositoryFile { rest, .. }) => {
+                    rest["main/".len()..].to_owned()
+                }
+                TargetKey::Place { path, .. } => path.clone(),
+                TargetKey::Target(Target::Url(_) | Target::LocalFile(_)) => {
+                    panic!("there is one repository: {key:?}")
+                }
             };
             let id = self.id(&path);
-            self.facts.located.insert(aim, id);
+            self.graph.targets.insert(key, id);
         }
     }
 
-    pub(crate) fn store(&mut self, verdict: &Verdict) {
-        let facts = &mut self.facts;
-        for row in &verdict.locations_put {
-            facts.fresh_locations.remove(&row.id);
-            facts.locations.insert(row.id, row.clone());
+    fn store(&mut self, diff: &LocationDiff) {
+        let graph = &mut self.graph;
+        for location in &diff.locations_put {
+            graph.new_locations.remove(&location.id);
+            graph.locations.insert(location.id, location.clone());
         }
-        for id in verdict.withdrawn.keys() {
-            facts.locations.remove(id);
+        for id in diff.removed.keys() {
+            graph.locations.remove(id);
             self.ids.retain(|_, known| known != id);
         }
-        for row in &verdict.entities_put {
-            facts
+        for entity in &diff.entities_put {
+            graph
                 .entities
-                .insert(row.entity_ref.clone(), Some(row.clone()));
+                .insert(entity.entity_ref.clone(), entity.clone());
         }
-        for entity_ref in &verdict.entities_removed {
-            facts.entities.insert(entity_ref.clone(), None);
+        for entity_ref in &diff.entities_removed {
+            graph.entities.remove(entity_ref);
         }
-        let mut declared: HashMap<i64, Vec<String>> = HashMap::new();
-        for row in facts.entities.values().flatten() {
-            declared
-                .entry(row.declared_by)
-                .or_default()
-                .push(row.entity_ref.clone());
+        for key in &diff.links_removed {
+            graph.links.remove(key);
         }
-        facts.declared = declared;
-        for key in &verdict.links_removed {
-            facts.links.remove(key);
+        for link in &diff.links_put {
+            graph.links.put(link.clone());
         }
-        for link in &verdict.links_put {
-            facts.links.insert(key_of(link), link.clone());
-        }
-        facts.located.clear();
+        graph.targets.clear();
+        graph.losing_claims.clear();
+        graph.loaded = Default::default();
     }
 
-    /// What is applied of each file: `path@blob`, `!` in front if something newer was seen.
-    pub(crate) fn applied(&self) -> String {
+    /// What is in the catalog of each file: `path@blob`, `!` in front if something else was seen.
+    pub(super) fn active(&self) -> String {
         let mut words = BTreeSet::new();
-        for (path, id) in self
-            .ids
-            .iter()
-            .filter(|(path, _)| !path.starts_with("url:"))
-        {
-            let Some(row) = self.facts.locations.get(id) else {
+        for (path, id) in &self.ids {
+            let Some(location) = self.graph.locations.get(id) else {
                 continue;
             };
-            if row.is_glob != 0 || self.facts.fresh_locations.contains(id) {
+            let is_file = !path.starts_with("url:") && !location.is_pattern;
+            if !is_file || self.graph.new_locations.contains(id) {
                 continue;
             }
-            let is_held = row.outcome != LocationOutcome::Content || row.seen_oid != row.blob_oid;
-            let mark = if is_held { "!" } else { "" };
-            words.insert(format!("{mark}{path}@{}", row.blob_oid));
+            let active = location.active_blob.as_deref().unwrap_or_default();
+            let is_valid = matches!(location.state, LocationState::Valid { .. });
+            let is_seen = is_valid && location.seen_blob() == location.active_blob.as_deref();
+            let mark = if is_seen { "" } else { "!" };
+            words.insert(format!("{mark}{path}@{active}"));
         }
         words.into_iter().collect::<Vec<String>>().join(" ")
     }
 
-    pub(crate) fn state(&self, name: &str) -> Option<RunState> {
-        let entity_ref = format!("location:default/{name}");
-        self.facts
-            .entities
-            .get(&entity_ref)?
-            .as_ref()
-            .map(|row| row.state)
+    pub(super) fn entity(&self, name: &str) -> Option<&LocationEntity> {
+        self.graph.entities.get(&format!("location:default/{name}"))
     }
 
-    pub(crate) fn root_state(&self) -> Option<RunState> {
-        self.facts
-            .entities
-            .get(&generated_ref(ROOT))?
-            .as_ref()
-            .map(|row| row.state)
-    }
-
-    /// A root whose file points to `a` and `b`, all of it read.
-    pub(crate) fn with_siblings() -> Self {
-        let mut world = Self::new();
-        let root = world.root(ROOT);
-        world.apply(vec![root]);
-        let top = File {
-            locations: vec![points("p", "1", &["./a.yaml", "./b.yaml"])],
-            ..file("r1")
-        };
-        let root = world.has("root.yaml", top);
-        world.apply(vec![root]);
-        assert_eq!(world.state("p"), Some(RunState::Waiting));
-        let (a, b) = (
-            world.has("a.yaml", file("a1")),
-            world.has("b.yaml", file("b1")),
-        );
-        world.apply(vec![a, b]);
-        assert_eq!(world.applied(), "a.yaml@a1 b.yaml@b1 root.yaml@r1");
-        world
+    pub(super) fn location(&self, path: &str) -> &Location {
+        &self.graph.locations[&self.ids[path]]
     }
 }
 
-pub(crate) fn served(verdict: &Verdict) -> Vec<&str> {
-    let served = verdict.served.values().flatten();
-    served.map(|it| it.row.entity_ref.as_str()).collect()
+fn content(file: File) -> LocationEvidence {
+    let emits = |kind: &str, entity_ref: String| EmittedKind {
+        kind: kind.to_owned(),
+        spec_type: None,
+        entity_ref,
+        line: 1,
+    };
+    let kinds = file.kinds.iter();
+    let kinds = kinds.map(|kind| emits(kind, format!("{}:default/x", kind.to_lowercase())));
+    let locations = file.locations.iter();
+    let locations = locations.map(|it| emits("Location", it.entity_ref.to_string()));
+    LocationEvidence::Content(ContentEvidence {
+        blob: file.blob.to_owned(),
+        is_invalid: file.is_invalid,
+        emitted: kinds.chain(locations).collect(),
+        location_entities: file.locations,
+        undeclared: file.undeclared,
+    })
 }
 
-pub(crate) fn rules_broken(verdict: &Verdict) -> Vec<(&str, Vec<String>)> {
-    let found = verdict.reviews.iter().flat_map(|review| &review.found);
+/// Refs of the Location entities that are shown from now on.
+pub(super) fn published(diff: &LocationDiff) -> Vec<&str> {
+    let published = diff.published.values().flatten();
+    published.map(|it| it.entity.entity_ref.as_str()).collect()
+}
+
+/// Each problem by its rule, with those whose status shows it.
+pub(super) fn broken_rules(diff: &LocationDiff) -> Vec<(&str, Vec<String>)> {
+    let found = diff.reviews.iter().flat_map(|review| &review.found);
     found
-        .map(|found| (found.rule.as_str(), found.status_of.clone()))
+        .map(|found| (found.problem.rule.as_str(), found.status_of.clone()))
         .collect()
 }

@@ -1,0 +1,151 @@
+//! What differs from one kind of change to the next: the part of an event that is not the same for
+//! all of them. Pure.
+
+use freshet_model::EntityRef;
+use freshet_proto::message::change::{
+    Category, ChangeInfo, EntityInfo, ProblemInfo, RelationChanges,
+};
+use uuid::Uuid;
+
+use crate::apply::changes::event::{changed_fields, entity_info, touched_categories};
+use crate::apply::entities::claims::EntityContent;
+use crate::change::{Op, Record};
+use crate::repo::{EntityRow, StoredProblem};
+
+/// A change before it has a revision.
+pub(super) struct ChangeBody {
+    pub(super) op: Op,
+    pub(super) entity_ref: Option<EntityRef>,
+    pub(super) uid: Option<Uuid>,
+    pub(super) entity: Option<EntityInfo>,
+    pub(super) problem: Option<ProblemInfo>,
+    /// Revision of the entity before.
+    pub(super) previous: i64,
+    /// Version of the entity after.
+    pub(super) version: i64,
+    pub(super) change: ChangeInfo,
+    pub(super) location_id: i64,
+    pub(super) source_id: i64,
+}
+
+impl ChangeBody {
+    pub(super) fn for_creation(
+        entity_ref: &EntityRef,
+        uid: Uuid,
+        tombstone: Option<&EntityRow>,
+        content: &EntityContent,
+        relations: RelationChanges,
+    ) -> Self {
+        let info = entity_info(entity_ref, uid, &content.document, &content.relations);
+        Self {
+            op: Op::Created,
+            entity_ref: Some(entity_ref.clone()),
+            uid: Some(uid),
+            entity: Some(info),
+            problem: None,
+            // It goes on from its tombstone, so that an event from before never beats a new one.
+            previous: tombstone.map_or(0, |row| row.revision),
+            version: tombstone.map_or(0, |row| row.version) + 1,
+            change: lifecycle_change(relations),
+            location_id: content.location_id,
+            source_id: content.source_id,
+        }
+    }
+
+    pub(super) fn for_update(
+        record: &Record,
+        version: i64,
+        content: &EntityContent,
+        relations: RelationChanges,
+    ) -> Self {
+        let fields = changed_fields(&record.document, &content.document);
+        let mut categories = touched_categories(&fields, &record.relations, &content.relations);
+        if !relations.added.is_empty() || !relations.removed.is_empty() {
+            categories.insert(Category::Relation);
+        }
+        let change = ChangeInfo {
+            categories: categories.into_iter().collect(),
+            fields,
+            relations,
+            ..ChangeInfo::default()
+        };
+        let info = entity_info(
+            &record.entity_ref,
+            record.uid,
+            &content.document,
+            &content.relations,
+        );
+        Self {
+            entity: Some(info),
+            // A claim may have been promoted, and then the entity is somewhere else now.
+            location_id: content.location_id,
+            source_id: content.source_id,
+            ..Self::of_record(Op::Updated, record, version, change)
+        }
+    }
+
+    pub(super) fn for_deletion(record: &Record, version: i64, relations: RelationChanges) -> Self {
+        Self::of_record(Op::Deleted, record, version, lifecycle_change(relations))
+    }
+
+    pub(super) fn for_relations(record: &Record, relations: RelationChanges) -> Self {
+        let change = ChangeInfo {
+            categories: vec![Category::Relation],
+            derived: true,
+            relations,
+            ..ChangeInfo::default()
+        };
+        Self::of_record(Op::Related, record, record.version + 1, change)
+    }
+
+    /// The entity itself has not changed, so neither has its version.
+    pub(super) fn for_problem(op: Op, problem: &StoredProblem, record: Option<&Record>) -> Self {
+        Self {
+            op,
+            entity_ref: problem.problem.entity_ref.clone(),
+            uid: None,
+            entity: record.map(info_of),
+            problem: Some(ProblemInfo::new(problem.id, &problem.problem)),
+            previous: 0,
+            version: 0,
+            change: ChangeInfo {
+                categories: vec![Category::Condition],
+                ..ChangeInfo::default()
+            },
+            location_id: problem.location_id,
+            source_id: problem.source_id,
+        }
+    }
+
+    fn of_record(op: Op, record: &Record, version: i64, change: ChangeInfo) -> Self {
+        Self {
+            op,
+            entity_ref: Some(record.entity_ref.clone()),
+            uid: Some(record.uid),
+            entity: Some(info_of(record)),
+            problem: None,
+            previous: record.revision,
+            version,
+            change,
+            location_id: record.location_id,
+            source_id: record.source_id,
+        }
+    }
+}
+
+fn lifecycle_change(relations: RelationChanges) -> ChangeInfo {
+    ChangeInfo {
+        categories: vec![Category::Lifecycle],
+        relations,
+        ..ChangeInfo::default()
+    }
+}
+
+fn info_of(record: &Record) -> EntityInfo {
+    entity_info(
+        &record.entity_ref,
+        record.uid,
+        &record.document,
+        &record.relations,
+    )
+}

@@ -1,0 +1,159 @@
+//! One transaction of apply: begun on top of everything that was committed, and made visible after its
+//! commit.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use freshet_proto::message::Job;
+
+use super::{Applier, ApplyError};
+use crate::change::ChangeRow;
+use crate::ledger::jobs_of;
+use crate::metrics::{Mechanism, ObservationOutcome};
+use crate::repo::{Covered, Covering, Meta, SourceRow, Tx};
+
+/// Rows of the log folded at once when the view is behind it.
+const CATCH_UP_ROWS: i64 = 1_000;
+
+/// A transaction while it is put together.
+pub(crate) struct ApplyTransaction {
+    pub(crate) tx: Tx,
+    meta: Meta,
+    pub(crate) now: i64,
+    /// Sources that get a job after the commit.
+    pub(crate) job_sources: BTreeSet<i64>,
+    pub(crate) covering: Vec<Covering>,
+    /// Entities that go.
+    pub(crate) removed: Vec<RemovedEntities>,
+    pub(crate) rows: Vec<ChangeRow>,
+    pub(crate) outcomes: Vec<ObservationOutcome>,
+}
+
+/// Entities of one installation that go with a transaction.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct RemovedEntities {
+    pub(crate) installation: String,
+    pub(crate) refs: Vec<String>,
+}
+
+/// What a transaction did, told after its commit.
+struct Committed {
+    rows: Vec<ChangeRow>,
+    jobs: Vec<Job>,
+    covered: Vec<Covered>,
+    outcomes: Vec<ObservationOutcome>,
+}
+
+impl ApplyTransaction {
+    /// The newest revision, this transaction's included.
+    pub(crate) fn newest_revision(&self) -> i64 {
+        let newest = self.rows.last().map(|row| row.revision);
+        newest.unwrap_or(self.meta.revision)
+    }
+}
+
+impl Applier {
+    /// Begins a transaction on top of everything that was committed.
+    pub(crate) async fn begin(&self) -> Result<ApplyTransaction, ApplyError> {
+        let mut tx = self.repo.write().await?;
+        let meta = tx.lock_log().await?;
+        self.catch_up(&mut tx, &meta).await?;
+        Ok(ApplyTransaction {
+            tx,
+            meta,
+            now: self.clock.now_micros(),
+            job_sources: BTreeSet::new(),
+            covering: Vec::new(),
+            removed: Vec::new(),
+            rows: Vec::new(),
+            outcomes: Vec::new(),
+        })
+    }
+
+    /// Folds what another process appended. This, not a lease, makes a second writer harmless.
+    async fn catch_up(&self, tx: &mut Tx, meta: &Meta) -> Result<(), ApplyError> {
+        while self.view.revision() < meta.revision {
+            let rows = tx
+                .changes_after(self.view.revision(), CATCH_UP_ROWS)
+                .await
+                .map_err(ApplyError::CatchUp)?;
+            if rows.is_empty() {
+                break;
+            }
+            self.view.fold(&rows);
+        }
+        if self.view.revision() == meta.revision {
+            return Ok(());
+        }
+        Err(ApplyError::Diverged {
+            view: self.view.revision(),
+            database: meta.revision,
+        })
+    }
+
+    /// Commits, and makes the commit visible.
+    pub(crate) async fn commit(&self, mut work: ApplyTransaction) -> Result<(), ApplyError> {
+        let covered = work.tx.cover_deliveries(&work.covering, work.now).await?;
+        work.tx.remove_covered_parts(&work.covering).await?;
+        let jobs = self.build_jobs(&mut work).await?;
+        if let Some(newest) = work.rows.last() {
+            work.tx.set_revision(newest.revision).await?;
+        }
+        work.tx.commit().await?;
+        self.record_removals(work.now, work.removed);
+        self.publish(Committed {
+            rows: work.rows,
+            jobs,
+            covered,
+            outcomes: work.outcomes,
+        })
+        .await;
+        Ok(())
+    }
+
+    async fn build_jobs(&self, work: &mut ApplyTransaction) -> Result<Vec<Job>, ApplyError> {
+        if work.job_sources.is_empty() {
+            return Ok(Vec::new());
+        }
+        let ids: Vec<i64> = work.job_sources.iter().copied().collect();
+        let sources = work.tx.sources(&ids).await?;
+        let sources: Vec<&SourceRow> = sources.iter().collect();
+        let config = &self.config;
+        let fingerprint = config.fingerprint.as_str();
+        Ok(jobs_of(&mut work.tx, &sources, &config.providers, fingerprint).await?)
+    }
+
+    /// Makes a commit visible.
+    async fn publish(&self, committed: Committed) {
+        self.view.fold(&committed.rows);
+        let visible_at = self.clock.now_micros();
+        for covered in &committed.covered {
+            let mechanism = Mechanism::named(&covered.event);
+            self.metrics
+                .propagated(mechanism, covered.received_at, visible_at);
+        }
+        for row in &committed.rows {
+            self.metrics.changed(row.op);
+        }
+        for outcome in committed.outcomes {
+            self.metrics.observation(outcome);
+        }
+        self.publish_jobs(committed.jobs).await;
+    }
+
+    /// Publishes jobs while the next batch is applied. A listing asks for a thousand, and nobody who
+    /// waits for a push must wait for those; what is lost with the process, the reconciler finds.
+    async fn publish_jobs(&self, jobs: Vec<Job>) {
+        if jobs.is_empty() {
+            return;
+        }
+        // One after the other: an older job of a source must not replace a newer one.
+        let turn = Arc::clone(&self.turn).acquire_owned().await;
+        let turn = turn.expect("it is never closed");
+        let publisher = self.jobs.clone();
+        self.publishing.spawn(async move {
+            publisher.publish_new(jobs).await;
+            drop(turn);
+        });
+    }
+}
