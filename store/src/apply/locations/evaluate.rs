@@ -169,7 +169,7 @@ impl<'a> Evaluation<'a> {
         if !self.graph.loaded.parents.contains(&location_id) {
             self.lacking.parents.insert(location_id);
         }
-        self.links.to_location(location_id)
+        self.links.of_location(location_id)
     }
 
     /// Everybody who points at a location, the oldest first.
@@ -189,7 +189,7 @@ impl<'a> Evaluation<'a> {
         if is_stored && !self.graph.loaded.children.contains(entity_ref) {
             self.lacking.children.insert(entity_ref.to_owned());
         }
-        self.links.from_parent(entity_ref)
+        self.links.of_parent(entity_ref)
     }
 
     pub(crate) fn is_root(&self, location_id: i64) -> bool {
@@ -306,18 +306,18 @@ impl<'a> Evaluation<'a> {
             .collect();
         for link in listed {
             let known = left.remove(&link.key());
-            self.put_link(link, known, triggered_by);
+            self.put_link(link, known.as_ref(), triggered_by);
         }
         self.drop_links(entity_ref, left, triggered_by);
     }
 
-    fn put_link(&mut self, link: LocationLink, known: Option<LocationLink>, triggered_by: i64) {
+    fn put_link(&mut self, link: LocationLink, known: Option<&LocationLink>, triggered_by: i64) {
         let location_id = link.location_id;
         let link = LocationLink {
-            since: known.as_ref().map_or(self.inputs.now, |known| known.since),
+            since: known.map_or(self.inputs.now, |known| known.since),
             ..link
         };
-        if known.as_ref() == Some(&link) {
+        if known == Some(&link) {
             return;
         }
         if known.is_none() {
@@ -340,7 +340,7 @@ impl<'a> Evaluation<'a> {
         if left.is_empty() {
             return;
         }
-        let links = self.links.from_parent(entity_ref);
+        let links = self.links.of_parent(entity_ref);
         let mut listed = links
             .iter()
             .filter(|link| !left.contains_key(&link.key()))
@@ -399,7 +399,7 @@ impl<'a> Evaluation<'a> {
         if self.new_versions.contains(entity_ref) {
             return HashMap::new();
         }
-        let stored = self.graph.links.from_parent(entity_ref);
+        let stored = self.graph.links.of_parent(entity_ref);
         stored
             .into_iter()
             .map(|link| ((link.via, link.url.as_str()), link.location_id))

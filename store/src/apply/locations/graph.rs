@@ -108,7 +108,7 @@ pub(crate) struct LinkSet {
 
 impl LinkSet {
     /// The links of a Location entity, in the order of its targets.
-    pub(crate) fn from_parent(&self, parent_ref: &str) -> Vec<&LocationLink> {
+    pub(crate) fn of_parent(&self, parent_ref: &str) -> Vec<&LocationLink> {
         let first = LinkKey {
             parent_ref: parent_ref.to_owned(),
             location_id: i64::MIN,
@@ -125,7 +125,7 @@ impl LinkSet {
     }
 
     /// The links to a location, the oldest first.
-    pub(crate) fn to_location(&self, location_id: i64) -> Vec<&LocationLink> {
+    pub(crate) fn of_location(&self, location_id: i64) -> Vec<&LocationLink> {
         let keys = self.by_location.get(&location_id).into_iter().flatten();
         let mut links: Vec<&LocationLink> = keys.filter_map(|key| self.links.get(key)).collect();
         links.sort_by_key(|link| (link.since, &link.parent_ref, link.via));

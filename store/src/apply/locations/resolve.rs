@@ -125,12 +125,12 @@ impl KnownSources {
                 self.place_in_repository(repository, rest, recheck)
             }
             TargetKey::Target(Target::Url(url)) => Place {
-                source_id: self.find_other(key_of_url(url), micros(recheck.urls)),
+                source_id: self.find_other(&key_of_url(url), micros(recheck.urls)),
                 path: url.clone(),
                 is_pattern: false,
             },
             TargetKey::Target(Target::LocalFile(path)) => Place {
-                source_id: self.find_other(key_of_files(), micros(recheck.files)),
+                source_id: self.find_other(&key_of_files(), micros(recheck.files)),
                 path: path.clone(),
                 is_pattern: freshet_model::glob::has_magic(path),
             },
@@ -170,8 +170,8 @@ impl KnownSources {
         place(id, path)
     }
 
-    fn find_other(&mut self, key: SourceKey, recheck_every: i64) -> i64 {
-        if let Some(source) = self.others.get(&key) {
+    fn find_other(&mut self, key: &SourceKey, recheck_every: i64) -> i64 {
+        if let Some(source) = self.others.get(key) {
             return source.id;
         }
         let id = self.next_id();

@@ -81,22 +81,31 @@ async fn a_broken_file_keeps_its_last_good_version(world: &mut World) {
         )
         .await;
     world
-        .check("r1: component:a@2 ?component:b", "~component:a !yaml")
+        .check(
+            "r1: component:a@2 ?component:b",
+            "~component:a !yaml.syntax",
+        )
         .await;
     world.check("r1: component:a@2 ?component:b", "").await;
     world
-        .check("r1: ?component:b component:a@2", "!~yaml")
+        .check("r1: ?component:b component:a@2", "!~yaml.syntax")
         .await;
     world
-        .check("r1: component:a@2 component:b@2", "~component:b !-yaml")
+        .check(
+            "r1: component:a@2 component:b@2",
+            "~component:b !-yaml.syntax",
+        )
         .await;
-    world.check("r1: ?", "!yaml").await;
+    world.check("r1: ?", "!yaml.syntax").await;
     world.check("r1: !", "").await;
     assert!(record(world, "component:default/a").is_some());
     world
-        .check("r1: ?component:b", "-component:a !yaml !-yaml")
+        .check(
+            "r1: ?component:b",
+            "-component:a !yaml.syntax !-yaml.syntax",
+        )
         .await;
-    world.check("r1: gone", "-component:b !-yaml").await;
+    world.check("r1: gone", "-component:b !-yaml.syntax").await;
 }
 
 async fn a_kind_that_may_not_enter_keeps_its_file_out(world: &mut World) {

@@ -353,7 +353,7 @@ fn content(reading: &str, head: &str) -> Content {
 fn problem(name: &str, line: u32) -> ProblemObserved {
     let entity_ref = EntityRef::parse(name).map_or_else(|_| String::new(), |it| it.to_string());
     ProblemObserved {
-        rule: "yaml".to_owned(),
+        rule: "yaml.syntax".to_owned(),
         message: "broken".to_owned(),
         hint: String::new(),
         line,
