@@ -15,6 +15,7 @@ pub mod freshness;
 mod graph;
 pub mod ledger;
 pub mod metrics;
+mod micros;
 mod query;
 pub mod relay;
 pub mod repo;

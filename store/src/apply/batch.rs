@@ -4,14 +4,15 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use freshet_proto::message::{Observation, RepositoryObserved, observation};
 
+use super::applier::Applier;
 use super::changes::event::Trigger;
-use super::locations::evaluate::EvaluationInputs;
+use super::decision::{Decision, Observed, RefreshCause, RefreshCauses};
+use super::error::ApplyError;
+use super::locations::evaluation::EvaluationInputs;
 use super::locations::graph::LocationGraph;
 use super::locations::load::{concerned_by, decide, load};
 use super::locations::resolve::new_location_ids;
-use super::observed::evidence::{
-    Evidence, LocationEvidence, collect_evidence, find_unknown_matches,
-};
+use super::observed::evidence::{LocationEvidence, collect_evidence, find_unknown_matches};
 use super::observed::failure::ReadFailure;
 use super::observed::identity::resolve_identities;
 use super::observed::newest::{Reading, choose_newest};
@@ -20,20 +21,7 @@ use super::removals::pending::{Removals, Withheld};
 use super::roots::discovered::{compare_roots, find_abandoned_branches, find_candidates};
 use super::roots::{add_roots, remove_roots};
 use super::transaction::ApplyTransaction;
-use super::write::{Decision, RefreshCause, RefreshCauses};
-use super::{Applier, ApplyError};
 use crate::repo::{Lane, Location, SourceRow};
-
-/// What a batch saw, and the part of the graph it concerns.
-#[derive(Debug, Default)]
-pub(crate) struct Observed {
-    pub(crate) graph: LocationGraph,
-    pub(crate) evidence: Evidence,
-    /// Why each source was read, as its changes tell it.
-    pub(crate) triggers: HashMap<i64, Trigger>,
-    /// Why each source was read, as the sources hear it that must be read because of that.
-    pub(crate) causes: RefreshCauses,
-}
 
 impl Applier {
     /// Applies a batch: all of it or nothing. A listing has a transaction of its own, for it decides
@@ -85,9 +73,12 @@ impl Applier {
             .observe(work, sources, &mut readings, &failures)
             .await?;
         let mut decision = self.evaluate_and_plan(work, &mut observed).await?;
-        decision.withheld.mark_incomplete(&mut readings, &observed);
+        decision
+            .withheld
+            .mark_incomplete(&mut readings, &observed.evidence, &observed.graph);
         self.write_decision(work, &observed, &mut decision).await?;
-        self.conclude_readings(work, sources, &readings, &decision);
+        let changed = &decision.plan.changed_sources;
+        self.conclude_readings(work, sources, &readings, changed);
         self.record_failures(work, sources, &failures);
         written.extend(
             self.request_refreshes(work, sources, &observed, &decision)

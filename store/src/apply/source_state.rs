@@ -1,18 +1,19 @@
 //! What a reading or a failure does to its source: done, back-off, when it is looked at again.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
 use freshet_proto::message::{ListingObserved, Observation, RepositoryObserved, location_observed};
 
+use super::applier::Applier;
+use super::error::ApplyError;
 use super::observed::failure::{ReadFailure, Retryability};
 use super::observed::newest::Reading;
 use super::transaction::ApplyTransaction;
-use super::write::Decision;
-use super::{Applier, ApplyError};
 use crate::config::Fingerprint;
 use crate::ledger::raise;
 use crate::metrics::ObservationOutcome;
+use crate::micros::micros;
 use crate::repo::{Covering, Lane, Outcome, SourceKind, SourceRow};
 
 /// First wait after a failure; it doubles with each further one.
@@ -97,13 +98,13 @@ impl Applier {
         work: &mut ApplyTransaction,
         sources: &mut HashMap<i64, SourceRow>,
         readings: &[Reading<RepositoryObserved>],
-        decision: &Decision,
+        changed_sources: &HashSet<i64>,
     ) {
         for reading in readings {
             let Some(source) = sources.get_mut(&reading.source_id) else {
                 continue;
             };
-            let changed = decision.plan.changed_sources.contains(&source.id);
+            let changed = changed_sources.contains(&source.id);
             if changed {
                 source.changed_at = work.now;
             }
@@ -222,11 +223,6 @@ fn back_off_wait(fail_count: i64, retryability: Retryability, jitter: f64) -> Du
         .min(DOUBLINGS_MAX);
     let whole = BACK_OFF_FIRST.saturating_mul(1 << doublings).min(wait_max);
     whole.mul_f64(0.5 + jitter.clamp(0.0, 1.0) / 2.0)
-}
-
-/// Microseconds, as times are stored.
-pub(crate) fn micros(duration: Duration) -> i64 {
-    i64::try_from(duration.as_micros()).unwrap_or(i64::MAX)
 }
 
 #[cfg(test)]

@@ -6,7 +6,8 @@ use std::sync::Arc;
 
 use freshet_proto::message::Job;
 
-use super::{Applier, ApplyError};
+use super::applier::Applier;
+use super::error::ApplyError;
 use crate::change::ChangeRow;
 use crate::ledger::jobs_of;
 use crate::metrics::{Mechanism, ObservationOutcome};

@@ -2,51 +2,21 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use freshet_proto::message::Cause;
 use uuid::Uuid;
 
-use super::batch::Observed;
+use super::applier::{Applier, compute};
 use super::changes::plan::{ChangePlan, PlanInputs, plan_changes};
+use super::decision::{Decision, Observed, RefreshCause};
 use super::entities::collect::{DeclarationInputs, collect_declarations};
 use super::entities::load::StoredEntities;
 use super::entities::orphans::keep_orphans;
+use super::error::ApplyError;
 use super::locations::diff::LocationDiff;
 use super::observed::evidence::LocationEvidence;
-use super::removals::pending::Withheld;
 use super::transaction::ApplyTransaction;
-use super::{Applier, ApplyError, compute};
 use crate::config::OrphanStrategy;
 use crate::ledger::raise;
-use crate::repo::{DependencyRow, Lane, Location, SourceKind, SourceRow, Tx};
-
-/// Why a source of this batch was read, and how urgently.
-#[derive(Clone, Debug)]
-pub(crate) struct RefreshCause {
-    pub(crate) cause: Cause,
-    pub(crate) lane: Lane,
-}
-
-/// By source.
-pub(crate) type RefreshCauses = HashMap<i64, RefreshCause>;
-
-/// What is written of a batch.
-#[derive(Debug)]
-pub(crate) struct Decision {
-    pub(crate) locations: LocationDiff,
-    pub(crate) plan: ChangePlan,
-    /// Files whose contents count.
-    pub(crate) read: BTreeSet<i64>,
-    pub(crate) withheld: Withheld,
-}
-
-impl Default for RefreshCause {
-    fn default() -> Self {
-        Self {
-            cause: Cause::default(),
-            lane: Lane::Lo,
-        }
-    }
-}
+use crate::repo::{DependencyRow, Location, SourceKind, SourceRow, Tx};
 
 impl Applier {
     /// Plans what becomes of entities, claims and problems.

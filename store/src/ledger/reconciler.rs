@@ -7,7 +7,6 @@
 use std::collections::HashSet;
 use std::convert::Infallible;
 use std::sync::Arc;
-use std::time::Duration;
 
 use freshet_bus::Bus;
 use freshet_proto::message::Cause;
@@ -20,6 +19,7 @@ use super::decide::{Reason, raise};
 use super::publish::jobs_of;
 use super::{JobPublisher, LedgerConfig};
 use crate::metrics::Metrics;
+use crate::micros::micros;
 use crate::repo::{Lane, Repo, RepoError, SourceRow, StoredCause};
 
 /// Sources looked at in one go. They go on in the order of their last job, so none is passed over.
@@ -246,10 +246,6 @@ fn unwanted(sources: &[SourceRow], with_job: &[i64]) -> Vec<(i64, i64)> {
         .filter(|source| !with_job.contains(&source.id))
         .map(|source| (source.id, source.wanted))
         .collect()
-}
-
-fn micros(duration: Duration) -> i64 {
-    i64::try_from(duration.as_micros()).unwrap_or(i64::MAX)
 }
 
 #[cfg(test)]

@@ -7,7 +7,6 @@ use freshet_model::EntityRef;
 use freshet_proto::message::change::{ChangeData, Origin, RelationChanges, RevisionInfo};
 use uuid::Uuid;
 
-use crate::apply::ApplyError;
 use crate::apply::changes::bodies::ChangeBody;
 use crate::apply::changes::event::{Trigger, origin_of};
 use crate::apply::changes::problems::{ProblemChange, ProblemTransition, compare_problems};
@@ -17,6 +16,7 @@ use crate::apply::entities::claims::{
 };
 use crate::apply::entities::declarations::{FileDeclarations, FoundProblem};
 use crate::apply::entities::load::StoredEntities;
+use crate::apply::error::ApplyError;
 use crate::apply::locations::problems::ProblemReview;
 use crate::change::{ChangeRow, Op, Record};
 use crate::repo::claims::ClaimKey;

@@ -9,10 +9,10 @@ use std::sync::Arc;
 
 use freshet_model::{EntityRef, RelationDeclaration};
 
-use crate::apply::ApplyError;
 use crate::apply::entities::claim_index::{Claim, ClaimIndex, ClaimState, RefClaims};
 use crate::apply::entities::declarations::{DeclaredEntity, FileDeclarations};
 use crate::apply::entities::load::StoredEntities;
+use crate::apply::error::ApplyError;
 use crate::repo::changes::{relations_from_text, relations_to_text};
 use crate::repo::claims::ClaimKey;
 use crate::repo::{ClaimRow, Location, SourceRow};

@@ -10,7 +10,7 @@ use super::annotate::{Forges, Place};
 use super::declarations::{
     DeclaredEntity, EntryConditions, FileDeclarations, Undeclared, declarations_of_content,
 };
-use crate::apply::ApplyError;
+use crate::apply::error::ApplyError;
 use crate::apply::locations::diff::LocationDiff;
 use crate::apply::locations::graph::LocationGraph;
 use crate::apply::locations::naming::{location_type, split_location};

@@ -7,8 +7,8 @@ use std::sync::Arc;
 use freshet_model::{EntityRef, ErrorClass, Level, Problem, RelationDeclaration, RuleId};
 use freshet_proto::message::{Content, EntityObserved, ProblemObserved, RelationObserved};
 
-use crate::apply::ApplyError;
 use crate::apply::entities::annotate::Place;
+use crate::apply::error::ApplyError;
 use crate::repo::Location;
 
 /// The kind of entities that point to files, as refs spell it.

@@ -4,8 +4,8 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 
 use freshet_model::EntityRef;
 
-use crate::apply::ApplyError;
 use crate::apply::entities::declarations::FileDeclarations;
+use crate::apply::error::ApplyError;
 use crate::repo::stored::stored_ref;
 use crate::repo::{ClaimRow, EntityRow, Location, SourceRow, StoredProblem, Tx};
 

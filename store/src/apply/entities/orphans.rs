@@ -8,10 +8,10 @@ use std::sync::Arc;
 
 use freshet_model::EntityRef;
 
-use crate::apply::ApplyError;
 use crate::apply::entities::annotate::mark_orphan;
 use crate::apply::entities::declarations::{DeclaredEntity, FileDeclarations};
 use crate::apply::entities::load::StoredEntities;
+use crate::apply::error::ApplyError;
 use crate::change::Record;
 use crate::repo::{EntityRow, SourceKind};
 use crate::view::State;

@@ -8,8 +8,11 @@ use freshet_proto::message::{ListingObserved, Repository};
 use super::compare::{
     DependsOn, KnownSources, ListingContext, ListingDiff, compare_listing, filter_wanted,
 };
-use crate::apply::batch::Observed;
+use crate::apply::applier::Applier;
 use crate::apply::changes::event::Trigger;
+use crate::apply::decision::Observed;
+use crate::apply::decision::RefreshCause;
+use crate::apply::error::ApplyError;
 use crate::apply::locations::graph::GraphRequest;
 use crate::apply::locations::load::load;
 use crate::apply::observed::newest::Reading;
@@ -17,8 +20,6 @@ use crate::apply::roots::discovered::{RootCandidate, compare_roots};
 use crate::apply::roots::{add_roots, provider_key, remove_roots};
 use crate::apply::source_state::{cover, mark_listing_proved, outcome_of};
 use crate::apply::transaction::ApplyTransaction;
-use crate::apply::write::RefreshCause;
-use crate::apply::{Applier, ApplyError};
 use crate::ledger::{HEAD, Provider};
 use crate::repo::sources::SourceKey;
 use crate::repo::{DependencyRow, Lane, Location, SourceKind, SourceRow, Tx};

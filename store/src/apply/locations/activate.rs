@@ -2,10 +2,9 @@
 
 use freshet_model::EntityRef;
 
-use super::evaluate::{Evaluation, is_valid};
+use super::evaluation::{Evaluation, Rival, is_valid};
 use super::naming::{location_type, split_location};
 use super::problems::{find_refused, is_required};
-use super::prune::Rival;
 use super::target::read_targets;
 use crate::apply::entities::annotate::Place;
 use crate::apply::observed::evidence::{ContentEvidence, DeclaredLocation, LocationEvidence};

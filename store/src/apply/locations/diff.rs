@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::evaluate::Evaluation;
+use super::evaluation::Evaluation;
 use super::naming::is_generated;
 use super::problems::{ProblemReview, ReviewScope, find_refusals, find_target_problems};
 use super::target::read_targets;

@@ -5,29 +5,15 @@
 //! What nobody declares any more is decided only when all declarations are known, so that a Location
 //! entity may move between files; what lost a link is looked at last, for another link may be new.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
-
-use freshet_model::rules::Rule;
+use std::collections::{BTreeMap, HashMap};
 
 use super::diff::LocationDiff;
-use super::graph::{GraphRequest, LinkSet, LocationGraph, TargetKey};
+use super::evaluation::{Evaluation, EvaluationInputs};
+use super::graph::{GraphRequest, LocationGraph, TargetKey};
 use super::naming::matched_url;
-use super::prune::Rival;
 use super::target::{EntityTargets, read_targets};
-use crate::apply::entities::annotate::Forges;
 use crate::apply::observed::evidence::{LocationEvidence, is_as_in_catalog};
-use crate::repo::{
-    LinkKey, Location, LocationEntity, LocationLink, LocationState, Naming, SourceKind,
-};
-
-/// What the configuration says.
-#[derive(Clone, Copy)]
-pub(crate) struct EvaluationInputs<'a> {
-    pub(crate) rules: &'a [Rule],
-    /// What is known about the forges.
-    pub(crate) forges: &'a Forges,
-    pub(crate) now: i64,
-}
+use crate::repo::{LinkKey, Location, LocationEntity, LocationLink, LocationState};
 
 /// What an evaluation comes to.
 #[derive(Debug)]
@@ -57,165 +43,7 @@ pub(crate) fn evaluate(
     }
 }
 
-/// The graph while it is evaluated. A number beside a location or Location entity is the source whose
-/// reading made something of it.
-pub(crate) struct Evaluation<'a> {
-    pub(crate) graph: &'a LocationGraph,
-    pub(crate) evidence: &'a BTreeMap<i64, LocationEvidence>,
-    pub(crate) inputs: EvaluationInputs<'a>,
-    pub(crate) lacking: GraphRequest,
-    /// What is different from the graph.
-    pub(crate) locations: BTreeMap<i64, Location>,
-    pub(crate) entities: BTreeMap<String, Option<LocationEntity>>,
-    pub(crate) links: LinkSet,
-    // What is still to be done.
-    pub(crate) retargeted: BTreeMap<String, i64>,
-    /// Of those, the ones that have a new version, whose targets are resolved anew.
-    pub(crate) new_versions: BTreeSet<String>,
-    pub(crate) activatable: BTreeMap<i64, i64>,
-    pub(crate) undeclared: BTreeMap<String, i64>,
-    pub(crate) unlinked: BTreeMap<i64, i64>,
-    // What came of it.
-    pub(crate) rivals: BTreeMap<String, Vec<Rival>>,
-    pub(crate) touched: BTreeMap<i64, i64>,
-    pub(crate) activated: BTreeSet<i64>,
-    /// How each content that was activated is named in its entities.
-    pub(crate) activated_namings: BTreeMap<i64, Option<Naming>>,
-    /// Location entities that stay as they are although their file declares another version.
-    pub(crate) held_back: BTreeSet<String>,
-    pub(crate) removed: BTreeMap<i64, i64>,
-    /// Location entities whose status may differ.
-    pub(crate) reviewed: BTreeMap<String, i64>,
-    /// Location entities that left a file: which file, which, and why.
-    pub(crate) left_files: Vec<LeftFile>,
-    /// Locations whose content is needed once more.
-    pub(crate) reread: BTreeMap<i64, i64>,
-    /// Sources that must be read.
-    pub(crate) refresh_requests: BTreeMap<i64, i64>,
-}
-
-/// A Location entity that its file does not declare any more.
-#[derive(Clone, Debug)]
-pub(crate) struct LeftFile {
-    pub(crate) location_id: i64,
-    pub(crate) entity_ref: String,
-    pub(crate) triggered_by: i64,
-}
-
 impl<'a> Evaluation<'a> {
-    fn new(
-        graph: &'a LocationGraph,
-        evidence: &'a BTreeMap<i64, LocationEvidence>,
-        inputs: EvaluationInputs<'a>,
-    ) -> Self {
-        Self {
-            graph,
-            evidence,
-            inputs,
-            lacking: GraphRequest::default(),
-            locations: BTreeMap::new(),
-            entities: BTreeMap::new(),
-            links: graph.links.clone(),
-            retargeted: BTreeMap::new(),
-            new_versions: BTreeSet::new(),
-            activatable: BTreeMap::new(),
-            undeclared: BTreeMap::new(),
-            unlinked: BTreeMap::new(),
-            rivals: BTreeMap::new(),
-            touched: BTreeMap::new(),
-            activated: BTreeSet::new(),
-            activated_namings: BTreeMap::new(),
-            held_back: BTreeSet::new(),
-            removed: BTreeMap::new(),
-            reviewed: BTreeMap::new(),
-            left_files: Vec::new(),
-            reread: BTreeMap::new(),
-            refresh_requests: BTreeMap::new(),
-        }
-    }
-
-    /// A location as it is now.
-    pub(crate) fn location(&self, id: i64) -> Option<&Location> {
-        self.locations
-            .get(&id)
-            .or_else(|| self.graph.locations.get(&id))
-    }
-
-    /// A Location entity as it is now.
-    pub(crate) fn entity(&self, entity_ref: &str) -> Option<&LocationEntity> {
-        match self.entities.get(entity_ref) {
-            Some(entity) => entity.as_ref(),
-            None => self.graph.entities.get(entity_ref),
-        }
-    }
-
-    /// Refs of the Location entities a location declares now.
-    pub(crate) fn declared_by(&mut self, location_id: i64) -> Vec<String> {
-        if !self.graph.loaded.declarations.contains(&location_id) {
-            self.lacking.declarations.insert(location_id);
-        }
-        let stored = self.graph.entities.values();
-        let unchanged = stored.filter(|it| !self.entities.contains_key(&it.entity_ref));
-        let changed = self.entities.values().flatten();
-        unchanged
-            .chain(changed)
-            .filter(|entity| entity.declared_by == location_id)
-            .map(|entity| entity.entity_ref.clone())
-            .collect()
-    }
-
-    /// The links to a location, the oldest first.
-    pub(crate) fn links_to(&mut self, location_id: i64) -> Vec<&LocationLink> {
-        if !self.graph.loaded.parents.contains(&location_id) {
-            self.lacking.parents.insert(location_id);
-        }
-        self.links.of_location(location_id)
-    }
-
-    /// Everybody who points at a location, the oldest first.
-    pub(crate) fn parents_of(&mut self, location_id: i64) -> Vec<String> {
-        let mut parents: Vec<String> = Vec::new();
-        for link in self.links_to(location_id) {
-            if !parents.contains(&link.parent_ref) {
-                parents.push(link.parent_ref.clone());
-            }
-        }
-        parents
-    }
-
-    /// The links of a Location entity, in the order of its targets.
-    pub(crate) fn links_from(&mut self, entity_ref: &str) -> Vec<&LocationLink> {
-        let is_stored = self.graph.entities.contains_key(entity_ref);
-        if is_stored && !self.graph.loaded.children.contains(entity_ref) {
-            self.lacking.children.insert(entity_ref.to_owned());
-        }
-        self.links.of_parent(entity_ref)
-    }
-
-    pub(crate) fn is_root(&self, location_id: i64) -> bool {
-        !self.removed.contains_key(&location_id)
-            && self
-                .location(location_id)
-                .is_some_and(|location| self.graph.source_kind(location) == Some(SourceKind::Roots))
-    }
-
-    pub(crate) fn put_location(&mut self, location: Location) {
-        self.locations.insert(location.id, location);
-    }
-
-    /// Puts a Location entity of which the document is new.
-    pub(crate) fn put_new_version(&mut self, entity: LocationEntity, triggered_by: i64) {
-        self.new_versions.insert(entity.entity_ref.clone());
-        self.retargeted
-            .insert(entity.entity_ref.clone(), triggered_by);
-        self.put_entity(entity);
-    }
-
-    pub(crate) fn put_entity(&mut self, entity: LocationEntity) {
-        self.entities
-            .insert(entity.entity_ref.clone(), Some(entity));
-    }
-
     fn take_over_evidence(&mut self) {
         let evidence = self.evidence;
         for (id, proved) in evidence {
@@ -466,16 +294,6 @@ impl<'a> Evaluation<'a> {
                 .or_insert(triggered_by);
         }
     }
-
-    pub(crate) fn unlink(&mut self, key: &LinkKey, triggered_by: i64) {
-        self.links.remove(key);
-        self.unlinked.insert(key.location_id, triggered_by);
-        self.touched.entry(key.location_id).or_insert(triggered_by);
-    }
-}
-
-pub(crate) fn is_valid(location: &Location) -> bool {
-    matches!(location.state, LocationState::Valid { .. })
 }
 
 /// Whether a Location entity says the same of a target in both states.

@@ -9,10 +9,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::diff::LocationDiff;
-use super::evaluate::{Evaluated, EvaluationInputs, evaluate};
+use super::evaluate::{Evaluated, evaluate};
+use super::evaluation::EvaluationInputs;
 use super::graph::{GraphRequest, LocationGraph};
 use super::resolve::resolve_targets;
-use crate::apply::ApplyError;
+use crate::apply::error::ApplyError;
 use crate::apply::observed::evidence::LocationEvidence;
 use crate::config::Recheck;
 use crate::repo::{LocationEntity, LocationLink, Tx};

@@ -15,6 +15,7 @@
 pub(crate) mod activate;
 pub(crate) mod diff;
 pub(crate) mod evaluate;
+pub(crate) mod evaluation;
 pub(crate) mod graph;
 pub(crate) mod load;
 pub(crate) mod naming;

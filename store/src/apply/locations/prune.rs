@@ -5,17 +5,10 @@ use std::collections::HashSet;
 use freshet_model::annotation::{MANAGED_BY_LOCATION, MANAGED_BY_ORIGIN_LOCATION};
 use serde_json::Value;
 
-use super::evaluate::{Evaluation, LeftFile};
+use super::evaluation::{Evaluation, LeftFile, Rival};
 use crate::apply::entities::claims::{ClaimOrder, claim_order};
 use crate::apply::observed::evidence::LocationEvidence;
 use crate::repo::{ClaimRow, LinkKey, LocationEntity, LocationLink};
-
-/// Somebody else who declares a Location entity.
-#[derive(Clone, Debug)]
-pub(crate) struct Rival {
-    pub(crate) claimed_at: i64,
-    pub(crate) entity: LocationEntity,
-}
 
 impl Evaluation<'_> {
     /// Each Location entity whose file does not declare it any more goes to whoever claims it, or leaves.

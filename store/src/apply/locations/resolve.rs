@@ -7,9 +7,9 @@ use freshet_model::RepositoryName;
 use freshet_model::location::Target;
 
 use super::graph::{LocationGraph, TargetKey};
-use crate::apply::ApplyError;
-use crate::apply::source_state::micros;
+use crate::apply::error::ApplyError;
 use crate::config::Recheck;
+use crate::micros::micros;
 use crate::repo::sources::SourceKey;
 use crate::repo::{HEAD, Location, SourceKind, SourceRow, Tx};
 

@@ -5,7 +5,7 @@ use std::collections::{BTreeSet, HashMap};
 
 use freshet_proto::message::RepositoryObserved;
 
-use crate::apply::ApplyError;
+use crate::apply::error::ApplyError;
 use crate::apply::locations::resolve::BY_NAME;
 use crate::apply::observed::newest::Reading;
 use crate::apply::transaction::ApplyTransaction;

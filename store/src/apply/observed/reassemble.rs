@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use freshet_proto::message::{Observation, observation};
 use prost::Message;
 
-use crate::apply::ApplyError;
+use crate::apply::error::ApplyError;
 use crate::apply::transaction::ApplyTransaction;
 use crate::metrics::ObservationOutcome;
 use crate::repo::parts::PartRow;

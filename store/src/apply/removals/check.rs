@@ -8,8 +8,8 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 
-use crate::apply::source_state::micros;
 use crate::config::RemovalLimits;
+use crate::micros::micros;
 use crate::repo::RemovalRow;
 
 /// Most refs that are shown of one location.

@@ -8,15 +8,16 @@ use freshet_model::EntityRef;
 use freshet_proto::message::RepositoryObserved;
 
 use super::check::{LocationRemoval, RemovalContext, check_limits, is_small};
-use crate::apply::batch::Observed;
+use crate::apply::applier::Applier;
 use crate::apply::changes::plan::ChangePlan;
+use crate::apply::error::ApplyError;
 use crate::apply::locations::graph::LocationGraph;
-use crate::apply::observed::evidence::LocationEvidence;
+use crate::apply::observed::evidence::{Evidence, LocationEvidence};
 use crate::apply::observed::newest::Reading;
-use crate::apply::source_state::{delay_source, micros};
+use crate::apply::source_state::delay_source;
 use crate::apply::transaction::{ApplyTransaction, RemovedEntities};
-use crate::apply::{Applier, ApplyError};
 use crate::change::Op;
+use crate::micros::micros;
 use crate::repo::{RemovalRow, SourceKind, SourceRow, Tx};
 
 /// What a plan that takes something away comes to.
@@ -89,11 +90,12 @@ impl Withheld {
     pub(crate) fn mark_incomplete(
         &self,
         readings: &mut [Reading<RepositoryObserved>],
-        observed: &Observed,
+        evidence: &Evidence,
+        graph: &LocationGraph,
     ) {
-        let seen = &observed.evidence.locations;
+        let seen = &evidence.locations;
         let locations = self.locations.iter().filter(|id| seen.contains_key(id));
-        let of_locations = locations.filter_map(|id| observed.graph.locations.get(id));
+        let of_locations = locations.filter_map(|id| graph.locations.get(id));
         let mut incomplete: BTreeSet<i64> = of_locations.map(|it| it.source_id).collect();
         incomplete.extend(&self.sources);
         for reading in readings {

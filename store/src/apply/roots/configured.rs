@@ -6,11 +6,12 @@ use std::sync::atomic::Ordering;
 use freshet_proto::message::Cause;
 
 use super::{CONFIG, PROVIDER, WantedRoot, add_roots, provider_key, roots_key};
-use crate::apply::batch::Observed;
+use crate::apply::applier::Applier;
+use crate::apply::decision::Observed;
+use crate::apply::decision::RefreshCause;
+use crate::apply::error::ApplyError;
 use crate::apply::observed::evidence::LocationEvidence;
 use crate::apply::transaction::ApplyTransaction;
-use crate::apply::write::RefreshCause;
-use crate::apply::{Applier, ApplyError};
 use crate::consumer::CONFLICT_ATTEMPTS;
 use crate::repo::sources::SourceKey;
 use crate::repo::{Lane, SourceRow, Trouble};

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use freshet_proto::message::{Repository, RepositoryObserved};
 
 use super::WantedRoot;
-use crate::apply::ApplyError;
+use crate::apply::error::ApplyError;
 use crate::apply::locations::graph::LocationGraph;
 use crate::apply::observed::evidence::LocationEvidence;
 use crate::apply::observed::newest::Reading;

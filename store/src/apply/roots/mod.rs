@@ -13,13 +13,13 @@ use freshet_model::{EntityRef, canonical_json};
 use freshet_proto::message::Repository;
 use sha2::{Digest, Sha256};
 
-use super::ApplyError;
 use super::entities::declarations::Undeclared;
 use super::locations::graph::{GraphRequest, LocationGraph, TargetKey};
 use super::locations::load::load;
 use super::locations::naming::{generated_ref, is_generated, presence_of};
 use super::locations::target::target_of_root;
 use super::observed::evidence::{ContentEvidence, DeclaredLocation, LocationEvidence};
+use crate::apply::error::ApplyError;
 use crate::config::{Recheck, Root};
 use crate::ledger::Provider;
 use crate::repo::sources::SourceKey;
