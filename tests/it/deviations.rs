@@ -37,6 +37,49 @@ pub(crate) const CONFORMANCE: &[Deviation] = &[
     },
 ];
 
+/// Files of the corpus with an error that is one of a target: the Location entity that points at it, in
+/// the file or generated for it, is served with the error. Backstage serves none that never was in
+/// order, and keeps all of its targets as they were; here each target stands on its own, for in a
+/// monorepo one broken file would freeze a thousand.
+pub(crate) const SERVED_WITH_ERRORS: &[&str] = &[
+    "annotations-list",
+    "apiversion-missing",
+    "apiversion-number",
+    "kind-array",
+    "kind-bad-chars",
+    "kind-bad-unknown",
+    "kind-empty",
+    "kind-missing",
+    "location-missing-target-file",
+    "location-one-bad-target",
+    "location-type-url-bad",
+    "metadata-missing",
+    "metadata-null",
+    "name-bool",
+    "name-empty",
+    "name-missing",
+    "name-null",
+    "name-number",
+    "namespace-empty",
+    "namespace-null",
+    "yaml-alias-bomb",
+    "yaml-alias-undefined",
+    "yaml-anchor-across-docs",
+    "yaml-cr-only",
+    "yaml-duplicate-key",
+    "yaml-list-doc",
+    "yaml-multidoc-bad-middle",
+    "yaml-multidoc-invalid-entity",
+    "yaml-number-doc",
+    "yaml-scalar-doc",
+    "yaml-syntax-error",
+    "yaml-tab-indent",
+    "yaml-utf16",
+];
+
+/// What the corpus declares beside a target that is missing; Backstage does not serve it.
+pub(crate) const SERVED_BESIDE_A_MISSING_TARGET: &str = "component:default/included-d";
+
 /// Defects of Backstage that are not repeated, each with the test of what is done instead.
 pub(crate) const BETTER: &[(&str, &str)] = &[
     (
@@ -93,6 +136,11 @@ pub(crate) const BETTER: &[(&str, &str)] = &[
         "a31_case_198_a_repository_that_is_neither_listed_nor_found_proves_nothing",
     ),
     ("A32", "a32_a_source_that_fails_is_asked_less_and_less"),
+    (
+        "targets",
+        "case_156_one_missing_target_holds_back_neither_its_siblings_nor_the_location_entity",
+    ),
+    ("targets", "one_broken_file_of_a_monorepo_costs_only_itself"),
     (
         "JavaScript",
         "keys_that_mean_something_in_javascript_are_keys_like_any_other",

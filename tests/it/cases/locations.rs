@@ -117,7 +117,7 @@ async fn a_file_that_a_pattern_begins_to_match_is_read_and_one_it_ceases_to_matc
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn case_156_one_missing_target_holds_all_targets_back() {
+async fn case_156_one_missing_target_holds_back_neither_its_siblings_nor_the_location_entity() {
     let all = location("all", "{targets: [./a.yaml, ./b.yaml]}");
     let mut story = Story::of_shop(
         &[
@@ -141,10 +141,9 @@ async fn case_156_one_missing_target_holds_all_targets_back() {
         .api
         .fails_with("location:default/all", "NotFoundError")
         .await;
-    assert_eq!(
-        title(story.now("component:default/a").await.as_ref()),
-        Some("first")
-    );
+    story.shows("component:default/a", "second").await;
+    story.sees("location:default/all").await;
+    // The file is still listed: that it is missing is a mistake, and what it declared stays.
     assert_eq!(
         title(story.now("component:default/b").await.as_ref()),
         Some("first")
@@ -155,6 +154,73 @@ async fn case_156_one_missing_target_holds_all_targets_back() {
     story.shows("component:default/a", "second").await;
     story.shows("component:default/b", "third").await;
     story.world.api.is_well("location:default/all").await;
+    story.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_broken_file_of_a_monorepo_costs_only_itself() {
+    let names: Vec<String> = (0..20).map(|number| format!("part-{number}")).collect();
+    let targets: Vec<String> = names.iter().map(|name| format!("./{name}.yaml")).collect();
+    let all = location("all", &format!("{{targets: [{}]}}", targets.join(", ")));
+    let mut files = vec![("all.yaml".to_owned(), all)];
+    for name in &names {
+        files.push((format!("{name}.yaml"), component(name, "first")));
+    }
+    let files: Vec<(&str, &str)> = files
+        .iter()
+        .map(|(path, file)| (path.as_str(), file.as_str()))
+        .collect();
+    let mut story = Story::of_shop(&files, &["all.yaml"]).await;
+    story.shows("component:default/part-19", "first").await;
+    story
+        .push(&[
+            ("part-0.yaml", Some("kind: [\n")),
+            ("part-1.yaml", None),
+            ("part-2.yaml", Some(&component("part-2", "second"))),
+        ])
+        .await;
+    story.shows("component:default/part-2", "second").await;
+    story
+        .push(&[("part-3.yaml", Some(&component("part-3", "third")))])
+        .await;
+    story.shows("component:default/part-3", "third").await;
+    for name in ["part-0", "part-1"] {
+        let kept = story.now(&format!("component:default/{name}")).await;
+        assert_eq!(title(kept.as_ref()), Some("first"), "{name}");
+    }
+    story.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_that_is_renamed_together_with_its_target_keeps_its_entity() {
+    let list = |target: &str| location("all", &format!("{{targets: [{target}, ./b.yaml]}}"));
+    let mut story = Story::of_shop(
+        &[
+            ("all.yaml", &list("./a.yaml")),
+            ("a.yaml", &component("a", "first")),
+            ("b.yaml", &component("b", "first")),
+        ],
+        &["all.yaml"],
+    )
+    .await;
+    story.shows("component:default/a", "first").await;
+    let before = story
+        .now("component:default/a")
+        .await
+        .expect("it is served");
+    story
+        .push(&[
+            ("all.yaml", Some(&list("./c.yaml"))),
+            ("a.yaml", None),
+            ("c.yaml", Some(&component("a", "second"))),
+        ])
+        .await;
+    story.shows("component:default/a", "second").await;
+    let after = story
+        .now("component:default/a")
+        .await
+        .expect("it is served");
+    assert_eq!(after["metadata"]["uid"], before["metadata"]["uid"]);
     story.end().await;
 }
 
@@ -177,6 +243,7 @@ async fn case_157_a_pattern_without_matches_is_an_error_unless_presence_is_optio
         .api
         .fails_with("location:default/needs", "NotFoundError")
         .await;
+    story.sees("location:default/needs").await;
     story.end().await;
 }
 

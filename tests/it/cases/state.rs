@@ -70,7 +70,7 @@ async fn case_118_183_a_broken_file_keeps_what_was_good_and_says_so_until_it_is_
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn case_117_a_file_that_was_never_good_is_not_served_and_neither_is_its_location() {
+async fn case_117_a_file_that_was_never_good_is_not_served_and_its_location_says_why() {
     let file = format!(
         "{}---\nkind: [\n---\n{}",
         component("cart", "t"),
@@ -79,7 +79,8 @@ async fn case_117_a_file_that_was_never_good_is_not_served_and_neither_is_its_lo
     let story = Story::of_shop(&[("c.yaml", &file)], &["c.yaml"]).await;
     let registered = generated(&url("shop", "c.yaml"));
     story.world.api.fails_with(&registered, "Error").await;
-    for entity_ref in [CART, "component:default/wheel", &registered] {
+    story.sees(&registered).await;
+    for entity_ref in [CART, "component:default/wheel"] {
         assert_eq!(story.now(entity_ref).await, None, "{entity_ref}");
     }
     story.end().await;
