@@ -1,17 +1,14 @@
 //! The public log of changes: fenced, all or nothing, with a bucket that follows it.
 
-use std::time::Duration;
-
 use bytes::Bytes;
 use freshet_proto::envelope::{Envelope, REVISION_HEADER};
 use freshet_proto::message::change::Verb;
 use freshet_proto::stream::{CHANGES, STATE_BUCKET};
-use tokio::time::Instant;
+use freshet_wait::eventually;
 
-use super::{Lab, PATIENCE, World};
+use super::{Lab, World};
 use freshet_bus::{BATCH_MESSAGES_MAX, Expect, Kv, Outbound, PublishError};
 
-const LOOK_AGAIN_AFTER: Duration = Duration::from_millis(20);
 /// What tells a key-value client that a message is a deletion.
 const DELETION: (&str, &str) = ("KV-Operation", "DEL");
 
@@ -193,9 +190,9 @@ async fn the_bucket_follows_the_log(lab: &impl Lab) {
             .await
             .expect("stored");
     }
-    eventually_is(&kv, "component.default.pay=2Ements", Some("6")).await;
-    eventually_is(&kv, "component.default.a", Some("2")).await;
-    eventually_is(&kv, "component.default.b", None).await;
+    holds(&kv, "component.default.pay=2Ements", Some("6")).await;
+    holds(&kv, "component.default.a", Some("2")).await;
+    holds(&kv, "component.default.b", None).await;
     let mut keys = kv.keys().await.expect("asked");
     keys.sort();
     assert_eq!(
@@ -204,18 +201,13 @@ async fn the_bucket_follows_the_log(lab: &impl Lab) {
     );
 }
 
-async fn eventually_is(kv: &Kv, key: &str, expected: Option<&str>) {
-    let started = Instant::now();
-    loop {
+async fn holds(kv: &Kv, key: &str, expected: Option<&str>) {
+    eventually(&format!("{key} is {expected:?}"), || async {
         let entry = kv.get(key).await.expect("asked");
         let value = entry.map(|entry| String::from_utf8_lossy(&entry.value).into_owned());
-        if value.as_deref() == expected {
-            return;
-        }
-        assert!(
-            started.elapsed() < PATIENCE,
-            "{key} is {value:?} and should be {expected:?}"
-        );
-        tokio::time::sleep(LOOK_AGAIN_AFTER).await;
-    }
+        (value.as_deref() == expected)
+            .then_some(())
+            .ok_or_else(|| format!("{value:?}"))
+    })
+    .await;
 }

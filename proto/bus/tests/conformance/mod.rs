@@ -20,13 +20,12 @@ use freshet_proto::stream::{self, ConsumerSpec, StreamSpec, Topology};
 use freshet_proto::subject::{Subject, Subjects};
 
 use freshet_bus::{Bus, Delivery, Inbox, Outbound, Published};
+use freshet_wait::in_time;
 
-/// How long anything that must happen may take.
-const PATIENCE: Duration = Duration::from_secs(20);
 /// `ack_wait` where a case waits for it to pass.
 const ACK_WAIT_SHORT: Duration = Duration::from_secs(1);
 /// `ack_wait` where it must not pass.
-const ACK_WAIT_LONG: Duration = Duration::from_secs(60);
+const ACK_WAIT_LONG: Duration = Duration::from_secs(300);
 /// How long a case looks for something that must not happen.
 const GLANCE: Duration = Duration::from_millis(150);
 const INSTALLATION: &str = "github.com";
@@ -165,9 +164,8 @@ async fn one(inbox: &mut Inbox) -> Delivery {
 }
 
 async fn some(inbox: &mut Inbox, max: usize) -> Vec<Delivery> {
-    let next = tokio::time::timeout(PATIENCE, inbox.next(max));
-    next.await
-        .expect("a message arrives in time")
+    in_time("a message", inbox.next(max))
+        .await
         .expect("the consumer can be reached")
 }
 

@@ -1,7 +1,8 @@
 //! An outage: nothing is lost silently, and everything works again afterwards.
 
-use super::{ACK_WAIT_LONG, Lab, PATIENCE, World, one, text};
+use super::{ACK_WAIT_LONG, Lab, World, one, text};
 use freshet_bus::{Outbound, PublishError};
+use freshet_wait::in_time;
 
 pub(super) async fn run(lab: &impl Lab) {
     an_outage_is_noticed_and_survived(lab).await;
@@ -36,9 +37,8 @@ async fn an_outage_is_noticed_and_survived(lab: &impl Lab) {
     assert!(!world.bus.is_connected());
 
     lab.resume(&world.bus).await;
-    let reconnected = tokio::time::timeout(PATIENCE, reconnections.changed()).await;
-    reconnected
-        .expect("the connection is back in time")
+    in_time("the connection", reconnections.changed())
+        .await
         .expect("the bus lives");
     assert!(world.bus.is_connected());
     let _published = world.publish(world.observation(3), "after").await;

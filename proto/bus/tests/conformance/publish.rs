@@ -5,9 +5,9 @@ use std::time::Duration;
 use freshet_proto::envelope::Envelope;
 use freshet_proto::stream::{DEAD_LETTERS, Discard, OBSERVATIONS, PAYLOAD_BYTES_MAX};
 use freshet_proto::subject::{Stage, Subject, Subjects};
-use tokio::time::Instant;
+use freshet_wait::eventually;
 
-use super::{ACK_WAIT_LONG, GLANCE, Lab, PATIENCE, World, one};
+use super::{ACK_WAIT_LONG, Lab, World, one};
 use freshet_bus::{Disposition, Expect, Outbound, PublishError};
 
 const WINDOW: Duration = Duration::from_secs(2);
@@ -62,14 +62,13 @@ async fn an_identity_is_forgotten_after_the_window(lab: &impl Lab) {
             .publish(identified(world.observation(number), "delivery-1"))
     };
     let _published = publish(1).await.expect("stored");
-    let started = Instant::now();
-    while publish(1).await.expect("stored or recognised").duplicate {
-        assert!(
-            started.elapsed() < PATIENCE,
-            "an identity is forgotten after the window"
-        );
-        tokio::time::sleep(GLANCE).await;
-    }
+    eventually("the identity is forgotten", || async {
+        let again = publish(1).await.expect("stored or recognised");
+        (!again.duplicate)
+            .then_some(())
+            .ok_or_else(|| "it is recognised".to_owned())
+    })
+    .await;
     assert_eq!(world.messages_in(OBSERVATIONS).await, 2);
 }
 

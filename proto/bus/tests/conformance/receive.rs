@@ -5,10 +5,9 @@ use std::collections::BTreeSet;
 use freshet_proto::message::Lane;
 use freshet_proto::stream;
 
-use super::{
-    ACK_WAIT_LONG, ACK_WAIT_SHORT, GLANCE, Lab, PATIENCE, World, nothing, one, some, text,
-};
+use super::{ACK_WAIT_LONG, ACK_WAIT_SHORT, GLANCE, Lab, World, nothing, one, some, text};
 use freshet_bus::ConsumeError;
+use freshet_wait::in_time;
 
 pub(super) async fn run(lab: &impl Lab) {
     a_batch_is_what_is_there_oldest_first_up_to_its_size(lab).await;
@@ -75,11 +74,13 @@ async fn two_inboxes_of_one_consumer_share_its_messages(lab: &impl Lab) {
     }
     let mut seen = BTreeSet::new();
     while seen.len() < 10 {
-        let deliveries = tokio::select! {
-            deliveries = one_inbox.next(1) => deliveries,
-            deliveries = other_inbox.next(1) => deliveries,
-            () = tokio::time::sleep(PATIENCE) => panic!("ten messages were due, {} came", seen.len()),
+        let next = async {
+            tokio::select! {
+                deliveries = one_inbox.next(1) => deliveries,
+                deliveries = other_inbox.next(1) => deliveries,
+            }
         };
+        let deliveries = in_time("one of ten messages", next).await;
         for delivery in deliveries.expect("the consumer can be reached") {
             assert!(
                 seen.insert(delivery.sequence),
