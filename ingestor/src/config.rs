@@ -9,7 +9,7 @@ const MEBIBYTE: usize = 1024 * 1024;
 
 /// Everything the ingestor is told.
 #[derive(Clone, Debug)]
-pub struct Config {
+pub struct IngestorConfig {
     /// First token of every subject.
     pub subject_prefix: String,
     /// Whose deliveries are authentic.
@@ -17,16 +17,16 @@ pub struct Config {
     /// Which providers are swept, and how often.
     pub schedules: Vec<Schedule>,
     /// Bounds of the webhook listener.
-    pub limits: Limits,
+    pub limits: WebhookLimits,
 }
 
-impl Default for Config {
+impl Default for IngestorConfig {
     fn default() -> Self {
         Self {
             subject_prefix: DEFAULT_PREFIX.to_owned(),
             webhooks: Vec::new(),
             schedules: Vec::new(),
-            limits: Limits::default(),
+            limits: WebhookLimits::default(),
         }
     }
 }
@@ -60,7 +60,7 @@ pub struct Schedule {
 
 /// Bounds of the webhook listener.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Limits {
+pub struct WebhookLimits {
     /// Largest accepted body. GitHub sends at most 25 MB and never retries, so less would lose pushes.
     pub body_bytes_max: usize,
     /// Bodies held in memory at once, together; beyond it deliveries are shed with 503.
@@ -74,7 +74,7 @@ pub struct Limits {
     pub publish_timeout: Duration,
 }
 
-impl Default for Limits {
+impl Default for WebhookLimits {
     fn default() -> Self {
         Self {
             body_bytes_max: 26 * MEBIBYTE,

@@ -11,5 +11,5 @@ mod schedule;
 mod service;
 mod webhook;
 
-pub use config::{Config, Limits, Schedule, WebhookSecret};
-pub use service::{Deps, Handle, start};
+pub use config::{IngestorConfig, Schedule, WebhookLimits, WebhookSecret};
+pub use service::{IngestorDeps, RunningIngestor, start};

@@ -5,7 +5,7 @@ const ANSWER_SECONDS_BUCKETS: [f64; 10] =
 
 freshet_runtime::label_enum! {
     /// How one delivery was answered.
-    pub(crate) enum Answer {
+    pub(crate) enum WebhookAnswer {
         Accepted = "accepted",
         Ignored = "ignored",
         Duplicate = "duplicate",
@@ -28,7 +28,7 @@ freshet_runtime::metrics! {
     /// The ingestor's instance metrics.
     pub(crate) struct IngestorMetrics {
         /// Webhook deliveries by how they were answered.
-        "ingestor_hook_requests" => hook_requests: Counter by AnswerLabels { answer: Answer };
+        "ingestor_hook_requests" => hook_requests: Counter by AnswerLabels { answer: WebhookAnswer };
         /// Webhook signatures by which secret verified them.
         "ingestor_hook_signatures" => hook_signatures: Counter by SignatureLabels { result: SignatureCheck };
         /// Time from a delivery's first byte to its answer.
@@ -39,7 +39,7 @@ freshet_runtime::metrics! {
 }
 
 impl IngestorMetrics {
-    pub(crate) fn count_answer(&self, answer: Answer, seconds: f64) {
+    pub(crate) fn count_answer(&self, answer: WebhookAnswer, seconds: f64) {
         self.hook_requests
             .get_or_create(&AnswerLabels { answer })
             .inc();

@@ -15,7 +15,7 @@ const ATTEMPTS_THAT_FIT: u32 = 2;
 
 /// What became of a signal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Published {
+pub(crate) enum Publication {
     /// It is durable now.
     New,
     /// It already was.
@@ -24,13 +24,13 @@ pub(crate) enum Published {
 
 /// Puts signals on the bus.
 #[derive(Clone)]
-pub(crate) struct Publisher {
+pub(crate) struct SignalPublisher {
     bus: Bus,
     subjects: Subjects,
     timeout: Duration,
 }
 
-impl Publisher {
+impl SignalPublisher {
     pub(crate) fn new(bus: Bus, subjects: Subjects, timeout: Duration) -> Self {
         Self {
             bus,
@@ -46,10 +46,13 @@ impl Publisher {
     ///
     /// The last one, when nothing was confirmed in time or no repetition can help. The signal may
     /// still have been stored: whoever answers for it must say "failed".
-    pub(crate) async fn publish(&self, signal: &Signal) -> Result<Published, PublishError> {
+    pub(crate) async fn publish_signal(
+        &self,
+        signal: &Signal,
+    ) -> Result<Publication, PublishError> {
         let deadline = Instant::now() + self.timeout;
         loop {
-            let error = match self.attempt(signal, deadline).await {
+            let error = match self.try_publish(signal, deadline).await {
                 Ok(published) => return Ok(published),
                 Err(error) => error,
             };
@@ -61,20 +64,24 @@ impl Publisher {
         }
     }
 
-    async fn attempt(&self, signal: &Signal, deadline: Instant) -> Result<Published, PublishError> {
+    async fn try_publish(
+        &self,
+        signal: &Signal,
+        deadline: Instant,
+    ) -> Result<Publication, PublishError> {
         let until = deadline.min(Instant::now() + self.timeout / ATTEMPTS_THAT_FIT);
-        let publish = self.bus.publish(self.outbound(signal));
+        let publish = self.bus.publish(self.to_outbound(signal));
         let published = timeout_at(until, publish)
             .await
             .unwrap_or(Err(PublishError::Ambiguous))?;
         Ok(if published.duplicate {
-            Published::Duplicate
+            Publication::Duplicate
         } else {
-            Published::New
+            Publication::New
         })
     }
 
-    fn outbound(&self, signal: &Signal) -> Outbound {
+    fn to_outbound(&self, signal: &Signal) -> Outbound {
         let subject = self.subjects.signal(
             &signal.provider,
             &signal.event,

@@ -11,15 +11,15 @@ use freshet_runtime::metrics::Registry;
 use freshet_runtime::supervisor::Supervisor;
 use tokio::net::TcpListener;
 
-use crate::config::Config;
+use crate::config::IngestorConfig;
 use crate::metrics::IngestorMetrics;
-use crate::publish::Publisher;
+use crate::publish::SignalPublisher;
 use crate::{schedule, webhook};
 
 const READINESS_CONDITION: &str = "ingestor.bus";
 
 /// What the ingestor stands on.
-pub struct Deps {
+pub struct IngestorDeps {
     /// Where signals go.
     pub bus: Bus,
     /// What time it is.
@@ -34,7 +34,7 @@ pub struct Deps {
 
 /// A running ingestor.
 #[derive(Clone, Copy, Debug)]
-pub struct Handle {
+pub struct RunningIngestor {
     /// Where webhooks arrive.
     pub webhook_address: SocketAddr,
 }
@@ -44,13 +44,17 @@ pub struct Handle {
 /// # Errors
 ///
 /// If the listener's address cannot be read.
-pub fn start(config: Config, deps: Deps, supervisor: &mut Supervisor) -> std::io::Result<Handle> {
+pub fn start(
+    config: IngestorConfig,
+    deps: IngestorDeps,
+    supervisor: &mut Supervisor,
+) -> std::io::Result<RunningIngestor> {
     let webhook_address = deps.listener.local_addr()?;
     let metrics = IngestorMetrics::register(&deps.registry);
     let subjects = Subjects::new(&config.subject_prefix);
-    let publisher = Publisher::new(deps.bus.clone(), subjects, config.limits.publish_timeout);
+    let publisher = SignalPublisher::new(deps.bus.clone(), subjects, config.limits.publish_timeout);
 
-    let receiver = webhook::Receiver::new(
+    let receiver = webhook::WebhookReceiver::new(
         config.webhooks,
         config.limits,
         publisher.clone(),
@@ -59,7 +63,7 @@ pub fn start(config: Config, deps: Deps, supervisor: &mut Supervisor) -> std::io
     );
     supervisor.spawn_door(
         "webhooks",
-        webhook::serve(Arc::new(receiver), deps.listener, supervisor.closing()),
+        webhook::serve_webhooks(Arc::new(receiver), deps.listener, supervisor.closing()),
     );
 
     let ticker = schedule::Ticker::new(config.schedules, publisher, deps.clock, metrics);
@@ -75,5 +79,5 @@ pub fn start(config: Config, deps: Deps, supervisor: &mut Supervisor) -> std::io
             supervisor.shutdown(),
         ),
     );
-    Ok(Handle { webhook_address })
+    Ok(RunningIngestor { webhook_address })
 }

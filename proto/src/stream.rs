@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::message::Lane;
 use crate::message::change::Verb;
-use crate::subject::{Filter, Subjects, lane_token, token};
+use crate::subject::{SubjectFilter, Subjects, lane_token, token};
 
 /// Name of the stream of signals.
 pub const SIGNALS: &str = "SIGNALS";
@@ -65,7 +65,7 @@ pub struct StreamSpec {
     /// Its name.
     pub name: String,
     /// What it captures.
-    pub subjects: Vec<Filter>,
+    pub subjects: Vec<SubjectFilter>,
     /// When messages leave.
     pub retention: Retention,
     /// Where it is kept.
@@ -98,7 +98,7 @@ pub struct ConsumerSpec {
     /// Its durable name.
     pub name: String,
     /// What it reads of the stream.
-    pub filter: Filter,
+    pub filter: SubjectFilter,
     /// How long a handler may be silent.
     pub ack_wait: Duration,
     /// How many messages may be out at once.
@@ -107,13 +107,13 @@ pub struct ConsumerSpec {
 
 /// A key-value bucket fed from a stream, one key per entity.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct KvSpec {
+pub struct BucketSpec {
     /// The bucket's name.
     pub bucket: String,
     /// The stream it is sourced from.
     pub source: String,
     /// What is taken from the source, and which verb token is dropped to form the key.
-    pub transforms: Vec<(Filter, String)>,
+    pub transforms: Vec<(SubjectFilter, String)>,
     /// Copies in a cluster.
     pub replicas: u8,
 }
@@ -124,7 +124,7 @@ pub struct Topology {
     /// The streams.
     pub streams: Vec<StreamSpec>,
     /// The buckets.
-    pub buckets: Vec<KvSpec>,
+    pub buckets: Vec<BucketSpec>,
 }
 
 /// The streams and buckets of one installation, with `replicas` copies of each.
@@ -132,17 +132,17 @@ pub struct Topology {
 pub fn topology(subjects: &Subjects, replicas: u8) -> Topology {
     Topology {
         streams: vec![
-            signals(subjects, replicas),
-            jobs(subjects, replicas),
-            observations(subjects, replicas),
-            changes(subjects, replicas),
-            dead_letters(subjects, replicas),
+            signals_stream(subjects, replicas),
+            jobs_stream(subjects, replicas),
+            observations_stream(subjects, replicas),
+            changes_stream(subjects, replicas),
+            dead_letters_stream(subjects, replicas),
         ],
         buckets: vec![state_bucket(subjects, replicas)],
     }
 }
 
-fn base(name: &str, subjects: Vec<Filter>, replicas: u8) -> StreamSpec {
+fn base_stream(name: &str, subjects: Vec<SubjectFilter>, replicas: u8) -> StreamSpec {
     StreamSpec {
         name: name.to_owned(),
         subjects,
@@ -160,33 +160,33 @@ fn base(name: &str, subjects: Vec<Filter>, replicas: u8) -> StreamSpec {
     }
 }
 
-fn signals(subjects: &Subjects, replicas: u8) -> StreamSpec {
+fn signals_stream(subjects: &Subjects, replicas: u8) -> StreamSpec {
     StreamSpec {
         bytes_max: Some(4 * GIBIBYTE),
         duplicate_window: Duration::from_secs(600),
-        ..base(SIGNALS, vec![subjects.signals_all()], replicas)
+        ..base_stream(SIGNALS, vec![subjects.signals_all()], replicas)
     }
 }
 
 // One message per subject, the newest: SQL can rebuild any job, so the old one may go.
-fn jobs(subjects: &Subjects, replicas: u8) -> StreamSpec {
+fn jobs_stream(subjects: &Subjects, replicas: u8) -> StreamSpec {
     StreamSpec {
         storage: Storage::Memory,
         discard: Discard::Old,
         messages_per_subject_max: Some(1),
-        ..base(JOBS, vec![subjects.jobs_all()], replicas)
+        ..base_stream(JOBS, vec![subjects.jobs_all()], replicas)
     }
 }
 
-fn observations(subjects: &Subjects, replicas: u8) -> StreamSpec {
+fn observations_stream(subjects: &Subjects, replicas: u8) -> StreamSpec {
     StreamSpec {
         storage: Storage::Memory,
         bytes_max: Some(GIBIBYTE),
-        ..base(OBSERVATIONS, vec![subjects.observations_all()], replicas)
+        ..base_stream(OBSERVATIONS, vec![subjects.observations_all()], replicas)
     }
 }
 
-fn changes(subjects: &Subjects, replicas: u8) -> StreamSpec {
+fn changes_stream(subjects: &Subjects, replicas: u8) -> StreamSpec {
     StreamSpec {
         retention: Retention::Limits,
         discard: Discard::Old,
@@ -194,7 +194,7 @@ fn changes(subjects: &Subjects, replicas: u8) -> StreamSpec {
         compressed: true,
         append_only: true,
         atomic_batches: true,
-        ..base(
+        ..base_stream(
             CHANGES,
             vec![subjects.changes_all(), subjects.problems_all()],
             replicas,
@@ -202,18 +202,18 @@ fn changes(subjects: &Subjects, replicas: u8) -> StreamSpec {
     }
 }
 
-fn dead_letters(subjects: &Subjects, replicas: u8) -> StreamSpec {
+fn dead_letters_stream(subjects: &Subjects, replicas: u8) -> StreamSpec {
     StreamSpec {
         retention: Retention::Limits,
         bytes_max: Some(GIBIBYTE),
         age_max: Some(90 * DAY),
-        ..base(DEAD_LETTERS, vec![subjects.dead_all()], replicas)
+        ..base_stream(DEAD_LETTERS, vec![subjects.dead_all()], replicas)
     }
 }
 
 // Related changes carry no document, so they are not sourced. Each verb is one transform that
 // keeps the three name tokens as the key.
-fn state_bucket(subjects: &Subjects, replicas: u8) -> KvSpec {
+fn state_bucket(subjects: &Subjects, replicas: u8) -> BucketSpec {
     let transforms = [Verb::Created, Verb::Updated, Verb::Deleted]
         .into_iter()
         .map(|verb| {
@@ -223,7 +223,7 @@ fn state_bucket(subjects: &Subjects, replicas: u8) -> KvSpec {
             (subjects.changes_with(verb), key)
         })
         .collect();
-    KvSpec {
+    BucketSpec {
         bucket: STATE_BUCKET.to_owned(),
         source: CHANGES.to_owned(),
         transforms,

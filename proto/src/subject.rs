@@ -92,9 +92,9 @@ impl fmt::Display for Subject {
 
 /// A pattern that matches subjects: whole tokens, `*`, or a final `>`. Only [`Subjects`] makes one.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct Filter(String);
+pub struct SubjectFilter(String);
 
-impl Filter {
+impl SubjectFilter {
     /// The filter as NATS spells it.
     #[must_use]
     pub fn as_str(&self) -> &str {
@@ -173,13 +173,13 @@ impl Subjects {
     /// A signal about one source, such as a repository's provider id.
     #[must_use]
     pub fn signal(&self, provider: &str, event: &str, installation: &str, source: &str) -> Subject {
-        self.subject("signal", &[provider, event, installation, source])
+        self.build_subject("signal", &[provider, event, installation, source])
     }
 
     /// The job of one source in one lane. Two jobs with this subject replace each other.
     #[must_use]
     pub fn job(&self, lane: Lane, installation: &str, source_id: i64) -> Subject {
-        self.subject(
+        self.build_subject(
             "job",
             &[lane_token(lane), installation, &source_id.to_string()],
         )
@@ -188,7 +188,7 @@ impl Subjects {
     /// What a processor saw at one source.
     #[must_use]
     pub fn observation(&self, lane: Lane, installation: &str, source_id: i64) -> Subject {
-        self.subject(
+        self.build_subject(
             "observation",
             &[lane_token(lane), installation, &source_id.to_string()],
         )
@@ -197,7 +197,7 @@ impl Subjects {
     /// A change of one entity.
     #[must_use]
     pub fn change(&self, entity: &EntityRef, verb: Verb) -> Subject {
-        self.subject(
+        self.build_subject(
             "change",
             &[
                 entity.kind(),
@@ -211,7 +211,7 @@ impl Subjects {
     /// A change of one source's problems.
     #[must_use]
     pub fn problem(&self, provider: &str, source_id: i64, verb: Verb) -> Subject {
-        self.subject(
+        self.build_subject(
             "problem",
             &[provider, &source_id.to_string(), verb.as_str()],
         )
@@ -220,25 +220,25 @@ impl Subjects {
     /// A message one stage could not handle.
     #[must_use]
     pub fn dead(&self, stage: Stage, reason: &str, installation: &str, source: &str) -> Subject {
-        self.subject("dead", &[stage.as_str(), reason, installation, source])
+        self.build_subject("dead", &[stage.as_str(), reason, installation, source])
     }
 
     /// All signals.
     #[must_use]
-    pub fn signals_all(&self) -> Filter {
-        self.filter("signal.>")
+    pub fn signals_all(&self) -> SubjectFilter {
+        self.build_filter("signal.>")
     }
 
     /// All jobs, of every lane and installation.
     #[must_use]
-    pub fn jobs_all(&self) -> Filter {
-        self.filter("job.>")
+    pub fn jobs_all(&self) -> SubjectFilter {
+        self.build_filter("job.>")
     }
 
     /// Jobs of one lane and installation.
     #[must_use]
-    pub fn jobs(&self, lane: Lane, installation: &str) -> Filter {
-        self.filter(&format!(
+    pub fn jobs(&self, lane: Lane, installation: &str) -> SubjectFilter {
+        self.build_filter(&format!(
             "job.{}.{}.>",
             lane_token(lane),
             token(installation)
@@ -247,41 +247,41 @@ impl Subjects {
 
     /// All observations.
     #[must_use]
-    pub fn observations_all(&self) -> Filter {
-        self.filter("observation.>")
+    pub fn observations_all(&self) -> SubjectFilter {
+        self.build_filter("observation.>")
     }
 
     /// Observations of one lane.
     #[must_use]
-    pub fn observations(&self, lane: Lane) -> Filter {
-        self.filter(&format!("observation.{}.>", lane_token(lane)))
+    pub fn observations(&self, lane: Lane) -> SubjectFilter {
+        self.build_filter(&format!("observation.{}.>", lane_token(lane)))
     }
 
     /// All changes of entities.
     #[must_use]
-    pub fn changes_all(&self) -> Filter {
-        self.filter("change.>")
+    pub fn changes_all(&self) -> SubjectFilter {
+        self.build_filter("change.>")
     }
 
     /// Changes of entities with one verb, with the three name tokens as wildcards.
     #[must_use]
-    pub fn changes_with(&self, verb: Verb) -> Filter {
-        self.filter(&format!("change.*.*.*.{}", verb.as_str()))
+    pub fn changes_with(&self, verb: Verb) -> SubjectFilter {
+        self.build_filter(&format!("change.*.*.*.{}", verb.as_str()))
     }
 
     /// All changes of problems.
     #[must_use]
-    pub fn problems_all(&self) -> Filter {
-        self.filter("problem.>")
+    pub fn problems_all(&self) -> SubjectFilter {
+        self.build_filter("problem.>")
     }
 
     /// All dead letters.
     #[must_use]
-    pub fn dead_all(&self) -> Filter {
-        self.filter("dead.>")
+    pub fn dead_all(&self) -> SubjectFilter {
+        self.build_filter("dead.>")
     }
 
-    fn subject(&self, family: &str, names: &[&str]) -> Subject {
+    fn build_subject(&self, family: &str, names: &[&str]) -> Subject {
         let mut text = format!("{}.{family}", self.prefix);
         for name in names {
             text.push('.');
@@ -290,8 +290,8 @@ impl Subjects {
         Subject(text)
     }
 
-    fn filter(&self, pattern: &str) -> Filter {
-        Filter(format!("{}.{pattern}", self.prefix))
+    fn build_filter(&self, pattern: &str) -> SubjectFilter {
+        SubjectFilter(format!("{}.{pattern}", self.prefix))
     }
 }
 

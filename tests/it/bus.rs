@@ -38,7 +38,7 @@ impl Lab for NatsLab {
 }
 
 async fn connect(server: &NatsServer) -> Bus {
-    Bus::connect(&nats::Config::new(server.url(), "it"))
+    Bus::connect(&nats::NatsConfig::new(server.url(), "it"))
         .await
         .expect("the server is there")
 }

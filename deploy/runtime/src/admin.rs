@@ -77,7 +77,7 @@ async fn serve_readiness(State(admin): State<Arc<Admin>>) -> Response {
     } else {
         StatusCode::SERVICE_UNAVAILABLE
     };
-    (status, Json(admin.readiness.report())).into_response()
+    (status, Json(admin.readiness.list_conditions())).into_response()
 }
 
 async fn serve_metrics(State(admin): State<Arc<Admin>>) -> Response {

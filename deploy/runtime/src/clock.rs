@@ -9,10 +9,10 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// A source of the current time; cheap to clone.
 #[derive(Clone, Debug)]
-pub struct Clock(Source);
+pub struct Clock(TimeSource);
 
 #[derive(Clone, Debug)]
-enum Source {
+enum TimeSource {
     System,
     Manual(Arc<AtomicI64>),
 }
@@ -25,7 +25,7 @@ impl Clock {
     /// The clock of the machine.
     #[must_use]
     pub fn system() -> Self {
-        Self(Source::System)
+        Self(TimeSource::System)
     }
 
     /// A clock that stands at `start_micros` until its hand is moved.
@@ -33,7 +33,7 @@ impl Clock {
     pub fn manual(start_micros: i64) -> (Self, ManualClock) {
         let micros = Arc::new(AtomicI64::new(start_micros));
         (
-            Self(Source::Manual(Arc::clone(&micros))),
+            Self(TimeSource::Manual(Arc::clone(&micros))),
             ManualClock(micros),
         )
     }
@@ -42,8 +42,8 @@ impl Clock {
     #[must_use]
     pub fn now_micros(&self) -> i64 {
         match &self.0 {
-            Source::System => system_micros(),
-            Source::Manual(micros) => micros.load(Ordering::SeqCst),
+            TimeSource::System => system_micros(),
+            TimeSource::Manual(micros) => micros.load(Ordering::SeqCst),
         }
     }
 }
@@ -51,7 +51,7 @@ impl Clock {
 impl ManualClock {
     /// Moves the clock forward.
     pub fn advance(&self, by: Duration) {
-        self.0.fetch_add(micros(by), Ordering::SeqCst);
+        self.0.fetch_add(to_micros(by), Ordering::SeqCst);
     }
 
     /// Puts the clock at a time, also an earlier one.
@@ -63,14 +63,14 @@ impl ManualClock {
 #[expect(clippy::disallowed_methods, reason = "the clock itself")]
 fn system_micros() -> i64 {
     // A machine whose clock stands before 1970 reads as the epoch rather than as an error nobody could handle.
-    micros(
+    to_micros(
         SystemTime::now()
             .duration_since(UNIX_EPOCH)
             .unwrap_or_default(),
     )
 }
 
-fn micros(duration: Duration) -> i64 {
+fn to_micros(duration: Duration) -> i64 {
     i64::try_from(duration.as_micros()).unwrap_or(i64::MAX)
 }
 

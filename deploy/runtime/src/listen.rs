@@ -16,7 +16,7 @@ const WANTED: &str = "must be a port, `host:port` or `{host, port}`";
 /// What is wrong with it, as the end of a sentence that begins with the setting's name.
 pub fn parse(value: &Value) -> Result<SocketAddr, String> {
     match value {
-        Value::Number(_) => Ok(SocketAddr::new(EVERYWHERE, port(value)?)),
+        Value::Number(_) => Ok(SocketAddr::new(EVERYWHERE, read_port(value)?)),
         Value::String(text) => parse_text(text.trim()),
         Value::Object(parts) => {
             if let Some(unknown) = parts
@@ -31,7 +31,7 @@ pub fn parse(value: &Value) -> Result<SocketAddr, String> {
                 Some(_) => return Err("needs a host that is text".to_owned()),
             };
             let port = parts.get("port").ok_or_else(|| "needs a port".to_owned())?;
-            Ok(SocketAddr::new(host, self::port(port)?))
+            Ok(SocketAddr::new(host, read_port(port)?))
         }
         Value::Null | Value::Bool(_) | Value::Array(_) => Err(WANTED.to_owned()),
     }
@@ -56,7 +56,7 @@ fn parse_host(host: &str) -> Result<IpAddr, String> {
     }
 }
 
-fn port(value: &Value) -> Result<u16, String> {
+fn read_port(value: &Value) -> Result<u16, String> {
     match value {
         Value::Number(number) => parse_port(&number.to_string()),
         Value::String(text) => parse_port(text.trim()),

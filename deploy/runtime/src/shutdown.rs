@@ -20,13 +20,13 @@ pub async fn on_signal(token: CancellationToken) {
             return;
         }
     };
-    let first = next(&mut terminate, &mut interrupt).await;
+    let first = next_signal(&mut terminate, &mut interrupt).await;
     tracing::info!(
         signal = first.as_raw_value(),
         "Stopping on a signal; a second one stops at once"
     );
     token.cancel();
-    let second = next(&mut terminate, &mut interrupt).await;
+    let second = next_signal(&mut terminate, &mut interrupt).await;
     tracing::warn!(
         signal = second.as_raw_value(),
         "Stopping at once on a second signal"
@@ -38,7 +38,7 @@ pub async fn on_signal(token: CancellationToken) {
     std::process::exit(EXIT_CODE_BASE + second.as_raw_value());
 }
 
-async fn next(terminate: &mut Signal, interrupt: &mut Signal) -> SignalKind {
+async fn next_signal(terminate: &mut Signal, interrupt: &mut Signal) -> SignalKind {
     tokio::select! {
         _ = terminate.recv() => SignalKind::terminate(),
         _ = interrupt.recv() => SignalKind::interrupt(),

@@ -40,7 +40,7 @@ pub struct Supervisor {
 
 /// What a process is doing when one of its tasks ends.
 #[derive(Clone, Copy)]
-enum Phase {
+enum ProcessPhase {
     Running,
     Stopping,
 }
@@ -112,7 +112,7 @@ impl Supervisor {
         F: Future<Output = Result<(), E>> + Send + 'static,
         E: Into<TaskError>,
     {
-        self.start(name, task);
+        self.spawn_named(name, task);
     }
 
     /// Starts a task that lets work in. It must return once it has finished what it let in before
@@ -122,11 +122,11 @@ impl Supervisor {
         F: Future<Output = Result<(), E>> + Send + 'static,
         E: Into<TaskError>,
     {
-        let id = self.start(name, task);
+        let id = self.spawn_named(name, task);
         self.doors.insert(id);
     }
 
-    fn start<F, E>(&mut self, name: &'static str, task: F) -> Id
+    fn spawn_named<F, E>(&mut self, name: &'static str, task: F) -> Id
     where
         F: Future<Output = Result<(), E>> + Send + 'static,
         E: Into<TaskError>,
@@ -173,7 +173,7 @@ impl Supervisor {
             else {
                 break;
             };
-            let failure = self.settle(joined, Phase::Stopping);
+            let failure = self.note_ended(joined, ProcessPhase::Stopping);
             first = first.or(failure);
         }
         first
@@ -189,25 +189,25 @@ impl Supervisor {
                 joined = self.tasks.join_next_with_id() => joined?,
             };
             let phase = if closing.is_cancelled() {
-                Phase::Stopping
+                ProcessPhase::Stopping
             } else {
-                Phase::Running
+                ProcessPhase::Running
             };
-            if let Some(failure) = self.settle(joined, phase) {
+            if let Some(failure) = self.note_ended(joined, phase) {
                 return Some(failure);
             }
         }
     }
 
     /// Forgets an ended task and logs how it ended, if badly.
-    fn settle(&mut self, joined: Joined, phase: Phase) -> Option<SupervisorError> {
+    fn note_ended(&mut self, joined: Joined, phase: ProcessPhase) -> Option<SupervisorError> {
         let id = joined.as_ref().map_or_else(JoinError::id, |(id, _)| *id);
         let task = self
             .names
             .remove(&id)
             .expect("a task is named when it is spawned");
         self.doors.remove(&id);
-        let failure = failure(task, joined, phase)?;
+        let failure = failure_of(task, joined, phase)?;
         tracing::error!(task, error = %Chain(&failure), "A task failed, so the process stops");
         Some(failure)
     }
@@ -225,11 +225,11 @@ impl Supervisor {
     }
 }
 
-fn failure(task: &'static str, joined: Joined, phase: Phase) -> Option<SupervisorError> {
+fn failure_of(task: &'static str, joined: Joined, phase: ProcessPhase) -> Option<SupervisorError> {
     match joined {
         Ok((_, Ok(()))) => match phase {
-            Phase::Running => Some(SupervisorError::Ended { task }),
-            Phase::Stopping => None,
+            ProcessPhase::Running => Some(SupervisorError::Ended { task }),
+            ProcessPhase::Stopping => None,
         },
         Ok((_, Err(source))) => Some(SupervisorError::Failed { task, source }),
         Err(error) => match error.try_into_panic() {

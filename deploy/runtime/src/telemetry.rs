@@ -107,7 +107,7 @@ pub fn check_log_filter(filter: &str) -> Result<(), TelemetryError> {
 /// If the filter or endpoint cannot be read, or a subscriber is installed already.
 pub fn init(config: &TelemetryConfig) -> Result<TelemetryGuard, TelemetryError> {
     let exporter = match &config.otlp_endpoint {
-        Some(endpoint) => Some(exporter(endpoint, &config.service_name)?),
+        Some(endpoint) => Some(build_exporter(endpoint, &config.service_name)?),
         None => None,
     };
     let traces = exporter.as_ref().map(|exporter| {
@@ -168,7 +168,7 @@ fn log_filter(filter: &str) -> Result<EnvFilter, TelemetryError> {
     })
 }
 
-fn exporter(endpoint: &str, service_name: &str) -> Result<Exporter, TelemetryError> {
+fn build_exporter(endpoint: &str, service_name: &str) -> Result<Exporter, TelemetryError> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(1)
         .thread_name("trace-export")

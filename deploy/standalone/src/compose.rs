@@ -109,7 +109,7 @@ pub async fn start(
     }
     let mut webhooks = None;
     if role.ingests() {
-        let deps = freshet_ingestor::Deps {
+        let deps = freshet_ingestor::IngestorDeps {
             bus: bus.clone(),
             clock,
             registry,
@@ -144,7 +144,8 @@ async fn connect(config: &BusConfig, prefix: &str, role: Role) -> anyhow::Result
             credentials_file,
             replicas,
         } => {
-            let mut nats = freshet_bus::nats::Config::new(url.clone(), format!("freshet {role:?}"));
+            let mut nats =
+                freshet_bus::nats::NatsConfig::new(url.clone(), format!("freshet {role:?}"));
             nats.credentials_file.clone_from(credentials_file);
             (
                 Bus::connect(&nats).await.context("cannot reach NATS")?,

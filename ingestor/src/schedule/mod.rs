@@ -18,7 +18,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::config::Schedule;
 use crate::metrics::IngestorMetrics;
-use crate::publish::Publisher;
+use crate::publish::SignalPublisher;
 
 const PROVIDER: &str = "github";
 const TICK: &str = "tick";
@@ -29,7 +29,7 @@ const RETRY_AFTER: Duration = Duration::from_secs(5);
 /// Publishes the ticks of every schedule.
 pub(crate) struct Ticker {
     schedules: Vec<Schedule>,
-    publisher: Publisher,
+    publisher: SignalPublisher,
     clock: Clock,
     metrics: IngestorMetrics,
 }
@@ -37,7 +37,7 @@ pub(crate) struct Ticker {
 impl Ticker {
     pub(crate) fn new(
         schedules: Vec<Schedule>,
-        publisher: Publisher,
+        publisher: SignalPublisher,
         clock: Clock,
         metrics: IngestorMetrics,
     ) -> Self {
@@ -51,7 +51,10 @@ impl Ticker {
 
     /// Publishes until `shutdown`.
     pub(crate) async fn run(self, shutdown: CancellationToken) -> Result<(), Infallible> {
-        let all = self.schedules.iter().map(|schedule| self.follow(schedule));
+        let all = self
+            .schedules
+            .iter()
+            .map(|schedule| self.follow_schedule(schedule));
         tokio::select! {
             () = shutdown.cancelled() => {}
             // A tick that is dropped half published is published again at the next start.
@@ -60,7 +63,7 @@ impl Ticker {
         Ok(())
     }
 
-    async fn follow(&self, schedule: &Schedule) {
+    async fn follow_schedule(&self, schedule: &Schedule) {
         tokio::time::sleep(schedule.initial_delay).await;
         loop {
             let slot = plan::slot_at(self.clock.now_micros(), schedule.frequency);
@@ -74,8 +77,8 @@ impl Ticker {
     }
 
     async fn publish_until_durable(&self, schedule: &Schedule, slot: i64) {
-        let signal = tick(schedule, slot, self.clock.now_micros());
-        while let Err(error) = self.publisher.publish(&signal).await {
+        let signal = make_tick(schedule, slot, self.clock.now_micros());
+        while let Err(error) = self.publisher.publish_signal(&signal).await {
             tracing::warn!(error = %error, provider.id = %schedule.provider_id, "a schedule tick could not be published");
             tokio::time::sleep(RETRY_AFTER).await;
         }
@@ -83,7 +86,7 @@ impl Ticker {
     }
 }
 
-fn tick(schedule: &Schedule, slot: i64, now: i64) -> Signal {
+fn make_tick(schedule: &Schedule, slot: i64, now: i64) -> Signal {
     Signal {
         id: tick_id(&schedule.provider_id, &schedule.settings, slot),
         provider: PROVIDER.to_owned(),
@@ -120,7 +123,8 @@ mod tests {
             frequency: Duration::from_secs(3600),
             initial_delay: Duration::ZERO,
         };
-        let publisher = Publisher::new(bus.clone(), Subjects::default(), Duration::from_secs(3));
+        let publisher =
+            SignalPublisher::new(bus.clone(), Subjects::default(), Duration::from_secs(3));
         let metrics = IngestorMetrics::register(&Registry::new("catalog"));
         let (clock, _) = Clock::manual(NOW);
         let ticker = Ticker::new(vec![schedule], publisher, clock, metrics);

@@ -28,11 +28,11 @@ use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio_util::sync::CancellationToken;
 use tower::ServiceBuilder;
 
-use crate::config::{Limits, WebhookSecret};
-use crate::metrics::{Answer, IngestorMetrics, SignatureCheck};
-use crate::publish::{Published, Publisher};
+use crate::config::{WebhookLimits, WebhookSecret};
+use crate::metrics::{IngestorMetrics, SignatureCheck, WebhookAnswer};
+use crate::publish::{Publication, SignalPublisher};
 use signature::{Keyring, Verified};
-use translate::Delivery;
+use translate::WebhookDelivery;
 
 const EVENT_HEADER: &str = "x-github-event";
 const DELIVERY_HEADER: &str = "x-github-delivery";
@@ -42,20 +42,20 @@ const SIGNATURE_HEADER: &str = "x-hub-signature-256";
 const RETRY_AFTER_SECONDS: &str = "30";
 
 /// Everything the webhook handler needs.
-pub(crate) struct Receiver {
+pub(crate) struct WebhookReceiver {
     keyring: Keyring,
-    limits: Limits,
+    limits: WebhookLimits,
     in_flight_bytes: Semaphore,
-    publisher: Publisher,
+    publisher: SignalPublisher,
     clock: Clock,
     metrics: IngestorMetrics,
 }
 
-impl Receiver {
+impl WebhookReceiver {
     pub(crate) fn new(
         webhooks: Vec<WebhookSecret>,
-        limits: Limits,
-        publisher: Publisher,
+        limits: WebhookLimits,
+        publisher: SignalPublisher,
         clock: Clock,
         metrics: IngestorMetrics,
     ) -> Self {
@@ -72,38 +72,38 @@ impl Receiver {
 }
 
 /// Serves webhooks until `shutdown`, then finishes what was accepted.
-pub(crate) async fn serve(
-    receiver: Arc<Receiver>,
+pub(crate) async fn serve_webhooks(
+    receiver: Arc<WebhookReceiver>,
     listener: TcpListener,
     shutdown: CancellationToken,
 ) -> std::io::Result<()> {
-    axum::serve(listener, router(receiver))
+    axum::serve(listener, build_router(receiver))
         .with_graceful_shutdown(shutdown.cancelled_owned())
         .await
 }
 
 /// Both paths are one handler: the second is where existing Backstage GitHub Apps already point.
-fn router(receiver: Arc<Receiver>) -> Router {
+fn build_router(receiver: Arc<WebhookReceiver>) -> Router {
     let shed = ServiceBuilder::new()
         .layer(HandleErrorLayer::new(async |_overloaded| {
-            refuse_unavailable("too many deliveries at once")
+            respond_unavailable("too many deliveries at once")
         }))
         .load_shed()
         .concurrency_limit(receiver.limits.concurrency_max);
     Router::new()
-        .route("/webhooks/github", post(receive))
-        .route("/api/events/http/github", post(receive))
+        .route("/webhooks/github", post(receive_delivery))
+        .route("/api/events/http/github", post(receive_delivery))
         .layer(shed)
         .with_state(receiver)
 }
 
-async fn receive(
-    State(receiver): State<Arc<Receiver>>,
+async fn receive_delivery(
+    State(receiver): State<Arc<WebhookReceiver>>,
     request: Request<Body>,
 ) -> Result<Response, Infallible> {
     let received_at = receiver.clock.now_micros();
-    let (answer, response) = match receiver.handle(request, received_at).await {
-        Ok((answer, guid)) => (answer, accepted(&guid)),
+    let (answer, response) = match receiver.handle_delivery(request, received_at).await {
+        Ok((answer, guid)) => (answer, respond_accepted(&guid)),
         Err(refusal) => (refusal.answer(), refusal.into_response()),
     };
     let micros = receiver.clock.now_micros().saturating_sub(received_at);
@@ -114,72 +114,83 @@ async fn receive(
     Ok(response)
 }
 
-impl Receiver {
-    async fn handle(
+impl WebhookReceiver {
+    async fn handle_delivery(
         &self,
         request: Request<Body>,
         received_at: i64,
-    ) -> Result<(Answer, String), Refusal> {
+    ) -> Result<(WebhookAnswer, String), WebhookRefusal> {
         let (parts, body) = request.into_parts();
         self.check_head(&parts.headers)?;
-        let (body, _held) = self.read(body).await?;
-        let host = self.verify(&parts.headers, &body)?;
-        let delivery = delivery(&parts.headers, host, received_at)?;
+        let (body, _held) = self.read_body(body).await?;
+        let host = self.verify_signature(&parts.headers, &body)?;
+        let delivery = read_delivery(&parts.headers, host, received_at)?;
         let guid = delivery.guid.to_owned();
-        let signal = translate::translate(&delivery, &body);
-        self.publish(&signal).await.map(|answer| (answer, guid))
+        let signal = translate::translate_delivery(&delivery, &body);
+        self.publish_signal(&signal)
+            .await
+            .map(|answer| (answer, guid))
     }
 
     /// Cheap refusals before the body is read.
-    fn check_head(&self, headers: &HeaderMap) -> Result<(), Refusal> {
-        let content_type = text(headers, CONTENT_TYPE.as_str()).unwrap_or_default();
+    fn check_head(&self, headers: &HeaderMap) -> Result<(), WebhookRefusal> {
+        let content_type = header_text(headers, CONTENT_TYPE.as_str()).unwrap_or_default();
         if !content_type
             .to_ascii_lowercase()
             .starts_with("application/json")
         {
-            return Err(Refusal::NotJson);
+            return Err(WebhookRefusal::NotJson);
         }
-        let declared =
-            text(headers, CONTENT_LENGTH.as_str()).and_then(|length| length.parse::<usize>().ok());
+        let declared = header_text(headers, CONTENT_LENGTH.as_str())
+            .and_then(|length| length.parse::<usize>().ok());
         match declared {
-            Some(length) if length > self.limits.body_bytes_max => Err(Refusal::TooLarge),
+            Some(length) if length > self.limits.body_bytes_max => Err(WebhookRefusal::TooLarge),
             Some(_) | None => Ok(()),
         }
     }
 
-    async fn read(&self, body: Body) -> Result<(Vec<u8>, SemaphorePermit<'_>), Refusal> {
-        tokio::time::timeout(self.limits.read_timeout, self.collect(body))
+    async fn read_body(
+        &self,
+        body: Body,
+    ) -> Result<(Vec<u8>, SemaphorePermit<'_>), WebhookRefusal> {
+        tokio::time::timeout(self.limits.read_timeout, self.collect_body(body))
             .await
-            .unwrap_or(Err(Refusal::Slow))
+            .unwrap_or(Err(WebhookRefusal::Slow))
     }
 
     /// Room is taken for bytes that have come. Were it taken for what is announced, a few strangers
     /// who announce much and send nothing would shut everyone out.
-    async fn collect(&self, body: Body) -> Result<(Vec<u8>, SemaphorePermit<'_>), Refusal> {
-        let mut held = self.hold(0)?;
+    async fn collect_body(
+        &self,
+        body: Body,
+    ) -> Result<(Vec<u8>, SemaphorePermit<'_>), WebhookRefusal> {
+        let mut held = self.reserve_bytes(0)?;
         let mut bytes = Vec::new();
         let mut chunks = body.into_data_stream();
         while let Some(chunk) = chunks.next().await {
-            let chunk = chunk.map_err(|_interrupted| Refusal::Interrupted)?;
+            let chunk = chunk.map_err(|_interrupted| WebhookRefusal::Interrupted)?;
             if bytes.len() + chunk.len() > self.limits.body_bytes_max {
-                return Err(Refusal::TooLarge);
+                return Err(WebhookRefusal::TooLarge);
             }
-            held.merge(self.hold(chunk.len())?);
+            held.merge(self.reserve_bytes(chunk.len())?);
             bytes.extend_from_slice(&chunk);
         }
         Ok((bytes, held))
     }
 
-    fn hold(&self, bytes: usize) -> Result<SemaphorePermit<'_>, Refusal> {
-        let permits = u32::try_from(bytes).map_err(|_| Refusal::TooLarge)?;
+    fn reserve_bytes(&self, bytes: usize) -> Result<SemaphorePermit<'_>, WebhookRefusal> {
+        let permits = u32::try_from(bytes).map_err(|_| WebhookRefusal::TooLarge)?;
         self.in_flight_bytes
             .try_acquire_many(permits)
-            .map_err(|_| Refusal::Overloaded)
+            .map_err(|_| WebhookRefusal::Overloaded)
     }
 
     /// The host whose secret signed these bytes.
-    fn verify(&self, headers: &HeaderMap, body: &[u8]) -> Result<&str, Refusal> {
-        match self.keyring.verify(text(headers, SIGNATURE_HEADER), body) {
+    fn verify_signature(&self, headers: &HeaderMap, body: &[u8]) -> Result<&str, WebhookRefusal> {
+        match self
+            .keyring
+            .find_signer(header_text(headers, SIGNATURE_HEADER), body)
+        {
             Verified::By { host, current } => {
                 self.metrics.count_signature(if current {
                     SignatureCheck::Current
@@ -190,47 +201,47 @@ impl Receiver {
             }
             Verified::ByNobody => {
                 self.metrics.count_signature(SignatureCheck::Bad);
-                Err(Refusal::Forged)
+                Err(WebhookRefusal::Forged)
             }
         }
     }
 
-    async fn publish(&self, signal: &Signal) -> Result<Answer, Refusal> {
-        match self.publisher.publish(signal).await {
-            Ok(Published::Duplicate) => Ok(Answer::Duplicate),
-            Ok(Published::New) => Ok(match signal.body {
-                Some(signal::Body::Ignored(_)) => Answer::Ignored,
-                _ => Answer::Accepted,
+    async fn publish_signal(&self, signal: &Signal) -> Result<WebhookAnswer, WebhookRefusal> {
+        match self.publisher.publish_signal(signal).await {
+            Ok(Publication::Duplicate) => Ok(WebhookAnswer::Duplicate),
+            Ok(Publication::New) => Ok(match signal.body {
+                Some(signal::Body::Ignored(_)) => WebhookAnswer::Ignored,
+                _ => WebhookAnswer::Accepted,
             }),
             Err(error) => {
                 tracing::warn!(error = %error, delivery.id = %signal.id, "a delivery could not be made durable");
-                Err(Refusal::NotDurable)
+                Err(WebhookRefusal::NotDurable)
             }
         }
     }
 }
 
-fn delivery<'a>(
+fn read_delivery<'a>(
     headers: &'a HeaderMap,
     host: &'a str,
     received_at: i64,
-) -> Result<Delivery<'a>, Refusal> {
-    let named = |name| text(headers, name).filter(|value| !value.is_empty());
-    Ok(Delivery {
-        guid: named(DELIVERY_HEADER).ok_or(Refusal::HeaderMissing(DELIVERY_HEADER))?,
-        event: named(EVENT_HEADER).ok_or(Refusal::HeaderMissing(EVENT_HEADER))?,
+) -> Result<WebhookDelivery<'a>, WebhookRefusal> {
+    let named = |name| header_text(headers, name).filter(|value| !value.is_empty());
+    Ok(WebhookDelivery {
+        guid: named(DELIVERY_HEADER).ok_or(WebhookRefusal::HeaderMissing(DELIVERY_HEADER))?,
+        event: named(EVENT_HEADER).ok_or(WebhookRefusal::HeaderMissing(EVENT_HEADER))?,
         host,
         received_at,
     })
 }
 
-fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+fn header_text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
     headers.get(name).and_then(|value| value.to_str().ok())
 }
 
 /// Why a delivery was not accepted.
 #[derive(Debug, PartialEq, Eq)]
-enum Refusal {
+enum WebhookRefusal {
     NotJson,
     TooLarge,
     Slow,
@@ -241,55 +252,59 @@ enum Refusal {
     NotDurable,
 }
 
-impl Refusal {
-    fn answer(&self) -> Answer {
+impl WebhookRefusal {
+    fn answer(&self) -> WebhookAnswer {
         match self {
             Self::NotJson
             | Self::TooLarge
             | Self::Slow
             | Self::Interrupted
-            | Self::HeaderMissing(_) => Answer::Refused,
-            Self::Forged => Answer::Forged,
-            Self::Overloaded | Self::NotDurable => Answer::Unavailable,
+            | Self::HeaderMissing(_) => WebhookAnswer::Refused,
+            Self::Forged => WebhookAnswer::Forged,
+            Self::Overloaded | Self::NotDurable => WebhookAnswer::Unavailable,
         }
     }
 }
 
-impl IntoResponse for Refusal {
+impl IntoResponse for WebhookRefusal {
     fn into_response(self) -> Response {
         match self {
-            Self::NotJson => refuse(
+            Self::NotJson => respond_refused(
                 StatusCode::UNSUPPORTED_MEDIA_TYPE,
                 "set the hook's content type to application/json",
             ),
-            Self::TooLarge => refuse(StatusCode::PAYLOAD_TOO_LARGE, "the body exceeds 26 MiB"),
-            Self::Slow => refuse(
+            Self::TooLarge => {
+                respond_refused(StatusCode::PAYLOAD_TOO_LARGE, "the body exceeds 26 MiB")
+            }
+            Self::Slow => respond_refused(
                 StatusCode::REQUEST_TIMEOUT,
                 "the body did not arrive in time",
             ),
-            Self::Interrupted => refuse(StatusCode::BAD_REQUEST, "the body ended early"),
-            Self::Forged => refuse(StatusCode::UNAUTHORIZED, "the signature does not match"),
-            Self::HeaderMissing(name) => refuse(
+            Self::Interrupted => respond_refused(StatusCode::BAD_REQUEST, "the body ended early"),
+            Self::Forged => {
+                respond_refused(StatusCode::UNAUTHORIZED, "the signature does not match")
+            }
+            Self::HeaderMissing(name) => respond_refused(
                 StatusCode::BAD_REQUEST,
                 &format!("the header {name} is missing"),
             ),
-            Self::Overloaded => refuse_unavailable("too many deliveries at once"),
-            Self::NotDurable => refuse_unavailable("the delivery could not be made durable"),
+            Self::Overloaded => respond_unavailable("too many deliveries at once"),
+            Self::NotDurable => respond_unavailable("the delivery could not be made durable"),
         }
     }
 }
 
-fn accepted(guid: &str) -> Response {
+fn respond_accepted(guid: &str) -> Response {
     let body = serde_json::json!({"status": "accepted", "delivery": guid});
     (StatusCode::ACCEPTED, axum::Json(body)).into_response()
 }
 
-fn refuse(status: StatusCode, message: &str) -> Response {
+fn respond_refused(status: StatusCode, message: &str) -> Response {
     (status, axum::Json(serde_json::json!({"message": message}))).into_response()
 }
 
-fn refuse_unavailable(message: &str) -> Response {
-    let mut response = refuse(StatusCode::SERVICE_UNAVAILABLE, message);
+fn respond_unavailable(message: &str) -> Response {
+    let mut response = respond_refused(StatusCode::SERVICE_UNAVAILABLE, message);
     response.headers_mut().insert(
         RETRY_AFTER,
         axum::http::HeaderValue::from_static(RETRY_AFTER_SECONDS),

@@ -12,7 +12,7 @@ pub(super) struct AnyEvent {
 
 /// A `push` event. See "Webhook events and payloads" in GitHub's documentation.
 #[derive(Debug, Deserialize)]
-pub(super) struct Push {
+pub(super) struct PushPayload {
     #[serde(rename = "ref")]
     pub(super) git_ref: String,
     pub(super) before: String,
@@ -22,14 +22,14 @@ pub(super) struct Push {
     #[serde(default)]
     pub(super) forced: bool,
     #[serde(default)]
-    pub(super) commits: Vec<Commit>,
-    pub(super) repository: Repository,
+    pub(super) commits: Vec<CommitPayload>,
+    pub(super) repository: RepositoryPayload,
     #[serde(default)]
-    pub(super) sender: Option<Sender>,
+    pub(super) sender: Option<SenderPayload>,
 }
 
 #[derive(Debug, Deserialize)]
-pub(super) struct Commit {
+pub(super) struct CommitPayload {
     pub(super) id: String,
     #[serde(default)]
     pub(super) added: Vec<String>,
@@ -40,11 +40,11 @@ pub(super) struct Commit {
 }
 
 #[derive(Debug, Deserialize)]
-pub(super) struct Repository {
+pub(super) struct RepositoryPayload {
     pub(super) id: u64,
     pub(super) node_id: String,
     pub(super) name: String,
-    pub(super) owner: Owner,
+    pub(super) owner: OwnerPayload,
     pub(super) html_url: String,
     pub(super) default_branch: String,
     #[serde(default)]
@@ -55,11 +55,11 @@ pub(super) struct Repository {
 }
 
 #[derive(Debug, Deserialize)]
-pub(super) struct Owner {
+pub(super) struct OwnerPayload {
     pub(super) login: String,
 }
 
 #[derive(Debug, Deserialize)]
-pub(super) struct Sender {
+pub(super) struct SenderPayload {
     pub(super) login: String,
 }

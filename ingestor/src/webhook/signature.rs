@@ -35,12 +35,13 @@ impl Keyring {
 
     /// Compares against every secret, in constant time each and without stopping at a match, so that
     /// the time of an answer tells nothing about which hook or secret exists.
-    pub(super) fn verify(&self, header: Option<&str>, body: &[u8]) -> Verified<'_> {
-        let given = header.and_then(decode);
+    pub(super) fn find_signer(&self, header: Option<&str>, body: &[u8]) -> Verified<'_> {
+        let given = header.and_then(decode_header);
         let mut verified = Verified::ByNobody;
         for webhook in &self.webhooks {
             for (age, secret) in webhook.secrets.iter().enumerate() {
-                let matches = matches(secret.expose_secret().as_bytes(), body, given.as_deref());
+                let matches =
+                    signature_matches(secret.expose_secret().as_bytes(), body, given.as_deref());
                 if matches && verified == Verified::ByNobody {
                     verified = Verified::By {
                         host: &webhook.host,
@@ -53,11 +54,11 @@ impl Keyring {
     }
 }
 
-fn decode(header: &str) -> Option<Vec<u8>> {
+fn decode_header(header: &str) -> Option<Vec<u8>> {
     hex::decode(header.strip_prefix(PREFIX)?).ok()
 }
 
-fn matches(secret: &[u8], body: &[u8], given: Option<&[u8]>) -> bool {
+fn signature_matches(secret: &[u8], body: &[u8], given: Option<&[u8]>) -> bool {
     let mut mac =
         <Hmac<Sha256> as KeyInit>::new_from_slice(secret).expect("HMAC takes keys of any length");
     mac.update(body);
@@ -90,7 +91,7 @@ mod tests {
 
     #[track_caller]
     fn check(header: Option<&str>, body: &[u8], expected: bool) {
-        let verified = keyring().verify(header, body) != Verified::ByNobody;
+        let verified = keyring().find_signer(header, body) != Verified::ByNobody;
         assert_eq!(verified, expected, "{header:?}");
     }
 
@@ -114,7 +115,7 @@ mod tests {
     fn a_previous_secret_is_told_from_the_current_one() {
         let keyring = keyring();
         assert_eq!(
-            keyring.verify(Some(SIGNATURE), BODY),
+            keyring.find_signer(Some(SIGNATURE), BODY),
             Verified::By {
                 host: "github.com",
                 current: false

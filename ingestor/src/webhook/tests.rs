@@ -26,26 +26,26 @@ fn sign(body: &str) -> String {
 
 /// A listener's router over a memory bus, the bus, and what can go wrong with it.
 fn faulty_world() -> (Router, Bus, Faults) {
-    let memory = Memory::new(freshet_bus::memory::Config::default());
+    let memory = Memory::new(freshet_bus::memory::MemoryConfig::default());
     let (bus, faults) = (Bus::Memory(memory.clone()), memory.faults());
-    (router_over(&bus, Limits::default()), bus, faults)
+    (router_over(&bus, WebhookLimits::default()), bus, faults)
 }
 
 /// A listener's router over a memory bus, and the bus.
-fn world(limits: Limits) -> (Router, Bus) {
+fn world(limits: WebhookLimits) -> (Router, Bus) {
     let bus = Bus::memory();
     (router_over(&bus, limits), bus)
 }
 
-fn router_over(bus: &Bus, limits: Limits) -> Router {
-    let publisher = Publisher::new(bus.clone(), Subjects::default(), limits.publish_timeout);
+fn router_over(bus: &Bus, limits: WebhookLimits) -> Router {
+    let publisher = SignalPublisher::new(bus.clone(), Subjects::default(), limits.publish_timeout);
     let webhooks = vec![WebhookSecret {
         host: "github.com".to_owned(),
         secrets: vec![SECRET.into()],
     }];
     let (clock, _) = Clock::manual(1_000);
     let metrics = IngestorMetrics::register(&Registry::new("catalog"));
-    router(Arc::new(Receiver::new(
+    build_router(Arc::new(WebhookReceiver::new(
         webhooks, limits, publisher, clock, metrics,
     )))
 }
@@ -124,7 +124,7 @@ async fn ledger(bus: &Bus) -> tokio::sync::mpsc::Receiver<Signal> {
 
 #[tokio::test(start_paused = true)]
 async fn an_authentic_push_is_accepted_once_it_is_durable() {
-    let (router, bus) = world(Limits::default());
+    let (router, bus) = world(WebhookLimits::default());
     let mut signals = ledger(&bus).await;
     assert_eq!(post(&router, push()).await, StatusCode::ACCEPTED);
     let signal = signals.recv().await.expect("a signal");
@@ -137,7 +137,7 @@ async fn an_authentic_push_is_accepted_once_it_is_durable() {
 
 #[tokio::test(start_paused = true)]
 async fn hooks_that_point_at_backstage_arrive_too() {
-    let (router, bus) = world(Limits::default());
+    let (router, bus) = world(WebhookLimits::default());
     let _signals = ledger(&bus).await;
     let post_there = Post {
         path: "/api/events/http/github",
@@ -148,7 +148,7 @@ async fn hooks_that_point_at_backstage_arrive_too() {
 
 #[tokio::test(start_paused = true)]
 async fn a_delivery_that_cannot_be_durable_is_answered_503() {
-    let (router, bus) = world(Limits::default());
+    let (router, bus) = world(WebhookLimits::default());
     assert_eq!(
         post(&router, push()).await,
         StatusCode::SERVICE_UNAVAILABLE,
@@ -189,7 +189,7 @@ async fn a_signal_lost_on_the_way_is_sent_again() {
 #[tokio::test(start_paused = true)]
 async fn github_is_answered_before_it_gives_up() {
     const GITHUB_GIVES_UP_AFTER: Duration = Duration::from_secs(10);
-    let limits = Limits::default();
+    let limits = WebhookLimits::default();
     let (router, bus, faults) = faulty_world();
     let _signals = ledger(&bus).await;
     faults.disconnect();
@@ -201,9 +201,9 @@ async fn github_is_answered_before_it_gives_up() {
 
 #[tokio::test(start_paused = true)]
 async fn strangers_who_announce_much_and_send_nothing_shut_nobody_out() {
-    let (router, bus) = world(Limits {
+    let (router, bus) = world(WebhookLimits {
         in_flight_bytes_max: PUSH.len(),
-        ..Limits::default()
+        ..WebhookLimits::default()
     });
     let _signals = ledger(&bus).await;
     let silent = Body::from_stream(futures::stream::pending::<Result<Vec<u8>, Infallible>>());
@@ -221,9 +221,9 @@ async fn strangers_who_announce_much_and_send_nothing_shut_nobody_out() {
 
 #[tokio::test(start_paused = true)]
 async fn more_bytes_than_there_is_room_for_are_shed() {
-    let (router, bus) = world(Limits {
+    let (router, bus) = world(WebhookLimits {
         in_flight_bytes_max: PUSH.len() - 1,
-        ..Limits::default()
+        ..WebhookLimits::default()
     });
     let _signals = ledger(&bus).await;
     let status = post(&router, push()).await;
@@ -237,9 +237,9 @@ fn check_refused(expected: StatusCode, post_it: Post<'static>) {
         .start_paused(true)
         .build();
     let status = runtime.expect("a runtime").block_on(async {
-        let (router, bus) = world(Limits {
+        let (router, bus) = world(WebhookLimits {
             body_bytes_max: 1_000,
-            ..Limits::default()
+            ..WebhookLimits::default()
         });
         let mut signals = ledger(&bus).await;
         let status = post(&router, post_it).await;
@@ -306,9 +306,9 @@ fn what_is_not_authentic_or_not_readable_is_refused_and_leaves_no_trace() {
 
 #[tokio::test(start_paused = true)]
 async fn a_body_of_unknown_length_is_read_no_further_than_allowed() {
-    let (router, _bus) = world(Limits {
+    let (router, _bus) = world(WebhookLimits {
         body_bytes_max: 1_000,
-        ..Limits::default()
+        ..WebhookLimits::default()
     });
     let endless = futures::stream::repeat(Ok::<_, Infallible>("x".repeat(400)));
     let request = Request::post("/webhooks/github")
@@ -321,12 +321,12 @@ async fn a_body_of_unknown_length_is_read_no_further_than_allowed() {
 
 #[tokio::test]
 async fn the_listener_stops_when_told() {
-    let (_, bus) = world(Limits::default());
-    let publisher = Publisher::new(bus, Subjects::default(), Duration::from_secs(1));
+    let (_, bus) = world(WebhookLimits::default());
+    let publisher = SignalPublisher::new(bus, Subjects::default(), Duration::from_secs(1));
     let metrics = IngestorMetrics::register(&Registry::new("catalog"));
-    let receiver = Receiver::new(
+    let receiver = WebhookReceiver::new(
         Vec::new(),
-        Limits::default(),
+        WebhookLimits::default(),
         publisher,
         Clock::system(),
         metrics,
@@ -336,5 +336,9 @@ async fn the_listener_stops_when_told() {
         .expect("bound");
     let shutdown = CancellationToken::new();
     shutdown.cancel();
-    assert!(serve(Arc::new(receiver), listener, shutdown).await.is_ok());
+    assert!(
+        serve_webhooks(Arc::new(receiver), listener, shutdown)
+            .await
+            .is_ok()
+    );
 }

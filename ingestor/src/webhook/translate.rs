@@ -31,7 +31,7 @@ const MICROS_PER_SECOND: i64 = 1_000_000;
 
 /// What the headers of an authentic delivery say.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Delivery<'a> {
+pub(super) struct WebhookDelivery<'a> {
     pub(super) guid: &'a str,
     pub(super) event: &'a str,
     pub(super) host: &'a str,
@@ -40,16 +40,19 @@ pub(super) struct Delivery<'a> {
 
 /// The signal of a delivery. A delivery that asks for nothing becomes one too, with the reason, so
 /// that the ledger can account for every GUID.
-pub(super) fn translate(delivery: &Delivery<'_>, body: &[u8]) -> Signal {
+pub(super) fn translate_delivery(delivery: &WebhookDelivery<'_>, body: &[u8]) -> Signal {
     let (event, body) = match delivery.event {
         PUSH => match serde_json::from_slice(body) {
             Ok(push) => (PUSH, signal::Body::Push(translate_push(push))),
             Err(error) => (
                 IGNORED,
-                ignored(PUSH, &format!("unreadable payload: {error}")),
+                ignored_body(PUSH, &format!("unreadable payload: {error}")),
             ),
         },
-        other => (IGNORED, ignored(&named(other, body), "event not used")),
+        other => (
+            IGNORED,
+            ignored_body(&name_event(other, body), "event not used"),
+        ),
     };
     Signal {
         id: delivery_id(delivery.host, delivery.guid),
@@ -61,19 +64,19 @@ pub(super) fn translate(delivery: &Delivery<'_>, body: &[u8]) -> Signal {
     }
 }
 
-fn ignored(event: &str, reason: &str) -> signal::Body {
+fn ignored_body(event: &str, reason: &str) -> signal::Body {
     signal::Body::Ignored(Ignored {
-        event: shortened(event, EVENT_NAME_BYTES_MAX).to_owned(),
-        reason: shortened(reason, REASON_BYTES_MAX).to_owned(),
+        event: shorten_text(event, EVENT_NAME_BYTES_MAX).to_owned(),
+        reason: shorten_text(reason, REASON_BYTES_MAX).to_owned(),
     })
 }
 
-fn shortened(text: &str, bytes_max: usize) -> &str {
+fn shorten_text(text: &str, bytes_max: usize) -> &str {
     &text[..text.floor_char_boundary(bytes_max)]
 }
 
 /// `event.action`, or `event` where there is no action.
-fn named(event: &str, body: &[u8]) -> String {
+fn name_event(event: &str, body: &[u8]) -> String {
     let any: payload::AnyEvent = serde_json::from_slice(body).unwrap_or_default();
     match any.action {
         Some(action) => format!("{event}.{action}"),
@@ -81,11 +84,11 @@ fn named(event: &str, body: &[u8]) -> String {
     }
 }
 
-fn translate_push(push: payload::Push) -> Push {
-    let touched = touched(&push);
+fn translate_push(push: payload::PushPayload) -> Push {
+    let touched = list_touched(&push);
     Push {
-        pushed_at: pushed_at(push.repository.pushed_at.as_ref()),
-        repository: Some(repository(push.repository)),
+        pushed_at: read_pushed_at(push.repository.pushed_at.as_ref()),
+        repository: Some(translate_repository(push.repository)),
         r#ref: push.git_ref,
         before: push.before,
         after: push.after,
@@ -97,7 +100,7 @@ fn translate_push(push: payload::Push) -> Push {
     }
 }
 
-fn repository(repository: payload::Repository) -> Repository {
+fn translate_repository(repository: payload::RepositoryPayload) -> Repository {
     Repository {
         id: repository.id,
         node_id: repository.node_id,
@@ -110,7 +113,7 @@ fn repository(repository: payload::Repository) -> Repository {
 }
 
 /// Every path the push touches, or `None` where the payload does not prove that it lists all.
-fn touched(push: &payload::Push) -> Option<Vec<String>> {
+fn list_touched(push: &payload::PushPayload) -> Option<Vec<String>> {
     let ends_at_after = push.commits.iter().any(|commit| commit.id == push.after);
     if push.forced || !ends_at_after || push.commits.len() >= COMMITS_LISTED_MAX {
         return None;
@@ -131,7 +134,7 @@ fn touched(push: &payload::Push) -> Option<Vec<String>> {
     (bytes <= TOUCHED_BYTES_MAX).then(|| paths.into_iter().map(str::to_owned).collect())
 }
 
-fn pushed_at(value: Option<&Value>) -> i64 {
+fn read_pushed_at(value: Option<&Value>) -> i64 {
     match value {
         Some(Value::Number(seconds)) => seconds
             .as_i64()
@@ -149,7 +152,7 @@ mod tests {
 
     use super::*;
 
-    const DELIVERY: Delivery<'static> = Delivery {
+    const DELIVERY: WebhookDelivery<'static> = WebhookDelivery {
         guid: "72d3162e",
         event: "push",
         host: "github.com",
@@ -178,7 +181,7 @@ mod tests {
     }
 
     fn push_of(payload: &Value) -> Push {
-        match translate(&DELIVERY, payload.to_string().as_bytes()).body {
+        match translate_delivery(&DELIVERY, payload.to_string().as_bytes()).body {
             Some(signal::Body::Push(push)) => push,
             other => panic!("not a push: {other:?}"),
         }
@@ -225,8 +228,8 @@ mod tests {
 
     #[track_caller]
     fn check_ignored(event: &str, body: &str, expected_event: &str, expected_reason: &str) {
-        let delivery = Delivery { event, ..DELIVERY };
-        let signal = translate(&delivery, body.as_bytes());
+        let delivery = WebhookDelivery { event, ..DELIVERY };
+        let signal = translate_delivery(&delivery, body.as_bytes());
         assert_eq!(
             (signal.id.as_str(), signal.event.as_str()),
             ("gh:github.com:72d3162e", "ignored")
@@ -263,8 +266,8 @@ mod tests {
         let body =
             json!({"ref": "r", "before": "a", "after": "b", "deleted": long, "action": long});
         for event in ["push", "star", long.as_str()] {
-            let delivery = Delivery { event, ..DELIVERY };
-            let signal = translate(&delivery, body.to_string().as_bytes());
+            let delivery = WebhookDelivery { event, ..DELIVERY };
+            let signal = translate_delivery(&delivery, body.to_string().as_bytes());
             assert!(signal.encoded_len() < 1_000, "{}", signal.encoded_len());
         }
     }

@@ -8,7 +8,8 @@
 use std::collections::{HashMap, HashSet};
 
 use freshet_model::{
-    BlastRadius, Checked, Entity, EntityRef, ErrorClass, Kinds, RelationDeclaration, Violation,
+    BlastRadius, Entity, EntityRef, ErrorClass, Kinds, RelationDeclaration, ValidDocument,
+    Violation,
 };
 use serde_json::Value;
 
@@ -225,8 +226,8 @@ impl CatalogFileBuilder {
         self.next += 1;
     }
 
-    fn entity(&mut self, checked: Checked, start: TextPosition, positions: &Positions) {
-        let Checked { entity, relations } = checked;
+    fn entity(&mut self, checked: ValidDocument, start: TextPosition, positions: &Positions) {
+        let ValidDocument { entity, relations } = checked;
         let place = self.entities.len();
         self.declare(entity.entity_ref(), start, Some(place), positions);
         self.entities.push(Some(FileEntity {

@@ -36,8 +36,8 @@ pub struct Delivery {
 /// The way back to whoever delivered the message.
 #[derive(Clone)]
 pub(crate) enum Receipt {
-    Nats(nats::Receipt),
-    Memory(memory::Receipt),
+    Nats(nats::NatsReceipt),
+    Memory(memory::MemoryReceipt),
 }
 
 impl Delivery {

@@ -233,7 +233,7 @@ pub struct Drifts(pub Vec<Drift>);
 
 impl Drifts {
     /// The fields, each as (name, found, wanted), whose values differ.
-    pub(crate) fn between(
+    pub(crate) fn compare_fields(
         name: &str,
         fields: impl IntoIterator<Item = (&'static str, String, String)>,
     ) -> Self {

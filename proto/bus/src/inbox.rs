@@ -3,20 +3,20 @@
 use crate::{Delivery, ReceiveError, memory, nats};
 
 /// The messages of one consumer. Several inboxes of one consumer share its messages.
-pub struct Inbox(Kind);
+pub struct Inbox(InboxKind);
 
-enum Kind {
-    Nats(Box<nats::Inbox>),
-    Memory(memory::Inbox),
+enum InboxKind {
+    Nats(Box<nats::NatsInbox>),
+    Memory(memory::MemoryInbox),
 }
 
 impl Inbox {
-    pub(crate) fn nats(inbox: nats::Inbox) -> Self {
-        Self(Kind::Nats(Box::new(inbox)))
+    pub(crate) fn from_nats(inbox: nats::NatsInbox) -> Self {
+        Self(InboxKind::Nats(Box::new(inbox)))
     }
 
-    pub(crate) fn memory(inbox: memory::Inbox) -> Self {
-        Self(Kind::Memory(inbox))
+    pub(crate) fn from_memory(inbox: memory::MemoryInbox) -> Self {
+        Self(InboxKind::Memory(inbox))
     }
 
     /// Waits for at least one message, then returns what is there, up to `max` (at least 1).
@@ -30,8 +30,8 @@ impl Inbox {
     pub async fn next(&mut self, max: usize) -> Result<Vec<Delivery>, ReceiveError> {
         let max = max.max(1);
         match &mut self.0 {
-            Kind::Nats(inbox) => inbox.next(max).await,
-            Kind::Memory(inbox) => inbox.next(max).await,
+            InboxKind::Nats(inbox) => inbox.next(max).await,
+            InboxKind::Memory(inbox) => inbox.next(max).await,
         }
     }
 }

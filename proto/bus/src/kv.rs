@@ -6,7 +6,7 @@ use crate::{KvError, memory, nats};
 
 /// A value and the revision it was written at.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Entry {
+pub struct KeyValueEntry {
     /// The value.
     pub value: Bytes,
     /// The revision, which grows with every write to the bucket.
@@ -15,20 +15,20 @@ pub struct Entry {
 
 /// One bucket.
 #[derive(Clone)]
-pub enum Kv {
+pub enum KeyValueBucket {
     /// In JetStream.
-    Nats(Box<nats::Kv>),
+    Nats(Box<nats::NatsBucket>),
     /// In this process.
-    Memory(memory::Kv),
+    Memory(memory::MemoryBucket),
 }
 
-impl Kv {
+impl KeyValueBucket {
     /// The value of a key; `None` if it was never written or is deleted.
     ///
     /// # Errors
     ///
     /// If the bucket cannot be asked.
-    pub async fn get(&self, key: &str) -> Result<Option<Entry>, KvError> {
+    pub async fn get(&self, key: &str) -> Result<Option<KeyValueEntry>, KvError> {
         check_key(key)?;
         match self {
             Self::Nats(kv) => kv.get(key).await,

@@ -27,7 +27,7 @@ pub use error::{
     ReceiveError,
 };
 pub use inbox::Inbox;
-pub use kv::{Entry, Kv};
+pub use kv::{KeyValueBucket, KeyValueEntry};
 pub use message::{Expect, Outbound, Published, StoredMessage, StreamDepth, Tail};
 
 /// Most messages one atomic batch may have.
@@ -49,7 +49,7 @@ impl Bus {
     /// A bus inside this process with default settings.
     #[must_use]
     pub fn memory() -> Self {
-        Self::Memory(memory::Memory::new(memory::Config::default()))
+        Self::Memory(memory::Memory::new(memory::MemoryConfig::default()))
     }
 
     /// Connects to a NATS server.
@@ -57,7 +57,7 @@ impl Bus {
     /// # Errors
     ///
     /// If the server cannot be reached now; it is not retried.
-    pub async fn connect(config: &nats::Config) -> Result<Self, ConnectError> {
+    pub async fn connect(config: &nats::NatsConfig) -> Result<Self, ConnectError> {
         nats::Nats::connect(config)
             .await
             .map(|nats| Self::Nats(Arc::new(nats)))
@@ -113,8 +113,8 @@ impl Bus {
     /// If the stream is missing, or the consumer exists with other settings.
     pub async fn consume(&self, consumer: &ConsumerSpec) -> Result<Inbox, ConsumeError> {
         match self {
-            Self::Nats(nats) => nats.consume(consumer).await.map(Inbox::nats),
-            Self::Memory(memory) => memory.consume(consumer).map(Inbox::memory),
+            Self::Nats(nats) => nats.consume(consumer).await.map(Inbox::from_nats),
+            Self::Memory(memory) => memory.consume(consumer).map(Inbox::from_memory),
         }
     }
 
@@ -147,10 +147,13 @@ impl Bus {
     /// # Errors
     ///
     /// If it cannot be reached, or is fed from a stream this bus does not have.
-    pub async fn kv(&self, bucket: &str) -> Result<Kv, ReadError> {
+    pub async fn kv(&self, bucket: &str) -> Result<KeyValueBucket, ReadError> {
         match self {
-            Self::Nats(nats) => nats.kv(bucket).await.map(|kv| Kv::Nats(Box::new(kv))),
-            Self::Memory(memory) => memory.kv(bucket).map(Kv::Memory),
+            Self::Nats(nats) => nats
+                .kv(bucket)
+                .await
+                .map(|kv| KeyValueBucket::Nats(Box::new(kv))),
+            Self::Memory(memory) => memory.kv(bucket).map(KeyValueBucket::Memory),
         }
     }
 

@@ -101,11 +101,11 @@ fn write_string(text: &mut String, string: &str) {
 #[must_use]
 pub fn digest(document: &str, relations: &[RelationDeclaration]) -> String {
     let mut hash = Sha256::new();
-    frame(&mut hash, document);
+    hash_framed(&mut hash, document);
     for relation in relations {
-        frame(&mut hash, &relation.forward);
-        frame(&mut hash, relation.reverse.as_deref().unwrap_or_default());
-        frame(&mut hash, relation.target.as_str());
+        hash_framed(&mut hash, &relation.forward);
+        hash_framed(&mut hash, relation.reverse.as_deref().unwrap_or_default());
+        hash_framed(&mut hash, relation.target.as_str());
     }
     hex::encode(hash.finalize())
 }
@@ -114,7 +114,7 @@ pub fn digest(document: &str, relations: &[RelationDeclaration]) -> String {
 #[must_use]
 pub fn etag(uid: &str, revision: i64) -> String {
     let mut hash = Sha256::new();
-    frame(&mut hash, uid);
+    hash_framed(&mut hash, uid);
     hash.update(revision.to_be_bytes());
     hex::encode(&hash.finalize()[..ETAG_BYTES])
 }
@@ -124,7 +124,7 @@ const ETAG_BYTES: usize = 20;
 
 /// Adds a string with its length in front, so that no two lists of strings run together
 /// into the same bytes.
-fn frame(hash: &mut Sha256, string: &str) {
+fn hash_framed(hash: &mut Sha256, string: &str) {
     hash.update((string.len() as u64).to_be_bytes());
     hash.update(string.as_bytes());
 }

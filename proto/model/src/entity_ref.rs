@@ -118,11 +118,11 @@ impl EntityRef {
                 });
             }
         }
-        Self::assemble(kind, namespace, name)
+        Self::join_parts(kind, namespace, name)
     }
 
     /// Joins parts already known to be readable.
-    fn assemble(kind: &str, namespace: &str, name: &str) -> Result<Self, RefError> {
+    fn join_parts(kind: &str, namespace: &str, name: &str) -> Result<Self, RefError> {
         let mut text = String::with_capacity(kind.len() + namespace.len() + name.len() + 2);
         push_lower(&mut text, kind);
         text.push(':');

@@ -44,12 +44,12 @@ pub struct PatternOptions {
 /// A compiled pattern.
 #[derive(Clone, Debug)]
 pub struct Pattern {
-    alternatives: Vec<Vec<Segment>>,
+    alternatives: Vec<Vec<PatternSegment>>,
     options: PatternOptions,
 }
 
 #[derive(Clone, Debug)]
-enum Segment {
+enum PatternSegment {
     /// `**`.
     Any,
     One {
@@ -63,7 +63,7 @@ enum Segment {
 /// Whether a path is a pattern rather than the name of one file.
 #[must_use]
 pub fn has_magic(path: &str) -> bool {
-    path.contains(['*', '?', '[']) || expand(path).is_none_or(|all| all.len() > 1)
+    path.contains(['*', '?', '[']) || expand_braces(path).is_none_or(|all| all.len() > 1)
 }
 
 impl Pattern {
@@ -87,10 +87,10 @@ impl Pattern {
         if pattern.len() > PATTERN_CHARACTERS_MAX {
             return Err(PatternError::TooLong);
         }
-        let alternatives = expand(pattern)
+        let alternatives = expand_braces(pattern)
             .ok_or(PatternError::TooManyAlternatives)?
             .iter()
-            .map(|one| segments(one, options))
+            .map(|one| compile_segments(one, options))
             .collect::<Result<Vec<_>, _>>()?;
         Ok(Self {
             alternatives,
@@ -101,20 +101,20 @@ impl Pattern {
     /// Whether the whole path matches.
     #[must_use]
     pub fn is_match(&self, path: &str) -> bool {
-        let steps: Vec<&str> = split(path);
+        let steps: Vec<&str> = split_steps(path);
         self.alternatives
             .iter()
-            .any(|segments| self.matches(segments, &steps))
+            .any(|segments| self.matches_steps(segments, &steps))
     }
 
     /// `reached[j]`: whether the segments so far match the first `j` steps.
-    fn matches(&self, segments: &[Segment], steps: &[&str]) -> bool {
+    fn matches_steps(&self, segments: &[PatternSegment], steps: &[&str]) -> bool {
         let mut reached = vec![false; steps.len() + 1];
         reached[0] = true;
         for segment in segments {
             let mut next = vec![false; steps.len() + 1];
             match segment {
-                Segment::Any => {
+                PatternSegment::Any => {
                     let mut open = false;
                     for (index, was) in reached.iter().enumerate() {
                         open |= was;
@@ -124,9 +124,9 @@ impl Pattern {
                             .is_some_and(|step| self.options.dot || !step.starts_with('.'));
                     }
                 }
-                Segment::One { .. } => {
+                PatternSegment::One { .. } => {
                     for (index, step) in steps.iter().enumerate() {
-                        next[index + 1] = reached[index] && self.fits(segment, step);
+                        next[index + 1] = reached[index] && self.matches_step(segment, step);
                     }
                 }
             }
@@ -135,10 +135,10 @@ impl Pattern {
         reached[steps.len()]
     }
 
-    fn fits(&self, segment: &Segment, step: &str) -> bool {
+    fn matches_step(&self, segment: &PatternSegment, step: &str) -> bool {
         match segment {
-            Segment::Any => true,
-            Segment::One {
+            PatternSegment::Any => true,
+            PatternSegment::One {
                 matcher,
                 dot,
                 is_wild,
@@ -153,7 +153,7 @@ impl Pattern {
 }
 
 /// Steps of a path; repeated slashes are one.
-fn split(path: &str) -> Vec<&str> {
+fn split_steps(path: &str) -> Vec<&str> {
     let mut steps: Vec<&str> = Vec::new();
     for (index, step) in path.split('/').enumerate() {
         if index == 0 || !step.is_empty() {
@@ -166,14 +166,17 @@ fn split(path: &str) -> Vec<&str> {
     steps
 }
 
-fn segments(pattern: &str, options: PatternOptions) -> Result<Vec<Segment>, PatternError> {
-    split(pattern)
+fn compile_segments(
+    pattern: &str,
+    options: PatternOptions,
+) -> Result<Vec<PatternSegment>, PatternError> {
+    split_steps(pattern)
         .into_iter()
         .map(|segment| {
             if segment == "**" {
-                return Ok(Segment::Any);
+                return Ok(PatternSegment::Any);
             }
-            let glob = GlobBuilder::new(&escaped(segment))
+            let glob = GlobBuilder::new(&escape_segment(segment))
                 .literal_separator(true)
                 .backslash_escape(true)
                 .case_insensitive(options.ignores_case)
@@ -182,7 +185,7 @@ fn segments(pattern: &str, options: PatternOptions) -> Result<Vec<Segment>, Patt
                     segment: segment.to_owned(),
                     reason: error.kind().to_string(),
                 })?;
-            Ok(Segment::One {
+            Ok(PatternSegment::One {
                 matcher: glob.compile_matcher(),
                 dot: segment.starts_with('.'),
                 is_wild: segment.starts_with('*'),
@@ -192,7 +195,7 @@ fn segments(pattern: &str, options: PatternOptions) -> Result<Vec<Segment>, Patt
 }
 
 /// A segment as the library reads it: braces are ordinary here, an unclosed class too.
-fn escaped(segment: &str) -> String {
+fn escape_segment(segment: &str) -> String {
     let mut text = String::with_capacity(segment.len());
     let mut rest = segment.chars();
     while let Some(character) = rest.next() {
@@ -211,7 +214,7 @@ fn escaped(segment: &str) -> String {
 }
 
 /// Every way to read the braces of a pattern; `None` if there are too many.
-fn expand(pattern: &str) -> Option<Vec<String>> {
+fn expand_braces(pattern: &str) -> Option<Vec<String>> {
     let mut done = Vec::new();
     let mut open = vec![pattern.to_owned()];
     while let Some(next) = open.pop() {

@@ -143,7 +143,7 @@ async fn store_alone(profile: Profile, github: &GithubEmulator) -> Duration {
 async fn connect(backends: &Backends) -> Bus {
     let bus = match &backends.nats {
         None => Bus::memory(),
-        Some(nats) => Bus::connect(&freshet_bus::nats::Config::new(nats.url(), "bench"))
+        Some(nats) => Bus::connect(&freshet_bus::nats::NatsConfig::new(nats.url(), "bench"))
             .await
             .expect("connected"),
     };
@@ -328,7 +328,7 @@ impl Stage {
     }
 
     async fn start_ingestor(&self, supervisor: &mut Supervisor) {
-        let deps = freshet_ingestor::Deps {
+        let deps = freshet_ingestor::IngestorDeps {
             bus: self.bus.clone(),
             clock: Clock::system(),
             registry: Registry::new("catalog"),

@@ -28,7 +28,7 @@ pub struct Readiness(Arc<Mutex<BTreeMap<&'static str, ReadyState>>>);
 
 /// One condition, as `/readyz` shows it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub(super) struct Condition {
+pub(super) struct ReadinessCondition {
     name: &'static str,
     ready: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -78,11 +78,11 @@ impl Readiness {
         }
     }
 
-    pub(super) fn report(&self) -> Vec<Condition> {
+    pub(super) fn list_conditions(&self) -> Vec<ReadinessCondition> {
         let conditions = self.lock_conditions();
         conditions
             .iter()
-            .map(|(name, state)| Condition::new(name, state))
+            .map(|(name, state)| ReadinessCondition::new(name, state))
             .collect()
     }
 
@@ -91,7 +91,7 @@ impl Readiness {
     }
 }
 
-impl Condition {
+impl ReadinessCondition {
     fn new(name: &'static str, state: &ReadyState) -> Self {
         match state {
             ReadyState::Ready => Self {

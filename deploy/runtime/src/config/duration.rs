@@ -17,11 +17,11 @@ const WANTED: &str = "must be a duration such as `5m`, `PT5M` or `{minutes: 5}`"
 /// Reads `{minutes: 5}`, an ISO 8601 duration, or a number with a unit.
 ///
 /// The error is the end of a sentence that begins with the setting's name.
-pub(super) fn parse(value: &Value) -> Result<Duration, String> {
+pub(super) fn parse_duration(value: &Value) -> Result<Duration, String> {
     let seconds = match value {
         Value::Object(parts) if !parts.is_empty() => parts
             .iter()
-            .map(|(unit, amount)| part(unit, amount))
+            .map(|(unit, amount)| parse_part(unit, amount))
             .sum::<Result<f64, String>>()?,
         Value::String(text) => parse_text(text.trim()).ok_or(WANTED)?,
         Value::Object(_) | Value::Null | Value::Bool(_) | Value::Number(_) | Value::Array(_) => {
@@ -32,10 +32,10 @@ pub(super) fn parse(value: &Value) -> Result<Duration, String> {
         .map_err(|_| "must be a duration that is neither negative nor endless".to_owned())
 }
 
-fn part(unit: &str, amount: &Value) -> Result<f64, String> {
+fn parse_part(unit: &str, amount: &Value) -> Result<f64, String> {
     let amount = match amount {
         Value::Number(number) => number.as_f64(),
-        Value::String(text) => number(text.trim()),
+        Value::String(text) => parse_number(text.trim()),
         Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => None,
     };
     let amount = amount.ok_or_else(|| format!("needs a number of {unit}"))?;
@@ -76,7 +76,7 @@ fn parse_unit(text: &str) -> Option<f64> {
         "w" | "week" | "weeks" => WEEK,
         _ => return None,
     };
-    Some(number(amount.trim())? * length)
+    Some(parse_number(amount.trim())? * length)
 }
 
 /// What follows the `P` of an ISO 8601 duration.
@@ -89,18 +89,18 @@ fn parse_iso(text: &str) -> Option<f64> {
     if date.is_empty() && time.is_empty() {
         return None;
     }
-    let date = designated(date, &[('Y', YEAR), ('M', MONTH), ('W', WEEK), ('D', DAY)])?;
-    let time = designated(time, &[('H', HOUR), ('M', MINUTE), ('S', 1.0)])?;
+    let date = parse_designated(date, &[('Y', YEAR), ('M', MONTH), ('W', WEEK), ('D', DAY)])?;
+    let time = parse_designated(time, &[('H', HOUR), ('M', MINUTE), ('S', 1.0)])?;
     Some(date + time)
 }
 
 /// Sums amounts that each end in one of `units`, which may occur once and in their order.
-fn designated(text: &str, units: &[(char, f64)]) -> Option<f64> {
+fn parse_designated(text: &str, units: &[(char, f64)]) -> Option<f64> {
     let mut rest = text;
     let mut seconds = 0.0;
     for (unit, length) in units {
         if let Some((amount, after)) = rest.split_once(*unit) {
-            seconds += number(&amount.replace(',', "."))? * length;
+            seconds += parse_number(&amount.replace(',', "."))? * length;
             rest = after;
         }
     }
@@ -108,7 +108,7 @@ fn designated(text: &str, units: &[(char, f64)]) -> Option<f64> {
 }
 
 /// Plain decimal digits; not the infinities and exponents that floats also parse from.
-fn number(text: &str) -> Option<f64> {
+fn parse_number(text: &str) -> Option<f64> {
     let plain = text.chars().all(|c| c.is_ascii_digit() || c == '.');
     plain.then(|| text.parse().ok()).flatten()
 }
@@ -122,7 +122,7 @@ mod tests {
     #[track_caller]
     fn check(value: &Value, milliseconds: u64) {
         assert_eq!(
-            parse(value),
+            parse_duration(value),
             Ok(Duration::from_millis(milliseconds)),
             "{value}"
         );
@@ -130,7 +130,7 @@ mod tests {
 
     #[track_caller]
     fn check_refused(value: &Value, message: &str) {
-        assert_eq!(parse(value), Err(message.to_owned()), "{value}");
+        assert_eq!(parse_duration(value), Err(message.to_owned()), "{value}");
     }
 
     #[test]

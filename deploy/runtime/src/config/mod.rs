@@ -20,8 +20,8 @@ use std::sync::Arc;
 
 pub use reader::Reader;
 
-use node::{Located, Node};
-use resolve::Resolver;
+use node::{ConfigNode, Located};
+use resolve::ConfigResolver;
 
 /// The merged configuration, each value with the file it came from.
 pub struct Document {
@@ -88,21 +88,21 @@ impl Document {
 ///
 /// Every file that cannot be read and every value that cannot be resolved.
 pub fn load(files: &[PathBuf], env: &dyn Fn(&str) -> Option<String>) -> Result<Document, Mistakes> {
-    let mut resolver = Resolver::new(env);
+    let mut resolver = ConfigResolver::new(env);
     let root = files
         .iter()
-        .fold(Located::empty(), |base, file| match read(file) {
-            Ok(text) => base.merged_with(resolver.document(
+        .fold(Located::empty(), |base, file| match read_file(file) {
+            Ok(text) => base.merged_with(resolver.resolve_document(
                 &text,
                 file.parent(),
                 Some(&Arc::from(file.as_path())),
             )),
             Err(error) => {
-                resolver.mistake("", Some(file), format!("cannot be read: {error}"));
+                resolver.add_mistake("", Some(file), format!("cannot be read: {error}"));
                 base
             }
         });
-    finish(root, resolver)
+    finish_document(root, resolver)
 }
 
 /// Reads one text that names no variables and no other files.
@@ -111,20 +111,20 @@ pub fn load(files: &[PathBuf], env: &dyn Fn(&str) -> Option<String>) -> Result<D
 ///
 /// Every value that cannot be resolved.
 pub fn from_str(text: &str) -> Result<Document, Mistakes> {
-    let mut resolver = Resolver::new(&|_| None);
-    let root = resolver.document(text, None, None);
-    finish(root, resolver)
+    let mut resolver = ConfigResolver::new(&|_| None);
+    let root = resolver.resolve_document(text, None, None);
+    finish_document(root, resolver)
 }
 
-fn read(file: &Path) -> std::io::Result<String> {
+fn read_file(file: &Path) -> std::io::Result<String> {
     std::fs::read_to_string(file)
 }
 
-fn finish(root: Located, resolver: Resolver<'_>) -> Result<Document, Mistakes> {
-    Mistakes::check(resolver.into_mistakes())?;
+fn finish_document(root: Located, resolver: ConfigResolver<'_>) -> Result<Document, Mistakes> {
+    Mistakes::from_list(resolver.into_mistakes())?;
     let root = if root.is_absent() {
         Located {
-            node: Node::Block(std::collections::BTreeMap::new()),
+            node: ConfigNode::Block(std::collections::BTreeMap::new()),
             ..root
         }
     } else {
@@ -135,7 +135,7 @@ fn finish(root: Located, resolver: Resolver<'_>) -> Result<Document, Mistakes> {
 
 impl Mistakes {
     /// Sorted by path, each once; no mistakes is no error.
-    fn check(mut mistakes: Vec<Mistake>) -> Result<(), Self> {
+    fn from_list(mut mistakes: Vec<Mistake>) -> Result<(), Self> {
         mistakes.sort();
         mistakes.dedup();
         if mistakes.is_empty() {

@@ -10,7 +10,7 @@ use std::time::Duration;
 use secrecy::SecretString;
 use serde_json::Value;
 
-use super::node::{Located, Node, join};
+use super::node::{ConfigNode, Located, join_path};
 use super::{Mistake, Mistakes, duration};
 
 /// Texts that mean true and false, beside the booleans: a substituted variable is always text.
@@ -25,18 +25,18 @@ const FALSE: [&str; 4] = ["false", "no", "off", "0"];
 pub struct Reader<'a> {
     located: &'a Located,
     path: String,
-    sink: Rc<RefCell<Sink>>,
+    sink: Rc<RefCell<ReaderState>>,
 }
 
 /// What all readers of a document share.
 #[derive(Default)]
-struct Sink {
+struct ReaderState {
     mistakes: Vec<Mistake>,
-    opened: BTreeMap<String, Opened>,
+    opened: BTreeMap<String, OpenedBlock>,
 }
 
 /// The bookkeeping of one object that was opened.
-struct Opened {
+struct OpenedBlock {
     /// Every key written in it, with its file.
     written: BTreeMap<String, Option<Arc<Path>>>,
     /// Every key somebody asked for.
@@ -60,40 +60,40 @@ impl<'a> Reader<'a> {
             path: String::new(),
             sink: Rc::default(),
         };
-        root.open(UnknownKeys::Ignored);
+        root.track_keys(UnknownKeys::Ignored);
         root
     }
 
     /// Opens an object. A key of it that nobody reads becomes a mistake.
     #[must_use]
     pub fn block(&self, key: &str) -> Option<Reader<'a>> {
-        self.child(key, UnknownKeys::Refused)
+        self.open_child(key, UnknownKeys::Refused)
     }
 
     /// Opens an object in which others have keys too; unless it is also opened with [`Reader::block`],
     /// unknown keys are ignored.
     #[must_use]
     pub fn open_block(&self, key: &str) -> Option<Reader<'a>> {
-        self.child(key, UnknownKeys::Ignored)
+        self.open_child(key, UnknownKeys::Ignored)
     }
 
     /// Says that a key is known and means nothing to us.
     pub fn ignore(&self, key: &str) {
-        self.know(key);
+        self.mark_known(key);
     }
 
     /// The objects of a list; empty if there is none.
     #[must_use]
     pub fn list(&self, key: &str) -> Vec<Reader<'a>> {
-        let Some(value) = self.present(key) else {
+        let Some(value) = self.find_present(key) else {
             return Vec::new();
         };
-        let Node::List(items) = &value.node else {
+        let ConfigNode::List(items) = &value.node else {
             self.mistake(key, format!("must be a list, not {}", value.type_name()));
             return Vec::new();
         };
         let readers = items.iter().enumerate().map(|(index, item)| {
-            self.object(item, &format!("{key}[{index}]"), UnknownKeys::Refused)
+            self.open_object(item, &format!("{key}[{index}]"), UnknownKeys::Refused)
         });
         readers.flatten().collect()
     }
@@ -104,10 +104,10 @@ impl<'a> Reader<'a> {
         let Some(block) = self.block(key) else {
             return Vec::new();
         };
-        let Node::Block(entries) = &block.located.node else {
+        let ConfigNode::Block(entries) = &block.located.node else {
             return Vec::new();
         };
-        entries.keys().for_each(|name| block.know(name));
+        entries.keys().for_each(|name| block.mark_known(name));
         let present = entries.iter().filter(|(_, value)| !value.is_absent());
         present
             .filter_map(|(name, _)| Some((name.clone(), block.block(name)?)))
@@ -117,11 +117,13 @@ impl<'a> Reader<'a> {
     /// A text.
     #[must_use]
     pub fn string(&self, key: &str) -> Option<String> {
-        let value = self.present(key)?;
+        let value = self.find_present(key)?;
         match &value.node {
-            Node::Text(text) if text.is_empty() => self.refuse(key, "must not be empty"),
-            Node::Text(text) => Some(text.clone()),
-            _ => self.refuse(key, &format!("must be text, not {}", value.type_name())),
+            ConfigNode::Text(text) if text.is_empty() => {
+                self.refuse_value(key, "must not be empty")
+            }
+            ConfigNode::Text(text) => Some(text.clone()),
+            _ => self.refuse_value(key, &format!("must be text, not {}", value.type_name())),
         }
     }
 
@@ -143,75 +145,76 @@ impl<'a> Reader<'a> {
     /// A boolean, or the text of one.
     #[must_use]
     pub fn bool(&self, key: &str) -> Option<bool> {
-        let value = self.present(key)?;
+        let value = self.find_present(key)?;
         let read = match &value.node {
-            Node::Bool(value) => Some(*value),
-            Node::Text(text) => text_bool(text),
+            ConfigNode::Bool(value) => Some(*value),
+            ConfigNode::Text(text) => parse_bool(text),
             _ => None,
         };
-        read.or_else(|| self.refuse(key, "must be true or false"))
+        read.or_else(|| self.refuse_value(key, "must be true or false"))
     }
 
     /// A number without sign or fraction, or the text of one.
     #[must_use]
     pub fn integer(&self, key: &str) -> Option<u64> {
-        let value = self.present(key)?;
+        let value = self.find_present(key)?;
         let read = match &value.node {
-            Node::Number(number) => number.as_u64(),
-            Node::Text(text) => text.trim().parse().ok(),
+            ConfigNode::Number(number) => number.as_u64(),
+            ConfigNode::Text(text) => text.trim().parse().ok(),
             _ => None,
         };
-        read.or_else(|| self.refuse(key, "must be a whole number of at least 0"))
+        read.or_else(|| self.refuse_value(key, "must be a whole number of at least 0"))
     }
 
     /// A number, or the text of one.
     #[must_use]
     pub fn float(&self, key: &str) -> Option<f64> {
-        let value = self.present(key)?;
+        let value = self.find_present(key)?;
         let read = match &value.node {
-            Node::Number(number) => number.as_f64(),
-            Node::Text(text) => text
+            ConfigNode::Number(number) => number.as_f64(),
+            ConfigNode::Text(text) => text
                 .trim()
                 .parse()
                 .ok()
                 .filter(|number: &f64| number.is_finite()),
             _ => None,
         };
-        read.or_else(|| self.refuse(key, "must be a number"))
+        read.or_else(|| self.refuse_value(key, "must be a number"))
     }
 
     /// A list of texts; a single text is a list of one.
     #[must_use]
     pub fn strings(&self, key: &str) -> Option<Vec<String>> {
-        let value = self.present(key)?;
+        let value = self.find_present(key)?;
         let texts = match &value.node {
-            Node::Text(text) => Some(vec![text.clone()]),
-            Node::List(items) => items.iter().map(text_of).collect(),
+            ConfigNode::Text(text) => Some(vec![text.clone()]),
+            ConfigNode::List(items) => items.iter().map(text_of).collect(),
             _ => None,
         };
-        texts.or_else(|| self.refuse(key, "must be a text or a list of texts"))
+        texts.or_else(|| self.refuse_value(key, "must be a text or a list of texts"))
     }
 
     /// A duration: `{minutes: 5}`, `PT5M`, `5m`.
     #[must_use]
     pub fn duration(&self, key: &str) -> Option<Duration> {
-        let value = self.present(key)?;
-        match duration::parse(&value.to_json()) {
+        let value = self.find_present(key)?;
+        match duration::parse_duration(&value.to_json()) {
             Ok(duration) => Some(duration),
-            Err(message) => self.refuse(key, &message),
+            Err(message) => self.refuse_value(key, &message),
         }
     }
 
     /// The value as it stands, of whatever type.
     #[must_use]
     pub fn value(&self, key: &str) -> Option<Value> {
-        self.present(key).map(Located::to_json)
+        self.find_present(key).map(Located::to_json)
     }
 
     /// Whether there is a value. Asking does not count as reading it.
     #[must_use]
     pub fn has(&self, key: &str) -> bool {
-        self.written(key).is_some_and(|value| !value.is_absent())
+        self.find_written(key)
+            .is_some_and(|value| !value.is_absent())
     }
 
     /// Where this object is, such as `catalog.providers`. Empty for the root.
@@ -222,10 +225,10 @@ impl<'a> Reader<'a> {
 
     /// Adds a mistake about `key`, or about the object itself if `key` is empty.
     pub fn mistake(&self, key: &str, message: impl Into<String>) {
-        let written = self.written(key);
+        let written = self.find_written(key);
         let mut message = message.into();
         if let Some(Located {
-            node: Node::Unset { variable },
+            node: ConfigNode::Unset { variable },
             ..
         }) = written
         {
@@ -237,7 +240,7 @@ impl<'a> Reader<'a> {
             .as_deref()
             .map(Path::to_owned);
         self.sink.borrow_mut().mistakes.push(Mistake {
-            path: join(&self.path, key),
+            path: join_path(&self.path, key),
             file,
             message,
         });
@@ -253,48 +256,48 @@ impl<'a> Reader<'a> {
         let unknown = sink
             .opened
             .iter()
-            .flat_map(|(path, opened)| opened.unknown(path));
-        Mistakes::check(sink.mistakes.iter().cloned().chain(unknown).collect())
+            .flat_map(|(path, opened)| opened.find_unknown(path));
+        Mistakes::from_list(sink.mistakes.iter().cloned().chain(unknown).collect())
     }
 
-    fn child(&self, key: &str, unknown_keys: UnknownKeys) -> Option<Reader<'a>> {
-        let value = self.present(key)?;
-        self.object(value, key, unknown_keys)
+    fn open_child(&self, key: &str, unknown_keys: UnknownKeys) -> Option<Reader<'a>> {
+        let value = self.find_present(key)?;
+        self.open_object(value, key, unknown_keys)
     }
 
-    fn object(
+    fn open_object(
         &self,
         located: &'a Located,
         key: &str,
         unknown_keys: UnknownKeys,
     ) -> Option<Reader<'a>> {
-        let path = join(&self.path, key);
+        let path = join_path(&self.path, key);
         let child = Self {
             located,
             path,
             sink: Rc::clone(&self.sink),
         };
-        if !matches!(located.node, Node::Block(_)) {
+        if !matches!(located.node, ConfigNode::Block(_)) {
             child.mistake(
                 "",
                 format!("must be an object, not {}", located.type_name()),
             );
             return None;
         }
-        child.open(unknown_keys);
+        child.track_keys(unknown_keys);
         Some(child)
     }
 
     /// Begins or widens the bookkeeping of this object.
-    fn open(&self, unknown_keys: UnknownKeys) {
-        let Node::Block(entries) = &self.located.node else {
+    fn track_keys(&self, unknown_keys: UnknownKeys) {
+        let ConfigNode::Block(entries) = &self.located.node else {
             return;
         };
         let mut sink = self.sink.borrow_mut();
         let opened = sink
             .opened
             .entry(self.path.clone())
-            .or_insert_with(|| Opened {
+            .or_insert_with(|| OpenedBlock {
                 written: entries
                     .iter()
                     .map(|(key, value)| (key.clone(), value.file.clone()))
@@ -307,32 +310,32 @@ impl<'a> Reader<'a> {
         }
     }
 
-    fn know(&self, key: &str) {
+    fn mark_known(&self, key: &str) {
         if let Some(opened) = self.sink.borrow_mut().opened.get_mut(&self.path) {
             opened.known.insert(key.to_owned());
         }
     }
 
-    fn present(&self, key: &str) -> Option<&'a Located> {
-        self.know(key);
-        self.written(key).filter(|value| !value.is_absent())
+    fn find_present(&self, key: &str) -> Option<&'a Located> {
+        self.mark_known(key);
+        self.find_written(key).filter(|value| !value.is_absent())
     }
 
-    fn written(&self, key: &str) -> Option<&'a Located> {
+    fn find_written(&self, key: &str) -> Option<&'a Located> {
         match &self.located.node {
-            Node::Block(entries) => entries.get(key),
+            ConfigNode::Block(entries) => entries.get(key),
             _ => None,
         }
     }
 
-    fn refuse<T>(&self, key: &str, message: &str) -> Option<T> {
+    fn refuse_value<T>(&self, key: &str, message: &str) -> Option<T> {
         self.mistake(key, message);
         None
     }
 }
 
-impl Opened {
-    fn unknown(&self, path: &str) -> Vec<Mistake> {
+impl OpenedBlock {
+    fn find_unknown(&self, path: &str) -> Vec<Mistake> {
         if self.unknown_keys == UnknownKeys::Ignored {
             return Vec::new();
         }
@@ -347,7 +350,7 @@ impl Opened {
             .iter()
             .filter(|(key, _)| !self.known.contains(*key));
         let mistake = |(key, file): (&String, &Option<Arc<Path>>)| Mistake {
-            path: join(path, key),
+            path: join_path(path, key),
             file: file.as_deref().map(Path::to_owned),
             message: format!("is not a known key (known here: {known})"),
         };
@@ -355,7 +358,7 @@ impl Opened {
     }
 }
 
-fn text_bool(text: &str) -> Option<bool> {
+fn parse_bool(text: &str) -> Option<bool> {
     let text = text.trim().to_ascii_lowercase();
     match text.as_str() {
         text if TRUE.contains(&text) => Some(true),
@@ -366,7 +369,7 @@ fn text_bool(text: &str) -> Option<bool> {
 
 fn text_of(item: &Located) -> Option<String> {
     match &item.node {
-        Node::Text(text) => Some(text.clone()),
+        ConfigNode::Text(text) => Some(text.clone()),
         _ => None,
     }
 }

@@ -8,23 +8,23 @@ use serde_json::Number;
 use serde_yaml::Value;
 
 use super::Mistake;
-use super::node::{Located, Node, join};
-use super::substitute::{Substituted, substitute};
+use super::node::{ConfigNode, Located, join_path};
+use super::substitute::{Substituted, substitute_variables};
 
 /// How deep files may include each other; a cycle ends here.
 const INCLUDE_DEPTH_MAX: u8 = 8;
 
-type Env<'a> = &'a dyn Fn(&str) -> Option<String>;
+type Environment<'a> = &'a dyn Fn(&str) -> Option<String>;
 
 /// Resolves documents and collects what goes wrong.
-pub(super) struct Resolver<'a> {
-    env: Env<'a>,
+pub(super) struct ConfigResolver<'a> {
+    env: Environment<'a>,
     mistakes: Vec<Mistake>,
 }
 
 /// Where a value stands.
 #[derive(Clone, Copy)]
-struct Place<'a> {
+struct ValuePlace<'a> {
     path: &'a str,
     directory: Option<&'a Path>,
     file: Option<&'a Arc<Path>>,
@@ -33,13 +33,13 @@ struct Place<'a> {
 
 /// An object that stands for a value from elsewhere.
 #[derive(Clone, Copy)]
-enum Reference {
+enum ValueReference {
     Env,
     File,
     Include,
 }
 
-impl Reference {
+impl ValueReference {
     const ALL: [Self; 3] = [Self::Env, Self::File, Self::Include];
 
     fn key(self) -> &'static str {
@@ -51,8 +51,8 @@ impl Reference {
     }
 }
 
-impl<'a> Resolver<'a> {
-    pub(super) fn new(env: Env<'a>) -> Self {
+impl<'a> ConfigResolver<'a> {
+    pub(super) fn new(env: Environment<'a>) -> Self {
         Self {
             env,
             mistakes: Vec::new(),
@@ -63,7 +63,12 @@ impl<'a> Resolver<'a> {
         self.mistakes
     }
 
-    pub(super) fn mistake(&mut self, path: &str, file: Option<&Path>, message: impl Into<String>) {
+    pub(super) fn add_mistake(
+        &mut self,
+        path: &str,
+        file: Option<&Path>,
+        message: impl Into<String>,
+    ) {
         self.mistakes.push(Mistake {
             path: path.to_owned(),
             file: file.map(Path::to_owned),
@@ -72,13 +77,13 @@ impl<'a> Resolver<'a> {
     }
 
     /// Resolves one whole file. Other files it names are looked for beside it, in `directory`.
-    pub(super) fn document(
+    pub(super) fn resolve_document(
         &mut self,
         text: &str,
         directory: Option<&Path>,
         file: Option<&Arc<Path>>,
     ) -> Located {
-        let place = Place {
+        let place = ValuePlace {
             path: "",
             directory,
             file,
@@ -87,7 +92,7 @@ impl<'a> Resolver<'a> {
         let value = match serde_yaml::from_str(text) {
             Ok(value) => value,
             Err(error) => {
-                self.wrong(place, format!("is not valid YAML: {error}"));
+                self.report_wrong(place, format!("is not valid YAML: {error}"));
                 Value::Null
             }
         };
@@ -96,35 +101,37 @@ impl<'a> Resolver<'a> {
                 file: file.cloned(),
                 ..Located::empty()
             },
-            Value::Mapping(_) => self.value(value, place),
+            Value::Mapping(_) => self.resolve_value(value, place),
             Value::Bool(_)
             | Value::Number(_)
             | Value::String(_)
             | Value::Sequence(_)
             | Value::Tagged(_) => {
-                self.wrong(place, "must be an object at the top level");
+                self.report_wrong(place, "must be an object at the top level");
                 Located::empty()
             }
         }
     }
 
-    fn wrong(&mut self, place: Place<'_>, message: impl Into<String>) -> Node {
-        self.mistake(place.path, place.file.map(AsRef::as_ref), message);
-        Node::Null
+    fn report_wrong(&mut self, place: ValuePlace<'_>, message: impl Into<String>) -> ConfigNode {
+        self.add_mistake(place.path, place.file.map(AsRef::as_ref), message);
+        ConfigNode::Null
     }
 
-    fn value(&mut self, value: Value, place: Place<'_>) -> Located {
+    fn resolve_value(&mut self, value: Value, place: ValuePlace<'_>) -> Located {
         let node = match value {
-            Value::Null => Node::Null,
-            Value::Bool(value) => Node::Bool(value),
+            Value::Null => ConfigNode::Null,
+            Value::Bool(value) => ConfigNode::Bool(value),
             Value::Number(number) => match json_number(&number) {
-                Some(number) => Node::Number(number),
-                None => self.wrong(place, "must be a finite number"),
+                Some(number) => ConfigNode::Number(number),
+                None => self.report_wrong(place, "must be a finite number"),
             },
-            Value::String(text) => self.text(&text),
-            Value::Sequence(items) => Node::List(self.list(items, place)),
-            Value::Mapping(entries) => return self.mapping(entries, place),
-            Value::Tagged(_) => self.wrong(place, "has a YAML tag, which means nothing here"),
+            Value::String(text) => self.resolve_text(&text),
+            Value::Sequence(items) => ConfigNode::List(self.resolve_list(items, place)),
+            Value::Mapping(entries) => return self.resolve_mapping(entries, place),
+            Value::Tagged(_) => {
+                self.report_wrong(place, "has a YAML tag, which means nothing here")
+            }
         };
         Located {
             node,
@@ -132,37 +139,37 @@ impl<'a> Resolver<'a> {
         }
     }
 
-    fn text(&self, text: &str) -> Node {
-        match substitute(text, self.env) {
-            Substituted::Text(text) => Node::Text(text),
-            Substituted::Unset { variable } => Node::Unset { variable },
+    fn resolve_text(&self, text: &str) -> ConfigNode {
+        match substitute_variables(text, self.env) {
+            Substituted::Text(text) => ConfigNode::Text(text),
+            Substituted::Unset { variable } => ConfigNode::Unset { variable },
         }
     }
 
     /// The items, without those whose variable is not set.
-    fn list(&mut self, items: Vec<Value>, place: Place<'_>) -> Vec<Located> {
+    fn resolve_list(&mut self, items: Vec<Value>, place: ValuePlace<'_>) -> Vec<Located> {
         let resolved = items.into_iter().enumerate().map(|(index, item)| {
             let path = format!("{}[{index}]", place.path);
-            self.value(
+            self.resolve_value(
                 item,
-                Place {
+                ValuePlace {
                     path: &path,
                     ..place
                 },
             )
         });
         resolved
-            .filter(|item| !matches!(item.node, Node::Unset { .. }))
+            .filter(|item| !matches!(item.node, ConfigNode::Unset { .. }))
             .collect()
     }
 
-    fn mapping(&mut self, entries: serde_yaml::Mapping, place: Place<'_>) -> Located {
-        let node = match Reference::ALL
+    fn resolve_mapping(&mut self, entries: serde_yaml::Mapping, place: ValuePlace<'_>) -> Located {
+        let node = match ValueReference::ALL
             .into_iter()
             .find(|reference| entries.contains_key(reference.key()))
         {
-            Some(reference) => return self.reference(reference, &entries, place),
-            None => self.block(entries, place),
+            Some(reference) => return self.resolve_reference(reference, &entries, place),
+            None => self.resolve_block(entries, place),
         };
         Located {
             node,
@@ -170,33 +177,33 @@ impl<'a> Resolver<'a> {
         }
     }
 
-    fn block(&mut self, entries: serde_yaml::Mapping, place: Place<'_>) -> Node {
+    fn resolve_block(&mut self, entries: serde_yaml::Mapping, place: ValuePlace<'_>) -> ConfigNode {
         let mut block = BTreeMap::new();
         for (key, value) in entries {
             let Some(key) = key_text(&key) else {
-                self.wrong(place, "has a key that is not text");
+                self.report_wrong(place, "has a key that is not text");
                 continue;
             };
-            let path = join(place.path, &key);
+            let path = join_path(place.path, &key);
             block.insert(
                 key,
-                self.value(
+                self.resolve_value(
                     value,
-                    Place {
+                    ValuePlace {
                         path: &path,
                         ..place
                     },
                 ),
             );
         }
-        Node::Block(block)
+        ConfigNode::Block(block)
     }
 
-    fn reference(
+    fn resolve_reference(
         &mut self,
-        reference: Reference,
+        reference: ValueReference,
         entries: &serde_yaml::Mapping,
-        place: Place<'_>,
+        place: ValuePlace<'_>,
     ) -> Located {
         let key = reference.key();
         let here = |node| Located {
@@ -204,61 +211,63 @@ impl<'a> Resolver<'a> {
             file: place.file.cloned(),
         };
         let target = match entries.get(key) {
-            Some(Value::String(target)) if entries.len() == 1 => self.text(target),
+            Some(Value::String(target)) if entries.len() == 1 => self.resolve_text(target),
             _ => {
-                return here(self.wrong(
+                return here(self.report_wrong(
                     place,
                     format!("must hold `{key}: TEXT` and nothing beside it"),
                 ));
             }
         };
         match (reference, target) {
-            (Reference::Env, Node::Text(name)) => here(self.variable(&name)),
-            (Reference::File, Node::Text(file)) => here(self.file(&file, place)),
-            (Reference::Include, Node::Text(target)) => self.include(&target, place),
+            (ValueReference::Env, ConfigNode::Text(name)) => here(self.resolve_variable(&name)),
+            (ValueReference::File, ConfigNode::Text(file)) => here(self.resolve_file(&file, place)),
+            (ValueReference::Include, ConfigNode::Text(target)) => {
+                self.resolve_include(&target, place)
+            }
             (_, unset) => here(unset),
         }
     }
 
-    fn variable(&self, name: &str) -> Node {
+    fn resolve_variable(&self, name: &str) -> ConfigNode {
         match (self.env)(name) {
-            Some(value) => Node::Text(value.trim().to_owned()),
-            None => Node::Unset {
+            Some(value) => ConfigNode::Text(value.trim().to_owned()),
+            None => ConfigNode::Unset {
                 variable: name.to_owned(),
             },
         }
     }
 
-    fn file(&mut self, file: &str, place: Place<'_>) -> Node {
-        match self.read(file, place) {
-            Some((_, text)) => Node::Text(text.trim().to_owned()),
-            None => Node::Null,
+    fn resolve_file(&mut self, file: &str, place: ValuePlace<'_>) -> ConfigNode {
+        match self.read_named_file(file, place) {
+            Some((_, text)) => ConfigNode::Text(text.trim().to_owned()),
+            None => ConfigNode::Null,
         }
     }
 
     /// `file` or `file#path.inside`.
-    fn include(&mut self, target: &str, place: Place<'_>) -> Located {
+    fn resolve_include(&mut self, target: &str, place: ValuePlace<'_>) -> Located {
         let null = Located {
-            node: Node::Null,
+            node: ConfigNode::Null,
             file: place.file.cloned(),
         };
         if place.depth >= INCLUDE_DEPTH_MAX {
-            self.wrong(
+            self.report_wrong(
                 place,
                 format!("includes files more than {INCLUDE_DEPTH_MAX} deep"),
             );
             return null;
         }
         let (file, inside) = target.split_once('#').unwrap_or((target, ""));
-        let Some((path, text)) = self.read(file, place) else {
+        let Some((path, text)) = self.read_named_file(file, place) else {
             return null;
         };
-        match serde_yaml::from_str(&text).map(|value| select(value, inside)) {
+        match serde_yaml::from_str(&text).map(|value| select_part(value, inside)) {
             Ok(Some(value)) => {
                 let source: Arc<Path> = path.into();
-                self.value(
+                self.resolve_value(
                     value,
-                    Place {
+                    ValuePlace {
                         directory: source.parent(),
                         file: Some(&source),
                         depth: place.depth + 1,
@@ -267,14 +276,14 @@ impl<'a> Resolver<'a> {
                 )
             }
             Ok(None) => {
-                self.wrong(
+                self.report_wrong(
                     place,
                     format!("includes `{inside}`, which {file} does not have"),
                 );
                 null
             }
             Err(error) => {
-                self.wrong(
+                self.report_wrong(
                     place,
                     format!("includes {file}, which is not valid YAML: {error}"),
                 );
@@ -283,16 +292,16 @@ impl<'a> Resolver<'a> {
         }
     }
 
-    fn read(&mut self, file: &str, place: Place<'_>) -> Option<(PathBuf, String)> {
+    fn read_named_file(&mut self, file: &str, place: ValuePlace<'_>) -> Option<(PathBuf, String)> {
         let Some(directory) = place.directory else {
-            self.wrong(place, "names a file, but this configuration is not in one");
+            self.report_wrong(place, "names a file, but this configuration is not in one");
             return None;
         };
         let path = directory.join(file);
-        match super::read(&path) {
+        match super::read_file(&path) {
             Ok(text) => Some((path, text)),
             Err(error) => {
-                self.wrong(
+                self.report_wrong(
                     place,
                     format!("names {}, which cannot be read: {error}", path.display()),
                 );
@@ -303,7 +312,7 @@ impl<'a> Resolver<'a> {
 }
 
 /// The part of an included file after `#`, keys separated by dots.
-fn select(value: Value, inside: &str) -> Option<Value> {
+fn select_part(value: Value, inside: &str) -> Option<Value> {
     let keys = inside.split('.').filter(|key| !key.is_empty());
     keys.into_iter().try_fold(value, |value, key| match value {
         Value::Mapping(mut entries) => entries.remove(key),

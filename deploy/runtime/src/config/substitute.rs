@@ -16,12 +16,15 @@ pub(super) enum Substituted {
 }
 
 /// Puts the values of environment variables into `text`.
-pub(super) fn substitute(text: &str, env: &dyn Fn(&str) -> Option<String>) -> Substituted {
+pub(super) fn substitute_variables(
+    text: &str,
+    env: &dyn Fn(&str) -> Option<String>,
+) -> Substituted {
     let mut done = String::with_capacity(text.len());
     let mut rest = text;
-    while let Some(expression) = find(rest) {
+    while let Some(expression) = find_expression(rest) {
         done.push_str(expression.before);
-        match expression.value(env) {
+        match expression.evaluate_expression(env) {
             Substituted::Text(value) => done.push_str(&value),
             unset @ Substituted::Unset { .. } => return unset,
         }
@@ -40,7 +43,7 @@ struct Expression<'a> {
 }
 
 impl Expression<'_> {
-    fn value(&self, env: &dyn Fn(&str) -> Option<String>) -> Substituted {
+    fn evaluate_expression(&self, env: &dyn Fn(&str) -> Option<String>) -> Substituted {
         if self.escaped {
             return Substituted::Text(format!("${{{}}}", self.inner));
         }
@@ -61,7 +64,7 @@ impl Expression<'_> {
 }
 
 /// The first expression. Braces do not nest: `${a{b}}` is none, but `{b}}` may not hide a later one.
-fn find(text: &str) -> Option<Expression<'_>> {
+fn find_expression(text: &str) -> Option<Expression<'_>> {
     let mut from = 0;
     while let Some(open) = text[from..].find("${").map(|at| from + at) {
         let inner_at = open + "${".len();
@@ -97,7 +100,7 @@ mod tests {
 
     #[track_caller]
     fn check(text: &str, expected: &str) {
-        let outcome = match substitute(text, &env) {
+        let outcome = match substitute_variables(text, &env) {
             Substituted::Text(text) => text,
             Substituted::Unset { variable } => format!("<{variable} is not set>"),
         };

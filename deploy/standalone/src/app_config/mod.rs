@@ -30,7 +30,7 @@ pub struct AppConfig {
     /// Logs and traces.
     pub telemetry: TelemetryConfig,
     /// The ingestor's part.
-    pub ingestor: freshet_ingestor::Config,
+    pub ingestor: freshet_ingestor::IngestorConfig,
     /// The processor's part.
     pub processor: freshet_processor::ProcessorConfig,
     /// The store's part.
@@ -85,11 +85,11 @@ impl AppConfig {
             github: integrations,
             ..freshet_processor::ProcessorConfig::default()
         };
-        let ingestor = freshet_ingestor::Config {
+        let ingestor = freshet_ingestor::IngestorConfig {
             subject_prefix: freshet.subject_prefix.clone(),
             webhooks: freshet.webhooks,
             schedules: catalog.schedules,
-            ..freshet_ingestor::Config::default()
+            ..freshet_ingestor::IngestorConfig::default()
         };
         let store = freshet_store::Config {
             subject_prefix: freshet.subject_prefix,

@@ -8,7 +8,7 @@ use tokio::sync::Notify;
 use tokio::time::Instant;
 
 /// One consumer. Sequences only; the messages belong to the stream.
-pub(super) struct Consumer {
+pub(super) struct MemoryConsumer {
     pub(super) spec: ConsumerSpec,
     /// Fires when a message became available or a deadline moved.
     pub(super) moved: Arc<Notify>,
@@ -19,7 +19,7 @@ pub(super) struct Consumer {
     attempts: HashMap<u64, u64>,
 }
 
-impl Consumer {
+impl MemoryConsumer {
     pub(super) fn new(spec: ConsumerSpec, stored: impl Iterator<Item = u64>) -> Self {
         Self {
             spec,
@@ -31,21 +31,21 @@ impl Consumer {
         }
     }
 
-    pub(super) fn offer(&mut self, sequence: u64) {
+    pub(super) fn add_waiting(&mut self, sequence: u64) {
         self.waiting.insert(sequence);
         self.moved.notify_waiters();
     }
 
     /// The message left the stream.
-    pub(super) fn forget(&mut self, sequence: u64) {
+    pub(super) fn forget_message(&mut self, sequence: u64) {
         self.waiting.remove(&sequence);
         self.attempts.remove(&sequence);
-        self.release(sequence);
+        self.release_message(sequence);
     }
 
     /// Takes up to `max` messages in hand, oldest first, each with its attempt.
-    pub(super) fn take(&mut self, max: usize, now: Instant) -> Vec<(u64, u64)> {
-        self.expire(now);
+    pub(super) fn take_in_hand(&mut self, max: usize, now: Instant) -> Vec<(u64, u64)> {
+        self.return_expired(now);
         let room = usize::try_from(self.spec.ack_pending_max)
             .unwrap_or(usize::MAX)
             .saturating_sub(self.held_until.len());
@@ -58,8 +58,8 @@ impl Consumer {
     }
 
     /// Moves the deadline of a message in hand; one that is no longer in hand is left alone.
-    pub(super) fn hold(&mut self, sequence: u64, until: Instant) {
-        if self.release(sequence) {
+    pub(super) fn extend_deadline(&mut self, sequence: u64, until: Instant) {
+        if self.release_message(sequence) {
             self.held_until.insert(sequence, until);
             self.deadlines.insert((until, sequence));
             self.moved.notify_waiters();
@@ -80,17 +80,17 @@ impl Consumer {
         *attempt
     }
 
-    fn expire(&mut self, now: Instant) {
+    fn return_expired(&mut self, now: Instant) {
         while let Some((until, sequence)) = self.deadlines.first().copied() {
             if until > now {
                 break;
             }
-            self.release(sequence);
+            self.release_message(sequence);
             self.waiting.insert(sequence);
         }
     }
 
-    fn release(&mut self, sequence: u64) -> bool {
+    fn release_message(&mut self, sequence: u64) -> bool {
         let until = self.held_until.remove(&sequence);
         if let Some(until) = until {
             self.deadlines.remove(&(until, sequence));

@@ -7,16 +7,16 @@ use freshet_proto::stream::ConsumerSpec;
 use tokio::time::Instant;
 
 use super::Memory;
-use super::stream::Stored;
+use super::stream::HeldMessage;
 use crate::{AckError, Delivery, ReceiveError, delivery};
 
 /// The messages of one consumer.
-pub(crate) struct Inbox {
+pub(crate) struct MemoryInbox {
     pub(super) memory: Memory,
     pub(super) spec: Arc<ConsumerSpec>,
 }
 
-impl Inbox {
+impl MemoryInbox {
     pub(crate) async fn next(&mut self, max: usize) -> Result<Vec<Delivery>, ReceiveError> {
         let mut connected = self.memory.0.connected.subscribe();
         loop {
@@ -25,11 +25,11 @@ impl Inbox {
                     consumer: self.spec.name.clone(),
                 });
             }
-            let (moved, deadline) = self.watch();
+            let (moved, deadline) = self.watch_consumer();
             // Register before looking: a message that arrives in between must wake us.
             let mut moved = std::pin::pin!(moved.notified_owned());
             moved.as_mut().enable();
-            let deliveries = self.take(max);
+            let deliveries = self.take_deliveries(max);
             if !deliveries.is_empty() {
                 return Ok(deliveries);
             }
@@ -42,10 +42,10 @@ impl Inbox {
         }
     }
 
-    fn watch(&self) -> (Arc<tokio::sync::Notify>, Option<Instant>) {
-        let mut state = self.memory.state();
+    fn watch_consumer(&self) -> (Arc<tokio::sync::Notify>, Option<Instant>) {
+        let mut state = self.memory.lock_state();
         let consumer = state
-            .stream(&self.spec.stream)
+            .find_stream(&self.spec.stream)
             .and_then(|stream| stream.consumer(&self.spec.name));
         let consumer = consumer.expect("a consumer of this bus is never removed");
         // Without a connection a deadline that has passed could not be acted on.
@@ -57,26 +57,26 @@ impl Inbox {
         (Arc::clone(&consumer.moved), deadline)
     }
 
-    fn take(&self, max: usize) -> Vec<Delivery> {
+    fn take_deliveries(&self, max: usize) -> Vec<Delivery> {
         if !self.memory.is_connected() {
             return Vec::new();
         }
-        let mut state = self.memory.state();
-        let Some(stream) = state.stream(&self.spec.stream) else {
+        let mut state = self.memory.lock_state();
+        let Some(stream) = state.find_stream(&self.spec.stream) else {
             return Vec::new();
         };
         let taken = stream
             .consumer(&self.spec.name)
-            .map(|consumer| consumer.take(max, Instant::now()));
+            .map(|consumer| consumer.take_in_hand(max, Instant::now()));
         let messages = taken.unwrap_or_default().into_iter();
         messages
             .filter_map(|(sequence, attempt)| {
-                Some(self.delivery(sequence, attempt, stream.message(sequence)?))
+                Some(self.make_delivery(sequence, attempt, stream.message(sequence)?))
             })
             .collect()
     }
 
-    fn delivery(&self, sequence: u64, attempt: u64, message: &Stored) -> Delivery {
+    fn make_delivery(&self, sequence: u64, attempt: u64, message: &HeldMessage) -> Delivery {
         Delivery {
             subject: message.subject.clone(),
             payload: message.payload.clone(),
@@ -86,7 +86,7 @@ impl Inbox {
             sequence,
             received_at: Instant::now(),
             ack_wait: self.spec.ack_wait,
-            receipt: delivery::Receipt::Memory(Receipt {
+            receipt: delivery::Receipt::Memory(MemoryReceipt {
                 memory: self.memory.clone(),
                 spec: Arc::clone(&self.spec),
                 sequence,
@@ -104,13 +104,13 @@ async fn sleep_until(deadline: Option<Instant>) {
 
 /// The way back for one delivered message.
 #[derive(Clone)]
-pub(crate) struct Receipt {
+pub(crate) struct MemoryReceipt {
     memory: Memory,
     spec: Arc<ConsumerSpec>,
     sequence: u64,
 }
 
-impl Receipt {
+impl MemoryReceipt {
     pub(crate) fn ack(&self, sequence: u64) -> Result<(), AckError> {
         if !self.memory.is_connected() {
             return Err(AckError {
@@ -118,40 +118,40 @@ impl Receipt {
                 source: None,
             });
         }
-        self.settle();
+        self.finish_message();
         Ok(())
     }
 
     pub(crate) fn terminate(&self) {
         if self.memory.is_connected() {
-            self.settle();
+            self.finish_message();
         }
     }
 
     pub(crate) fn retry_after(&self, delay: Duration) {
-        self.hold(delay);
+        self.extend_deadline(delay);
     }
 
     pub(crate) fn in_progress(&self) {
-        self.hold(self.spec.ack_wait);
+        self.extend_deadline(self.spec.ack_wait);
     }
 
-    fn settle(&self) {
-        if let Some(stream) = self.memory.state().stream(&self.spec.stream) {
-            stream.settle(&self.spec.name, self.sequence);
+    fn finish_message(&self) {
+        if let Some(stream) = self.memory.lock_state().find_stream(&self.spec.stream) {
+            stream.finish_message(&self.spec.name, self.sequence);
         }
     }
 
-    fn hold(&self, delay: Duration) {
+    fn extend_deadline(&self, delay: Duration) {
         if !self.memory.is_connected() {
             return;
         }
-        let mut state = self.memory.state();
+        let mut state = self.memory.lock_state();
         let consumer = state
-            .stream(&self.spec.stream)
+            .find_stream(&self.spec.stream)
             .and_then(|stream| stream.consumer(&self.spec.name));
         if let Some(consumer) = consumer {
-            consumer.hold(self.sequence, Instant::now() + delay);
+            consumer.extend_deadline(self.sequence, Instant::now() + delay);
         }
     }
 }

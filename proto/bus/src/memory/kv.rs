@@ -5,24 +5,24 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
 
-use crate::{Entry, KvError};
+use crate::{KeyValueEntry, KvError};
 
 /// One bucket.
 #[derive(Clone, Default)]
-pub struct Kv(Arc<Mutex<Bucket>>);
+pub struct MemoryBucket(Arc<Mutex<BucketState>>);
 
 #[derive(Default)]
-struct Bucket {
+struct BucketState {
     revision: u64,
-    entries: HashMap<String, Entry>,
+    entries: HashMap<String, KeyValueEntry>,
 }
 
-impl Bucket {
-    fn write(&mut self, key: &str, value: Bytes) -> u64 {
+impl BucketState {
+    fn write_entry(&mut self, key: &str, value: Bytes) -> u64 {
         self.revision += 1;
         self.entries.insert(
             key.to_owned(),
-            Entry {
+            KeyValueEntry {
                 value,
                 revision: self.revision,
             },
@@ -41,38 +41,38 @@ impl Bucket {
                 key: key.to_owned(),
             });
         }
-        Ok(self.write(key, value))
+        Ok(self.write_entry(key, value))
     }
 }
 
-impl Kv {
-    pub(crate) fn get(&self, key: &str) -> Option<Entry> {
-        self.bucket().entries.get(key).cloned()
+impl MemoryBucket {
+    pub(crate) fn get(&self, key: &str) -> Option<KeyValueEntry> {
+        self.lock_state().entries.get(key).cloned()
     }
 
     pub(crate) fn create(&self, key: &str, value: Bytes) -> Result<u64, KvError> {
-        self.bucket().write_over(key, value, None)
+        self.lock_state().write_over(key, value, None)
     }
 
     pub(crate) fn update(&self, key: &str, value: Bytes, expected: u64) -> Result<u64, KvError> {
-        self.bucket().write_over(key, value, Some(expected))
+        self.lock_state().write_over(key, value, Some(expected))
     }
 
     pub(crate) fn put(&self, key: &str, value: Bytes) -> u64 {
-        self.bucket().write(key, value)
+        self.lock_state().write_entry(key, value)
     }
 
     pub(crate) fn delete(&self, key: &str) {
-        let mut bucket = self.bucket();
+        let mut bucket = self.lock_state();
         bucket.revision += 1;
         bucket.entries.remove(key);
     }
 
     pub(crate) fn keys(&self) -> Vec<String> {
-        self.bucket().entries.keys().cloned().collect()
+        self.lock_state().entries.keys().cloned().collect()
     }
 
-    fn bucket(&self) -> MutexGuard<'_, Bucket> {
+    fn lock_state(&self) -> MutexGuard<'_, BucketState> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -21,23 +21,23 @@ use tokio::sync::{oneshot, watch};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-pub(crate) use inbox::{Inbox, Receipt};
-pub use kv::Kv;
+pub(crate) use inbox::{MemoryInbox, MemoryReceipt};
+pub use kv::MemoryBucket;
 
 use crate::{
     ConsumeError, Drifts, Outbound, ProvisionError, PublishError, Published, ReadError,
     StoredMessage, StreamDepth, Tail,
 };
-use stream::{Offer, Stream, stream_drift};
+use stream::{MemoryStream, OfferOutcome, stream_drift};
 
 /// Settings of the memory bus.
 #[derive(Clone, Copy, Debug)]
-pub struct Config {
+pub struct MemoryConfig {
     /// How long a publish may wait for its confirmation.
     pub publish_timeout: Duration,
 }
 
-impl Default for Config {
+impl Default for MemoryConfig {
     fn default() -> Self {
         Self {
             publish_timeout: crate::nats::DEFAULT_REQUEST_TIMEOUT,
@@ -50,7 +50,7 @@ impl Default for Config {
 pub struct Memory(Arc<Shared>);
 
 struct Shared {
-    state: Mutex<State>,
+    state: Mutex<BusState>,
     publish_timeout: Duration,
     connected: watch::Sender<bool>,
     reconnections: watch::Sender<u64>,
@@ -58,17 +58,17 @@ struct Shared {
 }
 
 #[derive(Default)]
-struct State {
-    streams: Vec<Stream>,
+struct BusState {
+    streams: Vec<MemoryStream>,
     /// Buckets fed from a stream that does not exist here.
     refused_buckets: HashSet<String>,
-    buckets: HashMap<String, Kv>,
+    buckets: HashMap<String, MemoryBucket>,
     confirmations_to_lose: u32,
     messages_to_lose: u32,
 }
 
-impl State {
-    fn stream(&mut self, name: &str) -> Option<&mut Stream> {
+impl BusState {
+    fn find_stream(&mut self, name: &str) -> Option<&mut MemoryStream> {
         self.streams
             .iter_mut()
             .find(|stream| stream.spec().name == name)
@@ -84,7 +84,7 @@ enum Admission {
 impl Memory {
     /// An empty bus.
     #[must_use]
-    pub fn new(config: Config) -> Self {
+    pub fn new(config: MemoryConfig) -> Self {
         Self(Arc::new(Shared {
             state: Mutex::default(),
             publish_timeout: config.publish_timeout,
@@ -101,7 +101,7 @@ impl Memory {
     }
 
     pub(crate) async fn publish(&self, message: Outbound) -> Result<Published, PublishError> {
-        match self.admit(message)? {
+        match self.admit_message(message)? {
             Admission::Confirmed(published) => Ok(published),
             Admission::WhenDone(published, done) => {
                 match tokio::time::timeout(self.0.publish_timeout, done).await {
@@ -113,34 +113,34 @@ impl Memory {
         }
     }
 
-    fn admit(&self, message: Outbound) -> Result<Admission, PublishError> {
+    fn admit_message(&self, message: Outbound) -> Result<Admission, PublishError> {
         if !self.is_connected() {
             return Err(PublishError::Unavailable);
         }
         let subject = message.subject.to_string();
-        let mut state = self.state();
-        if spend(&mut state.messages_to_lose) {
+        let mut state = self.lock_state();
+        if spend_one(&mut state.messages_to_lose) {
             return Err(PublishError::Ambiguous);
         }
-        let confirmation_lost = spend(&mut state.confirmations_to_lose);
+        let confirmation_lost = spend_one(&mut state.confirmations_to_lose);
         let Some(stream) = state
             .streams
             .iter_mut()
-            .find(|stream| stream.captures(&subject))
+            .find(|stream| stream.captures_subject(&subject))
         else {
             return Err(PublishError::NoStream { subject });
         };
-        let published = match stream.offer(message, Instant::now()) {
-            Offer::Stored(sequence) => Published {
+        let published = match stream.offer_message(message, Instant::now()) {
+            OfferOutcome::Stored(sequence) => Published {
                 stream_sequence: sequence,
                 duplicate: false,
             },
-            Offer::Duplicate(sequence) => Published {
+            OfferOutcome::Duplicate(sequence) => Published {
                 stream_sequence: sequence,
                 duplicate: true,
             },
-            Offer::Full => return Err(PublishError::Full { subject }),
-            Offer::Refused => return Err(PublishError::Refused),
+            OfferOutcome::Full => return Err(PublishError::Full { subject }),
+            OfferOutcome::Refused => return Err(PublishError::Refused),
         };
         if confirmation_lost {
             return Err(PublishError::Ambiguous);
@@ -155,26 +155,28 @@ impl Memory {
         }))
     }
 
-    pub(crate) fn consume(&self, spec: &ConsumerSpec) -> Result<Inbox, ConsumeError> {
-        let mut state = self.state();
+    pub(crate) fn consume(&self, spec: &ConsumerSpec) -> Result<MemoryInbox, ConsumeError> {
+        let mut state = self.lock_state();
         let stream = state
-            .stream(&spec.stream)
+            .find_stream(&spec.stream)
             .ok_or_else(|| ConsumeError::NoStream {
                 stream: spec.stream.clone(),
             })?;
         stream.open_consumer(spec)?;
-        Ok(Inbox {
+        Ok(MemoryInbox {
             memory: self.clone(),
             spec: Arc::new(spec.clone()),
         })
     }
 
     pub(crate) fn last_message(&self, stream: &str) -> Result<Tail, ReadError> {
-        let mut state = self.state();
-        let stream = state.stream(stream).ok_or_else(|| ReadError::Missing {
-            name: stream.to_owned(),
-        })?;
-        let (last_sequence, message) = stream.last();
+        let mut state = self.lock_state();
+        let stream = state
+            .find_stream(stream)
+            .ok_or_else(|| ReadError::Missing {
+                name: stream.to_owned(),
+            })?;
+        let (last_sequence, message) = stream.last_stored();
         let message = message.map(|message| StoredMessage {
             sequence: last_sequence,
             subject: message.subject.clone(),
@@ -187,14 +189,14 @@ impl Memory {
     }
 
     pub(crate) fn provision(&self, topology: &Topology) -> Result<(), ProvisionError> {
-        let mut state = self.state();
+        let mut state = self.lock_state();
         let mut drifts = Vec::new();
         let (public, internal): (Vec<_>, Vec<_>) =
             topology.streams.iter().partition(|spec| spec.append_only);
         for spec in internal {
-            match state.stream(&spec.name) {
+            match state.find_stream(&spec.name) {
                 Some(stream) => drifts.extend(stream_drift(stream.spec(), spec)),
-                None => state.streams.push(Stream::new(spec.clone())),
+                None => state.streams.push(MemoryStream::new(spec.clone())),
             }
         }
         for bucket in &topology.buckets {
@@ -209,8 +211,8 @@ impl Memory {
         }
     }
 
-    pub(crate) fn kv(&self, bucket: &str) -> Result<Kv, ReadError> {
-        let mut state = self.state();
+    pub(crate) fn kv(&self, bucket: &str) -> Result<MemoryBucket, ReadError> {
+        let mut state = self.lock_state();
         if state.refused_buckets.contains(bucket) {
             return Err(ReadError::Missing {
                 name: bucket.to_owned(),
@@ -220,7 +222,11 @@ impl Memory {
     }
 
     pub(crate) fn depths(&self) -> Vec<StreamDepth> {
-        self.state().streams.iter().map(Stream::depth).collect()
+        self.lock_state()
+            .streams
+            .iter()
+            .map(MemoryStream::depth)
+            .collect()
     }
 
     pub(crate) fn is_connected(&self) -> bool {
@@ -235,12 +241,12 @@ impl Memory {
         self.0.closed.cancel();
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    fn lock_state(&self) -> MutexGuard<'_, BusState> {
         self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-fn spend(budget: &mut u32) -> bool {
+fn spend_one(budget: &mut u32) -> bool {
     let spent = *budget > 0;
     *budget = budget.saturating_sub(1);
     spent
@@ -253,12 +259,12 @@ pub struct Faults(Memory);
 impl Faults {
     /// The next `count` messages are stored, but their publishers are told nothing.
     pub fn lose_confirmations(&self, count: u32) {
-        self.0.state().confirmations_to_lose = count;
+        self.0.lock_state().confirmations_to_lose = count;
     }
 
     /// The next `count` messages are lost on the way, and their publishers are told nothing.
     pub fn lose_messages(&self, count: u32) {
-        self.0.state().messages_to_lose = count;
+        self.0.lock_state().messages_to_lose = count;
     }
 
     /// Nothing can be published, delivered or acknowledged until [`Faults::reconnect`].

@@ -11,7 +11,7 @@ use freshet_proto::stream::{ConsumerSpec, Discard, Retention, Storage, StreamSpe
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
-use super::consumer::Consumer;
+use super::consumer::MemoryConsumer;
 use crate::{ConsumeError, Drift, Drifts, Expect, Outbound, StreamDepth};
 
 /// A stream of this process holds at most this much, whatever a server's might.
@@ -19,15 +19,15 @@ const BYTES_MAX: u64 = 256 * 1024 * 1024;
 
 /// A message the stream holds.
 #[derive(Clone)]
-pub(super) struct Stored {
+pub(super) struct HeldMessage {
     pub(super) subject: String,
     pub(super) payload: Bytes,
     pub(super) envelope: Envelope,
     pub(super) headers: Vec<(String, String)>,
 }
 
-impl Stored {
-    fn bytes(&self) -> u64 {
+impl HeldMessage {
+    fn count_bytes(&self) -> u64 {
         let headers: usize = self
             .headers
             .iter()
@@ -39,7 +39,7 @@ impl Stored {
 
 /// What became of a message that was offered.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Offer {
+pub(super) enum OfferOutcome {
     Stored(u64),
     Duplicate(u64),
     Full,
@@ -47,20 +47,20 @@ pub(super) enum Offer {
 }
 
 /// One stream.
-pub(super) struct Stream {
+pub(super) struct MemoryStream {
     spec: StreamSpec,
     last_sequence: u64,
-    messages: BTreeMap<u64, Stored>,
+    messages: BTreeMap<u64, HeldMessage>,
     by_subject: HashMap<String, BTreeSet<u64>>,
     bytes: u64,
     ids: HashMap<String, u64>,
     id_expiries: VecDeque<(Instant, String)>,
-    consumers: HashMap<String, Consumer>,
+    consumers: HashMap<String, MemoryConsumer>,
     /// Who waits for a message to be dealt with.
     confirmations: HashMap<u64, Vec<oneshot::Sender<()>>>,
 }
 
-impl Stream {
+impl MemoryStream {
     pub(super) fn new(spec: StreamSpec) -> Self {
         Self {
             spec,
@@ -79,7 +79,7 @@ impl Stream {
         &self.spec
     }
 
-    pub(super) fn captures(&self, subject: &str) -> bool {
+    pub(super) fn captures_subject(&self, subject: &str) -> bool {
         self.spec
             .subjects
             .iter()
@@ -92,25 +92,25 @@ impl Stream {
         self.spec.retention == Retention::WorkQueue && self.spec.storage == Storage::File
     }
 
-    pub(super) fn offer(&mut self, message: Outbound, now: Instant) -> Offer {
-        if !self.meets(message.expect, message.subject.as_str()) {
-            return Offer::Refused;
+    pub(super) fn offer_message(&mut self, message: Outbound, now: Instant) -> OfferOutcome {
+        if !self.meets_expectation(message.expect, message.subject.as_str()) {
+            return OfferOutcome::Refused;
         }
         self.forget_ids(now);
         if let Some(first) = message.envelope.id.as_ref().and_then(|id| self.ids.get(id)) {
-            return Offer::Duplicate(*first);
+            return OfferOutcome::Duplicate(*first);
         }
-        let stored = Stored {
+        let stored = HeldMessage {
             subject: message.subject.to_string(),
             payload: message.payload,
             envelope: message.envelope,
             headers: message.headers,
         };
         self.make_room_for_subject(&stored.subject);
-        if !self.make_room(stored.bytes()) {
-            return Offer::Full;
+        if !self.make_room(stored.count_bytes()) {
+            return OfferOutcome::Full;
         }
-        Offer::Stored(self.store(stored, now))
+        OfferOutcome::Stored(self.store_message(stored, now))
     }
 
     /// Waits for the message to be dealt with; `None` if it was already.
@@ -124,27 +124,27 @@ impl Stream {
 
     /// The message was dealt with. In a work queue it leaves, whoever says so; elsewhere it only
     /// leaves the consumer.
-    pub(super) fn settle(&mut self, consumer: &str, sequence: u64) {
+    pub(super) fn finish_message(&mut self, consumer: &str, sequence: u64) {
         if self.spec.retention == Retention::WorkQueue {
             for done in self.confirmations.remove(&sequence).into_iter().flatten() {
                 // Whoever waited has gone; the message is dealt with all the same.
                 let _gone = done.send(());
             }
-            self.remove(sequence);
+            self.remove_message(sequence);
         } else if let Some(consumer) = self.consumers.get_mut(consumer) {
-            consumer.forget(sequence);
+            consumer.forget_message(sequence);
         }
     }
 
-    pub(super) fn consumer(&mut self, name: &str) -> Option<&mut Consumer> {
+    pub(super) fn consumer(&mut self, name: &str) -> Option<&mut MemoryConsumer> {
         self.consumers.get_mut(name)
     }
 
-    pub(super) fn message(&self, sequence: u64) -> Option<&Stored> {
+    pub(super) fn message(&self, sequence: u64) -> Option<&HeldMessage> {
         self.messages.get(&sequence)
     }
 
-    pub(super) fn last(&self) -> (u64, Option<&Stored>) {
+    pub(super) fn last_stored(&self) -> (u64, Option<&HeldMessage>) {
         (self.last_sequence, self.messages.get(&self.last_sequence))
     }
 
@@ -167,7 +167,9 @@ impl Stream {
                 Err(ConsumeError::Drift { consumer, drift })
             };
         }
-        let shared = |other: &Consumer| overlap(other.spec.filter.as_str(), spec.filter.as_str());
+        let shared = |other: &MemoryConsumer| {
+            filters_overlap(other.spec.filter.as_str(), spec.filter.as_str())
+        };
         if self.spec.retention == Retention::WorkQueue && self.consumers.values().any(shared) {
             return Err(ConsumeError::Overlap {
                 consumer: spec.name.clone(),
@@ -177,12 +179,12 @@ impl Stream {
             .messages
             .iter()
             .filter(|(_, message)| spec.filter.matches(&message.subject));
-        let consumer = Consumer::new(spec.clone(), stored.map(|(sequence, _)| *sequence));
+        let consumer = MemoryConsumer::new(spec.clone(), stored.map(|(sequence, _)| *sequence));
         self.consumers.insert(spec.name.clone(), consumer);
         Ok(())
     }
 
-    fn meets(&self, expect: Expect, subject: &str) -> bool {
+    fn meets_expectation(&self, expect: Expect, subject: &str) -> bool {
         match expect {
             Expect::Nothing => true,
             Expect::SubjectEmpty => !self.by_subject.contains_key(subject),
@@ -190,7 +192,7 @@ impl Stream {
         }
     }
 
-    fn store(&mut self, message: Stored, now: Instant) -> u64 {
+    fn store_message(&mut self, message: HeldMessage, now: Instant) -> u64 {
         self.last_sequence += 1;
         let sequence = self.last_sequence;
         if let Some(id) = &message.envelope.id {
@@ -200,10 +202,10 @@ impl Stream {
         }
         for consumer in self.consumers.values_mut() {
             if consumer.spec.filter.matches(&message.subject) {
-                consumer.offer(sequence);
+                consumer.add_waiting(sequence);
             }
         }
-        self.bytes += message.bytes();
+        self.bytes += message.count_bytes();
         self.by_subject
             .entry(message.subject.clone())
             .or_default()
@@ -225,7 +227,7 @@ impl Stream {
             let Some(oldest) = held.first().copied() else {
                 break;
             };
-            self.remove(oldest);
+            self.remove_message(oldest);
         }
     }
 
@@ -238,18 +240,18 @@ impl Stream {
                 .first_key_value()
                 .map(|(sequence, _)| *sequence);
             match (self.spec.discard, oldest) {
-                (Discard::Old, Some(oldest)) => self.remove(oldest),
+                (Discard::Old, Some(oldest)) => self.remove_message(oldest),
                 (Discard::Old, None) | (Discard::New, _) => return false,
             }
         }
         true
     }
 
-    fn remove(&mut self, sequence: u64) {
+    fn remove_message(&mut self, sequence: u64) {
         let Some(message) = self.messages.remove(&sequence) else {
             return;
         };
-        self.bytes -= message.bytes();
+        self.bytes -= message.count_bytes();
         self.confirmations.remove(&sequence);
         if let Some(held) = self.by_subject.get_mut(&message.subject) {
             held.remove(&sequence);
@@ -258,7 +260,7 @@ impl Stream {
             }
         }
         for consumer in self.consumers.values_mut() {
-            consumer.forget(sequence);
+            consumer.forget_message(sequence);
         }
     }
 
@@ -276,7 +278,7 @@ impl Stream {
 }
 
 /// Whether some subject matches both filters.
-fn overlap(one: &str, other: &str) -> bool {
+fn filters_overlap(one: &str, other: &str) -> bool {
     let mut one = one.split('.');
     let mut other = other.split('.');
     loop {
@@ -306,7 +308,7 @@ fn consumer_drift(found: &ConsumerSpec, wanted: &ConsumerSpec) -> Drifts {
             wanted.ack_pending_max.to_string(),
         ),
     ];
-    Drifts::between(&wanted.name, fields)
+    Drifts::compare_fields(&wanted.name, fields)
 }
 
 /// How a stream differs from what it should be.
@@ -368,7 +370,7 @@ pub(super) fn stream_drift(found: &StreamSpec, wanted: &StreamSpec) -> Vec<Drift
             wanted.atomic_batches.to_string(),
         ),
     ];
-    Drifts::between(&wanted.name, fields).0
+    Drifts::compare_fields(&wanted.name, fields).0
 }
 
 #[cfg(test)]
@@ -377,8 +379,8 @@ mod tests {
 
     #[track_caller]
     fn check(one: &str, other: &str, expected: bool) {
-        assert_eq!(overlap(one, other), expected);
-        assert_eq!(overlap(other, one), expected);
+        assert_eq!(filters_overlap(one, other), expected);
+        assert_eq!(filters_overlap(other, one), expected);
     }
 
     #[test]

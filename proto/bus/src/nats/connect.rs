@@ -9,7 +9,7 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::{Config, Core, Link, Nats};
+use super::{LinkState, Nats, NatsConfig, NatsCore};
 use crate::{ConnectError, ProvisionError, RETRY_UNAVAILABLE_AFTER};
 
 /// A lost connection is tried again at least this often.
@@ -18,13 +18,13 @@ const RECONNECT_DELAY_STEP: Duration = Duration::from_millis(25);
 
 impl Nats {
     /// Connects once; a server that is not there now is an error.
-    pub(crate) async fn connect(config: &Config) -> Result<Self, ConnectError> {
-        let (link, watched_link) = watch::channel(Link {
+    pub(crate) async fn connect(config: &NatsConfig) -> Result<Self, ConnectError> {
+        let (link, watched_link) = watch::channel(LinkState {
             connections: 0,
             is_up: true,
         });
-        let options = options(config, link).await?;
-        let servers = servers(config)?;
+        let options = build_options(config, link).await?;
+        let servers = parse_servers(config)?;
         let client = options
             .connect(servers)
             .await
@@ -35,7 +35,7 @@ impl Nats {
             .timeout(config.request_timeout)
             .ack_timeout(config.request_timeout)
             .build(client.clone());
-        let core = Arc::new(Core {
+        let core = Arc::new(NatsCore {
             client,
             context,
             request_timeout: config.request_timeout,
@@ -50,9 +50,9 @@ impl Nats {
     }
 }
 
-async fn options(
-    config: &Config,
-    link: watch::Sender<Link>,
+async fn build_options(
+    config: &NatsConfig,
+    link: watch::Sender<LinkState>,
 ) -> Result<ConnectOptions, ConnectError> {
     let options = ConnectOptions::new()
         .name(&config.name)
@@ -66,7 +66,7 @@ async fn options(
                 .min(RECONNECT_DELAY_MAX)
         })
         .event_callback(move |event| {
-            note(&link, &event);
+            note_event(&link, &event);
             std::future::ready(())
         });
     match &config.credentials_file {
@@ -83,7 +83,7 @@ async fn options(
     }
 }
 
-fn servers(config: &Config) -> Result<Vec<ServerAddr>, ConnectError> {
+fn parse_servers(config: &NatsConfig) -> Result<Vec<ServerAddr>, ConnectError> {
     let addresses = config.url.expose_secret().split(',').map(str::trim);
     addresses
         .map(|address| {
@@ -96,11 +96,11 @@ fn servers(config: &Config) -> Result<Vec<ServerAddr>, ConnectError> {
         .collect()
 }
 
-fn note(link: &watch::Sender<Link>, event: &Event) {
+fn note_event(link: &watch::Sender<LinkState>, event: &Event) {
     match event {
         Event::Connected => {
             link.send_modify(|link| {
-                *link = Link {
+                *link = LinkState {
                     connections: link.connections + 1,
                     is_up: true,
                 }
@@ -127,7 +127,7 @@ fn note(link: &watch::Sender<Link>, event: &Event) {
 
 /// Waits for connections after the first one, makes everything again, and only then says so: whoever
 /// publishes in answer to that must find the streams.
-async fn restore_after_reconnects(core: Arc<Core>) {
+async fn restore_after_reconnects(core: Arc<NatsCore>) {
     let mut link = core.link.clone();
     let mut restored = 1;
     loop {
@@ -141,8 +141,8 @@ async fn restore_after_reconnects(core: Arc<Core>) {
         tokio::select! {
             () = core.closed.cancelled() => return,
             // Lost again: the next connection starts over.
-            () = core.disconnected() => continue,
-            () = restore(&core) => {}
+            () = core.wait_until_disconnected() => continue,
+            () = restore_topology(&core) => {}
         }
         restored = connections;
         tracing::info!("The connection to NATS is back.");
@@ -150,7 +150,7 @@ async fn restore_after_reconnects(core: Arc<Core>) {
     }
 }
 
-async fn restore(core: &Core) {
+async fn restore_topology(core: &NatsCore) {
     loop {
         match core.make_again().await {
             Ok(()) => return,

@@ -20,7 +20,7 @@ use futures::{FutureExt as _, StreamExt as _};
 use tokio::sync::watch;
 use tokio::time::Instant;
 
-use super::Core;
+use super::NatsCore;
 use crate::delivery::unwrap_envelope;
 use crate::{AckError, ConsumeError, Delivery, RETRY_UNAVAILABLE_AFTER, ReceiveError, delivery};
 
@@ -38,15 +38,15 @@ const HEARTBEAT: u16 = 100;
 const CONFLICT: u16 = 409;
 
 /// The messages of one consumer.
-pub(crate) struct Inbox {
-    core: Arc<Core>,
+pub(crate) struct NatsInbox {
+    core: Arc<NatsCore>,
     spec: Arc<ConsumerSpec>,
     is_volatile: bool,
     subscription: Subscriber,
     /// Where answers go, without the number of the pull.
     address: String,
     pulls: u64,
-    open: Option<Pull>,
+    open: Option<OpenPull>,
     arrived: VecDeque<Delivery>,
     /// What is in the subscription has arrived since then.
     looked_at: Instant,
@@ -54,7 +54,7 @@ pub(crate) struct Inbox {
 }
 
 /// A pull the server may still answer.
-struct Pull {
+struct OpenPull {
     reply: String,
     left: usize,
     silent_at: Instant,
@@ -72,8 +72,11 @@ enum Arrival {
     Lost,
 }
 
-impl Inbox {
-    pub(super) async fn open(core: Arc<Core>, spec: &ConsumerSpec) -> Result<Self, ConsumeError> {
+impl NatsInbox {
+    pub(super) async fn open(
+        core: Arc<NatsCore>,
+        spec: &ConsumerSpec,
+    ) -> Result<Self, ConsumeError> {
         let address = core.client.new_inbox();
         let reconnections = core.reconnections.subscribe();
         let subscription = core
@@ -104,13 +107,13 @@ impl Inbox {
         self.drop_overdue();
         while self.arrived.is_empty() {
             if self.open.is_none() {
-                self.pull(max).await?;
+                self.request_pull(max).await?;
             }
             self.receive_first().await?;
         }
         if self.arrived.len() < max && self.open.is_some() {
             // Running out of time only means that there is no more.
-            let _elapsed = tokio::time::timeout(GATHER_MAX, self.gather(max)).await;
+            let _elapsed = tokio::time::timeout(GATHER_MAX, self.gather_rest(max)).await;
         }
         let count = self.arrived.len().min(max);
         Ok(self.arrived.drain(..count).collect())
@@ -125,7 +128,7 @@ impl Inbox {
             message = self.subscription.next() => match message {
                 Some(message) => {
                     self.looked_at = Instant::now();
-                    self.sort(message)
+                    self.sort_message(message)
                 }
                 None => return Err(ReceiveError::Closed { consumer: self.spec.name.clone() }),
             },
@@ -139,20 +142,20 @@ impl Inbox {
         match arrival {
             Arrival::Message | Arrival::Nothing => {}
             Arrival::Ended => self.open = None,
-            Arrival::Lost => return self.recover().await,
+            Arrival::Lost => return self.recover_consumer().await,
         }
         Ok(())
     }
 
     /// Receives the rest of the pull. When nothing was left behind the newest message, the server is ending
     /// the pull already, and its word for that can be read later.
-    async fn gather(&mut self, max: usize) {
+    async fn gather_rest(&mut self, max: usize) {
         while self.arrived.len() < max && self.open.is_some() && self.last_pending() > 0 {
             let Some(message) = self.subscription.next().await else {
                 return;
             };
             self.looked_at = Instant::now();
-            if let Arrival::Ended | Arrival::Lost = self.sort(message) {
+            if let Arrival::Ended | Arrival::Lost = self.sort_message(message) {
                 self.open = None;
             }
         }
@@ -160,7 +163,7 @@ impl Inbox {
 
     fn receive_buffered(&mut self) {
         while let Some(Some(message)) = self.subscription.next().now_or_never() {
-            if let Arrival::Ended | Arrival::Lost = self.sort(message) {
+            if let Arrival::Ended | Arrival::Lost = self.sort_message(message) {
                 self.open = None;
             }
         }
@@ -183,7 +186,7 @@ impl Inbox {
             })
     }
 
-    async fn pull(&mut self, max: usize) -> Result<(), ReceiveError> {
+    async fn request_pull(&mut self, max: usize) -> Result<(), ReceiveError> {
         self.pulls += 1;
         let reply = format!("{}.{}", self.address, self.pulls);
         let subject = format!(
@@ -192,9 +195,9 @@ impl Inbox {
         );
         let request = serde_json::json!({
             "batch": max,
-            "expires": nanoseconds(PULL_EXPIRES),
+            "expires": to_nanoseconds(PULL_EXPIRES),
             "no_wait": true,
-            "idle_heartbeat": nanoseconds(PULL_HEARTBEAT),
+            "idle_heartbeat": to_nanoseconds(PULL_HEARTBEAT),
         });
         let payload = Bytes::from(request.to_string());
         self.core
@@ -205,7 +208,7 @@ impl Inbox {
                 consumer: self.spec.name.clone(),
                 source: error.into(),
             })?;
-        self.open = Some(Pull {
+        self.open = Some(OpenPull {
             reply,
             left: max,
             silent_at: Instant::now() + PULL_SILENCE_MAX,
@@ -213,9 +216,9 @@ impl Inbox {
         Ok(())
     }
 
-    fn sort(&mut self, message: Message) -> Arrival {
+    fn sort_message(&mut self, message: Message) -> Arrival {
         let Some(status) = message.status else {
-            return self.accept(message);
+            return self.accept_message(message);
         };
         let Some(pull) = self
             .open
@@ -235,7 +238,7 @@ impl Inbox {
         }
     }
 
-    fn accept(&mut self, message: Message) -> Arrival {
+    fn accept_message(&mut self, message: Message) -> Arrival {
         let message = JetStreamMessage {
             message,
             context: self.core.context.clone(),
@@ -246,15 +249,20 @@ impl Inbox {
         };
         let (sequence, pending) = (info.stream_sequence, info.pending);
         let attempt = u64::try_from(info.delivered).unwrap_or(1);
-        let received_at = arrival(self.looked_at, attempt, info.published.into());
+        let received_at = estimate_arrival(self.looked_at, attempt, info.published.into());
         let message = message.message;
         let Some(reply) = message.reply else {
             return Arrival::Nothing;
         };
-        let (envelope, headers) =
-            unwrap_envelope(message.headers.as_ref().map(flatten).unwrap_or_default());
-        let valid_on = self.is_volatile.then(|| self.core.connection());
-        let receipt = Receipt {
+        let (envelope, headers) = unwrap_envelope(
+            message
+                .headers
+                .as_ref()
+                .map(flatten_headers)
+                .unwrap_or_default(),
+        );
+        let valid_on = self.is_volatile.then(|| self.core.connection_number());
+        let receipt = NatsReceipt {
             core: Arc::clone(&self.core),
             reply,
             pending,
@@ -286,7 +294,7 @@ impl Inbox {
     }
 
     /// Looks whether the consumer is there, and makes it again if not.
-    async fn recover(&mut self) -> Result<(), ReceiveError> {
+    async fn recover_consumer(&mut self) -> Result<(), ReceiveError> {
         self.open = None;
         if !self.core.is_connected() {
             // Everything is made again before this moves. If the bus is closed instead, the subscription
@@ -309,13 +317,13 @@ impl Inbox {
     }
 }
 
-fn nanoseconds(duration: Duration) -> u64 {
+fn to_nanoseconds(duration: Duration) -> u64 {
     u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
 }
 
 /// The earliest a message can have arrived that was not here at `looked_at`: a message that is delivered for
 /// the first time was not here before it was stored either.
-fn arrival(looked_at: Instant, attempt: u64, stored_at: SystemTime) -> Instant {
+fn estimate_arrival(looked_at: Instant, attempt: u64, stored_at: SystemTime) -> Instant {
     if attempt > 1 {
         return looked_at;
     }
@@ -333,7 +341,7 @@ fn arrival(looked_at: Instant, attempt: u64, stored_at: SystemTime) -> Instant {
 }
 
 /// Headers as pairs, one per value.
-pub(super) fn flatten(headers: &HeaderMap) -> Vec<(String, String)> {
+pub(super) fn flatten_headers(headers: &HeaderMap) -> Vec<(String, String)> {
     let values = headers
         .iter()
         .flat_map(|(name, values)| values.iter().map(move |value| (name, value)));
@@ -344,8 +352,8 @@ pub(super) fn flatten(headers: &HeaderMap) -> Vec<(String, String)> {
 
 /// The way back for one delivered message.
 #[derive(Clone)]
-pub(crate) struct Receipt {
-    core: Arc<Core>,
+pub(crate) struct NatsReceipt {
+    core: Arc<NatsCore>,
     reply: async_nats::Subject,
     /// How many messages the consumer had left when this one was delivered.
     pending: u64,
@@ -354,19 +362,20 @@ pub(crate) struct Receipt {
     valid_on: Option<u64>,
 }
 
-impl Receipt {
+impl NatsReceipt {
     pub(crate) async fn ack(&self, sequence: u64) -> Result<(), AckError> {
-        self.tell(sequence, Bytes::from_static(b"+ACK")).await
+        self.send_answer(sequence, Bytes::from_static(b"+ACK"))
+            .await
     }
 
     pub(crate) async fn retry_after(&self, sequence: u64, delay: Duration) {
-        let answer = serde_json::json!({ "delay": nanoseconds(delay) });
-        self.tell_if_possible(sequence, format!("-NAK {answer}"))
+        let answer = serde_json::json!({ "delay": to_nanoseconds(delay) });
+        self.send_answer_if_possible(sequence, format!("-NAK {answer}"))
             .await;
     }
 
     pub(crate) async fn terminate(&self, sequence: u64, reason: &str) {
-        self.tell_if_possible(sequence, format!("+TERM {reason}"))
+        self.send_answer_if_possible(sequence, format!("+TERM {reason}"))
             .await;
     }
 
@@ -388,17 +397,17 @@ impl Receipt {
         self.core.is_connected()
             && self
                 .valid_on
-                .is_none_or(|connection| connection == self.core.connection())
+                .is_none_or(|connection| connection == self.core.connection_number())
     }
 
-    async fn tell_if_possible(&self, sequence: u64, word: String) {
-        if let Err(error) = self.tell(sequence, word.into()).await {
+    async fn send_answer_if_possible(&self, sequence: u64, word: String) {
+        if let Err(error) = self.send_answer(sequence, word.into()).await {
             tracing::debug!(error = %error, "The message will come again when its time is up.");
         }
     }
 
     /// Says something about the message and waits until the server has heard it.
-    async fn tell(&self, sequence: u64, word: Bytes) -> Result<(), AckError> {
+    async fn send_answer(&self, sequence: u64, word: Bytes) -> Result<(), AckError> {
         if !self.is_valid() {
             return Err(AckError {
                 sequence,
@@ -413,7 +422,7 @@ impl Receipt {
                 Ok(_) => Ok(()),
                 Err(error) => Err(AckError { sequence, source: Some(error.into()) }),
             },
-            () = self.core.disconnected() => Err(AckError { sequence, source: None }),
+            () = self.core.wait_until_disconnected() => Err(AckError { sequence, source: None }),
         }
     }
 }

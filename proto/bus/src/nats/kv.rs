@@ -6,30 +6,30 @@ use async_nats::jetstream::kv::{CreateErrorKind, Store, UpdateErrorKind};
 use bytes::Bytes;
 use futures::TryStreamExt as _;
 
-use crate::{Cause, Entry, KvError};
+use crate::{Cause, KeyValueEntry, KvError};
 
 /// One bucket.
 #[derive(Clone)]
-pub struct Kv {
+pub struct NatsBucket {
     store: Store,
     timeout: Duration,
 }
 
-impl Kv {
+impl NatsBucket {
     pub(crate) fn new(store: Store, timeout: Duration) -> Self {
         Self { store, timeout }
     }
 
-    pub(crate) async fn get(&self, key: &str) -> Result<Option<Entry>, KvError> {
+    pub(crate) async fn get(&self, key: &str) -> Result<Option<KeyValueEntry>, KvError> {
         use async_nats::jetstream::kv::Operation;
 
         let entry = self
             .store
             .entry(key)
             .await
-            .map_err(|error| unavailable(key, error.into()))?;
+            .map_err(|error| to_unavailable(key, error.into()))?;
         let entry = entry.filter(|entry| entry.operation == Operation::Put);
-        Ok(entry.map(|entry| Entry {
+        Ok(entry.map(|entry| KeyValueEntry {
             value: entry.value,
             revision: entry.revision,
         }))
@@ -47,7 +47,7 @@ impl Kv {
                     key: key.to_owned(),
                 },
                 CreateErrorKind::Publish | CreateErrorKind::Ack | CreateErrorKind::Other => {
-                    unavailable(key, error.into())
+                    to_unavailable(key, error.into())
                 }
             })
     }
@@ -69,7 +69,7 @@ impl Kv {
                     key: key.to_owned(),
                 },
                 UpdateErrorKind::TimedOut | UpdateErrorKind::Other => {
-                    unavailable(key, error.into())
+                    to_unavailable(key, error.into())
                 }
             })
     }
@@ -78,14 +78,14 @@ impl Kv {
         self.store
             .put(key, value)
             .await
-            .map_err(|error| unavailable(key, error.into()))
+            .map_err(|error| to_unavailable(key, error.into()))
     }
 
     pub(crate) async fn delete(&self, key: &str) -> Result<(), KvError> {
         self.store
             .delete(key)
             .await
-            .map_err(|error| unavailable(key, error.into()))
+            .map_err(|error| to_unavailable(key, error.into()))
     }
 
     pub(crate) async fn keys(&self) -> Result<Vec<String>, KvError> {
@@ -94,19 +94,19 @@ impl Kv {
                 .store
                 .keys()
                 .await
-                .map_err(|error| unavailable(">", error.into()))?;
+                .map_err(|error| to_unavailable(">", error.into()))?;
             keys.try_collect()
                 .await
-                .map_err(|error| unavailable(">", error.into()))
+                .map_err(|error| to_unavailable(">", error.into()))
         };
         match tokio::time::timeout(self.timeout, read).await {
             Ok(keys) => keys,
-            Err(elapsed) => Err(unavailable(">", elapsed.into())),
+            Err(elapsed) => Err(to_unavailable(">", elapsed.into())),
         }
     }
 }
 
-fn unavailable(key: &str, source: Cause) -> KvError {
+fn to_unavailable(key: &str, source: Cause) -> KvError {
     KvError::Unavailable {
         key: key.to_owned(),
         source: Some(source),

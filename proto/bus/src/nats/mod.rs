@@ -23,8 +23,8 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-pub(crate) use inbox::{Inbox, Receipt};
-pub use kv::Kv;
+pub(crate) use inbox::{NatsInbox, NatsReceipt};
+pub use kv::NatsBucket;
 
 /// How long one request to the server may take unless configured otherwise.
 pub const DEFAULT_REQUEST_TIMEOUT: Duration = Duration::from_secs(3);
@@ -36,7 +36,7 @@ const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// How to reach the server.
 #[derive(Clone, Debug)]
-pub struct Config {
+pub struct NatsConfig {
     /// Addresses, separated by commas; may hold a user and a password.
     pub url: SecretString,
     /// A credentials file, for servers with accounts.
@@ -49,7 +49,7 @@ pub struct Config {
     pub ping_interval: Duration,
 }
 
-impl Config {
+impl NatsConfig {
     /// Settings for `url` with defaults for the rest.
     #[must_use]
     pub fn new(url: impl Into<SecretString>, name: impl Into<String>) -> Self {
@@ -65,35 +65,35 @@ impl Config {
 
 /// A connection to a NATS server with JetStream.
 pub struct Nats {
-    core: Arc<Core>,
+    core: Arc<NatsCore>,
     tasks: TaskTracker,
 }
 
 /// What the connection's tasks and inboxes share.
-pub(crate) struct Core {
+pub(crate) struct NatsCore {
     client: async_nats::Client,
     context: Context,
     request_timeout: Duration,
-    link: watch::Receiver<Link>,
+    link: watch::Receiver<LinkState>,
     reconnections: watch::Sender<u64>,
-    made: Mutex<Made>,
+    made: Mutex<MadeTopology>,
     closed: CancellationToken,
 }
 
 /// The connection, as its events tell.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-struct Link {
+struct LinkState {
     connections: u64,
     is_up: bool,
 }
 
 /// What was provisioned and opened here, to be made again after a restart of the server.
-struct Made {
+struct MadeTopology {
     topology: Topology,
     consumers: Vec<ConsumerSpec>,
 }
 
-impl Default for Made {
+impl Default for MadeTopology {
     fn default() -> Self {
         Self {
             topology: Topology {
@@ -135,19 +135,19 @@ impl Drop for Nats {
     }
 }
 
-impl Core {
+impl NatsCore {
     fn is_connected(&self) -> bool {
         self.client.connection_state() == async_nats::connection::State::Connected
     }
 
     /// Which connection this is; another one may have another server behind it.
-    fn connection(&self) -> u64 {
+    fn connection_number(&self) -> u64 {
         self.link.borrow().connections
     }
 
     /// Whether a stream is lost when its server restarts. Nothing is known of one that was not provisioned.
     fn is_volatile(&self, stream: &str) -> bool {
-        let made = self.made();
+        let made = self.lock_made();
         made.topology
             .streams
             .iter()
@@ -155,14 +155,14 @@ impl Core {
     }
 
     /// Resolves when the connection is lost.
-    async fn disconnected(&self) {
+    async fn wait_until_disconnected(&self) {
         let mut link = self.link.clone();
         if link.wait_for(|link| !link.is_up).await.is_err() {
             // The client is gone, which is as lost as a connection can be.
         }
     }
 
-    fn made(&self) -> MutexGuard<'_, Made> {
+    fn lock_made(&self) -> MutexGuard<'_, MadeTopology> {
         self.made.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

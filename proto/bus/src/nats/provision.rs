@@ -8,7 +8,7 @@ use freshet_proto::stream::{ConsumerSpec, Topology};
 use super::settings::{
     bucket_config, consumer_config, consumer_fields, drift_between, stream_config, stream_fields,
 };
-use super::{Core, Nats};
+use super::{Nats, NatsCore};
 use crate::{
     ConsumeError, Drift, Drifts, ProvisionError, ReadError, StoredMessage, StreamDepth, Tail,
 };
@@ -16,19 +16,22 @@ use crate::{
 impl Nats {
     pub(crate) async fn provision(&self, topology: &Topology) -> Result<(), ProvisionError> {
         self.core.provision(topology).await?;
-        self.core.made().topology = topology.clone();
+        self.core.lock_made().topology = topology.clone();
         Ok(())
     }
 
-    pub(crate) async fn consume(&self, spec: &ConsumerSpec) -> Result<super::Inbox, ConsumeError> {
+    pub(crate) async fn consume(
+        &self,
+        spec: &ConsumerSpec,
+    ) -> Result<super::NatsInbox, ConsumeError> {
         self.core.open_consumer(spec).await?;
         {
-            let mut made = self.core.made();
+            let mut made = self.core.lock_made();
             if !made.consumers.contains(spec) {
                 made.consumers.push(spec.clone());
             }
         }
-        super::Inbox::open(std::sync::Arc::clone(&self.core), spec).await
+        super::NatsInbox::open(std::sync::Arc::clone(&self.core), spec).await
     }
 
     pub(crate) async fn last_message(&self, name: &str) -> Result<Tail, ReadError> {
@@ -44,7 +47,7 @@ impl Nats {
             Ok(message) => Some(StoredMessage {
                 sequence: message.sequence,
                 subject: message.subject.to_string(),
-                headers: super::inbox::flatten(&message.headers),
+                headers: super::inbox::flatten_headers(&message.headers),
             }),
             Err(error) => match error.kind() {
                 RawMessageErrorKind::NoMessageFound => None,
@@ -69,7 +72,7 @@ impl Nats {
 
     pub(crate) async fn depths(&self) -> Result<Vec<StreamDepth>, ReadError> {
         let names: Vec<String> = {
-            let made = self.core.made();
+            let made = self.core.lock_made();
             made.topology
                 .streams
                 .iter()
@@ -89,14 +92,14 @@ impl Nats {
         Ok(depths)
     }
 
-    pub(crate) async fn kv(&self, bucket: &str) -> Result<super::Kv, ReadError> {
+    pub(crate) async fn kv(&self, bucket: &str) -> Result<super::NatsBucket, ReadError> {
         let unavailable = |source: crate::Cause| ReadError::Unavailable {
             name: bucket.to_owned(),
             source,
         };
         let context = &self.core.context;
         let (described, replicas) = {
-            let made = self.core.made();
+            let made = self.core.lock_made();
             let described = made
                 .topology
                 .buckets
@@ -117,7 +120,7 @@ impl Nats {
                 .get_key_value(bucket)
                 .await
                 .map_err(|error| unavailable(error.into()))?;
-            return Ok(super::Kv::new(store, self.core.request_timeout));
+            return Ok(super::NatsBucket::new(store, self.core.request_timeout));
         }
         let config = async_nats::jetstream::kv::Config {
             bucket: bucket.to_owned(),
@@ -129,15 +132,15 @@ impl Nats {
             .create_or_update_key_value(config)
             .await
             .map_err(|error| unavailable(error.into()))?;
-        Ok(super::Kv::new(store, self.core.request_timeout))
+        Ok(super::NatsBucket::new(store, self.core.request_timeout))
     }
 }
 
-impl Core {
+impl NatsCore {
     /// Everything that was provisioned and opened through this connection, once more.
     pub(super) async fn make_again(&self) -> Result<(), ProvisionError> {
         let (topology, consumers) = {
-            let made = self.made();
+            let made = self.lock_made();
             (made.topology.clone(), made.consumers.clone())
         };
         self.provision(&topology).await?;

@@ -5,7 +5,7 @@ use async_nats::{Request, RequestErrorKind};
 use freshet_proto::envelope::{MESSAGE_ID_HEADER, TRACEPARENT_HEADER};
 use serde::Deserialize;
 
-use super::{Core, Nats};
+use super::{Nats, NatsCore};
 use crate::{BATCH_MESSAGES_MAX, Expect, HEADER_BYTES_MAX, Outbound, PublishError, Published};
 
 const EXPECTED_STREAM_HEADER: &str = "Nats-Expected-Stream";
@@ -37,9 +37,12 @@ impl Nats {
     pub(crate) async fn publish(&self, message: Outbound) -> Result<Published, PublishError> {
         let subject = message.subject.to_string();
         let stream = self.core.stream_of(&subject);
-        let headers = headers(&message, stream.as_deref());
+        let headers = build_headers(&message, stream.as_deref());
         let request = Request::new().payload(message.payload).headers(headers);
-        let answer = self.core.ask(&subject, stream.is_some(), request).await?;
+        let answer = self
+            .core
+            .request_answer(&subject, stream.is_some(), request)
+            .await?;
         read_answer(&subject, &answer).map(|answer| Published {
             stream_sequence: answer.seq,
             duplicate: answer.duplicate,
@@ -66,16 +69,18 @@ impl Nats {
                 Expect::Nothing
             };
             let subject = message.subject.to_string();
-            let mut headers = headers(&message, Some(stream));
+            let mut headers = build_headers(&message, Some(stream));
             headers.insert(BATCH_ID_HEADER, batch.as_str());
             headers.insert(BATCH_SEQUENCE_HEADER, number.to_string());
             if number == last {
                 headers.insert(BATCH_COMMIT_HEADER, "1");
                 let request = Request::new().payload(message.payload).headers(headers);
-                let answer = self.core.ask(&subject, true, request).await?;
+                let answer = self.core.request_answer(&subject, true, request).await?;
                 return read_answer(&subject, &answer).map(|answer| answer.seq);
             }
-            self.core.send(subject, message.payload, headers).await?;
+            self.core
+                .send_member(subject, message.payload, headers)
+                .await?;
         }
         Err(PublishError::BatchSize {
             messages: 0,
@@ -84,21 +89,21 @@ impl Nats {
     }
 }
 
-impl Core {
+impl NatsCore {
     /// One request, answered in time, or the reason why not. Fails at once without a connection.
-    async fn ask(
+    async fn request_answer(
         &self,
         subject: &str,
         is_known: bool,
         request: Request,
-    ) -> Result<Answer, PublishError> {
+    ) -> Result<PublishAnswer, PublishError> {
         if !self.is_connected() {
             return Err(PublishError::Unavailable);
         }
         let request = request.timeout(Some(self.request_timeout));
         let answer = tokio::select! {
             answer = self.client.send_request(subject.to_owned(), request) => answer,
-            () = self.disconnected() => return Err(PublishError::Ambiguous),
+            () = self.wait_until_disconnected() => return Err(PublishError::Ambiguous),
         };
         let answer = answer.map_err(|error| match error.kind() {
             // A stream we know has no leader at the moment; one we do not know does not exist.
@@ -122,7 +127,7 @@ impl Core {
         })
     }
 
-    async fn send(
+    async fn send_member(
         &self,
         subject: String,
         payload: bytes::Bytes,
@@ -137,8 +142,8 @@ impl Core {
 
     /// The provisioned stream that captures a subject.
     fn stream_of(&self, subject: &str) -> Option<String> {
-        let made = self.made();
-        let captures = |filter: &freshet_proto::subject::Filter| filter.matches(subject);
+        let made = self.lock_made();
+        let captures = |filter: &freshet_proto::subject::SubjectFilter| filter.matches(subject);
         let stream = made
             .topology
             .streams
@@ -148,7 +153,7 @@ impl Core {
     }
 }
 
-fn headers(message: &Outbound, stream: Option<&str>) -> HeaderMap {
+fn build_headers(message: &Outbound, stream: Option<&str>) -> HeaderMap {
     let mut headers = HeaderMap::new();
     for (name, value) in &message.headers {
         headers.insert(name.as_str(), value.as_str());
@@ -175,7 +180,7 @@ fn headers(message: &Outbound, stream: Option<&str>) -> HeaderMap {
 
 /// What the server answers to a message for a stream.
 #[derive(Debug, Deserialize)]
-struct Answer {
+struct PublishAnswer {
     error: Option<ServerError>,
     #[serde(default)]
     seq: u64,
@@ -191,7 +196,10 @@ struct ServerError {
     description: String,
 }
 
-fn read_answer<'a>(subject: &str, answer: &'a Answer) -> Result<&'a Answer, PublishError> {
+fn read_answer<'a>(
+    subject: &str,
+    answer: &'a PublishAnswer,
+) -> Result<&'a PublishAnswer, PublishError> {
     let Some(error) = &answer.error else {
         return Ok(answer);
     };
@@ -231,7 +239,7 @@ mod tests {
     use super::*;
 
     fn answer(json: &str) -> Result<u64, PublishError> {
-        let answer: Answer = serde_json::from_str(json).expect("an answer");
+        let answer: PublishAnswer = serde_json::from_str(json).expect("an answer");
         read_answer("a.b", &answer).map(|answer| answer.seq)
     }
 

@@ -7,7 +7,7 @@ use async_nats::jetstream::stream::{
     Compression, Config, DiscardPolicy, RetentionPolicy, Source, StorageType, SubjectTransform,
 };
 use freshet_proto::stream::{
-    ConsumerSpec, Discard, KvSpec, PAYLOAD_BYTES_MAX, Retention, Storage, StreamSpec,
+    BucketSpec, ConsumerSpec, Discard, PAYLOAD_BYTES_MAX, Retention, Storage, StreamSpec,
 };
 
 use crate::{Drift, Drifts, HEADER_BYTES_MAX};
@@ -60,7 +60,7 @@ pub(super) fn stream_config(spec: &StreamSpec) -> Config {
 }
 
 /// A bucket is a stream that any key-value client understands; here it has a source instead of writers.
-pub(super) fn bucket_config(spec: &KvSpec) -> Config {
+pub(super) fn bucket_config(spec: &BucketSpec) -> Config {
     let transforms = spec
         .transforms
         .iter()
@@ -110,9 +110,9 @@ pub(super) fn consumer_config(spec: &ConsumerSpec) -> pull::Config {
     }
 }
 
-pub(super) type Fields = Vec<(&'static str, String)>;
+pub(super) type SettingFields = Vec<(&'static str, String)>;
 
-pub(super) fn stream_fields(config: &Config) -> Fields {
+pub(super) fn stream_fields(config: &Config) -> SettingFields {
     let sources = config
         .sources
         .iter()
@@ -156,7 +156,11 @@ pub(super) fn stream_fields(config: &Config) -> Fields {
     ]
 }
 
-pub(super) fn consumer_fields(filter: &str, ack_wait: Duration, max_ack_pending: i64) -> Fields {
+pub(super) fn consumer_fields(
+    filter: &str,
+    ack_wait: Duration,
+    max_ack_pending: i64,
+) -> SettingFields {
     vec![
         ("filter_subject", filter.to_owned()),
         ("ack_wait", format!("{ack_wait:?}")),
@@ -164,10 +168,10 @@ pub(super) fn consumer_fields(filter: &str, ack_wait: Duration, max_ack_pending:
     ]
 }
 
-pub(super) fn drift_between(name: &str, found: Fields, wanted: Fields) -> Vec<Drift> {
+pub(super) fn drift_between(name: &str, found: SettingFields, wanted: SettingFields) -> Vec<Drift> {
     let fields = found
         .into_iter()
         .zip(wanted)
         .map(|((field, found), (_, wanted))| (field, found, wanted));
-    Drifts::between(name, fields).0
+    Drifts::compare_fields(name, fields).0
 }

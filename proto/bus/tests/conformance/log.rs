@@ -7,7 +7,7 @@ use freshet_proto::stream::{CHANGES, STATE_BUCKET};
 use freshet_wait::eventually;
 
 use super::{Lab, World};
-use freshet_bus::{BATCH_MESSAGES_MAX, Expect, Kv, Outbound, PublishError};
+use freshet_bus::{BATCH_MESSAGES_MAX, Expect, KeyValueBucket, Outbound, PublishError};
 
 /// What tells a key-value client that a message is a deletion.
 const DELETION: (&str, &str) = ("KV-Operation", "DEL");
@@ -201,7 +201,7 @@ async fn the_bucket_follows_the_log(lab: &impl Lab) {
     );
 }
 
-async fn holds(kv: &Kv, key: &str, expected: Option<&str>) {
+async fn holds(kv: &KeyValueBucket, key: &str, expected: Option<&str>) {
     eventually(&format!("{key} is {expected:?}"), || async {
         let entry = kv.get(key).await.expect("asked");
         let value = entry.map(|entry| String::from_utf8_lossy(&entry.value).into_owned());

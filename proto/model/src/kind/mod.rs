@@ -30,13 +30,13 @@ const BUILTIN: [&str; 9] = [
 /// The kinds a catalog recognises. Cheap to clone.
 #[derive(Clone)]
 pub struct Kinds {
-    kinds: Arc<[Kind]>,
+    kinds: Arc<[CompiledKind]>,
     digest: Arc<str>,
 }
 
 /// One kind under the API versions it goes by, its schema compiled.
 #[derive(Clone)]
-pub(crate) struct Kind {
+pub(crate) struct CompiledKind {
     pub(crate) spec: KindSpec,
     pub(crate) schema: Arc<Validator>,
 }
@@ -44,7 +44,7 @@ pub(crate) struct Kind {
 /// What is known about a kind and version as written in a document.
 pub(crate) enum Recognition<'a> {
     /// This kind.
-    Known(&'a Kind),
+    Known(&'a CompiledKind),
     /// The kind, but not under this API version; these are known.
     UnknownVersion(Vec<&'a str>),
     /// No such kind; maybe this one was meant.
@@ -71,24 +71,24 @@ impl Kinds {
     }
 
     fn compile(
-        mut kinds: Vec<Kind>,
+        mut kinds: Vec<CompiledKind>,
         extra: impl IntoIterator<Item = KindSpec>,
     ) -> Result<Self, Vec<KindError>> {
         let mut mistakes = Vec::new();
         for spec in extra {
-            mistakes.extend(spec.mistakes());
+            mistakes.extend(spec.find_mistakes());
             match spec.schema {
-                Some(_) => match Kind::compile(spec, &kinds) {
+                Some(_) => match CompiledKind::compile_schema(spec, &kinds) {
                     Ok(kind) => kinds.push(kind),
                     Err(mistake) => mistakes.push(mistake),
                 },
-                None => mistakes.extend(extend(&mut kinds, spec).err()),
+                None => mistakes.extend(extend_kinds(&mut kinds, spec).err()),
             }
         }
         if !mistakes.is_empty() {
             return Err(mistakes);
         }
-        let digest = digest(&kinds).into();
+        let digest = digest_kinds(&kinds).into();
         Ok(Self {
             kinds: kinds.into(),
             digest,
@@ -114,8 +114,8 @@ impl Kinds {
             .flat_map(|kind| kind.spec.api_versions.iter().map(String::as_str))
     }
 
-    /// Kind and version are compared exactly: `component` is not `Component`.
-    pub(crate) fn recognise(&self, name: &str, api_version: &str) -> Recognition<'_> {
+    /// CompiledKind and version are compared exactly: `component` is not `Component`.
+    pub(crate) fn recognise_kind(&self, name: &str, api_version: &str) -> Recognition<'_> {
         let same_name = || self.kinds.iter().filter(|kind| kind.spec.kind == name);
         if let Some(kind) = same_name().find(|kind| kind.answers_to(api_version)) {
             return Recognition::Known(kind);
@@ -131,8 +131,8 @@ impl Kinds {
     }
 }
 
-impl Kind {
-    fn compile(spec: KindSpec, others: &[Kind]) -> Result<Self, KindError> {
+impl CompiledKind {
+    fn compile_schema(spec: KindSpec, others: &[CompiledKind]) -> Result<Self, KindError> {
         for version in &spec.api_versions {
             if others
                 .iter()
@@ -170,9 +170,9 @@ impl Kind {
 
 /// Adds the relation fields of `spec` to the kind it names: to the versions it names, or to
 /// all if it names none.
-fn extend(kinds: &mut [Kind], spec: KindSpec) -> Result<(), KindError> {
+fn extend_kinds(kinds: &mut [CompiledKind], spec: KindSpec) -> Result<(), KindError> {
     let versions = &spec.api_versions;
-    let meant = |kind: &Kind| {
+    let meant = |kind: &CompiledKind| {
         kind.spec.kind == spec.kind
             && (versions.is_empty() || versions.iter().any(|version| kind.answers_to(version)))
     };
@@ -193,7 +193,7 @@ fn extend(kinds: &mut [Kind], spec: KindSpec) -> Result<(), KindError> {
     }
 }
 
-fn digest(kinds: &[Kind]) -> String {
+fn digest_kinds(kinds: &[CompiledKind]) -> String {
     let specs: Vec<&KindSpec> = kinds.iter().map(|kind| &kind.spec).collect();
     let json = serde_json::to_string(&specs).expect("kind specifications are plain data");
     hex::encode(Sha256::digest(json))

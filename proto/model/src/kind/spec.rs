@@ -93,7 +93,7 @@ pub enum KindError {
 
 impl KindSpec {
     /// What can be seen to be wrong without compiling the schema or knowing other kinds.
-    pub(super) fn mistakes(&self) -> Vec<KindError> {
+    pub(super) fn find_mistakes(&self) -> Vec<KindError> {
         let kind = || self.kind.clone();
         let mut mistakes = Vec::new();
         if !name::is_kind(&self.kind) {
@@ -116,7 +116,7 @@ impl KindSpec {
             });
         }
         for relation in &self.relations {
-            mistakes.extend(relation.problem().map(|problem| KindError::Relation {
+            mistakes.extend(relation.find_problem().map(|problem| KindError::Relation {
                 kind: kind(),
                 field: relation.field.clone(),
                 problem,
@@ -127,7 +127,7 @@ impl KindSpec {
 }
 
 impl RelationField {
-    fn problem(&self) -> Option<&'static str> {
+    fn find_problem(&self) -> Option<&'static str> {
         let types = [Some(&self.forward), self.reverse.as_ref()];
         if self.field.split('.').any(str::is_empty) {
             Some("its path has an empty step")

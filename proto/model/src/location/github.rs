@@ -86,7 +86,7 @@ impl GithubFileUrl {
         let split = rest
             .split_once('/')
             .map(|(git_ref, path)| (git_ref.to_owned(), path.to_owned()));
-        parts.with(split, url)
+        parts.with_split(split, url)
     }
 
     /// Reads the URL of a file at a ref that is known, which may hold slashes.
@@ -98,7 +98,7 @@ impl GithubFileUrl {
         let path = rest
             .strip_prefix(git_ref)
             .and_then(|path| path.strip_prefix('/'));
-        parts.with(path.map(|path| (git_ref.to_owned(), path.to_owned())), url)
+        parts.with_split(path.map(|path| (git_ref.to_owned(), path.to_owned())), url)
     }
 
     /// Everything before the ref, and the decoded rest.
@@ -112,7 +112,7 @@ impl GithubFileUrl {
         if !matches!(parsed.scheme(), "http" | "https") {
             return Err(not_a_file());
         }
-        let path = decode(parsed.path()).ok_or_else(not_a_file)?;
+        let path = decode_percent(parsed.path()).ok_or_else(not_a_file)?;
         let mut steps = path.trim_start_matches('/').splitn(4, '/');
         let mut step = || {
             steps
@@ -139,7 +139,11 @@ impl GithubFileUrl {
         Ok((parts, rest))
     }
 
-    fn with(self, split: Option<(String, String)>, url: &str) -> Result<Self, GithubUrlError> {
+    fn with_split(
+        self,
+        split: Option<(String, String)>,
+        url: &str,
+    ) -> Result<Self, GithubUrlError> {
         match split {
             Some((git_ref, path)) if !git_ref.is_empty() && !path.is_empty() => Ok(Self {
                 git_ref,
@@ -243,7 +247,7 @@ impl fmt::Display for Encoded<'_> {
 }
 
 /// The text behind percent-encoding, if it is text.
-pub(super) fn decode(path: &str) -> Option<String> {
+pub(super) fn decode_percent(path: &str) -> Option<String> {
     let mut bytes = Vec::with_capacity(path.len());
     let mut rest = path.as_bytes();
     while let [first, tail @ ..] = rest {

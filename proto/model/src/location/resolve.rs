@@ -45,7 +45,7 @@ pub enum ResolveError {
 /// the base.
 pub fn resolve(base: &str, target: &str) -> Result<String, ResolveError> {
     if Url::parse(target).is_ok() {
-        return Ok(respell(target, "tree"));
+        return Ok(replace_page(target, "tree"));
     }
     let base_url = Url::parse(base).map_err(|_| ResolveError::Base {
         base: base.to_owned(),
@@ -60,18 +60,18 @@ pub fn resolve(base: &str, target: &str) -> Result<String, ResolveError> {
         })?
     };
     url.set_query(base_url.query());
-    if !fence(base_url.path()).is_none_or(|fence| url.path().starts_with(fence)) {
+    if !find_fence(base_url.path()).is_none_or(|fence| url.path().starts_with(fence)) {
         return Err(ResolveError::LeavesRepository {
             target: target.to_owned(),
         });
     }
-    Ok(respell(url.as_str(), "tree"))
+    Ok(replace_page(url.as_str(), "tree"))
 }
 
 /// Where a person can edit the file at this URL; `None` if the URL is pinned to a commit.
 #[must_use]
 pub fn edit_url(url: &str) -> Option<String> {
-    (!is_pinned(url)).then(|| respell(url, "edit"))
+    (!is_pinned(url)).then(|| replace_page(url, "edit"))
 }
 
 /// The directory of the file at this URL, as the location reference that stands in the
@@ -84,7 +84,7 @@ pub fn source_location(url: &str) -> Option<String> {
 }
 
 /// Replaces the page in the first `//host/owner/repo/(blob|tree|edit)/` of a URL.
-fn respell(url: &str, page: &str) -> String {
+fn replace_page(url: &str, page: &str) -> String {
     let mut from = 0;
     while let Some(found) = url[from..].find("//") {
         let start = from + found + 2;
@@ -111,7 +111,7 @@ fn page_of(rest: &str, before: usize) -> Option<(usize, usize)> {
 
 /// What a relative target must stay behind: `/owner/repo/page/ref/` of a file, else
 /// `/owner/repo/` if there is that much.
-fn fence(path: &str) -> Option<&str> {
+fn find_fence(path: &str) -> Option<&str> {
     file_root(path).or_else(|| through_slash(path, 2))
 }
 
@@ -135,7 +135,7 @@ fn is_file(path: &str) -> bool {
 /// The path up to and with the ref: what a target beginning with `/` is put behind. A path
 /// that names no file is its own root.
 fn repository_root(path: &str) -> &str {
-    fence(path)
+    find_fence(path)
         .filter(|_| is_file(path))
         .unwrap_or(path)
         .trim_end_matches('/')

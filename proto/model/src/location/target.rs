@@ -171,7 +171,7 @@ fn host_of(url: &str) -> Option<String> {
 fn read_repository_file(url: &str, host: &str) -> Result<Target, TargetError> {
     let path = Url::parse(url)
         .ok()
-        .and_then(|url| super::github::decode(url.path()));
+        .and_then(|url| super::github::decode_percent(url.path()));
     let steps = path
         .as_deref()
         .map(|path| path.trim_start_matches('/').splitn(4, '/'));

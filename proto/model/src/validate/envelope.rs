@@ -6,8 +6,10 @@
 
 use serde_json::{Map, Value};
 
-use super::Outline;
-use super::findings::{Findings, Step, TextField, quote, string_hint, to_pointer, type_name};
+use super::DocumentOutline;
+use super::findings::{
+    Findings, PointerStep, TextField, quote_short, string_hint, to_pointer, type_name,
+};
 use super::metadata;
 use crate::{ErrorClass, RuleId};
 
@@ -42,9 +44,9 @@ const NAMESPACE: TextField = TextField {
 pub(super) fn check_envelope<'d>(
     document: &'d Value,
     findings: &mut Findings,
-) -> Option<Outline<'d>> {
+) -> Option<DocumentOutline<'d>> {
     let Value::Object(root) = document else {
-        findings.add_of_file(
+        findings.add_file_violation(
             // Not the TypeError of the other envelope failures: Backstage says this one
             // already while it reads the file.
             ErrorClass::Error,
@@ -63,7 +65,7 @@ pub(super) fn check_envelope<'d>(
         .get("namespace")
         .and_then(|value| read_text(value, &NAMESPACE, findings));
     check_annotations_shape(metadata, findings);
-    Some(Outline {
+    Some(DocumentOutline {
         root,
         metadata,
         api_version,
@@ -91,7 +93,7 @@ fn read_metadata<'d>(
         ),
     };
     let hint = "Add metadata with at least a name.";
-    findings.add_of_file(ErrorClass::TypeError, rule, at, message, hint);
+    findings.add_file_violation(ErrorClass::TypeError, rule, at, message, hint);
     None
 }
 
@@ -103,7 +105,7 @@ fn read_required<'d>(
     findings: &mut Findings,
 ) -> Option<&'d str> {
     let Some(value) = parent.get(field.key()) else {
-        findings.add_of_file(
+        findings.add_file_violation(
             ErrorClass::TypeError,
             missing,
             field.parent_pointer(),
@@ -126,7 +128,7 @@ fn read_text<'d>(value: &'d Value, field: &TextField, findings: &mut Findings) -
             string_hint(value),
         ),
     };
-    findings.add_of_file(ErrorClass::TypeError, rule, field.pointer(), message, hint);
+    findings.add_file_violation(ErrorClass::TypeError, rule, field.pointer(), message, hint);
     None
 }
 
@@ -135,7 +137,7 @@ fn read_text<'d>(value: &'d Value, field: &TextField, findings: &mut Findings) -
 fn check_annotations_shape(metadata: &Map<String, Value>, findings: &mut Findings) {
     match metadata.get("annotations") {
         None | Some(Value::Null | Value::Object(_)) => {}
-        Some(value) => findings.add_of_file(
+        Some(value) => findings.add_file_violation(
             ErrorClass::Error,
             RuleId::MetadataAnnotationsType,
             to_pointer(&["metadata".into(), "annotations".into()]),
@@ -149,13 +151,13 @@ fn check_annotations_shape(metadata: &Map<String, Value>, findings: &mut Finding
 }
 
 /// The generic schema of a document, then the root fields a declared one may have.
-pub(super) fn check_root(outline: &Outline<'_>, findings: &mut Findings) {
+pub(super) fn check_root(outline: &DocumentOutline<'_>, findings: &mut Findings) {
     for key in outline.root.keys() {
         if !ROOT_KEYS.contains(&key.as_str()) && !SERVED_KEYS.contains(&key.as_str()) {
-            findings.add(
+            findings.add_violation(
                 RuleId::DocumentAdditional,
                 to_pointer(&[key.as_str().into()]),
-                format!("{} cannot stand at the root of an entity", quote(key)),
+                format!("{} cannot stand at the root of an entity", quote_short(key)),
                 "Only apiVersion, kind, metadata and spec can. Is the indentation right?",
             );
         }
@@ -163,7 +165,7 @@ pub(super) fn check_root(outline: &Outline<'_>, findings: &mut Findings) {
     metadata::check_metadata(outline.metadata, findings);
     match outline.root.get("spec") {
         None | Some(Value::Object(_)) => {}
-        Some(value) => findings.add(
+        Some(value) => findings.add_violation(
             RuleId::SpecType,
             to_pointer(&["spec".into()]),
             format!("spec must be a mapping, but is {}", type_name(value)),
@@ -177,7 +179,7 @@ pub(super) fn check_root(outline: &Outline<'_>, findings: &mut Findings) {
         .into_iter()
         .filter(|key| outline.root.contains_key(*key))
     {
-        findings.add(
+        findings.add_violation(
             RuleId::DocumentServed,
             to_pointer(&[key.into()]),
             format!("{key} is written by the catalog and cannot be declared"),
@@ -193,11 +195,11 @@ fn check_relation_shapes(relations: &Value, findings: &mut Findings) {
         _ => Some(None),
     };
     if let Some(item) = malformed {
-        let steps: Vec<Step<'_>> = [Step::Key("relations")]
+        let steps: Vec<PointerStep<'_>> = [PointerStep::Key("relations")]
             .into_iter()
-            .chain(item.map(Step::Index))
+            .chain(item.map(PointerStep::Index))
             .collect();
-        findings.add(
+        findings.add_violation(
             RuleId::RelationsType,
             to_pointer(&steps),
             "relations must be a list of mappings with type and targetRef".to_owned(),

@@ -56,18 +56,18 @@ impl TextField {
 
 /// One step of a JSON pointer.
 #[derive(Clone, Copy)]
-pub(super) enum Step<'a> {
+pub(super) enum PointerStep<'a> {
     Key(&'a str),
     Index(usize),
 }
 
-impl<'a> From<&'a str> for Step<'a> {
+impl<'a> From<&'a str> for PointerStep<'a> {
     fn from(key: &'a str) -> Self {
         Self::Key(key)
     }
 }
 
-impl From<usize> for Step<'_> {
+impl From<usize> for PointerStep<'_> {
     fn from(index: usize) -> Self {
         Self::Index(index)
     }
@@ -75,7 +75,7 @@ impl From<usize> for Step<'_> {
 
 impl Findings {
     /// A violation that costs one entity.
-    pub(super) fn add(
+    pub(super) fn add_violation(
         &mut self,
         rule: RuleId,
         pointer: String,
@@ -93,7 +93,7 @@ impl Findings {
     }
 
     /// A violation that costs the whole file.
-    pub(super) fn add_of_file(
+    pub(super) fn add_file_violation(
         &mut self,
         class: ErrorClass,
         rule: RuleId,
@@ -132,13 +132,13 @@ impl Findings {
 }
 
 /// The JSON pointer of these steps.
-pub(super) fn to_pointer(steps: &[Step<'_>]) -> String {
+pub(super) fn to_pointer(steps: &[PointerStep<'_>]) -> String {
     let mut text = String::new();
     for step in steps {
         text.push('/');
         match step {
-            Step::Key(key) => text.push_str(&key.replace('~', "~0").replace('/', "~1")),
-            Step::Index(index) => {
+            PointerStep::Key(key) => text.push_str(&key.replace('~', "~0").replace('/', "~1")),
+            PointerStep::Index(index) => {
                 write!(text, "{index}").expect("writing to a string cannot fail");
             }
         }
@@ -147,7 +147,7 @@ pub(super) fn to_pointer(steps: &[Step<'_>]) -> String {
 }
 
 /// A text in quotes, cut where it gets long.
-pub(super) fn quote(text: &str) -> String {
+pub(super) fn quote_short(text: &str) -> String {
     match text.char_indices().nth(QUOTE_CHARACTERS_MAX) {
         Some((end, _)) => format!("{:?}…", &text[..end]),
         None => format!("{text:?}"),

@@ -3,12 +3,12 @@
 
 use serde_json::{Map, Value};
 
-use super::Outline;
-use super::findings::{Findings, Step, quote, to_pointer};
+use super::DocumentOutline;
+use super::findings::{Findings, PointerStep, quote_short, to_pointer};
 use crate::{RuleId, name};
 
 /// The format of one field.
-struct Format {
+struct TextFormat {
     rule: RuleId,
     /// The field with dots, as people write it.
     path: &'static str,
@@ -16,49 +16,49 @@ struct Format {
     hint: &'static str,
 }
 
-const API_VERSION: Format = Format {
+const API_VERSION: TextFormat = TextFormat {
     rule: RuleId::ApiVersionFormat,
     path: "apiVersion",
     is_valid: name::is_api_version,
     hint: "Use a version such as backstage.io/v1alpha1.",
 };
-const KIND: Format = Format {
+const KIND: TextFormat = TextFormat {
     rule: RuleId::KindFormat,
     path: "kind",
     is_valid: name::is_kind,
     hint: "Use 1 to 63 letters and digits, a letter first.",
 };
-const NAME: Format = Format {
+const NAME: TextFormat = TextFormat {
     rule: RuleId::MetadataNameFormat,
     path: "metadata.name",
     is_valid: name::is_object_name,
     hint: "Use 1 to 63 letters, digits, and - _ . between them.",
 };
-const NAMESPACE: Format = Format {
+const NAMESPACE: TextFormat = TextFormat {
     rule: RuleId::MetadataNamespaceFormat,
     path: "metadata.namespace",
     is_valid: name::is_dns_label,
     hint: "Use 1 to 63 lower-case letters, digits, and dashes between them.",
 };
-const TAG: Format = Format {
+const TAG: TextFormat = TextFormat {
     rule: RuleId::MetadataTagsFormat,
     path: "metadata.tags",
     is_valid: name::is_tag,
     hint: "Use 1 to 63 lower-case letters, digits, : + #, and single dashes between them.",
 };
-const LINK_URL: Format = Format {
+const LINK_URL: TextFormat = TextFormat {
     rule: RuleId::MetadataLinksUrlFormat,
     path: "metadata.links.url",
     is_valid: name::is_link_url,
     hint: "Write the whole URL, such as https://example.com/page.",
 };
-const LINK_TITLE: Format = Format {
+const LINK_TITLE: TextFormat = TextFormat {
     rule: RuleId::MetadataLinksTitleFormat,
     path: "metadata.links.title",
     is_valid: is_visible,
     hint: "Write a title or remove the key.",
 };
-const LINK_ICON: Format = Format {
+const LINK_ICON: TextFormat = TextFormat {
     rule: RuleId::MetadataLinksIconFormat,
     path: "metadata.links.icon",
     is_valid: is_visible,
@@ -69,15 +69,15 @@ const KEY_HINT: &str = "Use a name of 1 to 63 letters, digits, and - _ . between
                         behind a lower-case domain and a slash.";
 const LABEL_VALUE_HINT: &str = "Use at most 63 letters, digits, and - _ . between them, or nothing; other text fits an annotation.";
 
-pub(super) fn check_formats(outline: &Outline<'_>, findings: &mut Findings) {
-    let metadata = |key| [Step::Key("metadata"), Step::Key(key)];
+pub(super) fn check_formats(outline: &DocumentOutline<'_>, findings: &mut Findings) {
+    let metadata = |key| [PointerStep::Key("metadata"), PointerStep::Key(key)];
     for (text, at, format) in [
         (
             outline.api_version,
-            &[Step::Key("apiVersion")][..],
+            &[PointerStep::Key("apiVersion")][..],
             API_VERSION,
         ),
-        (outline.kind, &[Step::Key("kind")], KIND),
+        (outline.kind, &[PointerStep::Key("kind")], KIND),
         (outline.name, &metadata("name"), NAME),
         (outline.namespace, &metadata("namespace"), NAMESPACE),
     ] {
@@ -91,10 +91,10 @@ pub(super) fn check_formats(outline: &Outline<'_>, findings: &mut Findings) {
     check_links(outline.metadata, findings);
 }
 
-fn check_text(text: &str, at: &[Step<'_>], format: &Format, findings: &mut Findings) {
+fn check_text(text: &str, at: &[PointerStep<'_>], format: &TextFormat, findings: &mut Findings) {
     if !(format.is_valid)(text) {
-        let message = format!("{} is not a valid {}", quote(text), format.path);
-        findings.add(format.rule, to_pointer(at), message, format.hint);
+        let message = format!("{} is not a valid {}", quote_short(text), format.path);
+        findings.add_violation(format.rule, to_pointer(at), message, format.hint);
     }
 }
 
@@ -108,13 +108,13 @@ fn check_labels(metadata: &Map<String, Value>, findings: &mut Findings) {
         if let Value::String(value) = value
             && !name::is_label_value(value)
         {
-            findings.add(
+            findings.add_violation(
                 RuleId::MetadataLabelsValueFormat,
                 to_pointer(&at),
                 format!(
                     "{} is not a valid value of label {}",
-                    quote(value),
-                    quote(key)
+                    quote_short(value),
+                    quote_short(key)
                 ),
                 LABEL_VALUE_HINT,
             );
@@ -132,15 +132,15 @@ fn check_annotation_keys(metadata: &Map<String, Value>, findings: &mut Findings)
     }
 }
 
-fn check_key(key: &str, at: &[Step<'_>], rule: RuleId, findings: &mut Findings) {
+fn check_key(key: &str, at: &[PointerStep<'_>], rule: RuleId, findings: &mut Findings) {
     if !name::is_key(key) {
         let what = if rule == RuleId::MetadataLabelsKeyFormat {
             "label"
         } else {
             "annotation"
         };
-        let message = format!("{} is not a valid {what} key", quote(key));
-        findings.add(rule, to_pointer(at), message, KEY_HINT);
+        let message = format!("{} is not a valid {what} key", quote_short(key));
+        findings.add_violation(rule, to_pointer(at), message, KEY_HINT);
     }
 }
 

@@ -5,24 +5,24 @@ use std::collections::HashMap;
 
 use serde_json::Value;
 
-use super::findings::{Findings, Step, quote, to_pointer};
+use super::findings::{Findings, PointerStep, quote_short, to_pointer};
 use crate::RuleId;
 
 /// Looks at every key and string of the document once.
-pub(super) fn check(document: &Value, findings: &mut Findings) {
-    let mut walk = Walk::default();
-    walk.visit(document, EMPTY_PATH);
+pub(super) fn check_hygiene(document: &Value, findings: &mut Findings) {
+    let mut walk = HygieneWalk::default();
+    walk.visit_value(document, EMPTY_PATH);
     if walk.has_nul {
         report_nul(document, &mut Vec::new(), findings);
     }
     // Paths that are as many ignoring case as not: no two differ only by case.
-    if distinct(&mut walk.exact) != distinct(&mut walk.folded) {
+    if count_distinct(&mut walk.exact) != count_distinct(&mut walk.folded) {
         let mut seen = HashMap::new();
         report_case(document, &mut Vec::new(), "", &mut seen, findings);
     }
 }
 
-fn distinct(hashes: &mut Vec<u64>) -> usize {
+fn count_distinct(hashes: &mut Vec<u64>) -> usize {
     hashes.sort_unstable();
     hashes.dedup();
     hashes.len()
@@ -43,7 +43,7 @@ const EMPTY_PATH: PathHash = PathHash {
 };
 
 impl PathHash {
-    fn child(self, key: &str) -> Self {
+    fn hash_child(self, key: &str) -> Self {
         let mix = |hash: u64, byte: u8| (hash ^ u64::from(byte)).wrapping_mul(FNV_PRIME);
         let mut path = Self {
             exact: mix(self.exact, b'.'),
@@ -67,32 +67,32 @@ impl PathHash {
 
 /// What one walk without allocations per key can tell: enough to know that all is well.
 #[derive(Default)]
-struct Walk {
+struct HygieneWalk {
     exact: Vec<u64>,
     folded: Vec<u64>,
     has_nul: bool,
 }
 
-impl Walk {
-    fn visit(&mut self, value: &Value, path: PathHash) {
+impl HygieneWalk {
+    fn visit_value(&mut self, value: &Value, path: PathHash) {
         match value {
             Value::Object(fields) => {
                 for (key, value) in fields {
                     self.has_nul |= has_nul(key);
-                    self.visit(value, path.child(key));
+                    self.visit_value(value, path.hash_child(key));
                 }
             }
             // Items are searched under the path of their list.
-            Value::Array(items) => items.iter().for_each(|item| self.visit(item, path)),
+            Value::Array(items) => items.iter().for_each(|item| self.visit_value(item, path)),
             Value::String(text) => {
                 self.has_nul |= has_nul(text);
-                self.leaf(path);
+                self.add_leaf(path);
             }
-            Value::Null | Value::Bool(_) | Value::Number(_) => self.leaf(path),
+            Value::Null | Value::Bool(_) | Value::Number(_) => self.add_leaf(path),
         }
     }
 
-    fn leaf(&mut self, path: PathHash) {
+    fn add_leaf(&mut self, path: PathHash) {
         self.exact.push(path.exact);
         self.folded.push(path.folded);
     }
@@ -102,13 +102,13 @@ fn has_nul(text: &str) -> bool {
     text.as_bytes().contains(&0)
 }
 
-fn report_nul<'d>(value: &'d Value, at: &mut Vec<Step<'d>>, findings: &mut Findings) {
+fn report_nul<'d>(value: &'d Value, at: &mut Vec<PointerStep<'d>>, findings: &mut Findings) {
     match value {
         Value::Object(fields) => {
             for (key, value) in fields {
                 at.push(key.as_str().into());
                 if has_nul(key) {
-                    nul(at, findings);
+                    report_nul_at(at, findings);
                 }
                 report_nul(value, at, findings);
                 at.pop();
@@ -121,13 +121,13 @@ fn report_nul<'d>(value: &'d Value, at: &mut Vec<Step<'d>>, findings: &mut Findi
                 at.pop();
             }
         }
-        Value::String(text) if has_nul(text) => nul(at, findings),
+        Value::String(text) if has_nul(text) => report_nul_at(at, findings),
         Value::String(_) | Value::Null | Value::Bool(_) | Value::Number(_) => {}
     }
 }
 
-fn nul(at: &[Step<'_>], findings: &mut Findings) {
-    findings.add(
+fn report_nul_at(at: &[PointerStep<'_>], findings: &mut Findings) {
+    findings.add_violation(
         RuleId::DocumentNul,
         to_pointer(at),
         "a text holds the character NUL, which cannot be stored".to_owned(),
@@ -138,7 +138,7 @@ fn nul(at: &[Step<'_>], findings: &mut Findings) {
 /// Reports each leaf whose path differs only by case from one before it.
 fn report_case<'d>(
     value: &'d Value,
-    at: &mut Vec<Step<'d>>,
+    at: &mut Vec<PointerStep<'d>>,
     path: &str,
     seen: &mut HashMap<String, String>,
     findings: &mut Findings,
@@ -163,8 +163,8 @@ fn report_case<'d>(
                 .entry(path.to_lowercase())
                 .or_insert_with(|| path.to_owned());
             if first != path {
-                let [first, this] = [first.as_str(), path].map(|path| quote(&path[1..]));
-                findings.add(
+                let [first, this] = [first.as_str(), path].map(|path| quote_short(&path[1..]));
+                findings.add_violation(
                     RuleId::DocumentKeyCase,
                     to_pointer(at),
                     format!("{this} differs from {first} only by the case of its letters"),

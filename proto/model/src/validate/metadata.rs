@@ -2,7 +2,9 @@
 
 use serde_json::{Map, Value};
 
-use super::findings::{Findings, Step, TextField, quote, string_hint, to_pointer, type_name};
+use super::findings::{
+    Findings, PointerStep, TextField, quote_short, string_hint, to_pointer, type_name,
+};
 use crate::RuleId;
 
 const UID: TextField = TextField {
@@ -57,7 +59,7 @@ pub(super) fn check_metadata(metadata: &Map<String, Value>, findings: &mut Findi
     }
     // The only text that may be empty.
     if let Some(value) = metadata.get("description").filter(|it| !it.is_string()) {
-        findings.add(
+        findings.add_violation(
             RuleId::MetadataDescriptionType,
             to_pointer(&["metadata".into(), "description".into()]),
             format!(
@@ -80,13 +82,13 @@ pub(super) fn check_metadata(metadata: &Map<String, Value>, findings: &mut Findi
 fn check_text(value: &Value, at: String, field: &TextField, findings: &mut Findings) {
     match value {
         Value::String(text) if !text.is_empty() => {}
-        Value::String(_) => findings.add(
+        Value::String(_) => findings.add_violation(
             field.empty,
             at,
             field.say_empty(),
             "Give it a value or remove the key.",
         ),
-        _ => findings.add(
+        _ => findings.add_violation(
             field.wrong_type,
             at,
             field.say_wrong_type(value),
@@ -108,12 +110,12 @@ fn check_labels(metadata: &Map<String, Value>, findings: &mut Findings) {
 fn check_values(fields: &Map<String, Value>, parent: &str, rule: RuleId, findings: &mut Findings) {
     for (key, value) in fields {
         if !value.is_string() {
-            findings.add(
+            findings.add_violation(
                 rule,
                 to_pointer(&["metadata".into(), parent.into(), key.as_str().into()]),
                 format!(
                     "the value of metadata.{parent} {} must be a string, but is {}",
-                    quote(key),
+                    quote_short(key),
                     type_name(value)
                 ),
                 string_hint(value),
@@ -147,7 +149,7 @@ fn check_links(metadata: &Map<String, Value>, findings: &mut Findings) {
         let at = ["metadata".into(), "links".into(), index.into()];
         match link {
             Value::Object(link) => check_link(link, &at, findings),
-            _ => findings.add(
+            _ => findings.add_violation(
                 rule,
                 to_pointer(&at),
                 format!(
@@ -160,9 +162,9 @@ fn check_links(metadata: &Map<String, Value>, findings: &mut Findings) {
     }
 }
 
-fn check_link(link: &Map<String, Value>, at: &[Step<'_>], findings: &mut Findings) {
+fn check_link(link: &Map<String, Value>, at: &[PointerStep<'_>], findings: &mut Findings) {
     if !link.contains_key("url") {
-        findings.add(
+        findings.add_violation(
             RuleId::MetadataLinksUrlRequired,
             to_pointer(at),
             "a link has no url".to_owned(),
@@ -171,14 +173,14 @@ fn check_link(link: &Map<String, Value>, at: &[Step<'_>], findings: &mut Finding
     }
     for field in &LINK_FIELDS {
         if let Some(value) = link.get(field.key()) {
-            let at: Vec<Step<'_>> = at.iter().copied().chain([field.key().into()]).collect();
+            let at: Vec<PointerStep<'_>> = at.iter().copied().chain([field.key().into()]).collect();
             check_text(value, to_pointer(&at), field, findings);
         }
     }
 }
 
 fn report_shape(value: &Value, key: &str, rule: RuleId, expected: &str, findings: &mut Findings) {
-    findings.add(
+    findings.add_violation(
         rule,
         to_pointer(&["metadata".into(), key.into()]),
         format!(

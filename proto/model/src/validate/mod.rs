@@ -22,7 +22,7 @@ use findings::Findings;
 
 /// A document that passed, with what it declares about others.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Checked {
+pub struct ValidDocument {
     /// The entity.
     pub entity: Entity,
     /// Its relations, sorted, each once.
@@ -37,15 +37,15 @@ pub struct Checked {
 ///
 /// # Errors
 /// Every violation, first the one Backstage would report.
-pub fn validate(mut document: Value, kinds: &Kinds) -> Result<Checked, Vec<Violation>> {
+pub fn validate(mut document: Value, kinds: &Kinds) -> Result<ValidDocument, Vec<Violation>> {
     let mut findings = Findings::default();
-    let passed = check(&document, kinds, &mut findings);
+    let passed = run_stages(&document, kinds, &mut findings);
     let violations = findings.into_violations();
     match passed {
         Some(passed) if violations.is_empty() => {
-            normalise::normalise(&mut document, &passed.list_fields);
+            normalise::normalise_document(&mut document, &passed.list_fields);
             let entity = Entity::new(passed.entity_ref, document, passed.owner);
-            Ok(Checked {
+            Ok(ValidDocument {
                 entity,
                 relations: passed.relations,
             })
@@ -55,7 +55,7 @@ pub fn validate(mut document: Value, kinds: &Kinds) -> Result<Checked, Vec<Viola
 }
 
 /// What the checks learn about a document on the way.
-struct Passed<'k> {
+struct DocumentFacts<'k> {
     entity_ref: EntityRef,
     relations: Vec<RelationDeclaration>,
     owner: Option<EntityRef>,
@@ -64,7 +64,7 @@ struct Passed<'k> {
 
 /// The parts of a document whose envelope is sound enough to look further.
 #[derive(Clone, Copy)]
-struct Outline<'d> {
+struct DocumentOutline<'d> {
     root: &'d Map<String, Value>,
     metadata: &'d Map<String, Value>,
     api_version: Option<&'d str>,
@@ -74,17 +74,21 @@ struct Outline<'d> {
 }
 
 /// Runs every stage. `None` only if there is at least one finding.
-fn check<'k>(document: &Value, kinds: &'k Kinds, findings: &mut Findings) -> Option<Passed<'k>> {
+fn run_stages<'k>(
+    document: &Value,
+    kinds: &'k Kinds,
+    findings: &mut Findings,
+) -> Option<DocumentFacts<'k>> {
     let outline = envelope::check_envelope(document, findings)?;
     envelope::check_root(&outline, findings);
     format::check_formats(&outline, findings);
-    let kind = schema::check(document, &outline, kinds, findings);
+    let kind = schema::check_schema(document, &outline, kinds, findings);
     let namespace = outline.namespace.unwrap_or(DEFAULT_NAMESPACE);
-    let declared = kind.map(|kind| relations::check(&outline, namespace, kind, findings));
-    hygiene::check(document, findings);
+    let declared = kind.map(|kind| relations::read_relations(&outline, namespace, kind, findings));
+    hygiene::check_hygiene(document, findings);
     let entity_ref = EntityRef::new(outline.kind?, namespace, outline.name?).ok()?;
     let declared = declared?;
-    Some(Passed {
+    Some(DocumentFacts {
         entity_ref,
         owner: declared.owner,
         relations: declared.relations,

@@ -20,7 +20,7 @@ const SORTED_LISTS: [&str; 7] = [
 const SERVED_METADATA: [&str; 2] = ["uid", "etag"];
 
 /// `list_fields` are the relation fields of the kind, below `spec`.
-pub(super) fn normalise(document: &mut Value, list_fields: &[&str]) {
+pub(super) fn normalise_document(document: &mut Value, list_fields: &[&str]) {
     if let Some(Value::Object(metadata)) = document.get_mut("metadata") {
         normalise_metadata(metadata);
     }

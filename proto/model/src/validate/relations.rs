@@ -2,23 +2,23 @@
 
 use serde_json::{Map, Value};
 
-use super::Outline;
-use super::findings::{Findings, quote, type_name};
-use crate::kind::{Kind, RelationField};
+use super::DocumentOutline;
+use super::findings::{Findings, quote_short, type_name};
+use crate::kind::{CompiledKind, RelationField};
 use crate::{EntityRef, RefError, RelationDeclaration, RuleId};
 
 /// Name of the relation that makes its target the owner.
 const OWNED_BY: &str = "ownedBy";
 
 /// What a document declares about others.
-pub(super) struct Declared {
+pub(super) struct DeclaredRelations {
     /// Sorted, each once.
     pub(super) relations: Vec<RelationDeclaration>,
     pub(super) owner: Option<EntityRef>,
 }
 
 /// The last step of each relation field under `spec`: its lists are served sorted.
-pub(super) fn list_fields(kind: &Kind) -> Vec<&str> {
+pub(super) fn list_fields(kind: &CompiledKind) -> Vec<&str> {
     kind.spec
         .relations
         .iter()
@@ -28,13 +28,13 @@ pub(super) fn list_fields(kind: &Kind) -> Vec<&str> {
 
 /// Reads every relation field. A reference without namespace is in the namespace of the
 /// declaring entity.
-pub(super) fn check(
-    outline: &Outline<'_>,
+pub(super) fn read_relations(
+    outline: &DocumentOutline<'_>,
     namespace: &str,
-    kind: &Kind,
+    kind: &CompiledKind,
     findings: &mut Findings,
-) -> Declared {
-    let mut declared = Declared {
+) -> DeclaredRelations {
+    let mut declared = DeclaredRelations {
         relations: Vec::new(),
         owner: None,
     };
@@ -69,7 +69,7 @@ fn read_field(
     value: &Value,
     field: &RelationField,
     namespace: &str,
-    declared: &mut Declared,
+    declared: &mut DeclaredRelations,
     findings: &mut Findings,
 ) {
     if is_falsy(value) {
@@ -98,7 +98,7 @@ fn read_field(
                 if is_list {
                     at = format!("{at}/{index}");
                 }
-                report(problem, field, at, findings);
+                report_target(problem, field, at, findings);
             }
         }
     }
@@ -114,12 +114,12 @@ fn is_falsy(value: &Value) -> bool {
 }
 
 /// Why an item is no reference.
-enum TargetError {
+enum UnreadableTarget {
     Ref(RefError),
     Type(&'static str),
 }
 
-impl From<RefError> for TargetError {
+impl From<RefError> for UnreadableTarget {
     fn from(error: RefError) -> Self {
         Self::Ref(error)
     }
@@ -129,36 +129,44 @@ fn read_target(
     item: &Value,
     field: &RelationField,
     namespace: &str,
-) -> Result<EntityRef, TargetError> {
+) -> Result<EntityRef, UnreadableTarget> {
     let default_kind = field.default_kind.as_deref();
     match item {
         Value::String(text) => Ok(EntityRef::parse_with(text, default_kind, namespace)?),
         Value::Object(parts) => {
-            let kind = part(parts, "kind")?.or(default_kind);
-            let name = part(parts, "name")?.ok_or(RefError::Empty)?;
+            let kind = read_part(parts, "kind")?.or(default_kind);
+            let name = read_part(parts, "name")?.ok_or(RefError::Empty)?;
             let kind = kind.ok_or_else(|| RefError::MissingKind {
                 text: name.to_owned(),
             })?;
             Ok(EntityRef::new(
                 kind,
-                part(parts, "namespace")?.unwrap_or(namespace),
+                read_part(parts, "namespace")?.unwrap_or(namespace),
                 name,
             )?)
         }
-        _ => Err(TargetError::Type(type_name(item))),
+        _ => Err(UnreadableTarget::Type(type_name(item))),
     }
 }
 
 /// A part of a reference written as a mapping; null counts as absent.
-fn part<'d>(parts: &'d Map<String, Value>, key: &str) -> Result<Option<&'d str>, TargetError> {
+fn read_part<'d>(
+    parts: &'d Map<String, Value>,
+    key: &str,
+) -> Result<Option<&'d str>, UnreadableTarget> {
     match parts.get(key) {
         None | Some(Value::Null) => Ok(None),
         Some(Value::String(text)) => Ok(Some(text)),
-        Some(other) => Err(TargetError::Type(type_name(other))),
+        Some(other) => Err(UnreadableTarget::Type(type_name(other))),
     }
 }
 
-fn report(problem: TargetError, field: &RelationField, at: String, findings: &mut Findings) {
+fn report_target(
+    problem: UnreadableTarget,
+    field: &RelationField,
+    at: String,
+    findings: &mut Findings,
+) {
     let path = &field.field;
     let example = field
         .default_kind
@@ -166,22 +174,22 @@ fn report(problem: TargetError, field: &RelationField, at: String, findings: &mu
         .unwrap_or("component")
         .to_lowercase();
     let (rule, message, hint) = match problem {
-        TargetError::Type(found) => (
+        UnreadableTarget::Type(found) => (
             RuleId::RelationTargetType,
             format!("{path} must hold entity references, but holds {found}"),
             "Write a reference as [kind:][namespace/]name.".to_owned(),
         ),
-        TargetError::Ref(RefError::MissingKind { text }) => (
+        UnreadableTarget::Ref(RefError::MissingKind { text }) => (
             RuleId::RelationTargetKind,
-            format!("{} in {path} names no kind", quote(&text)),
+            format!("{} in {path} names no kind", quote_short(&text)),
             format!("Put the kind in front, such as {example}:{text}."),
         ),
-        TargetError::Ref(error @ RefError::TooLong { .. }) => (
+        UnreadableTarget::Ref(error @ RefError::TooLong { .. }) => (
             RuleId::RelationTargetLength,
             format!("{path}: {error}"),
             "Shorten the reference.".to_owned(),
         ),
-        TargetError::Ref(
+        UnreadableTarget::Ref(
             error @ (RefError::Empty | RefError::EmptyPart { .. } | RefError::Unreadable { .. }),
         ) => (
             RuleId::RelationTargetFormat,
@@ -191,5 +199,5 @@ fn report(problem: TargetError, field: &RelationField, at: String, findings: &mu
             ),
         ),
     };
-    findings.add(rule, at, message, hint);
+    findings.add_violation(rule, at, message, hint);
 }

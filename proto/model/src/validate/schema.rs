@@ -5,61 +5,61 @@ use jsonschema::ValidationError;
 use jsonschema::error::ValidationErrorKind;
 use serde_json::Value;
 
-use super::Outline;
-use super::findings::{Findings, quote, to_pointer, type_name};
+use super::DocumentOutline;
+use super::findings::{Findings, quote_short, to_pointer, type_name};
 use crate::RuleId;
-use crate::kind::{Kind, Kinds, Recognition};
+use crate::kind::{CompiledKind, Kinds, Recognition};
 
 /// The kind of the document, if it is known; whatever its schema objects to is reported.
-pub(super) fn check<'k>(
+pub(super) fn check_schema<'k>(
     document: &Value,
-    outline: &Outline<'_>,
+    outline: &DocumentOutline<'_>,
     kinds: &'k Kinds,
     findings: &mut Findings,
-) -> Option<&'k Kind> {
-    let kind = recognise(outline, kinds, findings)?;
+) -> Option<&'k CompiledKind> {
+    let kind = recognise_kind(outline, kinds, findings)?;
     // Asking only whether there is an error is several times as fast as listing them, and
     // nearly all documents have none.
     if !kind.schema.is_valid(document) {
         for error in kind.schema.iter_errors(document) {
-            report(&error, findings);
+            report_error(&error, findings);
         }
     }
     Some(kind)
 }
 
-fn recognise<'k>(
-    outline: &Outline<'_>,
+fn recognise_kind<'k>(
+    outline: &DocumentOutline<'_>,
     kinds: &'k Kinds,
     findings: &mut Findings,
-) -> Option<&'k Kind> {
+) -> Option<&'k CompiledKind> {
     let (name, version) = (outline.kind?, outline.api_version?);
-    match kinds.recognise(name, version) {
+    match kinds.recognise_kind(name, version) {
         Recognition::Known(kind) => return Some(kind),
         // Said already, and more precisely, if the format is wrong.
         Recognition::UnknownKind(_) if findings.has_under("/kind") => {}
         Recognition::UnknownVersion(_) if findings.has_under("/apiVersion") => {}
-        Recognition::UnknownKind(meant) => findings.add(
+        Recognition::UnknownKind(meant) => findings.add_violation(
             RuleId::KindUnknown,
             to_pointer(&["kind".into()]),
-            format!("there is no kind {}", quote(name)),
+            format!("there is no kind {}", quote_short(name)),
             match meant {
                 Some(meant) => format!("Kinds are case-sensitive: write {meant}."),
                 None => "Use a kind this catalog knows, or have it added to the configuration."
                     .to_owned(),
             },
         ),
-        Recognition::UnknownVersion(known) => findings.add(
+        Recognition::UnknownVersion(known) => findings.add_violation(
             RuleId::ApiVersionUnknown,
             to_pointer(&["apiVersion".into()]),
-            format!("kind {name} has no API version {}", quote(version)),
+            format!("kind {name} has no API version {}", quote_short(version)),
             format!("Write {}.", known.join(" or ")),
         ),
     }
     None
 }
 
-fn report(error: &ValidationError<'_>, findings: &mut Findings) {
+fn report_error(error: &ValidationError<'_>, findings: &mut Findings) {
     let at = error.instance_path().as_str();
     // The envelope checks have said it.
     if at == "/spec" && findings.has_under("/spec") && is_type_error(error) {
@@ -70,8 +70,8 @@ fn report(error: &ValidationError<'_>, findings: &mut Findings) {
         "" => "the document".to_owned(),
         path => path.replace('/', ".").replace("~1", "/").replace("~0", "~"),
     };
-    let (message, hint) = words(error, &field);
-    findings.add(RuleId::SpecSchema, at.to_owned(), message, hint);
+    let (message, hint) = describe_error(error, &field);
+    findings.add_violation(RuleId::SpecSchema, at.to_owned(), message, hint);
 }
 
 fn is_type_error(error: &ValidationError<'_>) -> bool {
@@ -83,7 +83,7 @@ fn is_type_error(error: &ValidationError<'_>) -> bool {
     clippy::wildcard_enum_match_arm,
     reason = "any other keyword is told in the library's words"
 )]
-fn words(error: &ValidationError<'_>, field: &str) -> (String, String) {
+fn describe_error(error: &ValidationError<'_>, field: &str) -> (String, String) {
     let value = error.instance();
     match error.kind() {
         ValidationErrorKind::Required { property } => {
@@ -97,7 +97,7 @@ fn words(error: &ValidationError<'_>, field: &str) -> (String, String) {
         }
         ValidationErrorKind::Type { .. } => (
             format!("{field} must not be {}", type_name(value)),
-            format!("The schema of the kind wants {}.", wanted(error)),
+            format!("The schema of the kind wants {}.", describe_types(error)),
         ),
         ValidationErrorKind::MinLength { .. } => (
             format!("{field} must not be empty"),
@@ -122,7 +122,7 @@ fn words(error: &ValidationError<'_>, field: &str) -> (String, String) {
 }
 
 /// The types a schema allows, for people.
-fn wanted(error: &ValidationError<'_>) -> String {
+fn describe_types(error: &ValidationError<'_>) -> String {
     let ValidationErrorKind::Type { kind } = error.kind() else {
         return String::new();
     };

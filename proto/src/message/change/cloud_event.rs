@@ -45,7 +45,7 @@ impl Attributes<'_> {
     }
 
     /// Attribute names and values in a fixed order, without the trace context.
-    fn pairs(&self) -> [(&'static str, String); 9] {
+    fn named_pairs(&self) -> [(&'static str, String); 9] {
         [
             ("specversion", SPEC_VERSION.to_owned()),
             ("id", change_id(self.epoch, self.revision)),
@@ -64,7 +64,7 @@ impl Attributes<'_> {
 #[must_use]
 pub fn binary_headers(attributes: &Attributes<'_>) -> Vec<(String, String)> {
     let mut headers: Vec<(String, String)> = attributes
-        .pairs()
+        .named_pairs()
         .into_iter()
         .map(|(name, value)| (format!("ce-{name}"), percent_encode(&value)))
         .collect();
@@ -92,7 +92,7 @@ pub fn structured(attributes: &Attributes<'_>, data: &str) -> String {
     );
     let mut event = String::with_capacity(data.len() + 512);
     event.push('{');
-    for (name, value) in attributes.pairs() {
+    for (name, value) in attributes.named_pairs() {
         push_attribute(&mut event, name, &value);
     }
     if let Some(traceparent) = attributes.traceparent {

@@ -37,36 +37,40 @@ const VALUE_BYTES_MAX: usize = 4 * 1024;
 #[must_use]
 pub fn field_changes(before: &Value, after: &Value) -> Fields {
     let mut fields = Fields::default();
-    compare(&mut String::new(), before, after, &mut fields);
+    compare_values(&mut String::new(), before, after, &mut fields);
     for list in [&mut fields.added, &mut fields.updated, &mut fields.deleted] {
         list.sort_by(|left, right| left.path.cmp(&right.path));
     }
     fields
 }
 
-fn compare(pointer: &mut String, before: &Value, after: &Value, fields: &mut Fields) {
+fn compare_values(pointer: &mut String, before: &Value, after: &Value, fields: &mut Fields) {
     let (Value::Object(old), Value::Object(new)) = (before, after) else {
         if before != after {
             fields
                 .updated
-                .push(change(pointer, Some(before), Some(after)));
+                .push(field_change(pointer, Some(before), Some(after)));
         }
         return;
     };
     for (key, old_value) in old {
-        at(pointer, key, |pointer| match new.get(key) {
-            Some(new_value) => compare(pointer, old_value, new_value, fields),
-            None => fields.deleted.push(change(pointer, Some(old_value), None)),
+        visit_key(pointer, key, |pointer| match new.get(key) {
+            Some(new_value) => compare_values(pointer, old_value, new_value, fields),
+            None => fields
+                .deleted
+                .push(field_change(pointer, Some(old_value), None)),
         });
     }
     for (key, new_value) in new.iter().filter(|(key, _)| !old.contains_key(*key)) {
-        at(pointer, key, |pointer| {
-            fields.added.push(change(pointer, None, Some(new_value)));
+        visit_key(pointer, key, |pointer| {
+            fields
+                .added
+                .push(field_change(pointer, None, Some(new_value)));
         });
     }
 }
 
-fn at(pointer: &mut String, key: &str, visit: impl FnOnce(&mut String)) {
+fn visit_key(pointer: &mut String, key: &str, visit: impl FnOnce(&mut String)) {
     let length = pointer.len();
     pointer.push('/');
     pointer.push_str(&key.replace('~', "~0").replace('/', "~1"));
@@ -74,7 +78,7 @@ fn at(pointer: &mut String, key: &str, visit: impl FnOnce(&mut String)) {
     pointer.truncate(length);
 }
 
-fn change(pointer: &str, old: Option<&Value>, new: Option<&Value>) -> FieldChange {
+fn field_change(pointer: &str, old: Option<&Value>, new: Option<&Value>) -> FieldChange {
     let short = |value: &&Value| value.to_string().len() <= VALUE_BYTES_MAX;
     FieldChange {
         path: pointer.to_owned(),

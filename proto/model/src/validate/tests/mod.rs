@@ -53,13 +53,13 @@ fn metadata(key: &str, value: Value) -> Value {
     with(base(), &format!("/metadata/{key}"), value)
 }
 
-fn run(document: &Value) -> Result<Checked, Vec<Violation>> {
+fn run(document: &Value) -> Result<ValidDocument, Vec<Violation>> {
     thread_local!(static KINDS: Kinds = Kinds::builtin());
     KINDS.with(|kinds| validate(document.clone(), kinds))
 }
 
 #[track_caller]
-fn accepts(document: &Value) -> Checked {
+fn accepts(document: &Value) -> ValidDocument {
     match run(document) {
         Ok(checked) => checked,
         Err(violations) => panic!("refused {document}: {violations:#?}"),
@@ -108,7 +108,7 @@ fn poisons(document: &Value, class: ErrorClass, rule: &str) {
 }
 
 /// The relations as `forward target` and `target reverse`.
-fn arrows(checked: &Checked) -> Vec<String> {
+fn arrows(checked: &ValidDocument) -> Vec<String> {
     let arrow =
         |relation: &RelationDeclaration| format!("{} {}", relation.forward, relation.target);
     checked.relations.iter().map(arrow).collect()
