@@ -15,7 +15,7 @@ const ATTEMPTS_THAT_FIT: u32 = 2;
 
 /// What became of a signal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Publication {
+pub(crate) enum SignalPublication {
     /// It is durable now.
     New,
     /// It already was.
@@ -49,13 +49,15 @@ impl SignalPublisher {
     pub(crate) async fn publish_signal(
         &self,
         signal: &Signal,
-    ) -> Result<Publication, PublishError> {
+    ) -> Result<SignalPublication, PublishError> {
         let deadline = Instant::now() + self.timeout;
         loop {
             let error = match self.try_publish(signal, deadline).await {
                 Ok(published) => return Ok(published),
                 Err(error) => error,
             };
+            // No growing back-off: GitHub waits ten seconds for its answer, so there is time for a
+            // few quick attempts and for nothing else.
             let next = Instant::now() + RETRY_UNAVAILABLE_AFTER;
             if !error.is_transient() || next >= deadline {
                 return Err(error);
@@ -68,16 +70,18 @@ impl SignalPublisher {
         &self,
         signal: &Signal,
         deadline: Instant,
-    ) -> Result<Publication, PublishError> {
+    ) -> Result<SignalPublication, PublishError> {
         let until = deadline.min(Instant::now() + self.timeout / ATTEMPTS_THAT_FIT);
         let publish = self.bus.publish(self.to_outbound(signal));
         let published = timeout_at(until, publish)
             .await
+            // Ours is over before the bus has said so; the message may be stored, and its id makes
+            // another try harmless.
             .unwrap_or(Err(PublishError::Ambiguous))?;
         Ok(if published.duplicate {
-            Publication::Duplicate
+            SignalPublication::Duplicate
         } else {
-            Publication::New
+            SignalPublication::New
         })
     }
 

@@ -69,6 +69,8 @@ pub fn start(
     let ticker = schedule::Ticker::new(config.schedules, publisher, deps.clock, metrics);
     supervisor.spawn_door("schedules", ticker.run(supervisor.closing()));
 
+    // Ready means that a delivery could be made durable; GitHub and the database are not asked,
+    // because nothing here needs them.
     let bus = deps.bus;
     supervisor.spawn(
         "ingestor readiness",

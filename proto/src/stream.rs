@@ -162,7 +162,11 @@ fn base_stream(name: &str, subjects: Vec<SubjectFilter>, replicas: u8) -> Stream
 
 fn signals_stream(subjects: &Subjects, replicas: u8) -> StreamSpec {
     StreamSpec {
+        // Full means unprocessed. The publisher is refused, the webhook answers 503 and GitHub
+        // keeps the delivery; dropping the oldest would lose a push and tell nobody.
         bytes_max: Some(4 * GIBIBYTE),
+        // Only a pre-filter for quick repetitions: what decides for ever is the table of
+        // deliveries.
         duplicate_window: Duration::from_secs(600),
         ..base_stream(SIGNALS, vec![subjects.signals_all()], replicas)
     }
@@ -181,6 +185,8 @@ fn jobs_stream(subjects: &Subjects, replicas: u8) -> StreamSpec {
 fn observations_stream(subjects: &Subjects, replicas: u8) -> StreamSpec {
     StreamSpec {
         storage: Storage::Memory,
+        // Never coalesced: two observations of a source may each prove what the other lacks. A full
+        // stream makes the processors wait, which slows reading down to what can be applied.
         bytes_max: Some(GIBIBYTE),
         ..base_stream(OBSERVATIONS, vec![subjects.observations_all()], replicas)
     }
@@ -192,6 +198,8 @@ fn changes_stream(subjects: &Subjects, replicas: u8) -> StreamSpec {
         discard: Discard::Old,
         age_max: Some(30 * DAY),
         compressed: true,
+        // Subscribers and the relay find their place by revision; one message deleted from the
+        // middle would look like a lost one.
         append_only: true,
         atomic_batches: true,
         ..base_stream(
@@ -206,6 +214,7 @@ fn dead_letters_stream(subjects: &Subjects, replicas: u8) -> StreamSpec {
     StreamSpec {
         retention: Retention::Limits,
         bytes_max: Some(GIBIBYTE),
+        // Long enough that a person finds it after a holiday; nothing reads it back by itself.
         age_max: Some(90 * DAY),
         ..base_stream(DEAD_LETTERS, vec![subjects.dead_all()], replicas)
     }

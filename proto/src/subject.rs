@@ -15,6 +15,7 @@ use crate::message::change::Verb;
 /// A token longer than this many bytes is replaced by a digest of the name.
 pub const TOKEN_BYTES_MAX: usize = 120;
 
+// Neither can begin an escape of a byte, which has two hexadecimal digits.
 const EMPTY_TOKEN: &str = "=0";
 const DIGEST_MARK: &str = "=h";
 
@@ -29,6 +30,8 @@ pub fn token(raw: &str) -> String {
     if raw.is_empty() {
         return EMPTY_TOKEN.to_owned();
     }
+    // `=` escapes and not `%`: the keys of a bucket may hold the one and not the other, and a key
+    // is made of the same tokens as the subject.
     let lower = raw.to_lowercase();
     let mut encoded = String::with_capacity(lower.len());
     for byte in lower.bytes() {

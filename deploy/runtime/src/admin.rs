@@ -72,6 +72,8 @@ impl Admin {
 }
 
 async fn serve_readiness(State(admin): State<Arc<Admin>>) -> Response {
+    // The body names every condition in both cases, so that whoever is woken by it need not look
+    // into logs first.
     let status = if admin.readiness.is_ready() {
         StatusCode::OK
     } else {

@@ -26,6 +26,7 @@ pub fn parse(value: &Value) -> Result<SocketAddr, String> {
                 return Err(format!("{WANTED}, without `{unknown}`"));
             }
             let host = match parts.get("host") {
+                // As in Backstage; whether that is safe is for whoever opens the listener to say.
                 None | Some(Value::Null) => EVERYWHERE,
                 Some(Value::String(host)) => parse_host(host.trim())?,
                 Some(_) => return Err("needs a host that is text".to_owned()),

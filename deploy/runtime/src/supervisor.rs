@@ -33,6 +33,8 @@ pub struct Supervisor {
     /// Nothing comes in any more.
     shutdown: CancellationToken,
     deadline: Duration,
+    // A set and not a tracker: a tracker forgets how a task ended, and a task that ends early is
+    // what this is here to notice.
     tasks: JoinSet<Result<(), TaskError>>,
     names: HashMap<Id, &'static str>,
     doors: HashSet<Id>,
@@ -146,9 +148,11 @@ impl Supervisor {
     pub async fn run(mut self) -> Result<(), SupervisorError> {
         let mut first = self.run_until_stop().await;
         let begin = Instant::now();
+        // After a failure too: what the other tasks have accepted is finished or given back.
         self.closing.cancel();
         let half = begin + self.deadline / PARTS_OF_THE_DEADLINE;
         let failure = self.join_until(half, |rest| rest.doors.is_empty()).await;
+        // The first failure is the reason; those behind it mostly follow from it.
         first = first.or(failure);
         self.shutdown.cancel();
         let end = begin + self.deadline;
@@ -214,6 +218,7 @@ impl Supervisor {
 
     fn abort_rest(&mut self) -> SupervisorError {
         let mut tasks: Vec<_> = self.names.values().copied().collect();
+        // The order of a map would make two equal failures read differently.
         tasks.sort_unstable();
         let overrun = SupervisorError::Overrun {
             tasks,

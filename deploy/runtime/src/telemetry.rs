@@ -175,6 +175,8 @@ fn build_exporter(endpoint: &str, service_name: &str) -> Result<Exporter, Teleme
         .enable_all()
         .build()
         .map_err(TelemetryError::Runtime)?;
+    // The exporter starts tasks while it is built, and the runtime of the process does not exist
+    // yet.
     let _inside = runtime.enter();
     let spans = opentelemetry_otlp::SpanExporter::builder()
         .with_tonic()
@@ -204,6 +206,7 @@ impl Drop for TelemetryGuard {
         if let Err(error) = provider.shutdown_with_timeout(FLUSH_TIMEOUT) {
             tracing::warn!(error = %Chain(&error), "The last spans could not be exported");
         }
+        // Waiting for it would panic where the guard is dropped inside of another runtime.
         runtime.shutdown_background();
     }
 }

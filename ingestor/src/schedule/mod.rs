@@ -51,6 +51,7 @@ impl Ticker {
 
     /// Publishes until `shutdown`.
     pub(crate) async fn run(self, shutdown: CancellationToken) -> Result<(), Infallible> {
+        // Each for itself: a provider whose tick cannot be published must not delay the others.
         let all = self
             .schedules
             .iter()
@@ -66,6 +67,8 @@ impl Ticker {
     async fn follow_schedule(&self, schedule: &Schedule) {
         tokio::time::sleep(schedule.initial_delay).await;
         loop {
+            // The slot that is current now. After a long outage those in between are skipped: one
+            // sweep reads everything.
             let slot = plan::slot_at(self.clock.now_micros(), schedule.frequency);
             self.publish_until_durable(schedule, slot).await;
             tokio::time::sleep(plan::until_next_slot(

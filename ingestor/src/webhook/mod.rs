@@ -30,7 +30,7 @@ use tower::ServiceBuilder;
 
 use crate::config::{WebhookLimits, WebhookSecret};
 use crate::metrics::{IngestorMetrics, SignatureCheck, WebhookAnswer};
-use crate::publish::{Publication, SignalPublisher};
+use crate::publish::{SignalPublication, SignalPublisher};
 use signature::{Keyring, Verified};
 use translate::WebhookDelivery;
 
@@ -84,6 +84,8 @@ pub(crate) async fn serve_webhooks(
 
 /// Both paths are one handler: the second is where existing Backstage GitHub Apps already point.
 fn build_router(receiver: Arc<WebhookReceiver>) -> Router {
+    // Shed and not queued: a delivery that waits in line runs down the ten seconds GitHub gives it,
+    // and then fails all the same.
     let shed = ServiceBuilder::new()
         .layer(HandleErrorLayer::new(async |_overloaded| {
             respond_unavailable("too many deliveries at once")
@@ -123,6 +125,8 @@ impl WebhookReceiver {
         let (parts, body) = request.into_parts();
         self.check_head(&parts.headers)?;
         let (body, _held) = self.read_body(body).await?;
+        // Nothing of the body is read before its signature is checked: a parser is the largest
+        // thing a stranger can reach.
         let host = self.verify_signature(&parts.headers, &body)?;
         let delivery = read_delivery(&parts.headers, host, received_at)?;
         let guid = delivery.guid.to_owned();
@@ -144,6 +148,8 @@ impl WebhookReceiver {
         let declared = header_text(headers, CONTENT_LENGTH.as_str())
             .and_then(|length| length.parse::<usize>().ok());
         match declared {
+            // On its word alone, to save reading; one that announces less than it sends is caught
+            // while it is read.
             Some(length) if length > self.limits.body_bytes_max => Err(WebhookRefusal::TooLarge),
             Some(_) | None => Ok(()),
         }
@@ -153,6 +159,8 @@ impl WebhookReceiver {
         &self,
         body: Body,
     ) -> Result<(Vec<u8>, SemaphorePermit<'_>), WebhookRefusal> {
+        // A body that trickles in would hold its place among the deliveries for as long as it
+        // likes.
         tokio::time::timeout(self.limits.read_timeout, self.collect_body(body))
             .await
             .unwrap_or(Err(WebhookRefusal::Slow))
@@ -208,8 +216,8 @@ impl WebhookReceiver {
 
     async fn publish_signal(&self, signal: &Signal) -> Result<WebhookAnswer, WebhookRefusal> {
         match self.publisher.publish_signal(signal).await {
-            Ok(Publication::Duplicate) => Ok(WebhookAnswer::Duplicate),
-            Ok(Publication::New) => Ok(match signal.body {
+            Ok(SignalPublication::Duplicate) => Ok(WebhookAnswer::Duplicate),
+            Ok(SignalPublication::New) => Ok(match signal.body {
                 Some(signal::Body::Ignored(_)) => WebhookAnswer::Ignored,
                 _ => WebhookAnswer::Accepted,
             }),

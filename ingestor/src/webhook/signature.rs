@@ -36,6 +36,7 @@ impl Keyring {
     /// Compares against every secret, in constant time each and without stopping at a match, so that
     /// the time of an answer tells nothing about which hook or secret exists.
     pub(super) fn find_signer(&self, header: Option<&str>, body: &[u8]) -> Verified<'_> {
+        // An unreadable header is compared like a wrong one, so that its time tells nothing either.
         let given = header.and_then(decode_header);
         let mut verified = Verified::ByNobody;
         for webhook in &self.webhooks {

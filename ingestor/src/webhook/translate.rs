@@ -44,6 +44,8 @@ pub(super) fn translate_delivery(delivery: &WebhookDelivery<'_>, body: &[u8]) ->
     let (event, body) = match delivery.event {
         PUSH => match serde_json::from_slice(body) {
             Ok(push) => (PUSH, signal::Body::Push(translate_push(push))),
+            // Not an error to GitHub: it would list the delivery as failed, and a redelivery could
+            // never succeed. The ledger keeps the reason.
             Err(error) => (
                 IGNORED,
                 ignored_body(PUSH, &format!("unreadable payload: {error}")),
@@ -77,6 +79,7 @@ fn shorten_text(text: &str, bytes_max: usize) -> &str {
 
 /// `event.action`, or `event` where there is no action.
 fn name_event(event: &str, body: &[u8]) -> String {
+    // Unreadable is as good as without an action: this is only a name for people.
     let any: payload::AnyEvent = serde_json::from_slice(body).unwrap_or_default();
     match any.action {
         Some(action) => format!("{event}.{action}"),
@@ -114,6 +117,8 @@ fn translate_repository(repository: payload::RepositoryPayload) -> Repository {
 
 /// Every path the push touches, or `None` where the payload does not prove that it lists all.
 fn list_touched(push: &payload::PushPayload) -> Option<Vec<String>> {
+    // GitHub cuts long lists without a word. Only one that reaches the new head can be whole, and
+    // behind a forced push lie commits that no payload lists.
     let ends_at_after = push.commits.iter().any(|commit| commit.id == push.after);
     if push.forced || !ends_at_after || push.commits.len() >= COMMITS_LISTED_MAX {
         return None;

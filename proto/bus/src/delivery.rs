@@ -74,6 +74,7 @@ impl Delivery {
     /// handler that hangs must not keep its message for ever.
     pub fn keep_alive(&self) -> KeepAlive {
         let receipt = self.receipt.clone();
+        // Three times within the time that is allowed, so that one may be lost and one late.
         let every = self.ack_wait / KEEP_ALIVES_PER_ACK_WAIT;
         #[expect(clippy::disallowed_methods, reason = "the guard ends it")]
         let task = tokio::spawn(keep_alive(receipt, every));
@@ -91,6 +92,8 @@ pub struct KeepAlive {
 
 async fn keep_alive(receipt: Receipt, every: Duration) {
     let work = async {
+        // The first tick is at once: the message may have waited for its handler through most of
+        // its time.
         let mut ticks = tokio::time::interval(every);
         loop {
             ticks.tick().await;

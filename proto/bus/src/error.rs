@@ -83,6 +83,8 @@ impl PublishError {
     pub fn disposition(&self) -> Disposition {
         match self {
             Self::Full { .. } => Disposition::RetryAfter(RETRY_FULL_AFTER),
+            // Sending it again blindly would be wrong in both: after a refusal somebody else was
+            // first, and after silence it may be stored already.
             Self::Refused | Self::Ambiguous => Disposition::ReadAgain,
             Self::Unavailable | Self::Server { .. } => {
                 Disposition::RetryAfter(RETRY_UNAVAILABLE_AFTER)
@@ -98,6 +100,7 @@ impl PublishError {
     #[must_use]
     pub fn is_transient(&self) -> bool {
         match self {
+            // A server in the middle of an election answers with errors of all sorts; they pass.
             Self::Ambiguous | Self::Unavailable | Self::Server { .. } => true,
             Self::Full { .. }
             | Self::Refused

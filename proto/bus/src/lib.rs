@@ -100,6 +100,8 @@ impl Bus {
                 nats.publish_batch(stream, messages, expect_last_sequence)
                     .await
             }
+            // Only the relay publishes batches, and only to the public log, which does not exist in
+            // memory.
             Self::Memory(_) => Err(PublishError::NoStream {
                 subject: stream.to_owned(),
             }),
@@ -207,6 +209,8 @@ impl Bus {
 }
 
 fn check_size(message: &Outbound) -> Result<(), PublishError> {
+    // Before anything is sent: a server ends the whole connection of whoever sends more than it
+    // allows, and every other publish on its way with it.
     let sizes = [
         (message.payload.len(), PAYLOAD_BYTES_MAX),
         (message.header_bytes(), HEADER_BYTES_MAX),

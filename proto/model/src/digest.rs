@@ -57,6 +57,8 @@ fn write_value(text: &mut String, value: &Value) {
 
 fn write_object(text: &mut String, fields: &Map<String, Value>) {
     let mut keys: Vec<&String> = fields.keys().collect();
+    // Not by bytes: those put characters outside the first plane behind U+FFFF, and JavaScript puts
+    // them before it.
     keys.sort_unstable_by(|a, b| utf16_order(a, b));
     text.push('{');
     for (index, key) in keys.into_iter().enumerate() {

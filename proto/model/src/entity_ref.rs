@@ -30,6 +30,8 @@ pub const REF_CHARACTERS_MAX: usize = 255;
 #[derive(Clone)]
 pub struct EntityRef {
     text: Arc<str>,
+    // Offsets into one text instead of three texts: a large catalog holds a ref per relation, and
+    // nearly all of them are only compared and printed.
     namespace_at: u16,
     name_at: u16,
 }
@@ -164,6 +166,8 @@ impl EntityRef {
         if text.is_empty() {
             return Err(RefError::Empty);
         }
+        // Backstage splits at the first of each, so that a name may hold further colons and
+        // slashes; the characters of a name are judged where an entity is declared.
         let slash = text.find('/');
         // A colon behind the slash belongs to the name: `ns/a:b`.
         let colon = text
@@ -223,6 +227,8 @@ impl EntityRef {
 
 /// Lower-cases as Backstage does: the full Unicode mapping, independent of locale.
 fn push_lower(text: &mut String, part: &str) {
+    // The mapping of all of Unicode allocates; nearly every ref is ASCII and passes here once per
+    // relation of every document.
     if part.is_ascii() {
         text.extend(part.chars().map(|c| c.to_ascii_lowercase()));
     } else {
@@ -240,6 +246,7 @@ impl FromStr for EntityRef {
 
 impl fmt::Display for EntityRef {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Padded, because tables of the command line print refs in columns.
         f.pad(&self.text)
     }
 }

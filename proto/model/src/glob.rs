@@ -109,6 +109,8 @@ impl Pattern {
 
     /// `reached[j]`: whether the segments so far match the first `j` steps.
     fn matches_steps(&self, segments: &[PatternSegment], steps: &[&str]) -> bool {
+        // A table and no backtracking: `**/a*a*/` a hundred times over takes a backtracking matcher
+        // for ever, and patterns are written by whoever can write a Location.
         let mut reached = vec![false; steps.len() + 1];
         reached[0] = true;
         for segment in segments {
@@ -155,6 +157,7 @@ impl Pattern {
 /// Steps of a path; repeated slashes are one.
 fn split_steps(path: &str) -> Vec<&str> {
     let mut steps: Vec<&str> = Vec::new();
+    // The empty step in front of a leading slash stays: `/a` is not `a`.
     for (index, step) in path.split('/').enumerate() {
         if index == 0 || !step.is_empty() {
             steps.push(step);
@@ -196,6 +199,8 @@ fn compile_segments(
 
 /// A segment as the library reads it: braces are ordinary here, an unclosed class too.
 fn escape_segment(segment: &str) -> String {
+    // The library has its own idea of braces and of a class without an end; minimatch, which is
+    // what Backstage matches with, takes both as they are written.
     let mut text = String::with_capacity(segment.len());
     let mut rest = segment.chars();
     while let Some(character) = rest.next() {
@@ -215,6 +220,8 @@ fn escape_segment(segment: &str) -> String {
 
 /// Every way to read the braces of a pattern; `None` if there are too many.
 fn expand_braces(pattern: &str) -> Option<Vec<String>> {
+    // Before the pattern is split at its slashes, because an alternative may hold one: `{a,b/c}`.
+    // Bounded on the way and not at the end: twenty pairs of braces are a million patterns.
     let mut done = Vec::new();
     let mut open = vec![pattern.to_owned()];
     while let Some(next) = open.pop() {

@@ -33,6 +33,8 @@ impl RepositoryName {
     #[must_use]
     pub fn parse_slug(host: &str, slug: &str) -> Option<Self> {
         let (owner, name) = slug.split_once('/')?;
+        // Three parts are a path on a forge with groups; GitHub has none, and guessing which part
+        // is the owner would join two repositories.
         let is_named = !owner.is_empty() && !name.is_empty() && !name.contains('/');
         is_named.then(|| Self::new(host, owner, name))
     }

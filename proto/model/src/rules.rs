@@ -65,6 +65,8 @@ impl TargetPattern {
             dot: true,
             ignores_case: true,
         };
+        // As minimatch reads it: each exclamation mark turns the meaning round, and a leading `#`
+        // makes a comment of the whole pattern.
         let body = text.trim_start_matches('!');
         let is_negated = (text.len() - body.len()) % 2 == 1;
         let pattern = if text.starts_with('#') {

@@ -28,6 +28,7 @@ pub(super) fn parse_duration(value: &Value) -> Result<Duration, String> {
             return Err(WANTED.to_owned());
         }
     };
+    // Refused and not clamped: a negative delay is a typing error somebody wants to hear of.
     Duration::try_from_secs_f64(seconds)
         .map_err(|_| "must be a duration that is neither negative nor endless".to_owned())
 }

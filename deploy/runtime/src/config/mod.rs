@@ -136,6 +136,7 @@ fn finish_document(root: Located, resolver: ConfigResolver<'_>) -> Result<Docume
 impl Mistakes {
     /// Sorted by path, each once; no mistakes is no error.
     fn from_list(mut mistakes: Vec<Mistake>) -> Result<(), Self> {
+        // Two readers may have asked for the same key, and each has noted its own mistake about it.
         mistakes.sort();
         mistakes.dedup();
         if mistakes.is_empty() {

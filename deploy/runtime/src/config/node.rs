@@ -70,6 +70,8 @@ impl Located {
                     file: later.file,
                 }
             }
+            // As if it were not written: an override whose variable is missing must not erase what
+            // lies under it.
             (earlier, ConfigNode::Unset { .. }) => Self {
                 node: earlier,
                 file: self.file,

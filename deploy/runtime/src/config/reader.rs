@@ -232,6 +232,8 @@ impl<'a> Reader<'a> {
             ..
         }) = written
         {
+            // A missing variable is the most frequent mistake, and "is required" alone sends people
+            // looking into the file.
             message.push_str(&format!("; the environment variable {variable} is not set"));
         }
         let file = written
@@ -305,6 +307,7 @@ impl<'a> Reader<'a> {
                 known: BTreeSet::new(),
                 unknown_keys,
             });
+        // Whoever opened it strictly decides, whether before or after the one who did not mind.
         if unknown_keys == UnknownKeys::Refused {
             opened.unknown_keys = UnknownKeys::Refused;
         }

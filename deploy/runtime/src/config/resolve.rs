@@ -159,6 +159,7 @@ impl<'a> ConfigResolver<'a> {
             )
         });
         resolved
+            // One unset variable means one item less, and not a list that is not there.
             .filter(|item| !matches!(item.node, ConfigNode::Unset { .. }))
             .collect()
     }
@@ -231,6 +232,7 @@ impl<'a> ConfigResolver<'a> {
 
     fn resolve_variable(&self, name: &str) -> ConfigNode {
         match (self.env)(name) {
+            // Secrets that come out of files mostly end with a line break, which no password has.
             Some(value) => ConfigNode::Text(value.trim().to_owned()),
             None => ConfigNode::Unset {
                 variable: name.to_owned(),
@@ -251,6 +253,7 @@ impl<'a> ConfigResolver<'a> {
             node: ConfigNode::Null,
             file: place.file.cloned(),
         };
+        // A depth and no list of files seen: the same file may be included twice on purpose.
         if place.depth >= INCLUDE_DEPTH_MAX {
             self.report_wrong(
                 place,

@@ -68,6 +68,8 @@ fn find_expression(text: &str) -> Option<Expression<'_>> {
     let mut from = 0;
     while let Some(open) = text[from..].find("${").map(|at| from + at) {
         let inner_at = open + "${".len();
+        // An opening brace ends the search too: Backstage does not nest them, and the text behind
+        // may hold a real one.
         let end = text[inner_at..].find(['{', '}']).map(|at| inner_at + at)?;
         if text[end..].starts_with('}') {
             let escaped = text[..open].ends_with('$');

@@ -15,6 +15,8 @@ pub(super) struct MemoryConsumer {
     waiting: BTreeSet<u64>,
     /// In flight or put off, until when. Both count against `ack_pending_max`, as in JetStream.
     held_until: HashMap<u64, Instant>,
+    // The same times once more in their order, to find what is overdue without looking at
+    // everything in hand.
     deadlines: BTreeSet<(Instant, u64)>,
     attempts: HashMap<u64, u64>,
 }

@@ -47,9 +47,9 @@ impl Default for MemoryConfig {
 
 /// The bus inside this process. Clones share it.
 #[derive(Clone)]
-pub struct Memory(Arc<Shared>);
+pub struct Memory(Arc<SharedBus>);
 
-struct Shared {
+struct SharedBus {
     state: Mutex<BusState>,
     publish_timeout: Duration,
     connected: watch::Sender<bool>,
@@ -76,7 +76,7 @@ impl BusState {
 }
 
 /// What a publish still waits for.
-enum Admission {
+enum PublishAdmission {
     Confirmed(Published),
     WhenDone(Published, oneshot::Receiver<()>),
 }
@@ -85,7 +85,7 @@ impl Memory {
     /// An empty bus.
     #[must_use]
     pub fn new(config: MemoryConfig) -> Self {
-        Self(Arc::new(Shared {
+        Self(Arc::new(SharedBus {
             state: Mutex::default(),
             publish_timeout: config.publish_timeout,
             connected: watch::Sender::new(true),
@@ -102,8 +102,8 @@ impl Memory {
 
     pub(crate) async fn publish(&self, message: Outbound) -> Result<Published, PublishError> {
         match self.admit_message(message)? {
-            Admission::Confirmed(published) => Ok(published),
-            Admission::WhenDone(published, done) => {
+            PublishAdmission::Confirmed(published) => Ok(published),
+            PublishAdmission::WhenDone(published, done) => {
                 match tokio::time::timeout(self.0.publish_timeout, done).await {
                     Ok(Ok(())) => Ok(published),
                     // It waits for longer than the publisher does, or was replaced meanwhile.
@@ -113,12 +113,13 @@ impl Memory {
         }
     }
 
-    fn admit_message(&self, message: Outbound) -> Result<Admission, PublishError> {
+    fn admit_message(&self, message: Outbound) -> Result<PublishAdmission, PublishError> {
         if !self.is_connected() {
             return Err(PublishError::Unavailable);
         }
         let subject = message.subject.to_string();
         let mut state = self.lock_state();
+        // Both faults look alike to the publisher; that is the point of them.
         if spend_one(&mut state.messages_to_lose) {
             return Err(PublishError::Ambiguous);
         }
@@ -150,8 +151,8 @@ impl Memory {
         } else {
             None
         };
-        Ok(done.map_or(Admission::Confirmed(published), |done| {
-            Admission::WhenDone(published, done)
+        Ok(done.map_or(PublishAdmission::Confirmed(published), |done| {
+            PublishAdmission::WhenDone(published, done)
         }))
     }
 
@@ -200,6 +201,8 @@ impl Memory {
             }
         }
         for bucket in &topology.buckets {
+            // Refused by name, so that whoever asks for it learns that there is none here, instead
+            // of reading an empty one for ever.
             if public.iter().any(|spec| spec.name == bucket.source) {
                 state.refused_buckets.insert(bucket.bucket.clone());
             }

@@ -96,6 +96,7 @@ impl MemoryStream {
         if !self.meets_expectation(message.expect, message.subject.as_str()) {
             return OfferOutcome::Refused;
         }
+        // Behind the expectation, as on a server: a refused message does not use its identity up.
         self.forget_ids(now);
         if let Some(first) = message.envelope.id.as_ref().and_then(|id| self.ids.get(id)) {
             return OfferOutcome::Duplicate(*first);
@@ -106,6 +107,7 @@ impl MemoryStream {
             envelope: message.envelope,
             headers: message.headers,
         };
+        // Before the room of the stream is looked at: what is replaced gives its own up.
         self.make_room_for_subject(&stored.subject);
         if !self.make_room(stored.count_bytes()) {
             return OfferOutcome::Full;
@@ -200,6 +202,7 @@ impl MemoryStream {
             self.id_expiries
                 .push_back((now + self.spec.duplicate_window, id.clone()));
         }
+        // Offered before it is stored: both happen under one lock, and nobody looks in between.
         for consumer in self.consumers.values_mut() {
             if consumer.spec.filter.matches(&message.subject) {
                 consumer.add_waiting(sequence);

@@ -13,6 +13,8 @@ use super::{LinkState, Nats, NatsConfig, NatsCore};
 use crate::{ConnectError, ProvisionError, RETRY_UNAVAILABLE_AFTER};
 
 /// A lost connection is tried again at least this often.
+// Far below the time a webhook may take, so that a server that is back within a moment costs no
+// delivery. The default of the client grows to seconds.
 const RECONNECT_DELAY_MAX: Duration = Duration::from_millis(250);
 const RECONNECT_DELAY_STEP: Duration = Duration::from_millis(25);
 
@@ -129,6 +131,7 @@ fn note_event(link: &watch::Sender<LinkState>, event: &Event) {
 /// publishes in answer to that must find the streams.
 async fn restore_after_reconnects(core: Arc<NatsCore>) {
     let mut link = core.link.clone();
+    // After the first connection nothing has to be made again: who opened it provisions.
     let mut restored = 1;
     loop {
         let connections = tokio::select! {

@@ -77,6 +77,8 @@ impl NatsInbox {
         core: Arc<NatsCore>,
         spec: &ConsumerSpec,
     ) -> Result<Self, ConsumeError> {
+        // One subscription for every pull: with one for each, what the server sent between two of
+        // them would have no receiver.
         let address = core.client.new_inbox();
         let reconnections = core.reconnections.subscribe();
         let subscription = core
@@ -188,6 +190,7 @@ impl NatsInbox {
 
     async fn request_pull(&mut self, max: usize) -> Result<(), ReceiveError> {
         self.pulls += 1;
+        // Numbered, so that the end of an old pull is not taken for that of this one.
         let reply = format!("{}.{}", self.address, self.pulls);
         let subject = format!(
             "$JS.API.CONSUMER.MSG.NEXT.{}.{}",
@@ -232,6 +235,7 @@ impl NatsInbox {
                 pull.silent_at = Instant::now() + PULL_SILENCE_MAX;
                 Arrival::Nothing
             }
+            // The consumer was deleted or moved, or its server is going away.
             CONFLICT => Arrival::Lost,
             _ if status == StatusCode::NO_RESPONDERS => Arrival::Lost,
             _ => Arrival::Ended,
@@ -408,6 +412,8 @@ impl NatsReceipt {
 
     /// Says something about the message and waits until the server has heard it.
     async fn send_answer(&self, sequence: u64, word: Bytes) -> Result<(), AckError> {
+        // Sent all the same, it would acknowledge whichever message has this number after a restart
+        // of the server.
         if !self.is_valid() {
             return Err(AckError {
                 sequence,
@@ -422,6 +428,8 @@ impl NatsReceipt {
                 Ok(_) => Ok(()),
                 Err(error) => Err(AckError { sequence, source: Some(error.into()) }),
             },
+            // Without this, an answer that cannot come any more would be awaited for the whole
+            // request timeout.
             () = self.core.wait_until_disconnected() => Err(AckError { sequence, source: None }),
         }
     }

@@ -90,6 +90,8 @@ struct LinkState {
 /// What was provisioned and opened here, to be made again after a restart of the server.
 struct MadeTopology {
     topology: Topology,
+    // A restarted server has lost its consumers of memory streams too, and nobody else knows which
+    // ones this process reads.
     consumers: Vec<ConsumerSpec>,
 }
 
@@ -119,6 +121,7 @@ impl Nats {
         self.tasks.close();
         let closing = async {
             self.tasks.wait().await;
+            // Drained, not just closed: acknowledgements that nobody waits for still leave.
             if let Err(error) = self.core.client.drain().await {
                 tracing::debug!(error = %error, "The connection was closed already.");
             }
@@ -131,6 +134,8 @@ impl Nats {
 
 impl Drop for Nats {
     fn drop(&mut self) {
+        // A connection that is dropped without being closed must not be kept alive by its own
+        // tasks.
         self.core.closed.cancel();
     }
 }

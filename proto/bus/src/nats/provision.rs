@@ -26,6 +26,8 @@ impl Nats {
     ) -> Result<super::NatsInbox, ConsumeError> {
         self.core.open_consumer(spec).await?;
         {
+            // Remembered before the inbox opens: a connection lost in between must already make
+            // this consumer again.
             let mut made = self.core.lock_made();
             if !made.consumers.contains(spec) {
                 made.consumers.push(spec.clone());
@@ -115,6 +117,8 @@ impl Nats {
                     .unwrap_or(1),
             )
         };
+        // A bucket of the topology is fed from a stream. Made like an ordinary one, it would accept
+        // writers and never be fed.
         if described {
             let store = context
                 .get_key_value(bucket)
@@ -194,6 +198,8 @@ impl NatsCore {
             }
             Err(error @ ReadError::Unavailable { .. }) => return Err(unavailable(error.into())),
         };
+        // Compared and never updated: two versions running side by side during a rollout would
+        // change the settings to and fro, and nobody would notice.
         Ok(drift_between(
             &name,
             stream_fields(&found),

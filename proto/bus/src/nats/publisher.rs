@@ -59,6 +59,8 @@ impl Nats {
         if !self.core.is_connected() {
             return Err(PublishError::Unavailable);
         }
+        // Two relays may publish at the same time: members of one batch must never mix with those
+        // of the other.
         let batch = format!("{:032x}", rand::random::<u128>());
         let last = messages.len();
         for (mut message, number) in messages.into_iter().zip(1..) {
@@ -97,6 +99,8 @@ impl NatsCore {
         is_known: bool,
         request: Request,
     ) -> Result<PublishAnswer, PublishError> {
+        // The client would keep the message and send it after a reconnect, when its publisher has
+        // long given up on it.
         if !self.is_connected() {
             return Err(PublishError::Unavailable);
         }
@@ -165,6 +169,8 @@ fn build_headers(message: &Outbound, stream: Option<&str>) -> HeaderMap {
         headers.insert(TRACEPARENT_HEADER, traceparent.as_str());
     }
     if let Some(stream) = stream {
+        // A stream of somebody else that captures the subject would confirm a message nobody of
+        // ours reads.
         headers.insert(EXPECTED_STREAM_HEADER, stream);
     }
     let expected = match message.expect {

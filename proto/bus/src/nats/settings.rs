@@ -43,6 +43,8 @@ pub(super) fn stream_config(spec: &StreamSpec) -> Config {
         max_messages_per_subject: spec.messages_per_subject_max.unwrap_or(UNBOUNDED),
         max_consumers: -1,
         max_age: spec.age_max.unwrap_or(Duration::ZERO),
+        // The server counts headers in; a payload of the greatest size with headers of theirs must
+        // pass.
         max_message_size: i32::try_from(message_bytes_max)
             .expect("a message is smaller than 2 GiB"),
         duplicate_window: spec.duplicate_window,
@@ -152,6 +154,8 @@ pub(super) fn stream_fields(config: &Config) -> SettingFields {
             "persist_mode",
             format!("{:?}", config.persist_mode.as_ref()),
         ),
+        // Only what is set here is compared: the server fills in the rest, and fills in more with
+        // every version.
         ("num_replicas", config.num_replicas.to_string()),
     ]
 }

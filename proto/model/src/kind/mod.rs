@@ -146,6 +146,8 @@ impl CompiledKind {
         }
         let schema = spec.schema.as_ref().unwrap_or(&Value::Bool(true));
         match jsonschema::options()
+            // The draft Backstage compiles with. A newer one reads the words beside `$ref`, so that
+            // the same schema would refuse other documents.
             .with_draft(Draft::Draft7)
             .build(schema)
         {
@@ -194,6 +196,8 @@ fn extend_kinds(kinds: &mut [CompiledKind], spec: KindSpec) -> Result<(), KindEr
 }
 
 fn digest_kinds(kinds: &[CompiledKind]) -> String {
+    // The order of keys counts here. A configuration that was only rearranged is read again; that
+    // costs calls, while a missed change would cost truth.
     let specs: Vec<&KindSpec> = kinds.iter().map(|kind| &kind.spec).collect();
     let json = serde_json::to_string(&specs).expect("kind specifications are plain data");
     hex::encode(Sha256::digest(json))

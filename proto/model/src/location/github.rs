@@ -113,6 +113,8 @@ impl GithubFileUrl {
             return Err(not_a_file());
         }
         let path = decode_percent(parsed.path()).ok_or_else(not_a_file)?;
+        // The fourth piece is ref and path together: nothing in the text says where a branch such
+        // as `feature/x` ends.
         let mut steps = path.trim_start_matches('/').splitn(4, '/');
         let mut step = || {
             steps
@@ -236,6 +238,8 @@ const RESERVED: &[u8] = b"%?#\"<>`{}\\^";
 impl fmt::Display for Encoded<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for byte in self.0.bytes() {
+            // Only what the URL parser would change or end at: an escaped slash or `@` would be
+            // another spelling of the same file, and locations are compared by their text.
             if byte.is_ascii_graphic() && !RESERVED.contains(&byte) {
                 write!(f, "{}", char::from(byte))?;
             } else {
@@ -257,6 +261,7 @@ pub(super) fn decode_percent(path: &str) -> Option<String> {
             .and_then(|two| {
                 let text = std::str::from_utf8(two)
                     .ok()
+                    // The parser of integers takes a sign, and `%+1` is no escape.
                     .filter(|two| !two.starts_with('+'))?;
                 u8::from_str_radix(text, 16).ok()
             });

@@ -117,6 +117,8 @@ pub fn generated_location_name(location_type: &str, target: &str) -> String {
 /// controls and spaces, with line breaks and tabs anywhere in it.
 #[must_use]
 pub fn is_script_url(url: &str) -> bool {
+    // A browser drops these characters before it reads the scheme, so `java\nscript:` runs; what
+    // runs must not pass here as a path.
     let mut significant = url
         .trim_start_matches(|c: char| c <= ' ')
         .chars()

@@ -59,6 +59,8 @@ pub fn resolve(base: &str, target: &str) -> Result<String, ResolveError> {
             target: target.to_owned(),
         })?
     };
+    // Even where the target has a query of its own: what comes out stands in annotations and is
+    // compared with that of Backstage letter by letter.
     url.set_query(base_url.query());
     if !find_fence(base_url.path()).is_none_or(|fence| url.path().starts_with(fence)) {
         return Err(ResolveError::LeavesRepository {

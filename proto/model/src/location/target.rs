@@ -180,6 +180,7 @@ fn read_repository_file(url: &str, host: &str) -> Result<Target, TargetError> {
         [owner, name, "blob" | "tree" | "raw", rest]
             if !owner.is_empty()
                 && !name.is_empty()
+                // A ref alone is a folder, and a Location points at files.
                 && rest.contains('/')
                 && !rest.ends_with('/') =>
         {
@@ -213,6 +214,7 @@ fn resolve_path(own: &LocationRef, target: &str) -> Result<String, TargetError> 
         match step {
             "" | "." => {}
             ".." => {
+                // Above the root is the root, as in any file system.
                 steps.pop();
             }
             step => steps.push(step),

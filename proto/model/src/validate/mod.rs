@@ -79,12 +79,14 @@ fn run_stages<'k>(
     kinds: &'k Kinds,
     findings: &mut Findings,
 ) -> Option<DocumentFacts<'k>> {
+    // The order is a promise: the first violation is the one Backstage reports.
     let outline = envelope::check_envelope(document, findings)?;
     envelope::check_root(&outline, findings);
     format::check_formats(&outline, findings);
     let kind = schema::check_schema(document, &outline, kinds, findings);
     let namespace = outline.namespace.unwrap_or(DEFAULT_NAMESPACE);
     let declared = kind.map(|kind| relations::read_relations(&outline, namespace, kind, findings));
+    // Behind everything Backstage checks, because Backstage does not check this.
     hygiene::check_hygiene(document, findings);
     let entity_ref = EntityRef::new(outline.kind?, namespace, outline.name?).ok()?;
     let declared = declared?;

@@ -28,6 +28,7 @@ pub(super) fn normalise_document(document: &mut Value, list_fields: &[&str]) {
         let own = list_fields
             .iter()
             .filter(|field| !SORTED_LISTS.contains(field));
+        // Sorted, an author who moves a line has changed nothing, and no event is sent.
         for field in SORTED_LISTS.iter().chain(own) {
             if let Some(Value::Array(items)) = spec.get_mut(*field) {
                 sort_strings(items);

@@ -48,6 +48,7 @@ pub(super) fn read_relations(
         }
         read_field(value, field, namespace, &mut declared, findings);
     }
+    // The same relation is often declared by two fields, or twice in one list; it is one relation.
     declared.relations.sort_unstable();
     declared.relations.dedup();
     declared

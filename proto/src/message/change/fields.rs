@@ -79,6 +79,8 @@ fn visit_key(pointer: &mut String, key: &str, visit: impl FnOnce(&mut String)) {
 }
 
 fn field_change(pointer: &str, old: Option<&Value>, new: Option<&Value>) -> FieldChange {
+    // Whoever wants a long value reads the document, which the event carries or links; its text
+    // twice over would make the event too large for the bus.
     let short = |value: &&Value| value.to_string().len() <= VALUE_BYTES_MAX;
     FieldChange {
         path: pointer.to_owned(),

@@ -361,6 +361,7 @@ impl<'a> After<'a> {
 /// If `data` is not the JSON of a [`ChangeData`], which only this module writes.
 #[must_use]
 pub fn published_body(data: &str, after: After<'_>, published: &str) -> String {
+    // The last one: the difference of a field may hold the same text.
     let timing_start = data
         .rfind(TIMING_KEY)
         .expect("ChangeData ends with its timing");
@@ -368,6 +369,8 @@ pub fn published_body(data: &str, after: After<'_>, published: &str) -> String {
     let mut body = String::with_capacity(data.len() + 64 + after_length(after));
     body.push_str(&data[..inner]);
     let had_steps = !data[inner..].starts_with('}');
+    // `timing` is the last field and holds texts only, so behind its steps there is nothing but
+    // closing braces.
     let steps = data[inner..].trim_end_matches('}');
     body.push_str(steps);
     if had_steps {
