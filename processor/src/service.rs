@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use freshet_bus::{Bus, ConsumeError, Inbox};
 use freshet_proto::message::Lane;
+use freshet_proto::origin::{LOCAL_INSTALLATION, URL_INSTALLATION};
 use freshet_proto::stream::job_consumer;
 use freshet_proto::subject::Subjects;
 use freshet_runtime::admin::Readiness;
@@ -23,9 +24,6 @@ use crate::source::github::client::{ClientError, Endpoints, GithubClient};
 use crate::source::url::reader::UrlReader;
 use crate::worker::{JobWorker, PlainFileWorker, WorkerContext};
 
-/// Who pays for reading plain URLs, and for reading local files: nobody, but their jobs need a name.
-const URL_INSTALLATION: &str = "url";
-const LOCAL_INSTALLATION: &str = "local";
 const CONDITION: &str = "processor";
 
 /// What a processor needs from its process.

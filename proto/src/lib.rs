@@ -5,6 +5,7 @@
 
 pub mod envelope;
 pub mod message;
+pub mod origin;
 pub mod stream;
 pub mod subject;
 pub mod timestamp;

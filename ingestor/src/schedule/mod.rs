@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use freshet_proto::envelope::tick_id;
 use freshet_proto::message::{Signal, Tick, signal};
+use freshet_proto::origin::GITHUB;
 use freshet_runtime::clock::Clock;
 use futures::future::join_all;
 use tokio_util::sync::CancellationToken;
@@ -20,7 +21,6 @@ use crate::config::Schedule;
 use crate::metrics::IngestorMetrics;
 use crate::publish::SignalPublisher;
 
-const PROVIDER: &str = "github";
 const TICK: &str = "tick";
 
 /// How long after a failed publish a tick is tried again.
@@ -92,7 +92,7 @@ impl Ticker {
 fn make_tick(schedule: &Schedule, slot: i64, now: i64) -> Signal {
     Signal {
         id: tick_id(&schedule.provider_id, &schedule.settings, slot),
-        provider: PROVIDER.to_owned(),
+        provider: GITHUB.to_owned(),
         host: schedule.host.clone(),
         event: TICK.to_owned(),
         received_at: now,

@@ -4,12 +4,12 @@ use std::collections::BTreeSet;
 
 use freshet_proto::envelope::delivery_id;
 use freshet_proto::message::{Ignored, Push, Repository, Signal, signal};
+use freshet_proto::origin::GITHUB;
 use freshet_proto::timestamp::parse_rfc3339;
 use serde_json::Value;
 
 use super::payload;
 
-const PROVIDER: &str = "github";
 const PUSH: &str = "push";
 /// Event token of deliveries that ask for nothing.
 const IGNORED: &str = "ignored";
@@ -58,7 +58,7 @@ pub(super) fn translate_delivery(delivery: &WebhookDelivery<'_>, body: &[u8]) ->
     };
     Signal {
         id: delivery_id(delivery.host, delivery.guid),
-        provider: PROVIDER.to_owned(),
+        provider: GITHUB.to_owned(),
         host: delivery.host.to_owned(),
         event: event.to_owned(),
         received_at: delivery.received_at,

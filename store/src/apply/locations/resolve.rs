@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use freshet_model::RepositoryName;
 use freshet_model::location::Target;
+use freshet_proto::origin::{LOCAL_INSTALLATION, URL_INSTALLATION};
 
 use super::graph::{LocationGraph, TargetKey};
 use crate::apply::error::ApplyError;
@@ -15,10 +16,6 @@ use crate::repo::{HEAD, Location, SourceKind, SourceRow, Tx};
 
 /// How a repository that was never seen is called: by its name.
 pub(crate) const BY_NAME: &str = "name:";
-/// Host and name of the local file system.
-const LOCAL: &str = "local";
-/// Under which the jobs of plain URLs are done, whatever their host.
-const URL_INSTALLATION: &str = "url";
 
 /// Where a target leads: a source, stored or new, and a path in it.
 struct Place {
@@ -228,8 +225,8 @@ fn key_of_url(url: &str) -> SourceKey {
 fn key_of_files() -> SourceKey {
     SourceKey {
         kind: SourceKind::File,
-        host: LOCAL.to_owned(),
-        external_id: LOCAL.to_owned(),
+        host: LOCAL_INSTALLATION.to_owned(),
+        external_id: LOCAL_INSTALLATION.to_owned(),
         git_ref: String::new(),
     }
 }
