@@ -293,86 +293,28 @@ fn filters_overlap(one: &str, other: &str) -> bool {
     }
 }
 
+/// The named fields of two values, each with its name and both as text.
+macro_rules! fields_of {
+    ($found:ident, $wanted:ident: $($field:ident),+ $(,)?) => {
+        [$((
+            stringify!($field),
+            format!("{:?}", $found.$field),
+            format!("{:?}", $wanted.$field),
+        )),+]
+    };
+}
+
 fn consumer_drift(found: &ConsumerSpec, wanted: &ConsumerSpec) -> Drifts {
-    let fields = [
-        (
-            "filter",
-            found.filter.as_str().to_owned(),
-            wanted.filter.as_str().to_owned(),
-        ),
-        (
-            "ack_wait",
-            format!("{:?}", found.ack_wait),
-            format!("{:?}", wanted.ack_wait),
-        ),
-        (
-            "ack_pending_max",
-            found.ack_pending_max.to_string(),
-            wanted.ack_pending_max.to_string(),
-        ),
-    ];
+    let fields = fields_of!(found, wanted: filter, ack_wait, ack_pending_max);
     Drifts::compare_fields(&wanted.name, fields)
 }
 
 /// How a stream differs from what it should be.
 pub(super) fn stream_drift(found: &StreamSpec, wanted: &StreamSpec) -> Vec<Drift> {
-    let fields = [
-        (
-            "subjects",
-            format!("{:?}", found.subjects),
-            format!("{:?}", wanted.subjects),
-        ),
-        (
-            "retention",
-            format!("{:?}", found.retention),
-            format!("{:?}", wanted.retention),
-        ),
-        (
-            "storage",
-            format!("{:?}", found.storage),
-            format!("{:?}", wanted.storage),
-        ),
-        (
-            "discard",
-            format!("{:?}", found.discard),
-            format!("{:?}", wanted.discard),
-        ),
-        (
-            "bytes_max",
-            format!("{:?}", found.bytes_max),
-            format!("{:?}", wanted.bytes_max),
-        ),
-        (
-            "messages_per_subject_max",
-            format!("{:?}", found.messages_per_subject_max),
-            format!("{:?}", wanted.messages_per_subject_max),
-        ),
-        (
-            "age_max",
-            format!("{:?}", found.age_max),
-            format!("{:?}", wanted.age_max),
-        ),
-        (
-            "duplicate_window",
-            format!("{:?}", found.duplicate_window),
-            format!("{:?}", wanted.duplicate_window),
-        ),
-        (
-            "compressed",
-            found.compressed.to_string(),
-            wanted.compressed.to_string(),
-        ),
-        (
-            "append_only",
-            found.append_only.to_string(),
-            wanted.append_only.to_string(),
-        ),
-        (
-            "atomic_batches",
-            found.atomic_batches.to_string(),
-            wanted.atomic_batches.to_string(),
-        ),
-    ];
+    let fields = fields_of!(
+        found, wanted: subjects, retention, storage, discard, bytes_max, messages_per_subject_max,
+        age_max, duplicate_window, compressed, append_only, atomic_batches,
+    );
     Drifts::compare_fields(&wanted.name, fields).0
 }
 
