@@ -80,6 +80,8 @@ impl Default for WebhookLimits {
             body_bytes_max: 26 * MEBIBYTE,
             in_flight_bytes_max: 256 * MEBIBYTE,
             concurrency_max: 256,
+            // Together with the publish below GitHub's ten seconds: an answer after those is a
+            // failed delivery.
             read_timeout: Duration::from_secs(5),
             publish_timeout: Duration::from_secs(3),
         }

@@ -96,6 +96,7 @@ impl SignalPublisher {
             subject,
             payload: signal.encode_to_vec().into(),
             envelope: Envelope::with_id(&signal.id)
+                // The delivery, the job and the change it causes are one trace.
                 .traced(freshet_runtime::telemetry::current_traceparent()),
             headers: Vec::new(),
             expect: Expect::Nothing,

@@ -175,6 +175,8 @@ fn signals_stream(subjects: &Subjects, replicas: u8) -> StreamSpec {
 // One message per subject, the newest: SQL can rebuild any job, so the old one may go.
 fn jobs_stream(subjects: &Subjects, replicas: u8) -> StreamSpec {
     StreamSpec {
+        // Memory is enough, because SQL knows what is wanted; a disk would only make every job
+        // slower.
         storage: Storage::Memory,
         discard: Discard::Old,
         messages_per_subject_max: Some(1),

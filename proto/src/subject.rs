@@ -60,6 +60,7 @@ pub fn decode_token(token: &str) -> Option<String> {
     let mut rest = token.as_bytes();
     while let Some((&first, tail)) = rest.split_first() {
         if first == b'=' {
+            // Not a `=h` digest, and not an escape that was cut off.
             let digits = std::str::from_utf8(tail.get(..2)?).ok()?;
             bytes.push(u8::from_str_radix(digits, 16).ok()?);
             rest = &tail[2..];

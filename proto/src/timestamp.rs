@@ -11,6 +11,8 @@ pub fn rfc3339(micros: i64) -> String {
     let format =
         format_description!("[year]-[month]-[day]T[hour]:[minute]:[second].[subsecond digits:6]Z");
     OffsetDateTime::from_unix_timestamp_nanos(i128::from(micros) * 1_000)
+        // A time out of range comes from a broken clock; an event with an odd time is worth more
+        // than none.
         .unwrap_or(OffsetDateTime::UNIX_EPOCH)
         .format(format)
         .expect("the format has only components every time has")

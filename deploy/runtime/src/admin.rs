@@ -61,6 +61,8 @@ impl Admin {
     /// If the listener fails.
     pub async fn serve(self, listener: TcpListener, shutdown: CancellationToken) -> io::Result<()> {
         let router = Router::new()
+            // Alive as long as it answers. Were it to ask the database, an outage there would have
+            // every process killed and started in vain.
             .route("/livez", get(|| async { "ok" }))
             .route("/readyz", get(serve_readiness))
             .route("/metrics", get(serve_metrics))

@@ -14,6 +14,7 @@ pub struct Clock(TimeSource);
 #[derive(Clone, Debug)]
 enum TimeSource {
     System,
+    // Atomic and not locked: everything asks the time, and a test moves it from another task.
     Manual(Arc<AtomicI64>),
 }
 

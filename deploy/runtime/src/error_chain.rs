@@ -11,6 +11,7 @@ impl fmt::Display for Chain<'_> {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(formatter, "{}", self.0)?;
         let mut cause = self.0.source();
+        // No error of ours repeats its source in its own text, so each cause is said once.
         while let Some(error) = cause {
             write!(formatter, ": {error}")?;
             cause = error.source();

@@ -50,6 +50,8 @@ fn parse_host(host: &str) -> Result<IpAddr, String> {
         "localhost" => Ok(IpAddr::V4(Ipv4Addr::LOCALHOST)),
         "" | "*" => Ok(EVERYWHERE),
         other => other
+            // An IPv6 address stands in brackets, or its colons could not be told from that of the
+            // port.
             .trim_start_matches('[')
             .trim_end_matches(']')
             .parse()

@@ -11,6 +11,8 @@ const EXIT_CODE_BASE: i32 = 128;
 
 /// Cancels `token` at the first SIGTERM or SIGINT and exits the process at the second.
 pub async fn on_signal(token: CancellationToken) {
+    // Registered together: with one of them missing, a stop would work from a terminal and not in a
+    // cluster, or the other way round.
     let signals = signal(SignalKind::terminate())
         .and_then(|terminate| Ok((terminate, signal(SignalKind::interrupt())?)));
     let (mut terminate, mut interrupt) = match signals {

@@ -205,6 +205,7 @@ impl Supervisor {
 
     /// Forgets an ended task and logs how it ended, if badly.
     fn note_ended(&mut self, joined: Joined, phase: ProcessPhase) -> Option<SupervisorError> {
+        // A panic carries the id as well, so a task is named however it ended.
         let id = joined.as_ref().map_or_else(JoinError::id, |(id, _)| *id);
         let task = self
             .names

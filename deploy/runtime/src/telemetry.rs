@@ -127,6 +127,7 @@ pub fn init(config: &TelemetryConfig) -> Result<TelemetryGuard, TelemetryError> 
 #[must_use]
 pub fn current_traceparent() -> Option<String> {
     let context = tracing::Span::current().context();
+    // Without an exporter there is no trace; an all-zero header would make receivers start one.
     if !context.span().span_context().is_valid() {
         return None;
     }

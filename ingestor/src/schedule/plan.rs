@@ -18,6 +18,7 @@ pub(super) fn until_next_slot(now: i64, frequency: Duration) -> Duration {
 fn slot_length(frequency: Duration) -> i64 {
     i64::try_from(frequency.as_micros())
         .unwrap_or(i64::MAX)
+        // A configuration of zero would divide by it.
         .max(1)
 }
 

@@ -108,6 +108,7 @@ async fn receive_delivery(
         Ok((answer, guid)) => (answer, respond_accepted(&guid)),
         Err(refusal) => (refusal.answer(), refusal.into_response()),
     };
+    // By the clock that also dates the signal, so that both agree in a test.
     let micros = receiver.clock.now_micros().saturating_sub(received_at);
     receiver.metrics.count_answer(
         answer,
@@ -172,6 +173,7 @@ impl WebhookReceiver {
         &self,
         body: Body,
     ) -> Result<(Vec<u8>, SemaphorePermit<'_>), WebhookRefusal> {
+        // Grows with the body and is given back as a whole when the delivery is answered.
         let mut held = self.reserve_bytes(0)?;
         let mut bytes = Vec::new();
         let mut chunks = body.into_data_stream();

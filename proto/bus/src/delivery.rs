@@ -103,6 +103,7 @@ async fn keep_alive(receipt: Receipt, every: Duration) {
             }
         }
     };
+    // Nobody hears of it: the message simply comes again, to this handler or another.
     let _elapsed = tokio::time::timeout(KEEP_ALIVE_MAX, work).await;
 }
 

@@ -240,6 +240,7 @@ impl Drifts {
         name: &str,
         fields: impl IntoIterator<Item = (&'static str, String, String)>,
     ) -> Self {
+        // All of them, not the first: an operator changes a stream once, not once per field.
         let differing = fields
             .into_iter()
             .filter(|(_, found, wanted)| found != wanted);

@@ -28,6 +28,7 @@ impl Inbox {
     ///
     /// When the consumer cannot be reached and could not be made again. Call again later.
     pub async fn next(&mut self, max: usize) -> Result<Vec<Delivery>, ReceiveError> {
+        // A pull of nothing would be answered at once, and whoever calls in a loop would spin.
         let max = max.max(1);
         match &mut self.0 {
             InboxKind::Nats(inbox) => inbox.next(max).await,

@@ -107,6 +107,8 @@ impl KeyValueBucket {
 /// A key is made of encoded tokens joined by dots. Both implementations refuse the same ones, before
 /// anything is sent: a wildcard in a key would reach other keys.
 fn check_key(key: &str) -> Result<(), KvError> {
+    // The characters NATS allows in a key. Encoded names hold fewer, so a key that does not pass
+    // was built from a name that was not encoded.
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_=/.".contains(&byte);
     let valid =
         !key.is_empty() && key.split('.').all(|token| !token.is_empty()) && key.bytes().all(plain);

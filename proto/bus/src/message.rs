@@ -57,6 +57,7 @@ impl Outbound {
     }
 
     pub(crate) fn header_bytes(&self) -> usize {
+        // What the server counts against its limit, not what the client holds.
         let named = self
             .headers
             .iter()

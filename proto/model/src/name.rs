@@ -63,6 +63,8 @@ pub fn is_api_version(text: &str) -> bool {
 pub fn is_key(text: &str) -> bool {
     match text.split_once('/') {
         None => is_object_name(text),
+        // Split at the first slash: a second one is then part of the name, where no slash may
+        // stand.
         Some((prefix, name)) => is_dns_subdomain(prefix) && is_object_name(name),
     }
 }

@@ -105,6 +105,7 @@ impl Allowed {
     }
 
     fn admits(&self, kind: &str, spec_type: Option<&str>) -> bool {
+        // Both sides are people's spellings: `component` in a rule means Component.
         let same = |left: &str, right: &str| left.to_lowercase() == right.to_lowercase();
         let asked = self.spec_type.as_deref().filter(|asked| !asked.is_empty());
         same(&self.kind, kind)
@@ -114,6 +115,7 @@ impl Allowed {
 
 impl LocationMatch {
     fn admits(&self, origin: &LocationRef) -> bool {
+        // A type is not folded: Backstage compares it as it stands.
         let right_type = self
             .location_type
             .as_ref()

@@ -58,6 +58,8 @@ impl Readiness {
         is_connected: impl Fn() -> bool,
         shutdown: CancellationToken,
     ) -> impl Future<Output = Result<(), Infallible>> {
+        // Stated at every look and not only when it changes: stating costs nothing, and nothing has
+        // to be remembered.
         let state_now = move |readiness: &Self, is_connected: bool| {
             let state = if is_connected {
                 ReadyState::Ready

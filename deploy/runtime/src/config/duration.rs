@@ -68,6 +68,7 @@ fn parse_text(text: &str) -> Option<f64> {
 /// `5m`, `30 seconds`.
 fn parse_unit(text: &str) -> Option<f64> {
     let (amount, unit) = text.split_at(text.find(|c: char| c.is_ascii_alphabetic())?);
+    // No month and no year here: `m` is a minute, and who means months should have to spell them.
     let length = match unit.to_ascii_lowercase().as_str() {
         "ms" | "msec" | "msecs" | "millisecond" | "milliseconds" => 0.001,
         "s" | "sec" | "secs" | "second" | "seconds" => 1.0,
@@ -97,6 +98,8 @@ fn parse_iso(text: &str) -> Option<f64> {
 
 /// Sums amounts that each end in one of `units`, which may occur once and in their order.
 fn parse_designated(text: &str, units: &[(char, f64)]) -> Option<f64> {
+    // In the order of the standard and once each; anything else is more likely a mistake than a
+    // duration.
     let mut rest = text;
     let mut seconds = 0.0;
     for (unit, length) in units {

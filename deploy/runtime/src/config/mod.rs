@@ -98,6 +98,8 @@ pub fn load(files: &[PathBuf], env: &dyn Fn(&str) -> Option<String>) -> Result<D
                 Some(&Arc::from(file.as_path())),
             )),
             Err(error) => {
+                // Reading goes on without it: what is wrong in the other files is told at the same
+                // time.
                 resolver.add_mistake("", Some(file), format!("cannot be read: {error}"));
                 base
             }
@@ -122,6 +124,8 @@ fn read_file(file: &Path) -> std::io::Result<String> {
 
 fn finish_document(root: Located, resolver: ConfigResolver<'_>) -> Result<Document, Mistakes> {
     Mistakes::from_list(resolver.into_mistakes())?;
+    // An empty file is an empty configuration: whether something is missing in it is for its
+    // readers to say.
     let root = if root.is_absent() {
         Located {
             node: ConfigNode::Block(std::collections::BTreeMap::new()),

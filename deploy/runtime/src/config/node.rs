@@ -92,6 +92,8 @@ impl Located {
             ConfigNode::Text(value) => Value::String(value.clone()),
             ConfigNode::List(items) => items.iter().map(Self::to_json).collect(),
             ConfigNode::Block(entries) => {
+                // Absent keys are left out rather than null: to whoever reads the JSON null would
+                // be a value.
                 let present = entries.iter().filter(|(_, value)| !value.is_absent());
                 Value::Object(
                     present

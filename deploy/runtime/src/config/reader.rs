@@ -107,6 +107,7 @@ impl<'a> Reader<'a> {
         let ConfigNode::Block(entries) = &block.located.node else {
             return Vec::new();
         };
+        // The keys are names the user chose, so none of them is unknown.
         entries.keys().for_each(|name| block.mark_known(name));
         let present = entries.iter().filter(|(_, value)| !value.is_absent());
         present
@@ -146,6 +147,7 @@ impl<'a> Reader<'a> {
     #[must_use]
     pub fn bool(&self, key: &str) -> Option<bool> {
         let value = self.find_present(key)?;
+        // Text too: a substituted variable is always text.
         let read = match &value.node {
             ConfigNode::Bool(value) => Some(*value),
             ConfigNode::Text(text) => parse_bool(text),
@@ -277,6 +279,7 @@ impl<'a> Reader<'a> {
         let child = Self {
             located,
             path,
+            // Shared by all readers, so that one `finish` knows the mistakes of the whole document.
             sink: Rc::clone(&self.sink),
         };
         if !matches!(located.node, ConfigNode::Block(_)) {

@@ -181,6 +181,7 @@ impl<'a> ConfigResolver<'a> {
     fn resolve_block(&mut self, entries: serde_yaml::Mapping, place: ValuePlace<'_>) -> ConfigNode {
         let mut block = BTreeMap::new();
         for (key, value) in entries {
+            // YAML allows a list as a key; nobody could ask for it.
             let Some(key) = key_text(&key) else {
                 self.report_wrong(place, "has a key that is not text");
                 continue;
@@ -212,6 +213,7 @@ impl<'a> ConfigResolver<'a> {
             file: place.file.cloned(),
         };
         let target = match entries.get(key) {
+            // With anything beside it, it is unclear which of the two was meant.
             Some(Value::String(target)) if entries.len() == 1 => self.resolve_text(target),
             _ => {
                 return here(self.report_wrong(
@@ -296,6 +298,8 @@ impl<'a> ConfigResolver<'a> {
     }
 
     fn read_named_file(&mut self, file: &str, place: ValuePlace<'_>) -> Option<(PathBuf, String)> {
+        // Never relative to the working directory: the same file would mean something else when
+        // started from elsewhere.
         let Some(directory) = place.directory else {
             self.report_wrong(place, "names a file, but this configuration is not in one");
             return None;
@@ -333,6 +337,7 @@ fn key_text(key: &Value) -> Option<String> {
 }
 
 fn json_number(number: &serde_yaml::Number) -> Option<Number> {
+    // Integers first: as a float, a large id would lose its last digits.
     let unsigned = number.as_u64().map(Number::from);
     let signed = || number.as_i64().map(Number::from);
     let float = || number.as_f64().and_then(Number::from_f64);

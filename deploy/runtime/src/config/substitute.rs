@@ -51,6 +51,7 @@ impl Expression<'_> {
             Some((name, default)) => (name.trim(), Some(default)),
             None => (self.inner.trim(), None),
         };
+        // Trimmed, because values that come from files end with a line break.
         let value = env(name).map(|value| value.trim().to_owned());
         // As in a shell, `:-` also replaces an empty value.
         let value = value.filter(|value| default.is_none() || !value.is_empty());

@@ -48,6 +48,8 @@ impl MemoryConsumer {
     /// Takes up to `max` messages in hand, oldest first, each with its attempt.
     pub(super) fn take_in_hand(&mut self, max: usize, now: Instant) -> Vec<(u64, u64)> {
         self.return_expired(now);
+        // What is put off counts as in hand, or a failing source would fill the process with
+        // messages it cannot handle.
         let room = usize::try_from(self.spec.ack_pending_max)
             .unwrap_or(usize::MAX)
             .saturating_sub(self.held_until.len());
@@ -77,6 +79,8 @@ impl MemoryConsumer {
         self.waiting.remove(&sequence);
         self.held_until.insert(sequence, until);
         self.deadlines.insert((until, sequence));
+        // Counted when it is handed out and not when it comes back: a handler that crashes has used
+        // its attempt.
         let attempt = self.attempts.entry(sequence).or_insert(0);
         *attempt += 1;
         *attempt

@@ -36,6 +36,7 @@ impl BucketState {
         value: Bytes,
         expected: Option<u64>,
     ) -> Result<u64, KvError> {
+        // A deleted key counts as never written: creating it again must succeed.
         if self.entries.get(key).map(|entry| entry.revision) != expected {
             return Err(KvError::WrongRevision {
                 key: key.to_owned(),
@@ -63,6 +64,7 @@ impl MemoryBucket {
     }
 
     pub(crate) fn delete(&self, key: &str) {
+        // A deletion is a write too and takes a revision of its own, as on a server.
         let mut bucket = self.lock_state();
         bucket.revision += 1;
         bucket.entries.remove(key);

@@ -40,6 +40,8 @@ pub struct MemoryConfig {
 impl Default for MemoryConfig {
     fn default() -> Self {
         Self {
+            // The same patience as on a server, so that what depends on it behaves alike in both
+            // profiles.
             publish_timeout: crate::nats::DEFAULT_REQUEST_TIMEOUT,
         }
     }
@@ -192,6 +194,8 @@ impl Memory {
     pub(crate) fn provision(&self, topology: &Topology) -> Result<(), ProvisionError> {
         let mut state = self.lock_state();
         let mut drifts = Vec::new();
+        // An append-only stream is the public log. It is left out here, and so is every bucket fed
+        // from it.
         let (public, internal): (Vec<_>, Vec<_>) =
             topology.streams.iter().partition(|spec| spec.append_only);
         for spec in internal {

@@ -172,6 +172,8 @@ impl MemoryStream {
         let shared = |other: &MemoryConsumer| {
             filters_overlap(other.spec.filter.as_str(), spec.filter.as_str())
         };
+        // A work queue deletes what one consumer acknowledged, so the other would never see it. A
+        // server refuses this as well.
         if self.spec.retention == Retention::WorkQueue && self.consumers.values().any(shared) {
             return Err(ConsumeError::Overlap {
                 consumer: spec.name.clone(),
@@ -235,6 +237,7 @@ impl MemoryStream {
     }
 
     fn make_room(&mut self, bytes: u64) -> bool {
+        // The smaller of both: what a server keeps on its disk would be the memory of this process.
         let configured = self.spec.bytes_max.and_then(|max| u64::try_from(max).ok());
         let bytes_max = configured.map_or(BYTES_MAX, |max| max.min(BYTES_MAX));
         while self.bytes + bytes > bytes_max {
@@ -255,6 +258,8 @@ impl MemoryStream {
             return;
         };
         self.bytes -= message.count_bytes();
+        // Its publisher is told that nothing is known: the message was replaced before anybody
+        // dealt with it.
         self.confirmations.remove(&sequence);
         if let Some(held) = self.by_subject.get_mut(&message.subject) {
             held.remove(&sequence);

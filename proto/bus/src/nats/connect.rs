@@ -30,6 +30,8 @@ impl Nats {
         let client = options
             .connect(servers)
             .await
+            // A start without a bus is an error and not a wait: whoever supervises the process
+            // knows better how often to try.
             .map_err(|error| ConnectError::Refused {
                 source: error.into(),
             })?;
@@ -112,6 +114,7 @@ fn note_event(link: &watch::Sender<LinkState>, event: &Event) {
             tracing::warn!("The connection to NATS is lost.");
             link.send_modify(|link| link.is_up = false);
         }
+        // Only warned of: the message comes again after its `ack_wait`.
         Event::SlowConsumer(_) => {
             tracing::warn!("NATS delivers faster than messages are taken.");
         }

@@ -117,6 +117,8 @@ impl NatsInbox {
             // Running out of time only means that there is no more.
             let _elapsed = tokio::time::timeout(GATHER_MAX, self.gather_rest(max)).await;
         }
+        // More than was asked for can lie here: what an abandoned wait received belongs to the next
+        // call.
         let count = self.arrived.len().min(max);
         Ok(self.arrived.drain(..count).collect())
     }
@@ -247,6 +249,7 @@ impl NatsInbox {
             message,
             context: self.core.context.clone(),
         };
+        // Not from JetStream. Somebody published to our inbox; there is nothing to answer to.
         let Ok(info) = message.info() else {
             tracing::warn!(consumer = %self.spec.name, "A message without a receipt was ignored.");
             return Arrival::Nothing;

@@ -28,6 +28,7 @@ impl NatsBucket {
             .entry(key)
             .await
             .map_err(|error| to_unavailable(key, error.into()))?;
+        // The bucket keeps deletions as entries; to a reader a deleted key has no value.
         let entry = entry.filter(|entry| entry.operation == Operation::Put);
         Ok(entry.map(|entry| KeyValueEntry {
             value: entry.value,
@@ -40,6 +41,7 @@ impl NatsBucket {
             .create(key, value)
             .await
             .map_err(|error| match error.kind() {
+                // Expected, and the answer to "who was first": the caller branches on it.
                 CreateErrorKind::AlreadyExists => KvError::WrongRevision {
                     key: key.to_owned(),
                 },
@@ -99,6 +101,8 @@ impl NatsBucket {
                 .await
                 .map_err(|error| to_unavailable(">", error.into()))
         };
+        // The client reads keys through a consumer of its own, which waits for ever if the server
+        // goes away in the middle.
         match tokio::time::timeout(self.timeout, read).await {
             Ok(keys) => keys,
             Err(elapsed) => Err(to_unavailable(">", elapsed.into())),

@@ -126,6 +126,7 @@ impl Nats {
                 tracing::debug!(error = %error, "The connection was closed already.");
             }
         };
+        // Draining waits for the server, which may be what the process is stopping for.
         if tokio::time::timeout(CLOSE_TIMEOUT, closing).await.is_err() {
             tracing::warn!("The connection to NATS did not close in time.");
         }
@@ -142,6 +143,7 @@ impl Drop for Nats {
 
 impl NatsCore {
     fn is_connected(&self) -> bool {
+        // Asked of the client and not of `link`: its events arrive a moment later than the fact.
         self.client.connection_state() == async_nats::connection::State::Connected
     }
 

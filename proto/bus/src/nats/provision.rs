@@ -45,6 +45,8 @@ impl Nats {
                 message: None,
             });
         }
+        // From the leader, as its state was: a follower could miss the newest message, and the
+        // relay would publish it twice.
         let message = match stream.get_raw_message(last_sequence).await {
             Ok(message) => Some(StoredMessage {
                 sequence: message.sequence,
@@ -73,6 +75,7 @@ impl Nats {
     }
 
     pub(crate) async fn depths(&self) -> Result<Vec<StreamDepth>, ReadError> {
+        // Copied, so that the lock is not held while the server is asked.
         let names: Vec<String> = {
             let made = self.core.lock_made();
             made.topology

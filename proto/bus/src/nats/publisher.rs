@@ -109,6 +109,8 @@ impl NatsCore {
             answer = self.client.send_request(subject.to_owned(), request) => answer,
             () = self.wait_until_disconnected() => return Err(PublishError::Ambiguous),
         };
+        // Every kind has a meaning of its own here: this decides whether a webhook is answered 202
+        // or 503.
         let answer = answer.map_err(|error| match error.kind() {
             // A stream we know has no leader at the moment; one we do not know does not exist.
             RequestErrorKind::NoResponders if is_known => PublishError::Unavailable,
@@ -219,6 +221,8 @@ fn read_answer<'a>(
         code::STORE_FAILED if error.description.contains(LIMIT_REACHED) => {
             PublishError::Full { subject }
         }
+        // The account or the server is full rather than the stream. For the publisher it is the
+        // same: later it may fit.
         code::INSUFFICIENT_RESOURCES | code::MEMORY_EXCEEDED | code::STORAGE_EXCEEDED => {
             PublishError::Full { subject }
         }

@@ -91,8 +91,10 @@ pub(super) fn bucket_config(spec: &BucketSpec) -> Config {
         max_message_size: -1,
         duplicate_window: BUCKET_DUPLICATE_WINDOW,
         compression: Some(Compression::S2),
+        // The newest value of a key is the state of an entity; only its source may change it.
         deny_delete: true,
         allow_rollup: true,
+        // Any replica may answer readers of the bucket, who live with a value that is a moment old.
         allow_direct: true,
         num_replicas: usize::from(spec.replicas),
         ..Default::default()
@@ -105,6 +107,8 @@ pub(super) fn consumer_config(spec: &ConsumerSpec) -> pull::Config {
         deliver_policy: DeliverPolicy::All,
         ack_policy: AckPolicy::Explicit,
         ack_wait: spec.ack_wait,
+        // Giving up is decided by whoever handles the message, with a dead letter that says why; a
+        // server only stops delivering it.
         max_deliver: UNBOUNDED,
         filter_subject: spec.filter.as_str().to_owned(),
         max_ack_pending: spec.ack_pending_max,

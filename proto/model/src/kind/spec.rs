@@ -99,6 +99,8 @@ impl KindSpec {
         if !name::is_kind(&self.kind) {
             mistakes.push(KindError::Name { kind: kind() });
         }
+        // Only with a schema: an entry without one adds to a kind, under all of its versions if it
+        // names none.
         if self.schema.is_some() && self.api_versions.is_empty() {
             mistakes.push(KindError::ApiVersion {
                 kind: kind(),
@@ -129,6 +131,7 @@ impl KindSpec {
 impl RelationField {
     fn find_problem(&self) -> Option<&'static str> {
         let types = [Some(&self.forward), self.reverse.as_ref()];
+        // An empty step would name the key "", and the relation would silently never exist.
         if self.field.split('.').any(str::is_empty) {
             Some("its path has an empty step")
         } else if !types

@@ -54,6 +54,8 @@ impl LocationSpec {
                 .chain(many)
                 .map(str::to_owned)
                 .collect(),
+            // Anything else means required, as in Backstage: a misspelt `optional` must not hide a
+            // missing file.
             is_required: text("/spec/presence") != Some("optional"),
         }
     }

@@ -68,6 +68,8 @@ impl LocationRef {
                 text: text.to_owned(),
             });
         };
+        // The most frequent mistake, and split at the first colon it would pass as a location of
+        // type `https`.
         if matches!(kind.trim(), "http" | "https") {
             return Err(LocationRefError::BareUrl {
                 text: text.to_owned(),

@@ -44,6 +44,7 @@ pub enum ResolveError {
 /// If base or target cannot be read, or the target is relative and leaves the repository of
 /// the base.
 pub fn resolve(base: &str, target: &str) -> Result<String, ResolveError> {
+    // An absolute URL may lead anywhere; whether it is read is for the reader to decide.
     if Url::parse(target).is_ok() {
         return Ok(replace_page(target, "tree"));
     }

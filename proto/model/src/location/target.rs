@@ -202,6 +202,7 @@ fn resolve_path(own: &LocationRef, target: &str) -> Result<String, TargetError> 
             target: target.to_owned(),
         });
     }
+    // Only a leading dot makes a path relative, as in Backstage.
     if own.location_type() != FILE || !target.starts_with('.') {
         return Ok(target.to_owned());
     }

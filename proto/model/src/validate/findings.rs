@@ -148,6 +148,7 @@ pub(super) fn to_pointer(steps: &[PointerStep<'_>]) -> String {
 
 /// A text in quotes, cut where it gets long.
 pub(super) fn quote_short(text: &str) -> String {
+    // Messages are stored and published; a document must not be repeated in them.
     match text.char_indices().nth(QUOTE_CHARACTERS_MAX) {
         Some((end, _)) => format!("{:?}…", &text[..end]),
         None => format!("{text:?}"),

@@ -81,6 +81,7 @@ pub(super) fn check_formats(outline: &DocumentOutline<'_>, findings: &mut Findin
         (outline.name, &metadata("name"), NAME),
         (outline.namespace, &metadata("namespace"), NAMESPACE),
     ] {
+        // Absent or of a wrong type has been said with the envelope.
         if let Some(text) = text {
             check_text(text, at, &format, findings);
         }

@@ -52,6 +52,7 @@ const LINK_FIELDS: [TextField; 4] = [
 
 /// Every field except `name` and `namespace`, which belong to the envelope.
 pub(super) fn check_metadata(metadata: &Map<String, Value>, findings: &mut Findings) {
+    // An author's uid and etag are dropped later, yet checked first, as Backstage does.
     for field in [UID, ETAG, TITLE] {
         if let Some(value) = metadata.get(field.key()) {
             check_text(value, field.pointer(), &field, findings);

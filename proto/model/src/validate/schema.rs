@@ -17,6 +17,7 @@ pub(super) fn check_schema<'k>(
     kinds: &'k Kinds,
     findings: &mut Findings,
 ) -> Option<&'k CompiledKind> {
+    // Without a kind there is no schema, and nothing more to say about `spec`.
     let kind = recognise_kind(outline, kinds, findings)?;
     // Asking only whether there is an error is several times as fast as listing them, and
     // nearly all documents have none.

@@ -54,7 +54,9 @@ impl Attributes<'_> {
             ("subject", self.subject.to_owned()),
             ("time", self.time.to_owned()),
             ("dataschema", SCHEMA_URL.to_owned()),
+            // Changes of one entity stay in order wherever the event is forwarded to.
             ("partitionkey", self.subject.to_owned()),
+            // With leading zeros, because CloudEvents compares sequences as text.
             ("sequence", format!("{:020}", self.revision)),
         ]
     }

@@ -346,6 +346,7 @@ impl<'a> After<'a> {
     /// The document itself, or digest and link if it exceeds [`DOCUMENT_BYTES_MAX`].
     #[must_use]
     pub fn of(document: &'a str, digest: &'a str, link: &'a str) -> Self {
+        // An event is never withheld for its size: who needs the document follows the link.
         if document.len() > DOCUMENT_BYTES_MAX {
             return Self::TooLarge { digest, link };
         }
