@@ -1,6 +1,7 @@
 //! The messages between the services, generated from `freshet/v1/*.proto`.
 
 pub mod change;
+mod problem;
 
 /// Version 1 of the internal messages.
 #[expect(
