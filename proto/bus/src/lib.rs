@@ -8,6 +8,7 @@
 //! confirmed too. Neither proves that work was done once; that is for the database to decide.
 
 mod delivery;
+mod drift;
 mod error;
 mod inbox;
 mod kv;
@@ -21,10 +22,10 @@ use freshet_proto::stream::{ConsumerSpec, PAYLOAD_BYTES_MAX, Topology};
 use tokio::sync::watch;
 
 pub use delivery::{Delivery, KeepAlive};
+pub use drift::{Drift, Drifts};
 pub use error::{
-    AckError, Cause, ConnectError, ConsumeError, Disposition, Drift, Drifts, KvError,
-    ProvisionError, PublishError, RETRY_FULL_AFTER, RETRY_UNAVAILABLE_AFTER, ReadError,
-    ReceiveError,
+    AckError, Cause, ConnectError, ConsumeError, Disposition, KvError, ProvisionError,
+    PublishError, RETRY_FULL_AFTER, RETRY_UNAVAILABLE_AFTER, ReadError, ReceiveError,
 };
 pub use inbox::Inbox;
 pub use kv::{KeyValueBucket, KeyValueEntry};

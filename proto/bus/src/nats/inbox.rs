@@ -13,7 +13,7 @@ use std::time::{Duration, SystemTime};
 
 use async_nats::header::HeaderMap;
 use async_nats::jetstream::Message as JetStreamMessage;
-use async_nats::{Message, Request, StatusCode, Subscriber};
+use async_nats::{Message, StatusCode, Subscriber};
 use bytes::Bytes;
 use freshet_proto::stream::ConsumerSpec;
 use futures::{FutureExt as _, StreamExt as _};
@@ -21,8 +21,9 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 
 use super::NatsCore;
+use super::receipt::{NatsReceipt, to_nanoseconds};
 use crate::delivery::unwrap_envelope;
-use crate::{AckError, ConsumeError, Delivery, RETRY_UNAVAILABLE_AFTER, ReceiveError, delivery};
+use crate::{ConsumeError, Delivery, RETRY_UNAVAILABLE_AFTER, ReceiveError, delivery};
 
 /// How long one pull stays open on the server.
 const PULL_EXPIRES: Duration = Duration::from_secs(30);
@@ -324,10 +325,6 @@ impl NatsInbox {
     }
 }
 
-fn to_nanoseconds(duration: Duration) -> u64 {
-    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
-}
-
 /// The earliest a message can have arrived that was not here at `looked_at`: a message that is delivered for
 /// the first time was not here before it was stored either.
 fn estimate_arrival(looked_at: Instant, attempt: u64, stored_at: SystemTime) -> Instant {
@@ -355,85 +352,4 @@ pub(super) fn flatten_headers(headers: &HeaderMap) -> Vec<(String, String)> {
     values
         .map(|(name, value)| (name.to_string(), value.to_string()))
         .collect()
-}
-
-/// The way back for one delivered message.
-#[derive(Clone)]
-pub(crate) struct NatsReceipt {
-    core: Arc<NatsCore>,
-    reply: async_nats::Subject,
-    /// How many messages the consumer had left when this one was delivered.
-    pending: u64,
-    /// The one connection on which this receipt means its message. A stream in memory begins again at
-    /// sequence 1 when its server restarts, and there an old receipt would mean another message.
-    valid_on: Option<u64>,
-}
-
-impl NatsReceipt {
-    pub(crate) async fn ack(&self, sequence: u64) -> Result<(), AckError> {
-        self.send_answer(sequence, Bytes::from_static(b"+ACK"))
-            .await
-    }
-
-    pub(crate) async fn retry_after(&self, sequence: u64, delay: Duration) {
-        let answer = serde_json::json!({ "delay": to_nanoseconds(delay) });
-        self.send_answer_if_possible(sequence, format!("-NAK {answer}"))
-            .await;
-    }
-
-    pub(crate) async fn terminate(&self, sequence: u64, reason: &str) {
-        self.send_answer_if_possible(sequence, format!("+TERM {reason}"))
-            .await;
-    }
-
-    pub(crate) async fn in_progress(&self) {
-        if !self.is_valid() {
-            return;
-        }
-        if let Err(error) = self
-            .core
-            .client
-            .publish(self.reply.clone(), Bytes::from_static(b"+WPI"))
-            .await
-        {
-            tracing::debug!(error = %error, "A sign of life was not sent.");
-        }
-    }
-
-    fn is_valid(&self) -> bool {
-        self.core.is_connected()
-            && self
-                .valid_on
-                .is_none_or(|connection| connection == self.core.connection_number())
-    }
-
-    async fn send_answer_if_possible(&self, sequence: u64, word: String) {
-        if let Err(error) = self.send_answer(sequence, word.into()).await {
-            tracing::debug!(error = %error, "The message will come again when its time is up.");
-        }
-    }
-
-    /// Says something about the message and waits until the server has heard it.
-    async fn send_answer(&self, sequence: u64, word: Bytes) -> Result<(), AckError> {
-        // Sent all the same, it would acknowledge whichever message has this number after a restart
-        // of the server.
-        if !self.is_valid() {
-            return Err(AckError {
-                sequence,
-                source: None,
-            });
-        }
-        let request = Request::new()
-            .payload(word)
-            .timeout(Some(self.core.request_timeout));
-        tokio::select! {
-            answer = self.core.client.send_request(self.reply.clone(), request) => match answer {
-                Ok(_) => Ok(()),
-                Err(error) => Err(AckError { sequence, source: Some(error.into()) }),
-            },
-            // Without this, an answer that cannot come any more would be awaited for the whole
-            // request timeout.
-            () = self.core.wait_until_disconnected() => Err(AckError { sequence, source: None }),
-        }
-    }
 }

@@ -10,6 +10,7 @@ mod inbox;
 mod kv;
 mod provision;
 mod publisher;
+mod receipt;
 mod settings;
 
 use std::path::PathBuf;
@@ -23,8 +24,9 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-pub(crate) use inbox::{NatsInbox, NatsReceipt};
+pub(crate) use inbox::NatsInbox;
 pub use kv::NatsBucket;
+pub(crate) use receipt::NatsReceipt;
 
 /// How long one request to the server may take unless configured otherwise.
 pub const DEFAULT_REQUEST_TIMEOUT: Duration = Duration::from_secs(3);
