@@ -7,7 +7,7 @@ use freshet_proto::subject::DEFAULT_PREFIX;
 use secrecy::SecretString;
 
 use crate::limits::ReadLimits;
-use crate::source::github::files::REPOSITORIES_PER_QUERY_MAX;
+use crate::source::github::query::REPOSITORIES_PER_QUERY_MAX;
 pub use crate::source::url::policy::ReadingAllow;
 
 /// Address of the API of github.com.
@@ -120,8 +120,10 @@ impl Default for ProcessorConfig {
             read_batch: REPOSITORIES_PER_QUERY_MAX,
             sweep_linger: Duration::from_millis(50),
             max_concurrent_calls: 20,
+            // Seven seconds together, which the replicas of GitHub stay within.
             behind_delays: [1, 2, 4].map(Duration::from_secs).to_vec(),
             behind_age_max: Duration::from_secs(10 * 60),
+            // Below the five minutes for which a message may be kept alive at most.
             hold_max: Duration::from_secs(4 * 60),
         }
     }

@@ -30,7 +30,7 @@ impl Failure {
         }
     }
 
-    /// GitHub does not show it to this credential, which does not prove that it is gone.
+    /// GitHub does not show it to this credential, which does not prove that it is absent.
     #[must_use]
     pub fn not_visible(message: impl Into<String>) -> Self {
         Self {
@@ -46,6 +46,12 @@ impl Failure {
             kind: FailureKind::Unreadable,
             message: message.into(),
         }
+    }
+
+    /// Whether the provider keeps it from us, which lasts, unlike an outage.
+    #[must_use]
+    pub fn is_hidden(&self) -> bool {
+        matches!(self.kind, FailureKind::NotVisible | FailureKind::Denied)
     }
 }
 

@@ -15,6 +15,7 @@ use prometheus_client::metrics::histogram::Histogram;
 use crate::budget::headers::Resource;
 
 /// From a local answer to GitHub's own ten-second limit and beyond.
+// Wide apart: what matters is whether a call was answered at once, late, or cut off by GitHub.
 const CALL_SECONDS: [f64; 12] = [
     0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 2.5, 10.0, 30.0,
 ];
@@ -215,7 +216,7 @@ impl ProcessorMetrics {
     }
 
     /// Counts a job.
-    pub fn job(&self, lane: Lane, outcome: JobOutcome) {
+    pub fn count_job(&self, lane: Lane, outcome: JobOutcome) {
         self.0
             .jobs
             .get_or_create(&JobLabels {
@@ -226,14 +227,15 @@ impl ProcessorMetrics {
     }
 
     /// Notes how many jobs one reading answers.
-    pub fn batch(&self, jobs: usize) {
+    pub fn note_batch(&self, jobs: usize) {
         self.0
             .batch
+            // A batch is at most a hundred, far below where a double loses digits.
             .observe(f64::from(u32::try_from(jobs).unwrap_or(u32::MAX)));
     }
 
     /// Counts a call and its time.
-    pub fn called(&self, kind: CallKind, outcome: CallOutcome, took: Duration) {
+    pub fn count_call(&self, kind: CallKind, outcome: CallOutcome, took: Duration) {
         self.0
             .calls
             .get_or_create(&CallLabels { kind, outcome })
@@ -245,7 +247,7 @@ impl ProcessorMetrics {
     }
 
     /// Notes the rest of a window, if GitHub has told.
-    pub fn remaining(&self, installation: &str, resource: Resource, remaining: Option<u64>) {
+    pub fn note_remaining(&self, installation: &str, resource: Resource, remaining: Option<u64>) {
         if let Some(remaining) = remaining {
             let labels = WindowLabels {
                 installation: installation.to_owned(),
@@ -259,7 +261,7 @@ impl ProcessorMetrics {
     }
 
     /// Counts a refusal because of a limit.
-    pub fn limited(&self, installation: &str) {
+    pub fn count_limit(&self, installation: &str) {
         self.0
             .limited
             .get_or_create(&InstallationLabels {

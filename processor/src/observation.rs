@@ -10,6 +10,7 @@ use prost::Message as _;
 use crate::failure::Failure;
 
 /// Largest piece of an observation, in bytes; what goes around it is small.
+// The header, the trace context and the fields around the bytes need a little of the message.
 const CHUNK_BYTES_MAX: usize = PAYLOAD_BYTES_MAX - 8 * 1024;
 
 /// Where an observation was made: what it repeats of its job, and when and by what it was made.
@@ -37,13 +38,13 @@ impl ObservationHeader<'_> {
             head: head.to_owned(),
             locations,
         };
-        self.part(0, true, observation::Body::Repository(body))
+        self.observe_part(0, true, observation::Body::Repository(body))
     }
 
     /// The state of a plain URL or of local files.
     #[must_use]
     pub fn files(&self, locations: Vec<LocationObserved>) -> Observation {
-        self.part(
+        self.observe_part(
             0,
             true,
             observation::Body::Files(FilesObserved { locations }),
@@ -53,22 +54,22 @@ impl ObservationHeader<'_> {
     /// One page of a listing.
     #[must_use]
     pub fn listing(&self, page: usize, last: bool, body: ListingObserved) -> Observation {
-        self.part(page, last, observation::Body::Listing(body))
+        self.observe_part(page, last, observation::Body::Listing(body))
     }
 
     /// A reading that proved nothing.
     #[must_use]
     pub fn failed(&self, failure: Failure) -> Observation {
-        self.part(0, true, observation::Body::Failed(Failed::from(failure)))
+        self.observe_part(0, true, observation::Body::Failed(Failed::from(failure)))
     }
 
     /// A source that still shows the head from before the push.
     #[must_use]
     pub fn behind(&self, shown_head: String) -> Observation {
-        self.part(0, true, observation::Body::Behind(Behind { shown_head }))
+        self.observe_part(0, true, observation::Body::Behind(Behind { shown_head }))
     }
 
-    fn part(&self, part: usize, last: bool, body: observation::Body) -> Observation {
+    fn observe_part(&self, part: usize, last: bool, body: observation::Body) -> Observation {
         Observation {
             source_id: self.job.source_id,
             generation: self.job.generation,
@@ -94,16 +95,21 @@ pub fn message_id(observation: &Observation) -> String {
         part,
         ..
     } = observation;
+    // With the time of the reading: a second reading of the same generation is another message,
+    // and may say something newer.
     format!("observation:{source_id}:{generation}:{fetched_at}:{part}")
 }
 
 /// An observation as the messages that carry it: itself, or numbered pieces of it if it is too large.
 #[must_use]
-pub fn parts(observation: Observation) -> Vec<Observation> {
+pub fn split_observation(observation: Observation) -> Vec<Observation> {
     if observation.encoded_len() <= PAYLOAD_BYTES_MAX {
         return vec![observation];
     }
+    // Pieces of the encoding and not of the locations: one file alone can be larger than a
+    // message.
     let encoded = observation.encode_to_vec();
+    // Every piece repeats what it belongs to: pieces of several readings may mix on their way.
     let head = Observation {
         body: None,
         ..observation
@@ -154,13 +160,13 @@ mod tests {
     #[test]
     fn what_fits_a_message_is_one() {
         let observation = observed(PAYLOAD_BYTES_MAX / 2);
-        assert_eq!(parts(observation.clone()), [observation]);
+        assert_eq!(split_observation(observation.clone()), [observation]);
     }
 
     #[test]
     fn what_does_not_is_numbered_pieces_of_which_the_last_is_marked() {
         let observation = observed(2 * PAYLOAD_BYTES_MAX);
-        let parts = parts(observation.clone());
+        let parts = split_observation(observation.clone());
         let marks: Vec<_> = parts.iter().map(|part| (part.part, part.last)).collect();
         assert_eq!(marks, [(0, false), (1, false), (2, true)]);
         let mut whole = Vec::new();

@@ -17,12 +17,15 @@ use thiserror::Error;
 use crate::budget::RateBudget;
 use crate::catalog_file::ReadPolicy;
 use crate::config::{GithubIntegration, ProcessorConfig};
-use crate::fetch::fetcher::{Clients, FileFetcher};
+use crate::fetch::fetcher::{FileFetcher, GithubClients};
+use crate::fetch::parser::FileParser;
 use crate::fingerprint::fingerprint;
 use crate::metrics::ProcessorMetrics;
-use crate::source::github::client::{ClientError, Endpoints, GithubClient};
+use crate::source::github::client::GithubClient;
+use crate::source::github::endpoints::{ClientError, Endpoints};
 use crate::source::url::reader::UrlReader;
-use crate::worker::{JobWorker, PlainFileWorker, WorkerContext};
+use crate::worker::context::WorkerContext;
+use crate::worker::job_worker::{JobSource, JobWorker};
 
 const CONDITION: &str = "processor";
 
@@ -87,34 +90,43 @@ pub async fn start(
     deps: ProcessorDeps,
     supervisor: &mut Supervisor,
 ) -> Result<ProcessorHandle, ProcessorStartError> {
-    let policy = Arc::new(ReadPolicy::of(&config));
+    let policy = Arc::new(ReadPolicy::from_config(&config));
     let pages = UrlReader::new(policy.urls.clone()).map_err(ProcessorStartError::Certificates)?;
     let fingerprint = fingerprint(&config);
     let metrics = ProcessorMetrics::registered(&deps.registry);
-    let clients = Arc::new(clients(&config, &deps.clock, &metrics)?);
-    let shared = Arc::new(WorkerContext {
+    let clients = Arc::new(connect_clients(&config, &deps.clock, &metrics)?);
+    let context = Arc::new(WorkerContext {
         subjects: Subjects::new(&config.subject_prefix),
         fingerprint: fingerprint.clone(),
         bus: deps.bus,
         clock: deps.clock,
         metrics,
-        policy,
-        supplier: FileFetcher {
+        parser: FileParser {
+            limits: config.limits,
+            kinds: config.kinds.clone(),
+            policy,
+        },
+        fetcher: FileFetcher {
             clients: Arc::clone(&clients),
             pages: Arc::new(pages),
             limits: config.limits,
         },
         config,
     });
-    for integration in &shared.config.github {
+    let credentials = context.config.github.iter().map(|integration| {
         let client = &clients[&integration.host.to_lowercase()];
+        let source = JobSource::Github(Arc::clone(client));
+        (integration.host.as_str(), source)
+    });
+    let plain = [URL_INSTALLATION, LOCAL_INSTALLATION].map(|name| (name, JobSource::PlainFiles));
+    // Two workers for each, so that a sweep of thousands of jobs never stands before a push.
+    for (installation, source) in credentials.chain(plain) {
         for lane in [Lane::Hi, Lane::Lo] {
-            let inbox = inbox(&shared, lane, &integration.host).await?;
             let worker = JobWorker {
-                shared: Arc::clone(&shared),
-                client: Arc::clone(client),
+                context: Arc::clone(&context),
+                source: source.clone(),
                 lane,
-                inbox,
+                inbox: open_inbox(&context, lane, installation).await?,
                 received: Vec::new(),
             };
             let shutdown = supervisor.shutdown();
@@ -124,23 +136,8 @@ pub async fn start(
             });
         }
     }
-    for installation in [URL_INSTALLATION, LOCAL_INSTALLATION] {
-        for lane in [Lane::Hi, Lane::Lo] {
-            let inbox = inbox(&shared, lane, installation).await?;
-            let worker = PlainFileWorker {
-                shared: Arc::clone(&shared),
-                lane,
-                inbox,
-            };
-            let shutdown = supervisor.shutdown();
-            supervisor.spawn("processor worker", async move {
-                worker.run(shutdown).await;
-                Ok::<(), Infallible>(())
-            });
-        }
-    }
     // Without the bus there is nothing to do; with it, GitHub's troubles are reported by the observations.
-    let bus = shared.bus.clone();
+    let bus = context.bus.clone();
     supervisor.spawn(
         "processor readiness",
         deps.readiness.watch_connection(
@@ -153,35 +150,35 @@ pub async fn start(
     Ok(ProcessorHandle { fingerprint })
 }
 
-async fn inbox(
-    shared: &WorkerContext,
+async fn open_inbox(
+    context: &WorkerContext,
     lane: Lane,
     installation: &str,
 ) -> Result<Inbox, ProcessorStartError> {
-    let spec = job_consumer(&shared.subjects, lane, installation);
-    let inbox = shared.bus.consume(&spec).await;
+    let spec = job_consumer(&context.subjects, lane, installation);
+    let inbox = context.bus.consume(&spec).await;
     inbox.map_err(|source| ProcessorStartError::Consume {
         host: installation.to_owned(),
         source,
     })
 }
 
-fn clients(
+fn connect_clients(
     config: &ProcessorConfig,
     clock: &Clock,
     metrics: &ProcessorMetrics,
-) -> Result<Clients, ProcessorStartError> {
+) -> Result<GithubClients, ProcessorStartError> {
     config
         .github
         .iter()
         .map(|integration| {
-            let client = client(config, clock, metrics, integration)?;
+            let client = connect_client(config, clock, metrics, integration)?;
             Ok((integration.host.to_lowercase(), Arc::new(client)))
         })
         .collect()
 }
 
-fn client(
+fn connect_client(
     config: &ProcessorConfig,
     clock: &Clock,
     metrics: &ProcessorMetrics,
@@ -191,7 +188,7 @@ fn client(
         host: integration.host.clone(),
         source,
     };
-    let endpoints = Endpoints::of(&integration.api_base_url).map_err(failed)?;
+    let endpoints = Endpoints::parse(&integration.api_base_url).map_err(failed)?;
     let budget = RateBudget::new(&endpoints.host, config.max_concurrent_calls, clock.clone());
     GithubClient::new(
         integration,

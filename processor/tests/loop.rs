@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use freshet_bus::Outbound;
 use freshet_proto::message::{
-    Cause, FailureKind, Job, Lane, ListingTarget, job, location_observed::Outcome,
-    observation::Body,
+    Cause, FailureKind, FileTarget, Job, Lane, ListingTarget, WantedPath, job,
+    location_observed::Outcome, observation::Body,
 };
 use freshet_proto::stream::{DEAD_LETTERS, JOBS};
 use freshet_wait::{eventually, in_time};
@@ -298,25 +298,78 @@ async fn what_is_no_job_becomes_a_dead_letter() {
 }
 
 #[tokio::test]
-async fn a_job_that_is_buried_is_a_failure_of_its_source() {
+async fn a_dead_job_is_a_failure_of_its_source() {
     let many = "x".repeat(400_000);
     let text_of_many = text("b2", &format!("{PAY}  note: {many}\n"));
     let github =
         Stub::start(move |query, _| Reply::json(repositories(query, "h2", &text_of_many))).await;
     let mut world = World::start(github).await;
-    // What every message repeats of its job leaves no room for a piece of the observation.
-    let cause = Cause {
-        actor: "a".repeat(400_000),
-        ..Cause::default()
-    };
     let job = Job {
-        cause: Some(cause),
+        cause: Some(cause_without_room()),
         ..job(1, Lane::Lo, target(1, "", ("", ""), ""))
     };
     world.publish(&job).await;
     assert_eq!(world.failure(Lane::Lo).await, FailureKind::Unreadable);
     world.stop().await;
     assert_eq!(world.messages(DEAD_LETTERS).await, 1);
+}
+
+/// What every message repeats of its job then leaves no room for a piece of the observation.
+fn cause_without_room() -> Cause {
+    Cause {
+        actor: "a".repeat(400_000),
+        ..Cause::default()
+    }
+}
+
+#[tokio::test]
+async fn a_dead_job_of_a_local_file_is_a_failure_of_its_source_like_any_other() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("catalog-info.yaml");
+    let many = "x".repeat(400_000);
+    std::fs::write(&path, format!("{PAY}  note: {many}\n")).expect("a file");
+    let github = Stub::start(|_, _| Reply::json(json!({}))).await;
+    let mut world = World::start_with(github, |config| config.file_locations = true).await;
+    let wanted = WantedPath {
+        path: path.to_string_lossy().into_owned(),
+        ..WantedPath::default()
+    };
+    world.publish(&local_job(vec![wanted.clone()])).await;
+    let Some(Body::Files(observed)) = world.observed(Lane::Lo).await.body else {
+        panic!("not files")
+    };
+    assert_eq!(observed.locations[0].path, wanted.path);
+    let job = Job {
+        source_id: 2,
+        cause: Some(cause_without_room()),
+        ..local_job(vec![wanted])
+    };
+    world.publish(&job).await;
+    assert_eq!(world.failure(Lane::Lo).await, FailureKind::Unreadable);
+    world.stop().await;
+    assert_eq!(world.messages(DEAD_LETTERS).await, 1);
+}
+
+#[tokio::test]
+async fn a_job_for_another_worker_is_a_failure_of_its_source() {
+    let github = Stub::start(|_, _| Reply::json(json!({}))).await;
+    let mut world = World::start(github).await;
+    let misdirected = Job {
+        installation: HOST.to_owned(),
+        ..local_job(Vec::new())
+    };
+    world.publish(&misdirected).await;
+    assert_eq!(world.failure(Lane::Lo).await, FailureKind::Unreadable);
+    world.stop().await;
+    assert_eq!(world.messages(DEAD_LETTERS).await, 1);
+}
+
+fn local_job(wanted: Vec<WantedPath>) -> Job {
+    Job {
+        installation: "local".to_owned(),
+        target: Some(job::Target::File(FileTarget { wanted })),
+        ..sweep(1)
+    }
 }
 
 #[tokio::test]

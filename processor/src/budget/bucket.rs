@@ -28,21 +28,24 @@ pub struct CallPace {
 impl CallPace {
     /// GraphQL on github.com: 2,000 points a minute, a query is one.
     pub const GITHUB_GRAPHQL: Self = Self {
-        burst: calls(900),
-        per_minute: calls(1_000),
+        // Burst and minute together stay below the 2,000 that GitHub publishes, and leave room for
+        // whoever else spends the same credential.
+        burst: nonzero_calls(900),
+        per_minute: nonzero_calls(1_000),
     };
     /// REST on github.com: 900 points a minute, a read is one.
     pub const GITHUB_REST: Self = Self {
-        burst: calls(400),
-        per_minute: calls(450),
+        // Together below the 900 that GitHub publishes.
+        burst: nonzero_calls(400),
+        per_minute: nonzero_calls(450),
     };
 
-    fn quota(self) -> Quota {
+    fn to_quota(self) -> Quota {
         Quota::per_minute(self.per_minute).allow_burst(self.burst)
     }
 }
 
-const fn calls(count: u32) -> NonZeroU32 {
+const fn nonzero_calls(count: u32) -> NonZeroU32 {
     NonZeroU32::MIN.saturating_add(count.saturating_sub(1))
 }
 
@@ -64,9 +67,10 @@ impl Buckets {
 impl<C: Clock + Clone> Buckets<C> {
     fn with_clock(host: &str, clock: C) -> Self {
         let paced =
+            // Data-residency tenants live below ghe.com and share the limits of github.com.
             host == "github.com" || host.ends_with(".github.com") || host.ends_with(".ghe.com");
         let limiter = |pace: CallPace| {
-            paced.then(|| RateLimiter::direct_with_clock(pace.quota(), clock.clone()))
+            paced.then(|| RateLimiter::direct_with_clock(pace.to_quota(), clock.clone()))
         };
         Self {
             graphql: limiter(CallPace::GITHUB_GRAPHQL),
@@ -79,7 +83,7 @@ impl<C: Clock + Clone> Buckets<C> {
     ///
     /// # Errors
     /// The wait until the bucket has a call to give.
-    pub fn take(&self, resource: Resource) -> Result<(), Duration> {
+    pub fn take_call(&self, resource: Resource) -> Result<(), Duration> {
         let limiter = match resource {
             Resource::Core => self.rest.as_ref(),
             Resource::Graphql => self.graphql.as_ref(),
@@ -100,7 +104,7 @@ mod tests {
 
     fn taken(buckets: &Buckets<FakeRelativeClock>, tries: u32) -> u32 {
         (0..tries)
-            .map(|_| u32::from(buckets.take(Resource::Graphql).is_ok()))
+            .map(|_| u32::from(buckets.take_call(Resource::Graphql).is_ok()))
             .sum()
     }
 
@@ -122,10 +126,10 @@ mod tests {
         let buckets = Buckets::with_clock("acme.ghe.com", clock.clone());
         taken(&buckets, 5_000);
         let wait = buckets
-            .take(Resource::Graphql)
+            .take_call(Resource::Graphql)
             .expect_err("the bucket is empty");
         clock.advance(wait);
-        assert_eq!(buckets.take(Resource::Graphql), Ok(()));
+        assert_eq!(buckets.take_call(Resource::Graphql), Ok(()));
     }
 
     #[test]

@@ -42,20 +42,21 @@ pub struct RateHeaders {
 impl RateHeaders {
     /// Reads the headers of an answer; anything that is no number counts as absent.
     #[must_use]
-    pub fn read(headers: &HeaderMap) -> Self {
+    pub fn parse(headers: &HeaderMap) -> Self {
         Self {
-            limit: number(headers, "x-ratelimit-limit"),
-            remaining: number(headers, "x-ratelimit-remaining"),
-            reset_at: number(headers, "x-ratelimit-reset")
+            limit: parse_number(headers, "x-ratelimit-limit"),
+            remaining: parse_number(headers, "x-ratelimit-remaining"),
+            reset_at: parse_number(headers, "x-ratelimit-reset")
                 .and_then(|seconds| i64::try_from(seconds).ok())
                 .and_then(|seconds| seconds.checked_mul(MICROS_PER_SECOND)),
-            retry_after: number(headers, "retry-after")
+            // GitHub sends seconds; the date form of HTTP counts as absent, like any nonsense.
+            retry_after: parse_number(headers, "retry-after")
                 .map(|seconds| Duration::from_secs(seconds).clamp(WAIT_MIN, WAIT_MAX)),
         }
     }
 }
 
-fn number(headers: &HeaderMap, name: &str) -> Option<u64> {
+fn parse_number(headers: &HeaderMap, name: &str) -> Option<u64> {
     headers.get(name)?.to_str().ok()?.trim().parse().ok()
 }
 
@@ -82,7 +83,10 @@ pub enum RateLimit {
 #[must_use]
 pub fn limit_of(status: u16, headers: &RateHeaders, text: &str) -> Option<RateLimit> {
     let says_so = match status {
+        // A 429 is a limit even if no header says how long.
         429 => true,
+        // A 403 alone is a missing permission: pausing an installation for one private repository
+        // would be worse than the refusal.
         403 => headers.remaining == Some(0) || names_a_limit(text),
         // The text of a server in trouble is that of some proxy in between.
         500.. => false,
@@ -93,6 +97,7 @@ pub fn limit_of(status: u16, headers: &RateHeaders, text: &str) -> Option<RateLi
 
 fn numbers_of(headers: &RateHeaders) -> RateLimit {
     match (headers.retry_after, headers.remaining, headers.reset_at) {
+        // A secondary limit may come while the window still has points, so its wait goes first.
         (Some(wait), _, _) => RateLimit::StayAway { wait },
         (None, Some(0), Some(reset_at)) => RateLimit::WindowSpent { reset_at },
         (None, _, _) => RateLimit::Unspecified,
@@ -120,7 +125,7 @@ mod tests {
                 )
             })
             .collect();
-        RateHeaders::read(&map)
+        RateHeaders::parse(&map)
     }
 
     #[track_caller]

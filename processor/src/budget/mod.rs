@@ -45,7 +45,7 @@ pub fn sweeps_max(concurrent_calls_max: usize) -> usize {
     (concurrent_calls_max / 2).max(1)
 }
 
-async fn place_of(places: &Arc<Semaphore>) -> OwnedSemaphorePermit {
+async fn acquire_slot(places: &Arc<Semaphore>) -> OwnedSemaphorePermit {
     Arc::clone(places)
         .acquire_owned()
         .await
@@ -82,16 +82,22 @@ impl RateBudget {
     ///
     /// # Errors
     /// [`BudgetClosed`] if a limit forbids the call; waiting that out is the caller's decision.
-    pub async fn admit(&self, lane: Lane, resource: Resource) -> Result<CallSlot, BudgetClosed> {
+    pub async fn admit_call(
+        &self,
+        lane: Lane,
+        resource: Resource,
+    ) -> Result<CallSlot, BudgetClosed> {
+        // The sweep's own slot first: a sweep that held one of the common slots while it waits for
+        // its own would take it from a webhook.
         let sweep = match lane {
             Lane::Hi => None,
-            Lane::Lo | Lane::Unspecified => Some(place_of(&self.sweeps).await),
+            Lane::Lo | Lane::Unspecified => Some(acquire_slot(&self.sweeps).await),
         };
-        let call = self.paced(resource).await;
+        let call = self.take_paced_slot(resource).await;
         // The window is asked last: between place and pace another call may have been limited.
         match self
-            .windows()
-            .admit(lane, resource, self.clock.now_micros())
+            .lock_windows()
+            .admit_call(lane, resource, self.clock.now_micros())
         {
             Admission::Granted => Ok(CallSlot {
                 _call: call,
@@ -103,10 +109,10 @@ impl RateBudget {
 
     // A place is not kept while the pace is waited for, since a call of the other kind may use it. The pace
     // is taken with a place in hand, or calls that have it could gather and then be made all at once.
-    async fn paced(&self, resource: Resource) -> OwnedSemaphorePermit {
+    async fn take_paced_slot(&self, resource: Resource) -> OwnedSemaphorePermit {
         loop {
-            let place = place_of(&self.calls).await;
-            let Err(wait) = self.buckets.take(resource) else {
+            let place = acquire_slot(&self.calls).await;
+            let Err(wait) = self.buckets.take_call(resource) else {
                 return place;
             };
             drop(place);
@@ -116,38 +122,41 @@ impl RateBudget {
 
     /// How long no job of this lane may be pulled; zero if one may.
     #[must_use]
-    pub fn wait(&self, lane: Lane) -> Duration {
+    pub fn wait_for_jobs(&self, lane: Lane) -> Duration {
         let now = self.clock.now_micros();
-        match self.windows().look(lane, Resource::Graphql, now) {
+        match self.lock_windows().check_call(lane, Resource::Graphql, now) {
             Admission::Granted => Duration::ZERO,
             Admission::Closed { until } => micros_between(now, until),
         }
     }
 
     /// Waits until a job of this lane may be pulled.
-    pub async fn opened(&self, lane: Lane) {
+    pub async fn wait_until_open(&self, lane: Lane) {
         loop {
-            let wait = self.wait(lane);
+            let wait = self.wait_for_jobs(lane);
             if wait.is_zero() {
                 return;
             }
+            // Another answer may have closed it for longer meanwhile, or a clock was set.
             tokio::time::sleep(wait.min(LOOK_AGAIN_MAX)).await;
         }
     }
 
     /// A receiver that sees a change whenever the budget closes.
     #[must_use]
-    pub fn closings(&self) -> watch::Receiver<u64> {
+    pub fn watch_closings(&self) -> watch::Receiver<u64> {
         self.closings.subscribe()
     }
 
     /// Learns from an answer that was not limited.
-    pub fn learn(&self, resource: Resource, headers: &RateHeaders) {
+    pub fn learn_headers(&self, resource: Resource, headers: &RateHeaders) {
         let spent = {
-            let mut windows = self.windows();
-            windows.learn(resource, headers);
-            windows.unlimited();
-            windows.look(Lane::Lo, resource, self.clock.now_micros()) != Admission::Granted
+            let mut windows = self.lock_windows();
+            windows.learn_headers(resource, headers);
+            // An answer that was not limited shows that the unexplained refusals before it are
+            // over.
+            windows.note_unlimited();
+            windows.check_call(Lane::Lo, resource, self.clock.now_micros()) != Admission::Granted
         };
         if spent {
             self.closings.send_modify(|count| *count += 1);
@@ -155,16 +164,16 @@ impl RateBudget {
     }
 
     /// Closes the budget after a limit was reported.
-    pub fn close(
+    pub fn close_after(
         &self,
         resource: Resource,
         headers: &RateHeaders,
         limit: RateLimit,
     ) -> BudgetClosed {
         let until = {
-            let mut windows = self.windows();
-            windows.learn(resource, headers);
-            windows.close(resource, limit, self.clock.now_micros())
+            let mut windows = self.lock_windows();
+            windows.learn_headers(resource, headers);
+            windows.close_after(resource, limit, self.clock.now_micros())
         };
         self.closings.send_modify(|count| *count += 1);
         BudgetClosed { until }
@@ -179,11 +188,11 @@ impl RateBudget {
     /// Points left, as far as answers have told.
     #[must_use]
     pub fn remaining(&self, resource: Resource) -> Option<u64> {
-        self.windows().remaining(resource)
+        self.lock_windows().remaining(resource)
     }
 
     // The state is plain numbers, valid at every step, so a poisoned lock is still good.
-    fn windows(&self) -> std::sync::MutexGuard<'_, RateWindows> {
+    fn lock_windows(&self) -> std::sync::MutexGuard<'_, RateWindows> {
         self.windows.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -213,18 +222,18 @@ mod tests {
     #[tokio::test]
     async fn no_more_calls_are_in_flight_than_allowed() {
         let (budget, _) = budget(2);
-        let one = budget.admit(Lane::Hi, Resource::Graphql).await;
-        let _two = budget.admit(Lane::Lo, Resource::Core).await;
+        let one = budget.admit_call(Lane::Hi, Resource::Graphql).await;
+        let _two = budget.admit_call(Lane::Lo, Resource::Core).await;
         assert!(
             budget
-                .admit(Lane::Hi, Resource::Core)
+                .admit_call(Lane::Hi, Resource::Core)
                 .now_or_never()
                 .is_none()
         );
         drop(one);
         assert!(
             budget
-                .admit(Lane::Hi, Resource::Core)
+                .admit_call(Lane::Hi, Resource::Core)
                 .now_or_never()
                 .is_some()
         );
@@ -233,11 +242,11 @@ mod tests {
     #[tokio::test]
     async fn sweeps_leave_half_of_the_places_to_webhooks() {
         let (budget, _) = budget(4);
-        let _one = budget.admit(Lane::Lo, Resource::Core).await;
-        let _two = budget.admit(Lane::Lo, Resource::Graphql).await;
-        let sweep = budget.admit(Lane::Lo, Resource::Core);
+        let _one = budget.admit_call(Lane::Lo, Resource::Core).await;
+        let _two = budget.admit_call(Lane::Lo, Resource::Graphql).await;
+        let sweep = budget.admit_call(Lane::Lo, Resource::Core);
         assert!(sweep.now_or_never().is_none());
-        let push = budget.admit(Lane::Hi, Resource::Graphql);
+        let push = budget.admit_call(Lane::Hi, Resource::Graphql);
         assert!(push.now_or_never().is_some());
     }
 
@@ -247,12 +256,12 @@ mod tests {
         let budget = RateBudget::new("github.com", 1, clock);
         let sweeping = async {
             loop {
-                drop(budget.admit(Lane::Lo, Resource::Core).await);
+                drop(budget.admit_call(Lane::Lo, Resource::Core).await);
             }
         };
         let mut sweeping = std::pin::pin!(tokio::task::unconstrained(sweeping));
         assert!(futures::poll!(sweeping.as_mut()).is_pending());
-        let push = budget.admit(Lane::Hi, Resource::Graphql);
+        let push = budget.admit_call(Lane::Hi, Resource::Graphql);
         assert!(push.now_or_never().is_some());
     }
 
@@ -260,19 +269,22 @@ mod tests {
     async fn no_call_is_made_while_github_asks_to_stay_away() {
         let (budget, hand) = budget(2);
         let limit = RateLimit::StayAway { wait: MINUTE };
-        let closed = budget.close(Resource::Graphql, &RateHeaders::default(), limit);
+        let closed = budget.close_after(Resource::Graphql, &RateHeaders::default(), limit);
         assert_eq!(budget.remaining_wait(closed), MINUTE);
         for resource in [Resource::Graphql, Resource::Core] {
-            assert_eq!(budget.admit(Lane::Hi, resource).await.err(), Some(closed));
+            assert_eq!(
+                budget.admit_call(Lane::Hi, resource).await.err(),
+                Some(closed)
+            );
         }
         hand.advance(MINUTE);
-        assert!(budget.admit(Lane::Hi, Resource::Graphql).await.is_ok());
+        assert!(budget.admit_call(Lane::Hi, Resource::Graphql).await.is_ok());
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_worker_waits_until_the_budget_opens() {
         let (budget, hand) = budget(2);
-        budget.close(
+        budget.close_after(
             Resource::Graphql,
             &RateHeaders::default(),
             RateLimit::StayAway { wait: MINUTE },
@@ -283,18 +295,18 @@ mod tests {
             futures::future::pending::<()>().await;
         };
         tokio::select! {
-            () = budget.opened(Lane::Hi) => {}
+            () = budget.wait_until_open(Lane::Hi) => {}
             () = moving => {}
         }
-        assert_eq!(budget.wait(Lane::Hi), Duration::ZERO);
+        assert_eq!(budget.wait_for_jobs(Lane::Hi), Duration::ZERO);
     }
 
     #[tokio::test]
     async fn a_worker_that_waits_for_jobs_notices_that_the_budget_closed() {
         let (budget, _) = budget(2);
-        let mut closings = budget.closings();
+        let mut closings = budget.watch_closings();
         assert!(closings.changed().now_or_never().is_none());
-        budget.close(
+        budget.close_after(
             Resource::Core,
             &RateHeaders::default(),
             RateLimit::Unspecified,
@@ -306,7 +318,7 @@ mod tests {
             reset_at: Some(NOW * 2),
             retry_after: None,
         };
-        budget.learn(Resource::Graphql, &spent);
+        budget.learn_headers(Resource::Graphql, &spent);
         assert!(
             closings.changed().now_or_never().is_some(),
             "sweeps must stop"

@@ -47,10 +47,10 @@ pub struct RateWindows {
 
 impl RateWindows {
     /// Asks for one call and spends it if granted.
-    pub fn admit(&mut self, lane: Lane, resource: Resource, now: i64) -> Admission {
-        let admission = self.look(lane, resource, now);
+    pub fn admit_call(&mut self, lane: Lane, resource: Resource, now: i64) -> Admission {
+        let admission = self.check_call(lane, resource, now);
         if admission == Admission::Granted {
-            let window = self.window(resource);
+            let window = self.window_mut(resource);
             window.remaining = window.remaining.saturating_sub(1);
         }
         admission
@@ -58,7 +58,7 @@ impl RateWindows {
 
     /// Whether a call would be granted, without spending it.
     #[must_use]
-    pub fn look(&self, lane: Lane, resource: Resource, now: i64) -> Admission {
+    pub fn check_call(&self, lane: Lane, resource: Resource, now: i64) -> Admission {
         if self.blocked_until > now {
             return Admission::Closed {
                 until: self.blocked_until,
@@ -68,7 +68,8 @@ impl RateWindows {
             Resource::Core => self.core,
             Resource::Graphql => self.graphql,
         };
-        if window.reset_at <= now || window.remaining > floor(lane, window.limit) {
+        // A window that has ended says nothing about the next one; the next answer will.
+        if window.reset_at <= now || window.remaining > reserved_floor(lane, window.limit) {
             return Admission::Granted;
         }
         Admission::Closed {
@@ -80,13 +81,14 @@ impl RateWindows {
     ///
     /// Answers of concurrent calls overtake each other, so within one window the smallest
     /// remainder counts.
-    pub fn learn(&mut self, resource: Resource, headers: &RateHeaders) {
+    pub fn learn_headers(&mut self, resource: Resource, headers: &RateHeaders) {
         let (Some(limit), Some(remaining), Some(reset_at)) =
             (headers.limit, headers.remaining, headers.reset_at)
         else {
             return;
         };
-        let window = self.window(resource);
+        let window = self.window_mut(resource);
+        // An answer from the window before this one arrived late.
         if reset_at < window.reset_at {
             return;
         }
@@ -103,27 +105,30 @@ impl RateWindows {
     }
 
     /// Closes after a limit was reported; returns until when.
-    pub fn close(&mut self, resource: Resource, limit: RateLimit, now: i64) -> i64 {
+    pub fn close_after(&mut self, resource: Resource, limit: RateLimit, now: i64) -> i64 {
         match limit {
             RateLimit::WindowSpent { reset_at } if reset_at > now => {
-                let window = self.window(resource);
+                let window = self.window_mut(resource);
                 window.remaining = 0;
+                // Without any answer yet the limit is 0, and then nothing could be spent of it.
                 window.limit = window.limit.max(1);
                 window.reset_at = reset_at;
                 reset_at
             }
-            RateLimit::StayAway { wait } => self.block(now, wait),
+            RateLimit::StayAway { wait } => self.block_for(now, wait),
+            // A reset in the past is a clock that differs from GitHub's, which tells no wait
+            // either.
             RateLimit::WindowSpent { .. } | RateLimit::Unspecified => {
                 let doubled =
                     UNSPECIFIED_WAIT * 2_u32.saturating_pow(self.unspecified_in_a_row.min(6));
                 self.unspecified_in_a_row = self.unspecified_in_a_row.saturating_add(1);
-                self.block(now, doubled.min(UNSPECIFIED_WAIT_MAX))
+                self.block_for(now, doubled.min(UNSPECIFIED_WAIT_MAX))
             }
         }
     }
 
     /// Notes an answer that was not limited, which ends a row of unexplained limits.
-    pub fn unlimited(&mut self) {
+    pub fn note_unlimited(&mut self) {
         self.unspecified_in_a_row = 0;
     }
 
@@ -137,13 +142,13 @@ impl RateWindows {
         (window.reset_at > 0).then_some(window.remaining)
     }
 
-    fn block(&mut self, now: i64, wait: Duration) -> i64 {
+    fn block_for(&mut self, now: i64, wait: Duration) -> i64 {
         let wait = i64::try_from(wait.as_micros()).unwrap_or(i64::MAX);
         self.blocked_until = self.blocked_until.max(now.saturating_add(wait));
         self.blocked_until
     }
 
-    fn window(&mut self, resource: Resource) -> &mut RateWindow {
+    fn window_mut(&mut self, resource: Resource) -> &mut RateWindow {
         match resource {
             Resource::Core => &mut self.core,
             Resource::Graphql => &mut self.graphql,
@@ -152,7 +157,7 @@ impl RateWindows {
 }
 
 /// What a lane must leave untouched.
-fn floor(lane: Lane, limit: u64) -> u64 {
+fn reserved_floor(lane: Lane, limit: u64) -> u64 {
     match lane {
         Lane::Hi => 0,
         Lane::Lo | Lane::Unspecified => (limit * RESERVED_FOR_HI_PERCENT).div_ceil(100),
@@ -169,7 +174,7 @@ mod tests {
 
     fn told(limit: u64, remaining: u64) -> RateWindows {
         let mut windows = RateWindows::default();
-        windows.learn(Resource::Graphql, &headers(limit, remaining, RESET));
+        windows.learn_headers(Resource::Graphql, &headers(limit, remaining, RESET));
         windows
     }
 
@@ -184,7 +189,7 @@ mod tests {
 
     #[track_caller]
     fn check(windows: &RateWindows, lane: Lane, now: i64, expected: Admission) {
-        assert_eq!(windows.look(lane, Resource::Graphql, now), expected);
+        assert_eq!(windows.check_call(lane, Resource::Graphql, now), expected);
     }
 
     #[test]
@@ -219,7 +224,7 @@ mod tests {
     fn calls_in_flight_cannot_overdraw_a_window() {
         let mut windows = told(5_000, 2);
         let grants: Vec<_> = (0..3)
-            .map(|_| windows.admit(Lane::Hi, Resource::Graphql, NOW))
+            .map(|_| windows.admit_call(Lane::Hi, Resource::Graphql, NOW))
             .collect();
         let closed = Admission::Closed { until: RESET };
         assert_eq!(grants, [Admission::Granted, Admission::Granted, closed]);
@@ -228,11 +233,11 @@ mod tests {
     #[test]
     fn an_overtaken_answer_does_not_refill_the_window() {
         let mut windows = told(5_000, 10);
-        windows.learn(Resource::Graphql, &headers(5_000, 12, RESET));
+        windows.learn_headers(Resource::Graphql, &headers(5_000, 12, RESET));
         assert_eq!(windows.remaining(Resource::Graphql), Some(10));
-        windows.learn(Resource::Graphql, &headers(5_000, 4_999, RESET + SECOND));
+        windows.learn_headers(Resource::Graphql, &headers(5_000, 4_999, RESET + SECOND));
         assert_eq!(windows.remaining(Resource::Graphql), Some(4_999));
-        windows.learn(Resource::Graphql, &headers(5_000, 3, RESET));
+        windows.learn_headers(Resource::Graphql, &headers(5_000, 3, RESET));
         assert_eq!(windows.remaining(Resource::Graphql), Some(4_999));
     }
 
@@ -240,7 +245,7 @@ mod tests {
     fn the_two_windows_are_separate() {
         let mut windows = told(5_000, 0);
         assert_eq!(
-            windows.admit(Lane::Hi, Resource::Core, NOW),
+            windows.admit_call(Lane::Hi, Resource::Core, NOW),
             Admission::Granted
         );
     }
@@ -251,7 +256,7 @@ mod tests {
         let limit = RateLimit::StayAway {
             wait: Duration::from_secs(30),
         };
-        let until = windows.close(Resource::Core, limit, NOW);
+        let until = windows.close_after(Resource::Core, limit, NOW);
         assert_eq!(until, NOW + 30 * SECOND);
         check(&windows, Lane::Hi, until - 1, Admission::Closed { until });
         check(&windows, Lane::Hi, until, Admission::Granted);
@@ -261,23 +266,23 @@ mod tests {
     fn limits_without_numbers_wait_longer_each_time_until_an_answer_is_fine() {
         let mut windows = RateWindows::default();
         assert_eq!(
-            windows.close(Resource::Core, RateLimit::Unspecified, NOW),
+            windows.close_after(Resource::Core, RateLimit::Unspecified, NOW),
             NOW + 60 * SECOND
         );
         assert_eq!(
-            windows.close(Resource::Core, RateLimit::Unspecified, NOW),
+            windows.close_after(Resource::Core, RateLimit::Unspecified, NOW),
             NOW + 120 * SECOND
         );
-        windows.unlimited();
+        windows.note_unlimited();
         let later = NOW + 7_200 * SECOND;
         assert_eq!(
-            windows.close(Resource::Core, RateLimit::Unspecified, later),
+            windows.close_after(Resource::Core, RateLimit::Unspecified, later),
             later + 60 * SECOND
         );
         for _ in 0..20 {
-            windows.close(Resource::Core, RateLimit::Unspecified, later);
+            windows.close_after(Resource::Core, RateLimit::Unspecified, later);
         }
-        let until = windows.close(Resource::Core, RateLimit::Unspecified, later);
+        let until = windows.close_after(Resource::Core, RateLimit::Unspecified, later);
         assert_eq!(until, later + 3_600 * SECOND);
     }
 
@@ -288,7 +293,7 @@ mod tests {
             reset_at: NOW - SECOND,
         };
         assert_eq!(
-            windows.close(Resource::Graphql, limit, NOW),
+            windows.close_after(Resource::Graphql, limit, NOW),
             NOW + 60 * SECOND
         );
     }

@@ -8,7 +8,8 @@ use std::collections::HashMap;
 use ignore::gitignore::GitignoreBuilder;
 use serde_json::{Map, Value};
 
-use super::request::{FileOrigin, FileRequest, RepositoryFile, Supply, SupplyError};
+use super::request::{FileOrigin, FileRequest, RepositoryFile};
+use crate::source::fetched::Fetched;
 
 const CANDIDATES: [&str; 3] = [".github/CODEOWNERS", "CODEOWNERS", "docs/CODEOWNERS"];
 const KINDS: [&str; 5] = ["API", "Component", "Domain", "Resource", "System"];
@@ -22,14 +23,15 @@ pub(super) fn is_ownerless(document: &Value) -> bool {
     match document.get("spec").and_then(|spec| spec.get("owner")) {
         None | Some(Value::Null | Value::Bool(false)) => true,
         Some(Value::String(owner)) => owner.is_empty(),
+        // Whatever is falsy in JavaScript counts as no owner there, so it does here.
         Some(Value::Number(number)) => number.as_f64() == Some(0.0),
         Some(Value::Bool(true) | Value::Array(_) | Value::Object(_)) => false,
     }
 }
 
 /// The files that may say who owns what, the one that counts first.
-pub(super) fn candidates(base: &FileOrigin) -> impl Iterator<Item = RepositoryFile> {
-    let file = match base {
+pub(super) fn list_candidates(origin: &FileOrigin) -> impl Iterator<Item = RepositoryFile> {
+    let file = match origin {
         FileOrigin::Repository(file) => Some(file.clone()),
         FileOrigin::Url(_) | FileOrigin::File(_) => None,
     };
@@ -41,27 +43,37 @@ pub(super) fn candidates(base: &FileOrigin) -> impl Iterator<Item = RepositoryFi
     })
 }
 
-/// Who owns the file at `base`, if anybody says.
+/// Who owns the file at `origin`, if anybody says.
 ///
 /// # Errors
-/// The candidate that could not be read, and why.
-pub(super) fn owner(
-    base: &FileOrigin,
-    supplies: &HashMap<FileRequest, Supply>,
-) -> Result<Option<String>, (String, SupplyError)> {
-    let FileOrigin::Repository(file) = base else {
+/// Why nobody can tell: a candidate that could not be read.
+pub(super) fn find_owner(
+    origin: &FileOrigin,
+    fetched: &HashMap<FileRequest, Fetched>,
+) -> Result<Option<String>, OwnersUnread> {
+    let FileOrigin::Repository(file) = origin else {
         return Ok(None);
     };
-    for candidate in candidates(base) {
+    for candidate in list_candidates(origin) {
         let path = candidate.path.clone();
-        match supplies.get(&FileRequest::File(candidate)) {
-            Some(Ok(bytes)) => return Ok(owner_of(&String::from_utf8_lossy(bytes), &file.path)),
-            Some(Err(SupplyError::NotFound)) => {}
-            Some(Err(error)) => return Err((path, error.clone())),
+        let reason = match fetched.get(&FileRequest::File(candidate)) {
+            Some(Fetched::Content { bytes, .. }) => {
+                return Ok(find_owner_in(&String::from_utf8_lossy(bytes), &file.path));
+            }
+            Some(Fetched::Absent { .. }) => continue,
+            Some(fetched) => fetched.describe_missing(),
             None => return Ok(None),
-        }
+        };
+        return Err(OwnersUnread { path, reason });
     }
     Ok(None)
+}
+
+/// A file that may say who owns what and could not be read.
+#[derive(Clone, Debug)]
+pub(super) struct OwnersUnread {
+    pub(super) path: String,
+    pub(super) reason: String,
 }
 
 /// Writes the owner into the document.
@@ -77,13 +89,13 @@ pub(super) fn set_owner(document: &mut Value, owner: String) {
     }
 }
 
-fn owner_of(codeowners: &str, path: &str) -> Option<String> {
+fn find_owner_in(codeowners: &str, path: &str) -> Option<String> {
     let mut builder = GitignoreBuilder::new("/");
     // The same pattern again replaces what the earlier line said.
     let mut lines: HashMap<String, (usize, Option<String>)> = HashMap::new();
     for (number, line) in codeowners.lines().enumerate() {
         let line = line.split('#').next().unwrap_or_default();
-        let mut words = words_of(line).into_iter();
+        let mut words = split_words(line).into_iter();
         let Some(pattern) = words.next() else {
             continue;
         };
@@ -91,6 +103,7 @@ fn owner_of(codeowners: &str, path: &str) -> Option<String> {
         if pattern.starts_with('!') || builder.add_line(None, &pattern).is_err() {
             continue;
         }
+        // A line without owners takes ownership away again, so it is kept as a match.
         lines.insert(pattern, (number, words.next()));
     }
     let patterns = builder.build().ok()?;
@@ -101,12 +114,14 @@ fn owner_of(codeowners: &str, path: &str) -> Option<String> {
             let pattern = patterns.matched(path, is_folder).inner()?.original();
             lines.get(pattern)
         })
+        // A line may match the file or any folder above it; the last line counts, not the nearest
+        // folder.
         .max_by_key(|(number, _)| *number)?;
-    owner.as_deref().map(normalised)
+    owner.as_deref().map(ref_of_owner)
 }
 
 /// Splits at white space that has no backslash in front.
-fn words_of(line: &str) -> Vec<String> {
+fn split_words(line: &str) -> Vec<String> {
     let mut words = vec![String::new()];
     let mut escaped = false;
     for character in line.chars() {
@@ -121,8 +136,10 @@ fn words_of(line: &str) -> Vec<String> {
 }
 
 /// An owner as an entity ref: a team by its name, a person as a user, an address by its front.
-fn normalised(owner: &str) -> String {
+fn ref_of_owner(owner: &str) -> String {
     match owner.strip_prefix('@') {
+        // GitHub writes a team with its organisation; in the catalog a group has a name of its
+        // own.
         Some(team) if team.contains('/') => team.split('/').nth(1).unwrap_or_default().to_owned(),
         Some(user) => format!("User:{user}"),
         None => match owner.split_once('@') {
@@ -138,7 +155,7 @@ mod tests {
 
     #[track_caller]
     fn check(codeowners: &str, path: &str, expected: Option<&str>) {
-        assert_eq!(owner_of(codeowners, path).as_deref(), expected);
+        assert_eq!(find_owner_in(codeowners, path).as_deref(), expected);
     }
 
     #[test]

@@ -1,17 +1,15 @@
 //! From a file's bytes to the entities and problems of a location. Pure.
 
-use freshet_model::{EntityRef, ErrorClass, RelationDeclaration, canonical_json, digest};
+use freshet_model::{
+    EntityRef, ErrorClass, Level, Problem, RelationDeclaration, RuleId, canonical_json, digest,
+};
 use freshet_proto::message::{
     Content, Dependency, Emitted, EntityObserved, ProblemObserved, RelationObserved,
 };
 use prost::Message as _;
 
-use super::entities::{self, CatalogFile, FileEntity, FileProblem};
+use super::entities::{self, CatalogFile, FileEntity};
 use crate::limits::ReadLimits;
-use crate::yaml::rule;
-
-/// Rule of a file that declares more than one observation should carry.
-pub const OBSERVED_TOO_LARGE: &str = "file.limit.observed";
 
 /// What a file of this blob id declares, with what was read to know it.
 #[must_use]
@@ -23,12 +21,13 @@ pub fn content_of(
 ) -> Content {
     let content = Content {
         blob,
-        entities: file.entities.into_iter().map(entity).collect(),
-        problems: file.problems.into_iter().map(problem).collect(),
+        entities: file.entities.into_iter().map(message_of_entity).collect(),
+        problems: file.problems.into_iter().map(message_of_problem).collect(),
         poisoned: file.is_invalid,
         dependencies,
-        emitted: file.emitted.into_iter().map(emitted).collect(),
+        emitted: file.emitted.into_iter().map(message_of_kind).collect(),
     };
+    // Measured as it is sent: aliases and placeholders can make much of a small file.
     let (size, most) = (content.encoded_len(), limits.observed_bytes);
     if size <= most {
         return content;
@@ -36,7 +35,7 @@ pub fn content_of(
     let message = format!("what this file declares takes {size} bytes, more than {most}");
     Content {
         dependencies: content.dependencies,
-        ..spoiled(content.blob, OBSERVED_TOO_LARGE, message)
+        ..invalid_content(content.blob, RuleId::FileLimitObserved, message)
     }
 }
 
@@ -45,13 +44,13 @@ pub fn content_of(
 pub fn too_large(blob: String, size: u64, limits: &ReadLimits) -> Content {
     let most = limits.file_bytes;
     let message = format!("the file has {size} bytes, more than {most}");
-    spoiled(blob, rule::FILE_TOO_LARGE, message)
+    invalid_content(blob, RuleId::YamlLimitFileSize, message)
 }
 
 // The last good entities stay, and the owner of the file learns why nothing new arrives.
-fn spoiled(blob: String, rule: &str, message: String) -> Content {
+fn invalid_content(blob: String, rule: RuleId, message: String) -> Content {
     let problem = ProblemObserved {
-        rule: rule.to_owned(),
+        rule: rule.as_str().to_owned(),
         message,
         hint: "Split the file and list the parts in a Location.".to_owned(),
         line: 1,
@@ -68,7 +67,7 @@ fn spoiled(blob: String, rule: &str, message: String) -> Content {
     }
 }
 
-fn emitted(declared: entities::DeclaredKind) -> Emitted {
+fn message_of_kind(declared: entities::DeclaredKind) -> Emitted {
     Emitted {
         r#ref: text_of(declared.entity_ref.as_ref()),
         kind: declared.kind,
@@ -82,19 +81,23 @@ fn text_of(entity_ref: Option<&EntityRef>) -> String {
     entity_ref.map(EntityRef::to_string).unwrap_or_default()
 }
 
-fn entity(declared: FileEntity) -> EntityObserved {
+fn message_of_entity(declared: FileEntity) -> EntityObserved {
     let document = canonical_json(declared.entity.document());
     let digest = digest(&document, &declared.relations);
     EntityObserved {
         r#ref: declared.entity.entity_ref().to_string(),
         digest,
         document,
-        relations: declared.relations.into_iter().map(relation).collect(),
+        relations: declared
+            .relations
+            .into_iter()
+            .map(message_of_relation)
+            .collect(),
         line: declared.position.line,
     }
 }
 
-fn relation(declared: RelationDeclaration) -> RelationObserved {
+fn message_of_relation(declared: RelationDeclaration) -> RelationObserved {
     RelationObserved {
         forward: declared.forward,
         reverse: declared.reverse.unwrap_or_default(),
@@ -102,9 +105,9 @@ fn relation(declared: RelationDeclaration) -> RelationObserved {
     }
 }
 
-fn problem(found: FileProblem) -> ProblemObserved {
+fn message_of_problem(found: Problem) -> ProblemObserved {
     ProblemObserved {
-        rule: found.rule,
+        rule: found.rule.as_str().to_owned(),
         message: found.message,
         hint: found.hint,
         line: found.line,
@@ -112,7 +115,7 @@ fn problem(found: FileProblem) -> ProblemObserved {
         entity_ref: text_of(found.entity_ref.as_ref()),
         class: found.class.as_str().to_owned(),
         is_file: found.is_file,
-        is_warning: found.is_warning,
+        is_warning: found.level == Level::Warning,
         owner: found.owner.unwrap_or_default(),
     }
 }
@@ -195,6 +198,6 @@ mod tests {
         let content = read_within(&format!("{PAY}  note: {}\n", "x".repeat(1_000)), &limits);
         assert!(content.poisoned);
         assert_eq!(content.entities, []);
-        assert_eq!(content.problems[0].rule, OBSERVED_TOO_LARGE);
+        assert_eq!(content.problems[0].rule, RuleId::FileLimitObserved.as_str());
     }
 }

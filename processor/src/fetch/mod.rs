@@ -1,5 +1,10 @@
 //! Reads the files of jobs, and what those ask for besides themselves.
 
+pub(crate) mod fetched_file;
 pub(crate) mod fetcher;
-pub(crate) mod patterns;
+mod github_files;
+pub(crate) mod parser;
+mod patterns;
+pub(crate) mod pending;
 pub(crate) mod reader;
+pub(crate) mod repository;

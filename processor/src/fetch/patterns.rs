@@ -3,10 +3,13 @@
 use std::collections::BTreeSet;
 
 use freshet_model::glob::{Pattern, PatternError};
-use freshet_proto::message::{Lane, RepositoryTarget, WantedPath};
+use freshet_proto::message::location_observed::Outcome;
+use freshet_proto::message::{
+    Failed, Gone, Lane, Matched, Repository, RepositoryTarget, Unchanged, WantedPath,
+};
 use freshet_runtime::error_chain::Chain;
 
-use super::fetcher::RepositoryAtCommit;
+use super::repository::RepositoryAtCommit;
 use crate::budget::BudgetClosed;
 use crate::failure::Failure;
 use crate::source::github::client::GithubClient;
@@ -15,51 +18,43 @@ use crate::source::github::tree::{self, PathFilter, TreeError, TreeFiles};
 /// Most files that the patterns of one reading list may match together.
 const MATCHES_MAX: usize = 5_000;
 
-/// What became of one pattern.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum PatternMatches {
-    /// What it matched is what it matched when it was last looked at.
-    Unchanged,
-    /// These files, in order.
-    Paths(Vec<String>),
-    /// Nothing, for there is no commit.
-    NoCommit,
-    /// It could not be found out.
-    Failed(Failure),
-}
-
 /// Evaluates the patterns of a reading list.
 ///
 /// # Errors
 /// Until when GitHub's limits forbid listing.
-pub(crate) async fn matches<'t>(
+pub(super) async fn evaluate_patterns<'t>(
     client: &GithubClient,
     lane: Lane,
     home: &RepositoryAtCommit,
     target: &'t RepositoryTarget,
-) -> Result<Vec<(&'t WantedPath, PatternMatches)>, BudgetClosed> {
-    let patterns: Vec<&WantedPath> = target
-        .wanted
-        .iter()
-        .filter(|wanted| wanted.is_glob)
-        .collect();
-    let moved = home.head != target.held_head;
-    let is_due = |wanted: &WantedPath| moved || wanted.held_blob.is_empty();
-    if home.head.is_empty() || !patterns.iter().any(|wanted| is_due(wanted)) {
-        let matches = if home.head.is_empty() {
-            PatternMatches::NoCommit
-        } else {
-            PatternMatches::Unchanged
-        };
-        return Ok(patterns
-            .into_iter()
-            .map(|wanted| (wanted, matches.clone()))
-            .collect());
+) -> Result<Vec<(&'t WantedPath, Outcome)>, BudgetClosed> {
+    let wanted = target.wanted.iter();
+    let patterns: Vec<&WantedPath> = wanted.filter(|wanted| wanted.is_glob).collect();
+    let for_all = |outcome: &dyn Fn(&WantedPath) -> Outcome| {
+        let patterns = patterns.iter();
+        Ok(patterns.map(|wanted| (*wanted, outcome(wanted))).collect())
+    };
+    if home.head.is_empty() {
+        return for_all(&|_| {
+            Outcome::Gone(Gone {
+                evidence: "the branch has no commit".to_owned(),
+            })
+        });
     }
-    let sought = PatternSet::of(&patterns);
-    let repository = (&*home.repository.owner, &*home.repository.name);
-    let listed = match tree::list(client, lane, repository, &home.head, &sought).await {
-        Ok(files) => matched(&sought, &files),
+    // A tree belongs to its commit: while the head is the one we hold, the matches are too.
+    let has_moved = home.head != target.held_head;
+    let is_due = |wanted: &&WantedPath| has_moved || wanted.held_blob.is_empty();
+    if !patterns.iter().any(is_due) {
+        return for_all(&|wanted| {
+            Outcome::Unchanged(Unchanged {
+                blob: wanted.held_blob.clone(),
+            })
+        });
+    }
+    let set = PatternSet::new(&patterns);
+    let Repository { owner, name, .. } = &home.repository;
+    let listed = match tree::list_files(client, lane, owner, name, &home.head, &set).await {
+        Ok(files) => set.match_files(&files),
         Err(TreeError::TooManyFolders) => Err(Failure::unreadable(
             "the repository has too many folders to look for a pattern in all of them",
         )),
@@ -68,44 +63,10 @@ pub(crate) async fn matches<'t>(
             Err(error.failure()?)
         }
     };
-    Ok(match listed {
-        Ok(paths) => patterns
-            .into_iter()
-            .zip(paths)
-            .zip(&sought.0)
-            .map(|((wanted, paths), one)| match &one.pattern {
-                Ok(_) => (wanted, PatternMatches::Paths(paths)),
-                Err(error) => (
-                    wanted,
-                    PatternMatches::Failed(Failure::unreadable(error.to_string())),
-                ),
-            })
-            .collect(),
-        Err(failure) => patterns
-            .into_iter()
-            .map(|wanted| (wanted, PatternMatches::Failed(failure.clone())))
-            .collect(),
-    })
-}
-
-/// For each pattern the files it matches.
-fn matched(sought: &PatternSet, files: &TreeFiles) -> Result<Vec<Vec<String>>, Failure> {
-    let paths: Vec<Vec<String>> = sought
-        .0
-        .iter()
-        .map(|one| {
-            let matching = files.keys().filter(|path| one.is_match(path));
-            matching.cloned().collect()
-        })
-        .collect();
-    let all: BTreeSet<&String> = paths.iter().flatten().collect();
-    if all.len() > MATCHES_MAX {
-        return Err(Failure::unreadable(format!(
-            "the patterns match {} files, more than {MATCHES_MAX}",
-            all.len()
-        )));
+    match listed {
+        Ok(outcomes) => Ok(patterns.into_iter().zip(outcomes).collect()),
+        Err(failure) => for_all(&|_| Outcome::Failed(Failed::from(failure.clone()))),
     }
-    Ok(paths)
 }
 
 /// Patterns that are looked for together.
@@ -129,33 +90,60 @@ impl SoughtPattern {
 }
 
 impl PatternSet {
-    fn of(patterns: &[&WantedPath]) -> Self {
-        let one = |wanted: &&WantedPath| SoughtPattern {
+    fn new(patterns: &[&WantedPath]) -> Self {
+        let sought = |wanted: &&WantedPath| SoughtPattern {
             pattern: Pattern::new(&wanted.path),
-            folder: literal_folder(&wanted.path),
+            folder: find_literal_folder(&wanted.path),
+            // Only two stars cross slashes, so without them the depth of a match is that of the
+            // pattern.
             depth: (!wanted.path.contains("**")).then(|| wanted.path.matches('/').count()),
         };
-        Self(patterns.iter().map(one).collect())
+        Self(patterns.iter().map(sought).collect())
+    }
+
+    /// For each pattern what became of it; a pattern that cannot be understood spoils no other.
+    fn match_files(&self, files: &TreeFiles) -> Result<Vec<Outcome>, Failure> {
+        let matching = |pattern: &SoughtPattern| -> Vec<String> {
+            let paths = files.keys().filter(|path| pattern.is_match(path));
+            paths.cloned().collect()
+        };
+        let paths: Vec<Vec<String>> = self.0.iter().map(matching).collect();
+        let all: BTreeSet<&String> = paths.iter().flatten().collect();
+        // Each match is a location of its own in the catalog and a file to be read.
+        if all.len() > MATCHES_MAX {
+            return Err(Failure::unreadable(format!(
+                "the patterns match {} files, more than {MATCHES_MAX}",
+                all.len()
+            )));
+        }
+        let outcome = |(paths, sought): (Vec<String>, &SoughtPattern)| match &sought.pattern {
+            Ok(_) => Outcome::Matched(Matched { paths }),
+            Err(error) => {
+                let failure = Failure::unreadable(error.to_string());
+                Outcome::Failed(Failed::from(failure))
+            }
+        };
+        Ok(paths.into_iter().zip(&self.0).map(outcome).collect())
     }
 }
 
 impl PathFilter for PatternSet {
     fn is_file_wanted(&self, path: &str) -> bool {
-        self.0.iter().any(|one| one.is_match(path))
+        self.0.iter().any(|sought| sought.is_match(path))
     }
 
     fn is_folder_wanted(&self, path: &str) -> bool {
         let path = format!("{path}/");
         let depth = path.matches('/').count();
-        self.0.iter().any(|one| {
-            one.depth.is_none_or(|most| depth <= most)
-                && (path.starts_with(&one.folder) || one.folder.starts_with(&path))
+        self.0.iter().any(|sought| {
+            sought.depth.is_none_or(|most| depth <= most)
+                && (path.starts_with(&sought.folder) || sought.folder.starts_with(&path))
         })
     }
 }
 
 /// The part of a pattern in front of the first step that may stand for several names.
-fn literal_folder(pattern: &str) -> String {
+fn find_literal_folder(pattern: &str) -> String {
     let special = pattern
         .find(['*', '?', '[', ']', '{', '}', '!', '+', '@', '(', ')', '\\'])
         .unwrap_or(pattern.len());
@@ -167,7 +155,7 @@ fn literal_folder(pattern: &str) -> String {
 mod tests {
     use super::*;
 
-    fn sought(patterns: &[&str]) -> PatternSet {
+    fn pattern_set(patterns: &[&str]) -> PatternSet {
         let wanted: Vec<WantedPath> = patterns
             .iter()
             .map(|path| WantedPath {
@@ -176,17 +164,17 @@ mod tests {
                 ..WantedPath::default()
             })
             .collect();
-        PatternSet::of(&wanted.iter().collect::<Vec<_>>())
+        PatternSet::new(&wanted.iter().collect::<Vec<_>>())
     }
 
     #[track_caller]
     fn check_folders(pattern: &str, wanted: &[&str], unwanted: &[&str]) {
-        let sought = sought(&[pattern]);
+        let set = pattern_set(&[pattern]);
         for folder in wanted {
-            assert!(sought.is_folder_wanted(folder), "{pattern}: {folder}");
+            assert!(set.is_folder_wanted(folder), "{pattern}: {folder}");
         }
         for folder in unwanted {
-            assert!(!sought.is_folder_wanted(folder), "{pattern}: {folder}");
+            assert!(!set.is_folder_wanted(folder), "{pattern}: {folder}");
         }
     }
 
@@ -209,8 +197,12 @@ mod tests {
                 (path.to_owned(), file)
             })
             .into();
-        let paths = matched(&sought(&["sub/*.yaml", "*.yaml", "x/*"]), &files);
-        let expected = [vec!["sub/x.yaml", "sub/y.yaml"], vec!["a.yaml"], vec![]];
-        assert_eq!(paths.expect("few matches"), expected);
+        let outcomes = pattern_set(&["sub/*.yaml", "*.yaml", "x/*"]).match_files(&files);
+        let expected: [&[&str]; 3] = [&["sub/x.yaml", "sub/y.yaml"], &["a.yaml"], &[]];
+        let expected = expected.map(|paths| {
+            let paths = paths.iter().map(|path| (*path).to_owned()).collect();
+            Outcome::Matched(Matched { paths })
+        });
+        assert_eq!(outcomes.expect("few matches"), expected);
     }
 }

@@ -11,7 +11,7 @@ fn here(path: &str, blob: &str) -> Dependency {
         host: HOST.to_owned(),
         owner: "acme".to_owned(),
         name: "pay".to_owned(),
-        r#ref: DEFAULT_BRANCH.to_owned(),
+        r#ref: "HEAD".to_owned(),
         path: path.to_owned(),
         blob: blob.to_owned(),
         url: String::new(),
@@ -52,14 +52,14 @@ fn check_with(
     shown: RepositoryShown,
     expected: &str,
 ) {
-    let plan = ReadPlan::of(job, HOST);
-    let verdict = judge(&plan, |_| elsewhere.clone(), &first_question(&plan), shown);
-    assert_eq!(told(&verdict), expected);
+    let plan = ReadPlan::new(job, HOST);
+    let outcome = evaluate_answer(&plan, |_| elsewhere.clone(), &first_question(&plan), shown);
+    assert_eq!(told(&outcome), expected);
 }
 
 #[track_caller]
 fn check_paths(job: &RepositoryTarget, expected: &[&str]) {
-    let plan = ReadPlan::of(job, HOST);
+    let plan = ReadPlan::new(job, HOST);
     let paths: Vec<&str> = plan
         .target
         .wanted
@@ -89,7 +89,7 @@ fn only_what_is_at_the_same_place_is_asked_for_there() {
     let all = [here("x", "d"), elsewhere("y"), other_branch, url];
     let job = job_with("h1", "", "a", &all);
     check_paths(&job, &["0.yaml", "x"]);
-    assert_eq!(ReadPlan::of(&job, HOST).elsewhere().count(), 3);
+    assert_eq!(ReadPlan::new(&job, HOST).elsewhere().count(), 3);
 }
 
 #[test]
@@ -143,8 +143,8 @@ fn a_sweep_asks_for_the_texts_of_a_file_and_of_all_it_reads_at_once() {
 #[test]
 fn a_text_that_was_shown_is_not_asked_for_again() {
     let job = job_with("h1", "", "- b", &[]);
-    let plan = ReadPlan::of(&job, HOST);
-    let AnswerOutcome::Again(question) = judge(
+    let plan = ReadPlan::new(&job, HOST);
+    let AnswerOutcome::AskAgain(question) = evaluate_answer(
         &plan,
         |_| DependencyState::Same,
         &first_question(&plan),
@@ -153,7 +153,7 @@ fn a_text_that_was_shown_is_not_asked_for_again() {
         panic!("nothing more is asked")
     };
     assert_eq!(question.texts, [false, true]);
-    let read = judge(
+    let read = evaluate_answer(
         &plan,
         |_| DependencyState::Same,
         &question,
@@ -180,7 +180,7 @@ fn what_changed_elsewhere_is_a_reason_to_read_a_file_again() {
 }
 
 #[test]
-fn a_file_whose_dependencies_cannot_be_looked_at_is_not_judged() {
+fn a_file_whose_dependencies_cannot_be_looked_at_is_not_evaluated() {
     let job = job_with("h1", "", "a b", &[elsewhere("y")]);
     let unknown = || DependencyState::Unknown(Failure::unreadable("down"));
     check_with(
@@ -197,15 +197,18 @@ fn a_file_whose_dependencies_cannot_be_looked_at_is_not_judged() {
 #[test]
 fn what_was_shown_beside_the_files_is_kept() {
     let job = job_with("h1", "h1..h2", "a", &[here("x", "d")]);
-    let plan = ReadPlan::of(&job, HOST);
-    let verdict = judge(
+    let plan = ReadPlan::new(&job, HOST);
+    let outcome = evaluate_answer(
         &plan,
         |_| DependencyState::Same,
         &first_question(&plan),
         shown("h2", "b=text d=same"),
     );
-    let AnswerOutcome::Read(reading) = verdict else {
+    let AnswerOutcome::Read(reading) = outcome else {
         panic!("not read")
     };
-    assert_eq!(reading.beside.keys().collect::<Vec<_>>(), ["x"]);
+    assert_eq!(
+        reading.same_commit_objects.keys().collect::<Vec<_>>(),
+        ["x"]
+    );
 }

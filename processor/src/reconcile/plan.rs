@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use freshet_model::{GitRef, RepositoryName};
 use freshet_proto::message::{Dependency, RepositoryTarget, WantedPath};
 
 use crate::failure::Failure;
@@ -28,7 +29,7 @@ pub(super) struct FileNeeds {
 impl ReadPlan {
     /// What has to be looked at for `target`, on `host`.
     #[must_use]
-    pub fn of(target: &RepositoryTarget, host: &str) -> Self {
+    pub fn new(target: &RepositoryTarget, host: &str) -> Self {
         let wanted = || target.wanted.iter().filter(|wanted| !wanted.is_glob);
         let mut paths: Vec<WantedPath> = wanted()
             .map(|wanted| WantedPath {
@@ -49,6 +50,7 @@ impl ReadPlan {
                         needs.elsewhere.push(dependency.clone());
                         continue;
                     }
+                    // Patterns are left out of the paths, for they are no objects of a commit.
                     let next = places.len();
                     let at = *places.entry(dependency.path.clone()).or_insert(next);
                     if at == next {
@@ -78,21 +80,26 @@ impl ReadPlan {
 
 /// Whether the dependency is a file of the same repository and branch.
 fn is_here(target: &RepositoryTarget, host: &str, dependency: &Dependency) -> bool {
-    let Dependency {
-        host: at,
-        owner,
-        name,
-        r#ref,
-        url,
-        ..
-    } = dependency;
-    url.is_empty()
-        && at.eq_ignore_ascii_case(host)
-        && target.repository.as_ref().is_some_and(|repository| {
-            owner.eq_ignore_ascii_case(&repository.owner)
-                && name.eq_ignore_ascii_case(&repository.name)
-        })
-        && *r#ref == target.r#ref
+    let own = target
+        .repository
+        .as_ref()
+        .map(|own| RepositoryName::new(host, &own.owner, &own.name));
+    dependency.url.is_empty()
+        && own.is_some_and(|own| own == repository_of(dependency))
+        && dependency.r#ref == target.r#ref
+}
+
+/// The repository that a dependency on a file is in.
+#[must_use]
+pub fn repository_of(dependency: &Dependency) -> RepositoryName {
+    RepositoryName::new(&dependency.host, &dependency.owner, &dependency.name)
+}
+
+/// A ref as messages write it.
+// An empty one is no ref that anybody asks for; it comes from a message without the field.
+#[must_use]
+pub fn git_ref_of(text: &str) -> GitRef {
+    GitRef::parse(text).unwrap_or(GitRef::DefaultBranch)
 }
 
 /// What is known of a dependency that is elsewhere, compared with what was read.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{ObjectShown, TextShown};
+use super::shown::{ObjectShown, TextShown};
 
 /// What to ask about one repository.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,7 +27,7 @@ impl RepositoryQuestion {
     }
 
     /// Asks at `head` for the texts of these paths, unless the objects show them.
-    pub(super) fn again(head: &str, texts: Vec<bool>, objects: Vec<ObjectShown>) -> Self {
+    pub(super) fn ask_again(head: &str, texts: Vec<bool>, objects: Vec<ObjectShown>) -> Self {
         let mut known = BTreeMap::new();
         let texts = texts
             .into_iter()
@@ -38,6 +38,8 @@ impl RepositoryQuestion {
                     ..
                 } => wanted,
                 ObjectShown::Blob { oid, text, .. } => {
+                    // By blob id: the same file at the next commit has the same id unless it
+                    // changed.
                     known.insert(oid, text);
                     false
                 }

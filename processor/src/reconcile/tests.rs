@@ -1,4 +1,6 @@
-use freshet_proto::message::WantedPath;
+use std::time::Duration;
+
+use freshet_proto::message::{Cause, WantedPath};
 
 use super::*;
 
@@ -20,7 +22,7 @@ pub(super) fn job(held: &str, push: &str, blobs: &str) -> RepositoryTarget {
             id: 1,
             ..Repository::default()
         }),
-        r#ref: DEFAULT_BRANCH.to_owned(),
+        r#ref: "HEAD".to_owned(),
         held_head: held.to_owned(),
         before: before.to_owned(),
         after: after.to_owned(),
@@ -59,9 +61,9 @@ fn blob(oid: &str, text: TextShown) -> ObjectShown {
     }
 }
 
-pub(super) fn told(verdict: &AnswerOutcome) -> String {
-    match verdict {
-        AnswerOutcome::Again(question) => {
+pub(super) fn told(outcome: &AnswerOutcome) -> String {
+    match outcome {
+        AnswerOutcome::AskAgain(question) => {
             let texts: String = question
                 .texts
                 .iter()
@@ -78,20 +80,26 @@ pub(super) fn told(verdict: &AnswerOutcome) -> String {
             let outcomes: Vec<String> = reading
                 .locations
                 .iter()
-                .map(|location| outcome_told(&location.outcome))
+                .map(|location| found_told(&location.found))
                 .collect();
             format!("read {}: {}", reading.head, outcomes.join(" "))
         }
     }
 }
 
-fn outcome_told(outcome: &LocationOutcome) -> String {
-    match outcome {
-        LocationOutcome::Unchanged { blob } => format!("same:{blob}"),
-        LocationOutcome::Text { blob, text } => format!("{blob}={text}"),
-        LocationOutcome::Raw { blob, .. } => format!("raw:{blob}"),
-        LocationOutcome::Gone { .. } => "gone".to_owned(),
-        LocationOutcome::Failed(failure) => format!("failed:{}", failure.message),
+fn found_told(found: &FileFound) -> String {
+    let fetched = match found {
+        FileFound::RawBlob { oid, .. } => return format!("raw:{oid}"),
+        FileFound::Fetched(fetched) => fetched,
+    };
+    match fetched {
+        Fetched::Unchanged { version } => format!("same:{version}"),
+        Fetched::Content { version, bytes } => {
+            format!("{version}={}", String::from_utf8_lossy(bytes))
+        }
+        Fetched::Absent { .. } => "gone".to_owned(),
+        Fetched::TooLarge { .. } => "too large".to_owned(),
+        Fetched::Failed(failure) => format!("failed:{}", failure.message),
     }
 }
 
@@ -107,12 +115,12 @@ pub(super) fn check_answer(
     shown: RepositoryShown,
     expected: &str,
 ) {
-    let verdict = judge(&plan(job), |_| DependencyState::Same, question, shown);
-    assert_eq!(told(&verdict), expected);
+    let outcome = evaluate_answer(&plan(job), |_| DependencyState::Same, question, shown);
+    assert_eq!(told(&outcome), expected);
 }
 
 fn plan(job: &RepositoryTarget) -> ReadPlan {
-    ReadPlan::of(job, "github.com")
+    ReadPlan::new(job, "github.com")
 }
 
 #[track_caller]
@@ -291,14 +299,14 @@ fn a_name_that_another_repository_took_proves_nothing() {
         ..shown("h1", "-")
     };
     let plan = plan(&job("h1", "", "a"));
-    let verdict = judge(
+    let outcome = evaluate_answer(
         &plan,
         |_| DependencyState::Same,
         &first_question(&plan),
         other,
     );
     assert!(
-        matches!(verdict, AnswerOutcome::Failed(failure) if failure.kind == freshet_proto::message::FailureKind::NotVisible)
+        matches!(outcome, AnswerOutcome::Failed(failure) if failure.kind == freshet_proto::message::FailureKind::NotVisible)
     );
 }
 

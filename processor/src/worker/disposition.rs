@@ -1,30 +1,21 @@
-//! What becomes of a job's message once the job was handled.
+//! What becomes of a job's message once the job was handled. Pure.
 
 use std::time::Duration;
 
 use backoff::{BackoffBuilder, ExponentialBuilder};
-use freshet_bus::{Bus, Delivery, Disposition, Outbound, PublishError, RETRY_UNAVAILABLE_AFTER};
-use freshet_proto::envelope::Envelope;
-use freshet_proto::message::Lane;
-use freshet_proto::subject::{Stage, Subjects, decode_token};
+use freshet_bus::{Disposition, PublishError, RETRY_UNAVAILABLE_AFTER};
 use freshet_runtime::error_chain::Chain;
 
-use crate::metrics::{JobOutcome, ProcessorMetrics};
+use crate::metrics::JobOutcome;
 
 /// PanicCounts while handling one job before it becomes a dead letter.
 const PANICS_MAX: u64 = 5;
 /// Wait after a panic, times the number of panics.
-const RETRY_AFTER_PANIC: Duration = Duration::from_secs(2);
+pub(super) const RETRY_AFTER_PANIC: Duration = Duration::from_secs(2);
 /// Longest wait, before its jitter, after an observation could not be published.
 const RETRY_PUBLISH_MAX: Duration = Duration::from_secs(30);
 /// Doublings after which any wait has reached its bound.
 const DOUBLINGS_MAX: usize = 16;
-/// Header of a dead letter: what went wrong.
-const ERROR_HEADER: &str = "Catalog-Error";
-/// Header of a dead letter: where the message was.
-const SUBJECT_HEADER: &str = "Catalog-Subject";
-/// Longest description of an error in a header.
-const ERROR_CHARS_MAX: usize = 500;
 
 /// Why a message cannot be handled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,7 +29,8 @@ pub(super) enum DeadLetterReason {
 }
 
 impl DeadLetterReason {
-    fn as_str(self) -> &'static str {
+    /// As subjects and log lines say it.
+    pub(super) fn as_str(self) -> &'static str {
         match self {
             Self::Undecodable => "undecodable",
             Self::Panic => "panic",
@@ -47,7 +39,7 @@ impl DeadLetterReason {
     }
 
     /// What to tell the owner of a source whose job came to this.
-    pub(super) fn of_the_source(self) -> &'static str {
+    pub(super) fn describe_for_owner(self) -> &'static str {
         match self {
             Self::Undecodable => "its job could not be understood",
             Self::Panic => "reading it panicked",
@@ -68,7 +60,9 @@ pub(super) enum JobDisposition {
 }
 
 /// What to do after handling panicked: try again a few times, for a panic may come from the moment.
-pub(super) fn after_panic(panics: u64) -> JobDisposition {
+pub(super) fn disposition_after_panic(panics: u64) -> JobDisposition {
+    // Counted here and not by deliveries: a job given back for a limit was delivered often and did
+    // nothing wrong.
     if panics < PANICS_MAX {
         let factor = u32::try_from(panics).unwrap_or(u32::MAX);
         JobDisposition::GiveBack(RETRY_AFTER_PANIC * factor)
@@ -83,11 +77,15 @@ pub(super) fn after_panic(panics: u64) -> JobDisposition {
 /// What to do after an observation could not be published. The reading is made again: it costs a call,
 /// and keeping it would mean answering with what was true some time ago. So the waits grow with the
 /// deliveries of the job, and differ, for a full stream refuses all jobs at once.
-pub(super) fn after_publish_error(error: &PublishError, attempt: u64) -> JobDisposition {
+pub(super) fn disposition_after_publish_error(
+    error: &PublishError,
+    attempt: u64,
+) -> JobDisposition {
     match error.disposition() {
-        Disposition::RetryAfter(delay) => JobDisposition::GiveBack(backed_off(delay, attempt)),
+        Disposition::RetryAfter(delay) => JobDisposition::GiveBack(back_off(delay, attempt)),
+        // It may have been stored or not, and a second observation of a generation costs only itself.
         Disposition::ReadAgain => {
-            JobDisposition::GiveBack(backed_off(RETRY_UNAVAILABLE_AFTER, attempt))
+            JobDisposition::GiveBack(back_off(RETRY_UNAVAILABLE_AFTER, attempt))
         }
         Disposition::GiveUp => {
             JobDisposition::Dead(DeadLetterReason::Unpublishable, Chain(error).to_string())
@@ -96,7 +94,7 @@ pub(super) fn after_publish_error(error: &PublishError, attempt: u64) -> JobDisp
 }
 
 /// Doubles `delay` with each attempt up to a bound, and adds up to as much again at random.
-fn backed_off(delay: Duration, attempt: u64) -> Duration {
+fn back_off(delay: Duration, attempt: u64) -> Duration {
     let times = usize::try_from(attempt.saturating_sub(1)).unwrap_or(usize::MAX);
     ExponentialBuilder::new()
         .with_jitter()
@@ -108,85 +106,6 @@ fn backed_off(delay: Duration, attempt: u64) -> Duration {
         .unwrap_or(RETRY_PUBLISH_MAX)
 }
 
-/// Carries settlements out.
-#[derive(Clone)]
-pub(super) struct DispositionRunner {
-    pub(super) bus: Bus,
-    pub(super) subjects: Subjects,
-    pub(super) metrics: ProcessorMetrics,
-}
-
-impl DispositionRunner {
-    pub(super) async fn settle(&self, lane: Lane, delivery: Delivery, settlement: JobDisposition) {
-        match settlement {
-            JobDisposition::Done(outcome) => {
-                self.metrics.job(lane, outcome);
-                if let Err(error) = delivery.ack().await {
-                    tracing::debug!(error = %Chain(&error), "a job may be handled again");
-                }
-            }
-            JobDisposition::GiveBack(delay) => {
-                self.metrics.job(lane, JobOutcome::GivenBack);
-                delivery.retry_after(delay).await;
-            }
-            JobDisposition::Dead(reason, error) => self.bury(lane, delivery, reason, &error).await,
-        }
-    }
-
-    // Published first: a crash in between leaves a duplicate, which the id recognises, and never a loss.
-    async fn bury(&self, lane: Lane, delivery: Delivery, reason: DeadLetterReason, error: &str) {
-        tracing::error!(
-            message.subject = delivery.subject,
-            attempt = delivery.attempt,
-            reason = reason.as_str(),
-            error,
-            "a job cannot be handled and becomes a dead letter"
-        );
-        match self
-            .bus
-            .publish(self.dead_letter(&delivery, reason, error))
-            .await
-        {
-            Ok(_) => {
-                self.metrics.job(lane, JobOutcome::Dead);
-                delivery.terminate(reason.as_str()).await;
-            }
-            Err(publish_error) => {
-                tracing::warn!(error = %Chain(&publish_error), "a dead letter could not be published yet");
-                delivery.retry_after(RETRY_AFTER_PANIC).await;
-            }
-        }
-    }
-
-    fn dead_letter(&self, delivery: &Delivery, reason: DeadLetterReason, error: &str) -> Outbound {
-        // prefix.job.lane.installation.source
-        let mut names = delivery
-            .subject
-            .split('.')
-            .skip(3)
-            .map(|token| decode_token(token).unwrap_or_default());
-        let (installation, source) = (
-            names.next().unwrap_or_default(),
-            names.next().unwrap_or_default(),
-        );
-        let subject = self
-            .subjects
-            .dead(Stage::Processor, reason.as_str(), &installation, &source);
-        let id = format!("dead:{}:{}", delivery.subject, delivery.sequence);
-        let error: String = error
-            .chars()
-            .filter(|character| !character.is_control())
-            .take(ERROR_CHARS_MAX)
-            .collect();
-        Outbound::new(subject, delivery.payload.clone())
-            .enveloped(Envelope::with_id(id).traced(delivery.envelope.traceparent.clone()))
-            .with_headers(vec![
-                (SUBJECT_HEADER.to_owned(), delivery.subject.clone()),
-                (ERROR_HEADER.to_owned(), error),
-            ])
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use freshet_bus::RETRY_FULL_AFTER;
@@ -195,13 +114,16 @@ mod tests {
 
     #[test]
     fn a_job_that_keeps_panicking_becomes_a_dead_letter() {
-        assert_eq!(after_panic(1), JobDisposition::GiveBack(RETRY_AFTER_PANIC));
         assert_eq!(
-            after_panic(4),
+            disposition_after_panic(1),
+            JobDisposition::GiveBack(RETRY_AFTER_PANIC)
+        );
+        assert_eq!(
+            disposition_after_panic(4),
             JobDisposition::GiveBack(RETRY_AFTER_PANIC * 4)
         );
         assert!(matches!(
-            after_panic(5),
+            disposition_after_panic(5),
             JobDisposition::Dead(DeadLetterReason::Panic, _)
         ));
     }
@@ -212,11 +134,11 @@ mod tests {
             subject: "s".to_owned(),
         };
         assert!(matches!(
-            after_publish_error(&full, 1),
+            disposition_after_publish_error(&full, 1),
             JobDisposition::GiveBack(_)
         ));
         assert!(matches!(
-            after_publish_error(&PublishError::Ambiguous, 1),
+            disposition_after_publish_error(&PublishError::Ambiguous, 1),
             JobDisposition::GiveBack(_)
         ));
         let too_large = PublishError::TooLarge {
@@ -225,7 +147,7 @@ mod tests {
             bytes_max: 1,
         };
         assert!(matches!(
-            after_publish_error(&too_large, 1),
+            disposition_after_publish_error(&too_large, 1),
             JobDisposition::Dead(DeadLetterReason::Unpublishable, _)
         ));
     }
@@ -244,7 +166,8 @@ mod tests {
             (9, RETRY_PUBLISH_MAX.as_secs()),
             (u64::MAX, RETRY_PUBLISH_MAX.as_secs()),
         ] {
-            let JobDisposition::GiveBack(wait) = after_publish_error(&full, attempt) else {
+            let JobDisposition::GiveBack(wait) = disposition_after_publish_error(&full, attempt)
+            else {
                 panic!("not given back")
             };
             assert!(

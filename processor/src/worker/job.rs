@@ -7,18 +7,16 @@ use freshet_runtime::telemetry;
 use prost::Message as _;
 use tracing::Span;
 
-use super::batch::{self, BatchKind};
-
 /// A job and the message it came in.
-pub(crate) struct ReceivedJob {
-    pub(crate) delivery: Delivery,
-    pub(crate) job: Job,
-    pub(crate) span: Span,
+pub(super) struct ReceivedJob {
+    pub(super) delivery: Delivery,
+    pub(super) job: Job,
+    pub(super) span: Span,
 }
 
 impl ReceivedJob {
     /// A decoded job with its message.
-    pub(crate) fn new(delivery: Delivery, job: Job) -> Self {
+    pub(super) fn new(delivery: Delivery, job: Job) -> Self {
         let span = span_of(&delivery, &job);
         Self {
             delivery,
@@ -27,8 +25,8 @@ impl ReceivedJob {
         }
     }
 
-    /// The repository it is about, unless it is about a listing.
-    pub(crate) fn repository(&self) -> Option<&RepositoryTarget> {
+    /// The repository it is about, if it is about one.
+    pub(super) fn repository(&self) -> Option<&RepositoryTarget> {
         match &self.job.target {
             Some(job::Target::Repository(target)) => Some(target),
             Some(job::Target::Listing(_) | job::Target::Url(_) | job::Target::File(_)) | None => {
@@ -42,7 +40,7 @@ impl ReceivedJob {
 ///
 /// # Errors
 /// Why it is no job.
-pub(crate) fn decoded(payload: &[u8]) -> Result<Job, String> {
+pub(super) fn decode_job(payload: &[u8]) -> Result<Job, String> {
     let job = Job::decode(payload).map_err(|error| error.to_string())?;
     if job.target.is_some() {
         Ok(job)
@@ -51,28 +49,25 @@ pub(crate) fn decoded(payload: &[u8]) -> Result<Job, String> {
     }
 }
 
-/// Groups jobs that are handled together.
-pub(crate) fn grouped(jobs: Vec<ReceivedJob>, together_max: usize) -> Vec<Vec<ReceivedJob>> {
-    let kinds: Vec<BatchKind> = jobs
-        .iter()
-        .map(|held| {
-            if held.repository().is_some() {
-                BatchKind::Repository
-            } else {
-                BatchKind::Listing
-            }
-        })
-        .collect();
-    let mut jobs: Vec<Option<ReceivedJob>> = jobs.into_iter().map(Some).collect();
-    batch::groups(&kinds, together_max)
-        .into_iter()
-        .map(|group| {
-            group
-                .into_iter()
-                .filter_map(|index| jobs[index].take())
-                .collect()
-        })
-        .collect()
+/// Groups jobs that are handled together: those that may share a query in groups of at most
+/// `together_max`, each other one alone.
+// How often a job was delivered does not matter: mostly it was given back because of a limit, and
+// reading everything alone would spend what the limit has just granted.
+pub(super) fn group_jobs<T>(
+    jobs: Vec<T>,
+    may_share: impl Fn(&T) -> bool,
+    together_max: usize,
+) -> Vec<Vec<T>> {
+    let (together, alone): (Vec<T>, Vec<T>) = jobs.into_iter().partition(may_share);
+    let mut groups: Vec<Vec<T>> = Vec::new();
+    for job in together {
+        match groups.last_mut() {
+            Some(group) if group.len() < together_max => group.push(job),
+            _ => groups.push(vec![job]),
+        }
+    }
+    groups.extend(alone.into_iter().map(|job| vec![job]));
+    groups
 }
 
 fn span_of(delivery: &Delivery, job: &Job) -> Span {
@@ -95,7 +90,7 @@ fn span_of(delivery: &Delivery, job: &Job) -> Span {
 /// Nearly all work is done long before a message has to be kept alive, so the first sign of life is
 /// due only then. That is counted from its arrival, for handling it is made of many works like this
 /// one, and short ones after each other take long too.
-pub(crate) async fn while_alive<T>(deliveries: &[&Delivery], work: impl Future<Output = T>) -> T {
+pub(super) async fn keep_alive<T>(deliveries: &[&Delivery], work: impl Future<Output = T>) -> T {
     let Some(oldest) = deliveries.iter().map(|delivery| delivery.received_at).min() else {
         return work.await;
     };
@@ -123,6 +118,27 @@ mod tests {
 
     use super::*;
 
+    #[track_caller]
+    fn check_groups(jobs: &[&str], expected: &[&[&str]]) {
+        let is_repository = |job: &&str| job.starts_with("repository");
+        assert_eq!(group_jobs(jobs.to_vec(), is_repository, 3), expected);
+    }
+
+    #[test]
+    fn repositories_share_a_query_and_listings_do_not() {
+        let (r1, r2, r3, r4) = (
+            "repository 1",
+            "repository 2",
+            "repository 3",
+            "repository 4",
+        );
+        check_groups(&[], &[]);
+        check_groups(&[r1], &[&[r1]]);
+        check_groups(&[r1, "listing", r2], &[&[r1, r2], &["listing"]]);
+        check_groups(&[r1, r2, r3, r4], &[&[r1, r2, r3], &[r4]]);
+        check_groups(&["listing", "listing"], &[&["listing"], &["listing"]]);
+    }
+
     #[tokio::test(start_paused = true)]
     async fn a_job_of_many_short_works_is_delivered_to_nobody_else() {
         let (bus, subjects) = (Bus::memory(), Subjects::default());
@@ -140,7 +156,7 @@ mod tests {
         let short = KEEP_ALIVE_EVERY - Duration::from_secs(1);
         let handling = async {
             for _ in 0..10 {
-                while_alive(&[&delivery], tokio::time::sleep(short)).await;
+                keep_alive(&[&delivery], tokio::time::sleep(short)).await;
             }
         };
         assert!(short * 10 > ACK_WAIT);

@@ -16,8 +16,10 @@ pub(super) struct PanicCounts(Mutex<HashMap<(String, u64), u64>>);
 
 impl PanicCounts {
     /// Counts one more; returns how many there were of this message.
-    pub(super) fn count(&self, subject: &str, sequence: u64) -> u64 {
-        let mut counts = self.counts();
+    pub(super) fn count_panic(&self, subject: &str, sequence: u64) -> u64 {
+        let mut counts = self.lock_counts();
+        // Messages that never come again, because another process took them, are never forgotten
+        // one by one.
         if counts.len() >= MESSAGES_MAX {
             counts.clear();
         }
@@ -27,15 +29,15 @@ impl PanicCounts {
     }
 
     /// Forgets a message that will not come again.
-    pub(super) fn forget(&self, subject: &str, sequence: u64) {
-        let mut counts = self.counts();
+    pub(super) fn forget_message(&self, subject: &str, sequence: u64) {
+        let mut counts = self.lock_counts();
         if !counts.is_empty() {
             counts.remove(&(subject.to_owned(), sequence));
         }
     }
 
     // Numbers are valid at every step, so a poisoned lock is still good.
-    fn counts(&self) -> std::sync::MutexGuard<'_, HashMap<(String, u64), u64>> {
+    fn lock_counts(&self) -> std::sync::MutexGuard<'_, HashMap<(String, u64), u64>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -45,20 +47,29 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_message_has_its_own_count_until_it_is_gone() {
+    fn each_message_has_its_own_count_until_it_is_forgotten() {
         let panics = PanicCounts::default();
-        assert_eq!([panics.count("a", 1), panics.count("a", 1)], [1, 2]);
-        assert_eq!([panics.count("a", 2), panics.count("b", 1)], [1, 1]);
-        panics.forget("a", 1);
-        assert_eq!([panics.count("a", 1), panics.count("a", 2)], [1, 2]);
+        assert_eq!(
+            [panics.count_panic("a", 1), panics.count_panic("a", 1)],
+            [1, 2]
+        );
+        assert_eq!(
+            [panics.count_panic("a", 2), panics.count_panic("b", 1)],
+            [1, 1]
+        );
+        panics.forget_message("a", 1);
+        assert_eq!(
+            [panics.count_panic("a", 1), panics.count_panic("a", 2)],
+            [1, 2]
+        );
     }
 
     #[test]
     fn the_counts_stay_small() {
         let panics = PanicCounts::default();
         for sequence in 0..=u64::try_from(MESSAGES_MAX).expect("a small number") {
-            panics.count("a", sequence);
+            panics.count_panic("a", sequence);
         }
-        assert_eq!(panics.counts().len(), 1);
+        assert_eq!(panics.lock_counts().len(), 1);
     }
 }

@@ -7,11 +7,11 @@
 use std::collections::HashMap;
 use std::ops::Range;
 
+use freshet_model::RuleId;
 use serde_json::Value;
 
-use super::position::TextPosition;
-use super::problem::{SyntaxProblem, problem, rule};
-use super::size_budget::{SizeBudget, ValueSize};
+use super::problem::{SyntaxProblem, syntax_problem};
+use super::size_budget::{SpendingAt, ValueSize};
 
 /// The anchors of one document.
 pub(super) struct Anchors {
@@ -56,82 +56,85 @@ impl Anchors {
     }
 
     /// A collection begins.
-    pub(super) fn enter(&mut self) {
-        self.open.push(self.here());
+    pub(super) fn begin_collection(&mut self) {
+        self.open.push(self.mark_here());
     }
 
     /// The collection that began last is complete; `id` is its anchor, or 0.
-    pub(super) fn leave(
+    pub(super) fn end_collection(
         &mut self,
         id: usize,
         value: &Value,
         size: ValueSize,
-        (budget, at): (&mut SizeBudget, TextPosition),
+        spending: SpendingAt<'_>,
     ) -> Result<(), SyntaxProblem> {
-        let began = self.open.pop().unwrap_or(self.here());
-        self.define(id, value, size, began, (budget, at))
+        let began = self.open.pop().unwrap_or(self.mark_here());
+        self.define_anchor(id, value, size, began, spending)
     }
 
     /// A scalar is complete; `id` is its anchor, or 0.
-    pub(super) fn scalar(
+    pub(super) fn add_scalar(
         &mut self,
         id: usize,
         value: &Value,
         size: ValueSize,
-        (budget, at): (&mut SizeBudget, TextPosition),
+        spending: SpendingAt<'_>,
     ) -> Result<(), SyntaxProblem> {
-        let began = self.here();
+        let began = self.mark_here();
         self.scalars += 1;
-        self.define(id, value, size, began, (budget, at))
+        self.define_anchor(id, value, size, began, spending)
     }
 
     /// The value an alias stands for. Merging takes the members of a value and is not counted
     /// as a use.
-    pub(super) fn expand(
+    pub(super) fn expand_alias(
         &mut self,
         id: usize,
         merging: bool,
-        (budget, at): (&mut SizeBudget, TextPosition),
+        spending: SpendingAt<'_>,
     ) -> Result<Value, SyntaxProblem> {
         if !self.known.contains_key(&id) {
             let message = "this alias stands inside the value it refers to";
-            return Err(problem(rule::ALIAS_CYCLE, message, at));
+            return Err(syntax_problem(RuleId::YamlAliasCycle, message, spending.at));
         }
-        let weight = self.weight(id);
+        let weight = self.weigh_anchor(id);
         let anchor = self.known.get_mut(&id).expect("looked up above");
         anchor.weight = weight;
         if !merging {
             anchor.uses += 1;
             if anchor.uses.saturating_mul(anchor.weight) > self.uses_max {
                 let message = "aliases expand this document too far";
-                return Err(problem(rule::ALIAS_LIMIT, message, at));
+                return Err(syntax_problem(RuleId::YamlAliasLimit, message, spending.at));
             }
         }
+        // After the check, so that an alias that was refused weighs nothing.
         self.aliases.push(id);
-        budget.spend(anchor.size, at)?;
+        spending.spend(anchor.size)?;
         Ok(anchor.value.clone())
     }
 
-    fn here(&self) -> OpenMark {
+    fn mark_here(&self) -> OpenMark {
         OpenMark {
             aliases: self.aliases.len(),
             scalars: self.scalars,
         }
     }
 
-    fn define(
+    fn define_anchor(
         &mut self,
         id: usize,
         value: &Value,
         size: ValueSize,
         began: OpenMark,
-        (budget, at): (&mut SizeBudget, TextPosition),
+        spending: SpendingAt<'_>,
     ) -> Result<(), SyntaxProblem> {
+        // A document full of anchors and without an alias would otherwise be copied value by
+        // value.
         if id == 0 || !self.needed {
             return Ok(());
         }
         // The copy kept here costs as much as the value, so it is paid for.
-        budget.spend(size, at)?;
+        spending.spend(size)?;
         let anchor = AnchoredValue {
             value: value.clone(),
             size,
@@ -144,7 +147,7 @@ impl Anchors {
         Ok(())
     }
 
-    fn weight(&self, id: usize) -> u64 {
+    fn weigh_anchor(&self, id: usize) -> u64 {
         let Some(anchor) = self.known.get(&id) else {
             return 0;
         };

@@ -1,10 +1,11 @@
 //! Collections while they are being filled.
 
+use freshet_model::RuleId;
 use serde_json::{Map, Value};
 
 use super::key::{KeyIdentity, MappingKeys};
 use super::position::{NodeParent, TextPosition};
-use super::problem::{SyntaxProblem, problem, rule};
+use super::problem::{SyntaxProblem, syntax_problem};
 use super::size_budget::ValueSize;
 
 /// A collection whose end has not been seen.
@@ -56,11 +57,11 @@ pub(super) struct CompleteNode {
 }
 
 impl CollectionContent {
-    pub(super) fn sequence() -> Self {
+    pub(super) fn new_sequence() -> Self {
         Self::Sequence(Vec::new())
     }
 
-    pub(super) fn mapping() -> Self {
+    pub(super) fn new_mapping() -> Self {
         Self::Mapping {
             members: Map::new(),
             keys: MappingKeys::default(),
@@ -70,7 +71,7 @@ impl CollectionContent {
 
     /// How the node that comes next hangs under this one. A key is recorded as an element,
     /// and forgotten when it is complete.
-    pub(super) fn under(&self) -> NodeParent<'_> {
+    pub(super) fn parent_of_next(&self) -> NodeParent<'_> {
         match self {
             Self::Sequence(_) | Self::Mapping { pending: None, .. } => NodeParent::Sequence,
             Self::Mapping {
@@ -98,7 +99,7 @@ impl CollectionContent {
     }
 
     /// Adds a complete node: an element, a key, or the value of the key before it.
-    pub(super) fn add(&mut self, done: CompleteNode) -> Result<(), SyntaxProblem> {
+    pub(super) fn add_node(&mut self, done: CompleteNode) -> Result<(), SyntaxProblem> {
         match self {
             Self::Sequence(items) => items.push(done.value),
             Self::Mapping {
@@ -106,10 +107,11 @@ impl CollectionContent {
                 keys,
                 pending,
             } => match pending.take() {
-                Some(key) if key.merges => merge(members, keys, done.value, done.position)?,
+                Some(key) if key.merges => merge_members(members, keys, done.value, done.position)?,
                 Some(key) => {
                     members.insert(key.name, done.value);
                 }
+                // Keys and values come as events of one kind; only their turn tells them apart.
                 None => *pending = Some(accept_key(members, keys, done)?),
             },
         }
@@ -125,10 +127,12 @@ impl OpenCollection {
                 if members.values().any(|value| !value.is_null()) =>
             {
                 let message = "the elements of !!set must not have values";
-                Err(problem(rule::SYNTAX, message, self.start))
+                Err(syntax_problem(RuleId::YamlSyntax, message, self.start))
             }
             (_, CollectionTag::Nothing) => Ok(Value::Object(Map::new())),
-            (CollectionContent::Sequence(items), CollectionTag::Pairs) => pairs(items, self.start),
+            (CollectionContent::Sequence(items), CollectionTag::Pairs) => {
+                make_pairs(items, self.start)
+            }
             (CollectionContent::Sequence(items), CollectionTag::Itself) => Ok(Value::Array(items)),
             (CollectionContent::Mapping { members, .. }, _) => Ok(Value::Object(members)),
         }
@@ -147,10 +151,14 @@ fn accept_key(
             merges: true,
         });
     }
-    let name = done.identity.name(done.value);
+    let name = done.identity.into_name(done.value);
     if keys.is_duplicate(members, done.identity, &name) {
         let message = format!("the key {name:?} occurs twice in this mapping");
-        return Err(problem(rule::DUPLICATE_KEY, message, done.position));
+        return Err(syntax_problem(
+            RuleId::YamlDuplicateKey,
+            message,
+            done.position,
+        ));
     }
     Ok(MappingKey {
         name,
@@ -160,7 +168,7 @@ fn accept_key(
 }
 
 /// Takes over what the mapping does not have yet from a mapping or a sequence of mappings.
-fn merge(
+fn merge_members(
     members: &mut Map<String, Value>,
     keys: &mut MappingKeys,
     source: Value,
@@ -170,11 +178,13 @@ fn merge(
         Value::Array(sources) => sources,
         source => vec![source],
     };
+    // A merged member came from no key here, and a later key of that name replaces it without
+    // being a duplicate.
     keys.will_differ_from(members);
     for source in sources {
         let Value::Object(source) = source else {
             let message = "a merge key takes a mapping or a sequence of mappings";
-            return Err(problem(rule::SYNTAX, message, at));
+            return Err(syntax_problem(RuleId::YamlSyntax, message, at));
         };
         for (name, value) in source {
             members.entry(name).or_insert(value);
@@ -183,16 +193,16 @@ fn merge(
     Ok(())
 }
 
-fn pairs(items: Vec<Value>, at: TextPosition) -> Result<Value, SyntaxProblem> {
+fn make_pairs(items: Vec<Value>, at: TextPosition) -> Result<Value, SyntaxProblem> {
     let pair = |item| match item {
-        Value::Object(members) if members.len() > 1 => Err(problem(
-            rule::SYNTAX,
+        Value::Object(members) if members.len() > 1 => Err(syntax_problem(
+            RuleId::YamlSyntax,
             "each element of !!pairs must have one key",
             at,
         )),
         Value::Object(members) => Ok(Value::Object(members)),
         single => Ok(Value::Object(Map::from_iter([(
-            KeyIdentity::Alone.name(single),
+            KeyIdentity::Alone.into_name(single),
             Value::Null,
         )]))),
     };

@@ -1,15 +1,16 @@
-//! One document from its text, mended as often as the scanner asks for it.
+//! One document from its text, fixed up as often as the scanner asks for it.
 
 use std::borrow::Cow;
 
+use freshet_model::RuleId;
 use saphyr_parser::Parser;
 use serde_json::Value;
 
 use super::compat::char_substitution::CharSubstitution;
-use super::compat::trailing_indent::ragged_end;
+use super::compat::trailing_indent::find_trailing_indent;
 use super::composer::{ComposeStop, Composer};
 use super::position::{Positions, TextPosition};
-use super::problem::{SyntaxProblem, problem, rule};
+use super::problem::{SyntaxProblem, syntax_problem};
 use super::size_budget::SizeBudget;
 use super::split::DocumentText;
 use crate::limits::ReadLimits;
@@ -26,22 +27,24 @@ pub struct ParsedDocument {
 }
 
 /// Reads the document in `chunk`.
-pub(super) fn read(
+pub(super) fn read_document(
     chunk: &DocumentText<'_>,
-    stand_ins: &CharSubstitution,
+    substitution: &CharSubstitution,
     limits: &ReadLimits,
     budget: &mut SizeBudget,
 ) -> Result<ParsedDocument, SyntaxProblem> {
+    // Before the scanner sees it: a flow collection of a million brackets is held as tokens before
+    // the first event comes.
     check_density(chunk, limits.indicators)?;
     check_indentation(chunk)?;
     let mut text = Cow::Borrowed(chunk.text);
     let mut inserted = Vec::new();
     loop {
         let before = budget.spent();
-        let mut composer = Composer::new(chunk, stand_ins, limits, budget);
+        let mut composer = Composer::new(chunk, substitution, limits, budget);
         composer.inserted = std::mem::take(&mut inserted);
-        composer.ragged_end = ragged_end(&text);
-        match composer.run(Parser::new_from_str(&text)) {
+        composer.trailing_indent = find_trailing_indent(&text);
+        match composer.run_parser(Parser::new_from_str(&text)) {
             Ok(()) => {
                 let (value, positions) = composer.into_value();
                 return Ok(ParsedDocument {
@@ -51,17 +54,20 @@ pub(super) fn read(
                 });
             }
             Err(ComposeStop::Problem(problem)) => return Err(problem),
-            Err(ComposeStop::Mendable { mend, at, problem }) => {
+            Err(ComposeStop::Fixable { fixup, at, problem }) => {
                 inserted = std::mem::take(&mut composer.inserted);
-                let Some(mended) = mend.applied_to(&text, at.index()) else {
+                let Some(fixed) = fixup.applied_to(&text, at.index()) else {
                     return Err(problem);
                 };
-                if !budget.reread(text.len()) {
+                // Each fixup reads from the start, so a file made of nothing else would cost its
+                // square.
+                if !budget.allow_reread(text.len()) {
                     return Err(problem);
                 }
-                budget.rewind(before);
-                text = Cow::Owned(mended);
-                if mend.inserts() {
+                // What was spent on the attempt that failed is spent again by the next one.
+                budget.rewind_to(before);
+                text = Cow::Owned(fixed);
+                if fixup.inserts_character() {
                     inserted.push((at.line(), at.col()));
                 }
             }
@@ -84,7 +90,11 @@ fn check_density(chunk: &DocumentText<'_>, indicators_max: usize) -> Result<(), 
         return Ok(());
     }
     let message = format!("the document has more than {indicators_max} indicator characters");
-    Err(problem(rule::TOO_LARGE, message, chunk.start))
+    Err(syntax_problem(
+        RuleId::YamlLimitContent,
+        message,
+        chunk.start,
+    ))
 }
 
 /// Refuses a document whose first line of content is indented with a tab, unless that line
@@ -116,5 +126,5 @@ fn check_indentation(chunk: &DocumentText<'_>) -> Result<(), SyntaxProblem> {
         column: u32::try_from(before).unwrap_or(u32::MAX).saturating_add(1),
     };
     let message = "tabs are not allowed as indentation";
-    Err(problem(rule::SYNTAX, message, position))
+    Err(syntax_problem(RuleId::YamlSyntax, message, position))
 }

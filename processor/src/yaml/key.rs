@@ -8,7 +8,7 @@ use std::collections::HashSet;
 use serde_json::{Map, Value};
 
 use super::number;
-use super::scalar::ScalarValue;
+use super::scalar_value::ScalarValue;
 
 /// What a node is when it is compared as a key.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -23,7 +23,7 @@ pub(super) enum KeyIdentity {
 
 impl KeyIdentity {
     /// The JSON value of a scalar and its identity.
-    pub(super) fn of(scalar: ScalarValue, text: &str) -> (Value, Self) {
+    pub(super) fn from_scalar(scalar: ScalarValue, text: &str) -> (Value, Self) {
         match scalar {
             ScalarValue::Null => (Value::Null, Self::Null),
             ScalarValue::Bool(truth) => (Value::Bool(truth), Self::Bool(truth)),
@@ -34,14 +34,14 @@ impl KeyIdentity {
     }
 
     /// The name of the member that a key of this identity and value makes.
-    pub(super) fn name(self, value: Value) -> String {
+    pub(super) fn into_name(self, value: Value) -> String {
         match (self, value) {
             (Self::Number(number), _) => number::text_of(number),
             (_, Value::Null) => String::new(),
             (_, Value::Bool(truth)) => truth.to_string(),
             (_, Value::Number(number)) => number::text_of(number.as_f64().unwrap_or(f64::NAN)),
             (_, Value::String(text)) => text,
-            (_, collection) => flow(&collection),
+            (_, collection) => write_flow(&collection),
         }
     }
 }
@@ -58,6 +58,7 @@ enum ComparableKey {
 /// The keys a mapping has had. While all are texts its members say it all.
 #[derive(Default)]
 pub(super) struct MappingKeys {
+    // Nearly every mapping has texts alone, and then the members themselves are the set.
     differing: Option<HashSet<ComparableKey>>,
 }
 
@@ -74,6 +75,7 @@ impl MappingKeys {
             KeyIdentity::Text => ComparableKey::Text(name.to_owned()),
             KeyIdentity::Null => ComparableKey::Null,
             KeyIdentity::Bool(truth) => ComparableKey::Bool(truth),
+            // In JavaScript it is equal to nothing, itself included.
             KeyIdentity::Number(number) if number.is_nan() => {
                 self.will_differ_from(members);
                 return false;
@@ -99,32 +101,32 @@ impl MappingKeys {
 }
 
 /// A collection in flow style on one line: the name it has as a key.
-fn flow(value: &Value) -> String {
+fn write_flow(value: &Value) -> String {
     match value {
         Value::Array(items) if items.is_empty() => "[]".to_owned(),
         Value::Array(items) => {
-            let items: Vec<_> = items.iter().map(flow).collect();
+            let items: Vec<_> = items.iter().map(write_flow).collect();
             format!("[ {} ]", items.join(", "))
         }
         Value::Object(members) if members.is_empty() => "{}".to_owned(),
         Value::Object(members) => {
-            let members: Vec<_> = members.iter().map(flow_member).collect();
+            let members: Vec<_> = members.iter().map(write_flow_member).collect();
             format!("{{ {} }}", members.join(", "))
         }
-        Value::String(text) => flow_text(text),
+        Value::String(text) => write_flow_text(text),
         Value::Number(number) => number::text_of(number.as_f64().unwrap_or(f64::NAN)),
         Value::Null | Value::Bool(_) => value.to_string(),
     }
 }
 
-fn flow_member((name, value): (&String, &Value)) -> String {
+fn write_flow_member((name, value): (&String, &Value)) -> String {
     match value {
-        Value::Null => flow_text(name),
-        value => format!("{}: {}", flow_text(name), flow(value)),
+        Value::Null => write_flow_text(name),
+        value => format!("{}: {}", write_flow_text(name), write_flow(value)),
     }
 }
 
-fn flow_text(text: &str) -> String {
+fn write_flow_text(text: &str) -> String {
     let safe = |c: char| c.is_alphanumeric() || matches!(c, '_' | '-' | '.' | '/' | ' ' | '$');
     let plain = text.starts_with(|c: char| c.is_alphabetic() || matches!(c, '_' | '/' | '$' | '.'))
         && !text.ends_with(' ')
@@ -144,7 +146,7 @@ mod tests {
 
     #[track_caller]
     fn check(key: Value, name: &str) {
-        assert_eq!(KeyIdentity::Alone.name(key), name);
+        assert_eq!(KeyIdentity::Alone.into_name(key), name);
     }
 
     #[test]
@@ -157,7 +159,7 @@ mod tests {
         check(json!({"a": "b", "c d": {}}), "{ a: b, c d: {} }");
         check(json!(["a: b", "true", ""]), r#"[ "a: b", "true", "" ]"#);
         assert_eq!(
-            KeyIdentity::Number(f64::INFINITY).name(Value::Null),
+            KeyIdentity::Number(f64::INFINITY).into_name(Value::Null),
             "Infinity"
         );
     }

@@ -28,6 +28,7 @@ mod number;
 pub mod position;
 pub mod problem;
 mod scalar;
+mod scalar_value;
 mod size_budget;
 mod split;
 #[cfg(test)]
@@ -35,11 +36,13 @@ mod tests;
 
 pub use document::ParsedDocument;
 pub use position::{Positions, TextPosition};
-pub use problem::{SyntaxProblem, rule};
+pub use problem::SyntaxProblem;
+
+use freshet_model::RuleId;
 
 use crate::limits::ReadLimits;
 use compat::char_substitution::CharSubstitution;
-use problem::problem;
+use problem::syntax_problem;
 use size_budget::SizeBudget;
 
 /// Reads every document of a YAML stream, in order.
@@ -52,18 +55,19 @@ pub fn read_documents(
 ) -> Vec<Result<ParsedDocument, SyntaxProblem>> {
     if bytes.len() > limits.file_bytes {
         let message = format!("the file has more than {} bytes", limits.file_bytes);
-        return vec![Err(problem(
-            rule::FILE_TOO_LARGE,
+        return vec![Err(syntax_problem(
+            RuleId::YamlLimitFileSize,
             message,
             TextPosition::START,
         ))];
     }
+    // As Node.js decodes, so that what Backstage shows is what is here.
     let text = String::from_utf8_lossy(bytes);
     let text = text.strip_prefix('\u{FEFF}').unwrap_or(&text);
-    let (text, stand_ins) = CharSubstitution::replace(text);
+    let (text, substitution) = CharSubstitution::replace_specials(text);
     let mut budget = SizeBudget::new(limits);
-    split::split(&text, limits.documents)
+    split::split_documents(&text, limits.documents)
         .into_iter()
-        .map(|chunk| document::read(&chunk?, &stand_ins, limits, &mut budget))
+        .map(|chunk| document::read_document(&chunk?, &substitution, limits, &mut budget))
         .collect()
 }

@@ -26,6 +26,8 @@ pub(super) fn value_of(number: f64) -> Value {
         let integer = number as i64;
         return Value::from(integer);
     }
+    // Above 2^53 a double has no digits of its own: JavaScript writes the shortest that reads
+    // back, with zeros behind.
     let exact = (number.fract() == 0.0 && number.abs() < PLAIN_MAX)
         .then(|| text_of(number))
         .and_then(|text| integer_of(&text));

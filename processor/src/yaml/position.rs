@@ -23,6 +23,7 @@ impl TextPosition {
 #[derive(Clone, Debug, Default)]
 pub struct Positions {
     nodes: Vec<PositionNode>,
+    // One text for all names: a position per value is only affordable if it is small.
     names: String,
 }
 
@@ -53,21 +54,21 @@ pub(super) enum NodeParent<'a> {
 impl Positions {
     /// Where the value at `pointer` starts, or its nearest ancestor that exists.
     pub fn value_at(&self, pointer: &str) -> TextPosition {
-        self.find(pointer)
+        self.find_node(pointer)
             .map_or(TextPosition::START, |node| node.value)
     }
 
     /// Where the key of the value at `pointer` starts. What has no key (the document itself,
     /// an element of a sequence) is where its value is.
     pub fn key_at(&self, pointer: &str) -> TextPosition {
-        self.find(pointer)
+        self.find_node(pointer)
             .map_or(TextPosition::START, |node| node.key)
     }
 
     /// Where a reader looks for the value at `pointer`: at the value if it begins on the line
     /// of its key, else at the key.
     pub fn shown_at(&self, pointer: &str) -> TextPosition {
-        self.find(pointer).map_or(TextPosition::START, |node| {
+        self.find_node(pointer).map_or(TextPosition::START, |node| {
             if node.value.line == node.key.line {
                 node.value
             } else {
@@ -77,15 +78,15 @@ impl Positions {
     }
 
     /// Records a value that starts here and returns its index.
-    pub(super) fn open(&mut self, value: TextPosition, under: NodeParent<'_>) -> usize {
+    pub(super) fn open_node(&mut self, value: TextPosition, under: NodeParent<'_>) -> usize {
         let index = self.nodes.len();
         let (name, key) = match under {
             NodeParent::Root => (NodeName::Root, value),
             NodeParent::Sequence => (NodeName::Element, value),
             NodeParent::Mapping { name, key } => {
-                let start = narrow(self.names.len());
+                let start = to_u32(self.names.len());
                 self.names.push_str(name);
-                let end = narrow(self.names.len());
+                let end = to_u32(self.names.len());
                 (NodeName::Member { start, end }, key)
             }
         };
@@ -93,14 +94,14 @@ impl Positions {
             value,
             key,
             name,
-            end: narrow(index + 1),
+            end: to_u32(index + 1),
         });
         index
     }
 
     /// All that was recorded since `index` is below it.
-    pub(super) fn close(&mut self, index: usize) {
-        self.nodes[index].end = narrow(self.nodes.len());
+    pub(super) fn close_node(&mut self, index: usize) {
+        self.nodes[index].end = to_u32(self.nodes.len());
     }
 
     /// Forgets `index` and all after it: it was a key, not a value.
@@ -108,12 +109,14 @@ impl Positions {
         self.nodes.truncate(index);
     }
 
-    fn find(&self, pointer: &str) -> Option<&PositionNode> {
+    fn find_node(&self, pointer: &str) -> Option<&PositionNode> {
         let mut at = 0;
         self.nodes.first()?;
+        // A step that leads nowhere ends the walk: the nearest ancestor is where a missing value
+        // would stand.
         for token in pointer.split('/').skip(1) {
             let name = token.replace("~1", "/").replace("~0", "~");
-            match self.child(at, &name) {
+            match self.find_child(at, &name) {
                 Some(child) => at = child,
                 None => break,
             }
@@ -122,7 +125,7 @@ impl Positions {
     }
 
     /// The last child of that name: a later one replaces an earlier one in the document too.
-    fn child(&self, parent: usize, name: &str) -> Option<usize> {
+    fn find_child(&self, parent: usize, name: &str) -> Option<usize> {
         let end = self.nodes[parent].end as usize;
         let wanted = name.parse::<usize>().ok();
         let mut found = None;
@@ -146,7 +149,7 @@ impl Positions {
     }
 }
 
-fn narrow(length: usize) -> u32 {
+fn to_u32(length: usize) -> u32 {
     u32::try_from(length).unwrap_or(u32::MAX)
 }
 
@@ -167,14 +170,14 @@ mod tests {
             name,
             key: at(line, column),
         };
-        let root = positions.open(at(1, 1), NodeParent::Root);
-        let list = positions.open(at(2, 3), member("a", 1, 1));
-        positions.open(at(2, 5), NodeParent::Sequence);
-        let map = positions.open(at(3, 5), NodeParent::Sequence);
-        positions.open(at(3, 10), member("b/c", 3, 5));
-        positions.close(map);
-        positions.close(list);
-        positions.close(root);
+        let root = positions.open_node(at(1, 1), NodeParent::Root);
+        let list = positions.open_node(at(2, 3), member("a", 1, 1));
+        positions.open_node(at(2, 5), NodeParent::Sequence);
+        let map = positions.open_node(at(3, 5), NodeParent::Sequence);
+        positions.open_node(at(3, 10), member("b/c", 3, 5));
+        positions.close_node(map);
+        positions.close_node(list);
+        positions.close_node(root);
         positions
     }
 

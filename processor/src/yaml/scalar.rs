@@ -5,10 +5,10 @@
 //! The patterns are those of the npm package `yaml`, which is what Backstage reads with.
 
 use saphyr_parser::Tag;
-use serde_json::Value;
 
 use super::compat::yaml11;
 use super::number;
+use super::scalar_value::{ScalarValue, is_null, parse_special_float, without_sign};
 
 /// The rules by which a plain scalar becomes a value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,18 +19,6 @@ pub(super) enum ScalarSchema {
     Yaml11,
 }
 
-/// The meaning of one scalar.
-#[derive(Clone, Debug, PartialEq)]
-pub(super) enum ScalarValue {
-    Null,
-    Bool(bool),
-    Number(f64),
-    /// The text as it stands.
-    Text,
-    /// A value that only a tag or YAML 1.1 can make: bytes or a date.
-    Made(Value),
-}
-
 /// A tag that cannot be applied to the text it stands at.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct TagMismatch(pub &'static str);
@@ -39,15 +27,16 @@ pub(super) struct TagMismatch(pub &'static str);
 pub(super) const YAML_TAGS: &str = "tag:yaml.org,2002:";
 
 /// The meaning of `text`; `plain` says that it stands without quotes.
-pub(super) fn resolve(
+pub(super) fn resolve_scalar(
     text: &str,
     style: Quoting,
     tag: Option<&Tag>,
     schema: ScalarSchema,
 ) -> Result<ScalarValue, TagMismatch> {
     match tag {
-        Some(tag) => tagged(text, tag, schema),
-        None if style == Quoting::Plain => Ok(plain(text, schema)),
+        Some(tag) => resolve_tagged(text, tag, schema),
+        None if style == Quoting::Plain => Ok(resolve_plain(text, schema)),
+        // Quotes make a text of anything, unless a tag says otherwise.
         None => Ok(ScalarValue::Text),
     }
 }
@@ -68,28 +57,32 @@ pub(super) fn yaml_tag_name(tag: &Tag) -> Option<&str> {
     }
 }
 
-fn plain(text: &str, schema: ScalarSchema) -> ScalarValue {
+fn resolve_plain(text: &str, schema: ScalarSchema) -> ScalarValue {
     match schema {
-        ScalarSchema::Core => core(text),
-        ScalarSchema::Yaml11 => yaml11::plain(text),
+        ScalarSchema::Core => resolve_core(text),
+        ScalarSchema::Yaml11 => yaml11::resolve_plain(text),
     }
 }
 
 /// A tag chooses among the meanings that the text can have; if it has none of them the tag is
 /// ignored and the text stays text.
-fn tagged(text: &str, tag: &Tag, schema: ScalarSchema) -> Result<ScalarValue, TagMismatch> {
+fn resolve_tagged(text: &str, tag: &Tag, schema: ScalarSchema) -> Result<ScalarValue, TagMismatch> {
     let Some(name) = yaml_tag_name(tag) else {
         return Ok(ScalarValue::Text);
     };
     match name {
-        "null" => Ok(keep(plain_null(text), |_| true)),
-        "bool" => Ok(keep(plain(text, schema), |s| {
+        "null" => Ok(keep_if(resolve_null(text), |_| true)),
+        "bool" => Ok(keep_if(resolve_plain(text, schema), |s| {
             matches!(s, ScalarValue::Bool(_))
         })),
-        "int" => Ok(keep(numeric(text, schema), |_| is_integer(text, schema))),
-        "float" => Ok(keep(numeric(text, schema), |_| !is_integer(text, schema))),
-        "binary" => Ok(ScalarValue::Made(yaml11::buffer(text))),
-        "timestamp" => yaml11::timestamp(text)
+        "int" => Ok(keep_if(resolve_number(text, schema), |_| {
+            is_integer(text, schema)
+        })),
+        "float" => Ok(keep_if(resolve_number(text, schema), |_| {
+            !is_integer(text, schema)
+        })),
+        "binary" => Ok(ScalarValue::Made(yaml11::decode_buffer(text))),
+        "timestamp" => yaml11::parse_timestamp(text)
             .map(ScalarValue::Made)
             .ok_or(TagMismatch(
                 "!!timestamp needs a date that starts with yyyy-mm-dd",
@@ -98,7 +91,7 @@ fn tagged(text: &str, tag: &Tag, schema: ScalarSchema) -> Result<ScalarValue, Ta
     }
 }
 
-fn keep(scalar: ScalarValue, fits: impl FnOnce(&ScalarValue) -> bool) -> ScalarValue {
+fn keep_if(scalar: ScalarValue, fits: impl FnOnce(&ScalarValue) -> bool) -> ScalarValue {
     if fits(&scalar) {
         scalar
     } else {
@@ -106,18 +99,20 @@ fn keep(scalar: ScalarValue, fits: impl FnOnce(&ScalarValue) -> bool) -> ScalarV
     }
 }
 
-fn numeric(text: &str, schema: ScalarSchema) -> ScalarValue {
-    keep(plain(text, schema), |s| matches!(s, ScalarValue::Number(_)))
+fn resolve_number(text: &str, schema: ScalarSchema) -> ScalarValue {
+    keep_if(resolve_plain(text, schema), |s| {
+        matches!(s, ScalarValue::Number(_))
+    })
 }
 
 fn is_integer(text: &str, schema: ScalarSchema) -> bool {
     match schema {
-        ScalarSchema::Core => core_integer(text).is_some(),
-        ScalarSchema::Yaml11 => yaml11::integer(text).is_some(),
+        ScalarSchema::Core => parse_core_integer(text).is_some(),
+        ScalarSchema::Yaml11 => yaml11::parse_integer(text).is_some(),
     }
 }
 
-fn plain_null(text: &str) -> ScalarValue {
+fn resolve_null(text: &str) -> ScalarValue {
     if is_null(text) {
         ScalarValue::Null
     } else {
@@ -125,28 +120,24 @@ fn plain_null(text: &str) -> ScalarValue {
     }
 }
 
-pub(super) fn is_null(text: &str) -> bool {
-    matches!(text, "" | "~" | "null" | "Null" | "NULL")
-}
-
 /// Most scalars begin with a letter that no number, boolean or null begins with.
-fn core(text: &str) -> ScalarValue {
+fn resolve_core(text: &str) -> ScalarValue {
     match text.bytes().next() {
-        None | Some(b'~' | b'n' | b'N') => plain_null(text),
+        None | Some(b'~' | b'n' | b'N') => resolve_null(text),
         Some(b't' | b'T' | b'f' | b'F') => match text {
             "true" | "True" | "TRUE" => ScalarValue::Bool(true),
             "false" | "False" | "FALSE" => ScalarValue::Bool(false),
             _ => ScalarValue::Text,
         },
-        Some(b'0'..=b'9' | b'+' | b'-' | b'.') => core_integer(text)
-            .or_else(|| special_float(text))
-            .or_else(|| core_float(text))
+        Some(b'0'..=b'9' | b'+' | b'-' | b'.') => parse_core_integer(text)
+            .or_else(|| parse_special_float(text))
+            .or_else(|| parse_core_float(text))
             .map_or(ScalarValue::Text, ScalarValue::Number),
         Some(_) => ScalarValue::Text,
     }
 }
 
-fn core_integer(text: &str) -> Option<f64> {
+fn parse_core_integer(text: &str) -> Option<f64> {
     let digits_of = |prefix: &str, radix: u32| {
         let digits = text.strip_prefix(prefix)?;
         let all = digits.chars().all(|c| c.is_digit(radix));
@@ -158,48 +149,32 @@ fn core_integer(text: &str) -> Option<f64> {
     if let Some(digits) = digits_of("0x", 16) {
         return Some(number::from_radix(digits.bytes(), 4));
     }
-    let digits = unsigned(text);
+    let digits = without_sign(text);
     let all = !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit());
     all.then(|| text.parse().ok()).flatten()
 }
 
-/// Infinities and not-a-number, the same in both versions.
-pub(super) fn special_float(text: &str) -> Option<f64> {
-    match text {
-        ".nan" | ".NaN" | ".NAN" => Some(f64::NAN),
-        _ if matches!(unsigned(text), ".inf" | ".Inf" | ".INF") => {
-            let negative = text.starts_with('-');
-            Some(if negative {
-                f64::NEG_INFINITY
-            } else {
-                f64::INFINITY
-            })
-        }
-        _ => None,
-    }
-}
-
-fn core_float(text: &str) -> Option<f64> {
+fn parse_core_float(text: &str) -> Option<f64> {
     let (mantissa, exponent) = match text.find(['e', 'E']) {
         Some(at) => (&text[..at], Some(&text[at + 1..])),
         None => (text, None),
     };
     let digits = |part: &str| part.bytes().all(|b| b.is_ascii_digit());
-    let exponent_fits = exponent.is_none_or(|e| !unsigned(e).is_empty() && digits(unsigned(e)));
-    let mantissa_fits = match unsigned(mantissa).split_once('.') {
+    let exponent_fits =
+        exponent.is_none_or(|e| !without_sign(e).is_empty() && digits(without_sign(e)));
+    let mantissa_fits = match without_sign(mantissa).split_once('.') {
         Some((whole, fraction)) => {
             digits(whole) && digits(fraction) && !(whole.is_empty() && fraction.is_empty())
         }
-        None => exponent.is_some() && !unsigned(mantissa).is_empty() && digits(unsigned(mantissa)),
+        None => {
+            exponent.is_some()
+                && !without_sign(mantissa).is_empty()
+                && digits(without_sign(mantissa))
+        }
     };
     (exponent_fits && mantissa_fits)
         .then(|| text.parse().ok())
         .flatten()
-}
-
-/// `text` without one leading sign.
-pub(super) fn unsigned(text: &str) -> &str {
-    text.strip_prefix(['-', '+']).unwrap_or(text)
 }
 
 #[cfg(test)]
@@ -208,7 +183,7 @@ mod tests {
 
     #[track_caller]
     fn check(text: &str, expected: &ScalarValue) {
-        assert_eq!(&core(text), expected, "{text}");
+        assert_eq!(&resolve_core(text), expected, "{text}");
     }
 
     #[test]
@@ -289,8 +264,8 @@ mod tests {
         for (text, number) in rows {
             check(text, &ScalarValue::Number(number));
         }
-        assert!(matches!(core(".nan"), ScalarValue::Number(n) if n.is_nan()));
-        assert!(matches!(core("1e999"), ScalarValue::Number(n) if n.is_infinite()));
+        assert!(matches!(resolve_core(".nan"), ScalarValue::Number(n) if n.is_nan()));
+        assert!(matches!(resolve_core("1e999"), ScalarValue::Number(n) if n.is_infinite()));
     }
 
     #[track_caller]
@@ -300,7 +275,7 @@ mod tests {
             suffix: suffix.to_owned(),
         };
         assert_eq!(
-            &resolve(text, Quoting::Quoted, Some(&tag), ScalarSchema::Core),
+            &resolve_scalar(text, Quoting::Quoted, Some(&tag), ScalarSchema::Core),
             expected,
             "!!{suffix} {text}"
         );
@@ -335,7 +310,7 @@ mod tests {
             suffix: "custom".to_owned(),
         };
         assert_eq!(
-            resolve("12", Quoting::Plain, Some(&tag), ScalarSchema::Core),
+            resolve_scalar("12", Quoting::Plain, Some(&tag), ScalarSchema::Core),
             Ok(ScalarValue::Text)
         );
     }

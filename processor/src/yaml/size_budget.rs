@@ -4,8 +4,10 @@
 
 use std::ops::{Add, Sub};
 
+use freshet_model::RuleId;
+
 use super::position::TextPosition;
-use super::problem::{SyntaxProblem, problem, rule};
+use super::problem::{SyntaxProblem, syntax_problem};
 use crate::limits::ReadLimits;
 
 /// An amount of values and of bytes in them.
@@ -16,11 +18,11 @@ pub(super) struct ValueSize {
 }
 
 impl ValueSize {
-    pub(super) fn scalar(bytes: usize) -> Self {
+    pub(super) fn of_scalar(bytes: usize) -> Self {
         Self { nodes: 1, bytes }
     }
 
-    pub(super) fn collection() -> Self {
+    pub(super) fn of_collection() -> Self {
         Self { nodes: 1, bytes: 0 }
     }
 }
@@ -70,27 +72,45 @@ impl SizeBudget {
     }
 
     pub(super) fn spend(&mut self, size: ValueSize, at: TextPosition) -> Result<(), SyntaxProblem> {
+        // Spent before it is checked, so that a value at the limit is refused before it is copied.
         self.spent = self.spent + size;
         if self.spent.nodes > self.nodes_max {
             let message = format!("the file has more than {} values", self.nodes_max);
-            return Err(problem(rule::TOO_LARGE, message, at));
+            return Err(syntax_problem(RuleId::YamlLimitContent, message, at));
         }
         if self.spent.bytes > self.bytes_max {
             let message = format!("the file has more than {} bytes of text", self.bytes_max);
-            return Err(problem(rule::TOO_LARGE, message, at));
+            return Err(syntax_problem(RuleId::YamlLimitContent, message, at));
         }
         Ok(())
     }
 
+    /// Spending for what stands at this place.
+    pub(super) fn spend_at(&mut self, at: TextPosition) -> SpendingAt<'_> {
+        SpendingAt { budget: self, at }
+    }
+
     /// Forgets what was spent on an attempt that is made again.
-    pub(super) fn rewind(&mut self, spent: ValueSize) {
+    pub(super) fn rewind_to(&mut self, spent: ValueSize) {
         self.spent = spent;
     }
 
     /// Whether a document of so many bytes may be read once more.
-    pub(super) fn reread(&mut self, bytes: usize) -> bool {
+    pub(super) fn allow_reread(&mut self, bytes: usize) -> bool {
         let left = self.reread_bytes.checked_sub(bytes);
         self.reread_bytes = left.unwrap_or(self.reread_bytes);
         left.is_some()
+    }
+}
+
+/// A budget, and the place that is blamed if it is exceeded.
+pub(super) struct SpendingAt<'b> {
+    budget: &'b mut SizeBudget,
+    pub(super) at: TextPosition,
+}
+
+impl SpendingAt<'_> {
+    pub(super) fn spend(self, size: ValueSize) -> Result<(), SyntaxProblem> {
+        self.budget.spend(size, self.at)
     }
 }

@@ -4,8 +4,10 @@
 //! quoted string, a flow collection, a block scalar. So the cut needs no parser, and a broken
 //! document cannot take the next one with it.
 
+use freshet_model::RuleId;
+
 use super::position::TextPosition;
-use super::problem::{SyntaxProblem, rule};
+use super::problem::{SyntaxProblem, syntax_problem};
 use super::scalar::ScalarSchema;
 
 /// The text of one document and how to read it.
@@ -53,7 +55,7 @@ struct OpenDocument {
 }
 
 /// Cuts `text` into its documents, at most `documents_max` and one problem if there are more.
-pub(super) fn split(
+pub(super) fn split_documents(
     text: &str,
     documents_max: usize,
 ) -> Vec<Result<DocumentText<'_>, SyntaxProblem>> {
@@ -66,12 +68,13 @@ pub(super) fn split(
     };
     let mut offset = 0;
     for (number, line) in (1u32..).zip(text.split_inclusive('\n')) {
-        splitter.line(offset, number, line);
+        splitter.take_line(offset, number, line);
         offset += line.len();
+        // Here and not after parsing: a file of `---` alone would be a million documents.
         if splitter.chunks.len() > documents_max {
             splitter.chunks.truncate(documents_max);
             splitter.chunks.push(Err(SyntaxProblem {
-                rule: rule::TOO_MANY_DOCUMENTS,
+                rule: RuleId::YamlLimitDocuments,
                 message: format!("the file has more than {documents_max} documents"),
                 position: TextPosition {
                     line: number,
@@ -81,20 +84,20 @@ pub(super) fn split(
             return splitter.chunks;
         }
     }
-    splitter.finish(text.len())
+    splitter.into_chunks(text.len())
 }
 
 impl<'a> Splitter<'a> {
-    fn line(&mut self, offset: usize, number: u32, line: &str) {
-        match (marker(line), self.open.is_some()) {
+    fn take_line(&mut self, offset: usize, number: u32, line: &str) {
+        match (find_marker(line), self.open.is_some()) {
             (Some(DocumentMarker::Start), _) => {
-                self.close(offset);
+                self.close_document(offset);
                 self.start_explicit(offset, number);
             }
-            (Some(DocumentMarker::End), _) => self.end(offset, number, line),
+            (Some(DocumentMarker::End), _) => self.end_document(offset, number, line),
             (None, true) => {}
             (None, false) if is_blank_or_comment(line) => {}
-            (None, false) if line.starts_with('%') => self.directive(offset, number, line),
+            (None, false) if line.starts_with('%') => self.take_directive(offset, number, line),
             (None, false) => self.start_implicit(offset, number),
         }
     }
@@ -123,9 +126,14 @@ impl<'a> Splitter<'a> {
             column: 1,
         };
         let problem = directives.problem.or_else(|| {
-            directives
-                .first
-                .map(|_| syntax("a document after directives must start with ---", position))
+            // Directives belong to a document that says where it begins.
+            directives.first.map(|_| {
+                syntax_problem(
+                    RuleId::YamlSyntax,
+                    "a document after directives must start with ---",
+                    position,
+                )
+            })
         });
         self.open = Some(OpenDocument {
             offset,
@@ -135,7 +143,7 @@ impl<'a> Splitter<'a> {
         });
     }
 
-    fn end(&mut self, offset: usize, number: u32, line: &str) {
+    fn end_document(&mut self, offset: usize, number: u32, line: &str) {
         let position = TextPosition {
             line: number,
             column: 1,
@@ -144,23 +152,25 @@ impl<'a> Splitter<'a> {
         let Some(open) = &mut self.open else {
             // Between two documents it stands for an empty one.
             self.start_implicit(offset, number);
-            self.close(offset);
+            self.close_document(offset);
             return;
         };
         if trailing {
-            open.problem
-                .get_or_insert_with(|| syntax("unexpected text after ...", position));
+            open.problem.get_or_insert_with(|| {
+                syntax_problem(RuleId::YamlSyntax, "unexpected text after ...", position)
+            });
         }
-        self.close(offset);
+        self.close_document(offset);
     }
 
-    fn directive(&mut self, offset: usize, number: u32, line: &str) {
+    fn take_directive(&mut self, offset: usize, number: u32, line: &str) {
         let position = TextPosition {
             line: number,
             column: 1,
         };
         if self.directives.first.is_none() {
             self.directives.first = Some((offset, number));
+            // Any directive ends the reign of the one before, as in the package.
             self.schema = ScalarSchema::Core;
         }
         let line = line.split(" #").next().unwrap_or(line);
@@ -170,15 +180,18 @@ impl<'a> Splitter<'a> {
             (Some("%YAML"), Some("1.2"), None) => self.schema = ScalarSchema::Core,
             (Some("%YAML"), Some(version), None) if is_version(version) => {}
             (Some("%YAML"), _, _) => {
-                self.directives.problem =
-                    Some(syntax("a %YAML directive needs one version", position));
+                self.directives.problem = Some(syntax_problem(
+                    RuleId::YamlSyntax,
+                    "a %YAML directive needs one version",
+                    position,
+                ));
             }
             (Some("%TAG"), _, _) => self.directives.has_tags = true,
             _ => {}
         }
     }
 
-    fn close(&mut self, end: usize) {
+    fn close_document(&mut self, end: usize) {
         let Some(open) = self.open.take() else { return };
         self.chunks.push(match open.problem {
             Some(problem) => Err(problem),
@@ -191,21 +204,13 @@ impl<'a> Splitter<'a> {
         });
     }
 
-    fn finish(mut self, end: usize) -> Vec<Result<DocumentText<'a>, SyntaxProblem>> {
-        self.close(end);
+    fn into_chunks(mut self, end: usize) -> Vec<Result<DocumentText<'a>, SyntaxProblem>> {
+        self.close_document(end);
         self.chunks
     }
 }
 
-fn syntax(message: &str, position: TextPosition) -> SyntaxProblem {
-    SyntaxProblem {
-        rule: rule::SYNTAX,
-        message: message.to_owned(),
-        position,
-    }
-}
-
-fn marker(line: &str) -> Option<DocumentMarker> {
+fn find_marker(line: &str) -> Option<DocumentMarker> {
     let found = match line.get(..3)? {
         "---" => DocumentMarker::Start,
         "..." => DocumentMarker::End,

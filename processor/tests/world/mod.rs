@@ -104,7 +104,9 @@ impl World {
     }
 
     pub(crate) async fn publish(&self, job: &Job) {
-        let subject = self.subjects.job(job.lane(), HOST, job.source_id);
+        let subject = self
+            .subjects
+            .job(job.lane(), &job.installation, job.source_id);
         let _ = self
             .bus
             .publish(Outbound::new(subject, job.encode_to_vec()))

@@ -12,7 +12,7 @@ use freshet_model::location::{
     GithubFileUrl, LocationRef, LocationSpec, ResolvedTarget, Target, edit_url, resolve,
     source_location,
 };
-use freshet_model::{EntityRef, Kinds, canonical_json};
+use freshet_model::{EntityRef, GitRef, Kinds, RepositoryName, canonical_json};
 use freshet_processor::catalog_file::{
     CatalogFile, FileOrigin, PendingFile, ReadPolicy, RepositoryFile, read_catalog_file,
 };
@@ -38,7 +38,7 @@ pub fn yaml_entity(data: &[u8]) {
     for base in bases() {
         let draft = PendingFile::parse(data, &limits);
         let policy = ReadPolicy::default();
-        for asked in draft.asks(&base, &policy, &limits) {
+        for asked in draft.requests(&base, &policy, &limits) {
             black_box(format!("{asked:?}"));
         }
         check_file(
@@ -51,10 +51,8 @@ pub fn yaml_entity(data: &[u8]) {
 fn bases() -> [FileOrigin; 3] {
     [
         FileOrigin::Repository(RepositoryFile {
-            host: "github.com".to_owned(),
-            owner: "acme".to_owned(),
-            name: "shop".to_owned(),
-            git_ref: "HEAD".to_owned(),
+            repository: RepositoryName::new("github.com", "acme", "shop"),
+            git_ref: GitRef::DefaultBranch,
             path: "sub/catalog-info.yaml".to_owned(),
         }),
         FileOrigin::Url("https://example.com/sub/catalog-info.yaml".to_owned()),

@@ -26,7 +26,7 @@ fn integration(reader: &Reader<'_>) -> GithubIntegration {
     let api_base_url = reader
         .string("apiBaseUrl")
         .unwrap_or_else(|| default_api(reader, &host));
-    if Endpoints::of(&api_base_url).is_err() {
+    if Endpoints::parse(&api_base_url).is_err() {
         reader.mistake("apiBaseUrl", "must be a URL such as https://HOST/api/v3");
     }
     reader.ignore("rawBaseUrl");

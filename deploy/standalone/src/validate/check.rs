@@ -6,12 +6,13 @@ use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::sync::Arc;
 
-use freshet_model::EntityRef;
 use freshet_model::location::LocationRef;
+use freshet_model::{EntityRef, Problem};
 use freshet_processor::catalog_file::{
-    CatalogFile, DeclaredKind, FileOrigin, FileProblem, FileRequest, PendingFile, Supply,
-    SupplyError,
+    CatalogFile, DeclaredKind, FileOrigin, FileRequest, PendingFile, Supply, SupplyError,
 };
+use freshet_processor::failure::Failure;
+use freshet_processor::source::fetched::Fetched;
 use freshet_processor::yaml::TextPosition;
 
 use super::finding::{Finding, Level};
@@ -166,9 +167,9 @@ impl<'a> Checker<'a> {
         }
         let base = FileOrigin::Repository(subject.tree.in_repository(&subject.path));
         let draft = PendingFile::parse(bytes, limits);
-        let asked = draft.asks(&base, &policy, limits);
-        let supplies = self.supply(index, &subject.tree, asked, bytes);
-        let file = draft.finish(&base, &policy, &supplies, kinds, limits);
+        let asked = draft.requests(&base, &policy, limits);
+        let fetched = self.fetch_files(index, &subject.tree, asked, bytes);
+        let file = draft.finish(&base, &policy, &fetched, kinds, limits);
         let runs = self.runs(index, subject, &file, bytes);
         self.note(index, file, runs);
     }
@@ -193,37 +194,39 @@ impl<'a> Checker<'a> {
     }
 
     /// What placeholders ask for, as far as it is in this work tree; the rest stays unknown.
-    fn supply(
+    fn fetch_files(
         &mut self,
         index: usize,
         tree: &WorkTree,
         asked: BTreeSet<FileRequest>,
         bytes: &[u8],
-    ) -> HashMap<FileRequest, Supply> {
+    ) -> HashMap<FileRequest, Fetched> {
         let bytes_max = self.settings.limits.placeholder_bytes;
-        let mut supplies = HashMap::new();
+        let mut fetched = HashMap::new();
         for asked in asked {
             let here = match &asked {
                 FileRequest::File(file) if tree.holds(file) => match tree.on_disk(&file.path) {
-                    OnDisk::File(path) => Some(supply_of(&path, bytes_max)),
-                    OnDisk::Missing => Some(Err(SupplyError::NotFound)),
+                    OnDisk::File(path) => Some(fetch_file(&path, bytes_max)),
+                    OnDisk::Missing => Some(Fetched::Absent {
+                        evidence: "it is not in the work tree".to_owned(),
+                    }),
                     OnDisk::Outside if tree.below_root(&file.path).is_none() => None,
-                    OnDisk::Outside => Some(Err(SupplyError::Refused {
-                        reason: "it is outside of the work tree".to_owned(),
-                    })),
+                    OnDisk::Outside => Some(Fetched::Failed(Failure::denied(
+                        "it is outside of the work tree",
+                    ))),
                 },
                 FileRequest::File(_) | FileRequest::Url(_) => None,
             };
             match here {
-                Some(supply) => {
-                    supplies.insert(asked, supply);
+                Some(file) => {
+                    fetched.insert(asked, file);
                 }
                 None => self
                     .findings
                     .push(unchecked_placeholder(index, &asked, bytes)),
             }
         }
-        supplies
+        fetched
     }
 
     /// What the Location entities of a file point at. Files of the work tree are checked too.
@@ -289,16 +292,19 @@ impl<'a> Checker<'a> {
     }
 }
 
-fn supply_of(path: &Path, bytes_max: usize) -> Supply {
-    let read = bytes::of(&Content::File(path.to_owned()), bytes_max);
-    let bytes = read.map_err(|error| SupplyError::Failed {
-        reason: error.to_string(),
-    })?;
-    if bytes.len() > bytes_max {
-        let bytes = std::fs::metadata(path).map_or(0, |metadata| metadata.len());
-        return Err(SupplyError::TooLarge { bytes, bytes_max });
+fn fetch_file(path: &Path, bytes_max: usize) -> Fetched {
+    match bytes::of(&Content::File(path.to_owned()), bytes_max) {
+        Ok(bytes) if bytes.len() > bytes_max => Fetched::TooLarge {
+            version: String::new(),
+            bytes: std::fs::metadata(path).map_or(0, |metadata| metadata.len()),
+            bytes_max,
+        },
+        Ok(bytes) => Fetched::Content {
+            version: String::new(),
+            bytes: bytes.to_vec().into(),
+        },
+        Err(error) => Fetched::Failed(Failure::unreachable(error.to_string())),
     }
-    Ok(bytes)
 }
 
 /// Nothing is known about a placeholder whose file is elsewhere.
@@ -335,26 +341,25 @@ pub(super) fn finding(file: usize, level: Level, rule: &str, at: TextPosition) -
     }
 }
 
-fn finding_of(file: usize, problem: FileProblem) -> Finding {
-    let FileProblem {
+fn finding_of(file: usize, problem: Problem) -> Finding {
+    let Problem {
         rule,
         message,
         hint,
         line,
         column,
         entity_ref,
-        is_warning,
+        level,
         ..
     } = problem;
-    let level = if is_warning {
-        Level::Warning
-    } else {
-        Level::Error
+    let level = match level {
+        freshet_model::Level::Warning => Level::Warning,
+        freshet_model::Level::Error => Level::Error,
     };
     Finding {
         message,
         hint,
         entity: entity_ref.map(|entity_ref| entity_ref.to_string()),
-        ..finding(file, level, &rule, TextPosition { line, column })
+        ..finding(file, level, rule.as_str(), TextPosition { line, column })
     }
 }

@@ -37,7 +37,7 @@ impl Source {
     pub fn new(bytes: &[u8]) -> Self {
         let text = String::from_utf8_lossy(bytes);
         let text = text.strip_prefix('\u{FEFF}').unwrap_or(&text);
-        Self(secrets::blanked(text).into())
+        Self(secrets::blank_secrets(text).into())
     }
 
     /// The line of this number, from 1, around a column, from 1. Nothing if there is no such line.

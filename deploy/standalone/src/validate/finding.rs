@@ -87,7 +87,7 @@ impl Report {
         for finding in &mut self.findings {
             let entity = finding.entity.iter_mut();
             for text in entity.chain([&mut finding.message, &mut finding.hint]) {
-                if let Cow::Owned(blanked) = secrets::blanked(text) {
+                if let Cow::Owned(blanked) = secrets::blank_secrets(text) {
                     *text = blanked;
                 }
             }

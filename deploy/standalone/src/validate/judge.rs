@@ -3,8 +3,8 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-use freshet_model::{EntityRef, rules};
-use freshet_processor::yaml::{TextPosition, rule as yaml_rule};
+use freshet_model::{EntityRef, RuleId, rules};
+use freshet_processor::yaml::TextPosition;
 
 use super::bytes;
 use super::check::{Checker, Mention, finding};
@@ -115,7 +115,7 @@ impl Checker<'_> {
                     message: format!("{entity_ref} is declared already in {name}, line {}; one catalog takes only one of them", at.line),
                     hint: "Remove one of the two documents, or give one another name or namespace.".to_owned(),
                     entity: Some(entity_ref.to_string()),
-                    ..finding(index, Level::Warning, yaml_rule::DUPLICATE_ENTITY, emitted.position)
+                    ..finding(index, Level::Warning, RuleId::EntityDuplicate.as_str(), emitted.position)
                 });
             }
         }

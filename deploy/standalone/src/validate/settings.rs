@@ -56,7 +56,7 @@ impl Settings {
             processor, store, ..
         } = config;
         Self {
-            policy: ReadPolicy::of(&processor),
+            policy: ReadPolicy::from_config(&processor),
             kinds: processor.kinds,
             limits: processor.limits,
             rules: Some(store.rules),

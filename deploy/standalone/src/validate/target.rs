@@ -149,7 +149,7 @@ impl Looking<'_> {
         match resolved.map(|resolved| resolved.target) {
             Ok(Target::RepositoryFile { repository, rest }) => {
                 let tree = Rc::clone(&self.subject.tree);
-                let is_own = tree.is_in(repository.host(), repository.owner(), repository.name());
+                let is_own = repository == tree.repository_name();
                 match tree.behind_ref(&rest).filter(|_| is_own) {
                     Some(path) => self.in_tree(target, path, at),
                     None => self.elsewhere(at, repository.written_slug(), &rest),

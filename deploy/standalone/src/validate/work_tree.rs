@@ -10,6 +10,7 @@ use std::cell::OnceCell;
 use std::path::{Component, Path, PathBuf};
 
 use freshet_model::location::{GithubFileUrl, Spelling};
+use freshet_model::{GitRef, RepositoryName};
 use freshet_processor::catalog_file::RepositoryFile;
 
 pub(super) use git::Checkout;
@@ -141,10 +142,8 @@ impl WorkTree {
     /// The file of the repository at a path from the root.
     pub(super) fn in_repository(&self, path: &str) -> RepositoryFile {
         RepositoryFile {
-            host: self.base.host().to_owned(),
-            owner: self.base.owner.clone(),
-            name: self.base.repository.clone(),
-            git_ref: self.base.git_ref.clone(),
+            repository: self.repository_name(),
+            git_ref: GitRef::Named(self.base.git_ref.clone()),
             path: self.below_base(path),
         }
     }
@@ -166,20 +165,15 @@ impl WorkTree {
         }
     }
 
-    /// Whether this is a work tree of that repository.
-    pub(super) fn is_in(&self, host: &str, owner: &str, name: &str) -> bool {
-        self.in_repository("").is_beside(&RepositoryFile {
-            host: host.to_owned(),
-            owner: owner.to_owned(),
-            name: name.to_owned(),
-            git_ref: String::new(),
-            path: String::new(),
-        })
+    /// The repository that it is a work tree of.
+    pub(super) fn repository_name(&self) -> RepositoryName {
+        let base = &self.base;
+        RepositoryName::new(base.host(), &base.owner, &base.repository)
     }
 
     /// Whether a file of a repository would be in this repository at this ref.
     pub(super) fn holds(&self, file: &RepositoryFile) -> bool {
-        file.is_beside(&self.in_repository("")) && file.git_ref == self.base.git_ref
+        file.repository == self.repository_name() && file.git_ref.as_str() == self.base.git_ref
     }
 
     /// The path behind the ref in `<ref>/<path>`, if the ref is that of this work tree.

@@ -5,6 +5,8 @@
 
 use serde_json::{Map, Value};
 
+use crate::json_pointer::with_step;
+
 /// How the content of a file becomes a value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::catalog_file) enum PlaceholderForm {
@@ -14,7 +16,7 @@ pub(in crate::catalog_file) enum PlaceholderForm {
 }
 
 impl PlaceholderForm {
-    fn of(key: &str) -> Option<Self> {
+    fn parse(key: &str) -> Option<Self> {
         match key {
             "$text" => Some(Self::Text),
             "$json" => Some(Self::Json),
@@ -43,17 +45,17 @@ pub(in crate::catalog_file) struct Placeholder {
 }
 
 /// Whether a file may have placeholders at all: `$` can be written as itself or as an escape.
-pub(in crate::catalog_file) fn may_be_in(bytes: &[u8]) -> bool {
+pub(in crate::catalog_file) fn may_hold_placeholders(bytes: &[u8]) -> bool {
     bytes.iter().any(|byte| matches!(byte, b'$' | b'\\'))
 }
 
 /// The placeholders of a document, in its order. None if its envelope is broken: then nobody knows whose
 /// they are.
-pub(in crate::catalog_file) fn in_document(document: &Value) -> Vec<Placeholder> {
+pub(in crate::catalog_file) fn find_placeholders(document: &Value) -> Vec<Placeholder> {
     let mut found = Vec::new();
     if has_envelope(document) {
         let mut pointer = String::new();
-        walk(document, &mut pointer, &mut found);
+        find_below(document, &mut pointer, &mut found);
     }
     found
 }
@@ -81,13 +83,13 @@ pub(in crate::catalog_file) fn has_envelope(document: &Value) -> bool {
         )
 }
 
-fn walk(value: &Value, pointer: &mut String, found: &mut Vec<Placeholder>) {
+fn find_below(value: &Value, pointer: &mut String, found: &mut Vec<Placeholder>) {
     match value {
-        Value::Object(members) => object(members, pointer, found),
+        Value::Object(members) => find_in_object(members, pointer, found),
         Value::Array(items) => {
             for (index, item) in items.iter().enumerate() {
-                below(pointer, &index.to_string(), |pointer| {
-                    walk(item, pointer, found);
+                with_step(pointer, &index.to_string(), |pointer| {
+                    find_below(item, pointer, found);
                 });
             }
         }
@@ -95,12 +97,18 @@ fn walk(value: &Value, pointer: &mut String, found: &mut Vec<Placeholder>) {
     }
 }
 
-fn object(members: &Map<String, Value>, pointer: &mut String, found: &mut Vec<Placeholder>) {
+fn find_in_object(
+    members: &Map<String, Value>,
+    pointer: &mut String,
+    found: &mut Vec<Placeholder>,
+) {
+    // One key with a dollar is enough: JSON Schema and AWS templates are full of `$ref` beside
+    // other keys.
     let is_plain = !members.keys().any(|key| key.starts_with('$'));
     if is_plain {
         for (key, member) in members {
             if member.is_object() || member.is_array() {
-                below(pointer, key, |pointer| walk(member, pointer, found));
+                with_step(pointer, key, |pointer| find_below(member, pointer, found));
             }
         }
         return;
@@ -110,7 +118,7 @@ fn object(members: &Map<String, Value>, pointer: &mut String, found: &mut Vec<Pl
         return;
     }
     for (key, value) in members {
-        if let Some(form) = PlaceholderForm::of(key) {
+        if let Some(form) = PlaceholderForm::parse(key) {
             found.push(Placeholder {
                 pointer: pointer.clone(),
                 form,
@@ -118,16 +126,4 @@ fn object(members: &Map<String, Value>, pointer: &mut String, found: &mut Vec<Pl
             });
         }
     }
-}
-
-fn below(pointer: &mut String, step: &str, work: impl FnOnce(&mut String)) {
-    let length = pointer.len();
-    pointer.push('/');
-    if step.contains(['~', '/']) {
-        pointer.push_str(&step.replace('~', "~0").replace('/', "~1"));
-    } else {
-        pointer.push_str(step);
-    }
-    work(pointer);
-    pointer.truncate(length);
 }

@@ -1,39 +1,40 @@
 //! From the bytes of a file to the value that a placeholder becomes.
 
+use freshet_model::RuleId;
 use serde_json::Value;
 
 use super::find::PlaceholderForm;
-use super::rule;
 use crate::limits::ReadLimits;
 use crate::yaml::read_documents;
 
 /// Why a content is not what the placeholder needs.
 #[derive(Debug, PartialEq, Eq)]
 pub(in crate::catalog_file) struct Unfit {
-    pub(in crate::catalog_file) rule: &'static str,
+    pub(in crate::catalog_file) rule: RuleId,
     pub(in crate::catalog_file) message: String,
 }
 
 /// The value. A byte order mark stays in a text, breaks JSON and begins YAML, as in Backstage.
-pub(in crate::catalog_file) fn load(
+pub(in crate::catalog_file) fn load_content(
     form: PlaceholderForm,
     bytes: &[u8],
     limits: &ReadLimits,
 ) -> Result<Value, Unfit> {
     match form {
         PlaceholderForm::Text => Ok(Value::String(String::from_utf8_lossy(bytes).into_owned())),
-        PlaceholderForm::Json => json(bytes, limits),
-        PlaceholderForm::Yaml => yaml(bytes, limits),
+        PlaceholderForm::Json => load_json(bytes, limits),
+        PlaceholderForm::Yaml => load_yaml(bytes, limits),
     }
 }
 
-fn json(bytes: &[u8], limits: &ReadLimits) -> Result<Value, Unfit> {
+fn load_json(bytes: &[u8], limits: &ReadLimits) -> Result<Value, Unfit> {
     let unfit = |message| Unfit {
-        rule: rule::JSON,
+        rule: RuleId::PlaceholderJson,
         message,
     };
     let text = String::from_utf8_lossy(bytes);
     // The parser itself stops at a depth that is harmless.
+    // Not our own reader: a number in JSON stays as it is, and a trailing comma is an error.
     let value: Value =
         serde_json::from_str(&text).map_err(|error| unfit(format!("is not JSON: {error}")))?;
     if is_deeper(&value, limits.depth) {
@@ -55,11 +56,12 @@ fn is_deeper(value: &Value, levels: usize) -> bool {
     }
 }
 
-fn yaml(bytes: &[u8], limits: &ReadLimits) -> Result<Value, Unfit> {
+fn load_yaml(bytes: &[u8], limits: &ReadLimits) -> Result<Value, Unfit> {
     let unfit = |message| Unfit {
-        rule: rule::YAML,
+        rule: RuleId::PlaceholderYaml,
         message,
     };
+    // The bound on a catalog file is not the one on a definition that it reads.
     let limits = ReadLimits {
         file_bytes: limits.placeholder_bytes,
         ..*limits

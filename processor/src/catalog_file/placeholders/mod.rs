@@ -1,8 +1,8 @@
 //! Placeholders: `$text`, `$json` and `$yaml` put the content of another file in the place of an
 //! object such as `{ $text: ./openapi.yaml }`. Pure, in two phases.
 //!
-//! A [`PendingFile`](super::pending::PendingFile) is a catalog file that was read but not judged yet. It says what it
-//! [asks](super::pending::PendingFile::asks) for; somebody fetches that; and with what was supplied it becomes a
+//! A [`PendingFile`](super::pending::PendingFile) is a catalog file that was read but not validated yet. It says what it
+//! [asks](super::pending::PendingFile::requests) for; somebody fetches that; and with what was fetched it becomes a
 //! [`CatalogFile`](super::entities::CatalogFile). So the worker and a command line without a network give the same answers.
 //!
 //! The answers are those of Backstage, apart from what a placeholder may read: files of its own
@@ -11,10 +11,10 @@
 //! mean two things to two readers (`..` beyond the root, a backslash, an encoded dot or slash, a
 //! control character) is refused.
 
+pub(super) mod fill;
 pub(super) mod find;
 pub(super) mod load;
 pub mod policy;
-pub mod rule;
 pub(super) mod target;
 #[cfg(test)]
 mod tests;

@@ -23,7 +23,7 @@ pub struct ReadPolicy {
 impl ReadPolicy {
     /// What the configuration allows.
     #[must_use]
-    pub fn of(config: &ProcessorConfig) -> Self {
+    pub fn from_config(config: &ProcessorConfig) -> Self {
         let hosts = config.github.iter().map(|github| github.host.clone());
         Self {
             hosts: hosts.collect(),
@@ -40,10 +40,10 @@ impl ReadPolicy {
     }
 
     pub(in crate::catalog_file) fn allows_repository(&self, file: &RepositoryFile) -> bool {
-        let name = format!("{}/{}/{}", file.host, file.owner, file.name).to_lowercase();
+        let name = file.repository.to_string();
         self.repositories
             .iter()
-            .any(|pattern| matches(&pattern.to_lowercase(), &name))
+            .any(|pattern| matches_pattern(&pattern.to_lowercase(), &name))
     }
 
     /// Whether a plain URL may be read.
@@ -51,7 +51,7 @@ impl ReadPolicy {
     /// # Errors
     /// Why it may not.
     pub fn allows_url(&self, url: &Url) -> Result<(), String> {
-        match self.urls.allows(url) {
+        match self.urls.allows_url(url) {
             Ok(_) => Ok(()),
             Err(refusal) => Err(refusal.to_string()),
         }
@@ -59,8 +59,9 @@ impl ReadPolicy {
 }
 
 /// Whether every step of the name is what the pattern says.
-fn matches(pattern: &str, name: &str) -> bool {
+fn matches_pattern(pattern: &str, name: &str) -> bool {
     let (pattern, name) = (pattern.split('/'), name.split('/'));
+    // A star ends at a slash, or `acme/*` would let through whatever a URL can put behind it.
     pattern.clone().count() == name.clone().count()
         && pattern
             .zip(name)
@@ -93,10 +94,13 @@ mod tests {
     #[track_caller]
     fn check(pattern: &str, allowed: &[&str], refused: &[&str]) {
         for name in allowed {
-            assert!(matches(pattern, name), "{pattern} does not match {name}");
+            assert!(
+                matches_pattern(pattern, name),
+                "{pattern} does not match {name}"
+            );
         }
         for name in refused {
-            assert!(!matches(pattern, name), "{pattern} matches {name}");
+            assert!(!matches_pattern(pattern, name), "{pattern} matches {name}");
         }
     }
 

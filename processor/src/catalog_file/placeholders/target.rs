@@ -1,16 +1,16 @@
 //! What the value of a placeholder names.
 
 use freshet_model::location::GithubFileUrl;
+use freshet_model::{GitRef, RepositoryName, RuleId};
 use url::Url;
 
 use super::policy::ReadPolicy;
-use super::rule;
 use crate::catalog_file::request::{FileOrigin, FileRequest, RepositoryFile};
 
 /// Why a value names nothing that may be read.
 #[derive(Debug, PartialEq, Eq)]
 pub(in crate::catalog_file) struct TargetRefusal {
-    pub(in crate::catalog_file) rule: &'static str,
+    pub(in crate::catalog_file) rule: RuleId,
     pub(in crate::catalog_file) message: String,
     pub(in crate::catalog_file) hint: String,
 }
@@ -20,8 +20,8 @@ pub(in crate::catalog_file) struct TargetRefusal {
 const AMBIGUOUS: [&str; 4] = ["%2e", "%2f", "%5c", "%00"];
 
 /// What `value` names when written in the file at `base`.
-pub(in crate::catalog_file) fn resolve(
-    base: &FileOrigin,
+pub(in crate::catalog_file) fn resolve_target(
+    origin: &FileOrigin,
     value: &str,
     policy: &ReadPolicy,
 ) -> Result<FileRequest, TargetRefusal> {
@@ -29,16 +29,16 @@ pub(in crate::catalog_file) fn resolve(
     let value = value.trim_matches(|c: char| c <= ' ');
     check_spelling(value)?;
     if let Ok(url) = Url::parse(value) {
-        return absolute(base, value, &url, policy);
+        return resolve_absolute(origin, value, &url, policy);
     }
-    match base {
-        FileOrigin::Repository(file) => relative(file, value).map(FileRequest::File),
+    match origin {
+        FileOrigin::Repository(file) => resolve_relative(file, value).map(FileRequest::File),
         FileOrigin::Url(base) => {
             let joined = Url::parse(base).and_then(|base| base.join(value));
-            let url = joined.map_err(|_| bad(value, "is not a URL or a path"))?;
-            plain(&url, policy)
+            let url = joined.map_err(|_| refuse_value(value, "is not a URL or a path"))?;
+            allow_url(&url, policy)
         }
-        FileOrigin::File(_) => Err(bad(
+        FileOrigin::File(_) => Err(refuse_value(
             value,
             "is relative, which a placeholder in a local file cannot be",
         )),
@@ -47,39 +47,45 @@ pub(in crate::catalog_file) fn resolve(
 
 fn check_spelling(value: &str) -> Result<(), TargetRefusal> {
     if value.contains('\\') || value.chars().any(char::is_control) {
-        return Err(bad(value, "has a backslash or a control character in it"));
+        return Err(refuse_value(
+            value,
+            "has a backslash or a control character in it",
+        ));
     }
     let lower = value.to_ascii_lowercase();
     if AMBIGUOUS.iter().any(|escape| lower.contains(escape)) {
-        return Err(bad(value, "has a percent-encoded dot, slash or NUL in it"));
+        return Err(refuse_value(
+            value,
+            "has a percent-encoded dot, slash or NUL in it",
+        ));
     }
     Ok(())
 }
 
-fn absolute(
-    base: &FileOrigin,
+fn resolve_absolute(
+    origin: &FileOrigin,
     value: &str,
     url: &Url,
     policy: &ReadPolicy,
 ) -> Result<FileRequest, TargetRefusal> {
     if !matches!(url.scheme(), "http" | "https") {
-        return Err(bad(value, "is neither a path nor an https URL"));
+        return Err(refuse_value(value, "is neither a path nor an https URL"));
     }
     if !url.username().is_empty() || url.password().is_some() {
-        return Err(bad(value, "has a user name in it"));
+        return Err(refuse_value(value, "has a user name in it"));
     }
-    let own = match base {
+    let own = match origin {
         FileOrigin::Repository(file) => Some(file),
         FileOrigin::Url(_) | FileOrigin::File(_) => None,
     };
-    match github_file(own, url, policy) {
-        Some(file) => in_repository(base, file, policy),
-        None => plain(url, policy),
+    match find_github_file(own, url, policy) {
+        Some(file) => allow_repository_file(origin, file, policy),
+        None => allow_url(url, policy),
     }
 }
 
 /// The file that a page on a GitHub host shows.
-fn github_file(
+fn find_github_file(
     own: Option<&RepositoryFile>,
     url: &Url,
     policy: &ReadPolicy,
@@ -88,36 +94,36 @@ fn github_file(
         (host, Some(port)) => format!("{host}:{port}"),
         (host, None) => host.to_owned(),
     };
-    if !policy.is_github(&host) && !own.is_some_and(|own| own.host.eq_ignore_ascii_case(&host)) {
+    if !policy.is_github(&host) && own.is_none_or(|own| own.repository.host() != host) {
         return None;
     }
     // The branch of the base is the one whose slashes we know.
     let at_own_branch = own.and_then(|own| {
-        let parts = GithubFileUrl::parse_at(url.as_str(), &own.git_ref).ok()?;
-        let file = repository_file(&host, parts)?;
-        file.is_beside(own).then_some(file)
+        let parts = GithubFileUrl::parse_at(url.as_str(), own.git_ref.as_str()).ok()?;
+        let file = repository_file(&host, &parts)?;
+        (file.repository == own.repository).then_some(file)
     });
-    at_own_branch.or_else(|| repository_file(&host, GithubFileUrl::parse(url.as_str()).ok()?))
+    at_own_branch.or_else(|| repository_file(&host, &GithubFileUrl::parse(url.as_str()).ok()?))
 }
 
-fn repository_file(host: &str, parts: GithubFileUrl) -> Option<RepositoryFile> {
-    let path = steps_of(Vec::new(), &parts.path)?;
+fn repository_file(host: &str, parts: &GithubFileUrl) -> Option<RepositoryFile> {
+    let path = resolve_steps(Vec::new(), &parts.path)?;
     Some(RepositoryFile {
-        host: host.to_owned(),
-        owner: parts.owner,
-        name: parts.repository,
-        git_ref: parts.git_ref,
+        repository: RepositoryName::new(host, &parts.owner, &parts.repository),
+        git_ref: GitRef::parse(&parts.git_ref).ok()?,
         path,
     })
 }
 
-fn in_repository(
-    base: &FileOrigin,
+fn allow_repository_file(
+    origin: &FileOrigin,
     file: RepositoryFile,
     policy: &ReadPolicy,
 ) -> Result<FileRequest, TargetRefusal> {
-    let allowed = match base {
-        FileOrigin::Repository(own) => file.is_beside(own) || policy.allows_repository(&file),
+    let allowed = match origin {
+        FileOrigin::Repository(own) => {
+            file.repository == own.repository || policy.allows_repository(&file)
+        }
         FileOrigin::Url(_) => policy.allows_repository(&file),
         // Whoever can write local files could put the text itself there.
         FileOrigin::File(_) => true,
@@ -126,21 +132,23 @@ fn in_repository(
         return Ok(FileRequest::File(file));
     }
     Err(TargetRefusal {
-        rule: rule::REPOSITORY,
+        rule: RuleId::PlaceholderRepository,
         message: format!(
-            "the placeholder reads from another repository, {}/{}",
-            file.owner, file.name
+            "the placeholder reads from another repository, {}",
+            file.repository.written_slug()
         ),
         hint: format!(
-            "Keep the file in the repository of the entity, or have {}/{}/{} added to freshet.placeholders.repositories.",
-            file.host, file.owner, file.name
+            "Keep the file in the repository of the entity, or have {}/{} added to freshet.placeholders.repositories.",
+            file.repository.host(),
+            file.repository.written_slug()
         ),
     })
 }
 
-fn plain(url: &Url, policy: &ReadPolicy) -> Result<FileRequest, TargetRefusal> {
+fn allow_url(url: &Url, policy: &ReadPolicy) -> Result<FileRequest, TargetRefusal> {
+    // Decided on the parsed URL: text could mean one host here and another to whoever connects.
     policy.allows_url(url).map_err(|reason| TargetRefusal {
-        rule: rule::URL,
+        rule: RuleId::PlaceholderUrl,
         message: format!("the placeholder may not read {url}: {reason}"),
         hint: "Keep the file in the repository of the entity, or have its host added to backend.reading.allow.".to_owned(),
     })?;
@@ -150,19 +158,22 @@ fn plain(url: &Url, policy: &ReadPolicy) -> Result<FileRequest, TargetRefusal> {
 }
 
 /// A path from the folder of the file, or from the root of the repository if it begins with a slash.
-fn relative(base: &RepositoryFile, value: &str) -> Result<RepositoryFile, TargetRefusal> {
+fn resolve_relative(base: &RepositoryFile, value: &str) -> Result<RepositoryFile, TargetRefusal> {
     // A URL may have a query and a fragment, and a relative one may too.
+    // Backstage resolves the value as a URL, so what is behind a question mark never was part of
+    // the path.
     let path = value.split(['?', '#']).next().unwrap_or_default();
     let folder: Vec<&str> = match (path.strip_prefix('/'), base.path.rsplit_once('/')) {
         (None, Some((folder, _))) => folder.split('/').collect(),
+        // A path with a slash in front starts at the root of the repository and not of the disk.
         (Some(_), _) | (None, None) => Vec::new(),
     };
-    let decoded = decoded(path);
+    let decoded = percent_decode(path);
     if decoded.is_empty() || decoded.ends_with('/') {
-        return Err(bad(value, "names no file"));
+        return Err(refuse_value(value, "names no file"));
     }
-    let path =
-        steps_of(folder, &decoded).ok_or_else(|| bad(value, "names no file of the repository"))?;
+    let path = resolve_steps(folder, &decoded)
+        .ok_or_else(|| refuse_value(value, "names no file of the repository"))?;
     Ok(RepositoryFile {
         path,
         ..base.clone()
@@ -170,10 +181,11 @@ fn relative(base: &RepositoryFile, value: &str) -> Result<RepositoryFile, Target
 }
 
 /// `path` from `folder` on. `None` if it leaves the root or names no file.
-fn steps_of(folder: Vec<&str>, path: &str) -> Option<String> {
+fn resolve_steps(folder: Vec<&str>, path: &str) -> Option<String> {
     let mut steps = folder;
     for step in path.split('/') {
         match step {
+            // Two slashes in a row are one to GitHub as well.
             "" | "." => {}
             ".." => {
                 steps.pop()?;
@@ -185,7 +197,7 @@ fn steps_of(folder: Vec<&str>, path: &str) -> Option<String> {
 }
 
 /// The path behind percent-encoding; what is no escape of a text stays as it is.
-fn decoded(path: &str) -> String {
+fn percent_decode(path: &str) -> String {
     let mut bytes = Vec::with_capacity(path.len());
     let mut rest = path;
     while let Some(first) = rest.as_bytes().first() {
@@ -211,11 +223,11 @@ fn decoded(path: &str) -> String {
     String::from_utf8(bytes).unwrap_or_else(|_| path.to_owned())
 }
 
-fn bad(value: &str, what: &str) -> TargetRefusal {
+fn refuse_value(value: &str, what: &str) -> TargetRefusal {
     const QUOTED_CHARACTERS_MAX: usize = 80;
     let shown: String = value.chars().take(QUOTED_CHARACTERS_MAX).collect();
     TargetRefusal {
-        rule: rule::TARGET,
+        rule: RuleId::PlaceholderTarget,
         message: format!("{shown:?} {what}"),
         hint: "Write a path to a file of this repository: relative to this file, or with a slash in front from the root."
             .to_owned(),

@@ -2,6 +2,7 @@
 
 use serde_json::json;
 
+use super::scan::SLACK_WEBHOOK;
 use super::*;
 
 #[track_caller]
@@ -174,24 +175,24 @@ fn values_and_keys_of_a_document_are_looked_at() {
 fn blanking_keeps_lines_and_columns() {
     let token = token("ghp_", 36);
     let text = format!("ä: {token} # x");
-    assert_eq!(blanked(&text), format!("ä: {} # x", "*".repeat(40)));
+    assert_eq!(blank_secrets(&text), format!("ä: {} # x", "*".repeat(40)));
     let key = "k: |\n  -----BEGIN PRIVATE KEY-----\n  MIIE\n  -----END PRIVATE KEY-----\nz: 1";
-    let shown = blanked(key);
+    let shown = blank_secrets(key);
     assert_eq!(shown.lines().count(), 5);
     assert!(!shown.contains("MIIE"), "{shown}");
     assert!(shown.ends_with("\nz: 1"), "{shown}");
-    assert_eq!(blanked("https://u:p@h/"), "https://u:*@h/");
-    assert!(matches!(blanked("nothing"), Cow::Borrowed("nothing")));
+    assert_eq!(blank_secrets("https://u:p@h/"), "https://u:*@h/");
+    assert!(matches!(blank_secrets("nothing"), Cow::Borrowed("nothing")));
 }
 
 #[test]
 fn the_beginning_of_a_secret_is_blanked_where_a_quotation_was_cut() {
     assert_eq!(
-        blanked("\"see ghp_aB3d\"… is bad"),
+        blank_secrets("\"see ghp_aB3d\"… is bad"),
         "\"see ********\"… is bad"
     );
-    assert_eq!(blanked("\"https://a:b\"…"), "\"https******\"…");
-    assert_eq!(blanked("\"just long\"… ghp_"), "\"just long\"… ghp_");
+    assert_eq!(blank_secrets("\"https://a:b\"…"), "\"https******\"…");
+    assert_eq!(blank_secrets("\"just long\"… ghp_"), "\"just long\"… ghp_");
 }
 
 #[test]

@@ -1,11 +1,10 @@
 //! What a catalog file comes to, by the numbers of the conformance cases.
 
-use freshet_model::{ErrorClass, Kinds};
+use freshet_model::{ErrorClass, Kinds, RuleId};
 use serde_json::{Value, json};
 
 use crate::catalog_file::{CatalogFile, read_catalog_file};
 use crate::limits::ReadLimits;
-use crate::yaml::rule;
 
 fn read(text: impl AsRef<[u8]>) -> CatalogFile {
     read_catalog_file(text.as_ref(), &Kinds::builtin(), &ReadLimits::default())
@@ -35,12 +34,12 @@ fn check_declares(text: impl AsRef<[u8]>, expected: &[&str]) {
 
 /// The file is invalid, first of all by this rule of this class.
 #[track_caller]
-fn check_poison(text: impl AsRef<[u8]>, rule: &str, class: ErrorClass) {
+fn check_poison(text: impl AsRef<[u8]>, rule: RuleId, class: ErrorClass) {
     let file = read(text);
     assert!(file.is_invalid, "{file:?}");
     let problem = &file.problems[0];
-    assert_eq!((problem.rule.as_str(), problem.class), (rule, class));
-    assert!(problem.is_file && !problem.is_warning);
+    assert_eq!((problem.rule, problem.class), (rule, class));
+    assert!(problem.is_file && problem.is_error());
 }
 
 /// `metadata.x` written like this is this value.
@@ -70,7 +69,7 @@ fn case_116_documents_declare_one_entity_each() {
 #[test]
 fn cases_117_and_118_a_broken_document_poisons_its_file() {
     let text = [component("a", ""), "a: [\n".to_owned(), component("c", "")].join("---\n");
-    check_poison(text, rule::SYNTAX, ErrorClass::Error);
+    check_poison(text, RuleId::YamlSyntax, ErrorClass::Error);
 }
 
 #[test]
@@ -81,7 +80,11 @@ fn case_119_a_key_may_occur_once() {
         "  y: {x: 1, x: 2}\n",
         "  y:\n    x: 1\n    x: 2\n",
     ] {
-        check_poison(component("a", more), rule::DUPLICATE_KEY, ErrorClass::Error);
+        check_poison(
+            component("a", more),
+            RuleId::YamlDuplicateKey,
+            ErrorClass::Error,
+        );
     }
 }
 
@@ -93,7 +96,7 @@ fn case_120_a_number_and_a_text_are_two_keys_of_one_name() {
 #[test]
 fn case_121_a_document_is_a_mapping() {
     for text in ["x", "1", "true", "[]", "- a\n"] {
-        check_poison(text, rule::ROOT, ErrorClass::Error);
+        check_poison(text, RuleId::YamlRoot, ErrorClass::Error);
     }
 }
 
@@ -137,7 +140,7 @@ fn case_124_anchors_are_copies() {
 
 #[test]
 fn case_125_an_alias_needs_an_anchor_in_its_document() {
-    let undefined = rule::ALIAS_UNDEFINED;
+    let undefined = RuleId::YamlAliasUndefined;
     check_poison(component("a", "  x: *b\n"), undefined, ErrorClass::Error);
     let text = [component("a", "  x: &b 1\n"), component("c", "  x: *b\n")].join("---\n");
     check_poison(text, undefined, ErrorClass::Error);
@@ -150,7 +153,7 @@ fn case_126_an_anchor_is_used_ninety_nine_times_at_most() {
         component("a", &format!("  x: &b [1]\n  y: [{aliases}]\n"))
     };
     check_declares(uses(99), &["a"]);
-    check_poison(uses(100), rule::ALIAS_LIMIT, ErrorClass::Error);
+    check_poison(uses(100), RuleId::YamlAliasLimit, ErrorClass::Error);
 }
 
 #[test]
@@ -177,13 +180,13 @@ fn case_128_a_label_is_a_text() {
 #[test]
 fn case_129_a_tab_is_no_indentation() {
     let text = component("a", "").replace("  type", "\ttype");
-    check_poison(text, rule::SYNTAX, ErrorClass::Error);
+    check_poison(text, RuleId::YamlSyntax, ErrorClass::Error);
 }
 
 #[test]
 fn case_130_a_plain_text_cannot_begin_with_an_at_sign() {
     let text = component("a", "").replace("team-a", "@team");
-    check_poison(text, rule::SYNTAX, ErrorClass::Error);
+    check_poison(text, RuleId::YamlSyntax, ErrorClass::Error);
 }
 
 #[test]
@@ -213,7 +216,7 @@ fn case_134_a_date_is_a_text() {
 #[test]
 fn annotations_that_are_no_mapping_poison_the_file() {
     let text = component("a", "  annotations: [x]\n");
-    check_poison(text, "metadata.annotations.type", ErrorClass::Error);
+    check_poison(text, RuleId::MetadataAnnotationsType, ErrorClass::Error);
 }
 
 #[test]
@@ -226,7 +229,7 @@ fn case_219_a_namespace_of_null_poisons_the_file() {
 #[test]
 fn case_220_an_alias_inside_its_own_value_is_an_error_with_a_place() {
     let text = component("a", "  x: &a {b: *a}\n");
-    check_poison(text, rule::ALIAS_CYCLE, ErrorClass::Error);
+    check_poison(text, RuleId::YamlAliasCycle, ErrorClass::Error);
 }
 
 #[test]

@@ -1,10 +1,9 @@
 //! What a catalog file declares, and what its owner is told.
 
-use freshet_model::Kinds;
+use freshet_model::{Kinds, RuleId};
 
 use crate::catalog_file::{CatalogFile, read_catalog_file};
 use crate::limits::ReadLimits;
-use crate::yaml::rule;
 
 fn read(text: &str) -> CatalogFile {
     read_catalog_file(text.as_bytes(), &Kinds::builtin(), &ReadLimits::default())
@@ -29,7 +28,7 @@ fn check(text: &str, entities: &[&str], problems: &[&str], is_invalid: bool) {
     let places: Vec<_> = file
         .problems
         .iter()
-        .map(|p| format!("{} {}:{} {}", p.document, p.line, p.column, p.rule))
+        .map(|p| format!("{}:{} {}", p.line, p.column, p.rule))
         .collect();
     assert_eq!(places, problems, "{text}");
     assert_eq!(file.is_invalid, is_invalid, "{text}");
@@ -86,7 +85,7 @@ fn an_invalid_entity_leaves_its_siblings_alone() {
     check(
         &text,
         &["component:default/a", "component:default/c"],
-        &["1 13:9 metadata.name.format"],
+        &["13:9 metadata.name.format"],
         false,
     );
     let problem = &read(&text).problems[0];
@@ -110,10 +109,10 @@ fn a_document_without_an_envelope_poisons_the_file() {
 #[test]
 fn a_document_that_is_no_mapping_poisons_the_file() {
     for (text, place, what) in [
-        ("x", "0 1:1 yaml.root", "a text"),
-        ("--- 5", "0 1:5 yaml.root", "a number"),
-        ("- a", "0 1:1 yaml.root", "a list"),
-        ("true", "0 1:1 yaml.root", "a boolean"),
+        ("x", "1:1 yaml.root", "a text"),
+        ("--- 5", "1:5 yaml.root", "a number"),
+        ("- a", "1:1 yaml.root", "a list"),
+        ("true", "1:1 yaml.root", "a boolean"),
     ] {
         check(text, &[], &[place], true);
         assert!(read(text).problems[0].message.contains(what), "{text}");
@@ -130,8 +129,8 @@ fn a_syntax_error_poisons_the_file_and_the_rest_is_still_read() {
     .join("---\n");
     let file = read(&text);
     assert!(file.is_invalid);
-    let rules: Vec<_> = file.problems.iter().map(|p| p.rule.as_str()).collect();
-    assert_eq!(rules, [rule::SYNTAX, "metadata.name.format"]);
+    let rules: Vec<_> = file.problems.iter().map(|p| p.rule).collect();
+    assert_eq!(rules, [RuleId::YamlSyntax, RuleId::MetadataNameFormat]);
     assert_eq!(file.entities.len(), 1);
 }
 
@@ -145,7 +144,7 @@ fn the_last_declaration_of_an_entity_wins() {
     check(
         &text,
         &["component:default/a"],
-        &["1 14:9 entity.duplicate"],
+        &["14:9 entity.duplicate"],
         false,
     );
     assert_eq!(read(&text).entities[0].index, 1);
@@ -156,7 +155,7 @@ fn an_invalid_last_declaration_replaces_a_valid_one() {
     let text = [component("a", ""), component("a", "  title: ''\n")].join("---\n");
     let file = read(&text);
     assert!(file.entities.is_empty());
-    assert_eq!(file.problems[0].rule, rule::DUPLICATE_ENTITY);
+    assert_eq!(file.problems[0].rule, RuleId::EntityDuplicate);
     assert_eq!(file.problems[1].line, 14);
 }
 
@@ -176,7 +175,14 @@ fn problems_have_an_end() {
     };
     let text = "[]\n---\n".repeat(5);
     let file = read_catalog_file(text.as_bytes(), &Kinds::builtin(), &limits);
-    let rules: Vec<_> = file.problems.iter().map(|p| p.rule.as_str()).collect();
-    assert_eq!(rules, [rule::ROOT, rule::ROOT, rule::TOO_MANY_PROBLEMS]);
+    let rules: Vec<_> = file.problems.iter().map(|p| p.rule).collect();
+    assert_eq!(
+        rules,
+        [
+            RuleId::YamlRoot,
+            RuleId::YamlRoot,
+            RuleId::YamlLimitProblems
+        ]
+    );
     assert!(file.problems[2].message.contains('3'));
 }

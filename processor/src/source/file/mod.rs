@@ -14,6 +14,7 @@ use ignore::WalkBuilder;
 
 use super::url::reader::version_of;
 use crate::failure::Failure;
+use crate::source::fetched::Fetched;
 
 /// Most files that are looked at for one pattern.
 const LOOKED_AT_MAX: usize = 100_000;
@@ -22,49 +23,32 @@ const MATCHES_MAX: usize = 10_000;
 /// Deepest folder that is looked into, counted from the folder of the pattern.
 const DEPTH_MAX: usize = 32;
 
-/// What is at a path.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum FileShown {
-    /// A file.
-    Content {
-        /// Tells versions apart.
-        version: String,
-        /// Its bytes.
-        bytes: Vec<u8>,
-    },
-    /// Nothing.
-    Gone,
-    /// A file of more bytes than may be read.
-    TooLarge {
-        /// Its size.
-        bytes: u64,
-    },
-    /// Nothing is proved.
-    Failed(Failure),
-}
-
-/// Reads one file.
+/// Reads one file of which a version may be held already.
 #[must_use]
-pub fn read(path: &str, bytes_max: usize) -> FileShown {
+pub fn read_file(path: &str, held: &str, bytes_max: usize) -> Fetched {
+    // A relative path would be resolved from wherever the process was started.
     if !Path::new(path).is_absolute() || path.contains('\0') {
-        return failed(
+        return Fetched::failed(
             FailureKind::NotFound,
             format!("{path:?} is not an absolute path"),
         );
     }
-    match read_file(path, bytes_max) {
-        Ok(shown) => shown,
+    match read_regular_file(path, bytes_max) {
+        Ok(Fetched::Content { version, .. }) if version == held => Fetched::Unchanged { version },
+        Ok(fetched) => fetched,
         Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
-            FileShown::Gone
+            Fetched::Absent {
+                evidence: "there is no such file".to_owned(),
+            }
         }
-        Err(error) => failed(FailureKind::Unreadable, format!("{path}: {error}")),
+        Err(error) => Fetched::failed(FailureKind::Unreadable, format!("{path}: {error}")),
     }
 }
 
-fn read_file(path: &str, bytes_max: usize) -> io::Result<FileShown> {
+fn read_regular_file(path: &str, bytes_max: usize) -> io::Result<Fetched> {
     // Asked before it is opened, for opening a pipe waits for its other end.
     if !fs::metadata(path)?.is_file() {
-        return Ok(failed(
+        return Ok(Fetched::failed(
             FailureKind::Unreadable,
             format!("{path} is not a file"),
         ));
@@ -73,13 +57,18 @@ fn read_file(path: &str, bytes_max: usize) -> io::Result<FileShown> {
     let size = file.metadata()?.len();
     let most = u64::try_from(bytes_max).unwrap_or(u64::MAX);
     if size > most {
-        return Ok(FileShown::TooLarge { bytes: size });
+        return Ok(Fetched::TooLarge {
+            version: format!("size:{size}"),
+            bytes: size,
+            bytes_max,
+        });
     }
     let mut bytes = Vec::new();
+    // It may have grown since its size was asked for.
     file.take(most).read_to_end(&mut bytes)?;
-    Ok(FileShown::Content {
+    Ok(Fetched::Content {
         version: version_of(&bytes),
-        bytes,
+        bytes: bytes.into(),
     })
 }
 
@@ -87,11 +76,11 @@ fn read_file(path: &str, bytes_max: usize) -> io::Result<FileShown> {
 ///
 /// # Errors
 /// If it is no absolute pattern, if a folder cannot be read, or if there are too many files.
-pub fn matches(pattern: &str) -> Result<Vec<String>, Failure> {
-    let compiled = Pattern::new(pattern).map_err(|error| refusal(error.to_string()))?;
-    let folder = folder_of(pattern);
+pub fn find_matches(pattern: &str) -> Result<Vec<String>, Failure> {
+    let compiled = Pattern::new(pattern).map_err(|error| refuse(error.to_string()))?;
+    let folder = find_folder(pattern);
     if !pattern.starts_with('/') || pattern.contains('\0') {
-        return Err(refusal(format!("{pattern:?} is not an absolute path")));
+        return Err(refuse(format!("{pattern:?} is not an absolute path")));
     }
     match Path::new(folder).try_exists() {
         Ok(true) => {}
@@ -101,12 +90,15 @@ pub fn matches(pattern: &str) -> Result<Vec<String>, Failure> {
     }
     let mut found = Vec::new();
     let walk = WalkBuilder::new(folder)
+        // A catalog file may well stand in .gitignore or in a hidden folder.
         .standard_filters(false)
         .follow_links(false)
+        // Deep enough for any monorepo, and an end for a folder that is mounted into itself.
         .max_depth(Some(DEPTH_MAX))
         .sort_by_file_name(std::ffi::OsStr::cmp)
         .build();
     for (looked_at, entry) in walk.enumerate() {
+        // A pattern at the root of a disk would otherwise walk all of it on every job.
         if looked_at >= LOOKED_AT_MAX {
             return Err(too_many(pattern));
         }
@@ -125,7 +117,7 @@ pub fn matches(pattern: &str) -> Result<Vec<String>, Failure> {
 }
 
 /// The folder in front of the first step with a wildcard.
-fn folder_of(pattern: &str) -> &str {
+fn find_folder(pattern: &str) -> &str {
     let mut end = 0;
     for (at, _) in pattern.match_indices('/') {
         if has_magic(&pattern[..at]) {
@@ -137,20 +129,16 @@ fn folder_of(pattern: &str) -> &str {
 }
 
 fn too_many(pattern: &str) -> Failure {
-    refusal(format!(
+    refuse(format!(
         "{pattern} matches more than {MATCHES_MAX} files, or has to look at more than {LOOKED_AT_MAX}"
     ))
 }
 
-fn refusal(message: String) -> Failure {
+fn refuse(message: String) -> Failure {
     Failure {
         kind: FailureKind::Refused,
         message,
     }
-}
-
-fn failed(kind: FailureKind, message: String) -> FileShown {
-    FileShown::Failed(Failure { kind, message })
 }
 
 #[cfg(test)]
@@ -182,7 +170,7 @@ mod tests {
     #[track_caller]
     fn check(pattern: &str, expected: &[&str]) {
         let folder = folder();
-        let found = matches(&at(folder.path(), pattern)).expect("matches");
+        let found = find_matches(&at(folder.path(), pattern)).expect("matches");
         let expected: Vec<String> = expected.iter().map(|it| at(folder.path(), it)).collect();
         assert_eq!(found, expected, "{pattern}");
     }
@@ -201,7 +189,7 @@ mod tests {
         let (inside, outside) = (folder(), folder());
         symlink(outside.path(), inside.path().join("out")).expect("a link");
         symlink(outside.path().join("a.yaml"), inside.path().join("b.yaml")).expect("a link");
-        let found = matches(&at(inside.path(), "**/*.yaml")).expect("matches");
+        let found = find_matches(&at(inside.path(), "**/*.yaml")).expect("matches");
         assert!(
             found
                 .iter()
@@ -214,33 +202,41 @@ mod tests {
     fn a_folder_that_cannot_be_looked_into_proves_nothing() {
         let folder = folder();
         symlink("round", folder.path().join("round")).expect("a link");
-        let found = matches(&at(folder.path(), "round/*.yaml"));
+        let found = find_matches(&at(folder.path(), "round/*.yaml"));
         assert!(found.is_err(), "{found:?}");
     }
 
     #[test]
     fn only_regular_files_are_read() {
         let folder = folder();
-        let read_at = |name: &str| read(&at(folder.path(), name), 100);
+        let read_at = |name: &str| read_file(&at(folder.path(), name), "", 100);
         assert_eq!(
             read_at("a.yaml"),
-            FileShown::Content {
+            Fetched::Content {
                 version: version_of(b"text"),
-                bytes: b"text".to_vec()
+                bytes: b"text".as_slice().into()
             }
         );
-        assert_eq!(read_at("nothing"), FileShown::Gone);
-        assert_eq!(read_at("a.yaml/b"), FileShown::Gone);
+        assert!(matches!(read_at("nothing"), Fetched::Absent { .. }));
+        assert!(matches!(read_at("a.yaml/b"), Fetched::Absent { .. }));
         for odd in ["sub", "../../../../dev/null"] {
-            assert!(matches!(read_at(odd), FileShown::Failed(_)), "{odd}");
+            assert!(matches!(read_at(odd), Fetched::Failed(_)), "{odd}");
         }
         for odd in ["a.yaml", "", "./a.yaml", "/a\0b"] {
-            assert!(matches!(read(odd, 100), FileShown::Failed(_)), "{odd}");
+            assert!(
+                matches!(read_file(odd, "", 100), Fetched::Failed(_)),
+                "{odd}"
+            );
         }
+        assert!(matches!(
+            read_file(&at(folder.path(), "a.yaml"), "", 3),
+            Fetched::TooLarge { bytes: 4, .. }
+        ));
+        let held = version_of(b"text");
         assert_eq!(
-            read(&at(folder.path(), "a.yaml"), 3),
-            FileShown::TooLarge { bytes: 4 }
+            read_file(&at(folder.path(), "a.yaml"), &held, 100),
+            Fetched::Unchanged { version: held }
         );
-        assert!(matches("sub/*.yaml").is_err());
+        assert!(find_matches("sub/*.yaml").is_err());
     }
 }

@@ -5,7 +5,7 @@
 
 use std::collections::HashMap;
 
-use freshet_proto::message::{ListedRepository, Repository};
+use freshet_proto::message::Repository;
 use serde::Deserialize;
 
 use super::query::{BRANCH_ALIAS, COMMIT_ALIAS, path_alias, repository_alias};
@@ -37,7 +37,7 @@ pub struct GraphqlError {
 }
 
 impl GraphqlError {
-    fn path(&self) -> Vec<&str> {
+    fn path_steps(&self) -> Vec<&str> {
         let segments = self.path.as_deref().unwrap_or_default();
         segments
             .iter()
@@ -45,7 +45,7 @@ impl GraphqlError {
             .collect()
     }
 
-    fn index_after(&self, field: &str) -> Option<usize> {
+    pub(super) fn index_after(&self, field: &str) -> Option<usize> {
         let segments = self.path.as_deref()?;
         let at = segments
             .iter()
@@ -53,7 +53,7 @@ impl GraphqlError {
         usize::try_from(segments.get(at + 1)?.as_u64()?).ok()
     }
 
-    fn failure(&self) -> Failure {
+    pub(super) fn failure(&self) -> Failure {
         match self.class.as_str() {
             "NOT_FOUND" => Failure::not_visible(self.message.clone()),
             "FORBIDDEN" | "INSUFFICIENT_SCOPES" | "SAML_SSO" => {
@@ -64,7 +64,7 @@ impl GraphqlError {
     }
 }
 
-/// The data of a query made by [`super::query::repositories`].
+/// The data of a query made by [`super::query::write_repositories`].
 pub type RepositoriesData = HashMap<String, Option<RepositoryNode>>;
 
 /// A repository with the objects asked for, by alias.
@@ -79,7 +79,7 @@ pub struct RepositoryNode {
 
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct RepositoryIdentity {
+pub(super) struct RepositoryIdentity {
     #[serde(default)]
     id: String,
     database_id: Option<u64>,
@@ -113,10 +113,10 @@ struct BranchTarget {
 
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct ObjectNode {
+pub(super) struct ObjectNode {
     #[serde(default, rename = "__typename")]
-    typename: String,
-    oid: String,
+    pub(super) typename: String,
+    pub(super) oid: String,
     byte_size: Option<u64>,
     is_binary: Option<bool>,
     is_truncated: Option<bool>,
@@ -124,7 +124,7 @@ struct ObjectNode {
 }
 
 impl RepositoryIdentity {
-    fn repository(&self) -> Option<Repository> {
+    pub(super) fn to_repository(&self) -> Option<Repository> {
         Some(Repository {
             id: self.database_id?,
             node_id: self.id.clone(),
@@ -140,7 +140,7 @@ impl RepositoryIdentity {
         })
     }
 
-    fn head(&self) -> Option<String> {
+    pub(super) fn head(&self) -> Option<String> {
         Some(
             self.default_branch_ref
                 .as_ref()?
@@ -156,13 +156,14 @@ impl RepositoryIdentity {
 ///
 /// # Errors
 /// Per repository, why the answer proves nothing about it.
-pub fn repositories(
+pub fn read_repositories(
     answer: GraphqlAnswer<RepositoriesData>,
     asked: &[(&RepositoryQuestion, BranchChoice)],
 ) -> Vec<Result<RepositoryShown, Failure>> {
     let GraphqlAnswer { data, errors } = answer;
     let mut data = data.unwrap_or_default();
-    let whole = errors.iter().find(|error| error.path().is_empty());
+    // A query that was cut short has nulls in place of what it did not get to.
+    let whole = errors.iter().find(|error| error.path_steps().is_empty());
     asked
         .iter()
         .enumerate()
@@ -170,10 +171,10 @@ pub fn repositories(
             let alias = repository_alias(index);
             let own: Vec<&GraphqlError> = errors
                 .iter()
-                .filter(|error| error.path().first() == Some(&alias.as_str()))
+                .filter(|error| error.path_steps().first() == Some(&alias.as_str()))
                 .collect();
             let node = data.remove(&alias).flatten();
-            repository(node, question, *branch, &own, whole)
+            read_repository(node, question, *branch, &own, whole)
         })
         .collect()
 }
@@ -187,16 +188,19 @@ pub enum BranchChoice {
     Named,
 }
 
-fn repository(
+fn read_repository(
     node: Option<RepositoryNode>,
     question: &RepositoryQuestion,
     branch: BranchChoice,
     own: &[&GraphqlError],
     whole: Option<&GraphqlError>,
 ) -> Result<RepositoryShown, Failure> {
-    let Some((mut node, repository)) =
-        node.and_then(|node| node.identity.repository().map(|identity| (node, identity)))
-    else {
+    // Without its identity, above all its number, nothing can be said to be of this repository.
+    let Some((mut node, repository)) = node.and_then(|node| {
+        node.identity
+            .to_repository()
+            .map(|identity| (node, identity))
+    }) else {
         let error = own.first().copied().or(whole);
         return Err(error.map_or_else(
             || Failure::not_visible("GitHub shows no such repository"),
@@ -229,8 +233,8 @@ fn repository(
             let error = own
                 .iter()
                 .copied()
-                .find(|error| error.path().get(1) == Some(&alias.as_str()));
-            object(
+                .find(|error| error.path_steps().get(1) == Some(&alias.as_str()));
+            read_object(
                 node.objects.remove(&alias).flatten(),
                 *text,
                 error.or(whole),
@@ -247,14 +251,14 @@ fn repository(
 }
 
 fn concerns_path(error: &GraphqlError) -> bool {
-    error.path().get(1).is_some_and(|alias| {
+    error.path_steps().get(1).is_some_and(|alias| {
         alias.strip_prefix('p').is_some_and(|digits| {
             !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit())
         })
     })
 }
 
-fn object(
+fn read_object(
     node: Option<ObjectNode>,
     asked_for_text: bool,
     error: Option<&GraphqlError>,
@@ -267,6 +271,7 @@ fn object(
     if node.typename != "Blob" {
         return ObjectShown::NotAFile;
     }
+    // A null says that GitHub did not tell, and half a file must not pass for a file.
     let complete = node.is_truncated == Some(false) && node.is_binary == Some(false);
     let text = match node.text {
         Some(text) if complete => TextShown::Text(text),
@@ -278,127 +283,6 @@ fn object(
         size: node.byte_size.unwrap_or_default(),
         text,
     }
-}
-
-/// The data of a query made by [`super::query::listing`].
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct ListingData {
-    repository_owner: Option<OwnerNode>,
-}
-
-#[derive(Debug, Deserialize)]
-struct OwnerNode {
-    login: String,
-    repositories: Option<RepositoryPage>,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct RepositoryPage {
-    page_info: PageInfo,
-    #[serde(default)]
-    nodes: Vec<Option<ListedNode>>,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct PageInfo {
-    has_next_page: bool,
-    end_cursor: Option<String>,
-}
-
-#[derive(Debug, Deserialize)]
-struct ListedNode {
-    #[serde(flatten)]
-    identity: RepositoryIdentity,
-    file: Option<ObjectNode>,
-}
-
-/// One page of a listing.
-#[derive(Debug, PartialEq)]
-pub struct ListingPage {
-    /// The account as it spells itself.
-    pub organization: String,
-    /// Its repositories, without those the answer says nothing certain about.
-    pub repositories: Vec<ListedRepository>,
-    /// Cursor of the next page; `None` on the last.
-    pub next: Option<String>,
-}
-
-/// Reads one page of a listing.
-///
-/// A repository whose entry is null or has an error is left out: a source that is not listed keeps
-/// its state and is looked at on its own.
-///
-/// # Errors
-/// Why the page proves nothing.
-pub fn listing(
-    answer: GraphqlAnswer<ListingData>,
-    catalog_path: &str,
-) -> Result<ListingPage, Failure> {
-    let GraphqlAnswer { data, errors } = answer;
-    let owner = data.and_then(|data| data.repository_owner);
-    let spoiled: Vec<Option<usize>> = errors
-        .iter()
-        .map(|error| error.index_after("nodes"))
-        .collect();
-    let whole = errors
-        .iter()
-        .zip(&spoiled)
-        .find(|(_, index)| index.is_none());
-    if let Some((error, _)) = whole {
-        return Err(error.failure());
-    }
-    let Some(OwnerNode {
-        login,
-        repositories: Some(page),
-    }) = owner
-    else {
-        let error = errors.first();
-        return Err(error.map_or_else(
-            || Failure::not_visible("GitHub shows no such account"),
-            GraphqlError::failure,
-        ));
-    };
-    let repositories = page
-        .nodes
-        .into_iter()
-        .enumerate()
-        .filter(|(index, _)| !spoiled.contains(&Some(*index)))
-        .filter_map(|(_, node)| listed(node?, catalog_path))
-        .filter(|listed| is_owned_by(listed, &login))
-        .collect();
-    let next = page
-        .page_info
-        .end_cursor
-        .filter(|_| page.page_info.has_next_page);
-    Ok(ListingPage {
-        organization: login,
-        repositories,
-        next,
-    })
-}
-
-fn listed(node: ListedNode, catalog_path: &str) -> Option<ListedRepository> {
-    Some(ListedRepository {
-        repository: Some(node.identity.repository()?),
-        head: node.identity.head().unwrap_or_default(),
-        blob: node
-            .file
-            .filter(|file| file.typename == "Blob")
-            .map(|file| file.oid)
-            .unwrap_or_default(),
-        path: catalog_path.to_owned(),
-    })
-}
-
-// A person's list also holds repositories of others they work on.
-fn is_owned_by(listed: &ListedRepository, login: &str) -> bool {
-    listed
-        .repository
-        .as_ref()
-        .is_some_and(|repository| repository.owner.eq_ignore_ascii_case(login))
 }
 
 #[cfg(test)]

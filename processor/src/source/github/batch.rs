@@ -7,32 +7,21 @@ use std::collections::VecDeque;
 use std::ops::Range;
 
 use freshet_proto::message::{Lane, RepositoryTarget};
+use freshet_runtime::error_chain::Chain;
 
 use super::answer::{self, BranchChoice, GraphqlAnswer, RepositoriesData};
 use super::client::GithubClient;
-use super::error::CallError;
-use super::query;
-use crate::budget::BudgetClosed;
+use super::error::{CallError, NotRead};
+use super::query::{self, REPOSITORIES_PER_QUERY_MAX};
 use crate::failure::Failure;
 use crate::metrics::CallKind;
-use crate::reconcile::{DEFAULT_BRANCH, RepositoryQuestion, RepositoryShown};
+use crate::reconcile::{RepositoryQuestion, RepositoryShown, git_ref_of};
 
-/// Most repositories in one query.
-pub const REPOSITORIES_PER_QUERY_MAX: usize = 100;
 /// Most objects in one query; GitHub computes each of them separately and stops after ten seconds.
 const OBJECTS_PER_QUERY_MAX: usize = 500;
 /// Queries in a row that may fail before nothing more is asked: as many as it takes to get from a full
 /// query to one repository, and its neighbour.
 const FAILED_IN_A_ROW_MAX: usize = 9;
-
-/// Why nothing was shown.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum NotShown {
-    /// Nothing was proven.
-    Failed(Failure),
-    /// Nothing was asked, because of GitHub's limits.
-    Limited(BudgetClosed),
-}
 
 /// Asks about repositories, many in one query.
 pub(super) struct QuestionAsker<'a> {
@@ -51,34 +40,38 @@ impl<'a> QuestionAsker<'a> {
     }
 
     /// Asks each question once.
-    pub(super) async fn show(
+    pub(super) async fn ask_all(
         &mut self,
         asked: &[(&RepositoryTarget, &RepositoryQuestion)],
-    ) -> Vec<Result<RepositoryShown, NotShown>> {
-        let mut shown: Vec<Option<Result<RepositoryShown, NotShown>>> = vec![None; asked.len()];
-        let mut queries = VecDeque::from(chunks(asked));
+    ) -> Vec<Result<RepositoryShown, NotRead>> {
+        let mut shown: Vec<Option<Result<RepositoryShown, NotRead>>> = vec![None; asked.len()];
+        let mut queries = VecDeque::from(split_queries(asked));
         while let Some(chunk) = queries.pop_front() {
-            match self.ask(&asked[chunk.clone()]).await {
+            match self.ask_query(&asked[chunk.clone()]).await {
                 Ok(answers) => {
                     self.failed_in_a_row = 0;
                     for (place, answer) in shown[chunk].iter_mut().zip(answers) {
-                        *place = Some(answer.map_err(NotShown::Failed));
+                        *place = Some(answer.map_err(NotRead::Failed));
                     }
                 }
                 Err(error) => {
                     self.failed_in_a_row += 1;
-                    match after_failure(&error, chunk.len(), self.failed_in_a_row) {
+                    match decide_after_failure(&error, chunk.len(), self.failed_in_a_row) {
                         AfterFailure::Halves => {
                             let middle = chunk.start + chunk.len().div_ceil(2);
+                            // In front, so that the halves are asked before the next full query
+                            // and a failure stays near its cause.
                             queries.push_front(middle..chunk.end);
                             queries.push_front(chunk.start..middle);
                             tokio::time::sleep(self.client.pause_after(self.failed_in_a_row)).await;
                         }
-                        AfterFailure::Others => shown[chunk].fill(Some(Err(not_shown(&error)))),
+                        AfterFailure::Others => shown[chunk].fill(Some(Err(log_not_read(&error)))),
+                        // An outage: the remaining jobs fail at once instead of one timeout after
+                        // the other.
                         AfterFailure::Nothing => {
-                            let not_shown = not_shown(&error);
+                            let not_read = log_not_read(&error);
                             for chunk in queries.drain(..).chain([chunk]) {
-                                shown[chunk].fill(Some(Err(not_shown.clone())));
+                                shown[chunk].fill(Some(Err(not_read.clone())));
                             }
                         }
                     }
@@ -91,25 +84,27 @@ impl<'a> QuestionAsker<'a> {
             .collect()
     }
 
-    async fn ask(
+    async fn ask_query(
         &self,
         asked: &[(&RepositoryTarget, &RepositoryQuestion)],
     ) -> Result<Vec<Result<RepositoryShown, Failure>>, CallError> {
-        let query = query::repositories(asked);
+        let query = query::write_repositories(asked);
         let (kind, lane) = (CallKind::Repositories, self.lane);
         // One repository cannot be asked for in a smaller query, but after failures it is not asked for
         // more often than any other.
         let answer: GraphqlAnswer<RepositoriesData> =
             if asked.len() == 1 && self.failed_in_a_row == 0 {
-                self.client.graphql(kind, lane, &query).await?
+                self.client.ask_graphql(kind, lane, &query).await?
             } else {
-                self.client.graphql_divisible(kind, lane, &query).await?
+                self.client
+                    .ask_graphql_divisible(kind, lane, &query)
+                    .await?
             };
         let questions: Vec<_> = asked
             .iter()
-            .map(|(target, question)| (*question, branch(target)))
+            .map(|(target, question)| (*question, branch_of(target)))
             .collect();
-        Ok(answer::repositories(answer, &questions))
+        Ok(answer::read_repositories(answer, &questions))
     }
 }
 
@@ -124,7 +119,11 @@ enum AfterFailure {
     Nothing,
 }
 
-fn after_failure(error: &CallError, repositories: usize, failed_in_a_row: usize) -> AfterFailure {
+fn decide_after_failure(
+    error: &CallError,
+    repositories: usize,
+    failed_in_a_row: usize,
+) -> AfterFailure {
     if failed_in_a_row >= FAILED_IN_A_ROW_MAX {
         AfterFailure::Nothing
     } else if repositories > 1 && error.may_be_too_large() {
@@ -135,7 +134,7 @@ fn after_failure(error: &CallError, repositories: usize, failed_in_a_row: usize)
 }
 
 /// Splits the questions into queries within both bounds.
-fn chunks(asked: &[(&RepositoryTarget, &RepositoryQuestion)]) -> Vec<Range<usize>> {
+fn split_queries(asked: &[(&RepositoryTarget, &RepositoryQuestion)]) -> Vec<Range<usize>> {
     let mut chunks: Vec<Range<usize>> = Vec::new();
     let mut objects = 0;
     for (index, (target, _)) in asked.iter().enumerate() {
@@ -157,22 +156,21 @@ fn chunks(asked: &[(&RepositoryTarget, &RepositoryQuestion)]) -> Vec<Range<usize
     chunks
 }
 
-fn branch(target: &RepositoryTarget) -> BranchChoice {
-    if target.r#ref == DEFAULT_BRANCH {
+fn branch_of(target: &RepositoryTarget) -> BranchChoice {
+    if git_ref_of(&target.r#ref).is_default_branch() {
         BranchChoice::Default
     } else {
         BranchChoice::Named
     }
 }
 
-fn not_shown(error: &CallError) -> NotShown {
-    match error.failure() {
-        Ok(failure) => {
-            tracing::warn!(error = %freshet_runtime::error_chain::Chain(error), "GitHub could not be read");
-            NotShown::Failed(failure)
-        }
-        Err(closed) => NotShown::Limited(closed),
+// Logged here, once: from here on only what it means for a source is known.
+fn log_not_read(error: &CallError) -> NotRead {
+    let not_read = NotRead::from(error);
+    if let NotRead::Failed(_) = &not_read {
+        tracing::warn!(error = %Chain(error), "GitHub could not be read");
     }
+    not_read
 }
 
 #[cfg(test)]
@@ -193,10 +191,10 @@ mod tests {
             .collect();
         let questions: Vec<RepositoryQuestion> = targets
             .iter()
-            .map(|target| first_question(&ReadPlan::of(target, "github.com")))
+            .map(|target| first_question(&ReadPlan::new(target, "github.com")))
             .collect();
         let asked: Vec<_> = targets.iter().zip(&questions).collect();
-        let sizes: Vec<usize> = chunks(&asked).iter().map(Range::len).collect();
+        let sizes: Vec<usize> = split_queries(&asked).iter().map(Range::len).collect();
         assert_eq!(sizes, expected);
     }
 
@@ -207,11 +205,26 @@ mod tests {
             status,
             message: String::new(),
         };
-        assert_eq!(after_failure(&status(502), 100, 1), AfterFailure::Halves);
-        assert_eq!(after_failure(&status(504), 2, 7), AfterFailure::Halves);
-        assert_eq!(after_failure(&status(504), 1, 8), AfterFailure::Others);
-        assert_eq!(after_failure(&status(401), 100, 1), AfterFailure::Others);
-        assert_eq!(after_failure(&status(502), 2, 9), AfterFailure::Nothing);
+        assert_eq!(
+            decide_after_failure(&status(502), 100, 1),
+            AfterFailure::Halves
+        );
+        assert_eq!(
+            decide_after_failure(&status(504), 2, 7),
+            AfterFailure::Halves
+        );
+        assert_eq!(
+            decide_after_failure(&status(504), 1, 8),
+            AfterFailure::Others
+        );
+        assert_eq!(
+            decide_after_failure(&status(401), 100, 1),
+            AfterFailure::Others
+        );
+        assert_eq!(
+            decide_after_failure(&status(502), 2, 9),
+            AfterFailure::Nothing
+        );
     }
 
     #[test]

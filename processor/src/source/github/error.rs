@@ -7,6 +7,24 @@ use thiserror::Error;
 use crate::budget::BudgetClosed;
 use crate::failure::Failure;
 
+/// Why nothing was read, as far as that matters to a source.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum NotRead {
+    /// Nothing was proven.
+    Failed(Failure),
+    /// GitHub's limits forbid asking for now, which is no fact about a source.
+    Limited(BudgetClosed),
+}
+
+impl From<&CallError> for NotRead {
+    fn from(error: &CallError) -> Self {
+        match error.failure() {
+            Ok(failure) => Self::Failed(failure),
+            Err(closed) => Self::Limited(closed),
+        }
+    }
+}
+
 /// Why a call brought nothing.
 #[derive(Debug, Error)]
 pub enum CallError {
@@ -101,6 +119,7 @@ impl CallError {
     pub fn may_be_too_large(&self) -> bool {
         match self {
             Self::TimedOut { .. } => true,
+            // GitHub's gateway answers with these when ten seconds are over.
             Self::Status { status, .. } => matches!(status, 502 | 504),
             Self::Limited { .. }
             | Self::Unreachable { .. }
@@ -126,7 +145,9 @@ impl CallError {
                 status: 401 | 403, ..
             } => Ok(Failure::denied(self.to_string())),
             Self::Status {
-                status: 404 | 410, ..
+                // GitHub answers "not found" for what it will not show, so it proves no absence.
+                status: 404 | 410,
+                ..
             } => Ok(Failure::not_visible(self.to_string())),
             Self::Status { status: 500.., .. } => Ok(Failure::unreachable(self.to_string())),
             Self::Status { .. } | Self::Unreadable { .. } | Self::Request { .. } => {

@@ -3,16 +3,17 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
+use freshet_model::{GitRef, RepositoryName};
 use freshet_proto::message::{Dependency, Lane, Repository, RepositoryTarget, WantedPath};
 
 use super::batch::QuestionAsker;
-pub use super::batch::{NotShown, REPOSITORIES_PER_QUERY_MAX};
 use super::client::GithubClient;
+use super::error::NotRead;
 use crate::budget::BudgetClosed;
 use crate::failure::Failure;
 use crate::reconcile::{
-    AnswerOutcome, DEFAULT_BRANCH, DependencyState, ObjectShown, QuestionBase, ReadPlan,
-    RepositoryQuestion, RepositoryReading, RepositoryShown, first_question, judge,
+    AnswerOutcome, DependencyState, ObjectShown, QuestionBase, ReadPlan, RepositoryQuestion,
+    RepositoryReading, RepositoryShown, evaluate_answer, first_question, git_ref_of, repository_of,
 };
 
 /// Most questions about one repository in one reading. Three settle it unless it moves meanwhile.
@@ -27,19 +28,15 @@ pub enum RepositoryAnswer {
         /// Empty if it shows none.
         shown_head: String,
     },
-    /// Nothing was proven.
-    Failed(Failure),
-    /// Nothing was asked, because of GitHub's limits.
-    Limited(BudgetClosed),
+    /// Nothing was proven, or nothing asked.
+    NotRead(NotRead),
 }
 
 /// A branch or a commit of a repository that is named, not known by its id.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct RepositoryPlace {
-    /// Owner, in lower case.
-    pub owner: String,
-    /// Name, in lower case.
-    pub name: String,
+    /// Which repository.
+    pub repository: RepositoryName,
     /// Where in it.
     pub at: PlaceRevision,
 }
@@ -47,32 +44,33 @@ pub struct RepositoryPlace {
 /// Where in a repository.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum PlaceRevision {
-    /// At a branch, or `HEAD`, wherever it is now.
-    Branch(String),
+    /// At a branch, wherever it is now.
+    Branch(GitRef),
     /// At a commit that was shown before.
     Commit(String),
 }
 
 impl RepositoryPlace {
-    /// A place in a repository; GitHub does not tell owners and names apart by their case.
-    #[must_use]
-    pub fn new(owner: &str, name: &str, at: PlaceRevision) -> Self {
+    fn of_dependency(dependency: &Dependency) -> Self {
         Self {
-            owner: owner.to_lowercase(),
-            name: name.to_lowercase(),
-            at,
+            repository: repository_of(dependency),
+            at: PlaceRevision::Branch(git_ref_of(&dependency.r#ref)),
         }
     }
 
-    fn of(dependency: &Dependency) -> Self {
-        let at = PlaceRevision::Branch(dependency.r#ref.clone());
-        Self::new(&dependency.owner, &dependency.name, at)
+    /// The branch; of a commit that was shown it is enough to know that some branch led there.
+    #[must_use]
+    pub fn git_ref(&self) -> GitRef {
+        match &self.at {
+            PlaceRevision::Branch(branch) => branch.clone(),
+            PlaceRevision::Commit(_) => GitRef::DefaultBranch,
+        }
     }
 
-    fn target<'p>(&self, paths: impl IntoIterator<Item = &'p str>) -> RepositoryTarget {
+    fn target_of<'p>(&self, paths: impl IntoIterator<Item = &'p str>) -> RepositoryTarget {
         let repository = Repository {
-            owner: self.owner.clone(),
-            name: self.name.clone(),
+            owner: self.repository.owner().to_owned(),
+            name: self.repository.name().to_owned(),
             ..Repository::default()
         };
         let wanted = |path: &str| WantedPath {
@@ -81,16 +79,13 @@ impl RepositoryPlace {
         };
         RepositoryTarget {
             repository: Some(repository),
-            r#ref: match &self.at {
-                PlaceRevision::Branch(branch) => branch.clone(),
-                PlaceRevision::Commit(_) => DEFAULT_BRANCH.to_owned(),
-            },
+            r#ref: self.git_ref().into(),
             wanted: paths.into_iter().map(wanted).collect(),
             ..RepositoryTarget::default()
         }
     }
 
-    fn base(&self) -> QuestionBase {
+    fn question_base(&self) -> QuestionBase {
         match &self.at {
             PlaceRevision::Branch(_) => QuestionBase::Branch,
             PlaceRevision::Commit(commit) => QuestionBase::Shown(commit.clone()),
@@ -99,7 +94,7 @@ impl RepositoryPlace {
 }
 
 /// Reads the wanted files of `targets`, and answers in their order.
-pub async fn read(
+pub async fn read_repositories(
     client: &GithubClient,
     host: &str,
     lane: Lane,
@@ -107,9 +102,9 @@ pub async fn read(
 ) -> Vec<RepositoryAnswer> {
     let plans: Vec<ReadPlan> = targets
         .iter()
-        .map(|target| ReadPlan::of(target, host))
+        .map(|target| ReadPlan::new(target, host))
         .collect();
-    let mut reader = BatchReading {
+    let mut reading = BatchReading {
         asker: QuestionAsker::new(client, lane),
         open: plans.iter().map(first_question).enumerate().collect(),
         answers: vec![None; plans.len()],
@@ -117,18 +112,20 @@ pub async fn read(
         host,
         plans,
     };
+    // Branch, commit, and once more for texts; beyond that somebody pushes faster than GitHub
+    // answers.
     for _ in 0..ROUNDS_MAX {
-        reader.round().await;
-        if reader.open.is_empty() {
+        reading.ask_open_questions().await;
+        if reading.open.is_empty() {
             break;
         }
     }
     let restless = || {
-        RepositoryAnswer::Failed(Failure::unreadable(
+        RepositoryAnswer::NotRead(NotRead::Failed(Failure::unreadable(
             "the repository kept moving while it was read",
-        ))
+        )))
     };
-    reader
+    reading
         .answers
         .into_iter()
         .map(|answer| answer.unwrap_or_else(restless))
@@ -136,27 +133,27 @@ pub async fn read(
 }
 
 /// Shows the files at these places, with their texts, and answers in their order.
-pub async fn show(
+pub async fn show_places(
     client: &GithubClient,
     lane: Lane,
     wanted: &[(RepositoryPlace, BTreeSet<String>)],
-) -> Vec<Result<RepositoryShown, NotShown>> {
+) -> Vec<Result<RepositoryShown, NotRead>> {
     let asked: Vec<(RepositoryTarget, RepositoryQuestion)> = wanted
         .iter()
         .map(|(place, paths)| {
-            let question = RepositoryQuestion::new(place.base(), vec![true; paths.len()]);
-            (place.target(paths.iter().map(String::as_str)), question)
+            let question = RepositoryQuestion::new(place.question_base(), vec![true; paths.len()]);
+            (place.target_of(paths.iter().map(String::as_str)), question)
         })
         .collect();
     let asked: Vec<_> = asked
         .iter()
         .map(|(target, asked)| (target, asked))
         .collect();
-    QuestionAsker::new(client, lane).show(&asked).await
+    QuestionAsker::new(client, lane).ask_all(&asked).await
 }
 
 /// What the reading lists depend on in one place.
-type PlaceObjects = Result<HashMap<String, ObjectShown>, NotShown>;
+type PlaceObjects = Result<HashMap<String, ObjectShown>, NotRead>;
 
 /// One reading in progress.
 struct BatchReading<'a> {
@@ -170,15 +167,15 @@ struct BatchReading<'a> {
 
 impl BatchReading<'_> {
     /// Asks every open question once, and with the first ones for what the files depend on elsewhere.
-    async fn round(&mut self) {
-        let beside = self.unseen();
-        let questions: Vec<RepositoryQuestion> = beside
+    async fn ask_open_questions(&mut self) {
+        let places = self.unseen_places();
+        let questions: Vec<RepositoryQuestion> = places
             .iter()
             .map(|(_, target)| {
                 RepositoryQuestion::new(QuestionBase::Branch, vec![false; target.wanted.len()])
             })
             .collect();
-        let asked: Vec<(&RepositoryTarget, &RepositoryQuestion)> = beside
+        let asked: Vec<(&RepositoryTarget, &RepositoryQuestion)> = places
             .iter()
             .map(|(_, target)| target)
             .zip(&questions)
@@ -188,9 +185,11 @@ impl BatchReading<'_> {
                     .map(|(index, question)| (&self.plans[*index].target, question)),
             )
             .collect();
-        let mut shown = self.asker.show(&asked).await;
-        let of_the_open = shown.split_off(beside.len());
-        for ((place, target), shown) in beside.into_iter().zip(shown) {
+        // Dependencies in front: whatever the answers about the repositories are compared with is
+        // known by then.
+        let mut shown = self.asker.ask_all(&asked).await;
+        let of_the_open = shown.split_off(places.len());
+        for ((place, target), shown) in places.into_iter().zip(shown) {
             let seen = shown.map(|shown| {
                 let paths = target.wanted.into_iter().map(|wanted| wanted.path);
                 paths.zip(shown.objects).collect()
@@ -200,16 +199,16 @@ impl BatchReading<'_> {
         for ((index, question), shown) in
             std::mem::take(&mut self.open).into_iter().zip(of_the_open)
         {
-            self.note(index, &question, shown);
+            self.note_answer(index, &question, shown);
         }
     }
 
     /// The places on this host that were not looked at yet.
-    fn unseen(&self) -> Vec<(RepositoryPlace, RepositoryTarget)> {
+    fn unseen_places(&self) -> Vec<(RepositoryPlace, RepositoryTarget)> {
         let mut unseen: BTreeMap<RepositoryPlace, BTreeSet<&str>> = BTreeMap::new();
         for index in self.open.keys() {
             for dependency in self.plans[*index].elsewhere() {
-                let place = RepositoryPlace::of(dependency);
+                let place = RepositoryPlace::of_dependency(dependency);
                 if self.is_on_host(dependency) && !self.elsewhere.contains_key(&place) {
                     unseen.entry(place).or_default().insert(&dependency.path);
                 }
@@ -218,7 +217,7 @@ impl BatchReading<'_> {
         unseen
             .into_iter()
             .map(|(place, paths)| {
-                let target = place.target(paths);
+                let target = place.target_of(paths);
                 (place, target)
             })
             .collect()
@@ -228,26 +227,28 @@ impl BatchReading<'_> {
         dependency.url.is_empty() && dependency.host.eq_ignore_ascii_case(self.host)
     }
 
-    fn note(
+    fn note_answer(
         &mut self,
         index: usize,
         question: &RepositoryQuestion,
-        shown: Result<RepositoryShown, NotShown>,
+        shown: Result<RepositoryShown, NotRead>,
     ) {
         let plan = &self.plans[index];
-        let answered = match (shown, self.limited(plan)) {
-            (_, Some(closed)) => RepositoryAnswer::Limited(closed),
-            (Err(not_shown), None) => not_shown.into(),
+        let answered = match (shown, self.limit_of_dependencies(plan)) {
+            (_, Some(closed)) => RepositoryAnswer::NotRead(NotRead::Limited(closed)),
+            (Err(not_read), None) => RepositoryAnswer::NotRead(not_read),
             (Ok(shown), None) => {
-                let elsewhere = |dependency: &Dependency| self.compared(dependency);
-                match judge(plan, elsewhere, question, shown) {
-                    AnswerOutcome::Again(question) => {
+                let elsewhere = |dependency: &Dependency| self.compare_dependency(dependency);
+                match evaluate_answer(plan, elsewhere, question, shown) {
+                    AnswerOutcome::AskAgain(question) => {
                         self.open.insert(index, question);
                         return;
                     }
                     AnswerOutcome::Read(reading) => RepositoryAnswer::Read(reading),
                     AnswerOutcome::Behind { shown_head } => RepositoryAnswer::Behind { shown_head },
-                    AnswerOutcome::Failed(failure) => RepositoryAnswer::Failed(failure),
+                    AnswerOutcome::Failed(failure) => {
+                        RepositoryAnswer::NotRead(NotRead::Failed(failure))
+                    }
                 }
             }
         };
@@ -255,39 +256,41 @@ impl BatchReading<'_> {
     }
 
     /// Whether a limit kept us from looking at what a job depends on.
-    fn limited(&self, plan: &ReadPlan) -> Option<BudgetClosed> {
+    fn limit_of_dependencies(&self, plan: &ReadPlan) -> Option<BudgetClosed> {
         plan.elsewhere()
             .filter(|dependency| self.is_on_host(dependency))
-            .find_map(
-                |dependency| match self.elsewhere.get(&RepositoryPlace::of(dependency)) {
-                    Some(Err(NotShown::Limited(closed))) => Some(*closed),
-                    Some(Ok(_) | Err(NotShown::Failed(_))) | None => None,
-                },
-            )
+            .find_map(|dependency| {
+                match self
+                    .elsewhere
+                    .get(&RepositoryPlace::of_dependency(dependency))
+                {
+                    Some(Err(NotRead::Limited(closed))) => Some(*closed),
+                    Some(Ok(_) | Err(NotRead::Failed(_))) | None => None,
+                }
+            })
     }
 
-    fn compared(&self, dependency: &Dependency) -> DependencyState {
+    fn compare_dependency(&self, dependency: &Dependency) -> DependencyState {
         if !self.is_on_host(dependency) {
             return DependencyState::Same;
         }
-        match self.elsewhere.get(&RepositoryPlace::of(dependency)) {
-            Some(Ok(objects)) => same_or_not(dependency, objects.get(&dependency.path)),
-            Some(Err(NotShown::Failed(failure))) if is_hidden(failure) => {
-                same_or_not(dependency, None)
+        match self
+            .elsewhere
+            .get(&RepositoryPlace::of_dependency(dependency))
+        {
+            Some(Ok(objects)) => compare_object(dependency, objects.get(&dependency.path)),
+            // A repository that is kept from us lasts, and what was read of it before is as good
+            // as absent.
+            Some(Err(NotRead::Failed(failure))) if failure.is_hidden() => {
+                compare_object(dependency, None)
             }
-            Some(Err(NotShown::Failed(failure))) => DependencyState::Unknown(failure.clone()),
-            Some(Err(NotShown::Limited(_))) | None => DependencyState::Same,
+            Some(Err(NotRead::Failed(failure))) => DependencyState::Unknown(failure.clone()),
+            Some(Err(NotRead::Limited(_))) | None => DependencyState::Same,
         }
     }
 }
 
-/// Whether GitHub keeps a repository from us, which lasts.
-pub(crate) fn is_hidden(failure: &Failure) -> bool {
-    use freshet_proto::message::FailureKind;
-    matches!(failure.kind, FailureKind::NotVisible | FailureKind::Denied)
-}
-
-fn same_or_not(dependency: &Dependency, object: Option<&ObjectShown>) -> DependencyState {
+fn compare_object(dependency: &Dependency, object: Option<&ObjectShown>) -> DependencyState {
     let blob = match object {
         Some(ObjectShown::Blob { oid, .. }) => oid.as_str(),
         Some(ObjectShown::Absent | ObjectShown::NotAFile) | None => "",
@@ -299,14 +302,5 @@ fn same_or_not(dependency: &Dependency, object: Option<&ObjectShown>) -> Depende
         DependencyState::Same
     } else {
         DependencyState::Differs
-    }
-}
-
-impl From<NotShown> for RepositoryAnswer {
-    fn from(not_shown: NotShown) -> Self {
-        match not_shown {
-            NotShown::Failed(failure) => Self::Failed(failure),
-            NotShown::Limited(closed) => Self::Limited(closed),
-        }
     }
 }

@@ -7,8 +7,11 @@
 pub mod answer;
 mod batch;
 pub mod client;
+mod connection;
+pub mod endpoints;
 pub mod error;
 pub mod files;
 pub mod listing;
+pub mod listing_answer;
 pub mod query;
 pub mod tree;

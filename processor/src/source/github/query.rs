@@ -6,10 +6,13 @@
 
 use std::fmt::Write as _;
 
+use freshet_model::GitRef;
 use freshet_proto::message::{ListingTarget, RepositoryTarget};
 
-use crate::reconcile::{DEFAULT_BRANCH, RepositoryQuestion};
+use crate::reconcile::{RepositoryQuestion, git_ref_of};
 
+/// Most repositories in one query.
+pub const REPOSITORIES_PER_QUERY_MAX: usize = 100;
 const IDENTITY: &str = "fragment I on Repository { id databaseId name url isArchived isEmpty owner { login } \
      defaultBranchRef { name target { oid } } }";
 const BLOB_ID: &str = "{ __typename oid ... on Blob { byteSize } }";
@@ -34,8 +37,9 @@ pub const COMMIT_ALIAS: &str = "commit";
 
 /// One query for many repositories.
 #[must_use]
-pub fn repositories(asked: &[(&RepositoryTarget, &RepositoryQuestion)]) -> String {
+pub fn write_repositories(asked: &[(&RepositoryTarget, &RepositoryQuestion)]) -> String {
     let mut query = String::with_capacity(256 + asked.len() * 256);
+    // One fragment for all, or the identity alone would double the query.
     query.push_str("query Repositories { ");
     for (index, (target, question)) in asked.iter().enumerate() {
         write_repository(&mut query, index, target, question);
@@ -57,37 +61,41 @@ fn write_repository(
     let selector = if repository.node_id.is_empty() {
         format!(
             "repository(owner: {}, name: {})",
-            literal(&repository.owner),
-            literal(&repository.name)
+            quote_literal(&repository.owner),
+            quote_literal(&repository.name)
         )
     } else {
-        format!("node(id: {})", literal(&repository.node_id))
+        format!("node(id: {})", quote_literal(&repository.node_id))
     };
-    push(
+    push_formatted(
         query,
         format_args!("{alias}: {selector} {{ ... on Repository {{ ...I "),
     );
-    if target.r#ref != DEFAULT_BRANCH {
-        let branch = literal(&branch_expression(target));
-        push(
+    let git_ref = git_ref_of(&target.r#ref);
+    if !git_ref.is_default_branch() {
+        let branch = quote_literal(&branch_expression(&git_ref));
+        push_formatted(
             query,
             format_args!("{BRANCH_ALIAS}: object(expression: {branch}) {{ oid }} "),
         );
     }
     if let Some(commit) = question.base.commit() {
-        push(
+        push_formatted(
             query,
             format_args!(
                 "{COMMIT_ALIAS}: object(expression: {}) {{ oid }} ",
-                literal(commit)
+                quote_literal(commit)
             ),
         );
     }
-    let base = base_expression(target, question);
+    let base = match question.base.commit() {
+        Some(commit) => commit.to_owned(),
+        None => branch_expression(&git_ref),
+    };
     for (index, (wanted, text)) in target.wanted.iter().zip(&question.texts).enumerate() {
-        let expression = literal(&format!("{base}:{}", wanted.path));
+        let expression = quote_literal(&format!("{base}:{}", wanted.path));
         let selection = if *text { BLOB_TEXT } else { BLOB_ID };
-        push(
+        push_formatted(
             query,
             format_args!(
                 "{}: object(expression: {expression}) {selection} ",
@@ -98,20 +106,11 @@ fn write_repository(
     query.push_str("} } ");
 }
 
-fn base_expression(target: &RepositoryTarget, question: &RepositoryQuestion) -> String {
-    match question.base.commit() {
-        Some(commit) => commit.to_owned(),
-        None if target.r#ref == DEFAULT_BRANCH => DEFAULT_BRANCH.to_owned(),
-        None => branch_expression(target),
-    }
-}
-
-/// A branch that is not the default one, or a commit.
-fn branch_expression(target: &RepositoryTarget) -> String {
-    if is_commit(&target.r#ref) {
-        target.r#ref.clone()
-    } else {
-        format!("refs/heads/{}", target.r#ref)
+/// A branch, or a commit, as git names it; GitHub resolves `HEAD` to the default branch.
+fn branch_expression(git_ref: &GitRef) -> String {
+    match git_ref {
+        GitRef::Named(name) if !is_commit(name) => format!("refs/heads/{name}"),
+        GitRef::Named(_) | GitRef::DefaultBranch => git_ref.to_string(),
     }
 }
 
@@ -126,25 +125,30 @@ fn is_commit(git_ref: &str) -> bool {
 /// In the order of creation, so that repositories made or renamed while the pages are read do not
 /// push others over a page boundary.
 #[must_use]
-pub fn listing(target: &ListingTarget, page_size: usize, after: Option<&str>) -> String {
-    let after = after.map_or_else(|| "null".to_owned(), literal);
-    let expression = literal(&format!("{DEFAULT_BRANCH}:{}", target.catalog_path));
+pub fn write_listing(target: &ListingTarget, page_size: usize, after: Option<&str>) -> String {
+    let after = after.map_or_else(|| "null".to_owned(), quote_literal);
+    let expression = quote_literal(&format!(
+        "{}:{}",
+        GitRef::DefaultBranch,
+        target.catalog_path
+    ));
     format!(
         "query Listing {{ repositoryOwner(login: {login}) {{ login repositories(first: {page_size}, after: {after}, \
          orderBy: {{ field: CREATED_AT, direction: ASC }}) {{ pageInfo {{ hasNextPage endCursor }} \
          nodes {{ ...I file: object(expression: {expression}) {BLOB_ID} }} }} }} }} {IDENTITY}",
-        login = literal(&target.organization),
+        login = quote_literal(&target.organization),
     )
 }
 
-fn push(query: &mut String, arguments: std::fmt::Arguments<'_>) {
+fn push_formatted(query: &mut String, arguments: std::fmt::Arguments<'_>) {
     query
         .write_fmt(arguments)
         .expect("writing to a string cannot fail");
 }
 
 /// A GraphQL string literal. JSON's escapes are a subset of GraphQL's.
-fn literal(text: &str) -> String {
+fn quote_literal(text: &str) -> String {
+    // Never pasted: a path comes from whoever can write a catalog file.
     serde_json::Value::from(text).to_string()
 }
 
@@ -179,7 +183,7 @@ mod tests {
 
     #[track_caller]
     fn check(target: &RepositoryTarget, question: &RepositoryQuestion, fragments: &[&str]) {
-        let query = repositories(&[(target, question)]);
+        let query = write_repositories(&[(target, question)]);
         for fragment in fragments {
             assert!(query.contains(fragment), "{fragment} is missing in {query}");
         }
@@ -258,7 +262,7 @@ mod tests {
             organization: "acme".to_owned(),
             catalog_path: "catalog-info.yaml".to_owned(),
         };
-        let query = listing(&target, 100, Some("cursor"));
+        let query = write_listing(&target, 100, Some("cursor"));
         assert!(query.contains(r#"repositories(first: 100, after: "cursor""#));
         assert!(!query.contains("text"));
     }

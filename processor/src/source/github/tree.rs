@@ -77,24 +77,26 @@ pub trait PathFilter {
 ///
 /// # Errors
 /// [`TreeError`] if the list would not be complete.
-pub async fn list(
+pub async fn list_files(
     client: &GithubClient,
     lane: Lane,
-    (owner, name): (&str, &str),
+    owner: &str,
+    name: &str,
     commit: &str,
     wanted: &impl PathFilter,
 ) -> Result<TreeFiles, TreeError> {
     let repository = format!("/repos/{owner}/{name}/git/trees");
-    let whole = read(client, lane, &format!("{repository}/{commit}?recursive=1")).await?;
+    // One call for nearly every repository; GitHub cuts the list at 100,000 entries or 7 MB.
+    let whole = read_tree(client, lane, &format!("{repository}/{commit}?recursive=1")).await?;
     if !whole.truncated {
         let mut files = TreeFiles::new();
-        add(&mut files, whole.tree, "", wanted);
+        add_entries(&mut files, whole.tree, "", wanted);
         return Ok(files);
     }
-    walk(client, lane, &repository, commit, wanted).await
+    walk_folders(client, lane, &repository, commit, wanted).await
 }
 
-async fn walk(
+async fn walk_folders(
     client: &GithubClient,
     lane: Lane,
     repository: &str,
@@ -107,11 +109,12 @@ async fn walk(
         let Some((folder, oid)) = folders.pop_front() else {
             return Ok(files);
         };
-        let tree = read(client, lane, &format!("{repository}/{oid}")).await?;
+        let tree = read_tree(client, lane, &format!("{repository}/{oid}")).await?;
+        // A folder that is too large alone cannot be divided further.
         if tree.truncated {
             return Err(TreeError::TooManyFolders);
         }
-        folders.extend(add(&mut files, tree.tree, &folder, wanted));
+        folders.extend(add_entries(&mut files, tree.tree, &folder, wanted));
     }
     if folders.is_empty() {
         Ok(files)
@@ -121,7 +124,7 @@ async fn walk(
 }
 
 /// Adds the wanted files of a list and returns the wanted folders.
-fn add(
+fn add_entries(
     files: &mut TreeFiles,
     entries: Vec<TreeEntry>,
     folder: &str,
@@ -135,6 +138,7 @@ fn add(
                 let TreeEntry { sha, size, .. } = entry;
                 files.insert(path, TreeFile { oid: sha, size });
             }
+            // Submodules are commits and no trees: what is in them belongs to another repository.
             "tree" if wanted.is_folder_wanted(&path) => {
                 folders.push((format!("{path}/"), entry.sha));
             }
@@ -144,9 +148,9 @@ fn add(
     folders
 }
 
-async fn read(client: &GithubClient, lane: Lane, path: &str) -> Result<TreeAnswer, CallError> {
+async fn read_tree(client: &GithubClient, lane: Lane, path: &str) -> Result<TreeAnswer, CallError> {
     let kind = CallKind::Tree;
-    let body = client.get(kind, lane, path, MEDIA_TYPE).await?;
+    let body = client.get_rest(kind, lane, path, MEDIA_TYPE).await?;
     serde_json::from_slice(&body).map_err(|source| CallError::Unreadable {
         operation: kind.as_str(),
         source,

@@ -84,16 +84,18 @@ impl UrlPolicy {
     ///
     /// # Errors
     /// Why it may not.
-    pub fn allows(&self, url: &Url) -> Result<AddressReach, UrlRefusal> {
+    pub fn allows_url(&self, url: &Url) -> Result<AddressReach, UrlRefusal> {
+        // A password in a catalog file is shown to everybody, and is to be sent to nobody.
         if !url.username().is_empty() || url.password().is_some() {
             return Err(UrlRefusal::Credentials);
         }
         if !matches!(url.scheme(), "https" | "http") {
             return Err(UrlRefusal::Scheme);
         }
-        let entry = self.entries.iter().find(|entry| entry.admits(url));
+        let entry = self.entries.iter().find(|entry| entry.admits_url(url));
         let entry = entry.ok_or(UrlRefusal::NotAllowed)?;
-        let reach = entry.reach();
+        let reach = entry.address_reach();
+        // Plain http would let anyone on the way write the catalog.
         if url.scheme() == "http" && reach != AddressReach::Loopback {
             return Err(UrlRefusal::Scheme);
         }
@@ -129,7 +131,7 @@ impl AllowedHost {
         })
     }
 
-    fn admits(&self, url: &Url) -> bool {
+    fn admits_url(&self, url: &Url) -> bool {
         let Some(host) = url.host_str() else {
             return false;
         };
@@ -142,6 +144,8 @@ impl AllowedHost {
         let at_port = match (&self.ports, url.port_or_known_default()) {
             (Some(ports), Some(port)) => ports.contains(&port),
             (Some(_), None) => false,
+            // Without ports in the entry only the default port of the scheme is meant, as in
+            // Backstage.
             (None, _) => url.port().is_none(),
         };
         named && at_port && self.admits_path(url.path())
@@ -163,13 +167,14 @@ impl AllowedHost {
         })
     }
 
-    fn reach(&self) -> AddressReach {
+    fn address_reach(&self) -> AddressReach {
         let is_loopback = match &self.host {
             HostPattern::Exactly(host) => {
                 matches!(host.as_str(), "localhost" | "127.0.0.1" | "[::1]")
             }
             HostPattern::Below(_) => false,
         };
+        // A name alone is not enough: what listens on other ports of this machine was never meant.
         if is_loopback && self.ports.is_some() {
             AddressReach::Loopback
         } else {
@@ -194,7 +199,8 @@ mod tests {
             host: host.to_owned(),
             paths: paths.map(|all| all.iter().map(|it| (*it).to_owned()).collect()),
         }]);
-        let is_allowed = |url: &str| Url::parse(url).is_ok_and(|url| policy.allows(&url).is_ok());
+        let is_allowed =
+            |url: &str| Url::parse(url).is_ok_and(|url| policy.allows_url(&url).is_ok());
         for url in allowed {
             assert!(is_allowed(url), "{host} allows {url}");
         }
@@ -288,7 +294,7 @@ mod tests {
                 host: host.to_owned(),
                 paths: None,
             }]);
-            policy.allows(&Url::parse(url).expect("a URL"))
+            policy.allows_url(&Url::parse(url).expect("a URL"))
         };
         let local = "http://127.0.0.1:9000/x";
         assert_eq!(reach("127.0.0.1:9000", local), Ok(AddressReach::Loopback));

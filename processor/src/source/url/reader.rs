@@ -25,8 +25,9 @@ use tokio::sync::Semaphore;
 use url::{Host, Url};
 
 use super::policy::{AddressReach, UrlPolicy};
-use super::resolver::{Lookup, Resolver, is_within, system};
+use super::resolver::{Lookup, Resolver, is_within, system_lookup};
 use crate::failure::Failure;
+use crate::source::fetched::Fetched;
 
 /// Most redirects that are followed, as in Backstage.
 const HOPS_MAX: usize = 5;
@@ -43,29 +44,6 @@ const BY_DIGEST: &str = "sha256:";
 
 type Connection = Client<HttpsConnector<HttpConnector<Resolver>>, Empty<Bytes>>;
 
-/// What a URL shows.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Page {
-    /// The version that is held.
-    Unchanged,
-    /// A version and its content.
-    Content {
-        /// Tells versions apart.
-        version: String,
-        /// The whole content.
-        bytes: Bytes,
-    },
-    /// The server says that there is nothing.
-    Gone {
-        /// Its answer.
-        evidence: String,
-    },
-    /// More than may be read.
-    TooLarge,
-    /// Nothing is proved.
-    Failed(Failure),
-}
-
 /// Reads plain URLs.
 pub struct UrlReader {
     policy: UrlPolicy,
@@ -78,7 +56,7 @@ pub struct UrlReader {
 /// What one hop came to.
 enum RedirectStep {
     To(Url),
-    End(Page),
+    End(Fetched),
 }
 
 impl UrlReader {
@@ -87,54 +65,55 @@ impl UrlReader {
     /// # Errors
     /// If the certificates of the system cannot be loaded.
     pub fn new(policy: UrlPolicy) -> std::io::Result<Self> {
-        Self::with(policy, &system(), READ_TIMEOUT)
+        Self::with_lookup(policy, &system_lookup(), READ_TIMEOUT)
     }
 
-    fn with(policy: UrlPolicy, lookup: &Lookup, timeout: Duration) -> std::io::Result<Self> {
+    fn with_lookup(policy: UrlPolicy, lookup: &Lookup, timeout: Duration) -> std::io::Result<Self> {
         Ok(Self {
             policy,
-            public: connection(lookup, AddressReach::Public)?,
-            loopback: connection(lookup, AddressReach::Loopback)?,
+            public: connect(lookup, AddressReach::Public)?,
+            loopback: connect(lookup, AddressReach::Loopback)?,
             places: Semaphore::new(READS_AT_ONCE),
             timeout,
         })
     }
 
     /// Reads a URL of which a version may be held already.
-    pub async fn read(&self, url: &str, held: &str, bytes_max: usize) -> Page {
+    pub async fn read_page(&self, url: &str, held: &str, bytes_max: usize) -> Fetched {
+        // Outside of the time limit: waiting for others says nothing about this server.
         let _place = self.places.acquire().await;
-        let reading = self.follow(url, held, bytes_max);
+        let reading = self.follow_redirects(url, held, bytes_max);
         match tokio::time::timeout(self.timeout, reading).await {
             Ok(page) => page,
-            Err(_) => Page::Failed(Failure::unreachable(format!(
+            Err(_) => Fetched::Failed(Failure::unreachable(format!(
                 "{url} did not answer within {} s",
                 self.timeout.as_secs()
             ))),
         }
     }
 
-    async fn follow(&self, url: &str, held: &str, bytes_max: usize) -> Page {
+    async fn follow_redirects(&self, url: &str, held: &str, bytes_max: usize) -> Fetched {
         let Ok(mut url) = Url::parse(url) else {
-            return refused(format!("{url} is not a URL"));
+            return refuse(format!("{url} is not a URL"));
         };
         for _ in 0..=HOPS_MAX {
-            match self.hop(&url, held, bytes_max).await {
+            match self.take_hop(&url, held, bytes_max).await {
                 RedirectStep::To(next) => url = next,
                 RedirectStep::End(page) => return page,
             }
         }
-        refused(format!("more than {HOPS_MAX} redirects, the last to {url}"))
+        refuse(format!("more than {HOPS_MAX} redirects, the last to {url}"))
     }
 
-    async fn hop(&self, url: &Url, held: &str, bytes_max: usize) -> RedirectStep {
-        let reach = match self.policy.allows(url) {
+    async fn take_hop(&self, url: &Url, held: &str, bytes_max: usize) -> RedirectStep {
+        let reach = match self.policy.allows_url(url) {
             Ok(reach) => reach,
             Err(refusal) => {
-                return RedirectStep::End(refused(format!("{url} is not read: {refusal}")));
+                return RedirectStep::End(refuse(format!("{url} is not read: {refusal}")));
             }
         };
         if !literal_is_within(url, reach) {
-            return RedirectStep::End(refused(format!(
+            return RedirectStep::End(refuse(format!(
                 "{url} is not read: its address is not public"
             )));
         }
@@ -142,13 +121,13 @@ impl UrlReader {
             AddressReach::Public => &self.public,
             AddressReach::Loopback => &self.loopback,
         };
-        let request = match request(url, held) {
+        let request = match build_request(url, held) {
             Ok(request) => request,
-            Err(error) => return RedirectStep::End(refused(format!("{url}: {error}"))),
+            Err(error) => return RedirectStep::End(refuse(format!("{url}: {error}"))),
         };
         match connection.request(request).await {
-            Ok(response) => answer(url, held, response, bytes_max).await,
-            Err(error) => RedirectStep::End(Page::Failed(Failure::unreachable(format!(
+            Ok(response) => read_answer(url, held, response, bytes_max).await,
+            Err(error) => RedirectStep::End(Fetched::Failed(Failure::unreachable(format!(
                 "{url}: {}",
                 freshet_runtime::error_chain::Chain(&error)
             )))),
@@ -156,16 +135,19 @@ impl UrlReader {
     }
 }
 
-fn connection(lookup: &Lookup, reach: AddressReach) -> std::io::Result<Connection> {
+fn connect(lookup: &Lookup, reach: AddressReach) -> std::io::Result<Connection> {
     let mut connector = HttpConnector::new_with_resolver(Resolver {
         lookup: lookup.clone(),
         reach,
     });
     connector.set_connect_timeout(Some(CONNECT_TIMEOUT));
+    // The connector below TLS is asked for https addresses too.
     connector.enforce_http(false);
     let builder = HttpsConnectorBuilder::new().with_native_roots()?;
     let connector = match reach {
         AddressReach::Public => builder
+            // The policy says so as well; a connector that cannot speak http needs no trust in
+            // that.
             .https_only()
             .enable_http1()
             .wrap_connector(connector),
@@ -187,8 +169,9 @@ fn literal_is_within(url: &Url, reach: AddressReach) -> bool {
     }
 }
 
-fn request(url: &Url, held: &str) -> Result<Request<Empty<Bytes>>, http::Error> {
+fn build_request(url: &Url, held: &str) -> Result<Request<Empty<Bytes>>, http::Error> {
     let mut url = url.clone();
+    // The fragment is for the reader of a page and is not sent.
     url.set_fragment(None);
     let request = Request::get(url.as_str())
         .header(USER_AGENT, AGENT)
@@ -200,7 +183,7 @@ fn request(url: &Url, held: &str) -> Result<Request<Empty<Bytes>>, http::Error> 
     request.body(Empty::new())
 }
 
-async fn answer(
+async fn read_answer(
     url: &Url,
     held: &str,
     response: Response<Incoming>,
@@ -208,61 +191,72 @@ async fn answer(
 ) -> RedirectStep {
     let status = response.status();
     let page = match status {
-        StatusCode::OK => content(url, held, response, bytes_max).await,
-        StatusCode::NOT_MODIFIED if held.starts_with(BY_TAG) => Page::Unchanged,
-        StatusCode::NOT_FOUND | StatusCode::GONE => Page::Gone {
+        StatusCode::OK => read_content(url, held, response, bytes_max).await,
+        // Only in answer to a tag; a server that says so unasked has shown nothing.
+        StatusCode::NOT_MODIFIED if held.starts_with(BY_TAG) => Fetched::Unchanged {
+            version: held.to_owned(),
+        },
+        StatusCode::NOT_FOUND | StatusCode::GONE => Fetched::Absent {
             evidence: format!("{url} answers {status}"),
         },
-        _ if status.is_redirection() => match target(url, &response) {
+        _ if status.is_redirection() => match redirect_target(url, &response) {
             Some(next) => return RedirectStep::To(next),
-            None => failed(
+            None => Fetched::failed(
                 FailureKind::Unreadable,
                 format!("{url} redirects to nowhere"),
             ),
         },
         StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => {
-            failed(FailureKind::Denied, format!("{url} answers {status}"))
+            Fetched::failed(FailureKind::Denied, format!("{url} answers {status}"))
         }
         StatusCode::TOO_MANY_REQUESTS => {
             let after = response.headers().get(RETRY_AFTER);
             let after = after.and_then(|after| after.to_str().ok());
             let after = after.map_or_else(String::new, |after| format!(", retry after {after}"));
-            failed(
+            Fetched::failed(
                 FailureKind::RateLimited,
                 format!("{url} answers {status}{after}"),
             )
         }
-        _ => failed(FailureKind::Unreachable, format!("{url} answers {status}")),
+        _ => Fetched::failed(FailureKind::Unreachable, format!("{url} answers {status}")),
     };
     RedirectStep::End(page)
 }
 
-fn target(url: &Url, response: &Response<Incoming>) -> Option<Url> {
+fn redirect_target(url: &Url, response: &Response<Incoming>) -> Option<Url> {
     let location = response.headers().get(LOCATION)?.to_str().ok()?;
     url.join(location).ok()
 }
 
-async fn content(url: &Url, held: &str, response: Response<Incoming>, bytes_max: usize) -> Page {
+async fn read_content(
+    url: &Url,
+    held: &str,
+    response: Response<Incoming>,
+    bytes_max: usize,
+) -> Fetched {
+    // A few kilobytes could unpack to gigabytes, and the limit is on what arrives.
     if response.headers().contains_key(CONTENT_ENCODING) {
         let message = format!("{url} answers in a compressed form that was not asked for");
-        return failed(FailureKind::Unreadable, message);
+        return Fetched::failed(FailureKind::Unreadable, message);
     }
     let tag = response.headers().get(ETAG);
     let tag = tag.and_then(|tag| tag.to_str().ok()).map(str::to_owned);
     let body = Limited::new(response.into_body(), bytes_max);
     let bytes = match body.collect().await {
         Ok(body) => body.to_bytes(),
-        Err(error) if error.is::<http_body_util::LengthLimitError>() => return Page::TooLarge,
-        Err(error) => return Page::Failed(Failure::unreachable(format!("{url}: {error}"))),
+        Err(error) if error.is::<http_body_util::LengthLimitError>() => {
+            return too_large(bytes_max);
+        }
+        Err(error) => return Fetched::Failed(Failure::unreachable(format!("{url}: {error}"))),
     };
     let version = match tag {
         Some(tag) => format!("{BY_TAG}{tag}"),
         None => version_of(&bytes),
     };
     if version == held {
-        Page::Unchanged
+        Fetched::Unchanged { version }
     } else {
-        Page::Content { version, bytes }
+        Fetched::Content { version, bytes }
     }
 }
 
@@ -272,12 +266,17 @@ pub fn version_of(bytes: &[u8]) -> String {
     format!("{BY_DIGEST}{}", hex::encode(Sha256::digest(bytes)))
 }
 
-fn refused(message: String) -> Page {
-    failed(FailureKind::Refused, message)
+// The answer was cut off, so neither its size nor its version is known.
+fn too_large(bytes_max: usize) -> Fetched {
+    Fetched::TooLarge {
+        version: "too-large".to_owned(),
+        bytes: u64::try_from(bytes_max).unwrap_or(u64::MAX),
+        bytes_max,
+    }
 }
 
-fn failed(kind: FailureKind, message: String) -> Page {
-    Page::Failed(Failure { kind, message })
+fn refuse(message: String) -> Fetched {
+    Fetched::failed(FailureKind::Refused, message)
 }
 
 #[cfg(test)]

@@ -21,7 +21,7 @@ pub(super) type Lookup =
     Arc<dyn Fn(String) -> BoxFuture<'static, io::Result<Vec<SocketAddr>>> + Send + Sync>;
 
 /// The look-up of the operating system.
-pub(super) fn system() -> Lookup {
+pub(super) fn system_lookup() -> Lookup {
     Arc::new(|name| {
         Box::pin(async move { Ok(tokio::net::lookup_host((name, 0)).await?.collect()) })
     })
@@ -50,6 +50,8 @@ impl Service<Name> for Resolver {
             let found: Vec<SocketAddr> = looking
                 .await?
                 .into_iter()
+                // Dropped and not refused as a whole: a name may well have an address inside
+                // beside a public one.
                 .filter(|address| is_within(reach, *address))
                 .collect();
             if found.is_empty() {

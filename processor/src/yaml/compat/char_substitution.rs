@@ -26,22 +26,23 @@ pub(in crate::yaml) struct CharSubstitution {
 
 impl CharSubstitution {
     /// The text as the scanner may see it.
-    pub(in crate::yaml) fn replace(text: &str) -> (Cow<'_, str>, Self) {
+    pub(in crate::yaml) fn replace_specials(text: &str) -> (Cow<'_, str>, Self) {
         let needed: Vec<char> = SPECIALS
             .into_iter()
-            .filter(|special| occurs(text, *special))
+            .filter(|special| occurs_in(text, *special))
             .collect();
         if needed.is_empty() {
             return (Cow::Borrowed(text), Self::default());
         }
+        // Looked up in this file and not fixed, for a file may use any character there is.
         let free = CANDIDATES.filter(|candidate| !text.contains(*candidate));
         let pairs: Vec<_> = needed.into_iter().zip(free).collect();
-        let stand_ins = Self { pairs };
-        (Cow::Owned(stand_ins.applied_to(text)), stand_ins)
+        let substitution = Self { pairs };
+        (Cow::Owned(substitution.applied_to(text)), substitution)
     }
 
     /// The scalar as the file has it.
-    pub(in crate::yaml) fn restore<'a>(
+    pub(in crate::yaml) fn restore_scalar<'a>(
         &self,
         scalar: &'a str,
         escapes: EscapeHandling,
@@ -49,31 +50,32 @@ impl CharSubstitution {
         if self.pairs.is_empty() {
             return Cow::Borrowed(scalar);
         }
-        let scalar = match (escapes, self.of(BACKSLASH)) {
+        let scalar = match (escapes, self.substitute_of(BACKSLASH)) {
             (EscapeHandling::Read, Some(backslash)) if scalar.contains(backslash) => {
-                Cow::Owned(halves_joined(scalar, backslash))
+                Cow::Owned(join_halves(scalar, backslash))
             }
             _ => Cow::Borrowed(scalar),
         };
         let original = |c| {
-            let pair = self.pairs.iter().find(|(_, stand_in)| *stand_in == c);
+            let pair = self.pairs.iter().find(|(_, substitute)| *substitute == c);
             pair.map_or(c, |(original, _)| *original)
         };
         Cow::Owned(scalar.chars().map(original).collect())
     }
 
-    fn of(&self, special: char) -> Option<char> {
+    fn substitute_of(&self, special: char) -> Option<char> {
         let pair = self.pairs.iter().find(|(original, _)| *original == special);
-        pair.map(|(_, stand_in)| *stand_in)
+        pair.map(|(_, substitute)| *substitute)
     }
 
     fn applied_to(&self, text: &str) -> String {
         let mut replaced = String::with_capacity(text.len());
         let mut escaped = false;
         for (at, c) in text.char_indices() {
+            // An escaped backslash in front makes the next one plain text.
             let applies = !escaped && is_special(text, at, c);
-            let stand_in = self.of(c).filter(|_| applies);
-            replaced.push(stand_in.unwrap_or(c));
+            let substitute = self.substitute_of(c).filter(|_| applies);
+            replaced.push(substitute.unwrap_or(c));
             escaped = c == BACKSLASH && !escaped;
         }
         replaced
@@ -87,7 +89,7 @@ pub(in crate::yaml) enum EscapeHandling {
     Text,
 }
 
-fn occurs(text: &str, special: char) -> bool {
+fn occurs_in(text: &str, special: char) -> bool {
     text.match_indices(special)
         .any(|(at, _)| is_special(text, at, special))
 }
@@ -99,13 +101,13 @@ fn is_special(text: &str, at: usize, c: char) -> bool {
         NUL | BYTE_ORDER_MARK => true,
         // Before a line feed it is part of the line break.
         CARRIAGE_RETURN => next != Some(&b'\n'),
-        BACKSLASH => next == Some(&b'u') && half(&text[at + 2..]).is_some(),
+        BACKSLASH => next == Some(&b'u') && read_half(&text[at + 2..]).is_some(),
         _ => false,
     }
 }
 
 /// The half of a character (a surrogate) that `text` begins with in hexadecimal.
-fn half(text: &str) -> Option<u16> {
+fn read_half(text: &str) -> Option<u16> {
     let digits = text.get(..4)?;
     let hexadecimal = digits.bytes().all(|b| b.is_ascii_hexdigit());
     let unit = u16::from_str_radix(digits, 16)
@@ -116,13 +118,13 @@ fn half(text: &str) -> Option<u16> {
 
 /// Two halves that belong together become their character; one alone cannot be written in
 /// UTF-8 and becomes U+FFFD.
-fn halves_joined(scalar: &str, backslash: char) -> String {
+fn join_halves(scalar: &str, backslash: char) -> String {
     let mut units: Vec<u16> = Vec::with_capacity(scalar.len());
     let mut rest = scalar;
     while let Some(c) = rest.chars().next() {
         rest = &rest[c.len_utf8()..];
         let unit = if c == backslash {
-            rest.strip_prefix('u').and_then(half)
+            rest.strip_prefix('u').and_then(read_half)
         } else {
             None
         };
@@ -143,9 +145,12 @@ mod tests {
 
     #[track_caller]
     fn check(text: &str, changed: bool) {
-        let (replaced, stand_ins) = CharSubstitution::replace(text);
+        let (replaced, substitution) = CharSubstitution::replace_specials(text);
         assert_eq!(matches!(replaced, Cow::Owned(_)), changed);
-        assert_eq!(stand_ins.restore(&replaced, EscapeHandling::Text), text);
+        assert_eq!(
+            substitution.restore_scalar(&replaced, EscapeHandling::Text),
+            text
+        );
     }
 
     #[test]
@@ -161,8 +166,11 @@ mod tests {
 
     #[track_caller]
     fn check_halves(text: &str, expected: &str) {
-        let (replaced, stand_ins) = CharSubstitution::replace(text);
-        assert_eq!(stand_ins.restore(&replaced, EscapeHandling::Read), expected);
+        let (replaced, substitution) = CharSubstitution::replace_specials(text);
+        assert_eq!(
+            substitution.restore_scalar(&replaced, EscapeHandling::Read),
+            expected
+        );
     }
 
     #[test]

@@ -1,9 +1,9 @@
 //! Text that Backstage's parser reads and the scanner refuses, made readable for both.
 //!
-//! Where it matters is known only to the scanner, which stops there; so the text is mended at
+//! Where it matters is known only to the scanner, which stops there; so the text is fixed up at
 //! that place and read again. How often is bounded by `ReadLimits::reread_bytes`.
 
-/// One way to mend a text.
+/// One way to fix up a text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::yaml) enum ScannerFixup {
     /// `key:<tab>value`: the tabs become spaces.
@@ -15,8 +15,10 @@ pub(in crate::yaml) enum ScannerFixup {
 }
 
 impl ScannerFixup {
-    /// How to mend what the scanner complains of in these words, if it can be mended.
-    pub(in crate::yaml) fn of(complaint: &str) -> Option<Self> {
+    /// How to fix up what the scanner complains of in these words, if it can be fixed up.
+    pub(in crate::yaml) fn for_complaint(complaint: &str) -> Option<Self> {
+        // By its words, since the scanner has no error codes: a new version may change them, so
+        // the version is pinned.
         match complaint {
             "':' must be followed by a valid YAML whitespace" => Some(Self::TabsAfterColon),
             "':' may not precede any of `[{` in flow mapping" => Some(Self::SpaceAfterColon),
@@ -25,7 +27,7 @@ impl ScannerFixup {
         }
     }
 
-    /// The text, mended at the character where the scanner stopped; `None` if that is not the
+    /// The text, fixed up at the character where the scanner stopped; `None` if that is not the
     /// case this is for.
     pub(in crate::yaml) fn applied_to(self, text: &str, index: usize) -> Option<String> {
         let (at, found) = text.char_indices().nth(index)?;
@@ -35,14 +37,14 @@ impl ScannerFixup {
                 let spaces = " ".repeat(at - start);
                 Some([&text[..start], &spaces, &text[at..]].concat())
             }
-            (Self::SpaceAfterColon, ':') => Some(with_space(text, at + 1)),
-            (Self::SpaceBeforeBracket, ']' | '}') => Some(with_space(text, at)),
+            (Self::SpaceAfterColon, ':') => Some(insert_space(text, at + 1)),
+            (Self::SpaceBeforeBracket, ']' | '}') => Some(insert_space(text, at)),
             (Self::SpaceAfterColon | Self::SpaceBeforeBracket, _) => None,
         }
     }
 
     /// Whether a character was inserted, which moves those after it.
-    pub(in crate::yaml) fn inserts(self) -> bool {
+    pub(in crate::yaml) fn inserts_character(self) -> bool {
         match self {
             Self::TabsAfterColon => false,
             Self::SpaceAfterColon | Self::SpaceBeforeBracket => true,
@@ -50,7 +52,7 @@ impl ScannerFixup {
     }
 }
 
-fn with_space(text: &str, at: usize) -> String {
+fn insert_space(text: &str, at: usize) -> String {
     [&text[..at], " ", &text[at..]].concat()
 }
 
@@ -59,8 +61,8 @@ mod tests {
     use super::*;
 
     #[track_caller]
-    fn check(mend: ScannerFixup, text: &str, index: usize, expected: Option<&str>) {
-        assert_eq!(mend.applied_to(text, index).as_deref(), expected);
+    fn check(fixup: ScannerFixup, text: &str, index: usize, expected: Option<&str>) {
+        assert_eq!(fixup.applied_to(text, index).as_deref(), expected);
     }
 
     #[test]

@@ -1,20 +1,20 @@
 //! What the scanner complains of, in the words of someone who writes a file.
 
-use crate::yaml::problem::rule;
+use freshet_model::RuleId;
 
 /// The rule that is broken and what to say of it.
-pub(in crate::yaml) fn of(complaint: &str) -> (&'static str, &str) {
+pub(in crate::yaml) fn explain_complaint(complaint: &str) -> (RuleId, &str) {
     match complaint {
         "while parsing node, found unknown anchor" => (
-            rule::ALIAS_UNDEFINED,
+            RuleId::YamlAliasUndefined,
             "this alias has no anchor before it in its document",
         ),
-        "recursion limit exceeded" => (rule::TOO_DEEP, "brackets are nested too deep"),
-        _ => (rule::SYNTAX, plainly(complaint)),
+        "recursion limit exceeded" => (RuleId::YamlLimitDepth, "brackets are nested too deep"),
+        _ => (RuleId::YamlSyntax, put_plainly(complaint)),
     }
 }
 
-fn plainly(complaint: &str) -> &str {
+fn put_plainly(complaint: &str) -> &str {
     match complaint {
         "mapping values are not allowed in this context" => {
             "unexpected `: `; either the indentation is wrong, or this is a text and needs quotes"
@@ -66,6 +66,7 @@ fn plainly(complaint: &str) -> &str {
         "unexpected character: `%'" => "a text that starts with % needs quotes",
         "the handle wasn't declared" => "this tag begins with a handle that no %TAG declares",
         "did not find expected <document start>" => "unexpected text after the end of the document",
+        // A sentence of the scanner is better than none.
         other => other,
     }
 }
@@ -76,11 +77,17 @@ mod tests {
 
     #[test]
     fn complaints_are_put_plainly() {
-        assert_eq!(of("recursion limit exceeded").0, rule::TOO_DEEP);
         assert_eq!(
-            of("tab cannot be used as indentation").1,
+            explain_complaint("recursion limit exceeded").0,
+            RuleId::YamlLimitDepth
+        );
+        assert_eq!(
+            explain_complaint("tab cannot be used as indentation").1,
             "tabs are not allowed as indentation"
         );
-        assert_eq!(of("something new"), (rule::SYNTAX, "something new"));
+        assert_eq!(
+            explain_complaint("something new"),
+            (RuleId::YamlSyntax, "something new")
+        );
     }
 }

@@ -4,10 +4,11 @@
 ///
 /// If that line is exactly the indentation of a block scalar, the scanner counts it as one
 /// more empty line of the scalar; Backstage's parser does not count it.
-pub(in crate::yaml) fn ragged_end(text: &str) -> Option<usize> {
+pub(in crate::yaml) fn find_trailing_indent(text: &str) -> Option<usize> {
     let (_, last) = text.rsplit_once('\n')?;
-    let ragged = !last.is_empty() && last.bytes().all(|b| b == b' ');
-    ragged.then(|| text.chars().count())
+    // Only spaces: a tab or a comment there is content to both.
+    let is_indent = !last.is_empty() && last.bytes().all(|b| b == b' ');
+    is_indent.then(|| text.chars().count())
 }
 
 #[cfg(test)]
@@ -15,9 +16,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_end_is_ragged_if_the_last_line_is_spaces() {
-        assert_eq!(ragged_end("é: |\n  x\n  "), Some(11));
-        assert_eq!(ragged_end("a: |\n  x\n"), None);
-        assert_eq!(ragged_end("a: |\n  x"), None);
+    fn a_last_line_of_spaces_is_a_trailing_indent() {
+        assert_eq!(find_trailing_indent("é: |\n  x\n  "), Some(11));
+        assert_eq!(find_trailing_indent("a: |\n  x\n"), None);
+        assert_eq!(find_trailing_indent("a: |\n  x"), None);
     }
 }

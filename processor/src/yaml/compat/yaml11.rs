@@ -5,14 +5,14 @@ use serde_json::{Value, json};
 use time::OffsetDateTime;
 
 use crate::yaml::number;
-use crate::yaml::scalar::{ScalarValue, is_null, special_float, unsigned};
+use crate::yaml::scalar_value::{ScalarValue, is_null, parse_special_float, without_sign};
 
 /// The meaning of a plain scalar in YAML 1.1.
-pub(in crate::yaml) fn plain(text: &str) -> ScalarValue {
+pub(in crate::yaml) fn resolve_plain(text: &str) -> ScalarValue {
     if is_null(text) {
         return ScalarValue::Null;
     }
-    if let Some(truth) = boolean(text) {
+    if let Some(truth) = parse_boolean(text) {
         return ScalarValue::Bool(truth);
     }
     if !matches!(
@@ -21,17 +21,18 @@ pub(in crate::yaml) fn plain(text: &str) -> ScalarValue {
     ) {
         return ScalarValue::Text;
     }
-    let found = integer(text)
-        .or_else(|| special_float(text))
-        .or_else(|| float(text))
-        .or_else(|| sexagesimal(text));
+    // The order of the package: an integer is not tried as a float, nor a float as a time.
+    let found = parse_integer(text)
+        .or_else(|| parse_special_float(text))
+        .or_else(|| parse_float(text))
+        .or_else(|| parse_sexagesimal(text));
     match found {
         Some(number) => ScalarValue::Number(number),
-        None => timestamp(text).map_or(ScalarValue::Text, ScalarValue::Made),
+        None => parse_timestamp(text).map_or(ScalarValue::Text, ScalarValue::Made),
     }
 }
 
-fn boolean(text: &str) -> Option<bool> {
+fn parse_boolean(text: &str) -> Option<bool> {
     match text {
         "Y" | "y" | "yes" | "Yes" | "YES" | "true" | "True" | "TRUE" | "on" | "On" | "ON" => {
             Some(true)
@@ -44,8 +45,8 @@ fn boolean(text: &str) -> Option<bool> {
 }
 
 /// Binary, octal (`010`), decimal and hexadecimal, each with `_` between digits.
-pub(in crate::yaml) fn integer(text: &str) -> Option<f64> {
-    let digits = unsigned(text);
+pub(in crate::yaml) fn parse_integer(text: &str) -> Option<f64> {
+    let digits = without_sign(text);
     let sign = if text.starts_with('-') { -1.0 } else { 1.0 };
     let all =
         |part: &str, radix| !part.is_empty() && part.chars().all(|c| c == '_' || c.is_digit(radix));
@@ -75,14 +76,14 @@ pub(in crate::yaml) fn integer(text: &str) -> Option<f64> {
         .flatten()
 }
 
-fn float(text: &str) -> Option<f64> {
+fn parse_float(text: &str) -> Option<f64> {
     let (mantissa, exponent) = match text.find(['e', 'E']) {
-        Some(at) => (&text[..at], Some(unsigned(&text[at + 1..]))),
+        Some(at) => (&text[..at], Some(without_sign(&text[at + 1..]))),
         None => (text, None),
     };
-    let (whole, fraction) = match unsigned(mantissa).split_once('.') {
+    let (whole, fraction) = match without_sign(mantissa).split_once('.') {
         Some((whole, fraction)) => (whole, Some(fraction)),
-        None => (unsigned(mantissa), None),
+        None => (without_sign(mantissa), None),
     };
     let loose = |part: &str| part.bytes().all(|b| b == b'_' || b.is_ascii_digit());
     let fits = !whole.starts_with('_')
@@ -94,9 +95,9 @@ fn float(text: &str) -> Option<f64> {
 }
 
 /// `12:30:45` and `1:30.5`: each part counts sixty of the next.
-fn sexagesimal(text: &str) -> Option<f64> {
+fn parse_sexagesimal(text: &str) -> Option<f64> {
     let sign = if text.starts_with('-') { -1.0 } else { 1.0 };
-    let (head, rest) = unsigned(text).split_once(':')?;
+    let (head, rest) = without_sign(text).split_once(':')?;
     let head_fits = head.starts_with(|c: char| c.is_ascii_digit())
         && head.bytes().all(|b| b == b'_' || b.is_ascii_digit());
     let mut total = head_fits
@@ -123,28 +124,28 @@ fn sexagesimal(text: &str) -> Option<f64> {
 }
 
 /// A date with or without time, as `Date.toJSON` writes it; null if there is no such time.
-pub(in crate::yaml) fn timestamp(text: &str) -> Option<Value> {
+pub(in crate::yaml) fn parse_timestamp(text: &str) -> Option<Value> {
     let (date, time) = match text.find(['t', 'T', ' ', '\t']) {
         Some(at) => (&text[..at], Some(&text[at..])),
         None => (text, None),
     };
     let mut parts = date.split('-');
-    let year = digits(parts.next()?, 4, 4)?;
-    let month = digits(parts.next()?, 1, 2)?;
-    let day = digits(parts.next()?, 1, 2)?;
+    let year = parse_digits(parts.next()?, 4, 4)?;
+    let month = parse_digits(parts.next()?, 1, 2)?;
+    let day = parse_digits(parts.next()?, 1, 2)?;
     if parts.next().is_some() {
         return None;
     }
-    let milliseconds = time.map_or(Some(0), time_of_day)?;
+    let milliseconds = time.map_or(Some(0), parse_time_of_day)?;
     // Years before 100 mean the last century, as in `Date.UTC`.
     let year = if year < 100 { year + 1900 } else { year };
-    Some(iso(
-        days_since_epoch(year, month, day) * 86_400_000 + milliseconds
+    Some(format_iso(
+        days_since_epoch(year, month, day) * 86_400_000 + milliseconds,
     ))
 }
 
 /// Milliseconds since midnight UTC.
-fn time_of_day(text: &str) -> Option<i64> {
+fn parse_time_of_day(text: &str) -> Option<i64> {
     let text = match text.strip_prefix(['t', 'T']) {
         Some(rest) => rest,
         None => text.trim_start_matches([' ', '\t']),
@@ -157,14 +158,14 @@ fn time_of_day(text: &str) -> Option<i64> {
         return None;
     }
     let mut parts = text[..clock_end].split(':');
-    let hour = digits(parts.next()?, 1, 2)?;
-    let minute = digits(parts.next()?, 1, 2)?;
+    let hour = parse_digits(parts.next()?, 1, 2)?;
+    let minute = parse_digits(parts.next()?, 1, 2)?;
     let seconds = parts.next()?;
     let (second, fraction) = match seconds.split_once('.') {
         Some((second, fraction)) => (second, Some(fraction)),
         None => (seconds, None),
     };
-    let second = digits(second, 1, 2)?;
+    let second = parse_digits(second, 1, 2)?;
     let fraction_fits =
         fraction.is_none_or(|f| !f.is_empty() && f.bytes().all(|b| b.is_ascii_digit()));
     if parts.next().is_some() || !fraction_fits {
@@ -176,24 +177,24 @@ fn time_of_day(text: &str) -> Option<i64> {
         .chain("000".chars())
         .take(3)
         .collect();
-    let milli = digits(&milli, 3, 3)?;
+    let milli = parse_digits(&milli, 3, 3)?;
     let local = ((hour * 60 + minute) * 60 + second) * 1000 + milli;
-    Some(local - zone_minutes(zone)? * 60_000)
+    Some(local - parse_zone_minutes(zone)? * 60_000)
 }
 
-fn zone_minutes(zone: &str) -> Option<i64> {
+fn parse_zone_minutes(zone: &str) -> Option<i64> {
     if matches!(zone, "" | "Z") {
         return Some(0);
     }
     let sign = if zone.starts_with('-') { -1 } else { 1 };
     let (hours, minutes) = match zone.strip_prefix(['-', '+'])?.split_once(':') {
-        Some((hours, minutes)) => (hours, Some(digits(minutes, 2, 2)?)),
+        Some((hours, minutes)) => (hours, Some(parse_digits(minutes, 2, 2)?)),
         None => (&zone[1..], None),
     };
     if hours.len() == 2 && !hours.starts_with(['0', '1', '2']) {
         return None;
     }
-    let hours = digits(hours, 1, 2)?;
+    let hours = parse_digits(hours, 1, 2)?;
     // Without minutes, below thirty it is hours; above, minutes.
     let total = match minutes {
         Some(minutes) => hours * 60 + minutes,
@@ -202,7 +203,7 @@ fn zone_minutes(zone: &str) -> Option<i64> {
     Some(sign * if total < 30 { total * 60 } else { total })
 }
 
-fn digits(text: &str, least: usize, most: usize) -> Option<i64> {
+fn parse_digits(text: &str, least: usize, most: usize) -> Option<i64> {
     let fits = (least..=most).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_digit());
     fits.then(|| text.parse().ok()).flatten()
 }
@@ -220,7 +221,7 @@ fn days_since_epoch(year: i64, month: i64, day: i64) -> i64 {
     year_from_march * 365 + leap_days + day_of_year + day - 1 - 719_468
 }
 
-fn iso(milliseconds: i64) -> Value {
+fn format_iso(milliseconds: i64) -> Value {
     let Ok(at) = OffsetDateTime::from_unix_timestamp_nanos(i128::from(milliseconds) * 1_000_000)
     else {
         return Value::Null;
@@ -239,7 +240,7 @@ fn iso(milliseconds: i64) -> Value {
 
 /// The bytes of base 64 text as Node.js writes a buffer to JSON. As lenient as Node.js: what
 /// is not base 64 is skipped, and `=` ends it.
-pub(in crate::yaml) fn buffer(text: &str) -> Value {
+pub(in crate::yaml) fn decode_buffer(text: &str) -> Value {
     let mut bytes = Vec::new();
     let (mut bits, mut held) = (0u32, 0u32);
     for byte in text.bytes().take_while(|b| *b != b'=') {
@@ -268,7 +269,7 @@ mod tests {
 
     #[track_caller]
     fn check(text: &str, expected: &ScalarValue) {
-        assert_eq!(&plain(text), expected, "{text}");
+        assert_eq!(&resolve_plain(text), expected, "{text}");
     }
 
     #[test]
@@ -335,13 +336,13 @@ mod tests {
     #[test]
     fn binary_becomes_a_buffer() {
         assert_eq!(
-            buffer("aGk="),
+            decode_buffer("aGk="),
             json!({"type": "Buffer", "data": [104, 105]})
         );
         assert_eq!(
-            buffer("a G\nk"),
+            decode_buffer("a G\nk"),
             json!({"type": "Buffer", "data": [104, 105]})
         );
-        assert_eq!(buffer(""), json!({"type": "Buffer", "data": []}));
+        assert_eq!(decode_buffer(""), json!({"type": "Buffer", "data": []}));
     }
 }

@@ -4,10 +4,9 @@ use std::collections::HashMap;
 use std::fmt::Write as _;
 use std::time::{Duration, Instant};
 
-use freshet_model::Kinds;
+use freshet_model::{Kinds, RuleId};
 use serde_json::json;
 
-use super::super::rule;
 use super::{check_all, check_broken, read};
 use crate::catalog_file::{FileOrigin, PendingFile, ReadPolicy};
 use crate::limits::ReadLimits;
@@ -40,7 +39,7 @@ fn check_hostile_file(name: &str, metadata: &str, spec: &str) {
     );
     let started = Instant::now();
     let draft = PendingFile::parse(text.as_bytes(), &limits);
-    let asked = draft.asks(&base, &policy, &limits);
+    let asked = draft.requests(&base, &policy, &limits);
     let file = draft.finish(&base, &policy, &HashMap::new(), &kinds, &limits);
     let took = started.elapsed();
     assert!(took < PATIENCE, "{name} took {took:?}");
@@ -111,7 +110,7 @@ fn hostile_files_are_read_in_bounded_time() {
         let aliases = vec![format!("*a{}", level - 1); 9].join(",");
         writeln!(bomb, "a{level}: &a{level} [{aliases}]").expect("a string can be written to");
     }
-    check_broken(&bomb, rule::ALIAS_LIMIT, 4, 10);
+    check_broken(&bomb, RuleId::YamlAliasLimit, 4, 10);
     let wide = format!("a: &a [{}]\n", "x,".repeat(10_000));
     let copies = format!("{wide}b: [{}]\n", vec!["*a"; 90].join(","));
     check_all(&copies, &json!([{"broken": "yaml.limit.content"}]));

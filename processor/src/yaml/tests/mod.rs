@@ -6,9 +6,10 @@ mod golden;
 mod hostile;
 mod property;
 
+use freshet_model::RuleId;
 use serde_json::{Value, json};
 
-use super::{ParsedDocument, SyntaxProblem, TextPosition, read_documents, rule};
+use super::{ParsedDocument, SyntaxProblem, TextPosition, read_documents};
 use crate::limits::ReadLimits;
 
 fn read(text: impl AsRef<[u8]>) -> Vec<Result<ParsedDocument, SyntaxProblem>> {
@@ -40,7 +41,7 @@ fn check(text: impl AsRef<[u8]>, expected: &Value) {
 
 /// The text is one document that breaks this rule at this place.
 #[track_caller]
-fn check_broken(text: impl AsRef<[u8]>, rule: &str, line: u32, column: u32) {
+fn check_broken(text: impl AsRef<[u8]>, rule: RuleId, line: u32, column: u32) {
     let text = text.as_ref();
     let shown = String::from_utf8_lossy(&text[..text.len().min(200)]).into_owned();
     let documents = read(text);
@@ -53,12 +54,12 @@ fn check_broken(text: impl AsRef<[u8]>, rule: &str, line: u32, column: u32) {
 
 #[test]
 fn a_key_may_occur_once() {
-    check_broken("a: 1\na: 2", rule::DUPLICATE_KEY, 2, 1);
-    check_broken("a: 1\n'a': 2", rule::DUPLICATE_KEY, 2, 1);
-    check_broken("b:\n  a: 1\n  a: 2", rule::DUPLICATE_KEY, 3, 3);
-    check_broken("{\"a\": 1, \"a\": 2}", rule::DUPLICATE_KEY, 1, 10);
-    check_broken("1: a\n0x1: b", rule::DUPLICATE_KEY, 2, 1);
-    check_broken("~: a\nnull: b", rule::DUPLICATE_KEY, 2, 1);
+    check_broken("a: 1\na: 2", RuleId::YamlDuplicateKey, 2, 1);
+    check_broken("a: 1\n'a': 2", RuleId::YamlDuplicateKey, 2, 1);
+    check_broken("b:\n  a: 1\n  a: 2", RuleId::YamlDuplicateKey, 3, 3);
+    check_broken("{\"a\": 1, \"a\": 2}", RuleId::YamlDuplicateKey, 1, 10);
+    check_broken("1: a\n0x1: b", RuleId::YamlDuplicateKey, 2, 1);
+    check_broken("~: a\nnull: b", RuleId::YamlDuplicateKey, 2, 1);
     check("1: a\n\"1\": b", &json!({"1": "b"}));
     check("? [a]\n: 1\n? [a]\n: 2", &json!({"[ a ]": 2}));
 }
@@ -84,7 +85,7 @@ fn yaml_1_1_is_read_on_request() {
         &json!({"b": {"x": 1, "k": 3}, "c": {"x": 1, "k": 2, "z": 6}}),
     );
     check("%YAML 1.1\n---\nc: {\"<<\": 1}", &json!({"c": {"<<": 1}}));
-    check_broken("%YAML 1.1\n---\nc:\n  <<: 1", rule::SYNTAX, 4, 7);
+    check_broken("%YAML 1.1\n---\nc:\n  <<: 1", RuleId::YamlSyntax, 4, 7);
     check_all(
         "%YAML 1.1\n---\na: yes\n---\na: no",
         &json!([{"a": true}, {"a": false}]),
@@ -104,13 +105,13 @@ fn directives_that_mean_nothing_are_ignored() {
     check("%YAML 1.3\n---\na: yes", &json!({"a": "yes"}));
     check("%FOO bar\n---\na: 1", &json!({"a": 1}));
     check_all("%YAML 1.2", &json!([]));
-    check_broken("%YAML 1.2\na: 1", rule::SYNTAX, 2, 1);
-    check_broken("%YAML x\n---\na: 1", rule::SYNTAX, 1, 1);
+    check_broken("%YAML 1.2\na: 1", RuleId::YamlSyntax, 2, 1);
+    check_broken("%YAML x\n---\na: 1", RuleId::YamlSyntax, 1, 1);
     check(
         "%TAG !e! tag:yaml.org,2002:\n---\na: !e!int \"7\"",
         &json!({"a": 7}),
     );
-    check_broken("a: !e!int 7", rule::SYNTAX, 1, 4);
+    check_broken("a: !e!int 7", RuleId::YamlSyntax, 1, 4);
 }
 
 #[test]
@@ -122,8 +123,8 @@ fn an_anchor_is_a_copy() {
 
 #[test]
 fn an_alias_needs_an_anchor_before_it_in_its_document() {
-    check_broken("a: *x", rule::ALIAS_UNDEFINED, 1, 4);
-    check_broken("a: &x {b: *x}", rule::ALIAS_CYCLE, 1, 11);
+    check_broken("a: *x", RuleId::YamlAliasUndefined, 1, 4);
+    check_broken("a: &x {b: *x}", RuleId::YamlAliasCycle, 1, 11);
     check_all(
         "a: &x 1\n---\nb: *x",
         &json!([{"a": 1}, {"broken": "yaml.alias.undefined"}]),
@@ -197,8 +198,8 @@ fn tags_choose_a_meaning_or_are_ignored() {
         &json!({"a": {}, "b": {}}),
     );
     check("!!pairs [x: 1, x: 2]", &json!([{"x": 1}, {"x": 2}]));
-    check_broken("!!set {x: 1}", rule::SYNTAX, 1, 1);
-    check_broken("!!timestamp x", rule::SYNTAX, 1, 1);
+    check_broken("!!set {x: 1}", RuleId::YamlSyntax, 1, 1);
+    check_broken("!!timestamp x", RuleId::YamlSyntax, 1, 1);
 }
 
 #[test]
@@ -301,7 +302,7 @@ fn what_the_scanner_is_too_strict_about_is_read() {
     check("a:\tb\nc:\t\td", &json!({"a": "b", "c": "d"}));
     check("{a:[b],c:{},d: e}", &json!({"a": ["b"], "c": {}, "d": "e"}));
     check("a: [\n]\nb: {\n}", &json!({"a": [], "b": {}}));
-    check_broken("a:\tb: c", rule::SYNTAX, 1, 5);
+    check_broken("a:\tb: c", RuleId::YamlSyntax, 1, 5);
 }
 
 #[test]
@@ -397,25 +398,27 @@ fn limits_are_kept() {
         scalar_bytes: 10,
         ..ReadLimits::default()
     };
-    let rules = |text: &str| -> Vec<&str> {
+    let rules = |text: &str| -> Vec<Option<RuleId>> {
         let documents = read_documents(text.as_bytes(), &limits);
         documents
             .iter()
-            .map(|document| document.as_ref().map_or_else(|p| p.rule, |_| ""))
+            .map(|document| document.as_ref().err().map(|p| p.rule))
             .collect()
     };
-    assert_eq!(rules(&" ".repeat(101)), [rule::FILE_TOO_LARGE]);
+    let content = Some(RuleId::YamlLimitContent);
+    let broken = |rule| [Some(rule)];
+    assert_eq!(rules(&" ".repeat(101)), broken(RuleId::YamlLimitFileSize));
     assert_eq!(
         rules("--- 1\n--- 2\n--- 3\n--- 4"),
-        ["", "", rule::TOO_MANY_DOCUMENTS]
+        [None, None, Some(RuleId::YamlLimitDocuments)]
     );
-    assert_eq!(rules("[[[1]]]"), [""]);
-    assert_eq!(rules("[[[[1]]]]"), [rule::TOO_DEEP]);
-    assert_eq!(rules("[1, 2, 3, 4, 5, 6, 7]"), [""]);
-    assert_eq!(rules("[1, 2, 3, 4, 5, 6, 7, 8]"), [rule::TOO_LARGE]);
-    assert_eq!(rules("[1, 2, 3]\n---\n[1, 2, 3, 4]"), ["", rule::TOO_LARGE]);
-    assert_eq!(rules("a: 12345678901"), [rule::TOO_LARGE]);
-    assert_eq!(rules("a: &a 12345\nb: *a"), [rule::TOO_LARGE]);
+    assert_eq!(rules("[[[1]]]"), [None]);
+    assert_eq!(rules("[[[[1]]]]"), broken(RuleId::YamlLimitDepth));
+    assert_eq!(rules("[1, 2, 3, 4, 5, 6, 7]"), [None]);
+    assert_eq!(rules("[1, 2, 3, 4, 5, 6, 7, 8]"), [content]);
+    assert_eq!(rules("[1, 2, 3]\n---\n[1, 2, 3, 4]"), [None, content]);
+    assert_eq!(rules("a: 12345678901"), [content]);
+    assert_eq!(rules("a: &a 12345\nb: *a"), [content]);
     let limits = ReadLimits {
         indicators: 3,
         ..ReadLimits::default()

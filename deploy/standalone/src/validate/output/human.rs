@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::fmt::Write as _;
 
-use freshet_processor::catalog_file::secrets;
+use freshet_model::RuleId;
 
 use super::Colours;
 use crate::validate::excerpt::{Excerpt, printable};
@@ -42,7 +42,11 @@ struct Page {
 
 fn secrets(report: &Report) -> HashMap<(usize, u32), u32> {
     let mut secrets = HashMap::new();
-    for finding in report.findings.iter().filter(|it| it.rule == secrets::RULE) {
+    for finding in report
+        .findings
+        .iter()
+        .filter(|it| it.rule == RuleId::SecretValue.as_str())
+    {
         // They come in order: the first of a line is the leftmost.
         let place = (finding.file, finding.line);
         secrets.entry(place).or_insert(finding.column);

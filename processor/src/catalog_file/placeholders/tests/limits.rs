@@ -1,6 +1,7 @@
 //! What placeholders may not do, how much they may bring, and owners from CODEOWNERS.
 
 use super::*;
+use crate::failure::Failure;
 
 #[test]
 fn a_text_is_kept_as_it_is() {
@@ -55,7 +56,7 @@ fn nothing_leaves_the_repository() {
         "https://user@github.com/o/r/blob/main/x.txt",
         "https://github.com/o/r/blob/main/%2e%2e/x.txt",
     ] {
-        check_target_refused(value, rule::TARGET);
+        check_target_refused(value, RuleId::PlaceholderTarget);
     }
 }
 
@@ -65,9 +66,9 @@ fn a_plain_url_is_the_base_of_what_is_written_in_it() {
         base: FileOrigin::Url("https://example.com/a/catalog-info.yaml".to_owned()),
         ..World::new()
     };
-    world.check_refused(&api("{ $text: ./x.txt }"), &[rule::URL]);
+    world.check_refused(&api("{ $text: ./x.txt }"), &[RuleId::PlaceholderUrl]);
     let page = api("{ $text: https://github.com/o/r/blob/main/x.txt }");
-    world.check_refused(&page, &[rule::REPOSITORY]);
+    world.check_refused(&page, &[RuleId::PlaceholderRepository]);
 }
 
 #[test]
@@ -89,9 +90,13 @@ fn a_placeholder_that_fails_spoils_its_entity_alone() {
 fn whatever_is_wrong_besides_is_said_too() {
     let text = api("{ $text: ./none.txt }").replace("owner: team-a", "owner: 5");
     let file = World::new().read(&text);
-    let rules: Vec<&str> = file.problems.iter().map(|found| &*found.rule).collect();
+    let rules: Vec<&str> = file
+        .problems
+        .iter()
+        .map(|found| found.rule.as_str())
+        .collect();
     assert_eq!(rules.len(), 2, "{rules:?}");
-    assert_eq!(rules[0], rule::NOT_FOUND);
+    assert_eq!(rules[0], RuleId::PlaceholderNotFound.as_str());
     assert!(
         rules[1].starts_with("spec.owner") || rules[1].starts_with("spec"),
         "{rules:?}"
@@ -116,29 +121,24 @@ fn what_nobody_looked_at_is_neither_right_nor_wrong() {
 #[test]
 fn what_could_not_be_supplied_is_a_problem() {
     let asked = FileRequest::File(file("main", "x.txt"));
-    for (error, rule) in [
+    let too_large = Fetched::TooLarge {
+        version: "b1".to_owned(),
+        bytes: 9,
+        bytes_max: 1,
+    };
+    for (missing, rule) in [
         (
-            SupplyError::Failed {
-                reason: "down".to_owned(),
-            },
-            rule::UNREADABLE,
+            Fetched::Failed(Failure::unreachable("down")),
+            RuleId::PlaceholderUnreadable,
         ),
         (
-            SupplyError::Refused {
-                reason: "secret".to_owned(),
-            },
-            rule::UNREADABLE,
+            Fetched::Failed(Failure::denied("secret")),
+            RuleId::PlaceholderUnreadable,
         ),
-        (
-            SupplyError::TooLarge {
-                bytes: 9,
-                bytes_max: 1,
-            },
-            rule::LIMIT,
-        ),
+        (too_large, RuleId::PlaceholderLimit),
     ] {
         let mut world = World::new();
-        world.files.insert(asked.clone(), Err(error));
+        world.files.insert(asked.clone(), missing);
         world.check_refused(&api("{ $text: /x.txt }"), &[rule]);
     }
 }
@@ -152,12 +152,12 @@ fn contents_are_limited_in_number_and_size() {
     let mut world = World::new().with_file("x.txt", "0123456789");
     world.limits.placeholders = 3;
     assert_eq!(world.read(&list(3)).problems, []);
-    world.check_refused(&list(4), &[rule::LIMIT]);
+    world.check_refused(&list(4), &[RuleId::PlaceholderLimit]);
     world.limits.placeholders = 100;
     world.limits.placeholders_bytes = 25;
-    world.check_refused(&list(3), &[rule::LIMIT]);
+    world.check_refused(&list(3), &[RuleId::PlaceholderLimit]);
     world.limits.placeholder_bytes = 9;
-    world.check_refused(&list(1), &[rule::LIMIT]);
+    world.check_refused(&list(1), &[RuleId::PlaceholderLimit]);
 }
 
 #[test]
@@ -169,7 +169,10 @@ fn a_file_without_placeholders_asks_for_nothing() {
         "[{ $text: /x.txt }]".to_owned(),
     ] {
         let draft = PendingFile::parse(text.as_bytes(), &limits);
-        assert!(draft.asks(&home(), &policy(), &limits).is_empty(), "{text}");
+        assert!(
+            draft.requests(&home(), &policy(), &limits).is_empty(),
+            "{text}"
+        );
     }
 }
 
@@ -206,10 +209,8 @@ fn an_owner_comes_from_the_first_file_that_says_who_owns_what() {
 fn an_owner_that_cannot_be_looked_up_costs_the_entity() {
     let mut world = World::new().with_file("CODEOWNERS", "* @o/root\n");
     world.policy.codeowners = true;
-    let unreadable = Err(SupplyError::Failed {
-        reason: "down".to_owned(),
-    });
+    let unreadable = Fetched::Failed(Failure::unreachable("down"));
     let first = FileRequest::File(file("main", ".github/CODEOWNERS"));
     world.files.insert(first, unreadable);
-    world.check_refused(&ownerless(), &[rule::CODEOWNERS]);
+    world.check_refused(&ownerless(), &[RuleId::CodeownersUnreadable]);
 }

@@ -3,26 +3,23 @@
 mod limits;
 
 use std::collections::HashMap;
-use std::sync::Arc;
 
-use freshet_model::Kinds;
+use bytes::Bytes;
+use freshet_model::{GitRef, Kinds, RepositoryName, RuleId};
 use serde_json::{Value, json};
 
-use super::rule;
 use crate::catalog_file::{
-    CatalogFile, FileOrigin, FileRequest, PendingFile, ReadPolicy, RepositoryFile, Supply,
-    SupplyError,
+    CatalogFile, FileOrigin, FileRequest, PendingFile, ReadPolicy, RepositoryFile,
 };
 use crate::limits::ReadLimits;
+use crate::source::fetched::Fetched;
 
 const HOST: &str = "github.com";
 
 fn file(git_ref: &str, path: &str) -> RepositoryFile {
     RepositoryFile {
-        host: HOST.to_owned(),
-        owner: "o".to_owned(),
-        name: "r".to_owned(),
-        git_ref: git_ref.to_owned(),
+        repository: RepositoryName::new(HOST, "o", "r"),
+        git_ref: GitRef::parse(git_ref).expect("a ref"),
         path: path.to_owned(),
     }
 }
@@ -50,7 +47,7 @@ struct World {
     base: FileOrigin,
     policy: ReadPolicy,
     limits: ReadLimits,
-    files: HashMap<FileRequest, Supply>,
+    files: HashMap<FileRequest, Fetched>,
 }
 
 impl World {
@@ -64,7 +61,11 @@ impl World {
     }
 
     fn with(mut self, asked: FileRequest, content: impl AsRef<[u8]>) -> Self {
-        self.files.insert(asked, Ok(Arc::from(content.as_ref())));
+        let fetched = Fetched::Content {
+            version: "b1".to_owned(),
+            bytes: Bytes::copy_from_slice(content.as_ref()),
+        };
+        self.files.insert(asked, fetched);
         self
     }
 
@@ -74,18 +75,23 @@ impl World {
 
     fn read(&self, text: &str) -> CatalogFile {
         let draft = PendingFile::parse(text.as_bytes(), &self.limits);
-        let supplies = draft
-            .asks(&self.base, &self.policy, &self.limits)
+        let fetched = draft
+            .requests(&self.base, &self.policy, &self.limits)
             .into_iter()
             .map(|asked| {
                 let found = self.files.get(&asked).cloned();
-                (asked, found.unwrap_or(Err(SupplyError::NotFound)))
+                (
+                    asked,
+                    found.unwrap_or_else(|| Fetched::Absent {
+                        evidence: "nobody wrote it".to_owned(),
+                    }),
+                )
             })
             .collect();
         draft.finish(
             &self.base,
             &self.policy,
-            &supplies,
+            &fetched,
             &Kinds::builtin(),
             &self.limits,
         )
@@ -109,9 +115,9 @@ impl World {
 
     /// The entity alone is refused, by these rules.
     #[track_caller]
-    fn check_refused(&self, text: &str, rules: &[&str]) {
+    fn check_refused(&self, text: &str, rules: &[RuleId]) {
         let file = self.read(text);
-        let broken: Vec<&str> = file.problems.iter().map(|found| &*found.rule).collect();
+        let broken: Vec<RuleId> = file.problems.iter().map(|found| found.rule).collect();
         assert_eq!(broken, rules, "{text}");
         assert!(file.entities.is_empty() && !file.is_invalid, "{text}");
         assert_eq!(file.emitted.len(), 1, "{text}");
@@ -126,15 +132,15 @@ impl World {
 fn check_asked(value: &str, expected: &FileRequest) {
     let text = api(&format!("{{ $text: {value:?} }}"));
     let limits = ReadLimits::default();
-    let asks = PendingFile::parse(text.as_bytes(), &limits).asks(&home(), &policy(), &limits);
+    let asks = PendingFile::parse(text.as_bytes(), &limits).requests(&home(), &policy(), &limits);
     assert_eq!(asks.iter().collect::<Vec<_>>(), [expected]);
 }
 
 #[track_caller]
-fn check_target_refused(value: &str, rule: &str) {
+fn check_target_refused(value: &str, rule: RuleId) {
     let text = api(&format!("{{ $text: {value:?} }}"));
     let limits = ReadLimits::default();
-    let asks = PendingFile::parse(text.as_bytes(), &limits).asks(&home(), &policy(), &limits);
+    let asks = PendingFile::parse(text.as_bytes(), &limits).requests(&home(), &policy(), &limits);
     assert!(asks.is_empty(), "{value:?} asks for {asks:?}");
     World::new().check_refused(&text, &[rule]);
 }
@@ -160,8 +166,7 @@ fn case_136_a_page_of_the_same_repository_is_read() {
         );
     }
     let loud = RepositoryFile {
-        owner: "O".to_owned(),
-        name: "R".to_owned(),
+        repository: RepositoryName::new(HOST, "O", "R"),
         ..file("main", "ok.txt")
     };
     check_asked(
@@ -198,10 +203,13 @@ fn a_branch_with_slashes_is_known_by_the_base() {
 #[test]
 fn case_138_another_repository_is_refused_unless_allowed() {
     let url = "https://github.com/o/other/blob/main/ok.txt";
-    check_target_refused(url, rule::REPOSITORY);
-    check_target_refused("https://gitlab.com/o/r/-/blob/main/ok.txt", rule::URL);
+    check_target_refused(url, RuleId::PlaceholderRepository);
+    check_target_refused(
+        "https://gitlab.com/o/r/-/blob/main/ok.txt",
+        RuleId::PlaceholderUrl,
+    );
     let other = FileRequest::File(RepositoryFile {
-        name: "other".to_owned(),
+        repository: RepositoryName::new(HOST, "o", "other"),
         ..file("main", "ok.txt")
     });
     let mut world = World::new().with(other, "shared");
@@ -211,16 +219,25 @@ fn case_138_another_repository_is_refused_unless_allowed() {
 
 #[test]
 fn case_139_a_url_that_is_no_page_of_a_repository_is_refused_unless_allowed() {
-    check_target_refused("https://example.com/x.txt", rule::URL);
-    check_target_refused("https://raw.githubusercontent.com/o/r/main/x", rule::URL);
-    check_target_refused("https://github.com/o/r", rule::URL);
-    check_target_refused("https://github.com/o/r/archive/main.zip", rule::URL);
+    check_target_refused("https://example.com/x.txt", RuleId::PlaceholderUrl);
+    check_target_refused(
+        "https://raw.githubusercontent.com/o/r/main/x",
+        RuleId::PlaceholderUrl,
+    );
+    check_target_refused("https://github.com/o/r", RuleId::PlaceholderUrl);
+    check_target_refused(
+        "https://github.com/o/r/archive/main.zip",
+        RuleId::PlaceholderUrl,
+    );
 }
 
 #[test]
 fn case_140_a_missing_file_costs_the_entity() {
     let world = World::new();
-    world.check_refused(&api("{ $text: ./none.txt }"), &[rule::NOT_FOUND]);
+    world.check_refused(
+        &api("{ $text: ./none.txt }"),
+        &[RuleId::PlaceholderNotFound],
+    );
     let problem = &world.read(&api("{ $text: ./none.txt }")).problems[0];
     assert_eq!((problem.line, problem.column), (9, 15));
     assert!(
@@ -233,7 +250,10 @@ fn case_140_a_missing_file_costs_the_entity() {
 #[test]
 fn case_141_a_value_that_is_no_text_costs_the_entity() {
     for value in ["5", "{ a: 1 }", "null", "[x]", "true"] {
-        World::new().check_refused(&api(&format!("{{ $text: {value} }}")), &[rule::VALUE]);
+        World::new().check_refused(
+            &api(&format!("{{ $text: {value} }}")),
+            &[RuleId::PlaceholderValue],
+        );
     }
 }
 
@@ -248,10 +268,10 @@ fn case_142_an_object_with_other_keys_is_left_alone() {
         let file = world.read(&api(definition));
         assert_eq!(file.entities.len(), 0);
         assert!(
-            file.problems[0].rule.starts_with("spec"),
+            file.problems[0].rule.as_str().starts_with("spec"),
             "{rule}: {file:?}"
         );
-        assert!(!file.problems[0].rule.starts_with("placeholder"));
+        assert!(!file.problems[0].rule.as_str().starts_with("placeholder"));
     }
 }
 
@@ -260,7 +280,10 @@ fn case_143_other_keys_with_a_dollar_are_left_alone() {
     for key in ["$foo", "$Text", "$openapi", "$"] {
         let file = World::new().read(&api(&format!("{{ {key}: /ok.txt }}")));
         assert_eq!(file.entities.len(), 0, "{key}");
-        assert!(file.problems[0].rule.starts_with("spec"), "{key}: {file:?}");
+        assert!(
+            file.problems[0].rule.as_str().starts_with("spec"),
+            "{key}: {file:?}"
+        );
     }
 }
 
@@ -328,7 +351,7 @@ fn case_147_json_is_strict() {
         &json!({"a": [1, 1.5, null]}),
     );
     for path in ["/bom.json", "/bad.json", "/deep.json"] {
-        world.check_refused(&text(path), &[rule::JSON]);
+        world.check_refused(&text(path), &[RuleId::PlaceholderJson]);
     }
 }
 
@@ -349,7 +372,7 @@ fn case_148_yaml_is_exactly_one_document() {
     };
     world.check_value(&text("/ok.yaml"), "/metadata/x", &json!({"a": 1}));
     for path in ["two", "empty", "comment", "trailing", "bad"] {
-        world.check_refused(&text(&format!("/{path}.yaml")), &[rule::YAML]);
+        world.check_refused(&text(&format!("/{path}.yaml")), &[RuleId::PlaceholderYaml]);
     }
 }
 
@@ -378,7 +401,7 @@ fn case_151_a_local_file_reads_urls_only() {
         ..World::new()
     };
     let world = world.with_file("ok.txt", "x");
-    world.check_refused(&api("{ $text: ./ok.txt }"), &[rule::TARGET]);
-    world.check_refused(&api("{ $text: /ok.txt }"), &[rule::TARGET]);
+    world.check_refused(&api("{ $text: ./ok.txt }"), &[RuleId::PlaceholderTarget]);
+    world.check_refused(&api("{ $text: /ok.txt }"), &[RuleId::PlaceholderTarget]);
     world.check_text(&format!("{{ $text: {url} }}"), "x");
 }

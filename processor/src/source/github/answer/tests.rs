@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::reconcile::QuestionBase;
+use crate::source::github::listing_answer::{ListingPage, read_listing};
 
 fn repository_json(objects: Value) -> Value {
     let mut node = json!({
@@ -25,7 +26,7 @@ fn read(data: Value, errors: Value) -> Result<RepositoryShown, Failure> {
         serde_json::from_value(json!({"data": data, "errors": errors})).expect("an answer");
     let question =
         RepositoryQuestion::new(QuestionBase::Pushed("h1".to_owned()), vec![true, false]);
-    repositories(answer, &[(&question, BranchChoice::Default)]).remove(0)
+    read_repositories(answer, &[(&question, BranchChoice::Default)]).remove(0)
 }
 
 #[track_caller]
@@ -160,7 +161,7 @@ fn list(nodes: Value, errors: Value) -> Result<ListingPage, Failure> {
     let data = json!({"repositoryOwner": {"login": "acme", "repositories": page}});
     let answer =
         serde_json::from_value(json!({"data": data, "errors": errors})).expect("an answer");
-    listing(answer, "catalog-info.yaml")
+    read_listing(answer, "catalog-info.yaml")
 }
 
 #[test]
@@ -206,6 +207,6 @@ fn a_page_with_an_error_of_its_own_proves_nothing() {
         "data": {"repositoryOwner": null},
         "errors": [{"type": "NOT_FOUND", "path": ["repositoryOwner"], "message": "no such account"}],
     }));
-    let failure = listing(none.expect("an answer"), "c").expect_err("no account");
+    let failure = read_listing(none.expect("an answer"), "c").expect_err("no account");
     assert_eq!(failure.kind, FailureKind::NotVisible);
 }

@@ -77,21 +77,21 @@ fn reader(hosts: &[&str], lookup: &Lookup, timeout: Duration) -> UrlReader {
             paths: None,
         })
         .collect();
-    UrlReader::with(UrlPolicy::new(&allow), lookup, timeout).expect("a reader")
+    UrlReader::with_lookup(UrlPolicy::new(&allow), lookup, timeout).expect("a reader")
 }
 
-async fn read(path: &str, held: &str) -> Page {
+async fn read(path: &str, held: &str) -> Fetched {
     let address = server().await;
-    let reader = reader(&[&address.to_string()], &system(), READ_TIMEOUT);
+    let reader = reader(&[&address.to_string()], &system_lookup(), READ_TIMEOUT);
     reader
-        .read(&format!("http://{address}{path}"), held, BYTES_MAX)
+        .read_page(&format!("http://{address}{path}"), held, BYTES_MAX)
         .await
 }
 
 #[track_caller]
-fn check(page: &Page, expected: FailureKind) {
+fn check(page: &Fetched, expected: FailureKind) {
     match page {
-        Page::Failed(failure) => assert_eq!(failure.kind, expected, "{}", failure.message),
+        Fetched::Failed(failure) => assert_eq!(failure.kind, expected, "{}", failure.message),
         other => panic!("{other:?}"),
     }
 }
@@ -100,15 +100,21 @@ fn check(page: &Page, expected: FailureKind) {
 async fn a_page_is_read_with_something_that_tells_its_versions_apart() {
     let version = version_of(b"plain");
     let bytes = Bytes::from_static(b"plain");
-    let content = Page::Content {
+    let content = Fetched::Content {
         version: version.clone(),
         bytes,
     };
     assert_eq!(read("/plain", "").await, content);
     assert_eq!(read("/once", "").await, content);
-    assert_eq!(read("/plain", &version).await, Page::Unchanged);
-    assert_eq!(read("/tagged", "etag:\"v1\"").await, Page::Unchanged);
-    let Page::Content { version, .. } = read("/tagged", "etag:\"v0\"").await else {
+    let unchanged = |version: &str| Fetched::Unchanged {
+        version: version.to_owned(),
+    };
+    assert_eq!(read("/plain", &version).await, unchanged(&version));
+    assert_eq!(
+        read("/tagged", "etag:\"v1\"").await,
+        unchanged("etag:\"v1\"")
+    );
+    let Fetched::Content { version, .. } = read("/tagged", "etag:\"v0\"").await else {
         panic!("no content")
     };
     assert_eq!(version, "etag:\"v1\"");
@@ -116,7 +122,7 @@ async fn a_page_is_read_with_something_that_tells_its_versions_apart() {
 
 #[tokio::test]
 async fn what_is_missing_is_gone_and_what_fails_proves_nothing() {
-    assert!(matches!(read("/nothing", "").await, Page::Gone { .. }));
+    assert!(matches!(read("/nothing", "").await, Fetched::Absent { .. }));
     check(&read("/denied", "").await, FailureKind::Denied);
     check(&read("/busy", "").await, FailureKind::RateLimited);
     check(&read("/broken", "").await, FailureKind::Unreachable);
@@ -133,12 +139,15 @@ async fn a_redirect_leads_nowhere_that_was_not_allowed() {
 
 #[tokio::test]
 async fn an_answer_without_end_is_cut_off() {
-    assert_eq!(read("/endless", "").await, Page::TooLarge);
+    assert!(matches!(
+        read("/endless", "").await,
+        Fetched::TooLarge { .. }
+    ));
     let address = server().await;
     let host = address.to_string();
-    let reader = reader(&[&host], &system(), Duration::from_millis(200));
+    let reader = reader(&[&host], &system_lookup(), Duration::from_millis(200));
     let page = reader
-        .read(&format!("http://{address}/slow"), "", BYTES_MAX)
+        .read_page(&format!("http://{address}/slow"), "", BYTES_MAX)
         .await;
     check(&page, FailureKind::Unreachable);
 }
@@ -160,9 +169,9 @@ async fn a_name_that_leads_inside_is_not_connected_to() {
     });
     let reader = reader(&["example.com"], &flipping, Duration::from_secs(5));
     let page = reader
-        .read("https://example.com/plain", "", BYTES_MAX)
+        .read_page("https://example.com/plain", "", BYTES_MAX)
         .await;
-    let Page::Failed(failure) = &page else {
+    let Fetched::Failed(failure) = &page else {
         panic!("{page:?}")
     };
     assert!(
@@ -187,7 +196,7 @@ async fn an_address_in_any_spelling_is_judged_as_what_it_is() {
         "10.0.0.1",
         "0.0.0.0",
     ];
-    let reader = reader(&hosts, &system(), Duration::from_secs(5));
+    let reader = reader(&hosts, &system_lookup(), Duration::from_secs(5));
     for url in [
         "https://127.0.0.1/x",
         "https://2130706433/x",
@@ -208,6 +217,9 @@ async fn an_address_in_any_spelling_is_judged_as_what_it_is() {
         "gopher://127.0.0.1/x",
         "not a url",
     ] {
-        check(&reader.read(url, "", BYTES_MAX).await, FailureKind::Refused);
+        check(
+            &reader.read_page(url, "", BYTES_MAX).await,
+            FailureKind::Refused,
+        );
     }
 }

@@ -1,0 +1,24 @@
+//! What all workers of a process share.
+
+use freshet_bus::Bus;
+use freshet_proto::subject::Subjects;
+use freshet_runtime::clock::Clock;
+
+use crate::config::ProcessorConfig;
+use crate::fetch::fetcher::FileFetcher;
+use crate::fetch::parser::FileParser;
+use crate::metrics::ProcessorMetrics;
+
+/// What all workers of a process share.
+pub(crate) struct WorkerContext {
+    pub(crate) config: ProcessorConfig,
+    pub(crate) fingerprint: String,
+    pub(crate) bus: Bus,
+    pub(crate) subjects: Subjects,
+    pub(crate) clock: Clock,
+    pub(crate) metrics: ProcessorMetrics,
+    /// How catalog files are read.
+    pub(crate) parser: FileParser,
+    /// Fetches what catalog files ask for besides themselves.
+    pub(crate) fetcher: FileFetcher,
+}
