@@ -124,7 +124,7 @@ impl From<Resource> for ResourceLabel {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct JobLabels {
+struct HandledJobLabels {
     lane: LaneLabel,
     outcome: JobOutcome,
 }
@@ -136,7 +136,7 @@ struct CallLabels {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct KindLabels {
+struct CallKindLabels {
     kind: CallKind,
 }
 
@@ -158,13 +158,13 @@ pub struct ProcessorMetrics(Arc<Families>);
 
 struct Families {
     /// Jobs handled.
-    jobs: Family<JobLabels, Counter>,
+    jobs: Family<HandledJobLabels, Counter>,
     /// Jobs answered by one reading.
     batch: Histogram,
     /// Calls to GitHub.
     calls: Family<CallLabels, Counter>,
     /// Time of one call to GitHub, its body included.
-    call_seconds: Family<KindLabels, Histogram, fn() -> Histogram>,
+    call_seconds: Family<CallKindLabels, Histogram, fn() -> Histogram>,
     /// Calls left in the current window, as GitHub told last.
     remaining: Family<WindowLabels, Gauge>,
     /// Refusals because of a limit.
@@ -219,7 +219,7 @@ impl ProcessorMetrics {
     pub fn count_job(&self, lane: Lane, outcome: JobOutcome) {
         self.0
             .jobs
-            .get_or_create(&JobLabels {
+            .get_or_create(&HandledJobLabels {
                 lane: lane.into(),
                 outcome,
             })
@@ -242,7 +242,7 @@ impl ProcessorMetrics {
             .inc();
         self.0
             .call_seconds
-            .get_or_create(&KindLabels { kind })
+            .get_or_create(&CallKindLabels { kind })
             .observe(took.as_secs_f64());
     }
 

@@ -217,7 +217,7 @@ fn describe_missing(key: &str, request: &FileRequest, missing: &Fetched) -> Unfi
 fn describe_unfit(
     form: PlaceholderForm,
     request: &FileRequest,
-    unfit: &load::Unfit,
+    unfit: &load::UnfitContent,
 ) -> UnfilledReason {
     let hint = match form {
         PlaceholderForm::Text => "",

@@ -9,7 +9,7 @@ use crate::yaml::read_documents;
 
 /// Why a content is not what the placeholder needs.
 #[derive(Debug, PartialEq, Eq)]
-pub(in crate::catalog_file) struct Unfit {
+pub(in crate::catalog_file) struct UnfitContent {
     pub(in crate::catalog_file) rule: RuleId,
     pub(in crate::catalog_file) message: String,
 }
@@ -19,7 +19,7 @@ pub(in crate::catalog_file) fn load_content(
     form: PlaceholderForm,
     bytes: &[u8],
     limits: &ReadLimits,
-) -> Result<Value, Unfit> {
+) -> Result<Value, UnfitContent> {
     match form {
         PlaceholderForm::Text => Ok(Value::String(String::from_utf8_lossy(bytes).into_owned())),
         PlaceholderForm::Json => load_json(bytes, limits),
@@ -27,8 +27,8 @@ pub(in crate::catalog_file) fn load_content(
     }
 }
 
-fn load_json(bytes: &[u8], limits: &ReadLimits) -> Result<Value, Unfit> {
-    let unfit = |message| Unfit {
+fn load_json(bytes: &[u8], limits: &ReadLimits) -> Result<Value, UnfitContent> {
+    let unfit = |message| UnfitContent {
         rule: RuleId::PlaceholderJson,
         message,
     };
@@ -56,8 +56,8 @@ fn is_deeper(value: &Value, levels: usize) -> bool {
     }
 }
 
-fn load_yaml(bytes: &[u8], limits: &ReadLimits) -> Result<Value, Unfit> {
-    let unfit = |message| Unfit {
+fn load_yaml(bytes: &[u8], limits: &ReadLimits) -> Result<Value, UnfitContent> {
+    let unfit = |message| UnfitContent {
         rule: RuleId::PlaceholderYaml,
         message,
     };

@@ -25,7 +25,7 @@ use tokio::sync::Semaphore;
 use url::{Host, Url};
 
 use super::policy::{AddressReach, UrlPolicy};
-use super::resolver::{Lookup, Resolver, is_within, system_lookup};
+use super::resolver::{AddressResolver, Lookup, is_within, system_lookup};
 use crate::failure::Failure;
 use crate::source::fetched::Fetched;
 
@@ -42,7 +42,7 @@ const AGENT: &str = concat!("freshet/", env!("CARGO_PKG_VERSION"));
 const BY_TAG: &str = "etag:";
 const BY_DIGEST: &str = "sha256:";
 
-type Connection = Client<HttpsConnector<HttpConnector<Resolver>>, Empty<Bytes>>;
+type Connection = Client<HttpsConnector<HttpConnector<AddressResolver>>, Empty<Bytes>>;
 
 /// Reads plain URLs.
 pub struct UrlReader {
@@ -136,7 +136,7 @@ impl UrlReader {
 }
 
 fn connect(lookup: &Lookup, reach: AddressReach) -> std::io::Result<Connection> {
-    let mut connector = HttpConnector::new_with_resolver(Resolver {
+    let mut connector = HttpConnector::new_with_resolver(AddressResolver {
         lookup: lookup.clone(),
         reach,
     });

@@ -29,12 +29,12 @@ pub(super) fn system_lookup() -> Lookup {
 
 /// Looks up names within a reach.
 #[derive(Clone)]
-pub(super) struct Resolver {
+pub(super) struct AddressResolver {
     pub(super) lookup: Lookup,
     pub(super) reach: AddressReach,
 }
 
-impl Service<Name> for Resolver {
+impl Service<Name> for AddressResolver {
     type Response = std::vec::IntoIter<SocketAddr>;
     type Error = io::Error;
     type Future = Pin<Box<dyn Future<Output = Result<Self::Response, io::Error>> + Send>>;
