@@ -4,20 +4,20 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use crate::validate::Format;
+use crate::validate::ReportFormat;
 
 /// Keeps a software catalog true: every push is in it within milliseconds.
 #[derive(Debug, Parser)]
 #[command(name = "freshet", version, about)]
-pub struct Cli {
+pub struct CommandLine {
     /// What to do.
     #[command(subcommand)]
-    pub command: Command,
+    pub command: CliCommand,
 }
 
 /// What `freshet` can do.
 #[derive(Debug, Subcommand)]
-pub enum Command {
+pub enum CliCommand {
     /// Receive webhooks, read catalog files, keep the catalog and serve it.
     Serve(ServeArguments),
     /// Check catalog files before they are pushed, without a network. Exit status: 0 valid, 1 problems, 2 usage.
@@ -33,7 +33,7 @@ pub struct ServeArguments {
     pub config: Vec<PathBuf>,
     /// Run one role only. Separate processes need `freshet.bus.nats`.
     #[arg(long, value_enum, default_value = "all")]
-    pub role: Role,
+    pub role: ServiceRole,
 }
 
 /// Arguments of `freshet validate`.
@@ -54,7 +54,7 @@ pub struct ValidateArguments {
     pub root: Option<PathBuf>,
     /// For whom the report is.
     #[arg(long, value_enum, default_value = "human")]
-    pub format: Format,
+    pub format: ReportFormat,
     /// Count warnings as errors.
     #[arg(long)]
     pub strict: bool,
@@ -62,7 +62,7 @@ pub struct ValidateArguments {
 
 /// Which services a process runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum Role {
+pub enum ServiceRole {
     /// All three.
     All,
     /// Webhooks and schedules.
@@ -73,22 +73,22 @@ pub enum Role {
     Store,
 }
 
-impl Role {
+impl ServiceRole {
     /// Whether this process runs the ingestor.
     #[must_use]
-    pub fn ingests(self) -> bool {
+    pub fn runs_ingestor(self) -> bool {
         matches!(self, Self::All | Self::Ingestor)
     }
 
     /// Whether this process runs the processor.
     #[must_use]
-    pub fn processes(self) -> bool {
+    pub fn runs_processor(self) -> bool {
         matches!(self, Self::All | Self::Processor)
     }
 
     /// Whether this process runs the store.
     #[must_use]
-    pub fn stores(self) -> bool {
+    pub fn runs_store(self) -> bool {
         matches!(self, Self::All | Self::Store)
     }
 }
@@ -101,28 +101,32 @@ mod tests {
 
     #[test]
     fn the_command_line_is_well_formed() {
-        Cli::command().debug_assert();
+        CommandLine::command().debug_assert();
     }
 
     #[test]
     fn configuration_files_may_be_repeated() {
-        let cli = Cli::parse_from([
+        let cli = CommandLine::parse_from([
             "freshet", "serve", "--config", "a.yaml", "--config", "b.yaml",
         ]);
-        let Command::Serve(arguments) = cli.command else {
+        let CliCommand::Serve(arguments) = cli.command else {
             panic!("not the command that was given");
         };
         assert_eq!(
             arguments.config,
             [PathBuf::from("a.yaml"), PathBuf::from("b.yaml")]
         );
-        assert_eq!(arguments.role, Role::All);
+        assert_eq!(arguments.role, ServiceRole::All);
     }
 
     #[test]
     fn validate_needs_a_path_and_a_known_format() {
-        assert!(Cli::try_parse_from(["freshet", "validate"]).is_err());
-        assert!(Cli::try_parse_from(["freshet", "validate", "--format", "xml", "x"]).is_err());
-        assert!(Cli::try_parse_from(["freshet", "validate", "--format", "sarif", "-"]).is_ok());
+        assert!(CommandLine::try_parse_from(["freshet", "validate"]).is_err());
+        assert!(
+            CommandLine::try_parse_from(["freshet", "validate", "--format", "xml", "x"]).is_err()
+        );
+        assert!(
+            CommandLine::try_parse_from(["freshet", "validate", "--format", "sarif", "-"]).is_ok()
+        );
     }
 }

@@ -16,7 +16,7 @@ use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 use crate::app_config::{AppConfig, BusConfig};
-use crate::cli::Role;
+use crate::cli::ServiceRole;
 
 /// How long the bus may take to say good-bye, when nothing depends on it any more.
 const BUS_CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
@@ -65,29 +65,29 @@ pub struct Addresses {
 ///
 /// If a listener cannot be bound, the bus or the database cannot be reached, or the role needs a bus
 /// that reaches other processes.
-pub async fn start(
+pub async fn start_services(
     config: AppConfig,
-    role: Role,
+    role: ServiceRole,
     shutdown: CancellationToken,
 ) -> anyhow::Result<Running> {
-    if role != Role::All && matches!(config.bus, BusConfig::Memory) {
+    if role != ServiceRole::All && matches!(config.bus, BusConfig::Memory) {
         bail!("--role needs freshet.bus.nats: the memory bus does not leave its process");
     }
     let clock = Clock::system();
-    let bus = connect(&config.bus, &config.store.subject_prefix, role).await?;
+    let bus = connect_bus(&config.bus, &config.store.subject_prefix, role).await?;
     let registry = Registry::new("catalog");
     let readiness = Readiness::default();
     let mut supervisor = Supervisor::new(shutdown, config.stop_deadline);
     let mut admin = Admin::new(registry.clone(), readiness.clone());
 
     let mut store = None;
-    if role.stores() {
+    if role.runs_store() {
         let deps = freshet_store::Deps {
             bus: bus.clone(),
             clock: clock.clone(),
             registry: registry.clone(),
             readiness: readiness.clone(),
-            listener: bind(config.listeners.api, "backend.listen").await?,
+            listener: bind_listener(config.listeners.api, "backend.listen").await?,
         };
         let handle = freshet_store::start(config.store, deps, &mut supervisor)
             .await
@@ -96,7 +96,7 @@ pub async fn start(
         admin.on_scrape(move || scraped.refresh_service_metrics());
         store = Some(handle);
     }
-    if role.processes() {
+    if role.runs_processor() {
         let deps = freshet_processor::ProcessorDeps {
             bus: bus.clone(),
             clock: clock.clone(),
@@ -108,20 +108,20 @@ pub async fn start(
             .context("cannot start the processor")?;
     }
     let mut webhooks = None;
-    if role.ingests() {
+    if role.runs_ingestor() {
         let deps = freshet_ingestor::IngestorDeps {
             bus: bus.clone(),
             clock,
             registry,
             readiness,
-            listener: bind(config.listeners.webhooks, "freshet.webhooks.listen").await?,
+            listener: bind_listener(config.listeners.webhooks, "freshet.webhooks.listen").await?,
         };
         let handle = freshet_ingestor::start(config.ingestor, deps, &mut supervisor)
             .context("cannot start the ingestor")?;
         webhooks = Some(handle.webhook_address);
     }
 
-    let admin_listener = bind(config.listeners.admin, "freshet.admin.listen").await?;
+    let admin_listener = bind_listener(config.listeners.admin, "freshet.admin.listen").await?;
     let addresses = Addresses {
         api: store.as_ref().map(|handle| handle.api_address),
         webhooks,
@@ -136,7 +136,7 @@ pub async fn start(
     })
 }
 
-async fn connect(config: &BusConfig, prefix: &str, role: Role) -> anyhow::Result<Bus> {
+async fn connect_bus(config: &BusConfig, prefix: &str, role: ServiceRole) -> anyhow::Result<Bus> {
     let (bus, replicas) = match config {
         BusConfig::Memory => (Bus::memory(), 1),
         BusConfig::Nats {
@@ -159,7 +159,7 @@ async fn connect(config: &BusConfig, prefix: &str, role: Role) -> anyhow::Result
     Ok(bus)
 }
 
-async fn bind(address: SocketAddr, setting: &str) -> anyhow::Result<TcpListener> {
+async fn bind_listener(address: SocketAddr, setting: &str) -> anyhow::Result<TcpListener> {
     TcpListener::bind(address)
         .await
         .with_context(|| format!("cannot listen on {address} ({setting})"))

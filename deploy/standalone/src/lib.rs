@@ -18,8 +18,8 @@ use freshet_runtime::telemetry;
 use tokio_util::sync::CancellationToken;
 
 use crate::app_config::AppConfig;
-use crate::cli::{Cli, Command, Role, ServeArguments, ValidateArguments};
-use crate::validate::{Colours, Request, Strictness};
+use crate::cli::{CliCommand, CommandLine, ServeArguments, ServiceRole, ValidateArguments};
+use crate::validate::{Colours, Strictness, ValidateRequest};
 
 /// How long, after everything has stopped, threads are waited for that nothing can interrupt: looking up
 /// names, parsing a large file.
@@ -33,15 +33,15 @@ const USAGE: u8 = 2;
 /// # Errors
 ///
 /// Whatever stopped it, with the chain of causes; every configuration mistake at once.
-pub fn run(cli: Cli) -> anyhow::Result<ExitCode> {
-    match cli.command {
-        Command::Serve(arguments) => serve(&arguments).map(|()| ExitCode::SUCCESS),
-        Command::Validate(arguments) => check(arguments),
+pub fn run_command(command_line: CommandLine) -> anyhow::Result<ExitCode> {
+    match command_line.command {
+        CliCommand::Serve(arguments) => serve_catalog(&arguments).map(|()| ExitCode::SUCCESS),
+        CliCommand::Validate(arguments) => check_files(arguments),
     }
 }
 
 /// Checks files and prints what was found.
-fn check(arguments: ValidateArguments) -> anyhow::Result<ExitCode> {
+fn check_files(arguments: ValidateArguments) -> anyhow::Result<ExitCode> {
     let ValidateArguments {
         paths,
         config,
@@ -50,7 +50,7 @@ fn check(arguments: ValidateArguments) -> anyhow::Result<ExitCode> {
         format,
         strict,
     } = arguments;
-    let request = Request {
+    let request = ValidateRequest {
         paths,
         config,
         location,
@@ -61,7 +61,7 @@ fn check(arguments: ValidateArguments) -> anyhow::Result<ExitCode> {
             Strictness::Lenient
         },
     };
-    let report = match validate::validate(&request, &mut std::io::stdin().lock()) {
+    let report = match validate::validate_files(&request, &mut std::io::stdin().lock()) {
         Ok(report) => report,
         Err(error) => {
             eprintln!("freshet: {}", Chain(&error));
@@ -87,26 +87,27 @@ fn check(arguments: ValidateArguments) -> anyhow::Result<ExitCode> {
     })
 }
 
-fn serve(arguments: &ServeArguments) -> anyhow::Result<()> {
+fn serve_catalog(arguments: &ServeArguments) -> anyhow::Result<()> {
     let app_config = read_config(&arguments.config)?;
     let _telemetry = telemetry::init(&app_config.telemetry)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()?;
     let outcome = runtime.block_on(serve_until_stopped(app_config, arguments.role));
+    // Dropping the runtime would wait for its blocking threads without a bound.
     runtime.shutdown_timeout(THREADS_TIMEOUT);
     outcome
 }
 
-async fn serve_until_stopped(app_config: AppConfig, role: Role) -> anyhow::Result<()> {
+async fn serve_until_stopped(app_config: AppConfig, role: ServiceRole) -> anyhow::Result<()> {
     let shutdown = CancellationToken::new();
     #[expect(
         clippy::disallowed_methods,
         reason = "it hears a second signal even where the supervisor has ended or not begun"
     )]
     let on_signal = tokio::spawn(freshet_runtime::shutdown::on_signal(shutdown.clone()));
-    let running = compose::start(app_config, role, shutdown).await?;
-    announce(&running.addresses);
+    let running = compose::start_services(app_config, role, shutdown).await?;
+    print_addresses(&running.addresses);
     let outcome = running.run().await;
     on_signal.abort();
     outcome.map_err(anyhow::Error::from)
@@ -123,7 +124,7 @@ pub fn read_config(files: &[PathBuf]) -> anyhow::Result<AppConfig> {
 }
 
 /// Tells scripts where the listeners are: one line of JSON on standard output.
-fn announce(addresses: &compose::Addresses) {
+fn print_addresses(addresses: &compose::Addresses) {
     let text = |address: Option<SocketAddr>| address.map(|address| address.to_string());
     let line = serde_json::json!({
         "api": text(addresses.api),

@@ -4,18 +4,19 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
-use freshet::validate::{Request, Strictness, validate};
+use freshet::validate::{Severity, Strictness, ValidateRequest, validate_files};
+use freshet_model::RuleId;
 use serde_json::Value;
 use tempfile::TempDir;
 
 const VALID: &str = "apiVersion: backstage.io/v1alpha1\nkind: Group\nmetadata:\n  name: team-a\nspec:\n  type: team\n  children: []\n";
 
 /// Cases that Backstage lets pass, and what is better about refusing them.
-const DEVIATIONS: [(&str, &str); 2] = [
+const DEVIATIONS: [(&str, RuleId); 2] = [
     // A6: two keys that differ only by case keep the entity from ever being served, silently.
-    ("spec-case-clash", "document.key.case"),
+    ("spec-case-clash", RuleId::DocumentKeyCase),
     // A7: a NUL keeps the entity out of the search index, silently.
-    ("yaml-nul", "document.nul"),
+    ("yaml-nul", RuleId::DocumentNul),
 ];
 
 fn folder_with(text: &str) -> (TempDir, PathBuf) {
@@ -102,19 +103,19 @@ fn every_format_is_for_a_machine_too() {
 }
 
 /// Whether the file of a case is in error, by itself, and for which rules.
-fn errors_of(cases: &Path, case: &str) -> Vec<String> {
-    let request = Request {
+fn errors_of(cases: &Path, case: &str) -> Vec<RuleId> {
+    let request = ValidateRequest {
         paths: vec![cases.join(format!("{case}.yaml"))],
         config: Vec::new(),
         location: Some("https://github.com/acme/corpus/blob/main/".to_owned()),
         root: Some(cases.to_owned()),
         strictness: Strictness::Lenient,
     };
-    let report = validate(&request, &mut std::io::empty()).expect("the case can be read");
-    let errors = report.findings.iter();
+    let report = validate_files(&request, &mut std::io::empty()).expect("the case can be read");
+    let errors = report.problems.iter();
     errors
-        .filter(|finding| finding.level == freshet::validate::Level::Error)
-        .map(|finding| finding.rule.clone())
+        .filter(|problem| problem.severity == Severity::Error)
+        .map(|problem| problem.rule)
         .collect()
 }
 

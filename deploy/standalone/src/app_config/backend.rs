@@ -9,7 +9,7 @@ use freshet_store::{Cors, DatabaseConfig};
 use secrecy::SecretString;
 use url::Url;
 
-use super::freshet::{is_url, listen};
+use super::addresses::{is_url, read_listen};
 
 const API: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 7007);
 /// Where the embedded database lives unless configured otherwise.
@@ -20,7 +20,7 @@ const POSTGRES_DATABASE: &str = "freshet";
 const POOL_MAX: u64 = 10;
 
 /// What the block says.
-pub(super) struct Backend {
+pub(super) struct BackendBlock {
     pub(super) listen: SocketAddr,
     /// Where the API is reached from outside, without a slash at the end.
     pub(super) base_url: String,
@@ -31,33 +31,33 @@ pub(super) struct Backend {
 }
 
 /// Reads the block. Other plugins have keys in it, so unknown ones are theirs.
-pub(super) fn read(root: &Reader<'_>) -> Backend {
+pub(super) fn read_backend(root: &Reader<'_>) -> BackendBlock {
     let Some(block) = root.open_block("backend") else {
-        return Backend {
+        return BackendBlock {
             listen: API,
-            base_url: at(API),
+            base_url: to_url(API),
             cors: None,
-            database: embedded(None),
+            database: sqlite_in(None),
             reading_allow: Vec::new(),
         };
     };
-    let api = listen(&block, "listen", API);
+    let api = read_listen(&block, "listen", API);
     if !api.ip().is_loopback() {
         block.mistake(
             "listen",
             "must be a loopback address such as 127.0.0.1:7007: the API has no authentication yet",
         );
     }
-    Backend {
+    BackendBlock {
         listen: api,
-        base_url: base_url(&block, api),
-        cors: cors(&block),
-        database: database(&block),
-        reading_allow: reading_allow(&block),
+        base_url: read_base_url(&block, api),
+        cors: read_cors(&block),
+        database: read_database(&block),
+        reading_allow: read_reading_allow(&block),
     }
 }
 
-fn reading_allow(block: &Reader<'_>) -> Vec<ReadingAllow> {
+fn read_reading_allow(block: &Reader<'_>) -> Vec<ReadingAllow> {
     let Some(reading) = block.block("reading") else {
         return Vec::new();
     };
@@ -78,14 +78,14 @@ fn reading_allow(block: &Reader<'_>) -> Vec<ReadingAllow> {
     entries.collect()
 }
 
-fn at(address: SocketAddr) -> String {
+fn to_url(address: SocketAddr) -> String {
     format!("http://{address}")
 }
 
 /// Links in change events start with it.
-fn base_url(block: &Reader<'_>, api: SocketAddr) -> String {
+fn read_base_url(block: &Reader<'_>, api: SocketAddr) -> String {
     let Some(base_url) = block.string("baseUrl") else {
-        return at(api);
+        return to_url(api);
     };
     if !is_url(&base_url, &["http", "https"]) {
         block.mistake(
@@ -96,7 +96,7 @@ fn base_url(block: &Reader<'_>, api: SocketAddr) -> String {
     base_url.trim_end_matches('/').to_owned()
 }
 
-fn cors(block: &Reader<'_>) -> Option<Cors> {
+fn read_cors(block: &Reader<'_>) -> Option<Cors> {
     let cors = block.block("cors")?;
     for key in [
         "allowedHeaders",
@@ -109,14 +109,14 @@ fn cors(block: &Reader<'_>) -> Option<Cors> {
     }
     let credentials = cors.bool("credentials").unwrap_or(false);
     Some(Cors {
-        origins: cors_names(&cors, "origin", credentials),
-        methods: cors_names(&cors, "methods", credentials),
+        origins: read_cors_names(&cors, "origin", credentials),
+        methods: read_cors_names(&cors, "methods", credentials),
         credentials,
     })
 }
 
 /// Browsers refuse `*` where they send cookies, so the standard forbids to answer it.
-fn cors_names(cors: &Reader<'_>, key: &str, credentials: bool) -> Vec<String> {
+fn read_cors_names(cors: &Reader<'_>, key: &str, credentials: bool) -> Vec<String> {
     let names = cors.strings(key).unwrap_or_default();
     if credentials && names.iter().any(|name| name == "*") {
         cors.mistake(
@@ -127,36 +127,36 @@ fn cors_names(cors: &Reader<'_>, key: &str, credentials: bool) -> Vec<String> {
     names
 }
 
-fn database(block: &Reader<'_>) -> DatabaseConfig {
+fn read_database(block: &Reader<'_>) -> DatabaseConfig {
     let Some(database) = block.open_block("database") else {
-        return embedded(None);
+        return sqlite_in(None);
     };
     match database.string("client").as_deref() {
-        None | Some("better-sqlite3" | "sqlite3") => sqlite(&database),
-        Some("pg") => postgres(&database),
+        None | Some("better-sqlite3" | "sqlite3") => read_sqlite(&database),
+        Some("pg") => read_postgres(&database),
         Some(other) => {
             database.mistake(
                 "client",
                 format!("is `{other}`; Freshet knows `better-sqlite3` and `pg`"),
             );
-            embedded(None)
+            sqlite_in(None)
         }
     }
 }
 
-fn embedded(directory: Option<String>) -> DatabaseConfig {
+fn sqlite_in(directory: Option<String>) -> DatabaseConfig {
     let directory = PathBuf::from(directory.unwrap_or_else(|| DATA_DIRECTORY.to_owned()));
     DatabaseConfig::Sqlite {
         path: directory.join(DATABASE_FILE),
     }
 }
 
-fn sqlite(database: &Reader<'_>) -> DatabaseConfig {
+fn read_sqlite(database: &Reader<'_>) -> DatabaseConfig {
     match database.value("connection") {
-        None => embedded(None),
+        None => sqlite_in(None),
         Some(serde_json::Value::String(text)) if text == ":memory:" => {
             database.mistake("connection", "is `:memory:`, which forgets the catalog at every stop; name a directory: `connection: {directory: …}`");
-            embedded(None)
+            sqlite_in(None)
         }
         Some(serde_json::Value::String(path)) => DatabaseConfig::Sqlite {
             path: PathBuf::from(path),
@@ -165,12 +165,12 @@ fn sqlite(database: &Reader<'_>) -> DatabaseConfig {
             let directory = database
                 .block("connection")
                 .map(|connection| connection.required_string("directory"));
-            embedded(directory)
+            sqlite_in(directory)
         }
     }
 }
 
-fn postgres(database: &Reader<'_>) -> DatabaseConfig {
+fn read_postgres(database: &Reader<'_>) -> DatabaseConfig {
     let pool_max = database
         .open_block("pool")
         .and_then(|pool| pool.integer("max"))
@@ -179,7 +179,7 @@ fn postgres(database: &Reader<'_>) -> DatabaseConfig {
         Some(serde_json::Value::String(url)) => SecretString::from(url),
         Some(serde_json::Value::Object(_)) => database
             .block("connection")
-            .map(|connection| connection_url(&connection))
+            .map(|connection| read_connection_url(&connection))
             .unwrap_or_default(),
         _ => {
             database.mistake(
@@ -195,7 +195,7 @@ fn postgres(database: &Reader<'_>) -> DatabaseConfig {
     }
 }
 
-fn connection_url(connection: &Reader<'_>) -> SecretString {
+fn read_connection_url(connection: &Reader<'_>) -> SecretString {
     use secrecy::ExposeSecret as _;
 
     let mut url = Url::parse("postgres://localhost").expect("a constant URL");
@@ -219,12 +219,12 @@ fn connection_url(connection: &Reader<'_>) -> SecretString {
         );
     }
     url.set_path(&database);
-    url.set_query(Some(ssl_mode(connection)));
+    url.set_query(Some(read_ssl_mode(connection)));
     SecretString::from(url.to_string())
 }
 
 /// As strict as node-postgres: with TLS, the server's certificate and name are verified unless told otherwise.
-fn ssl_mode(connection: &Reader<'_>) -> &'static str {
+fn read_ssl_mode(connection: &Reader<'_>) -> &'static str {
     const VERIFIED: &str = "sslmode=verify-full";
     if !matches!(connection.value("ssl"), Some(serde_json::Value::Object(_))) {
         return match connection.bool("ssl") {

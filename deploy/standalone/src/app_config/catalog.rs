@@ -9,12 +9,12 @@ use freshet_store::{GithubProvider, OrphanStrategy, ProviderFilters, Root, Rule}
 use regex::Regex;
 use sha2::{Digest as _, Sha256};
 
+use super::addresses::GITHUB_COM;
 use super::rules;
 
 /// Backstage's default schedule of GitHub discovery.
 const FREQUENCY: Duration = Duration::from_secs(3 * 60 * 60);
 const CATALOG_PATH: &str = "catalog-info.yaml";
-const GITHUB_COM: &str = "github.com";
 /// Id of a provider configured without one.
 const DEFAULT_ID: &str = "default";
 
@@ -33,7 +33,7 @@ const KEYS_WITHOUT_MEANING: [&str; 7] = [
 ];
 
 /// What the block says.
-pub(super) struct Catalog {
+pub(super) struct CatalogBlock {
     pub(super) providers: Vec<GithubProvider>,
     pub(super) schedules: Vec<Schedule>,
     pub(super) rules: Vec<Rule>,
@@ -44,8 +44,8 @@ pub(super) struct Catalog {
 }
 
 /// Reads the block; absent, it names no provider and Backstage's default rules.
-pub(super) fn read(root: &Reader<'_>, integrations: &[GithubIntegration]) -> Catalog {
-    let mut catalog = Catalog {
+pub(super) fn read_catalog(root: &Reader<'_>, integrations: &[GithubIntegration]) -> CatalogBlock {
+    let mut catalog = CatalogBlock {
         providers: Vec::new(),
         schedules: Vec::new(),
         rules: Rule::defaults(),
@@ -60,13 +60,14 @@ pub(super) fn read(root: &Reader<'_>, integrations: &[GithubIntegration]) -> Cat
         block.ignore(key);
     }
     if block.has("rules") {
-        catalog.rules = block.list("rules").iter().map(rules::rule).collect();
+        catalog.rules = block.list("rules").iter().map(rules::read_rule).collect();
     }
-    catalog.orphan_strategy = orphan_strategy(&block);
-    catalog.scm_slug_kinds = scm_slug_kinds(&block);
+    catalog.orphan_strategy = read_orphan_strategy(&block);
+    catalog.scm_slug_kinds = read_scm_slug_kinds(&block);
+    // A relative path means what it means where the process was started, as in Backstage.
     let folder = std::env::current_dir().unwrap_or_default();
     for location in block.list("locations") {
-        let (root, own_rules) = rules::location(&location, &folder);
+        let (root, own_rules) = rules::read_location(&location, &folder);
         catalog.roots.extend(root);
         catalog.rules.extend(own_rules);
     }
@@ -74,8 +75,8 @@ pub(super) fn read(root: &Reader<'_>, integrations: &[GithubIntegration]) -> Cat
         if providers.has("githubOrg") {
             providers.mistake("githubOrg", "is not supported yet");
         }
-        for (id, reader) in github_providers(&providers) {
-            let (provider, schedule) = provider(id, &reader, integrations);
+        for (id, reader) in list_github_providers(&providers) {
+            let (provider, schedule) = read_provider(id, &reader, integrations);
             catalog.providers.push(provider);
             catalog.schedules.push(schedule);
         }
@@ -83,7 +84,7 @@ pub(super) fn read(root: &Reader<'_>, integrations: &[GithubIntegration]) -> Cat
     catalog
 }
 
-fn orphan_strategy(block: &Reader<'_>) -> OrphanStrategy {
+fn read_orphan_strategy(block: &Reader<'_>) -> OrphanStrategy {
     match block.string("orphanStrategy").as_deref() {
         None | Some("delete") => OrphanStrategy::Delete,
         Some("keep") => OrphanStrategy::Keep,
@@ -95,7 +96,7 @@ fn orphan_strategy(block: &Reader<'_>) -> OrphanStrategy {
 }
 
 /// Without `kinds` the processor of that name annotates components; without its block, nothing.
-fn scm_slug_kinds(block: &Reader<'_>) -> Vec<String> {
+fn read_scm_slug_kinds(block: &Reader<'_>) -> Vec<String> {
     let processors = block.open_block("processors");
     let Some(processor) = processors.and_then(|it| it.block("annotateScmSlug")) else {
         return Vec::new();
@@ -106,7 +107,7 @@ fn scm_slug_kinds(block: &Reader<'_>) -> Vec<String> {
 }
 
 /// `github` holds one provider, or a map of id to provider.
-fn github_providers<'a>(providers: &'a Reader<'a>) -> Vec<(String, Reader<'a>)> {
+fn list_github_providers<'a>(providers: &'a Reader<'a>) -> Vec<(String, Reader<'a>)> {
     let is_single = providers
         .open_block("github")
         .is_some_and(|github| github.string("organization").is_some());
@@ -120,7 +121,7 @@ fn github_providers<'a>(providers: &'a Reader<'a>) -> Vec<(String, Reader<'a>)> 
     providers.entries("github")
 }
 
-fn provider(
+fn read_provider(
     id: String,
     reader: &Reader<'_>,
     integrations: &[GithubIntegration],
@@ -151,13 +152,13 @@ fn provider(
     reader.ignore("validateLocationsExist");
     reader.ignore("pageSizes");
     let organization = reader.required_string("organization");
-    let (frequency, initial_delay) = schedule(reader);
-    let (filters, branch) = filters(reader);
+    let (frequency, initial_delay) = read_schedule(reader);
+    let (filters, branch) = read_filters(reader);
     let provider = GithubProvider {
         id,
         host,
         organization,
-        catalog_path: catalog_path(reader),
+        catalog_path: read_catalog_path(reader),
         frequency,
         branch,
         filters,
@@ -166,7 +167,7 @@ fn provider(
         provider_id: provider.id.clone(),
         host: provider.host.clone(),
         organization: provider.organization.clone(),
-        settings: settings(&provider),
+        settings: digest_settings(&provider),
         frequency,
         initial_delay,
     };
@@ -174,7 +175,7 @@ fn provider(
 }
 
 /// A digest of everything that decides what a sweep finds.
-fn settings(provider: &GithubProvider) -> String {
+fn digest_settings(provider: &GithubProvider) -> String {
     // Named one by one, so that a new one must be decided about.
     let GithubProvider {
         id: _,
@@ -203,7 +204,7 @@ fn settings(provider: &GithubProvider) -> String {
     digest[..SETTINGS_DIGITS].to_owned()
 }
 
-fn catalog_path(reader: &Reader<'_>) -> String {
+fn read_catalog_path(reader: &Reader<'_>) -> String {
     let path = reader
         .string("catalogPath")
         .unwrap_or_else(|| CATALOG_PATH.to_owned());
@@ -213,13 +214,13 @@ fn catalog_path(reader: &Reader<'_>) -> String {
     path.trim_start_matches('/').to_owned()
 }
 
-fn schedule(reader: &Reader<'_>) -> (Duration, Duration) {
+fn read_schedule(reader: &Reader<'_>) -> (Duration, Duration) {
     let Some(schedule) = reader.block("schedule") else {
         return (FREQUENCY, Duration::ZERO);
     };
     schedule.ignore("timeout");
     schedule.ignore("scope");
-    let frequency = frequency(&schedule);
+    let frequency = read_frequency(&schedule);
     if frequency.is_zero() {
         schedule.mistake("frequency", "must be longer than nothing");
     }
@@ -229,7 +230,7 @@ fn schedule(reader: &Reader<'_>) -> (Duration, Duration) {
     )
 }
 
-fn frequency(schedule: &Reader<'_>) -> Duration {
+fn read_frequency(schedule: &Reader<'_>) -> Duration {
     let written = schedule.value("frequency");
     let has = |key| written.as_ref().is_some_and(|it| it.get(key).is_some());
     for unsupported in ["cron", "trigger"] {
@@ -244,7 +245,7 @@ fn frequency(schedule: &Reader<'_>) -> Duration {
     schedule.duration("frequency").unwrap_or(FREQUENCY)
 }
 
-fn filters(reader: &Reader<'_>) -> (ProviderFilters, Option<String>) {
+fn read_filters(reader: &Reader<'_>) -> (ProviderFilters, Option<String>) {
     let Some(block) = reader.block("filters") else {
         return (ProviderFilters::default(), None);
     };
@@ -260,7 +261,7 @@ fn filters(reader: &Reader<'_>) -> (ProviderFilters, Option<String>) {
         block.mistake("allowForks", "cannot be false yet");
     }
     let filters = ProviderFilters {
-        repository: repository_pattern(&block),
+        repository: read_repository_pattern(&block),
         allow_archived: block
             .bool("allowArchived")
             .unwrap_or(defaults.allow_archived),
@@ -270,7 +271,7 @@ fn filters(reader: &Reader<'_>) -> (ProviderFilters, Option<String>) {
 }
 
 /// Backstage reads JavaScript's patterns, some of which cannot be matched in bounded time.
-fn repository_pattern(block: &Reader<'_>) -> Option<String> {
+fn read_repository_pattern(block: &Reader<'_>) -> Option<String> {
     let pattern = block.string("repository")?;
     // By itself, and as the store matches it: the whole name.
     let whole = format!("^(?:{pattern})$");

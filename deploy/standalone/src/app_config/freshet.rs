@@ -3,7 +3,6 @@
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
-use freshet_ingestor::WebhookSecret;
 use freshet_model::{KindSpec, Kinds};
 use freshet_processor::GithubIntegration;
 use freshet_proto::subject::DEFAULT_PREFIX;
@@ -11,9 +10,9 @@ use freshet_runtime::config::Reader;
 use freshet_runtime::telemetry::{LogFormat, TelemetryConfig, check_log_filter};
 use freshet_store::{Recheck, RemovalLimits};
 use secrecy::SecretString;
-use url::Url;
 
-use super::webhooks;
+use super::addresses::{is_url, read_listen};
+use super::webhooks::{self, WebhooksBlock};
 
 const ADMIN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 7009);
 const STOP_DEADLINE: Duration = Duration::from_secs(20);
@@ -39,10 +38,9 @@ pub enum BusConfig {
 }
 
 /// What the block says.
-pub(super) struct Freshet {
+pub(super) struct FreshetBlock {
     pub(super) bus: BusConfig,
-    pub(super) webhook_listen: SocketAddr,
-    pub(super) webhooks: Vec<WebhookSecret>,
+    pub(super) webhooks: WebhooksBlock,
     pub(super) admin_listen: SocketAddr,
     pub(super) subject_prefix: String,
     pub(super) stop_deadline: Duration,
@@ -56,44 +54,42 @@ pub(super) struct Freshet {
 }
 
 /// Reads the block; everything in it has a default.
-pub(super) fn read(root: &Reader<'_>, integrations: &[GithubIntegration]) -> Freshet {
+pub(super) fn read_freshet(root: &Reader<'_>, integrations: &[GithubIntegration]) -> FreshetBlock {
     let block = root.block("freshet");
     let block = block.as_ref();
-    let (webhook_listen, webhooks) = webhooks::read(root, block, integrations);
     let admin = block.and_then(|block| block.block("admin"));
-    Freshet {
-        bus: bus(block),
-        webhook_listen,
-        webhooks,
-        admin_listen: admin.map_or(ADMIN, |admin| listen(&admin, "listen", ADMIN)),
+    FreshetBlock {
+        bus: read_bus(block),
+        webhooks: webhooks::read_webhooks(root, block, integrations),
+        admin_listen: admin.map_or(ADMIN, |admin| read_listen(&admin, "listen", ADMIN)),
         subject_prefix: block
             .and_then(|block| block.string("subjectPrefix"))
             .unwrap_or_else(|| DEFAULT_PREFIX.to_owned()),
         stop_deadline: block
             .and_then(|block| block.duration("stopDeadline"))
             .unwrap_or(STOP_DEADLINE),
-        telemetry: telemetry(block),
-        kinds: block.map_or_else(Kinds::builtin, kinds),
+        telemetry: read_telemetry(block),
+        kinds: block.map_or_else(Kinds::builtin, read_kinds),
         placeholders: block
             .and_then(|block| block.block("placeholders"))
-            .map(|block| placeholders(&block))
+            .map(|block| read_placeholders(&block))
             .unwrap_or_default(),
         codeowners: block
             .and_then(|block| block.bool("codeowners"))
             .unwrap_or_default(),
         removals: block
             .and_then(|block| block.block("removals"))
-            .map(|block| removals(&block))
+            .map(|block| read_removals(&block))
             .unwrap_or_default(),
         recheck: block
             .and_then(|block| block.block("recheck"))
-            .map(|block| recheck(&block))
+            .map(|block| read_recheck(&block))
             .unwrap_or_default(),
     }
 }
 
 /// The built-in kinds with those of the configuration, and with the relation fields it adds.
-fn kinds(block: &Reader<'_>) -> Kinds {
+fn read_kinds(block: &Reader<'_>) -> Kinds {
     let Some(written) = block.value("kinds") else {
         return Kinds::builtin();
     };
@@ -126,7 +122,7 @@ fn kinds(block: &Reader<'_>) -> Kinds {
 }
 
 /// Patterns of repositories, `host/owner/name`.
-fn placeholders(block: &Reader<'_>) -> Vec<String> {
+fn read_placeholders(block: &Reader<'_>) -> Vec<String> {
     let repositories = block.strings("repositories").unwrap_or_default();
     for (index, pattern) in repositories.iter().enumerate() {
         let steps: Vec<&str> = pattern.split('/').collect();
@@ -140,7 +136,7 @@ fn placeholders(block: &Reader<'_>) -> Vec<String> {
     repositories
 }
 
-fn removals(block: &Reader<'_>) -> RemovalLimits {
+fn read_removals(block: &Reader<'_>) -> RemovalLimits {
     let defaults = RemovalLimits::default();
     let number = |key, default| {
         let value = block.integer(key);
@@ -158,7 +154,7 @@ fn removals(block: &Reader<'_>) -> RemovalLimits {
     }
 }
 
-fn recheck(block: &Reader<'_>) -> Recheck {
+fn read_recheck(block: &Reader<'_>) -> Recheck {
     let defaults = Recheck::default();
     let every = |key, default| {
         let every = block.duration(key).unwrap_or(default);
@@ -174,18 +170,7 @@ fn recheck(block: &Reader<'_>) -> Recheck {
     }
 }
 
-/// Reads a listen address: `7008`, `:7008`, `127.0.0.1:7008` or `{host, port}`.
-pub(super) fn listen(block: &Reader<'_>, key: &str, default: SocketAddr) -> SocketAddr {
-    let Some(value) = block.value(key) else {
-        return default;
-    };
-    freshet_runtime::listen::parse(&value).unwrap_or_else(|message| {
-        block.mistake(key, message);
-        default
-    })
-}
-
-fn bus(block: Option<&Reader<'_>>) -> BusConfig {
+fn read_bus(block: Option<&Reader<'_>>) -> BusConfig {
     let Some(block) = block else {
         return BusConfig::Memory;
     };
@@ -195,7 +180,7 @@ fn bus(block: Option<&Reader<'_>>) -> BusConfig {
         Some(serde_json::Value::Object(_)) => block
             .block("bus")
             .and_then(|bus| bus.block("nats"))
-            .map_or(BusConfig::Memory, |nats| nats_bus(&nats)),
+            .map_or(BusConfig::Memory, |nats| read_nats(&nats)),
         Some(_) => {
             block.mistake("bus", "must be `memory` or `{nats: {url: …}}`");
             BusConfig::Memory
@@ -203,20 +188,20 @@ fn bus(block: Option<&Reader<'_>>) -> BusConfig {
     }
 }
 
-fn nats_bus(nats: &Reader<'_>) -> BusConfig {
+fn read_nats(nats: &Reader<'_>) -> BusConfig {
     let replicas = nats.integer("replicas").unwrap_or(1);
     if !matches!(replicas, 1 | 3 | 5) {
         nats.mistake("replicas", "must be 1, 3 or 5");
     }
     BusConfig::Nats {
-        url: SecretString::from(nats_url(nats)),
+        url: SecretString::from(read_nats_url(nats)),
         credentials_file: nats.string("credentialsFile").map(Into::into),
         replicas: u8::try_from(replicas).unwrap_or(1),
     }
 }
 
 /// The addresses of a cluster. One without a scheme is a `nats://` one, as in other clients.
-fn nats_url(nats: &Reader<'_>) -> String {
+fn read_nats_url(nats: &Reader<'_>) -> String {
     let url = nats.required_string("url");
     let is_address = |address: &str| {
         let has_scheme = address.contains("://");
@@ -230,20 +215,20 @@ fn nats_url(nats: &Reader<'_>) -> String {
     url
 }
 
-fn telemetry(block: Option<&Reader<'_>>) -> TelemetryConfig {
+fn read_telemetry(block: Option<&Reader<'_>>) -> TelemetryConfig {
     let block = block.and_then(|block| block.block("telemetry"));
     let block = block.as_ref();
     TelemetryConfig {
-        log_format: block.map_or(LogFormat::Text, log_format),
+        log_format: block.map_or(LogFormat::Text, read_log_format),
         log_filter: block
-            .and_then(log_filter)
+            .and_then(read_log_filter)
             .unwrap_or_else(|| LOG_FILTER.to_owned()),
-        otlp_endpoint: block.and_then(otlp_endpoint),
+        otlp_endpoint: block.and_then(read_otlp_endpoint),
         service_name: SERVICE_NAME.to_owned(),
     }
 }
 
-fn log_format(block: &Reader<'_>) -> LogFormat {
+fn read_log_format(block: &Reader<'_>) -> LogFormat {
     match block.string("logFormat").as_deref() {
         None | Some("text") => LogFormat::Text,
         Some("json") => LogFormat::Json,
@@ -254,7 +239,7 @@ fn log_format(block: &Reader<'_>) -> LogFormat {
     }
 }
 
-fn log_filter(block: &Reader<'_>) -> Option<String> {
+fn read_log_filter(block: &Reader<'_>) -> Option<String> {
     let filter = block.string("logFilter")?;
     if check_log_filter(&filter).is_err() {
         block.mistake(
@@ -265,7 +250,7 @@ fn log_filter(block: &Reader<'_>) -> Option<String> {
     Some(filter)
 }
 
-fn otlp_endpoint(block: &Reader<'_>) -> Option<String> {
+fn read_otlp_endpoint(block: &Reader<'_>) -> Option<String> {
     let endpoint = block.string("otlpEndpoint")?;
     if !is_url(&endpoint, &["http", "https"]) {
         block.mistake(
@@ -274,9 +259,4 @@ fn otlp_endpoint(block: &Reader<'_>) -> Option<String> {
         );
     }
     Some(endpoint)
-}
-
-/// Whether `text` is a URL with a host and one of these schemes.
-pub(super) fn is_url(text: &str, schemes: &[&str]) -> bool {
-    Url::parse(text).is_ok_and(|url| schemes.contains(&url.scheme()) && url.has_host())
 }

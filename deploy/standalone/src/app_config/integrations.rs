@@ -4,22 +4,23 @@ use freshet_processor::GithubIntegration;
 use freshet_processor::source::github::client::Endpoints;
 use freshet_runtime::config::Reader;
 
-const GITHUB_COM: &str = "github.com";
+use super::addresses::GITHUB_COM;
+
 const GITHUB_COM_API: &str = "https://api.github.com";
 
 /// The GitHub integrations, as Backstage's configuration names them.
-pub(super) fn read(root: &Reader<'_>) -> Vec<GithubIntegration> {
+pub(super) fn read_integrations(root: &Reader<'_>) -> Vec<GithubIntegration> {
     let Some(integrations) = root.open_block("integrations") else {
         return Vec::new();
     };
     integrations
         .list("github")
         .iter()
-        .map(integration)
+        .map(read_integration)
         .collect()
 }
 
-fn integration(reader: &Reader<'_>) -> GithubIntegration {
+fn read_integration(reader: &Reader<'_>) -> GithubIntegration {
     let host = reader
         .string("host")
         .unwrap_or_else(|| GITHUB_COM.to_owned());

@@ -3,6 +3,7 @@
 //! One file per block. Keys of other plugins are ignored; an unknown key inside a block Freshet reads is
 //! a mistake; all mistakes are reported together, each with its path.
 
+mod addresses;
 mod backend;
 mod catalog;
 mod freshet;
@@ -56,20 +57,20 @@ impl AppConfig {
     /// All mistakes together.
     pub fn read(document: &Document) -> Result<Self, Mistakes> {
         let root = document.reader();
-        let backend = backend::read(&root);
-        let integrations = integrations::read(&root);
-        let catalog = catalog::read(&root, &integrations);
-        let freshet = freshet::read(&root, &integrations);
+        let backend = backend::read_backend(&root);
+        let integrations = integrations::read_integrations(&root);
+        let catalog = catalog::read_catalog(&root, &integrations);
+        let freshet = freshet::read_freshet(&root, &integrations);
         let config = Self::assemble(backend, integrations, catalog, freshet);
         root.finish()?;
         Ok(config)
     }
 
     fn assemble(
-        backend: backend::Backend,
+        backend: backend::BackendBlock,
         integrations: Vec<freshet_processor::GithubIntegration>,
-        catalog: catalog::Catalog,
-        freshet: freshet::Freshet,
+        catalog: catalog::CatalogBlock,
+        freshet: freshet::FreshetBlock,
     ) -> Self {
         let processor = freshet_processor::ProcessorConfig {
             subject_prefix: freshet.subject_prefix.clone(),
@@ -87,7 +88,7 @@ impl AppConfig {
         };
         let ingestor = freshet_ingestor::IngestorConfig {
             subject_prefix: freshet.subject_prefix.clone(),
-            webhooks: freshet.webhooks,
+            webhooks: freshet.webhooks.secrets,
             schedules: catalog.schedules,
             ..freshet_ingestor::IngestorConfig::default()
         };
@@ -114,7 +115,7 @@ impl AppConfig {
             bus: freshet.bus,
             listeners: Listeners {
                 api: backend.listen,
-                webhooks: freshet.webhook_listen,
+                webhooks: freshet.webhooks.listen,
                 admin: freshet.admin_listen,
             },
             stop_deadline: freshet.stop_deadline,

@@ -11,22 +11,22 @@ use freshet_store::Root;
 use serde_json::Value;
 
 /// One entry of `catalog.rules`.
-pub(super) fn rule(reader: &Reader<'_>) -> Rule {
+pub(super) fn read_rule(reader: &Reader<'_>) -> Rule {
     let locations = reader.has("locations").then(|| {
         reader
             .list("locations")
             .iter()
-            .map(location_match)
+            .map(read_location_match)
             .collect()
     });
     Rule {
-        allow: allowed(reader),
+        allow: read_allowed(reader),
         locations,
     }
 }
 
 /// `allow`: kinds, or kinds with a type.
-fn allowed(reader: &Reader<'_>) -> Vec<Allowed> {
+fn read_allowed(reader: &Reader<'_>) -> Vec<Allowed> {
     let Some(value) = reader.value("allow") else {
         reader.mistake("allow", "is missing: name the kinds that may enter");
         return Vec::new();
@@ -38,7 +38,7 @@ fn allowed(reader: &Reader<'_>) -> Vec<Allowed> {
     let named = items.iter().enumerate().filter_map(|(index, item)| {
         let allowed = match item {
             Value::String(kind) => Some(Allowed::kind(kind)),
-            Value::Object(fields) => kind_and_type(fields),
+            Value::Object(fields) => read_kind_and_type(fields),
             _ => None,
         };
         if allowed.is_none() {
@@ -52,7 +52,7 @@ fn allowed(reader: &Reader<'_>) -> Vec<Allowed> {
     named.collect()
 }
 
-fn kind_and_type(fields: &serde_json::Map<String, Value>) -> Option<Allowed> {
+fn read_kind_and_type(fields: &serde_json::Map<String, Value>) -> Option<Allowed> {
     let known = ["kind", "spec.type"];
     let all_known = fields.keys().all(|key| known.contains(&key.as_str()));
     let spec_type = match fields.get("spec.type") {
@@ -64,7 +64,7 @@ fn kind_and_type(fields: &serde_json::Map<String, Value>) -> Option<Allowed> {
     all_known.then_some(Allowed { kind, spec_type })
 }
 
-fn location_match(reader: &Reader<'_>) -> LocationMatch {
+fn read_location_match(reader: &Reader<'_>) -> LocationMatch {
     let target = match (reader.string("exact"), reader.string("pattern")) {
         (Some(_), Some(_)) => {
             reader.mistake("pattern", "cannot stand beside `exact`");
@@ -87,7 +87,7 @@ fn location_match(reader: &Reader<'_>) -> LocationMatch {
 }
 
 /// One entry of `catalog.locations`: a root, and the rules for it alone.
-pub(super) fn location(reader: &Reader<'_>, folder: &Path) -> (Option<Root>, Vec<Rule>) {
+pub(super) fn read_location(reader: &Reader<'_>, folder: &Path) -> (Option<Root>, Vec<Rule>) {
     let location_type = reader.required_string("type");
     let target = reader.required_string("target");
     if location_type.is_empty() || target.is_empty() {
@@ -95,7 +95,7 @@ pub(super) fn location(reader: &Reader<'_>, folder: &Path) -> (Option<Root>, Vec
     }
     let target = match location_type.as_str() {
         URL => target,
-        FILE => absolute(&target, folder),
+        FILE => make_absolute(&target, folder),
         _ => {
             reader.mistake("type", "must be `url` or `file`");
             return (None, Vec::new());
@@ -119,7 +119,7 @@ pub(super) fn location(reader: &Reader<'_>, folder: &Path) -> (Option<Root>, Vec
     let rules = reader.list("rules");
     let rules = rules
         .iter()
-        .map(|rule| own_rule(rule, &location_type, &target))
+        .map(|rule| read_own_rule(rule, &location_type, &target))
         .collect();
     let root = Root {
         location_type,
@@ -129,7 +129,7 @@ pub(super) fn location(reader: &Reader<'_>, folder: &Path) -> (Option<Root>, Vec
 }
 
 /// A rule of one location names kinds only, as in Backstage.
-fn own_rule(reader: &Reader<'_>, location_type: &str, target: &str) -> Rule {
+fn read_own_rule(reader: &Reader<'_>, location_type: &str, target: &str) -> Rule {
     if !reader.has("allow") {
         reader.mistake("allow", "is missing: name the kinds that may enter");
     }
@@ -144,7 +144,7 @@ fn own_rule(reader: &Reader<'_>, location_type: &str, target: &str) -> Rule {
 }
 
 /// A local path means what it means where the process was started.
-fn absolute(target: &str, folder: &Path) -> String {
+fn make_absolute(target: &str, folder: &Path) -> String {
     let mut path = PathBuf::new();
     for step in folder.join(target).components() {
         match step {
@@ -176,7 +176,7 @@ mod tests {
             ("/etc/c.yaml", "/etc/c.yaml"),
             ("d/", "/srv/app/d/"),
         ] {
-            assert_eq!(absolute(target, folder), expected);
+            assert_eq!(make_absolute(target, folder), expected);
         }
     }
 }

@@ -7,39 +7,49 @@ use freshet_processor::GithubIntegration;
 use freshet_runtime::config::Reader;
 use secrecy::{ExposeSecret as _, SecretString};
 
-use super::freshet::listen;
+use super::addresses::{GITHUB_COM, read_listen};
 
 const WEBHOOKS: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 7008);
 
-/// Where webhooks are received, and whose.
-pub(super) fn read(
+/// What the block says.
+pub(super) struct WebhooksBlock {
+    pub(super) listen: SocketAddr,
+    /// Whose webhooks are received.
+    pub(super) secrets: Vec<WebhookSecret>,
+}
+
+/// Reads the block.
+pub(super) fn read_webhooks(
     root: &Reader<'_>,
     block: Option<&Reader<'_>>,
     integrations: &[GithubIntegration],
-) -> (SocketAddr, Vec<WebhookSecret>) {
+) -> WebhooksBlock {
     let block = block.and_then(|block| block.block("webhooks"));
-    let address = block
+    let listen = block
         .as_ref()
-        .map_or(WEBHOOKS, |block| listen(block, "listen", WEBHOOKS));
+        .map_or(WEBHOOKS, |block| read_listen(block, "listen", WEBHOOKS));
     let hooks = block.as_ref().map(|block| block.list("github"));
-    let mut webhooks = hooked(&hooks.unwrap_or_default(), integrations);
-    if webhooks.is_empty() {
-        webhooks.extend(backstage_webhook(root, integrations));
+    let mut secrets = read_hooks(&hooks.unwrap_or_default(), integrations);
+    if secrets.is_empty() {
+        secrets.extend(read_backstage_hook(root, integrations));
     }
-    if let (Some(block), true, false) = (&block, webhooks.is_empty(), address.ip().is_loopback()) {
+    if let Some(block) = &block
+        && secrets.is_empty()
+        && !listen.ip().is_loopback()
+    {
         block.mistake(
             "listen",
             "may leave loopback only when a hook has a secret (freshet.webhooks.github)",
         );
     }
-    (address, webhooks)
+    WebhooksBlock { listen, secrets }
 }
 
 /// The configured hooks. A delivery is told to be from a host by its secret alone.
-fn hooked(hooks: &[Reader<'_>], integrations: &[GithubIntegration]) -> Vec<WebhookSecret> {
+fn read_hooks(hooks: &[Reader<'_>], integrations: &[GithubIntegration]) -> Vec<WebhookSecret> {
     let mut webhooks: Vec<WebhookSecret> = Vec::new();
     for hook in hooks {
-        let webhook = webhook(hook, integrations);
+        let webhook = read_hook(hook, integrations);
         if let Some(other) = webhooks
             .iter()
             .find(|other| share_a_secret(other, &webhook))
@@ -64,11 +74,11 @@ fn share_a_secret(one: &WebhookSecret, other: &WebhookSecret) -> bool {
 }
 
 /// Backstage has one secret for all hooks, so it can only be that of the only host.
-fn backstage_webhook(
+fn read_backstage_hook(
     root: &Reader<'_>,
     integrations: &[GithubIntegration],
 ) -> Option<WebhookSecret> {
-    let secret = backstage_secret(root)?;
+    let secret = read_backstage_secret(root)?;
     match integrations {
         [] => None,
         [only] => Some(WebhookSecret {
@@ -85,10 +95,8 @@ fn backstage_webhook(
     }
 }
 
-fn webhook(hook: &Reader<'_>, integrations: &[GithubIntegration]) -> WebhookSecret {
-    let host = hook
-        .string("host")
-        .unwrap_or_else(|| "github.com".to_owned());
+fn read_hook(hook: &Reader<'_>, integrations: &[GithubIntegration]) -> WebhookSecret {
+    let host = hook.string("host").unwrap_or_else(|| GITHUB_COM.to_owned());
     if !integrations
         .iter()
         .any(|integration| integration.host == host)
@@ -113,7 +121,7 @@ fn webhook(hook: &Reader<'_>, integrations: &[GithubIntegration]) -> WebhookSecr
 }
 
 /// `events.modules.github.webhookSecret`, where a Backstage installation keeps the secret of its hooks.
-fn backstage_secret(root: &Reader<'_>) -> Option<SecretString> {
+fn read_backstage_secret(root: &Reader<'_>) -> Option<SecretString> {
     root.open_block("events")?
         .open_block("modules")?
         .open_block("github")?

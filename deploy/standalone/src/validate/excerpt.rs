@@ -1,4 +1,4 @@
-//! The line a finding is about, with a mark under the place.
+//! The line a problem is about, with a mark under the place.
 //!
 //! Files are written by anybody, and terminals obey control characters, so none passes. What
 //! looks like a secret is blanked before anything else sees it.
@@ -18,7 +18,7 @@ const UNPRINTABLE: char = '\u{FFFD}';
 
 /// The text of a file that may be shown.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Source(Arc<str>);
+pub struct FileText(Arc<str>);
 
 /// One line and the place in it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,7 +31,7 @@ pub(super) struct Excerpt {
     pub(super) width: usize,
 }
 
-impl Source {
+impl FileText {
     /// The text of a file, secrets blanked.
     #[must_use]
     pub fn new(bytes: &[u8]) -> Self {
@@ -44,7 +44,7 @@ impl Source {
     ///
     /// A secret may be written in a way that only a parser sees through; `hidden_from` is the column
     /// from which nothing of the line may be shown because of one.
-    pub(super) fn excerpt(
+    pub(super) fn find_excerpt(
         &self,
         line: u32,
         column: u32,
@@ -53,23 +53,23 @@ impl Source {
         let index = usize::try_from(line).ok()?.checked_sub(1)?;
         let text = self.0.split('\n').nth(index)?;
         let text = text.strip_suffix('\r').unwrap_or(text);
-        let start = index_of(column)?;
-        let width = width_at(text, start);
+        let start = to_index(column)?;
+        let width = measure_value(text, start);
         let Some(hidden_from) = hidden_from.and_then(index_of) else {
-            return Some(around(text, start, width));
+            return Some(cut_around(text, start, width));
         };
         let hide = |(index, c)| if index < hidden_from { c } else { '*' };
         let text: String = text.chars().enumerate().map(hide).collect();
-        Some(around(&text, start, width))
+        Some(cut_around(&text, start, width))
     }
 }
 
-fn index_of(number: u32) -> Option<usize> {
+fn to_index(number: u32) -> Option<usize> {
     Some(usize::try_from(number).ok()?.saturating_sub(1))
 }
 
 /// The part of a line that is shown.
-fn around(line: &str, start: usize, width: usize) -> Excerpt {
+fn cut_around(line: &str, start: usize, width: usize) -> Excerpt {
     let first = if line.chars().count() <= SHOWN_CHARACTERS_MAX {
         0
     } else {
@@ -84,7 +84,7 @@ fn around(line: &str, start: usize, width: usize) -> Excerpt {
     text.extend(
         rest.by_ref()
             .take(SHOWN_CHARACTERS_MAX)
-            .map(printable_character),
+            .map(replace_unprintable),
     );
     if rest.next().is_some() {
         text.push(ELLIPSIS);
@@ -99,7 +99,7 @@ fn around(line: &str, start: usize, width: usize) -> Excerpt {
 }
 
 /// How many characters the value at a place has: to its end on this line.
-fn width_at(line: &str, start: usize) -> usize {
+fn measure_value(line: &str, start: usize) -> usize {
     let value: Vec<char> = line.chars().skip(start).collect();
     let is_flow = line.chars().take(start).any(|c| matches!(c, '[' | '{'));
     let end = match value.first() {
@@ -121,11 +121,11 @@ fn width_at(line: &str, start: usize) -> usize {
 }
 
 /// A text in which no character steers a terminal; line breaks become spaces.
-pub(super) fn printable(text: &str) -> String {
-    text.chars().map(printable_character).collect()
+pub(super) fn make_printable(text: &str) -> String {
+    text.chars().map(replace_unprintable).collect()
 }
 
-fn printable_character(c: char) -> char {
+fn replace_unprintable(c: char) -> char {
     match c {
         '\t' | '\n' | '\r' => ' ',
         // They change the direction of what follows.
@@ -141,8 +141,8 @@ mod tests {
 
     #[track_caller]
     fn check(line: &str, column: u32, marked: &str) {
-        let source = Source::new(line.as_bytes());
-        let excerpt = source.excerpt(1, column, None).expect("a line");
+        let source = FileText::new(line.as_bytes());
+        let excerpt = source.find_excerpt(1, column, None).expect("a line");
         let place: String = excerpt
             .text
             .chars()
@@ -167,8 +167,8 @@ mod tests {
     #[test]
     fn a_long_line_is_shown_around_the_place() {
         let line = format!("{}X{}", "a".repeat(5_000), "b".repeat(5_000));
-        let source = Source::new(line.as_bytes());
-        let excerpt = source.excerpt(1, 5_001, None).expect("a line");
+        let source = FileText::new(line.as_bytes());
+        let excerpt = source.find_excerpt(1, 5_001, None).expect("a line");
         assert!(excerpt.text.chars().count() <= SHOWN_CHARACTERS_MAX + 2);
         assert_eq!(excerpt.text.chars().nth(excerpt.offset), Some('X'));
     }
@@ -176,24 +176,24 @@ mod tests {
     #[test]
     fn a_secret_is_not_shown_however_it_is_written() {
         let token = format!("ghp_{}", "aB3dE5gH7jK9".repeat(3));
-        let source = Source::new(format!("a: {token}\nb: \"\\x67hp_oh\"").as_bytes());
-        let excerpt = source.excerpt(1, 4, None).expect("a line");
+        let source = FileText::new(format!("a: {token}\nb: \"\\x67hp_oh\"").as_bytes());
+        let excerpt = source.find_excerpt(1, 4, None).expect("a line");
         assert_eq!(excerpt.text, format!("a: {}", "*".repeat(40)));
-        let excerpt = source.excerpt(2, 4, Some(4)).expect("a line");
+        let excerpt = source.find_excerpt(2, 4, Some(4)).expect("a line");
         assert_eq!(excerpt.text, "b: ***********");
     }
 
     #[test]
     fn nothing_steers_the_terminal() {
         assert_eq!(
-            printable("a\u{1b}[31m\tb\u{202e}c\n"),
+            make_printable("a\u{1b}[31m\tb\u{202e}c\n"),
             "a\u{FFFD}[31m b\u{FFFD}c "
         );
     }
 
     #[test]
     fn a_line_that_is_not_there_has_no_excerpt() {
-        assert_eq!(Source::new(b"a").excerpt(2, 1, None), None);
-        assert_eq!(Source::new(b"a").excerpt(0, 1, None), None);
+        assert_eq!(FileText::new(b"a").find_excerpt(2, 1, None), None);
+        assert_eq!(FileText::new(b"a").find_excerpt(0, 1, None), None);
     }
 }

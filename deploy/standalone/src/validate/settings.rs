@@ -9,7 +9,7 @@ use freshet_processor::limits::ReadLimits;
 use freshet_runtime::config;
 use url::Url;
 
-use super::UsageError;
+use super::error::UsageError;
 use crate::app_config::{AppConfig, read_variable};
 
 /// What stands for a variable that is not set.
@@ -20,7 +20,7 @@ const GITHUB_COM: &str = "github.com";
 
 /// What is allowed, and how much is looked at.
 #[derive(Clone, Debug)]
-pub(super) struct Settings {
+pub(super) struct CheckSettings {
     /// The kinds there are.
     pub(super) kinds: Kinds,
     /// The bounds of one file.
@@ -31,7 +31,7 @@ pub(super) struct Settings {
     pub(super) rules: Option<Vec<Rule>>,
 }
 
-impl Settings {
+impl CheckSettings {
     /// Those of the configuration files; without any, every kind is allowed.
     ///
     /// # Errors
@@ -45,13 +45,13 @@ impl Settings {
                 rules: None,
             }
         } else {
-            Self::of(app_config(config)?)
+            Self::of_config(read_app_config(config)?)
         };
         settings.add_host(GITHUB_COM);
         Ok(settings)
     }
 
-    fn of(config: AppConfig) -> Self {
+    fn of_config(config: AppConfig) -> Self {
         let AppConfig {
             processor, store, ..
         } = config;
@@ -78,7 +78,7 @@ impl Settings {
 
 /// Reads the operator's configuration. Whoever checks files need not hold the service's credentials: where
 /// the configuration is complete but for variables that are not set, any value will do for them.
-fn app_config(files: &[PathBuf]) -> Result<AppConfig, UsageError> {
+fn read_app_config(files: &[PathBuf]) -> Result<AppConfig, UsageError> {
     let stand_in = |name: &str| read_variable(name).or_else(|| Some(UNSET.to_owned()));
     let read = |env: &dyn Fn(&str) -> Option<String>| AppConfig::read(&config::load(files, env)?);
     read(&read_variable)

@@ -9,13 +9,13 @@ mod git;
 use std::cell::OnceCell;
 use std::path::{Component, Path, PathBuf};
 
+use freshet_model::RepositoryName;
 use freshet_model::location::{GithubFileUrl, Spelling};
-use freshet_model::{GitRef, RepositoryName};
 use freshet_processor::catalog_file::RepositoryFile;
 
-pub(super) use git::Checkout;
+pub(super) use git::GitCheckout;
 
-use super::select::walk;
+use super::content::walk_files;
 
 /// Name of the last step that is put behind a base so that it reads as the URL of a file.
 const ANY_FILE: &str = "_";
@@ -38,9 +38,9 @@ pub(super) struct WorkTree {
 
 /// What a file of the repository is on this disk.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum OnDisk {
-    /// This file.
-    File(PathBuf),
+pub(super) enum DiskFile {
+    /// This file, canonical.
+    Found(PathBuf),
     /// There is no such file.
     Missing,
     /// It would be outside of the work tree.
@@ -74,7 +74,7 @@ pub(super) fn read_base(text: &str, branch: Option<&str>) -> Result<GithubFileUr
 }
 
 /// A base for files of which nobody knows where they belong.
-fn stand_in() -> GithubFileUrl {
+fn make_stand_in() -> GithubFileUrl {
     GithubFileUrl {
         base: "https://github.com".to_owned(),
         owner: "unknown".to_owned(),
@@ -90,18 +90,18 @@ impl WorkTree {
     pub(super) fn new(
         root: PathBuf,
         base: Option<GithubFileUrl>,
-        checkout: Option<&Checkout>,
+        checkout: Option<&GitCheckout>,
     ) -> Self {
         let base = base.or_else(|| {
             let checkout = checkout.filter(|checkout| root.starts_with(&checkout.root))?;
-            let folder = steps_of(root.strip_prefix(&checkout.root).ok()?)?;
-            let mut base = checkout.page()?;
+            let folder = join_steps(root.strip_prefix(&checkout.root).ok()?)?;
+            let mut base = checkout.read_page()?;
             base.path = folder;
             Some(base)
         });
         Self {
             is_stand_in: base.is_none(),
-            base: base.unwrap_or_else(stand_in),
+            base: base.unwrap_or_else(make_stand_in),
             root,
             files: OnceCell::new(),
         }
@@ -125,7 +125,7 @@ impl WorkTree {
     /// The paths from the root of all files that git does not ignore, in order.
     pub(super) fn files(&self) -> &[String] {
         self.files.get_or_init(|| {
-            walk(&self.root)
+            walk_files(&self.root)
                 .flatten()
                 .filter(|entry| entry.file_type().is_some_and(|kind| kind.is_file()))
                 .filter_map(|entry| self.path_of(entry.path()))
@@ -136,14 +136,16 @@ impl WorkTree {
 
     /// The path from the root of a file below it, given canonically.
     pub(super) fn path_of(&self, file: &Path) -> Option<String> {
-        steps_of(file.strip_prefix(&self.root).ok()?)
+        join_steps(file.strip_prefix(&self.root).ok()?)
     }
 
     /// The file of the repository at a path from the root.
     pub(super) fn in_repository(&self, path: &str) -> RepositoryFile {
         RepositoryFile {
-            repository: self.repository_name(),
-            git_ref: GitRef::Named(self.base.git_ref.clone()),
+            host: self.base.host().to_owned(),
+            owner: self.base.owner.clone(),
+            name: self.base.repository.clone(),
+            git_ref: self.base.git_ref.clone(),
             path: self.below_base(path),
         }
     }
@@ -165,15 +167,19 @@ impl WorkTree {
         }
     }
 
-    /// The repository that it is a work tree of.
-    pub(super) fn repository_name(&self) -> RepositoryName {
-        let base = &self.base;
-        RepositoryName::new(base.host(), &base.owner, &base.repository)
+    /// Whether this is a work tree of that repository.
+    pub(super) fn is_in(&self, repository: &RepositoryName) -> bool {
+        let GithubFileUrl {
+            owner,
+            repository: name,
+            ..
+        } = &self.base;
+        *repository == RepositoryName::new(self.base.host(), owner, name)
     }
 
     /// Whether a file of a repository would be in this repository at this ref.
     pub(super) fn holds(&self, file: &RepositoryFile) -> bool {
-        file.repository == self.repository_name() && file.git_ref.as_str() == self.base.git_ref
+        file.is_beside(&self.in_repository("")) && file.git_ref == self.base.git_ref
     }
 
     /// The path behind the ref in `<ref>/<path>`, if the ref is that of this work tree.
@@ -191,27 +197,27 @@ impl WorkTree {
     }
 
     /// What the file at a path in the repository is on this disk.
-    pub(super) fn on_disk(&self, path: &str) -> OnDisk {
+    pub(super) fn on_disk(&self, path: &str) -> DiskFile {
         let Some(path) = self.below_root(path) else {
-            return OnDisk::Outside;
+            return DiskFile::Outside;
         };
         let is_plain = Path::new(path)
             .components()
             .all(|step| matches!(step, Component::Normal(_)));
         if path.is_empty() || !is_plain {
-            return OnDisk::Outside;
+            return DiskFile::Outside;
         }
         // A link may lead anywhere; what it leads to is what counts.
         match self.root.join(path).canonicalize() {
-            Ok(file) if !file.starts_with(&self.root) => OnDisk::Outside,
-            Ok(file) if file.is_file() => OnDisk::File(file),
-            Ok(_) | Err(_) => OnDisk::Missing,
+            Ok(file) if !file.starts_with(&self.root) => DiskFile::Outside,
+            Ok(file) if file.is_file() => DiskFile::Found(file),
+            Ok(_) | Err(_) => DiskFile::Missing,
         }
     }
 }
 
 /// A relative path with slashes between its steps.
-fn steps_of(path: &Path) -> Option<String> {
+fn join_steps(path: &Path) -> Option<String> {
     let steps: Option<Vec<&str>> = path
         .components()
         .map(|step| match step {

@@ -1,43 +1,43 @@
-//! For GitHub Actions: one workflow command per finding, which the runner turns into an
+//! For GitHub Actions: one workflow command per problem, which the runner turns into an
 //! annotation. See GitHub's "Workflow commands" for what has to be escaped.
 
-use crate::validate::finding::{Finding, Level, Report};
+use crate::validate::report::{ReportedProblem, Severity, ValidationReport};
 
-pub(super) fn render(report: &Report) -> String {
+pub(super) fn render(report: &ValidationReport) -> String {
     report
-        .findings
+        .problems
         .iter()
-        .map(|finding| command(report, finding))
+        .map(|problem| format_command(report, problem))
         .collect()
 }
 
-fn command(report: &Report, finding: &Finding) -> String {
-    let name = match finding.level {
-        Level::Error => "error",
-        Level::Warning => "warning",
-        Level::Note => "notice",
+fn format_command(report: &ValidationReport, problem: &ReportedProblem) -> String {
+    let name = match problem.severity {
+        Severity::Error => "error",
+        Severity::Warning => "warning",
+        Severity::Note => "notice",
     };
-    let message = if finding.hint.is_empty() {
-        finding.message.clone()
+    let message = if problem.hint.is_empty() {
+        problem.message.clone()
     } else {
-        format!("{}\n{}", finding.message, finding.hint)
+        format!("{}\n{}", problem.message, problem.hint)
     };
     format!(
         "::{name} file={},line={},col={},title={}::{}\n",
-        property(&report.file_of(finding).path),
-        finding.line,
-        finding.column,
-        property(&finding.rule),
-        data(&message)
+        escape_property(&report.file_of(problem).path),
+        problem.line,
+        problem.column,
+        escape_property(problem.rule.as_str()),
+        escape_data(&message)
     )
 }
 
-fn data(text: &str) -> String {
+fn escape_data(text: &str) -> String {
     text.replace('%', "%25")
         .replace('\r', "%0D")
         .replace('\n', "%0A")
 }
 
-fn property(text: &str) -> String {
-    data(text).replace(':', "%3A").replace(',', "%2C")
+fn escape_property(text: &str) -> String {
+    escape_data(text).replace(':', "%3A").replace(',', "%2C")
 }

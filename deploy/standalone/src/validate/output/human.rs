@@ -1,4 +1,4 @@
-//! For people: each finding with its place, its line and what to do; then a summary.
+//! For people: each problem with its place, its line and what to do; then a summary.
 
 use std::collections::HashMap;
 use std::fmt::Write as _;
@@ -6,8 +6,8 @@ use std::fmt::Write as _;
 use freshet_model::RuleId;
 
 use super::Colours;
-use crate::validate::excerpt::{Excerpt, printable};
-use crate::validate::finding::{Finding, Level, Report};
+use crate::validate::excerpt::{Excerpt, make_printable};
+use crate::validate::report::{ReportedProblem, Severity, ValidationReport};
 
 const RESET: &str = "\u{1b}[0m";
 const BOLD: &str = "\u{1b}[1m";
@@ -20,41 +20,42 @@ const GREEN: &str = "\u{1b}[1;32m";
 /// Writes to a `String` cannot fail.
 const INFALLIBLE: &str = "a text takes what is written to it";
 
-pub(super) fn render(report: &Report, colours: Colours) -> String {
-    let mut page = Page {
+pub(super) fn render(report: &ValidationReport, colours: Colours) -> String {
+    let mut page = HumanReport {
         text: String::new(),
         colours,
-        secrets: secrets(report),
+        secrets: find_secrets(report),
     };
-    for finding in &report.findings {
-        page.finding(report, finding);
+    for problem in &report.problems {
+        page.write_problem(report, problem);
     }
-    page.summary(report);
+    page.write_summary(report);
     page.text
 }
 
-struct Page {
+struct HumanReport {
     text: String,
     colours: Colours,
     /// By file and line, the first column of a secret.
     secrets: HashMap<(usize, u32), u32>,
 }
 
-fn secrets(report: &Report) -> HashMap<(usize, u32), u32> {
+fn find_secrets(report: &ValidationReport) -> HashMap<(usize, u32), u32> {
     let mut secrets = HashMap::new();
-    for finding in report
-        .findings
+    for problem in report
+        .problems
         .iter()
-        .filter(|it| it.rule == RuleId::SecretValue.as_str())
+        .filter(|it| it.rule == RuleId::SecretValue)
     {
         // They come in order: the first of a line is the leftmost.
-        let place = (finding.file, finding.line);
-        secrets.entry(place).or_insert(finding.column);
+        let place = (problem.file, problem.line);
+        secrets.entry(place).or_insert(problem.column);
     }
     secrets
 }
 
-impl Page {
+// Whatever comes out of a file passes `make_printable`: a terminal obeys it otherwise.
+impl HumanReport {
     fn paint(&self, colour: &str, text: &str) -> String {
         match self.colours {
             Colours::On => format!("{colour}{text}{RESET}"),
@@ -62,70 +63,70 @@ impl Page {
         }
     }
 
-    fn line(&mut self, line: &str) {
+    fn write_line(&mut self, line: &str) {
         writeln!(self.text, "{line}").expect(INFALLIBLE);
     }
 
-    fn finding(&mut self, report: &Report, finding: &Finding) {
-        let colour = colour_of(finding.level);
-        let level = format!("{}[{}]", finding.level.as_str(), printable(&finding.rule));
-        let title = format!(": {}", printable(&finding.message));
+    fn write_problem(&mut self, report: &ValidationReport, problem: &ReportedProblem) {
+        let colour = colour_of(problem.severity);
+        let level = format!("{}[{}]", problem.severity.as_str(), problem.rule);
+        let title = format!(": {}", make_printable(&problem.message));
         let title = self.paint(colour, &level) + &self.paint(BOLD, &title);
-        self.line(&title);
-        let file = report.file_of(finding);
-        let number = finding.line.to_string();
+        self.write_line(&title);
+        let file = report.file_of(problem);
+        let number = problem.line.to_string();
         let margin = " ".repeat(number.len());
         let arrow = self.paint(BLUE, "-->");
-        let (name, line, column) = (printable(&file.name), finding.line, finding.column);
-        self.line(&format!("{margin}{arrow} {name}:{line}:{column}"));
-        let hidden_from = self.secrets.get(&(finding.file, line)).copied();
+        let (name, line, column) = (make_printable(&file.name), problem.line, problem.column);
+        self.write_line(&format!("{margin}{arrow} {name}:{line}:{column}"));
+        let hidden_from = self.secrets.get(&(problem.file, line)).copied();
         let excerpt = file
-            .source
+            .text
             .as_ref()
-            .filter(|_| finding.level != Level::Note)
-            .and_then(|source| source.excerpt(line, column, hidden_from));
+            .filter(|_| problem.severity != Severity::Note)
+            .and_then(|text| text.find_excerpt(line, column, hidden_from));
         if let Some(excerpt) = excerpt {
-            self.excerpt(&excerpt, &number, &margin, colour);
+            self.write_excerpt(&excerpt, &number, &margin, colour);
         }
-        if !finding.hint.is_empty() {
+        if !problem.hint.is_empty() {
             let help = self.paint(BLUE, "=");
-            self.line(&format!(
+            self.write_line(&format!(
                 "{margin} {help} help: {}",
-                printable(&finding.hint)
+                make_printable(&problem.hint)
             ));
         }
-        self.line("");
+        self.write_line("");
     }
 
-    fn excerpt(&mut self, excerpt: &Excerpt, number: &str, margin: &str, colour: &str) {
+    fn write_excerpt(&mut self, excerpt: &Excerpt, number: &str, margin: &str, colour: &str) {
         let bar = self.paint(BLUE, "|");
         let number = self.paint(BLUE, number);
         let mark = self.paint(colour, &"^".repeat(excerpt.width));
-        self.line(&format!("{margin} {bar}"));
-        self.line(format!("{number} {bar} {}", excerpt.text).trim_end());
-        self.line(&format!(
+        self.write_line(&format!("{margin} {bar}"));
+        self.write_line(format!("{number} {bar} {}", excerpt.text).trim_end());
+        self.write_line(&format!(
             "{margin} {bar} {}{mark}",
             " ".repeat(excerpt.offset)
         ));
     }
 
-    fn summary(&mut self, report: &Report) {
+    fn write_summary(&mut self, report: &ValidationReport) {
         if report.files.is_empty() {
-            self.line("no catalog files found");
+            self.write_line("no catalog files found");
             return;
         }
         let checked = format!(
             "{} with {}",
-            counted(report.files.len(), "file", "files"),
-            counted(report.entities, "valid entity", "valid entities")
+            count_noun(report.files.len(), "file", "files"),
+            count_noun(report.valid_entities, "valid entity", "valid entities")
         );
-        let found: Vec<String> = [Level::Error, Level::Warning, Level::Note]
+        let found: Vec<String> = [Severity::Error, Severity::Warning, Severity::Note]
             .into_iter()
-            .map(|level| (level, report.count(level)))
+            .map(|level| (level, report.count_problems(level)))
             .filter(|(_, count)| *count > 0)
             .map(|(level, count)| {
                 let many = format!("{}s", level.as_str());
-                self.paint(colour_of(level), &counted(count, level.as_str(), &many))
+                self.paint(colour_of(level), &count_noun(count, level.as_str(), &many))
             })
             .collect();
         let found = if found.is_empty() {
@@ -133,18 +134,18 @@ impl Page {
         } else {
             found.join(", ")
         };
-        self.line(&format!("{checked}: {found}"));
+        self.write_line(&format!("{checked}: {found}"));
     }
 }
 
-fn colour_of(level: Level) -> &'static str {
-    match level {
-        Level::Error => RED,
-        Level::Warning => YELLOW,
-        Level::Note => CYAN,
+fn colour_of(severity: Severity) -> &'static str {
+    match severity {
+        Severity::Error => RED,
+        Severity::Warning => YELLOW,
+        Severity::Note => CYAN,
     }
 }
 
-fn counted(count: usize, one: &str, many: &str) -> String {
+fn count_noun(count: usize, one: &str, many: &str) -> String {
     format!("{count} {}", if count == 1 { one } else { many })
 }

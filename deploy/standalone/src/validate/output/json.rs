@@ -2,43 +2,43 @@
 
 use serde_json::{Value, json};
 
-use crate::validate::finding::{Finding, Level, Report};
+use crate::validate::report::{ReportedProblem, Severity, ValidationReport};
 
 /// Version of the object's form.
 const SCHEMA_VERSION: u32 = 1;
 
-pub(super) fn render(report: &Report) -> String {
+pub(super) fn render(report: &ValidationReport) -> String {
     let document = json!({
         "schemaVersion": SCHEMA_VERSION,
         "valid": report.is_valid(),
         "summary": {
             "files": report.files.len(),
-            "entities": report.entities,
-            "errors": report.count(Level::Error),
-            "warnings": report.count(Level::Warning),
-            "notes": report.count(Level::Note),
+            "entities": report.valid_entities,
+            "errors": report.count_problems(Severity::Error),
+            "warnings": report.count_problems(Severity::Warning),
+            "notes": report.count_problems(Severity::Note),
         },
         "files": report.files.iter().map(|file| file.name.as_str()).collect::<Vec<_>>(),
         "problems": report
-            .findings
+            .problems
             .iter()
-            .map(|finding| problem(report, finding))
+            .map(|problem| describe_problem(report, problem))
             .collect::<Vec<_>>(),
     });
     format!("{document:#}\n")
 }
 
-fn problem(report: &Report, finding: &Finding) -> Value {
-    let file = report.file_of(finding);
+fn describe_problem(report: &ValidationReport, problem: &ReportedProblem) -> Value {
+    let file = report.file_of(problem);
     json!({
-        "level": finding.level.as_str(),
-        "rule": finding.rule,
-        "message": finding.message,
-        "hint": finding.hint,
+        "level": problem.severity.as_str(),
+        "rule": problem.rule.as_str(),
+        "message": problem.message,
+        "hint": problem.hint,
         "file": file.name,
         "path": file.path,
-        "line": finding.line,
-        "column": finding.column,
-        "entityRef": finding.entity,
+        "line": problem.line,
+        "column": problem.column,
+        "entityRef": problem.entity_ref,
     })
 }

@@ -9,11 +9,11 @@ mod tests;
 
 use clap::ValueEnum;
 
-use super::finding::Report;
+use super::report::ValidationReport;
 
 /// For whom the report is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum Format {
+pub enum ReportFormat {
     /// People: excerpts, hints, a summary.
     Human,
     /// Programs: one object.
@@ -35,11 +35,11 @@ pub enum Colours {
 
 /// The report as text, ending with a line break unless it is empty.
 #[must_use]
-pub fn render(report: &Report, format: Format, colours: Colours) -> String {
+pub fn render(report: &ValidationReport, format: ReportFormat, colours: Colours) -> String {
     match format {
-        Format::Human => human::render(report, colours),
-        Format::Json => json::render(report),
-        Format::Sarif => sarif::render(report),
-        Format::Github => github::render(report),
+        ReportFormat::Human => human::render(report, colours),
+        ReportFormat::Json => json::render(report),
+        ReportFormat::Sarif => sarif::render(report),
+        ReportFormat::Github => github::render(report),
     }
 }

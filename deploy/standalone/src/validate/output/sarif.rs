@@ -3,23 +3,24 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
+use freshet_model::RuleId;
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
-use crate::validate::finding::{Finding, Level, Report};
+use crate::validate::report::{ReportedProblem, Severity, ValidationReport};
 
 const SCHEMA: &str = "https://json.schemastore.org/sarif-2.1.0.json";
 /// What relative paths are relative to: the root of the repository.
 const BASE: &str = "%SRCROOT%";
-/// Enough of a digest that two findings of one file never share it.
+/// Enough of a digest that two problems of one file never share it.
 const FINGERPRINT_DIGITS: usize = 16;
 
-pub(super) fn render(report: &Report) -> String {
-    let rules = rules(report);
+pub(super) fn render(report: &ValidationReport) -> String {
+    let rules = find_broken_rules(report);
     let results: Vec<Value> = report
-        .findings
+        .problems
         .iter()
-        .map(|finding| result(report, finding, &rules))
+        .map(|problem| describe_result(report, problem, &rules))
         .collect();
     let document = json!({
         "$schema": SCHEMA,
@@ -37,83 +38,87 @@ pub(super) fn render(report: &Report) -> String {
     format!("{document:#}\n")
 }
 
-struct Rule {
+struct BrokenRule {
     index: usize,
     descriptor: Value,
 }
 
 /// The rules that were broken, in the order of their names.
-fn rules(report: &Report) -> BTreeMap<&str, Rule> {
-    let mut first: BTreeMap<&str, &Finding> = BTreeMap::new();
-    for finding in &report.findings {
-        first.entry(&finding.rule).or_insert(finding);
+fn find_broken_rules(report: &ValidationReport) -> BTreeMap<RuleId, BrokenRule> {
+    let mut first: BTreeMap<RuleId, &ReportedProblem> = BTreeMap::new();
+    for problem in &report.problems {
+        first.entry(problem.rule).or_insert(problem);
     }
     first
         .into_iter()
         .enumerate()
-        .map(|(index, (name, finding))| {
-            let descriptor = descriptor(name, finding);
-            (name, Rule { index, descriptor })
+        .map(|(index, (rule, problem))| {
+            let descriptor = describe_rule(rule, problem);
+            (rule, BrokenRule { index, descriptor })
         })
         .collect()
 }
 
-fn descriptor(name: &str, finding: &Finding) -> Value {
-    let help = if finding.hint.is_empty() {
-        &finding.message
+fn describe_rule(rule: RuleId, problem: &ReportedProblem) -> Value {
+    let help = if problem.hint.is_empty() {
+        &problem.message
     } else {
-        &finding.hint
+        &problem.hint
     };
     json!({
-        "id": name,
-        "shortDescription": {"text": format!("Catalog rule {name}")},
-        "fullDescription": {"text": format!("Catalog rule {name}")},
+        "id": rule.as_str(),
+        "shortDescription": {"text": format!("Catalog rule {rule}")},
+        "fullDescription": {"text": format!("Catalog rule {rule}")},
         "help": {"text": help},
-        "defaultConfiguration": {"level": finding.level.as_str()},
-        "properties": {"tags": ["catalog"], "problem.severity": severity(finding.level)},
+        "defaultConfiguration": {"level": problem.severity.as_str()},
+        "properties": {"tags": ["catalog"], "problem.severity": severity_of(problem.severity)},
     })
 }
 
 /// GitHub's word for a level.
-fn severity(level: Level) -> &'static str {
-    match level {
-        Level::Error => "error",
-        Level::Warning => "warning",
-        Level::Note => "recommendation",
+fn severity_of(severity: Severity) -> &'static str {
+    match severity {
+        Severity::Error => "error",
+        Severity::Warning => "warning",
+        Severity::Note => "recommendation",
     }
 }
 
-fn result(report: &Report, finding: &Finding, rules: &BTreeMap<&str, Rule>) -> Value {
-    let path = &report.file_of(finding).path;
-    let text = if finding.hint.is_empty() {
-        finding.message.clone()
+fn describe_result(
+    report: &ValidationReport,
+    problem: &ReportedProblem,
+    rules: &BTreeMap<RuleId, BrokenRule>,
+) -> Value {
+    let path = &report.file_of(problem).path;
+    let text = if problem.hint.is_empty() {
+        problem.message.clone()
     } else {
-        format!("{}\n\n{}", finding.message, finding.hint)
+        format!("{}\n\n{}", problem.message, problem.hint)
     };
     json!({
-        "ruleId": finding.rule,
-        "ruleIndex": rules.get(finding.rule.as_str()).map(|rule| rule.index),
-        "level": finding.level.as_str(),
+        "ruleId": problem.rule.as_str(),
+        "ruleIndex": rules.get(&problem.rule).map(|rule| rule.index),
+        "level": problem.severity.as_str(),
         "message": {"text": text},
         "locations": [{"physicalLocation": {
-            "artifactLocation": {"uri": uri(path), "uriBaseId": BASE},
-            "region": {"startLine": finding.line.max(1), "startColumn": finding.column.max(1)},
+            "artifactLocation": {"uri": to_uri(path), "uriBaseId": BASE},
+            "region": {"startLine": problem.line.max(1), "startColumn": problem.column.max(1)},
         }}],
-        "partialFingerprints": {"freshet/v1": fingerprint(path, finding)},
+        "partialFingerprints": {"freshet/v1": digest_problem(path, problem)},
     })
 }
 
-/// The same as long as the finding is: lines may move.
-fn fingerprint(path: &str, finding: &Finding) -> String {
-    let entity = finding.entity.as_deref().unwrap_or_default();
-    let text = [path, &finding.rule, entity, &finding.message].join("\0");
+/// The same as long as the problem is: lines may move, and code scanning tells by it what is new.
+fn digest_problem(path: &str, problem: &ReportedProblem) -> String {
+    let entity = problem.entity_ref.as_deref().unwrap_or_default();
+    let text = [path, problem.rule.as_str(), entity, &problem.message].join("\0");
     let mut digest = hex::encode(Sha256::digest(text));
     digest.truncate(FINGERPRINT_DIGITS);
     digest
 }
 
 /// A path as a relative URI.
-fn uri(path: &str) -> String {
+fn to_uri(path: &str) -> String {
     let mut uri = String::with_capacity(path.len());
     for byte in path.bytes() {
         if byte.is_ascii_alphanumeric() || b"-._~/".contains(&byte) {

@@ -1,46 +1,47 @@
 //! Each format by its text.
 
+use freshet_model::RuleId;
 use serde_json::Value;
 
 use super::*;
-use crate::validate::excerpt::Source;
-use crate::validate::finding::{Finding, Level, ReportedFile};
+use crate::validate::excerpt::FileText;
+use crate::validate::report::{ReportedFile, ReportedProblem, Severity};
 
 const TEXT: &str =
     "apiVersion: backstage.io/v1alpha1\nkind: Component\nmetadata:\n  name: bad name\n";
 
-fn finding(level: Level, rule: &str, line: u32, column: u32) -> Finding {
-    Finding {
+fn problem(severity: Severity, rule: RuleId, line: u32, column: u32) -> ReportedProblem {
+    ReportedProblem {
         file: 0,
         line,
         column,
-        level,
-        rule: rule.to_owned(),
+        severity,
+        rule,
         message: "\"bad name\" is no name".to_owned(),
         hint: "Use letters, digits: 100% of them.".to_owned(),
-        entity: Some("component:default/bad name".to_owned()),
+        entity_ref: Some("component:default/bad name".to_owned()),
     }
 }
 
-fn report() -> Report {
-    Report {
+fn report() -> ValidationReport {
+    ValidationReport {
         files: vec![ReportedFile {
             name: "./a, b/catalog-info.yaml".to_owned(),
             path: "a, b/catalog-info.yaml".to_owned(),
-            source: Some(Source::new(TEXT.as_bytes())),
+            text: Some(FileText::new(TEXT.as_bytes())),
         }],
-        findings: vec![
-            finding(Level::Error, "metadata.name.format", 4, 9),
-            finding(Level::Note, "reference.unknown", 2, 1),
+        problems: vec![
+            problem(Severity::Error, RuleId::MetadataNameFormat, 4, 9),
+            problem(Severity::Note, RuleId::ReferenceUnknown, 2, 1),
         ],
-        entities: 1,
+        valid_entities: 1,
     }
 }
 
 #[test]
 fn people_see_the_line_the_place_and_what_to_do() {
     assert_eq!(
-        render(&report(), Format::Human, Colours::Off),
+        render(&report(), ReportFormat::Human, Colours::Off),
         r#"error[metadata.name.format]: "bad name" is no name
  --> ./a, b/catalog-info.yaml:4:9
   |
@@ -59,30 +60,34 @@ note[reference.unknown]: "bad name" is no name
 
 #[test]
 fn colours_are_for_terminals() {
-    let coloured = render(&report(), Format::Human, Colours::On);
+    let coloured = render(&report(), ReportFormat::Human, Colours::On);
     assert!(coloured.starts_with("\u{1b}[1;31merror[metadata.name.format]\u{1b}[0m"));
-    let plain = render(&report(), Format::Human, Colours::Off);
+    let plain = render(&report(), ReportFormat::Human, Colours::Off);
     assert!(!plain.contains('\u{1b}'));
 }
 
 #[test]
 fn nothing_found_is_said_too() {
     let mut report = report();
-    report.findings.clear();
+    report.problems.clear();
     assert_eq!(
-        render(&report, Format::Human, Colours::Off),
+        render(&report, ReportFormat::Human, Colours::Off),
         "1 file with 1 valid entity: no problems\n"
     );
     assert_eq!(
-        render(&Report::default(), Format::Human, Colours::Off),
+        render(
+            &ValidationReport::default(),
+            ReportFormat::Human,
+            Colours::Off
+        ),
         "no catalog files found\n"
     );
-    assert_eq!(render(&report, Format::Github, Colours::Off), "");
+    assert_eq!(render(&report, ReportFormat::Github, Colours::Off), "");
 }
 
 #[test]
 fn programs_get_one_object() {
-    let text = render(&report(), Format::Json, Colours::Off);
+    let text = render(&report(), ReportFormat::Json, Colours::Off);
     let object: Value = serde_json::from_str(&text).expect("JSON");
     assert_eq!(object["schemaVersion"], 1);
     assert_eq!(object["valid"], false);
@@ -97,7 +102,7 @@ fn programs_get_one_object() {
 
 #[test]
 fn code_scanning_gets_rules_regions_and_relative_paths() {
-    let text = render(&report(), Format::Sarif, Colours::Off);
+    let text = render(&report(), ReportFormat::Sarif, Colours::Off);
     let sarif: Value = serde_json::from_str(&text).expect("JSON");
     assert_eq!(sarif["version"], "2.1.0");
     let run = &sarif["runs"][0];
@@ -124,7 +129,7 @@ fn code_scanning_gets_rules_regions_and_relative_paths() {
 
 #[test]
 fn workflow_commands_are_escaped() {
-    let text = render(&report(), Format::Github, Colours::Off);
+    let text = render(&report(), ReportFormat::Github, Colours::Off);
     assert_eq!(
         text.lines().next(),
         Some(

@@ -11,7 +11,7 @@ const BRANCHES: &str = "refs/heads/";
 
 /// A work tree of git.
 #[derive(Clone, Debug)]
-pub(in crate::validate) struct Checkout {
+pub(in crate::validate) struct GitCheckout {
     /// Its directory, as the path that was asked for leads to it.
     pub(in crate::validate) root: PathBuf,
     /// Where its own files are: the current branch.
@@ -20,22 +20,22 @@ pub(in crate::validate) struct Checkout {
     common: PathBuf,
 }
 
-impl Checkout {
+impl GitCheckout {
     /// The checkout that a canonical directory is in.
-    pub(in crate::validate) fn around(directory: &Path) -> Option<Self> {
-        directory.ancestors().find_map(Self::at)
+    pub(in crate::validate) fn find_around(directory: &Path) -> Option<Self> {
+        directory.ancestors().find_map(Self::open_at)
     }
 
-    fn at(root: &Path) -> Option<Self> {
+    fn open_at(root: &Path) -> Option<Self> {
         let dot_git = root.join(".git");
         let directory = if dot_git.is_dir() {
             dot_git
         } else {
             // A further work tree, or a submodule.
-            let text = read(&dot_git)?;
+            let text = read_text(&dot_git)?;
             root.join(text.strip_prefix("gitdir:")?.trim())
         };
-        let common = match read(&directory.join("commondir")) {
+        let common = match read_text(&directory.join("commondir")) {
             Some(common) => directory.join(common.trim()),
             None => directory.clone(),
         };
@@ -47,8 +47,8 @@ impl Checkout {
     }
 
     /// The branch that is checked out; the commit if it is none.
-    pub(in crate::validate) fn head(&self) -> Option<String> {
-        let head = read(&self.directory.join("HEAD"))?;
+    pub(in crate::validate) fn read_head(&self) -> Option<String> {
+        let head = read_text(&self.directory.join("HEAD"))?;
         let head = head.trim();
         let name = match head.strip_prefix("ref:") {
             Some(name) => name.trim().strip_prefix(BRANCHES)?,
@@ -58,21 +58,21 @@ impl Checkout {
     }
 
     /// The page of its top folder at the remote it came from.
-    pub(in crate::validate) fn page(&self) -> Option<GithubFileUrl> {
-        let origin = origin(&read(&self.common.join("config"))?)?;
-        let (base, owner, repository) = repository_of(&origin)?;
+    pub(in crate::validate) fn read_page(&self) -> Option<GithubFileUrl> {
+        let origin = find_origin(&read_text(&self.common.join("config"))?)?;
+        let (base, owner, repository) = parse_remote(&origin)?;
         Some(GithubFileUrl {
             base,
             owner,
             repository,
-            git_ref: self.head()?,
+            git_ref: self.read_head()?,
             path: String::new(),
             spelling: Spelling::Blob,
         })
     }
 }
 
-fn read(file: &Path) -> Option<String> {
+fn read_text(file: &Path) -> Option<String> {
     use std::io::Read as _;
 
     let mut text = String::new();
@@ -82,7 +82,7 @@ fn read(file: &Path) -> Option<String> {
 }
 
 /// The URL of the remote `origin` in a configuration of git.
-pub(super) fn origin(config: &str) -> Option<String> {
+pub(super) fn find_origin(config: &str) -> Option<String> {
     let mut is_origin = false;
     for line in config.lines().map(str::trim) {
         if line.starts_with('[') {
@@ -98,7 +98,7 @@ pub(super) fn origin(config: &str) -> Option<String> {
 }
 
 /// The address of the web pages, the owner and the name of the repository at a remote.
-pub(super) fn repository_of(remote: &str) -> Option<(String, String, String)> {
+pub(super) fn parse_remote(remote: &str) -> Option<(String, String, String)> {
     let (base, path) = match Url::parse(remote) {
         Ok(url) if matches!(url.scheme(), "http" | "https") => {
             (url.origin().ascii_serialization(), url.path().to_owned())

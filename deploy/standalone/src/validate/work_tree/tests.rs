@@ -1,11 +1,11 @@
 //! What git's files say, and what may be read because of it.
 
-use super::git::{origin, repository_of};
+use super::git::{find_origin, parse_remote};
 use super::*;
 
 #[track_caller]
 fn check_remote(remote: &str, expected: Option<(&str, &str, &str)>) {
-    let found = repository_of(remote);
+    let found = parse_remote(remote);
     let found = found
         .as_ref()
         .map(|(base, owner, name)| (base.as_str(), owner.as_str(), name.as_str()));
@@ -34,10 +34,10 @@ fn a_remote_names_a_repository() {
 fn the_origin_is_one_of_the_remotes() {
     let config = "[core]\n\tbare = false\n[remote \"fork\"]\n\turl = https://a.b/c/d\n[remote \"origin\"]\n\tfetch = x\n\turl = https://github.com/acme/pay\n";
     assert_eq!(
-        origin(config).as_deref(),
+        find_origin(config).as_deref(),
         Some("https://github.com/acme/pay")
     );
-    assert_eq!(origin("[core]\nurl = x\n"), None);
+    assert_eq!(find_origin("[core]\nurl = x\n"), None);
 }
 
 #[track_caller]
@@ -83,10 +83,10 @@ fn a_file_is_read_below_the_root_only() {
     std::os::unix::fs::symlink("../secret", root.join("link")).expect("a link");
     std::os::unix::fs::symlink("sub/a.yaml", root.join("inner")).expect("a link");
     let tree = tree(&root, "https://github.com/acme/pay/blob/main/in");
-    assert!(matches!(tree.on_disk("in/sub/a.yaml"), OnDisk::File(_)));
-    assert!(matches!(tree.on_disk("in/inner"), OnDisk::File(_)));
-    assert_eq!(tree.on_disk("in/none"), OnDisk::Missing);
-    assert_eq!(tree.on_disk("in/sub"), OnDisk::Missing);
+    assert!(matches!(tree.on_disk("in/sub/a.yaml"), DiskFile::Found(_)));
+    assert!(matches!(tree.on_disk("in/inner"), DiskFile::Found(_)));
+    assert_eq!(tree.on_disk("in/none"), DiskFile::Missing);
+    assert_eq!(tree.on_disk("in/sub"), DiskFile::Missing);
     for outside in [
         "in/link",
         "in/../secret",
@@ -95,7 +95,7 @@ fn a_file_is_read_below_the_root_only() {
         "sub/a.yaml",
         "inner",
     ] {
-        assert_eq!(tree.on_disk(outside), OnDisk::Outside, "{outside}");
+        assert_eq!(tree.on_disk(outside), DiskFile::Outside, "{outside}");
     }
 }
 
@@ -112,7 +112,7 @@ fn a_checkout_names_its_page() {
         "[remote \"origin\"]\n url = git@github.com:acme/pay.git\n",
     )
     .expect("a file");
-    let checkout = Checkout::around(&root.join("deep/er")).expect("a checkout");
+    let checkout = GitCheckout::find_around(&root.join("deep/er")).expect("a checkout");
     let tree = WorkTree::new(root.clone(), None, Some(&checkout));
     assert_eq!(
         tree.url_of("a b.yaml"),
@@ -129,7 +129,7 @@ fn a_checkout_names_its_page() {
         "0123456789012345678901234567890123456789\n",
     )
     .expect("a file");
-    assert_eq!(checkout.head().map(|head| head.len()), Some(40));
+    assert_eq!(checkout.read_head().map(|head| head.len()), Some(40));
     std::fs::remove_file(git.join("config")).expect("it was there");
     assert!(WorkTree::new(root, None, Some(&checkout)).is_stand_in());
 }

@@ -1,4 +1,4 @@
-//! Where in a file something stands, for what is found only after the file was judged.
+//! Where in a file something stands, for what is found only after the file was read.
 
 use freshet_model::EntityRef;
 use freshet_processor::limits::ReadLimits;
@@ -6,36 +6,36 @@ use freshet_processor::yaml::{ParsedDocument, TextPosition, read_documents};
 use serde_json::Value;
 
 /// The documents of a file with their positions.
-pub(super) struct Places {
+pub(super) struct FilePositions {
     documents: Vec<ParsedDocument>,
 }
 
-impl Places {
-    /// Reads a file once more.
-    pub(super) fn of(bytes: &[u8], limits: &ReadLimits) -> Self {
+impl FilePositions {
+    /// Reads a file once more: the reader hands on where a document starts, and nothing more.
+    pub(super) fn read(bytes: &[u8], limits: &ReadLimits) -> Self {
         let documents = read_documents(bytes, limits).into_iter();
         Self {
             documents: documents.flatten().collect(),
         }
     }
 
-    fn document(&self, start: TextPosition) -> Option<&ParsedDocument> {
+    fn find_document(&self, start: TextPosition) -> Option<&ParsedDocument> {
         self.documents.iter().find(|it| it.start == start)
     }
 
     /// Where a value of the document that starts there is.
-    pub(super) fn of_pointer(&self, start: TextPosition, pointer: &str) -> TextPosition {
-        self.document(start)
+    pub(super) fn find_pointer(&self, start: TextPosition, pointer: &str) -> TextPosition {
+        self.find_document(start)
             .map_or(start, |document| document.positions.shown_at(pointer))
     }
 
     /// Where the document that starts there refers to an entity.
-    pub(super) fn of_reference(&self, start: TextPosition, target: &EntityRef) -> TextPosition {
-        let Some(document) = self.document(start) else {
+    pub(super) fn find_reference(&self, start: TextPosition, target: &EntityRef) -> TextPosition {
+        let Some(document) = self.find_document(start) else {
             return start;
         };
         let spec = document.value.get("spec").unwrap_or(&Value::Null);
-        let pointer = reference_in(spec, "/spec", target);
+        let pointer = find_reference_in(spec, "/spec", target);
         document
             .positions
             .shown_at(pointer.as_deref().unwrap_or("/metadata/name"))
@@ -43,16 +43,15 @@ impl Places {
 }
 
 /// The first text below a pointer that may be read as a reference to an entity.
-fn reference_in(value: &Value, pointer: &str, target: &EntityRef) -> Option<String> {
+fn find_reference_in(value: &Value, pointer: &str, target: &EntityRef) -> Option<String> {
     match value {
         Value::String(text) => may_mean(text, target).then(|| pointer.to_owned()),
-        Value::Array(items) => items
-            .iter()
-            .enumerate()
-            .find_map(|(index, item)| reference_in(item, &format!("{pointer}/{index}"), target)),
+        Value::Array(items) => items.iter().enumerate().find_map(|(index, item)| {
+            find_reference_in(item, &format!("{pointer}/{index}"), target)
+        }),
         Value::Object(members) => members.iter().find_map(|(key, member)| {
             let key = key.replace('~', "~0").replace('/', "~1");
-            reference_in(member, &format!("{pointer}/{key}"), target)
+            find_reference_in(member, &format!("{pointer}/{key}"), target)
         }),
         Value::Null | Value::Bool(_) | Value::Number(_) => None,
     }
@@ -78,11 +77,11 @@ mod tests {
     #[track_caller]
     fn check(target: &str, line: u32, column: u32) {
         let text = "---\napiVersion: v\nmetadata:\n  name: x\nspec:\n  type: service\n  owner: Team-A\n  dependsOn: [resource:db, component:other/y]\n";
-        let places = Places::of(text.as_bytes(), &ReadLimits::default());
-        let start = places.documents[0].start;
+        let positions = FilePositions::read(text.as_bytes(), &ReadLimits::default());
+        let start = positions.documents[0].start;
         let target = target.parse().expect("a ref");
         assert_eq!(
-            places.of_reference(start, &target),
+            positions.find_reference(start, &target),
             TextPosition { line, column }
         );
     }

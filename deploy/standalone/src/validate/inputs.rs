@@ -10,17 +10,18 @@ use std::collections::HashSet;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
-use ignore::WalkBuilder;
+use freshet_model::Kinds;
 
-use super::UsageError;
+use super::content::walk_files;
+use super::error::UsageError;
 
 /// Where a file to check comes from.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Input {
+pub(super) enum InputFile {
     /// What is piped into the process.
     Stdin,
     /// A file, canonical.
-    File {
+    OnDisk {
         /// Its canonical path.
         path: PathBuf,
         /// Its name as people know it.
@@ -46,27 +47,28 @@ const TEMPLATE: &str = "kind: Template";
 ///
 /// # Errors
 /// The first path that is not there or cannot be listed.
-pub(super) fn select(
+pub(super) fn find_inputs(
     paths: &[PathBuf],
-    api_versions: &dyn Fn(&str) -> bool,
+    kinds: &Kinds,
     bytes_max: usize,
-) -> Result<Vec<Input>, UsageError> {
+) -> Result<Vec<InputFile>, UsageError> {
+    let is_own_version = |version: &str| kinds.api_versions().any(|known| known == version);
+    let is_meant = |file: &Path| is_meant(file, &is_own_version, bytes_max);
     let mut inputs = Vec::new();
     let mut seen = HashSet::new();
     for path in paths {
         if path.as_os_str() == STDIN {
-            if !inputs.contains(&Input::Stdin) {
-                inputs.push(Input::Stdin);
+            if !inputs.contains(&InputFile::Stdin) {
+                inputs.push(InputFile::Stdin);
             }
             continue;
         }
-        let canonical = canonical(path)?;
+        let canonical = canonicalize(path)?;
         if canonical.is_dir() {
-            let is_meant = |file: &Path| is_meant(file, api_versions, bytes_max);
-            let found = in_directory(path, &canonical, &is_meant)?;
+            let found = search_directory(path, &canonical, &is_meant)?;
             inputs.extend(found.into_iter().filter(|input| is_new(&mut seen, input)));
         } else {
-            let input = Input::File {
+            let input = InputFile::OnDisk {
                 path: canonical,
                 name: name_of(path),
                 given_directory: None,
@@ -77,14 +79,14 @@ pub(super) fn select(
     Ok(inputs)
 }
 
-fn is_new(seen: &mut HashSet<PathBuf>, input: &Input) -> bool {
+fn is_new(seen: &mut HashSet<PathBuf>, input: &InputFile) -> bool {
     match input {
-        Input::Stdin => true,
-        Input::File { path, .. } => seen.insert(path.clone()),
+        InputFile::Stdin => true,
+        InputFile::OnDisk { path, .. } => seen.insert(path.clone()),
     }
 }
 
-fn canonical(path: &Path) -> Result<PathBuf, UsageError> {
+fn canonicalize(path: &Path) -> Result<PathBuf, UsageError> {
     path.canonicalize().map_err(|source| UsageError::Path {
         path: path.to_owned(),
         source,
@@ -97,24 +99,13 @@ fn name_of(path: &Path) -> String {
     path.display().to_string()
 }
 
-/// A walk of the files below a directory that git does not ignore, in the order of their names.
-pub(super) fn walk(directory: &Path) -> ignore::Walk {
-    WalkBuilder::new(directory)
-        .hidden(false)
-        .git_global(false)
-        .ignore(false)
-        .filter_entry(|entry| entry.file_name() != ".git")
-        .sort_by_file_name(std::cmp::Ord::cmp)
-        .build()
-}
-
-fn in_directory(
+fn search_directory(
     directory: &Path,
     given_directory: &Path,
     is_meant: &dyn Fn(&Path) -> bool,
-) -> Result<Vec<Input>, UsageError> {
+) -> Result<Vec<InputFile>, UsageError> {
     let mut inputs = Vec::new();
-    for entry in walk(directory) {
+    for entry in walk_files(directory) {
         let entry = entry.map_err(|source| UsageError::Directory {
             path: directory.to_owned(),
             source,
@@ -123,8 +114,8 @@ fn in_directory(
         let extension = entry.path().extension().and_then(|it| it.to_str());
         let is_yaml = extension.is_some_and(|it| EXTENSIONS.contains(&it));
         if is_file && is_yaml && is_meant(entry.path()) {
-            inputs.push(Input::File {
-                path: canonical(entry.path())?,
+            inputs.push(InputFile::OnDisk {
+                path: canonicalize(entry.path())?,
                 name: name_of(entry.path()),
                 given_directory: Some(given_directory.to_owned()),
             });
@@ -148,13 +139,13 @@ fn is_meant(file: &Path, api_versions: &dyn Fn(&str) -> bool, bytes_max: usize) 
 /// not be YAML: a broken catalog file is one too.
 fn is_for_catalog(text: &str, api_versions: &dyn Fn(&str) -> bool) -> bool {
     text.lines().any(|line| {
-        api_version(line)
+        read_api_version(line)
             .is_some_and(|version| version.contains(API_GROUP) || api_versions(version))
     })
 }
 
 /// The API version that a line at the margin names.
-fn api_version(line: &str) -> Option<&str> {
+fn read_api_version(line: &str) -> Option<&str> {
     let line = line.trim_start_matches(['\u{FEFF}', '{']);
     let (key, value) = line.split_once(':')?;
     let is_key = key.trim_end().trim_matches(['"', '\'']) == "apiVersion";

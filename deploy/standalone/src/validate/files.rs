@@ -1,0 +1,89 @@
+//! The files on their way through the check.
+
+use std::rc::Rc;
+
+use freshet_model::location::LocationRef;
+use freshet_model::{EntityRef, Problem, RuleId};
+use freshet_processor::catalog_file::DeclaredKind;
+use freshet_processor::yaml::TextPosition;
+
+use super::content::FileContent;
+use super::report::ReportedProblem;
+use super::work_tree::WorkTree;
+
+/// A file to check.
+#[derive(Clone, Debug)]
+pub(super) struct FileToCheck {
+    /// Its name as people know it.
+    pub(super) name: String,
+    /// Its path from the root of the work tree.
+    pub(super) path: String,
+    /// The work tree.
+    pub(super) tree: Rc<WorkTree>,
+    /// What to read.
+    pub(super) content: FileContent,
+    /// The given file that led here: `catalog.rules` judge by the root, not by the file.
+    pub(super) origin: Option<LocationRef>,
+}
+
+/// What is known of a file once it was read.
+#[derive(Debug, Default)]
+pub(super) struct CheckedFile {
+    /// The documents that say which entity they are about, valid or not.
+    pub(super) declared: Vec<DeclaredKind>,
+    /// How many of them are valid.
+    pub(super) valid_entities: usize,
+    /// Which entity refers to which, in file order.
+    pub(super) references: Vec<EntityReference>,
+}
+
+/// One entity refers to another.
+#[derive(Debug)]
+pub(super) struct EntityReference {
+    /// Where the document of the one starts.
+    pub(super) document: TextPosition,
+    /// The other.
+    pub(super) target: EntityRef,
+}
+
+/// All files with what was found in them. An index is that of a file in all of it.
+#[derive(Default)]
+pub(super) struct FileSet {
+    /// The files, in the order in which they were come upon.
+    pub(super) files: Vec<FileToCheck>,
+    /// What is known of each, as far as they were read.
+    pub(super) checked: Vec<CheckedFile>,
+    /// What was found.
+    pub(super) problems: Vec<ReportedProblem>,
+}
+
+impl FileSet {
+    /// Files with what is known of them.
+    pub(super) fn pairs(&self) -> impl Iterator<Item = (&FileToCheck, &CheckedFile)> {
+        self.files.iter().zip(&self.checked)
+    }
+
+    /// Reports what the owners of files must mend, each with the index of its file.
+    pub(super) fn add_problems(&mut self, problems: Vec<(usize, Problem)>) {
+        for (file, problem) in problems {
+            self.add_problem(file, problem);
+        }
+    }
+
+    /// Reports what the owner of a file must mend.
+    pub(super) fn add_problem(&mut self, file: usize, problem: Problem) {
+        self.problems.push(ReportedProblem::new(file, problem));
+    }
+
+    /// Reports what could not be looked at.
+    pub(super) fn add_note(
+        &mut self,
+        file: usize,
+        rule: RuleId,
+        at: TextPosition,
+        message: String,
+    ) {
+        self.problems
+            .push(ReportedProblem::note(file, rule, at, message));
+    }
+}

@@ -1,0 +1,202 @@
+//! What a Location entity points at, as far as that can be said without a network.
+//!
+//! Files of the same repository and ref are read from the work tree. Of another repository, or
+//! of a host that may be read, nothing is known: that is noted. What the catalog's reader would
+//! refuse is an error here too, under the same rule. Each target stands on its own: what is wrong
+//! with one says nothing of the Location entity's others, and what is wrong inside of a file is a
+//! problem of that file.
+
+use std::path::PathBuf;
+
+use freshet_model::glob::{self, Pattern};
+use freshet_model::location::{
+    LocationRef, LocationSpec, ResolvedTarget, Target, TargetError, URL, check_type,
+};
+use freshet_model::{ErrorClass, Problem, RuleId};
+use freshet_processor::catalog_file::FileEntity;
+use freshet_processor::yaml::TextPosition;
+use serde_json::Value;
+
+use super::files::FileToCheck;
+use super::positions::FilePositions;
+use super::settings::CheckSettings;
+use super::work_tree::{DiskFile, WorkTree};
+
+/// Most files that one pattern matches.
+const MATCHES_MAX: usize = 10_000;
+
+/// What came of the targets of one Location entity.
+#[derive(Debug, Default)]
+pub(super) struct CheckedTargets {
+    /// What is wrong.
+    pub(super) problems: Vec<Problem>,
+    /// What could not be looked at, where it is written and why.
+    pub(super) unchecked: Vec<(TextPosition, String)>,
+    /// Files of the work tree to check, at canonical paths.
+    pub(super) files: Vec<PathBuf>,
+}
+
+/// Looks at every target of a Location entity.
+pub(super) fn check_targets(
+    file: &FileToCheck,
+    entity: &FileEntity,
+    settings: &CheckSettings,
+    positions: &FilePositions,
+) -> CheckedTargets {
+    let document = entity.entity.document();
+    let spec = LocationSpec::read(document);
+    let location_type = spec.location_type.as_deref().unwrap_or(URL);
+    let url = file.tree.url_of(&file.path);
+    let own = LocationRef::new(URL, &url).expect("a URL is not empty and runs no script");
+    let mut check = TargetCheck {
+        file,
+        settings,
+        entity,
+        is_required: spec.is_required,
+        result: CheckedTargets::default(),
+    };
+    if let Err(error) = check_type(&own, location_type) {
+        let at = positions.find_pointer(entity.position, "/spec/type");
+        check.refuse(&error, at);
+        return check.result;
+    }
+    for (pointer, target) in target_pointers(document).into_iter().zip(&spec.targets) {
+        let at = positions.find_pointer(entity.position, &pointer);
+        match ResolvedTarget::resolve(&own, location_type, target, &settings.policy.hosts) {
+            Ok(resolved) => check.check_target(resolved.target, at),
+            Err(error) => check.refuse(&error, at),
+        }
+    }
+    check.result
+}
+
+/// Where the targets stand, in the order in which [`LocationSpec`] reads them: the single one first.
+fn target_pointers(document: &Value) -> Vec<String> {
+    let targets = document.pointer("/spec/targets").and_then(Value::as_array);
+    let single = document.pointer("/spec/target").and_then(Value::as_str);
+    let single = single.map(|_| "/spec/target".to_owned());
+    let many = (0..targets.map_or(0, Vec::len)).map(|index| format!("/spec/targets/{index}"));
+    single.into_iter().chain(many).collect()
+}
+
+struct TargetCheck<'a> {
+    file: &'a FileToCheck,
+    settings: &'a CheckSettings,
+    entity: &'a FileEntity,
+    is_required: bool,
+    result: CheckedTargets,
+}
+
+impl TargetCheck<'_> {
+    fn add_problem(&mut self, at: TextPosition, problem: Problem) {
+        let entity_ref = self.entity.entity.entity_ref().clone();
+        self.result
+            .problems
+            .push(problem.at(at.line, at.column).about(entity_ref));
+    }
+
+    fn add_unreadable(&mut self, at: TextPosition, class: ErrorClass, message: String, hint: &str) {
+        let problem = Problem::error(RuleId::LocationTargetUnreadable, class, message);
+        self.add_problem(at, problem.with_hint(hint));
+    }
+
+    fn refuse(&mut self, error: &TargetError, at: TextPosition) {
+        let hint = match error {
+            TargetError::Type { .. } => "Remove the type, or write `type: url`.",
+            TargetError::Folder { .. } | TargetError::Resolve(_) | TargetError::NoFile { .. } => {
+                "Write a path such as ./other.yaml, or the URL of a file."
+            }
+        };
+        let problem = Problem::error(error.rule(), error.class(), error.to_string());
+        self.add_problem(at, problem.with_hint(hint));
+    }
+
+    fn check_target(&mut self, target: Target, at: TextPosition) {
+        let tree = &self.file.tree;
+        match target {
+            Target::RepositoryFile { repository, rest } => {
+                let is_own = tree.is_in(&repository);
+                match tree.behind_ref(&rest).filter(|_| is_own) {
+                    Some(path) => self.check_in_tree(path, at),
+                    None => self.note_elsewhere(at, repository.written_slug(), &rest),
+                }
+            }
+            Target::Url(url) => self.check_url(&url, at),
+            // Only a local file leads to local files, and there is none here.
+            Target::LocalFile(path) => self.note_elsewhere(at, "the local file system", &path),
+        }
+    }
+
+    fn note_elsewhere(&mut self, at: TextPosition, repository: &str, rest: &str) {
+        let message = format!(
+            "the target is in {repository} ({rest}), not in this work tree, so it is not checked"
+        );
+        self.result.unchecked.push((at, message));
+    }
+
+    fn check_url(&mut self, url: &str, at: TextPosition) {
+        if self.settings.may_read(url) {
+            let message = "the target is on another host, so it is not checked".to_owned();
+            self.result.unchecked.push((at, message));
+            return;
+        }
+        let message = format!(
+            "{url} may not be read: its host is neither an integration nor in backend.reading.allow"
+        );
+        let hint = "Correct the URL, or have its host allowed in the catalog's configuration.";
+        self.add_unreadable(at, ErrorClass::NotAllowedError, message, hint);
+    }
+
+    fn check_in_tree(&mut self, path: &str, at: TextPosition) {
+        let tree = &self.file.tree;
+        if tree.below_root(path).is_none() {
+            let message =
+                format!("{path} is above the folder that is checked, so it is not checked");
+            self.result.unchecked.push((at, message));
+            return;
+        }
+        // It is being checked; piped text need not be on the disk.
+        if path == tree.in_repository(&self.file.path).path {
+            return;
+        }
+        let files = match find_files(tree, path) {
+            Ok(files) => files,
+            Err(error) => {
+                let hint = "Write a simpler pattern.";
+                self.add_unreadable(at, ErrorClass::InputError, error.to_string(), hint);
+                return;
+            }
+        };
+        if files.is_empty() && self.is_required {
+            let message = format!("no file of the repository matches {path}");
+            let hint =
+                "Correct the target, or write `presence: optional` if the file may be missing.";
+            let problem = Problem::error(
+                RuleId::LocationTargetMissing,
+                ErrorClass::NotFoundError,
+                message,
+            );
+            self.add_problem(at, problem.with_hint(hint));
+        }
+        self.result.files.extend(files);
+    }
+}
+
+/// The files of the work tree that a path or a pattern names, in order.
+fn find_files(tree: &WorkTree, path: &str) -> Result<Vec<PathBuf>, glob::PatternError> {
+    let find_file = |path: &str| match tree.on_disk(path) {
+        DiskFile::Found(file) => Some(file),
+        DiskFile::Missing | DiskFile::Outside => None,
+    };
+    if !glob::has_magic(path) {
+        return Ok(find_file(path).into_iter().collect());
+    }
+    let pattern = Pattern::new(path)?;
+    let paths = tree.files().iter();
+    Ok(paths
+        .map(|path| tree.in_repository(path).path)
+        .filter(|path| pattern.is_match(path))
+        .filter_map(|path| find_file(&path))
+        .take(MATCHES_MAX)
+        .collect())
+}
