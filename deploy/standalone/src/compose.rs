@@ -80,6 +80,8 @@ pub async fn start_services(
     let mut supervisor = Supervisor::new(shutdown, config.stop_deadline);
     let mut admin = Admin::new(registry.clone(), readiness.clone());
 
+    // The store first: on the memory bus a signal is accepted only once the ledger has committed it, so whoever
+    // takes webhooks must find the ledger listening.
     let mut store = None;
     if role.runs_store() {
         let deps = freshet_store::Deps {
@@ -92,6 +94,7 @@ pub async fn start_services(
         let handle = freshet_store::start(config.store, deps, &mut supervisor)
             .await
             .context("cannot start the store")?;
+        // Service metrics are computed when somebody asks; an idle store does not query its database for nobody.
         let scraped = handle.clone();
         admin.on_scrape(move || scraped.refresh_service_metrics());
         store = Some(handle);
@@ -121,6 +124,7 @@ pub async fn start_services(
         webhooks = Some(handle.webhook_address);
     }
 
+    // Last, so that `/readyz` cannot answer before every service has registered what it waits for.
     let admin_listener = bind_listener(config.listeners.admin, "freshet.admin.listen").await?;
     let addresses = Addresses {
         api: store.as_ref().map(|handle| handle.api_address),
@@ -144,6 +148,7 @@ async fn connect_bus(config: &BusConfig, prefix: &str, role: ServiceRole) -> any
             credentials_file,
             replicas,
         } => {
+            // The role is in the name, so that the server's list of connections says which process is which.
             let mut nats =
                 freshet_bus::nats::NatsConfig::new(url.clone(), format!("freshet {role:?}"));
             nats.credentials_file.clone_from(credentials_file);
@@ -153,6 +158,8 @@ async fn connect_bus(config: &BusConfig, prefix: &str, role: ServiceRole) -> any
             )
         }
     };
+    // Every role provisions, as any of them may start first. It is idempotent, and refuses streams that differ
+    // from what this version expects rather than use them.
     bus.provision(&topology(&Subjects::new(prefix), replicas))
         .await
         .context("cannot provision the streams")?;

@@ -64,6 +64,7 @@ fn check_files(arguments: ValidateArguments) -> anyhow::Result<ExitCode> {
     let report = match validate::validate_files(&request, &mut std::io::stdin().lock()) {
         Ok(report) => report,
         Err(error) => {
+            // A mistake of the caller is no finding: a pre-commit hook must tell the two apart by the status.
             eprintln!("freshet: {}", Chain(&error));
             return Ok(ExitCode::from(USAGE));
         }
@@ -89,6 +90,7 @@ fn check_files(arguments: ValidateArguments) -> anyhow::Result<ExitCode> {
 
 fn serve_catalog(arguments: &ServeArguments) -> anyhow::Result<()> {
     let app_config = read_config(&arguments.config)?;
+    // Held to the end: dropping it flushes the spans that are still queued.
     let _telemetry = telemetry::init(&app_config.telemetry)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
@@ -131,5 +133,6 @@ fn print_addresses(addresses: &compose::Addresses) {
         "webhooks": text(addresses.webhooks),
         "admin": text(Some(addresses.admin)),
     });
+    // Printed and not logged: port 0 is how tests and `deploy/demo` start, and this is how they learn the ports.
     println!("{line}");
 }

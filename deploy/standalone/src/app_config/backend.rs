@@ -42,6 +42,8 @@ pub(super) fn read_backend(root: &Reader<'_>) -> BackendBlock {
         };
     };
     let api = read_listen(&block, "listen", API);
+    // Refused, not warned of: whoever copies a Backstage configuration that listens on 0.0.0.0 would publish the
+    // catalog to the network.
     if !api.ip().is_loopback() {
         block.mistake(
             "listen",
@@ -132,6 +134,7 @@ fn read_database(block: &Reader<'_>) -> DatabaseConfig {
         return sqlite_in(None);
     };
     match database.string("client").as_deref() {
+        // Backstage's names of the drivers, as the file is read by both.
         None | Some("better-sqlite3" | "sqlite3") => read_sqlite(&database),
         Some("pg") => read_postgres(&database),
         Some(other) => {
@@ -198,6 +201,7 @@ fn read_postgres(database: &Reader<'_>) -> DatabaseConfig {
 fn read_connection_url(connection: &Reader<'_>) -> SecretString {
     use secrecy::ExposeSecret as _;
 
+    // Built through `Url`, so that a password with `@` or `/` in it is encoded and not read as a host.
     let mut url = Url::parse("postgres://localhost").expect("a constant URL");
     let host = connection.required_string("host");
     let port = connection.integer("port").unwrap_or(POSTGRES_PORT);

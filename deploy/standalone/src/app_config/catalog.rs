@@ -68,15 +68,18 @@ pub(super) fn read_catalog(root: &Reader<'_>, integrations: &[GithubIntegration]
     let folder = std::env::current_dir().unwrap_or_default();
     for location in block.list("locations") {
         let (root, own_rules) = rules::read_location(&location, &folder);
+        // The rules of a location follow the general ones; any rule that allows is enough, so the order has no effect.
         catalog.roots.extend(root);
         catalog.rules.extend(own_rules);
     }
     if let Some(providers) = block.open_block("providers") {
+        // A mistake and not ignored: people would miss their groups and users without being told why.
         if providers.has("githubOrg") {
             providers.mistake("githubOrg", "is not supported yet");
         }
         for (id, reader) in list_github_providers(&providers) {
             let (provider, schedule) = read_provider(id, &reader, integrations);
+            // Two services need the same block: the store keeps who is listed, the ingestor when.
             catalog.providers.push(provider);
             catalog.schedules.push(schedule);
         }
@@ -108,6 +111,7 @@ fn read_scm_slug_kinds(block: &Reader<'_>) -> Vec<String> {
 
 /// `github` holds one provider, or a map of id to provider.
 fn list_github_providers<'a>(providers: &'a Reader<'a>) -> Vec<(String, Reader<'a>)> {
+    // Backstage tells the two forms apart by this key too.
     let is_single = providers
         .open_block("github")
         .is_some_and(|github| github.string("organization").is_some());
@@ -208,6 +212,7 @@ fn read_catalog_path(reader: &Reader<'_>) -> String {
     let path = reader
         .string("catalogPath")
         .unwrap_or_else(|| CATALOG_PATH.to_owned());
+    // The listing asks GitHub for one path per repository, which is what makes a sweep cost a call per hundred.
     if path.contains('*') {
         reader.mistake("catalogPath", "globs are not supported yet; name one file");
     }
@@ -234,6 +239,7 @@ fn read_frequency(schedule: &Reader<'_>) -> Duration {
     let written = schedule.value("frequency");
     let has = |key| written.as_ref().is_some_and(|it| it.get(key).is_some());
     for unsupported in ["cron", "trigger"] {
+        // A schedule that is silently another one would look like an outage of discovery.
         if has(unsupported) {
             let message = format!(
                 "`{unsupported}` is not supported yet; write a duration such as {{hours: 3}}"

@@ -100,6 +100,7 @@ fn read_kinds(block: &Reader<'_>) -> Kinds {
     let mut kinds = Kinds::builtin();
     for (index, item) in items.into_iter().enumerate() {
         let key = format!("kinds[{index}]");
+        // Taken before the item is consumed: the message of a kind that cannot be read names it all the same.
         let name = item.get("kind").and_then(serde_json::Value::as_str);
         let name = name.unwrap_or("without a name").to_owned();
         let spec: KindSpec = match serde_json::from_value(item) {
@@ -109,6 +110,7 @@ fn read_kinds(block: &Reader<'_>) -> Kinds {
                 continue;
             }
         };
+        // One by one, as a kind may refer to one before it; what is wrong with one must not hide the next.
         match kinds.with([spec]) {
             Ok(more) => kinds = more,
             Err(errors) => {
@@ -140,9 +142,11 @@ fn read_removals(block: &Reader<'_>) -> RemovalLimits {
     let defaults = RemovalLimits::default();
     let number = |key, default| {
         let value = block.integer(key);
+        // More than fits is as good as no limit, which is what such a number means.
         value.map_or(default, |value| u32::try_from(value).unwrap_or(u32::MAX))
     };
     let percent = number("percent", defaults.percent);
+    // It would switch the protection off while looking like a strict one.
     if percent > 100 {
         block.mistake("percent", "must be at most 100");
     }
@@ -158,6 +162,7 @@ fn read_recheck(block: &Reader<'_>) -> Recheck {
     let defaults = Recheck::default();
     let every = |key, default| {
         let every = block.duration(key).unwrap_or(default);
+        // The reconciler would publish a job for every source on each of its rounds.
         if every.is_zero() {
             block.mistake(key, "must be longer than nothing");
         }
@@ -190,6 +195,7 @@ fn read_bus(block: Option<&Reader<'_>>) -> BusConfig {
 
 fn read_nats(nats: &Reader<'_>) -> BusConfig {
     let replicas = nats.integer("replicas").unwrap_or(1);
+    // JetStream needs a majority; two copies tolerate no more than one and cost more.
     if !matches!(replicas, 1 | 3 | 5) {
         nats.mistake("replicas", "must be 1, 3 or 5");
     }

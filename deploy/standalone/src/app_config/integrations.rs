@@ -30,6 +30,7 @@ fn read_integration(reader: &Reader<'_>) -> GithubIntegration {
     if Endpoints::parse(&api_base_url).is_err() {
         reader.mistake("apiBaseUrl", "must be a URL such as https://HOST/api/v3");
     }
+    // Files are read through GraphQL and blobs, never as raw pages.
     reader.ignore("rawBaseUrl");
     if reader.has("apps") {
         reader.ignore("apps");
@@ -47,6 +48,7 @@ fn read_integration(reader: &Reader<'_>) -> GithubIntegration {
 
 fn default_api(reader: &Reader<'_>, host: &str) -> String {
     if host != GITHUB_COM {
+        // No guess: with the API of github.com, a token of the company's server would be sent to strangers.
         reader.mistake(
             "apiBaseUrl",
             "is required for hosts other than github.com, such as https://HOST/api/v3",

@@ -61,6 +61,7 @@ impl AppConfig {
         let integrations = integrations::read_integrations(&root);
         let catalog = catalog::read_catalog(&root, &integrations);
         let freshet = freshet::read_freshet(&root, &integrations);
+        // Assembled although there may be mistakes: only `finish` knows which keys nobody has read.
         let config = Self::assemble(backend, integrations, catalog, freshet);
         root.finish()?;
         Ok(config)
@@ -101,11 +102,13 @@ impl AppConfig {
             removals: freshet.removals,
             recheck: freshet.recheck,
             scm_slug_kinds: catalog.scm_slug_kinds,
+            // A target counts as a repository's file by these hosts, in the store as in the processor.
             github_hosts: processor
                 .github
                 .iter()
                 .map(|github| github.host.clone())
                 .collect(),
+            // What is read under one configuration is read again under another; only the processor knows what matters.
             fingerprint: freshet_processor::fingerprint(&processor),
             cors: backend.cors,
             base_url: backend.base_url,

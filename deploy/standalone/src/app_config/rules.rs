@@ -54,6 +54,7 @@ fn read_allowed(reader: &Reader<'_>) -> Vec<Allowed> {
 
 fn read_kind_and_type(fields: &serde_json::Map<String, Value>) -> Option<Allowed> {
     let known = ["kind", "spec.type"];
+    // A misspelt `spec.type` would allow the kind without any type.
     let all_known = fields.keys().all(|key| known.contains(&key.as_str()));
     let spec_type = match fields.get("spec.type") {
         None => None,
@@ -66,6 +67,7 @@ fn read_kind_and_type(fields: &serde_json::Map<String, Value>) -> Option<Allowed
 
 fn read_location_match(reader: &Reader<'_>) -> LocationMatch {
     let target = match (reader.string("exact"), reader.string("pattern")) {
+        // As in Backstage: nobody could say which of the two is meant.
         (Some(_), Some(_)) => {
             reader.mistake("pattern", "cannot stand beside `exact`");
             TargetMatch::Any
@@ -95,6 +97,7 @@ pub(super) fn read_location(reader: &Reader<'_>, folder: &Path) -> (Option<Root>
     }
     let target = match location_type.as_str() {
         URL => target,
+        // The store names locations by their target; the same file must have one name wherever it is started from.
         FILE => make_absolute(&target, folder),
         _ => {
             reader.mistake("type", "must be `url` or `file`");
@@ -152,6 +155,7 @@ fn make_absolute(target: &str, folder: &Path) -> String {
             std::path::Component::ParentDir => {
                 path.pop();
             }
+            // Not resolved on the disk: the file may not exist yet, and a link may change its target.
             step => path.push(step),
         }
     }

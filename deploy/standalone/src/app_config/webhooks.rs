@@ -33,6 +33,7 @@ pub(super) fn read_webhooks(
     if secrets.is_empty() {
         secrets.extend(read_backstage_hook(root, integrations));
     }
+    // An open listener that accepts nothing is a mistake somebody finds weeks later, by stale entities.
     if let Some(block) = &block
         && secrets.is_empty()
         && !listen.ip().is_loopback()
@@ -107,6 +108,7 @@ fn read_hook(hook: &Reader<'_>, integrations: &[GithubIntegration]) -> WebhookSe
         );
     }
     let current = hook.secret("secret");
+    // An unsigned delivery costs a read of GitHub, and anybody could send thousands.
     if current.is_none() {
         hook.mistake(
             "secret",
@@ -115,6 +117,7 @@ fn read_hook(hook: &Reader<'_>, integrations: &[GithubIntegration]) -> WebhookSe
     }
     let secrets = current
         .into_iter()
+        // Both are accepted while a rotation is under way: GitHub changes over at a moment nobody can choose.
         .chain(hook.secret("previousSecret"))
         .collect();
     WebhookSecret { host, secrets }

@@ -89,6 +89,7 @@ impl FileChecker<'_> {
             policy.repositories.push("*/*/*".to_owned());
         }
         let base = FileOrigin::Repository(file.tree.in_repository(&file.path));
+        // Two steps as in the service: what placeholders ask for is known only once the file was read.
         let pending = PendingFile::parse(bytes, limits);
         let asked = pending.asks(&base, &policy, limits);
         let supplied = supply_from_tree(&file.tree, asked, limits.placeholder_bytes);

@@ -39,7 +39,9 @@ pub(super) fn read_bounded(stream: impl Read, bytes_max: usize) -> io::Result<Ar
 /// A walk of the files below a directory that git does not ignore, in the order of their names.
 pub(super) fn walk_files(directory: &Path) -> ignore::Walk {
     WalkBuilder::new(directory)
+        // `.github` is hidden, and catalog files are kept there.
         .hidden(false)
+        // What one person ignores in all repositories says nothing of this one: the check is the same for all.
         .git_global(false)
         .ignore(false)
         .filter_entry(|entry| entry.file_name() != ".git")

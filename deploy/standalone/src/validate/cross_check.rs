@@ -58,6 +58,7 @@ pub(super) fn report_conflicts(set: &mut FileSet) {
             let (file, at) = *first
                 .entry(entity_ref)
                 .or_insert((index, declared.position));
+            // The same document again, or a second one of the same file.
             if file == index {
                 continue;
             }

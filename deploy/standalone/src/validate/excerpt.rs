@@ -36,6 +36,7 @@ impl FileText {
     #[must_use]
     pub fn new(bytes: &[u8]) -> Self {
         let text = String::from_utf8_lossy(bytes);
+        // The reader skips it, and columns are counted behind it.
         let text = text.strip_prefix('\u{FEFF}').unwrap_or(&text);
         Self(secrets::blank_secrets(text).into())
     }
@@ -58,6 +59,7 @@ impl FileText {
         let Some(hidden_from) = hidden_from.and_then(index_of) else {
             return Some(cut_around(text, start, width));
         };
+        // Stars of the same number: the mark under the line must still point at the value.
         let hide = |(index, c)| if index < hidden_from { c } else { '*' };
         let text: String = text.chars().enumerate().map(hide).collect();
         Some(cut_around(&text, start, width))

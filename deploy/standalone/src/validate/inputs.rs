@@ -57,6 +57,7 @@ pub(super) fn find_inputs(
     let mut inputs = Vec::new();
     let mut seen = HashSet::new();
     for path in paths {
+        // Once, however often it is named: a pipe can be read only once.
         if path.as_os_str() == STDIN {
             if !inputs.contains(&InputFile::Stdin) {
                 inputs.push(InputFile::Stdin);

@@ -34,6 +34,7 @@ impl FilePositions {
         let Some(document) = self.find_document(start) else {
             return start;
         };
+        // Built-in relations come out of `spec`; for those of another field the name will do.
         let spec = document.value.get("spec").unwrap_or(&Value::Null);
         let pointer = find_reference_in(spec, "/spec", target);
         document

@@ -81,6 +81,7 @@ impl CheckSettings {
 fn read_app_config(files: &[PathBuf]) -> Result<AppConfig, UsageError> {
     let stand_in = |name: &str| read_variable(name).or_else(|| Some(UNSET.to_owned()));
     let read = |env: &dyn Fn(&str) -> Option<String>| AppConfig::read(&config::load(files, env)?);
+    // With the real environment first: a value decides about `$env` and may hold the mistake that is looked for.
     read(&read_variable)
         .or_else(|mistakes| read(&stand_in).map_err(|_| mistakes))
         .map_err(UsageError::Config)

@@ -61,6 +61,7 @@ pub struct BaseError {
 /// If it is not a page of a repository.
 pub(super) fn read_base(text: &str, branch: Option<&str>) -> Result<GithubFileUrl, BaseError> {
     let url = format!("{}/{ANY_FILE}", text.trim_end_matches('/'));
+    // A ref may hold slashes, so that only who knows the branch can tell where the path begins.
     let at_branch = branch.and_then(|branch| GithubFileUrl::parse_at(&url, branch).ok());
     let mut base = at_branch
         .map_or_else(|| GithubFileUrl::parse(&url), Ok)
@@ -201,6 +202,7 @@ impl WorkTree {
         let Some(path) = self.below_root(path) else {
             return DiskFile::Outside;
         };
+        // `..` after a link means another folder for the disk than for GitHub.
         let is_plain = Path::new(path)
             .components()
             .all(|step| matches!(step, Component::Normal(_)));

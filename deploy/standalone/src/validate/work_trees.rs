@@ -49,6 +49,7 @@ impl GivenPlace {
             location = Some(format!("{folder}/"));
         }
         if let Some(location) = &location {
+            // Once without a branch: a location that is none is told before any file is looked for.
             read_base(location, None)?;
         }
         Ok(Self {
@@ -130,6 +131,7 @@ impl WorkTrees {
         given_directory: Option<&Path>,
     ) -> Result<Rc<WorkTree>, UsageError> {
         let folder = file.parent().unwrap_or(file);
+        // Around the file and not the process: a hook may run anywhere, and a folder may hold several checkouts.
         let checkout = GitCheckout::find_around(folder);
         let current = || current_folder().ok().filter(|it| file.starts_with(it));
         let given = self.place.root.clone();

@@ -12,6 +12,7 @@ pub(super) fn render(report: &ValidationReport) -> String {
 }
 
 fn format_command(report: &ValidationReport, problem: &ReportedProblem) -> String {
+    // The runner knows `notice`, not `note`.
     let name = match problem.severity {
         Severity::Error => "error",
         Severity::Warning => "warning",

@@ -90,6 +90,7 @@ fn describe_result(
     rules: &BTreeMap<RuleId, BrokenRule>,
 ) -> Value {
     let path = &report.file_of(problem).path;
+    // Code scanning shows the message alone; `help` is behind a click on the rule, and the same for all.
     let text = if problem.hint.is_empty() {
         problem.message.clone()
     } else {
@@ -112,6 +113,7 @@ fn describe_result(
 fn digest_problem(path: &str, problem: &ReportedProblem) -> String {
     let entity = problem.entity_ref.as_deref().unwrap_or_default();
     let text = [path, problem.rule.as_str(), entity, &problem.message].join("\0");
+    // Without line and column: an alert that moves with its line would be closed and opened again.
     let mut digest = hex::encode(Sha256::digest(text));
     digest.truncate(FINGERPRINT_DIGITS);
     digest

@@ -101,6 +101,7 @@ pub(super) fn find_origin(config: &str) -> Option<String> {
 pub(super) fn parse_remote(remote: &str) -> Option<(String, String, String)> {
     let (base, path) = match Url::parse(remote) {
         Ok(url) if matches!(url.scheme(), "http" | "https") => {
+            // The origin leaves out user and password: this URL is shown.
             (url.origin().ascii_serialization(), url.path().to_owned())
         }
         Ok(url) if matches!(url.scheme(), "ssh" | "git" | "git+ssh") => (
