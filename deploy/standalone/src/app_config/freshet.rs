@@ -110,7 +110,7 @@ fn read_kinds(block: &Reader<'_>) -> Kinds {
                 continue;
             }
         };
-        // One by one, as a kind may refer to one before it; what is wrong with one must not hide the next.
+        // One by one: what is wrong with one kind must not hide what is wrong with the next.
         match kinds.with([spec]) {
             Ok(more) => kinds = more,
             Err(errors) => {
