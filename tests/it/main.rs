@@ -13,6 +13,7 @@ mod pay;
 mod processes;
 mod push;
 mod repo;
+mod rule_ids;
 mod sample;
 mod story;
 mod tidy;

@@ -1,4 +1,8 @@
-//! Rules of the tree that no compiler checks: who may depend on whom, and who may use what.
+//! Rules of the tree that no compiler checks: who may depend on whom, who may use what, what things
+//! are called, and that READMEs name what there is.
+
+mod documents;
+mod words;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -147,54 +151,80 @@ fn each_outside_world_has_one_owner() {
 
 #[test]
 fn status_codes_are_written_only_at_the_borders() {
-    for file in production_sources() {
-        let relative = file
-            .strip_prefix(root())
-            .expect("inside the root")
-            .to_string_lossy()
-            .into_owned();
+    for (path, source) in production_sources() {
         if STATUS_CODES_IN
             .iter()
-            .any(|allowed| relative.starts_with(allowed))
+            .any(|allowed| path.starts_with(allowed))
         {
             continue;
         }
-        let source = std::fs::read_to_string(&file).expect("readable");
         let ours = source
             .lines()
             .find(|line| line.contains("axum::http::StatusCode"));
-        assert_eq!(ours, None, "{relative} answers with a status code");
+        assert_eq!(ours, None, "{path} answers with a status code");
+    }
+}
+
+/// What would make an answer of the vocabulary depend on where and when it is asked.
+const IMPURE: [&str; 6] = [
+    "std::fs",
+    "std::net",
+    "std::env",
+    "tokio::",
+    "SystemTime",
+    "Instant",
+];
+
+#[test]
+fn the_vocabulary_is_pure() {
+    for (path, source) in read_sources(&["proto/model/src", "proto/src"]) {
+        let found = IMPURE.iter().find(|impure| source.contains(*impure));
+        assert_eq!(found, None, "{path} must be pure");
     }
 }
 
 #[test]
 fn no_source_file_is_too_long_to_proofread() {
     const LINES_MAX: usize = 500;
-    for file in production_sources() {
-        let lines = std::fs::read_to_string(&file)
-            .expect("readable")
-            .lines()
-            .count();
-        assert!(lines <= LINES_MAX, "{} has {lines} lines", file.display());
+    for (path, source) in production_sources() {
+        let lines = source.lines().count();
+        assert!(lines <= LINES_MAX, "{path} has {lines} lines");
     }
 }
 
-fn production_sources() -> Vec<PathBuf> {
-    let mut sources = Vec::new();
-    for folder in ["proto", "ingestor", "processor", "store", "deploy"] {
-        collect(&root().join(folder), &mut sources);
-    }
+fn production_sources() -> Vec<(String, String)> {
+    let sources = read_sources(&["proto", "ingestor", "processor", "store", "deploy"]);
     assert!(sources.len() > 50, "the sources are where this test looks");
     sources
 }
 
-fn collect(folder: &Path, sources: &mut Vec<PathBuf>) {
+/// Whether a file holds tests only.
+fn is_test(path: &str) -> bool {
+    path.ends_with("tests.rs") || path.contains("/tests/") || path.contains("/conformance")
+}
+
+/// The Rust files below folders, as paths from the root with their texts, in order.
+fn read_sources(folders: &[&str]) -> Vec<(String, String)> {
+    let mut files = Vec::new();
+    for folder in folders {
+        collect(&root().join(folder), &mut files);
+    }
+    files.sort();
+    let read = |file: PathBuf| {
+        let path = file.strip_prefix(root()).expect("inside the root");
+        let text = std::fs::read_to_string(&file).expect("readable");
+        (path.to_string_lossy().into_owned(), text)
+    };
+    files.into_iter().map(read).collect()
+}
+
+fn collect(folder: &Path, files: &mut Vec<PathBuf>) {
     for entry in std::fs::read_dir(folder).expect("a folder") {
         let path = entry.expect("an entry").path();
         if path.is_dir() {
-            collect(&path, sources);
+            collect(&path, files);
         } else if path.extension().is_some_and(|extension| extension == "rs") {
-            sources.push(path);
+            files.push(path);
         }
     }
 }

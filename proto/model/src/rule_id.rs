@@ -196,8 +196,6 @@ word_enum! {
         LocationTargetMissing = "location.target-missing",
         /// A target of a Location entity cannot be understood, or may not or cannot be read.
         LocationTargetUnreadable = "location.target-unreadable",
-        /// A target of a Location entity is a file of which nothing can be applied.
-        LocationTargetInvalid = "location.target-invalid",
         /// A target of a Location entity is elsewhere, so nobody looked.
         LocationTargetUnchecked = "location.target-unchecked",
         // Only read, never found: a processor of a newer version may name a rule that a store

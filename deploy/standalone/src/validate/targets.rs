@@ -22,8 +22,8 @@ use super::positions::FilePositions;
 use super::settings::CheckSettings;
 use super::work_tree::{DiskFile, WorkTree};
 
-/// Most files that one pattern matches.
-const MATCHES_MAX: usize = 10_000;
+/// Most files that the service reads because of patterns.
+const MATCHES_MAX: usize = 5_000;
 
 /// What came of the targets of one Location entity.
 #[derive(Debug, Default)]
@@ -178,6 +178,12 @@ impl TargetCheck<'_> {
             );
             self.add_problem(at, problem.with_hint(hint));
         }
+        if files.len() > MATCHES_MAX {
+            let message = format!("the pattern matches more than {MATCHES_MAX} files");
+            let hint = "Write a narrower pattern, or several Location entities.";
+            self.add_unreadable(at, ErrorClass::Error, message, hint);
+            return;
+        }
         self.result.files.extend(files);
     }
 }
@@ -197,6 +203,6 @@ fn find_files(tree: &WorkTree, path: &str) -> Result<Vec<PathBuf>, glob::Pattern
         .map(|path| tree.in_repository(path).path)
         .filter(|path| pattern.is_match(path))
         .filter_map(|path| find_file(&path))
-        .take(MATCHES_MAX)
+        .take(MATCHES_MAX + 1)
         .collect())
 }
