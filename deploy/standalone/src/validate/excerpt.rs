@@ -56,7 +56,7 @@ impl FileText {
         let text = text.strip_suffix('\r').unwrap_or(text);
         let start = to_index(column)?;
         let width = measure_value(text, start);
-        let Some(hidden_from) = hidden_from.and_then(index_of) else {
+        let Some(hidden_from) = hidden_from.and_then(to_index) else {
             return Some(cut_around(text, start, width));
         };
         // Stars of the same number: the mark under the line must still point at the value.
