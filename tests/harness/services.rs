@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use freshet::app_config::AppConfig;
-use freshet::cli::Role;
+use freshet::cli::ServiceRole;
 use freshet::compose::{self, Addresses};
 use freshet_runtime::supervisor::SupervisorError;
 use serde_json::Value;
@@ -27,7 +27,7 @@ impl Services {
             freshet_runtime::config::from_str(&app_config.to_string()).expect("a valid document");
         let config = AppConfig::read(&document).expect("a valid configuration");
         let shutdown = CancellationToken::new();
-        let running = compose::start(config, Role::All, shutdown.clone())
+        let running = compose::start_services(config, ServiceRole::All, shutdown.clone())
             .await
             .expect("the services start");
         Self {
