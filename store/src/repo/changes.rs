@@ -13,6 +13,13 @@ use crate::change::{ChangeRow, Op, ProblemRow};
 
 const OPERATION: &str = "read changes";
 
+macro_rules! columns {
+    () => {
+        "revision, verb, ref, version, uid, location_id, source_id, document, relations, digest, \
+            problem, data, committed_at, fact_at"
+    };
+}
+
 #[derive(sqlx::FromRow)]
 struct StoredChange {
     revision: i64,
@@ -187,7 +194,11 @@ impl Tx {
         revision: i64,
         limit: i64,
     ) -> Result<Vec<ChangeRow>, RepoError> {
-        const SQL: &str = "select * from change where revision > $1 order by revision limit $2";
+        const SQL: &str = concat!(
+            "select ",
+            columns!(),
+            " from change where revision > $1 order by revision limit $2"
+        );
         match self {
             Self::Sqlite(tx) => {
                 page(
@@ -263,10 +274,11 @@ async fn append_sqlite(
     rows: &[NewChange<'_>],
 ) -> Result<(), sqlx::Error> {
     for piece in pieces(rows) {
-        let mut statement = sqlx::QueryBuilder::<sqlx::Sqlite>::new(
-            "insert into change (revision, verb, ref, version, uid, location_id, source_id, \
-                document, relations, digest, problem, data, committed_at, fact_at) ",
-        );
+        let mut statement = sqlx::QueryBuilder::<sqlx::Sqlite>::new(concat!(
+            "insert into change (",
+            columns!(),
+            ") "
+        ));
         statement.push_values(piece, |mut values, row| {
             values
                 .push_bind(row.revision)
@@ -294,13 +306,17 @@ async fn append_postgres(
     connection: &mut sqlx::PgConnection,
     rows: &[NewChange<'_>],
 ) -> Result<(), sqlx::Error> {
-    sqlx::query(
-        "insert into change (revision, verb, ref, version, uid, location_id, source_id, \
-            document, relations, digest, problem, data, committed_at, fact_at) \
-        select * from unnest($1::bigint[], $2::text[], $3::text[], $4::bigint[], $5::text[], \
+    sqlx::query(concat!(
+        "insert into change (",
+        columns!(),
+        ") select ",
+        columns!(),
+        " from unnest($1::bigint[], $2::text[], $3::text[], $4::bigint[], $5::text[], \
             $6::bigint[], $7::bigint[], $8::text[], $9::text[], $10::text[], $11::text[], \
-            $12::text[], $13::bigint[], $14::bigint[])",
-    )
+            $12::text[], $13::bigint[], $14::bigint[]) as added(",
+        columns!(),
+        ")"
+    ))
     .bind(column(rows, |row| row.revision))
     .bind(column(rows, |row| row.verb))
     .bind(column(rows, |row| row.entity_ref))

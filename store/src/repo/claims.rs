@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::RepoError;
-use super::statement::{Tx, execute, fetch_all, json};
+use super::statement::{Tx, execute, json, select_either, upsert};
 
 /// A claim on a ref that another location holds.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, sqlx::FromRow)]
@@ -37,6 +37,19 @@ impl ClaimRow {
     }
 }
 
+/// The table, for the statements that name all of its columns.
+macro_rules! claim_table {
+    ($statement:ident: $($rest:tt)*) => {
+        $statement!(
+            "claim",
+            key: ["location_id", "ref"],
+            kept: ["claimed_at"],
+            written: ["document", "relations", "digest", "line"];
+            $($rest)*
+        )
+    };
+}
+
 impl Tx {
     /// Losing claims of these locations and on these refs.
     pub(crate) async fn claims_of(
@@ -44,15 +57,16 @@ impl Tx {
         location_ids: &[i64],
         refs: &[&str],
     ) -> Result<Vec<ClaimRow>, RepoError> {
-        fetch_all!(
-            self, ClaimRow, "read claims",
-            sqlite: "select * from claim where location_id in (select value from json_each($1)) \
-                union \
-                select * from claim where ref in (select value from json_each($2))",
-            postgres: "select * from claim \
-                where location_id in (select json_array_elements_text($1::json)::bigint) \
-                union \
-                select * from claim where ref in (select json_array_elements_text($2::json))",
+        claim_table!(
+            select_either: self, ClaimRow, "read claims",
+            sqlite: [
+                "location_id in (select value from json_each($1))",
+                "ref in (select value from json_each($2))"
+            ],
+            postgres: [
+                "location_id in (select json_array_elements_text($1::json)::bigint)",
+                "ref in (select json_array_elements_text($2::json))"
+            ],
             json(location_ids),
             json(refs),
         )
@@ -60,32 +74,7 @@ impl Tx {
 
     /// Writes claims whole, new or known.
     pub(crate) async fn put_claims(&mut self, rows: &[ClaimRow]) -> Result<(), RepoError> {
-        if rows.is_empty() {
-            return Ok(());
-        }
-        execute!(
-            self, "write claims",
-            sqlite: "insert into claim (location_id, ref, claimed_at, document, relations, digest, line) \
-                select value->>'location_id', value->>'ref', value->>'claimed_at', \
-                    value->>'document', value->>'relations', value->>'digest', value->>'line' \
-                from json_each($1) \
-                where true \
-                on conflict (location_id, ref) do update set \
-                    document = excluded.document, \
-                    relations = excluded.relations, \
-                    digest = excluded.digest, \
-                    line = excluded.line",
-            postgres: "insert into claim (location_id, ref, claimed_at, document, relations, digest, line) \
-                select location_id, ref, claimed_at, document, relations, digest, line \
-                from json_populate_recordset(null::claim, $1::json) \
-                on conflict (location_id, ref) do update set \
-                    document = excluded.document, \
-                    relations = excluded.relations, \
-                    digest = excluded.digest, \
-                    line = excluded.line",
-            json(rows),
-        )
-        .map(drop)
+        claim_table!(upsert: self, "write claims", rows)
     }
 
     /// Removes claims that were withdrawn or have won.

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::RepoError;
-use super::statement::{Tx, execute, fetch_all, json};
+use super::statement::{Tx, execute, fetch_all, insert_new, json};
 
 /// How a delivery ended, or that it has not. A delivery whose source has proved a newer generation
 /// becomes `superseded`, which only the database says, for only it sees both.
@@ -51,6 +51,22 @@ pub(crate) struct Covered {
     pub(crate) received_at: i64,
 }
 
+/// The table, for the statements that name all of its columns.
+macro_rules! delivery_table {
+    ($statement:ident: $($rest:tt)*) => {
+        $statement!(
+            "delivery",
+            key: ["guid"],
+            kept: [
+                "event", "received_at", "source_id", "generation", "outcome", "reason",
+                "covered_at"
+            ],
+            written: [];
+            $($rest)*
+        )
+    };
+}
+
 impl Tx {
     /// Which of these deliveries were accepted before.
     pub(crate) async fn known_deliveries(
@@ -69,26 +85,7 @@ impl Tx {
 
     /// Records deliveries; one that is there already is left as it is.
     pub(crate) async fn put_deliveries(&mut self, rows: &[DeliveryRow]) -> Result<(), RepoError> {
-        if rows.is_empty() {
-            return Ok(());
-        }
-        execute!(
-            self, "record deliveries",
-            sqlite: "insert into delivery (guid, event, received_at, source_id, generation, \
-                    outcome, reason, covered_at) \
-                select value->>'guid', value->>'event', value->>'received_at', value->>'source_id', \
-                    value->>'generation', value->>'outcome', value->>'reason', value->>'covered_at' \
-                from json_each($1) \
-                where true \
-                on conflict (guid) do nothing",
-            postgres: "insert into delivery (guid, event, received_at, source_id, generation, \
-                    outcome, reason, covered_at) \
-                select guid, event, received_at, source_id, generation, outcome, reason, covered_at \
-                from json_populate_recordset(null::delivery, $1::json) \
-                on conflict (guid) do nothing",
-            json(rows),
-        )
-        .map(drop)
+        delivery_table!(insert_new: self, "record deliveries", rows)
     }
 
     /// Ends every delivery that asked for these generations or older ones.

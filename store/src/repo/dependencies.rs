@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::RepoError;
-use super::statement::{Tx, execute, fetch_all, json};
+use super::statement::{Tx, delete_in, json, select, select_in, upsert};
 
 /// A file that a location's entities are made from, besides the location itself.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, sqlx::FromRow)]
@@ -29,24 +29,28 @@ pub(crate) struct Dependent {
     pub(crate) source_id: i64,
 }
 
+/// The table, for the statements that name all of its columns.
+macro_rules! dependency_table {
+    ($statement:ident: $($rest:tt)*) => {
+        $statement!(
+            "dependency",
+            key: ["location_id", "host", "owner", "name", "git_ref", "path", "url"],
+            kept: [],
+            written: ["blob_oid"];
+            $($rest)*
+        )
+    };
+}
+
 impl Tx {
     /// What these locations depend on.
     pub(crate) async fn dependencies_of(
         &mut self,
         location_ids: &[i64],
     ) -> Result<Vec<DependencyRow>, RepoError> {
-        if location_ids.is_empty() {
-            return Ok(Vec::new());
-        }
-        fetch_all!(
-            self, DependencyRow, "read dependencies",
-            sqlite: "select * from dependency \
-                where location_id in (select value from json_each($1)) \
-                order by location_id, host, owner, name, git_ref, path, url",
-            postgres: "select * from dependency \
-                where location_id in (select json_array_elements_text($1::json)::bigint) \
-                order by location_id, host, owner, name, git_ref, path, url",
-            json(location_ids),
+        dependency_table!(
+            select_in: self, DependencyRow, "read dependencies", "location_id" in "bigint",
+            order: "location_id, host, owner, name, git_ref, path, url", location_ids
         )
     }
 
@@ -58,19 +62,20 @@ impl Tx {
         if repositories.is_empty() {
             return Ok(Vec::new());
         }
-        fetch_all!(
-            self, Dependent, "find what depends on repositories",
-            sqlite: "select d.*, l.source_id \
-                from json_each($1) as k \
-                join dependency d on d.host = k.value->>0 and d.owner = k.value->>1 \
-                    and d.name = k.value->>2 \
-                join location l on l.id = d.location_id \
-                order by d.location_id, d.git_ref, d.path",
-            postgres: "select d.*, l.source_id \
-                from json_array_elements($1::json) as k \
-                join dependency d on d.host = k->>0 and d.owner = k->>1 and d.name = k->>2 \
-                join location l on l.id = d.location_id \
-                order by d.location_id, d.git_ref, d.path",
+        dependency_table!(
+            select: self, Dependent, "find what depends on repositories",
+            sqlite: ", source_id \
+                from (select value->>0 as k_host, value->>1 as k_owner, value->>2 as k_name \
+                    from json_each($1)) as k \
+                join dependency on host = k_host and owner = k_owner and name = k_name \
+                join (select id, source_id from location) as l on l.id = location_id \
+                order by location_id, git_ref, path",
+            postgres: ", source_id \
+                from (select value->>0 as k_host, value->>1 as k_owner, value->>2 as k_name \
+                    from json_array_elements($1::json)) as k \
+                join dependency on host = k_host and owner = k_owner and name = k_name \
+                join (select id, source_id from location) as l on l.id = location_id \
+                order by location_id, git_ref, path",
             json(repositories),
         )
     }
@@ -81,16 +86,9 @@ impl Tx {
         location_ids: &[i64],
         rows: &[DependencyRow],
     ) -> Result<(), RepoError> {
-        if !location_ids.is_empty() {
-            execute!(
-                self, "forget dependencies",
-                sqlite: "delete from dependency \
-                    where location_id in (select value from json_each($1))",
-                postgres: "delete from dependency \
-                    where location_id in (select json_array_elements_text($1::json)::bigint)",
-                json(location_ids),
-            )?;
-        }
+        delete_in!(
+            self, "forget dependencies", "dependency", "location_id" in "bigint", location_ids
+        )?;
         self.put_dependencies(rows).await
     }
 
@@ -99,25 +97,6 @@ impl Tx {
         &mut self,
         rows: &[DependencyRow],
     ) -> Result<(), RepoError> {
-        if rows.is_empty() {
-            return Ok(());
-        }
-        execute!(
-            self, "write dependencies",
-            sqlite: "insert into dependency (location_id, host, owner, name, git_ref, path, blob_oid, url) \
-                select value->>'location_id', value->>'host', value->>'owner', value->>'name', \
-                    value->>'git_ref', value->>'path', value->>'blob_oid', value->>'url' \
-                from json_each($1) \
-                where true \
-                on conflict (location_id, host, owner, name, git_ref, path, url) do update set \
-                    blob_oid = excluded.blob_oid",
-            postgres: "insert into dependency (location_id, host, owner, name, git_ref, path, blob_oid, url) \
-                select location_id, host, owner, name, git_ref, path, blob_oid, url \
-                from json_populate_recordset(null::dependency, $1::json) \
-                on conflict (location_id, host, owner, name, git_ref, path, url) do update set \
-                    blob_oid = excluded.blob_oid",
-            json(rows),
-        )
-        .map(drop)
+        dependency_table!(upsert: self, "write dependencies", rows)
     }
 }

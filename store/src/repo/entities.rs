@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::RepoError;
-use super::statement::{Tx, execute, fetch_all, json};
+use super::statement::{Tx, execute, json, select_either, upsert};
 
 /// An entity or the tombstone of one, without its document.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, sqlx::FromRow)]
@@ -41,6 +41,22 @@ pub(crate) struct EntityTouch {
     pub(crate) changed_at: i64,
 }
 
+/// The table, for the statements that name all of its columns.
+macro_rules! entity_table {
+    ($statement:ident: $($rest:tt)*) => {
+        $statement!(
+            "entity",
+            key: ["ref"],
+            kept: [],
+            written: [
+                "uid", "version", "revision", "document_revision", "digest", "is_orphan", "location_id",
+                "source_id", "claimed_at", "changed_at"
+            ];
+            $($rest)*
+        )
+    };
+}
+
 impl Tx {
     /// What these locations hold, and who holds (or held) these refs.
     pub(crate) async fn entities_of(
@@ -48,17 +64,17 @@ impl Tx {
         location_ids: &[i64],
         refs: &[&str],
     ) -> Result<Vec<EntityRow>, RepoError> {
-        fetch_all!(
-            self, EntityRow, "read entities",
-            sqlite: "select * from entity \
-                where location_id in (select value from json_each($1)) and document_revision > 0 \
-                union \
-                select * from entity where ref in (select value from json_each($2))",
-            postgres: "select * from entity \
-                where location_id in (select json_array_elements_text($1::json)::bigint) \
-                    and document_revision > 0 \
-                union \
-                select * from entity where ref in (select json_array_elements_text($2::json))",
+        entity_table!(
+            select_either: self, EntityRow, "read entities",
+            sqlite: [
+                "location_id in (select value from json_each($1)) and document_revision > 0",
+                "ref in (select value from json_each($2))"
+            ],
+            postgres: [
+                "location_id in (select json_array_elements_text($1::json)::bigint) \
+                    and document_revision > 0",
+                "ref in (select json_array_elements_text($2::json))"
+            ],
             json(location_ids),
             json(refs),
         )
@@ -66,49 +82,7 @@ impl Tx {
 
     /// Writes entities whole, new or known.
     pub(crate) async fn put_entities(&mut self, rows: &[EntityRow]) -> Result<(), RepoError> {
-        if rows.is_empty() {
-            return Ok(());
-        }
-        execute!(
-            self, "write entities",
-            sqlite: "insert into entity (ref, uid, version, revision, document_revision, digest, \
-                    is_orphan, location_id, source_id, claimed_at, changed_at) \
-                select value->>'ref', value->>'uid', value->>'version', value->>'revision', \
-                    value->>'document_revision', value->>'digest', value->>'is_orphan', \
-                    value->>'location_id', value->>'source_id', \
-                    value->>'claimed_at', value->>'changed_at' \
-                from json_each($1) \
-                where true \
-                on conflict (ref) do update set \
-                    uid = excluded.uid, \
-                    version = excluded.version, \
-                    revision = excluded.revision, \
-                    document_revision = excluded.document_revision, \
-                    digest = excluded.digest, \
-                    is_orphan = excluded.is_orphan, \
-                    location_id = excluded.location_id, \
-                    source_id = excluded.source_id, \
-                    claimed_at = excluded.claimed_at, \
-                    changed_at = excluded.changed_at",
-            postgres: "insert into entity (ref, uid, version, revision, document_revision, digest, \
-                    is_orphan, location_id, source_id, claimed_at, changed_at) \
-                select ref, uid, version, revision, document_revision, digest, \
-                    is_orphan, location_id, source_id, claimed_at, changed_at \
-                from json_populate_recordset(null::entity, $1::json) \
-                on conflict (ref) do update set \
-                    uid = excluded.uid, \
-                    version = excluded.version, \
-                    revision = excluded.revision, \
-                    document_revision = excluded.document_revision, \
-                    digest = excluded.digest, \
-                    is_orphan = excluded.is_orphan, \
-                    location_id = excluded.location_id, \
-                    source_id = excluded.source_id, \
-                    claimed_at = excluded.claimed_at, \
-                    changed_at = excluded.changed_at",
-            json(rows),
-        )
-        .map(drop)
+        entity_table!(upsert: self, "write entities", rows)
     }
 
     /// Gives entities a new version and leaves their documents alone.

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::RepoError;
-use super::statement::{Tx, execute, fetch_all, json};
+use super::statement::{Tx, execute, fetch_all, json, select_in, upsert};
 
 /// The edge between a Location entity and a location it points at.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -99,24 +99,28 @@ fn links_from_rows(rows: Vec<LinkRow>) -> Vec<LocationLink> {
     rows.into_iter().map(LocationLink::from).collect()
 }
 
+/// The table, for the statements that name all of its columns.
+macro_rules! link_table {
+    ($statement:ident: $($rest:tt)*) => {
+        $statement!(
+            "link",
+            key: ["parent_ref", "location_id", "via"],
+            kept: [],
+            written: ["ordinal", "url", "is_required", "is_listed", "since"];
+            $($rest)*
+        )
+    };
+}
+
 impl Tx {
     /// Everything these Location entities point at.
     pub(crate) async fn links_of_parents(
         &mut self,
         refs: &[&str],
     ) -> Result<Vec<LocationLink>, RepoError> {
-        if refs.is_empty() {
-            return Ok(Vec::new());
-        }
-        fetch_all!(
-            self, LinkRow, "read what Location entities point at",
-            sqlite: "select * from link \
-                where parent_ref in (select value from json_each($1)) \
-                order by parent_ref, location_id, via",
-            postgres: "select * from link \
-                where parent_ref in (select json_array_elements_text($1::json)) \
-                order by parent_ref, location_id, via",
-            json(refs),
+        link_table!(
+            select_in: self, LinkRow, "read what Location entities point at",
+            "parent_ref" in "text", order: "parent_ref, location_id, via", refs
         )
         .map(links_from_rows)
     }
@@ -126,57 +130,17 @@ impl Tx {
         &mut self,
         location_ids: &[i64],
     ) -> Result<Vec<LocationLink>, RepoError> {
-        if location_ids.is_empty() {
-            return Ok(Vec::new());
-        }
-        fetch_all!(
-            self, LinkRow, "read what points at locations",
-            sqlite: "select * from link \
-                where location_id in (select value from json_each($1)) \
-                order by parent_ref, location_id, via",
-            postgres: "select * from link \
-                where location_id in (select json_array_elements_text($1::json)::bigint) \
-                order by parent_ref, location_id, via",
-            json(location_ids),
+        link_table!(
+            select_in: self, LinkRow, "read what points at locations",
+            "location_id" in "bigint", order: "parent_ref, location_id, via", location_ids
         )
         .map(links_from_rows)
     }
 
     /// Writes links whole, new or known.
     pub(crate) async fn put_links(&mut self, links: &[LocationLink]) -> Result<(), RepoError> {
-        if links.is_empty() {
-            return Ok(());
-        }
         let rows: Vec<LinkRow> = links.iter().map(LinkRow::from).collect();
-        execute!(
-            self, "write links",
-            sqlite: "insert into link (parent_ref, location_id, via, ordinal, url, is_required, is_listed, \
-                    since) \
-                select value->>'parent_ref', value->>'location_id', value->>'via', value->>'ordinal', \
-                    value->>'url', value->>'is_required', value->>'is_listed', \
-                    value->>'since' \
-                from json_each($1) \
-                where true \
-                on conflict (parent_ref, location_id, via) do update set \
-                    ordinal = excluded.ordinal, \
-                    url = excluded.url, \
-                    is_required = excluded.is_required, \
-                    is_listed = excluded.is_listed, \
-                    since = excluded.since",
-            postgres: "insert into link (parent_ref, location_id, via, ordinal, url, is_required, is_listed, \
-                    since) \
-                select parent_ref, location_id, via, ordinal, url, is_required, is_listed, \
-                    since \
-                from json_populate_recordset(null::link, $1::json) \
-                on conflict (parent_ref, location_id, via) do update set \
-                    ordinal = excluded.ordinal, \
-                    url = excluded.url, \
-                    is_required = excluded.is_required, \
-                    is_listed = excluded.is_listed, \
-                    since = excluded.since",
-            json(&rows),
-        )
-        .map(drop)
+        link_table!(upsert: self, "write links", &rows)
     }
 
     /// Removes links.

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::RepoError;
-use super::statement::{Tx, execute, fetch_all, json};
+use super::statement::{Tx, delete_in, select_in, upsert};
 
 /// A Location entity: the newest version that is declared.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -76,24 +76,31 @@ fn entities_from_rows(rows: Vec<LocationEntityRow>) -> Vec<LocationEntity> {
     rows.into_iter().map(LocationEntity::from).collect()
 }
 
+/// The table, for the statements that name all of its columns.
+macro_rules! location_entity_table {
+    ($statement:ident: $($rest:tt)*) => {
+        $statement!(
+            "location_entity",
+            key: ["ref"],
+            kept: [],
+            written: [
+                "declared_by", "document", "digest", "line", "column_number", "own", "origin",
+                "is_published"
+            ];
+            $($rest)*
+        )
+    };
+}
+
 impl Tx {
     /// The Location entities with these refs.
     pub(crate) async fn location_entities(
         &mut self,
         refs: &[&str],
     ) -> Result<Vec<LocationEntity>, RepoError> {
-        if refs.is_empty() {
-            return Ok(Vec::new());
-        }
-        fetch_all!(
-            self, LocationEntityRow, "read Location entities",
-            sqlite: "select * from location_entity \
-                where ref in (select value from json_each($1)) \
-                order by ref",
-            postgres: "select * from location_entity \
-                where ref in (select json_array_elements_text($1::json)) \
-                order by ref",
-            json(refs),
+        location_entity_table!(
+            select_in: self, LocationEntityRow, "read Location entities",
+            "ref" in "text", order: "ref", refs
         )
         .map(entities_from_rows)
     }
@@ -103,18 +110,9 @@ impl Tx {
         &mut self,
         location_ids: &[i64],
     ) -> Result<Vec<LocationEntity>, RepoError> {
-        if location_ids.is_empty() {
-            return Ok(Vec::new());
-        }
-        fetch_all!(
-            self, LocationEntityRow, "read the Location entities of locations",
-            sqlite: "select * from location_entity \
-                where declared_by in (select value from json_each($1)) \
-                order by ref",
-            postgres: "select * from location_entity \
-                where declared_by in (select json_array_elements_text($1::json)::bigint) \
-                order by ref",
-            json(location_ids),
+        location_entity_table!(
+            select_in: self, LocationEntityRow, "read the Location entities of locations",
+            "declared_by" in "bigint", order: "ref", location_ids
         )
         .map(entities_from_rows)
     }
@@ -124,42 +122,8 @@ impl Tx {
         &mut self,
         entities: &[LocationEntity],
     ) -> Result<(), RepoError> {
-        if entities.is_empty() {
-            return Ok(());
-        }
         let rows: Vec<LocationEntityRow> = entities.iter().map(LocationEntityRow::from).collect();
-        execute!(
-            self, "write Location entities",
-            sqlite: "insert into location_entity (ref, declared_by, document, digest, line, column_number, own, origin, is_published) \
-                select value->>'ref', value->>'declared_by', value->>'document', value->>'digest', \
-                    value->>'line', value->>'column_number', value->>'own', value->>'origin', \
-                    value->>'is_published' \
-                from json_each($1) \
-                where true \
-                on conflict (ref) do update set \
-                    declared_by = excluded.declared_by, \
-                    document = excluded.document, \
-                    digest = excluded.digest, \
-                    line = excluded.line, \
-                    column_number = excluded.column_number, \
-                    own = excluded.own, \
-                    origin = excluded.origin, \
-                    is_published = excluded.is_published",
-            postgres: "insert into location_entity (ref, declared_by, document, digest, line, column_number, own, origin, is_published) \
-                select ref, declared_by, document, digest, line, column_number, own, origin, is_published \
-                from json_populate_recordset(null::location_entity, $1::json) \
-                on conflict (ref) do update set \
-                    declared_by = excluded.declared_by, \
-                    document = excluded.document, \
-                    digest = excluded.digest, \
-                    line = excluded.line, \
-                    column_number = excluded.column_number, \
-                    own = excluded.own, \
-                    origin = excluded.origin, \
-                    is_published = excluded.is_published",
-            json(&rows),
-        )
-        .map(drop)
+        location_entity_table!(upsert: self, "write Location entities", &rows)
     }
 
     /// Forgets Location entities nobody declares any more.
@@ -167,16 +131,6 @@ impl Tx {
         &mut self,
         refs: &[String],
     ) -> Result<(), RepoError> {
-        if refs.is_empty() {
-            return Ok(());
-        }
-        execute!(
-            self, "remove Location entities",
-            sqlite: "delete from location_entity where ref in (select value from json_each($1))",
-            postgres: "delete from location_entity \
-                where ref in (select json_array_elements_text($1::json))",
-            json(refs),
-        )
-        .map(drop)
+        delete_in!(self, "remove Location entities", "location_entity", "ref" in "text", refs)
     }
 }

@@ -4,7 +4,7 @@ use freshet_model::ErrorClass;
 use serde::{Deserialize, Serialize};
 
 use super::RepoError;
-use super::statement::{Tx, bounded, execute, fetch_all, json};
+use super::statement::{Tx, bounded, delete_in, fetch_all, json, select, select_in, upsert};
 use super::stored::UnknownWord;
 
 /// One file, or pattern of files, of a source.
@@ -318,34 +318,39 @@ fn locations_from_rows(rows: Vec<LocationRow>) -> Vec<Location> {
     rows.into_iter().map(Location::from).collect()
 }
 
+/// The table, for the statements that name all of its columns.
+macro_rules! location_table {
+    ($statement:ident: $($rest:tt)*) => {
+        $statement!(
+            "location",
+            key: ["id"],
+            kept: [],
+            written: [
+                "source_id", "path", "is_glob", "blob_oid", "seen_oid", "outcome", "failure",
+                "emitted", "parent_ref", "url", "origin"
+            ];
+            $($rest)*
+        )
+    };
+}
+
 impl Tx {
     /// Every location of these sources.
     pub(crate) async fn locations_of(
         &mut self,
         source_ids: &[i64],
     ) -> Result<Vec<Location>, RepoError> {
-        fetch_all!(
-            self, LocationRow, "read locations",
-            sqlite: "select * from location \
-                where source_id in (select value from json_each($1)) \
-                order by id",
-            postgres: "select * from location \
-                where source_id in (select json_array_elements_text($1::json)::bigint) \
-                order by id",
-            json(source_ids),
+        location_table!(
+            select_in: self, LocationRow, "read locations",
+            "source_id" in "bigint", order: "id", source_ids
         )
         .map(locations_from_rows)
     }
 
     /// The locations with these ids.
     pub(crate) async fn locations(&mut self, ids: &[i64]) -> Result<Vec<Location>, RepoError> {
-        fetch_all!(
-            self, LocationRow, "read locations by id",
-            sqlite: "select * from location where id in (select value from json_each($1)) order by id",
-            postgres: "select * from location \
-                where id in (select json_array_elements_text($1::json)::bigint) \
-                order by id",
-            json(ids),
+        location_table!(
+            select_in: self, LocationRow, "read locations by id", "id" in "bigint", order: "id", ids
         )
         .map(locations_from_rows)
     }
@@ -374,16 +379,15 @@ impl Tx {
         if places.is_empty() {
             return Ok(Vec::new());
         }
-        fetch_all!(
-            self, LocationRow, "read locations by their place",
-            sqlite: "select l.* \
-                from json_each($1) as k \
-                join location l on l.source_id = k.value->>0 and l.path = k.value->>1 \
-                order by l.id",
-            postgres: "select l.* \
-                from json_array_elements($1::json) as k \
-                join location l on l.source_id = (k->>0)::bigint and l.path = k->>1 \
-                order by l.id",
+        location_table!(
+            select: self, LocationRow, "read locations by their place",
+            sqlite: "from (select value->>0 as of_source, value->>1 as at_path from json_each($1)) as k \
+                join location on source_id = k.of_source and path = k.at_path \
+                order by id",
+            postgres: "from (select (value->>0)::bigint as of_source, value->>1 as at_path \
+                    from json_array_elements($1::json)) as k \
+                join location on source_id = k.of_source and path = k.at_path \
+                order by id",
             json(places),
         )
         .map(locations_from_rows)
@@ -391,51 +395,8 @@ impl Tx {
 
     /// Writes locations whole, new or known.
     pub(crate) async fn put_locations(&mut self, locations: &[Location]) -> Result<(), RepoError> {
-        if locations.is_empty() {
-            return Ok(());
-        }
         let rows: Vec<LocationRow> = locations.iter().map(LocationRow::from).collect();
-        execute!(
-            self, "write locations",
-            sqlite: "insert into location (id, source_id, path, is_glob, blob_oid, seen_oid, outcome, failure, emitted, \
-                    parent_ref, url, origin) \
-                select value->>'id', value->>'source_id', value->>'path', value->>'is_glob', \
-                    value->>'blob_oid', value->>'seen_oid', value->>'outcome', value->>'failure', \
-                    value->>'emitted', value->>'parent_ref', value->>'url', value->>'origin' \
-                from json_each($1) \
-                where true \
-                on conflict (id) do update set \
-                    source_id = excluded.source_id, \
-                    path = excluded.path, \
-                    is_glob = excluded.is_glob, \
-                    blob_oid = excluded.blob_oid, \
-                    seen_oid = excluded.seen_oid, \
-                    outcome = excluded.outcome, \
-                    failure = excluded.failure, \
-                    emitted = excluded.emitted, \
-                    parent_ref = excluded.parent_ref, \
-                    url = excluded.url, \
-                    origin = excluded.origin",
-            postgres: "insert into location (id, source_id, path, is_glob, blob_oid, seen_oid, outcome, failure, emitted, \
-                    parent_ref, url, origin) \
-                select id, source_id, path, is_glob, blob_oid, seen_oid, outcome, failure, emitted, \
-                    parent_ref, url, origin \
-                from json_populate_recordset(null::location, $1::json) \
-                on conflict (id) do update set \
-                    source_id = excluded.source_id, \
-                    path = excluded.path, \
-                    is_glob = excluded.is_glob, \
-                    blob_oid = excluded.blob_oid, \
-                    seen_oid = excluded.seen_oid, \
-                    outcome = excluded.outcome, \
-                    failure = excluded.failure, \
-                    emitted = excluded.emitted, \
-                    parent_ref = excluded.parent_ref, \
-                    url = excluded.url, \
-                    origin = excluded.origin",
-            json(&rows),
-        )
-        .map(drop)
+        location_table!(upsert: self, "write locations", &rows)
     }
 
     /// Forgets locations nothing points at any more, with what they depend on.
@@ -444,13 +405,6 @@ impl Tx {
             return Ok(());
         }
         self.replace_dependencies(ids, &[]).await?;
-        execute!(
-            self, "remove locations",
-            sqlite: "delete from location where id in (select value from json_each($1))",
-            postgres: "delete from location \
-                where id in (select json_array_elements_text($1::json)::bigint)",
-            json(ids),
-        )
-        .map(drop)
+        delete_in!(self, "remove locations", "location", "id" in "bigint", ids)
     }
 }

@@ -9,6 +9,7 @@
 
 pub(crate) mod changes;
 pub(crate) mod claims;
+#[path = "../../tests/conformance/mod.rs"]
 pub mod conformance;
 mod deliveries;
 pub(crate) mod dependencies;

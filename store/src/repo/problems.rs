@@ -4,7 +4,7 @@ use freshet_model::{EntityRef, ErrorClass, Level, Problem, RuleId};
 use serde_json::Value;
 
 use super::RepoError;
-use super::statement::{Tx, execute, fetch_all, json};
+use super::statement::{Tx, delete_in, json, select_in, upsert};
 use super::stored::{refs_from_text, stored_ref};
 use crate::change::ProblemRow;
 
@@ -124,21 +124,31 @@ fn columns_of(stored: &StoredProblem) -> Value {
     })
 }
 
+/// The table, for the statements that name all of its columns.
+macro_rules! problem_table {
+    ($statement:ident: $($rest:tt)*) => {
+        $statement!(
+            "problem",
+            key: ["id"],
+            kept: ["location_id", "source_id", "rule", "ref", "first_seen"],
+            written: [
+                "message", "hint", "line", "column_number", "last_seen", "class", "is_file",
+                "level", "status_of", "owner"
+            ];
+            $($rest)*
+        )
+    };
+}
+
 impl Tx {
     /// The problems of these locations.
     pub(crate) async fn problems_of(
         &mut self,
         location_ids: &[i64],
     ) -> Result<Vec<StoredProblem>, RepoError> {
-        let records = fetch_all!(
-            self, ProblemRecord, "read problems",
-            sqlite: "select * from problem \
-                where location_id in (select value from json_each($1)) \
-                order by id",
-            postgres: "select * from problem \
-                where location_id in (select json_array_elements_text($1::json)::bigint) \
-                order by id",
-            json(location_ids),
+        let records: Vec<ProblemRecord> = problem_table!(
+            select_in: self, ProblemRecord, "read problems",
+            "location_id" in "bigint", order: "id", location_ids
         )?;
         Ok(records.into_iter().map(StoredProblem::from).collect())
     }
@@ -148,64 +158,12 @@ impl Tx {
         &mut self,
         problems: &[StoredProblem],
     ) -> Result<(), RepoError> {
-        if problems.is_empty() {
-            return Ok(());
-        }
         let rows: Vec<Value> = problems.iter().map(columns_of).collect();
-        execute!(
-            self, "write problems",
-            sqlite: "insert into problem (id, location_id, source_id, rule, message, hint, line, column_number, ref, \
-                    first_seen, last_seen, class, is_file, level, status_of, owner) \
-                select value->>'id', value->>'location_id', value->>'source_id', value->>'rule', \
-                    value->>'message', value->>'hint', value->>'line', value->>'column_number', \
-                    value->>'ref', value->>'first_seen', value->>'last_seen', value->>'class', \
-                    value->>'is_file', value->>'level', value->>'status_of', value->>'owner' \
-                from json_each($1) \
-                where true \
-                on conflict (id) do update set \
-                    message = excluded.message, \
-                    hint = excluded.hint, \
-                    line = excluded.line, \
-                    column_number = excluded.column_number, \
-                    last_seen = excluded.last_seen, \
-                    class = excluded.class, \
-                    is_file = excluded.is_file, \
-                    level = excluded.level, \
-                    status_of = excluded.status_of, \
-                    owner = excluded.owner",
-            postgres: "insert into problem (id, location_id, source_id, rule, message, hint, line, column_number, ref, \
-                    first_seen, last_seen, class, is_file, level, status_of, owner) \
-                select id, location_id, source_id, rule, message, hint, line, column_number, ref, \
-                    first_seen, last_seen, class, is_file, level, status_of, owner \
-                from json_populate_recordset(null::problem, $1::json) \
-                on conflict (id) do update set \
-                    message = excluded.message, \
-                    hint = excluded.hint, \
-                    line = excluded.line, \
-                    column_number = excluded.column_number, \
-                    last_seen = excluded.last_seen, \
-                    class = excluded.class, \
-                    is_file = excluded.is_file, \
-                    level = excluded.level, \
-                    status_of = excluded.status_of, \
-                    owner = excluded.owner",
-            json(&rows),
-        )
-        .map(drop)
+        problem_table!(upsert: self, "write problems", &rows)
     }
 
     /// Removes problems that are solved.
     pub(crate) async fn remove_problems(&mut self, ids: &[i64]) -> Result<(), RepoError> {
-        if ids.is_empty() {
-            return Ok(());
-        }
-        execute!(
-            self, "remove problems",
-            sqlite: "delete from problem where id in (select value from json_each($1))",
-            postgres: "delete from problem \
-                where id in (select json_array_elements_text($1::json)::bigint)",
-            json(ids),
-        )
-        .map(drop)
+        delete_in!(self, "remove problems", "problem", "id" in "bigint", ids)
     }
 }

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::RepoError;
-use super::statement::{Tx, execute, fetch_all, json};
+use super::statement::{Tx, delete_in, execute, fetch_all, json, select, upsert};
 
 /// A removal that waits for somebody to confirm it, or for a second look.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, sqlx::FromRow)]
@@ -20,49 +20,32 @@ pub(crate) struct RemovalRow {
     pub(crate) confirmed_at: i64,
 }
 
+/// The table, for the statements that name all of its columns.
+macro_rules! removal_table {
+    ($statement:ident: $($rest:tt)*) => {
+        $statement!(
+            "removal",
+            key: ["location_id"],
+            kept: [],
+            written: ["source_id", "installation", "entities", "refs", "since", "confirmed_at"];
+            $($rest)*
+        )
+    };
+}
+
 impl Tx {
     /// Every removal that waits.
     pub(crate) async fn removals(&mut self) -> Result<Vec<RemovalRow>, RepoError> {
-        const SQL: &str = "select * from removal order by since, location_id";
-        fetch_all!(
-            self, RemovalRow, "read removals that wait",
-            sqlite: SQL,
-            postgres: SQL,
+        removal_table!(
+            select: self, RemovalRow, "read removals that wait",
+            sqlite: "from removal order by since, location_id",
+            postgres: "from removal order by since, location_id",
         )
     }
 
     /// Writes removals that wait.
     pub(crate) async fn put_removals(&mut self, rows: &[RemovalRow]) -> Result<(), RepoError> {
-        if rows.is_empty() {
-            return Ok(());
-        }
-        execute!(
-            self, "write removals that wait",
-            sqlite: "insert into removal (location_id, source_id, installation, entities, refs, since, confirmed_at) \
-                select value->>'location_id', value->>'source_id', value->>'installation', \
-                    value->>'entities', value->>'refs', value->>'since', value->>'confirmed_at' \
-                from json_each($1) \
-                where true \
-                on conflict (location_id) do update set \
-                    source_id = excluded.source_id, \
-                    installation = excluded.installation, \
-                    entities = excluded.entities, \
-                    refs = excluded.refs, \
-                    since = excluded.since, \
-                    confirmed_at = excluded.confirmed_at",
-            postgres: "insert into removal (location_id, source_id, installation, entities, refs, since, confirmed_at) \
-                select location_id, source_id, installation, entities, refs, since, confirmed_at \
-                from json_populate_recordset(null::removal, $1::json) \
-                on conflict (location_id) do update set \
-                    source_id = excluded.source_id, \
-                    installation = excluded.installation, \
-                    entities = excluded.entities, \
-                    refs = excluded.refs, \
-                    since = excluded.since, \
-                    confirmed_at = excluded.confirmed_at",
-            json(rows),
-        )
-        .map(drop)
+        removal_table!(upsert: self, "write removals that wait", rows)
     }
 
     /// How many entities there are of these installations.
@@ -106,16 +89,6 @@ impl Tx {
 
     /// Forgets removals that were made or are no longer asked for.
     pub(crate) async fn remove_removals(&mut self, ids: &[i64]) -> Result<(), RepoError> {
-        if ids.is_empty() {
-            return Ok(());
-        }
-        execute!(
-            self, "remove removals that wait",
-            sqlite: "delete from removal where location_id in (select value from json_each($1))",
-            postgres: "delete from removal \
-                where location_id in (select json_array_elements_text($1::json)::bigint)",
-            json(ids),
-        )
-        .map(drop)
+        delete_in!(self, "remove removals that wait", "removal", "location_id" in "bigint", ids)
     }
 }

@@ -79,4 +79,166 @@ macro_rules! execute {
     };
 }
 
-pub(super) use {execute, fetch_all, fetch_one};
+// The statements below name all columns of a table. A table names them once, in a macro that hands
+// them to whichever of these it is asked for: `location_table!(upsert: …)`. What comes out is one
+// literal per dialect, so nothing is put together while the process runs and no value can end up in
+// a statement.
+
+/// Writes rows whole, new or known. Of a known one `key` and `kept` stay as they are.
+macro_rules! upsert {
+    ($table:literal, key: [$key:literal $(, $keys:literal)*], kept: [$($kept:literal),*],
+        written: [$first:literal $(, $written:literal)*]; $tx:expr, $operation:literal, $rows:expr) => {
+        $crate::repo::statement::put_rows!(
+            $table, [$key $(, $keys)* $(, $kept)*, $first $(, $written)*],
+            concat!(
+                " on conflict (", $key, $(", ", $keys,)* ") do update set ",
+                $first, " = excluded.", $first, $(", ", $written, " = excluded.", $written,)*
+            );
+            $tx, $operation, $rows
+        )
+    };
+}
+
+/// Writes rows that are new; a known one is left as it is.
+macro_rules! insert_new {
+    ($table:literal, key: [$key:literal $(, $keys:literal)*], kept: [$($kept:literal),*],
+        written: []; $tx:expr, $operation:literal, $rows:expr) => {
+        $crate::repo::statement::put_rows!(
+            $table, [$key $(, $keys)* $(, $kept)*],
+            concat!(" on conflict (", $key, $(", ", $keys,)* ") do nothing");
+            $tx, $operation, $rows
+        )
+    };
+}
+
+macro_rules! put_rows {
+    ($table:literal, [$first:literal $(, $column:literal)*], $conflict:expr;
+        $tx:expr, $operation:literal, $rows:expr) => {
+        if $rows.is_empty() {
+            Ok(())
+        } else {
+            $crate::repo::statement::execute!(
+                $tx, $operation,
+                // `where true` tells SQLite's parser that `on` does not begin a join.
+                sqlite: concat!(
+                    "insert into ", $table, " (", $first, $(", ", $column,)*
+                    ") select value->>'", $first, "'", $(", value->>'", $column, "'",)*
+                    " from json_each($1) where true", $conflict
+                ),
+                postgres: concat!(
+                    "insert into ", $table, " (", $first, $(", ", $column,)*
+                    ") select ", $first, $(", ", $column,)*
+                    " from json_populate_recordset(null::", $table, ", $1::json)", $conflict
+                ),
+                $crate::repo::statement::json($rows),
+            )
+            .map(drop)
+        }
+    };
+}
+
+/// All rows of a table, or of a join with it, that the rest of the statement picks.
+macro_rules! select {
+    ($table:literal, key: [$key:literal $(, $keys:literal)*], kept: [$($kept:literal),*],
+        written: [$($written:literal),*]; $tx:expr, $row:ty, $operation:literal,
+        sqlite: $sqlite:literal, postgres: $postgres:literal $(, $bind:expr)* $(,)?) => {
+        $crate::repo::statement::fetch_all!(
+            $tx, $row, $operation,
+            sqlite: concat!(
+                "select ", $key, $(", ", $keys,)* $(", ", $kept,)* $(", ", $written,)* " ", $sqlite
+            ),
+            postgres: concat!(
+                "select ", $key, $(", ", $keys,)* $(", ", $kept,)* $(", ", $written,)* " ", $postgres
+            ),
+            $($bind),*
+        )
+    };
+}
+
+/// The rows of a table whose column is one of some values.
+macro_rules! select_in {
+    ($table:literal, key: $key:tt, kept: $kept:tt, written: $written:tt;
+        $tx:expr, $row:ty, $operation:literal, $column:literal in $kind:literal, order: $order:literal,
+        $values:expr) => {
+        if $values.is_empty() {
+            Ok(Vec::new())
+        } else {
+            $crate::repo::statement::select_in_some!(
+                $table, $key, $kept, $written, $tx, $row, $operation, $column, $kind, $order,
+                $values
+            )
+        }
+    };
+}
+
+macro_rules! select_in_some {
+    ($table:literal, [$key:literal $(, $keys:literal)*], [$($kept:literal),*], [$($written:literal),*],
+        $tx:expr, $row:ty, $operation:literal, $column:literal, $kind:literal, $order:literal,
+        $values:expr) => {
+        $crate::repo::statement::fetch_all!(
+            $tx, $row, $operation,
+            sqlite: concat!(
+                "select ", $key, $(", ", $keys,)* $(", ", $kept,)* $(", ", $written,)* " from ", $table,
+                " where ", $column, " in (select value from json_each($1)) order by ", $order
+            ),
+            postgres: concat!(
+                "select ", $key, $(", ", $keys,)* $(", ", $kept,)* $(", ", $written,)* " from ", $table,
+                " where ", $column, " in (select json_array_elements_text($1::json)::", $kind,
+                ") order by ", $order
+            ),
+            $crate::repo::statement::json($values),
+        )
+    };
+}
+
+/// The rows for which either holds: a union, for PostgreSQL finds no index for an `or` of two lists.
+macro_rules! select_either {
+    ($table:literal, key: [$key:literal $(, $keys:literal)*], kept: [$($kept:literal),*],
+        written: [$($written:literal),*]; $tx:expr, $row:ty, $operation:literal,
+        sqlite: [$sqlite:literal, $or_sqlite:literal], postgres: [$postgres:literal, $or_postgres:literal]
+        $(, $bind:expr)* $(,)?) => {
+        $crate::repo::statement::fetch_all!(
+            $tx, $row, $operation,
+            sqlite: concat!(
+                "select ", $key, $(", ", $keys,)* $(", ", $kept,)* $(", ", $written,)*
+                " from ", $table, " where ", $sqlite,
+                " union select ", $key, $(", ", $keys,)* $(", ", $kept,)* $(", ", $written,)*
+                " from ", $table, " where ", $or_sqlite
+            ),
+            postgres: concat!(
+                "select ", $key, $(", ", $keys,)* $(", ", $kept,)* $(", ", $written,)*
+                " from ", $table, " where ", $postgres,
+                " union select ", $key, $(", ", $keys,)* $(", ", $kept,)* $(", ", $written,)*
+                " from ", $table, " where ", $or_postgres
+            ),
+            $($bind),*
+        )
+    };
+}
+
+/// Deletes the rows of a table whose column is one of some values.
+macro_rules! delete_in {
+    ($tx:expr, $operation:literal, $table:literal, $column:literal in $kind:literal, $values:expr) => {
+        if $values.is_empty() {
+            Ok(())
+        } else {
+            $crate::repo::statement::execute!(
+                $tx, $operation,
+                sqlite: concat!(
+                    "delete from ", $table, " where ", $column, " in (select value from json_each($1))"
+                ),
+                postgres: concat!(
+                    "delete from ", $table, " where ", $column,
+                    " in (select json_array_elements_text($1::json)::", $kind, ")"
+                ),
+                $crate::repo::statement::json($values),
+            )
+            .map(drop)
+        }
+    };
+}
+
+pub(super) use {
+    delete_in, execute, fetch_all, fetch_one, insert_new, put_rows, select, select_either,
+    select_in, select_in_some, upsert,
+};

@@ -2,17 +2,15 @@
 
 use super::{SourceKey, SourceRow};
 use crate::repo::RepoError;
-use crate::repo::statement::{Tx, fetch_all, json};
+use crate::repo::statement::{Tx, json, select, select_in};
 
 impl Tx {
     /// The sources with these ids, locked in the order of their ids.
     pub(crate) async fn lock_sources(&mut self, ids: &[i64]) -> Result<Vec<SourceRow>, RepoError> {
-        fetch_all!(
-            self, SourceRow, "lock sources",
-            sqlite: "select * from source \
-                where id in (select value from json_each($1)) \
-                order by id",
-            postgres: "select * from source \
+        source_table!(
+            select: self, SourceRow, "lock sources",
+            sqlite: "from source where id in (select value from json_each($1)) order by id",
+            postgres: "from source \
                 where id in (select json_array_elements_text($1::json)::bigint) \
                 order by id \
                 for update",
@@ -22,13 +20,7 @@ impl Tx {
 
     /// The sources with these ids, as they are.
     pub(crate) async fn sources(&mut self, ids: &[i64]) -> Result<Vec<SourceRow>, RepoError> {
-        fetch_all!(
-            self, SourceRow, "read sources",
-            sqlite: "select * from source where id in (select value from json_each($1))",
-            postgres: "select * from source \
-                where id in (select json_array_elements_text($1::json)::bigint)",
-            json(ids),
-        )
+        source_table!(select_in: self, SourceRow, "read sources", "id" in "bigint", order: "id", ids)
     }
 
     /// The sources the world outside names so, locked in the order of their ids.
@@ -36,23 +28,19 @@ impl Tx {
         &mut self,
         keys: &[SourceKey],
     ) -> Result<Vec<SourceRow>, RepoError> {
-        fetch_all!(
-            self, SourceRow, "lock sources by their identity",
-            sqlite: "select s.* \
-                from json_each($1) as k \
-                join source s on s.kind = k.value->>'kind' \
-                    and s.host = k.value->>'host' \
-                    and s.external_id = k.value->>'external_id' \
-                    and s.git_ref = k.value->>'git_ref' \
-                order by s.id",
-            postgres: "select s.* \
-                from json_to_recordset($1::json) as k(kind text, host text, external_id text, git_ref text) \
-                join source s on s.kind = k.kind \
-                    and s.host = k.host \
-                    and s.external_id = k.external_id \
-                    and s.git_ref = k.git_ref \
-                order by s.id \
-                for update of s",
+        source_table!(
+            select: self, SourceRow, "lock sources by their identity",
+            sqlite: "from (select value->>'kind' as k_kind, value->>'host' as k_host, \
+                    value->>'external_id' as k_external_id, value->>'git_ref' as k_git_ref \
+                    from json_each($1)) as k \
+                join source on kind = k_kind and host = k_host \
+                    and external_id = k_external_id and git_ref = k_git_ref \
+                order by id",
+            postgres: "from json_to_recordset($1::json) \
+                    as k(kind text, host text, external_id text, git_ref text) \
+                join source using (kind, host, external_id, git_ref) \
+                order by id \
+                for update of source",
             json(keys),
         )
     }
@@ -63,12 +51,12 @@ impl Tx {
         host: &str,
         owner: &str,
     ) -> Result<Vec<SourceRow>, RepoError> {
-        fetch_all!(
-            self, SourceRow, "lock the repositories of an account",
-            sqlite: "select * from source \
+        source_table!(
+            select: self, SourceRow, "lock the repositories of an account",
+            sqlite: "from source \
                 where kind = 'repository' and host = $1 and lower(owner) = lower($2) \
                 order by id",
-            postgres: "select * from source \
+            postgres: "from source \
                 where kind = 'repository' and host = $1 and lower(owner) = lower($2) \
                 order by id \
                 for update",
@@ -85,18 +73,18 @@ impl Tx {
         if names.is_empty() {
             return Ok(Vec::new());
         }
-        fetch_all!(
-            self, SourceRow, "find repositories by name",
-            sqlite: "select s.* \
-                from json_each($1) as k \
-                join source s on s.kind = 'repository' and s.host = k.value->>0 \
-                    and lower(s.owner) = k.value->>1 and lower(s.name) = k.value->>2 \
-                order by s.id",
-            postgres: "select s.* \
-                from json_array_elements($1::json) as k \
-                join source s on s.kind = 'repository' and s.host = k->>0 \
-                    and lower(s.owner) = k->>1 and lower(s.name) = k->>2 \
-                order by s.id",
+        source_table!(
+            select: self, SourceRow, "find repositories by name",
+            sqlite: "from (select value->>0 as k_host, value->>1 as k_owner, value->>2 as k_name \
+                    from json_each($1)) as k \
+                join source on kind = 'repository' and host = k_host \
+                    and lower(owner) = k_owner and lower(name) = k_name \
+                order by id",
+            postgres: "from (select value->>0 as k_host, value->>1 as k_owner, value->>2 as k_name \
+                    from json_array_elements($1::json)) as k \
+                join source on kind = 'repository' and host = k_host \
+                    and lower(owner) = k_owner and lower(name) = k_name \
+                order by id",
             json(names),
         )
     }
@@ -107,16 +95,20 @@ impl Tx {
         now: i64,
         limit: i64,
     ) -> Result<Vec<SourceRow>, RepoError> {
-        const SQL: &str = "select * from source \
-            where recheck_every > 0 and wanted = done and done > 0 \
-                and verified_at + recheck_every <= $1 \
-                and exists (select 1 from location l where l.source_id = source.id) \
-            order by verified_at, id \
-            limit $2";
-        fetch_all!(
-            self, SourceRow, "find sources that are due",
-            sqlite: SQL,
-            postgres: SQL,
+        source_table!(
+            select: self, SourceRow, "find sources that are due",
+            sqlite: "from source \
+                where recheck_every > 0 and wanted = done and done > 0 \
+                    and verified_at + recheck_every <= $1 \
+                    and exists (select 1 from location l where l.source_id = source.id) \
+                order by verified_at, id \
+                limit $2",
+            postgres: "from source \
+                where recheck_every > 0 and wanted = done and done > 0 \
+                    and verified_at + recheck_every <= $1 \
+                    and exists (select 1 from location l where l.source_id = source.id) \
+                order by verified_at, id \
+                limit $2",
             now,
             limit,
         )
@@ -124,11 +116,10 @@ impl Tx {
 
     /// The sources of roots.
     pub(crate) async fn roots_sources(&mut self) -> Result<Vec<SourceRow>, RepoError> {
-        const SQL: &str = "select * from source where kind = 'roots' order by id";
-        fetch_all!(
-            self, SourceRow, "read the sources of roots",
-            sqlite: SQL,
-            postgres: SQL,
+        source_table!(
+            select: self, SourceRow, "read the sources of roots",
+            sqlite: "from source where kind = 'roots' order by id",
+            postgres: "from source where kind = 'roots' order by id",
         )
     }
 
@@ -139,14 +130,16 @@ impl Tx {
         enqueued_before: i64,
         limit: i64,
     ) -> Result<Vec<SourceRow>, RepoError> {
-        const SQL: &str = "select * from source \
-            where wanted > done and next_due_at <= $1 and enqueued_at <= $2 \
-            order by lane, enqueued_at, id \
-            limit $3";
-        fetch_all!(
-            self, SourceRow, "find sources without a job",
-            sqlite: SQL,
-            postgres: SQL,
+        source_table!(
+            select: self, SourceRow, "find sources without a job",
+            sqlite: "from source \
+                where wanted > done and next_due_at <= $1 and enqueued_at <= $2 \
+                order by lane, enqueued_at, id \
+                limit $3",
+            postgres: "from source \
+                where wanted > done and next_due_at <= $1 and enqueued_at <= $2 \
+                order by lane, enqueued_at, id \
+                limit $3",
             now,
             enqueued_before,
             limit,

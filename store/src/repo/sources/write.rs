@@ -2,7 +2,7 @@
 
 use super::SourceRow;
 use crate::repo::RepoError;
-use crate::repo::statement::{Tx, bounded, execute, fetch_all, json};
+use crate::repo::statement::{Tx, bounded, execute, fetch_all, json, upsert};
 
 impl Tx {
     /// Notes that jobs of these sources were published.
@@ -76,15 +76,6 @@ impl Tx {
 
     /// Writes sources whole, new or known.
     pub(crate) async fn put_sources(&mut self, rows: &[SourceRow]) -> Result<(), RepoError> {
-        if rows.is_empty() {
-            return Ok(());
-        }
-        execute!(
-            self, "write sources",
-            sqlite: include_str!("put_sources.sqlite.sql"),
-            postgres: include_str!("put_sources.postgres.sql"),
-            json(rows),
-        )
-        .map(drop)
+        source_table!(upsert: self, "write sources", rows)
     }
 }
