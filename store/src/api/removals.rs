@@ -14,7 +14,7 @@ use super::error::{ApiError, Asked, Problem};
 use super::parameters::Parameters;
 use super::{Api, ok_json};
 use crate::apply::PROVIDER_ROOTS;
-use crate::ledger::raise;
+use crate::ledger::request_refresh;
 use crate::repo::sources::SourceKey;
 use crate::repo::{Lane, RemovalRow, RepoError, SourceKind, SourceRow};
 
@@ -158,12 +158,12 @@ async fn confirmed(api: &Api, confirmation: &Confirmation) -> Result<Vec<Removal
         sources.extend(tx.lock_sources_by_key(&listings).await?);
     }
     for source in &mut sources {
-        let cause = Cause {
+        let trigger = Cause {
             mechanism: MECHANISM.to_owned(),
             received_at: now,
             ..Cause::default()
         };
-        raise(source, Lane::Hi, cause, now);
+        request_refresh(source, Lane::Hi, trigger, now);
         // Nobody publishes its job here, so the next round of the reconciler does.
         source.enqueued_at = 0;
     }

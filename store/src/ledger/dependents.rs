@@ -1,58 +1,47 @@
 //! What reads a file of a repository without being a file of it. Pure.
 
+use freshet_model::RepositoryName;
 use freshet_proto::message::{Push, Repository};
 
-use super::decide::source_ref;
+use super::subject::source_ref;
 use crate::repo::SourceRow;
 use crate::repo::dependencies::Dependent;
 
 /// A branch that was pushed to, as dependencies name it.
-pub(super) struct Pushed<'a> {
-    host: String,
-    owner: String,
-    name: String,
+pub(super) struct PushedBranch<'a> {
+    repository: RepositoryName,
     /// The branch by name, and as sources call it.
     refs: [&'a str; 2],
 }
 
-/// How dependencies name a repository: (host, owner, name).
-pub(super) fn name_of(host: &str, repository: &Repository) -> (String, String, String) {
-    (
-        host.to_lowercase(),
-        repository.owner.to_lowercase(),
-        repository.name.to_lowercase(),
-    )
+/// The repository a push names.
+pub(super) fn repository_name(host: &str, repository: &Repository) -> RepositoryName {
+    RepositoryName::new(host, &repository.owner, &repository.name)
 }
 
-impl<'a> Pushed<'a> {
-    pub(super) fn of(host: &str, repository: &Repository, branch: &'a str) -> Self {
-        let (host, owner, name) = name_of(host, repository);
+impl<'a> PushedBranch<'a> {
+    pub(super) fn new(host: &str, repository: &Repository, branch: &'a str) -> Self {
         Self {
-            host,
-            owner,
-            name,
+            repository: repository_name(host, repository),
             refs: [branch, source_ref(repository, branch)],
         }
     }
 
     /// Whether a push to it may have changed what was read.
-    pub(super) fn touches(&self, it: &Dependent, push: &Push) -> bool {
-        let dependency = &it.dependency;
-        let is_here = dependency.host == self.host
-            && dependency.owner == self.owner
-            && dependency.name == self.name
+    pub(super) fn may_change(&self, dependent: &Dependent, push: &Push) -> bool {
+        let dependency = &dependent.dependency;
+        let is_here = dependency.repository() == self.repository
             && self.refs.contains(&dependency.git_ref.as_str());
+        // A push that was forced, or whose list of paths was cut off, may have touched anything.
         is_here && (!push.complete || push.forced || push.touched.contains(&dependency.path))
     }
 }
 
 impl Dependent {
     /// Whether it reads this path of the very branch its location is on.
-    pub(super) fn is_touched_in(&self, source: &SourceRow, path: &str) -> bool {
+    pub(super) fn reads_path_of(&self, source: &SourceRow, path: &str) -> bool {
         let dependency = &self.dependency;
-        let is_here = dependency.host.eq_ignore_ascii_case(&source.host)
-            && dependency.owner.eq_ignore_ascii_case(&source.owner)
-            && dependency.name.eq_ignore_ascii_case(&source.name)
+        let is_here = dependency.repository() == source.repository_name()
             && (dependency.git_ref == source.git_ref
                 || (source.git_ref == crate::repo::HEAD
                     && dependency.git_ref == source.default_branch));

@@ -9,7 +9,7 @@ use super::providers::Providers;
 use crate::repo::{DependencyRow, Location, SourceKind, SourceRow};
 
 /// The job of a source; `None` if there is nothing to look at, or nothing configured asks for it.
-pub(super) fn job(
+pub(super) fn build_job(
     source: &SourceRow,
     locations: &[&Location],
     dependencies: &[&DependencyRow],
@@ -20,8 +20,8 @@ pub(super) fn job(
     let holds = source.fingerprint == fingerprint;
     let wanted = || wanted_paths(locations, dependencies, holds);
     let target = match source.kind {
-        SourceKind::Listing => job::Target::Listing(listing(source, providers)?),
-        SourceKind::Repository => job::Target::Repository(repository(source, wanted())),
+        SourceKind::Listing => job::Target::Listing(listing_target(source, providers)?),
+        SourceKind::Repository => job::Target::Repository(repository_target(source, wanted())),
         SourceKind::Url => job::Target::Url(UrlTarget {
             url: source.external_id.clone(),
             wanted: wanted(),
@@ -35,12 +35,12 @@ pub(super) fn job(
         lane: freshet_proto::message::Lane::from(source.lane).into(),
         installation: source.installation.clone(),
         host: source.host.clone(),
-        cause: Some(source.cause.0.clone()),
+        cause: Some(source.trigger.0.clone()),
         target: Some(target),
     })
 }
 
-fn listing(source: &SourceRow, providers: &Providers) -> Option<ListingTarget> {
+fn listing_target(source: &SourceRow, providers: &Providers) -> Option<ListingTarget> {
     let provider = providers.by_id(&source.external_id)?;
     Some(ListingTarget {
         provider_id: provider.id.clone(),
@@ -49,7 +49,7 @@ fn listing(source: &SourceRow, providers: &Providers) -> Option<ListingTarget> {
     })
 }
 
-fn repository(source: &SourceRow, wanted: Vec<WantedPath>) -> RepositoryTarget {
+fn repository_target(source: &SourceRow, wanted: Vec<WantedPath>) -> RepositoryTarget {
     RepositoryTarget {
         repository: Some(Repository {
             id: source.repository_id(),

@@ -40,7 +40,7 @@ fn target(
     let locations: Vec<&Location> = locations.iter().collect();
     let dependencies: Vec<&DependencyRow> = dependencies.iter().collect();
     let providers = Providers::new(&[]);
-    job(source, &locations, &dependencies, &providers, FINGERPRINT)?.target
+    build_job(source, &locations, &dependencies, &providers, FINGERPRINT)?.target
 }
 
 /// The reading list of a target: `path@blob`, a star before patterns, then what each one reads.

@@ -1,18 +1,20 @@
 //! The ledger: from "something may have changed" to "reconcile this source".
 //!
-//! Every signal is recorded under its identity, raises a generation of the source it is about,
+//! Every signal is recorded under its identity, requests a new generation of the source it is about,
 //! and gets a job with the reading list as it stands in that transaction. Signals are
 //! acknowledged after the commit; a job that was lost after it is found by the [`Reconciler`].
 //!
 //! It refuses to read anything at the source, and to believe what a signal says about content.
 
-mod decide;
+mod batch;
 mod dependents;
 mod job;
 mod providers;
 mod publish;
 mod reconciler;
 mod record;
+mod request;
+mod subject;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -31,11 +33,11 @@ use crate::metrics::SignalOutcome;
 use crate::repo::{DeliveryRow, Outcome, Repo, RepoError};
 
 pub(crate) use crate::repo::HEAD;
-pub(crate) use decide::raise;
-pub(crate) use decide::source_ref;
 pub(crate) use providers::{Provider, Providers};
-pub(crate) use publish::{JobPublisher, jobs_of};
+pub(crate) use publish::{JobPublisher, build_jobs, build_jobs as jobs_of};
 pub use reconciler::Reconciler;
+pub(crate) use request::{request_refresh, request_refresh as raise};
+pub(crate) use subject::source_ref;
 
 /// What the ledger is told.
 #[derive(Clone, Debug)]
@@ -121,7 +123,7 @@ impl Ledger {
 
     /// Records signals and publishes their jobs: all of them or none.
     pub(crate) async fn record(&self, signals: &[Signal]) -> Result<(), RecordError> {
-        Ok(record::record(self, signals).await?)
+        Ok(record::record_signals(self, signals).await?)
     }
 }
 

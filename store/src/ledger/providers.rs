@@ -21,19 +21,19 @@ pub(crate) struct Provider {
     pub(crate) catalog_path: String,
     /// [`HEAD`] or a branch.
     pub(crate) git_ref: String,
-    names: Names,
+    names: NameFilter,
     allow_archived: bool,
 }
 
 #[derive(Clone, Debug)]
-enum Names {
+enum NameFilter {
     All,
     Matching(Regex),
     /// The pattern could not be read. Listing nothing is safe, for a listing never deletes.
     Never,
 }
 
-impl Names {
+impl NameFilter {
     fn new(pattern: Option<&str>, provider_id: &str) -> Self {
         let Some(pattern) = pattern else {
             return Self::All;
@@ -47,7 +47,7 @@ impl Names {
         }
     }
 
-    fn include(&self, name: &str) -> bool {
+    fn includes(&self, name: &str) -> bool {
         match self {
             Self::All => true,
             Self::Matching(regex) => regex.is_match(name),
@@ -88,20 +88,16 @@ impl Provider {
             organization: configured.organization.clone(),
             catalog_path: configured.catalog_path.trim_start_matches('/').to_owned(),
             git_ref: configured.branch.clone().unwrap_or_else(|| HEAD.to_owned()),
-            names: Names::new(configured.filters.repository.as_deref(), &configured.id),
+            names: NameFilter::new(configured.filters.repository.as_deref(), &configured.id),
             allow_archived: configured.filters.allow_archived,
         }
     }
 
     /// Whether this provider's filters admit the repository.
     pub(crate) fn wants(&self, repository: &Repository) -> bool {
-        self.admits(&repository.owner, &repository.name, repository.archived)
-    }
-
-    fn admits(&self, owner: &str, name: &str, archived: bool) -> bool {
-        self.organization.eq_ignore_ascii_case(owner)
-            && (self.allow_archived || !archived)
-            && self.names.include(name)
+        self.organization.eq_ignore_ascii_case(&repository.owner)
+            && (self.allow_archived || !repository.archived)
+            && self.names.includes(&repository.name)
     }
 
     /// How the source of this repository that is read is called.

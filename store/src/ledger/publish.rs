@@ -10,7 +10,7 @@ use freshet_runtime::error_chain::Chain;
 use futures::StreamExt;
 use prost::Message;
 
-use super::job::job;
+use super::job::build_job;
 use super::providers::Providers;
 use crate::metrics::Metrics;
 use crate::metrics::{JobTrigger, LaneLabel};
@@ -28,7 +28,7 @@ pub(crate) struct JobPublisher {
 }
 
 /// Builds the jobs of these sources from what this transaction sees.
-pub(crate) async fn jobs_of(
+pub(crate) async fn build_jobs(
     tx: &mut Tx,
     sources: &[&SourceRow],
     providers: &Providers,
@@ -42,10 +42,10 @@ pub(crate) async fn jobs_of(
     let location_ids: Vec<i64> = locations.iter().map(|location| location.id).collect();
     let dependencies = tx.dependencies_of(&location_ids).await?;
     let source_of: HashMap<i64, i64> = locations.iter().map(|it| (it.id, it.source_id)).collect();
-    let mut read: HashMap<i64, Vec<&DependencyRow>> = HashMap::new();
+    let mut read_besides: HashMap<i64, Vec<&DependencyRow>> = HashMap::new();
     for dependency in &dependencies {
         if let Some(source_id) = source_of.get(&dependency.location_id) {
-            read.entry(*source_id).or_default().push(dependency);
+            read_besides.entry(*source_id).or_default().push(dependency);
         }
     }
     let mut by_source: HashMap<i64, Vec<&Location>> = HashMap::new();
@@ -57,8 +57,8 @@ pub(crate) async fn jobs_of(
     }
     let jobs = sources.iter().filter_map(|source| {
         let held = by_source.get(&source.id).map_or(&[][..], Vec::as_slice);
-        let read = read.get(&source.id).map_or(&[][..], Vec::as_slice);
-        job(source, held, read, providers, fingerprint)
+        let read_besides = read_besides.get(&source.id).map_or(&[][..], Vec::as_slice);
+        build_job(source, held, read_besides, providers, fingerprint)
     });
     Ok(jobs.collect())
 }

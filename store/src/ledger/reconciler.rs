@@ -15,12 +15,13 @@ use freshet_runtime::error_chain::Chain;
 use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 
-use super::decide::{Reason, raise};
-use super::publish::jobs_of;
+use super::batch::IgnoreReason;
+use super::publish::build_jobs;
+use super::request::request_refresh;
 use super::{JobPublisher, LedgerConfig};
 use crate::metrics::Metrics;
 use crate::micros::micros;
-use crate::repo::{Lane, Repo, RepoError, SourceRow, StoredCause};
+use crate::repo::{Lane, Repo, RepoError, SourceGeneration, SourceRow, Trigger};
 
 /// Sources looked at in one go. They go on in the order of their last job, so none is passed over.
 const SOURCES_MAX: i64 = 1_000;
@@ -28,12 +29,12 @@ const SOURCES_MAX: i64 = 1_000;
 /// Sources that are due for another look, taken in one go; the others wait for the next interval.
 const RECHECKS_MAX: i64 = 200;
 
-/// What a recheck calls itself in causes and freshness.
+/// What a recheck calls itself in triggers and freshness.
 const RECHECK: &str = "recheck";
 
 /// What made the reconciler look.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Occasion {
+enum ReconcileReason {
     /// Messages may have been lost: even a job of a moment ago is checked.
     Loss,
     Interval,
@@ -78,27 +79,27 @@ impl Reconciler {
         let mut interval = tokio::time::interval(self.config.reconcile_every);
         interval.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut renewed = false;
-        let mut occasion = Occasion::Loss;
+        let mut reason = ReconcileReason::Loss;
         let mut follows_bus = true;
         interval.tick().await;
         loop {
-            renewed = renewed || self.renewed().await;
-            self.recheck_and_log().await;
-            self.reconcile_and_log(occasion, &shutdown).await;
-            occasion = tokio::select! {
+            renewed = renewed || self.request_other_fingerprints_and_log().await;
+            self.request_due_sources_and_log().await;
+            self.republish_lost_jobs_and_log(reason, &shutdown).await;
+            reason = tokio::select! {
                 () = shutdown.cancelled() => return Ok(()),
-                _ = interval.tick() => Occasion::Interval,
+                _ = interval.tick() => ReconcileReason::Interval,
                 changed = reconnections.changed(), if follows_bus => {
                     follows_bus = changed.is_ok();
-                    Occasion::Loss
+                    ReconcileReason::Loss
                 }
             };
         }
     }
 
     /// Whether everything that was read in another way is asked for again; once per start.
-    async fn renewed(&self) -> bool {
-        match self.renew().await {
+    async fn request_other_fingerprints_and_log(&self) -> bool {
+        match self.request_other_fingerprints().await {
             Ok(0) => true,
             Ok(sources) => {
                 tracing::info!(sources, "sources read in another way are read again");
@@ -111,28 +112,28 @@ impl Reconciler {
         }
     }
 
-    async fn renew(&self) -> Result<u64, RepoError> {
-        let cause = StoredCause(Cause {
+    async fn request_other_fingerprints(&self) -> Result<u64, RepoError> {
+        let trigger = Trigger(Cause {
             mechanism: "reconcile".to_owned(),
             received_at: self.clock.now_micros(),
             ..Cause::default()
         });
         let mut tx = self.repo.write().await?;
         let sources = tx
-            .want_other_fingerprints(self.config.fingerprint.as_str(), cause.into())
+            .request_other_fingerprints(self.config.fingerprint.as_str(), trigger.into())
             .await?;
         tx.commit().await?;
         Ok(sources)
     }
 
-    async fn recheck_and_log(&self) {
-        if let Err(error) = self.recheck().await {
+    async fn request_due_sources_and_log(&self) {
+        if let Err(error) = self.request_due_sources().await {
             tracing::warn!(error = %Chain(&error), "sources that are due could not be looked for");
         }
     }
 
     /// Asks again for sources that no listing sweeps and whose time has come.
-    async fn recheck(&self) -> Result<(), RepoError> {
+    async fn request_due_sources(&self) -> Result<(), RepoError> {
         let now = self.clock.now_micros();
         // Most of the time there are none, and then nobody is kept from writing.
         let mut tx = self.repo.read().await?;
@@ -146,14 +147,14 @@ impl Reconciler {
         let mut sources = tx.lock_sources(&ids).await?;
         sources.retain(|source| is_due(source, now));
         for source in &mut sources {
-            raise(source, Lane::Lo, cause_of_recheck(source, now), now);
+            request_refresh(source, Lane::Lo, trigger_of_recheck(source, now), now);
         }
         tx.put_sources(&sources).await?;
-        let raised: Vec<&SourceRow> = sources.iter().collect();
+        let requested: Vec<&SourceRow> = sources.iter().collect();
         let config = &self.config;
-        let jobs = jobs_of(
+        let jobs = build_jobs(
             &mut tx,
-            &raised,
+            &requested,
             &config.providers,
             config.fingerprint.as_str(),
         )
@@ -163,27 +164,31 @@ impl Reconciler {
         Ok(())
     }
 
-    async fn reconcile_and_log(&self, occasion: Occasion, shutdown: &CancellationToken) {
-        if let Err(error) = self.reconcile(occasion, shutdown).await {
+    async fn republish_lost_jobs_and_log(
+        &self,
+        reason: ReconcileReason,
+        shutdown: &CancellationToken,
+    ) {
+        if let Err(error) = self.republish_lost_jobs(reason, shutdown).await {
             tracing::warn!(error = %Chain(&error), "outstanding sources could not be looked for");
         }
     }
 
     /// Gives jobs to all that lost theirs, or to as many as an interval has time for.
-    async fn reconcile(
+    async fn republish_lost_jobs(
         &self,
-        occasion: Occasion,
+        reason: ReconcileReason,
         shutdown: &CancellationToken,
     ) -> Result<(), RepoError> {
         let now = self.clock.now_micros();
-        let enqueued_before = match occasion {
+        let enqueued_before = match reason {
             // Those of this very round are not offered again.
-            Occasion::Loss => now - 1,
-            Occasion::Interval => now - micros(self.config.enqueued_recently),
+            ReconcileReason::Loss => now - 1,
+            ReconcileReason::Interval => now - micros(self.config.enqueued_recently),
         };
         loop {
-            let found = self.reconcile_page(now, enqueued_before).await?;
-            let is_last = found < SOURCES_MAX || occasion == Occasion::Interval;
+            let found = self.republish_page(now, enqueued_before).await?;
+            let is_last = found < SOURCES_MAX || reason == ReconcileReason::Interval;
             if is_last || shutdown.is_cancelled() {
                 return Ok(());
             }
@@ -191,14 +196,14 @@ impl Reconciler {
     }
 
     /// Gives jobs to a page of sources, those that wait longest first; how many there were.
-    async fn reconcile_page(&self, now: i64, enqueued_before: i64) -> Result<i64, RepoError> {
+    async fn republish_page(&self, now: i64, enqueued_before: i64) -> Result<i64, RepoError> {
         let mut tx = self.repo.read().await?;
         let sources = tx
             .sources_to_enqueue(now, enqueued_before, SOURCES_MAX)
             .await?;
         let found: Vec<&SourceRow> = sources.iter().collect();
         let config = &self.config;
-        let jobs = jobs_of(
+        let jobs = build_jobs(
             &mut tx,
             &found,
             &config.providers,
@@ -207,13 +212,13 @@ impl Reconciler {
         .await?;
         tx.commit().await?;
         let ids: Vec<i64> = jobs.iter().map(|job| job.source_id).collect();
-        let unwanted = unwanted(&sources, &ids);
+        let unwanted = unwanted_generations(&sources, &ids);
         self.jobs.publish_missing(jobs).await;
         if !sources.is_empty() {
             let mut tx = self.repo.write().await?;
             tx.set_enqueued(&ids, now).await?;
             tx.abandon_generations(&unwanted).await?;
-            tx.ignore_deliveries(&unwanted, Reason::NotConfigured.as_str(), now)
+            tx.ignore_deliveries(&unwanted, IgnoreReason::NotConfigured.as_str(), now)
                 .await?;
             tx.commit().await?;
         }
@@ -229,7 +234,7 @@ fn is_due(source: &SourceRow, now: i64) -> bool {
         && source.verified_at.saturating_add(source.recheck_every) <= now
 }
 
-fn cause_of_recheck(source: &SourceRow, now: i64) -> Cause {
+fn trigger_of_recheck(source: &SourceRow, now: i64) -> Cause {
     Cause {
         provider: source.provider.clone(),
         mechanism: RECHECK.to_owned(),
@@ -239,12 +244,15 @@ fn cause_of_recheck(source: &SourceRow, now: i64) -> Cause {
 }
 
 /// The generations nothing configured asks for any more: those of sources without a job.
-fn unwanted(sources: &[SourceRow], with_job: &[i64]) -> Vec<(i64, i64)> {
+fn unwanted_generations(sources: &[SourceRow], with_job: &[i64]) -> Vec<SourceGeneration> {
     let with_job: HashSet<i64> = with_job.iter().copied().collect();
     sources
         .iter()
         .filter(|source| !with_job.contains(&source.id))
-        .map(|source| (source.id, source.wanted))
+        .map(|source| SourceGeneration {
+            source_id: source.id,
+            generation: source.wanted,
+        })
         .collect()
 }
 

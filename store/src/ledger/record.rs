@@ -2,37 +2,39 @@
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
+use freshet_model::RepositoryName;
 use freshet_proto::message::{Job, Push, Signal, signal};
 
 use super::Ledger;
-use super::decide::{About, Desk, Written, about, also_about};
-use super::dependents::name_of;
-use super::publish::jobs_of;
+use super::batch::{LedgerWrites, SignalBatch};
+use super::dependents::repository_name;
+use super::publish::build_jobs;
+use super::subject::{SignalSubject, key_by_branch_name};
 use crate::metrics::SignalOutcome;
 use crate::repo::sources::SourceKey;
 use crate::repo::{Location, Outcome, RepoError, SourceRow, Tx};
 
 /// Records a batch and publishes its jobs. Nothing is written unless all of it is.
-pub(super) async fn record(ledger: &Ledger, signals: &[Signal]) -> Result<(), RepoError> {
+pub(super) async fn record_signals(ledger: &Ledger, signals: &[Signal]) -> Result<(), RepoError> {
     if signals.is_empty() {
         return Ok(());
     }
     let mut tx = ledger.repo.write().await?;
-    let (fresh, duplicates) = unknown(&mut tx, signals).await?;
-    let (outcomes, jobs) = settle(ledger, &mut tx, &fresh).await?;
+    let (fresh, duplicates) = split_known(&mut tx, signals).await?;
+    let (outcomes, jobs) = decide_and_write(ledger, &mut tx, &fresh).await?;
     tx.commit().await?;
     for _ in 0..duplicates {
         ledger.metrics.signal(SignalOutcome::Duplicate);
     }
     for outcome in outcomes {
-        ledger.metrics.signal(label(outcome));
+        ledger.metrics.signal(outcome_label(outcome));
     }
     ledger.jobs.publish_new(jobs).await;
     Ok(())
 }
 
 /// The signals never seen before, each once, and how many others there are.
-async fn unknown<'a>(
+async fn split_known<'a>(
     tx: &mut Tx,
     signals: &'a [Signal],
 ) -> Result<(Vec<&'a Signal>, usize), RepoError> {
@@ -47,35 +49,46 @@ async fn unknown<'a>(
     Ok((fresh, duplicates))
 }
 
-async fn settle(
+async fn decide_and_write(
     ledger: &Ledger,
     tx: &mut Tx,
     signals: &[&Signal],
 ) -> Result<(Vec<Outcome>, Vec<Job>), RepoError> {
-    let mut desk = desk(ledger, tx, signals).await?;
-    let outcomes = signals.iter().map(|signal| desk.decide(signal)).collect();
-    let Desk {
-        sources, written, ..
-    } = desk;
-    write(tx, &sources, &written).await?;
-    let raised: Vec<&SourceRow> = sources
+    let mut batch = load_batch(ledger, tx, signals).await?;
+    let outcomes = signals
+        .iter()
+        .map(|signal| batch.decide_signal(signal))
+        .collect();
+    let SignalBatch {
+        sources, writes, ..
+    } = batch;
+    write_batch(tx, &sources, &writes).await?;
+    let requested: Vec<&SourceRow> = sources
         .values()
-        .filter(|source| written.raised.contains(&source.id))
+        .filter(|source| writes.requested_ids.contains(&source.id))
         .collect();
     let config = &ledger.config;
-    let jobs = jobs_of(tx, &raised, &config.providers, config.fingerprint.as_str()).await?;
+    let jobs = build_jobs(
+        tx,
+        &requested,
+        &config.providers,
+        config.fingerprint.as_str(),
+    )
+    .await?;
     Ok((outcomes, jobs))
 }
 
-async fn desk<'a>(
+async fn load_batch<'a>(
     ledger: &'a Ledger,
     tx: &mut Tx,
     signals: &[&Signal],
-) -> Result<Desk<'a>, RepoError> {
+) -> Result<SignalBatch<'a>, RepoError> {
     let (keys, ids) = wanted_sources(signals);
     let mut found = Vec::new();
     if !keys.is_empty() {
-        let also = signals.iter().filter_map(|signal| also_about(signal));
+        let also = signals
+            .iter()
+            .filter_map(|signal| key_by_branch_name(signal));
         let asked: BTreeSet<SourceKey> = keys.iter().cloned().chain(also).collect();
         let asked: Vec<SourceKey> = asked.into_iter().collect();
         found.extend(tx.lock_sources_by_key(&asked).await?);
@@ -83,7 +96,7 @@ async fn desk<'a>(
     if !ids.is_empty() {
         found.extend(tx.lock_sources(&ids).await?);
     }
-    let dependents = tx.dependents_of(&pushed(signals)).await?;
+    let dependents = tx.dependents_of(&pushed_repositories(signals)).await?;
     let held: BTreeSet<i64> = found.iter().map(|source| source.id).collect();
     let elsewhere: BTreeSet<i64> = dependents
         .iter()
@@ -98,13 +111,13 @@ async fn desk<'a>(
         .into_iter()
         .map(|source| (source.key(), source))
         .collect();
-    let locations = locations(tx, &sources).await?;
+    let locations = load_locations(tx, &sources).await?;
     let unknown = keys
         .iter()
         .filter(|key| !sources.contains_key(*key))
         .count();
-    let missing = missing_locations(ledger, signals, &sources, &locations);
-    Ok(Desk {
+    let missing = count_missing_locations(ledger, signals, &sources, &locations);
+    Ok(SignalBatch {
         providers: &ledger.config.providers,
         fingerprint: ledger.config.fingerprint.as_str(),
         now: ledger.clock.now_micros(),
@@ -113,18 +126,18 @@ async fn desk<'a>(
         sources,
         locations,
         dependents,
-        written: Written::default(),
+        writes: LedgerWrites::default(),
     })
 }
 
-/// The repositories that were pushed to, as dependencies name them.
-fn pushed(signals: &[&Signal]) -> Vec<(String, String, String)> {
+/// The repositories that were pushed to.
+fn pushed_repositories(signals: &[&Signal]) -> Vec<RepositoryName> {
     let pushed: BTreeSet<_> = signals
         .iter()
         .filter_map(|signal| match &signal.body {
             Some(signal::Body::Push(push)) => {
                 let repository = push.repository.as_ref()?;
-                Some(name_of(&signal.host, repository))
+                Some(repository_name(&signal.host, repository))
             }
             _ => None,
         })
@@ -136,12 +149,12 @@ fn wanted_sources(signals: &[&Signal]) -> (Vec<SourceKey>, Vec<i64>) {
     let mut keys = BTreeSet::new();
     let mut ids = BTreeSet::new();
     for signal in signals {
-        match about(signal) {
-            About::Nothing => {}
-            About::Key(key) => {
+        match SignalSubject::of(signal) {
+            SignalSubject::Nothing => {}
+            SignalSubject::Key(key) => {
                 keys.insert(key);
             }
-            About::Id(id) => {
+            SignalSubject::Id(id) => {
                 ids.insert(id);
             }
         }
@@ -149,7 +162,7 @@ fn wanted_sources(signals: &[&Signal]) -> (Vec<SourceKey>, Vec<i64>) {
     (keys.into_iter().collect(), ids.into_iter().collect())
 }
 
-async fn locations(
+async fn load_locations(
     tx: &mut Tx,
     sources: &HashMap<SourceKey, SourceRow>,
 ) -> Result<HashMap<i64, Vec<Location>>, RepoError> {
@@ -168,7 +181,7 @@ async fn locations(
 }
 
 /// An upper bound of the locations the pushes may have to create.
-fn missing_locations(
+fn count_missing_locations(
     ledger: &Ledger,
     signals: &[&Signal],
     sources: &HashMap<SourceKey, SourceRow>,
@@ -186,7 +199,7 @@ fn missing_locations(
         let Some(provider) = ledger.config.providers.wanting(&signal.host, repository) else {
             continue;
         };
-        let About::Key(key) = about(signal) else {
+        let Some(key) = SignalSubject::of(signal).into_key() else {
             continue;
         };
         let held = sources
@@ -203,23 +216,23 @@ fn missing_locations(
     missing.len()
 }
 
-async fn write(
+async fn write_batch(
     tx: &mut Tx,
     sources: &HashMap<SourceKey, SourceRow>,
-    written: &Written,
+    writes: &LedgerWrites,
 ) -> Result<(), RepoError> {
     let mut changed: Vec<SourceRow> = sources
         .values()
-        .filter(|source| written.sources.contains(&source.id))
+        .filter(|source| writes.source_ids.contains(&source.id))
         .cloned()
         .collect();
     changed.sort_by_key(|source| source.id);
     tx.put_sources(&changed).await?;
-    tx.put_locations(&written.locations).await?;
-    tx.put_deliveries(&written.deliveries).await
+    tx.put_locations(&writes.locations).await?;
+    tx.put_deliveries(&writes.deliveries).await
 }
 
-fn label(outcome: Outcome) -> SignalOutcome {
+fn outcome_label(outcome: Outcome) -> SignalOutcome {
     match outcome {
         Outcome::Waiting | Outcome::Applied => SignalOutcome::Accepted,
         Outcome::Unchanged => SignalOutcome::Unchanged,

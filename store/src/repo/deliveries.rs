@@ -2,15 +2,15 @@
 
 use serde::Serialize;
 
-use super::RepoError;
 use super::statement::{Tx, execute, fetch_all, insert_new, json};
+use super::{RepoError, SourceGeneration};
 
 /// How a delivery ended, or that it has not. A delivery whose source has proved a newer generation
 /// becomes `superseded`, which only the database says, for only it sees both.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Outcome {
-    /// A generation was raised for it and is not proved yet.
+    /// A generation was asked for and is not proved yet.
     Waiting,
     /// Its generation changed the catalog.
     Applied,
@@ -125,7 +125,7 @@ impl Tx {
     /// Ends every delivery that asked for these generations or older ones as ignored for this reason.
     pub(crate) async fn ignore_deliveries(
         &mut self,
-        generations: &[(i64, i64)],
+        generations: &[SourceGeneration],
         reason: &str,
         now: i64,
     ) -> Result<(), RepoError> {
@@ -133,14 +133,14 @@ impl Tx {
             self, "ignore deliveries",
             sqlite: "update delivery \
                 set outcome = 'ignored', reason = $2, covered_at = $3 \
-                from (select value->>0 as source_id, value->>1 as generation from json_each($1)) as g \
+                from (select value->>'source_id' as source_id, value->>'generation' as generation \
+                    from json_each($1)) as g \
                 where delivery.source_id = g.source_id \
                     and delivery.generation <= g.generation \
                     and delivery.covered_at is null",
             postgres: "update delivery \
                 set outcome = 'ignored', reason = $2, covered_at = $3 \
-                from (select (pair->>0)::bigint as source_id, (pair->>1)::bigint as generation \
-                    from json_array_elements($1::json) as pair) as g \
+                from json_to_recordset($1::json) as g(source_id bigint, generation bigint) \
                 where delivery.source_id = g.source_id \
                     and delivery.generation <= g.generation \
                     and delivery.covered_at is null",

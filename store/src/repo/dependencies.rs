@@ -1,5 +1,6 @@
 //! Dependencies: the files that entities are made from besides the one that declares them.
 
+use freshet_model::RepositoryName;
 use serde::Serialize;
 
 use super::RepoError;
@@ -18,6 +19,13 @@ pub(crate) struct DependencyRow {
     /// What was read; empty if there was nothing.
     pub(crate) blob_oid: String,
     pub(crate) url: String,
+}
+
+impl DependencyRow {
+    /// The repository it is in; all parts are empty if it is a plain URL.
+    pub(crate) fn repository(&self) -> RepositoryName {
+        RepositoryName::new(&self.host, &self.owner, &self.name)
+    }
 }
 
 /// A location that depends on something, with its source.
@@ -54,14 +62,18 @@ impl Tx {
         )
     }
 
-    /// What depends on files of these repositories: (host, owner, name), in lower case.
+    /// What depends on files of these repositories.
     pub(crate) async fn dependents_of(
         &mut self,
-        repositories: &[(String, String, String)],
+        repositories: &[RepositoryName],
     ) -> Result<Vec<Dependent>, RepoError> {
         if repositories.is_empty() {
             return Ok(Vec::new());
         }
+        let named: Vec<[&str; 3]> = repositories
+            .iter()
+            .map(|it| [it.host(), it.owner(), it.name()])
+            .collect();
         dependency_table!(
             select: self, Dependent, "find what depends on repositories",
             sqlite: ", source_id \
@@ -76,7 +88,7 @@ impl Tx {
                 join dependency on host = k_host and owner = k_owner and name = k_name \
                 join (select id, source_id from location) as l on l.id = location_id \
                 order by location_id, git_ref, path",
-            json(repositories),
+            json(&named),
         )
     }
 

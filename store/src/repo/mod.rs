@@ -46,7 +46,7 @@ pub(crate) use location_entities::LocationEntity;
 pub(crate) use locations::{EmittedKind, Location, LocationState, Naming};
 pub(crate) use problems::{ProblemPlace, StoredProblem};
 pub(crate) use removals::RemovalRow;
-pub(crate) use sources::{GITHUB, HEAD, SourceRow, StoredCause};
+pub(crate) use sources::{GITHUB, HEAD, SourceGeneration, SourceRow, Trigger};
 pub(crate) use statement::Tx;
 
 /// A handle on the database, cheap to clone.

@@ -2,7 +2,7 @@
 
 use std::future::Future;
 
-use freshet_model::ErrorClass;
+use freshet_model::{ErrorClass, RepositoryName};
 
 use super::open;
 use super::verbs::{put_sources, source, write};
@@ -269,7 +269,7 @@ async fn dependencies_are_found_from_both_ends(repo: &Repo) {
     ];
     tx.put_dependencies(&rows).await.expect("written");
     assert_eq!(tx.dependencies_of(&[2, 4]).await.expect("rows").len(), 2);
-    let repository = |name: &str| ("github.com".to_owned(), "acme".to_owned(), name.to_owned());
+    let repository = |name: &str| RepositoryName::new("github.com", "Acme", name);
     let pushed = [repository("docs"), repository("x")];
     let found = tx.dependents_of(&pushed).await.expect("rows");
     assert_eq!((found.len(), found[0].source_id), (1, 2));

@@ -13,8 +13,8 @@ use crate::repo::claims::ClaimKey;
 use crate::repo::entities::EntityTouch;
 use crate::repo::parts::PartRow;
 use crate::repo::{
-    ClaimRow, Covering, DeliveryRow, EntityRow, Location, Outcome, Repo, SourceKind, SourceRow,
-    StoredProblem, Tx,
+    ClaimRow, Covering, DeliveryRow, EntityRow, Location, Outcome, Repo,
+    SourceGeneration, SourceKind, SourceRow, StoredProblem, Tx,
 };
 
 pub(super) async fn run<F, Fut>(fresh: &F)
@@ -55,8 +55,8 @@ pub(super) fn source(id: i64, external_id: &str) -> SourceRow {
     "acme".clone_into(&mut source.owner);
     source.name = format!("r{id}");
     "https://github.com/acme/r".clone_into(&mut source.url);
-    source.cause.0.signal_id = "gh:github.com:1".to_owned();
-    source.cause.0.received_at = 7;
+    source.trigger.0.signal_id = "gh:github.com:1".to_owned();
+    source.trigger.0.received_at = 7;
     source
 }
 
@@ -439,11 +439,11 @@ async fn outstanding_sources_are_found_when_due(repo: &Repo) {
     tx.set_enqueued(&[1], 90).await.expect("noted");
     let found = tx.sources_to_enqueue(50, 30, 10).await.expect("rows");
     assert!(found.is_empty());
-    let raised = tx
-        .want_other_fingerprints("new", String::new())
+    let requested = tx
+        .request_other_fingerprints("new", String::new())
         .await
-        .expect("raised");
-    assert_eq!(raised, 1, "only the one that waits for nothing");
+        .expect("requested");
+    assert_eq!(requested, 1, "only the one that waits for nothing");
     tx.commit().await.expect("a commit");
 }
 
@@ -455,8 +455,12 @@ async fn what_nobody_wants_any_more_ends(repo: &Repo) {
     tx.put_deliveries(&[delivery("a", 2), delivery("b", 3)])
         .await
         .expect("recorded");
-    tx.abandon_generations(&[(1, 3)]).await.expect("abandoned");
-    tx.ignore_deliveries(&[(1, 3)], "not-configured", 9)
+    let unwanted = [SourceGeneration {
+        source_id: 1,
+        generation: 3,
+    }];
+    tx.abandon_generations(&unwanted).await.expect("abandoned");
+    tx.ignore_deliveries(&unwanted, "not-configured", 9)
         .await
         .expect("ignored");
     tx.commit().await.expect("a commit");

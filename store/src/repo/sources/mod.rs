@@ -19,19 +19,20 @@ macro_rules! source_table {
     };
 }
 
-mod cause;
 mod find;
 mod lane;
 mod status;
+mod trigger;
 mod write;
 
+use freshet_model::RepositoryName;
 use serde::{Deserialize, Serialize};
 
 use super::stored::UnknownWord;
 
-pub(crate) use cause::StoredCause;
 pub use lane::Lane;
 pub use status::SourceStatus;
+pub(crate) use trigger::Trigger;
 
 /// What a source is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -116,8 +117,9 @@ pub(crate) struct SourceRow {
     pub(crate) push_before: String,
     pub(crate) push_after: String,
     pub(crate) fingerprint: String,
-    #[sqlx(try_from = "String")]
-    pub(crate) cause: StoredCause,
+    #[serde(rename = "cause")]
+    #[sqlx(rename = "cause", try_from = "String")]
+    pub(crate) trigger: Trigger,
     pub(crate) verified_at: i64,
     pub(crate) changed_at: i64,
     pub(crate) mechanism: String,
@@ -158,7 +160,7 @@ impl SourceRow {
             push_before: String::new(),
             push_after: String::new(),
             fingerprint: String::new(),
-            cause: StoredCause::default(),
+            trigger: Trigger::default(),
             verified_at: 0,
             changed_at: 0,
             mechanism: String::new(),
@@ -189,6 +191,11 @@ impl SourceRow {
         format!("{}/{}", self.owner, self.name)
     }
 
+    /// The repository by its name today.
+    pub(crate) fn repository_name(&self) -> RepositoryName {
+        RepositoryName::new(&self.host, &self.owner, &self.name)
+    }
+
     /// The repository's number, 0 for what is no repository.
     pub(crate) fn repository_id(&self) -> u64 {
         self.external_id.parse().unwrap_or_default()
@@ -199,6 +206,13 @@ impl SourceRow {
 pub(crate) const GITHUB: &str = "github";
 /// How a source says "the default branch".
 pub(crate) const HEAD: &str = "HEAD";
+
+/// A generation of a source.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub(crate) struct SourceGeneration {
+    pub(crate) source_id: i64,
+    pub(crate) generation: i64,
+}
 
 /// How the world outside names a source.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]

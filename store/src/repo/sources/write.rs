@@ -1,6 +1,6 @@
 //! Sources, written whole or in one respect.
 
-use super::SourceRow;
+use super::{SourceGeneration, SourceRow};
 use crate::repo::RepoError;
 use crate::repo::statement::{Tx, bounded, execute, fetch_all, json, upsert};
 
@@ -19,21 +19,21 @@ impl Tx {
         .map(drop)
     }
 
-    /// Ends these generations (source, generation), which nobody wants any more, without a proof.
+    /// Ends these generations, which nobody wants any more, without a proof.
     pub(crate) async fn abandon_generations(
         &mut self,
-        generations: &[(i64, i64)],
+        generations: &[SourceGeneration],
     ) -> Result<(), RepoError> {
         execute!(
             self, "abandon generations",
             sqlite: "update source \
                 set done = g.generation \
-                from (select value->>0 as source_id, value->>1 as generation from json_each($1)) as g \
+                from (select value->>'source_id' as source_id, value->>'generation' as generation \
+                    from json_each($1)) as g \
                 where source.id = g.source_id and source.done < g.generation",
             postgres: "update source \
                 set done = g.generation \
-                from (select (pair->>0)::bigint as source_id, (pair->>1)::bigint as generation \
-                    from json_array_elements($1::json) as pair) as g \
+                from json_to_recordset($1::json) as g(source_id bigint, generation bigint) \
                 where source.id = g.source_id and source.done < g.generation",
             json(generations),
         )
@@ -41,20 +41,21 @@ impl Tx {
     }
 
     /// Asks again for every repository that was read with another fingerprint and waits for nothing.
-    pub(crate) async fn want_other_fingerprints(
+    pub(crate) async fn request_other_fingerprints(
         &mut self,
         fingerprint: &str,
-        cause: String,
+        trigger: String,
     ) -> Result<u64, RepoError> {
         const SQL: &str = "update source \
             set wanted = wanted + 1, lane = 2, cause = $2, next_due_at = 0, enqueued_at = 0 \
-            where kind in ('repository', 'url', 'file') and wanted = done and done > 0 and fingerprint <> $1";
+            where kind in ('repository', 'url', 'file') and wanted = done and done > 0 \
+                and fingerprint <> $1";
         execute!(
             self, "ask for sources read in another way",
             sqlite: SQL,
             postgres: SQL,
             fingerprint,
-            cause,
+            trigger,
         )
     }
 

@@ -14,23 +14,28 @@ fn held_branch(id: i64, git_ref: &str) -> SourceRow {
 
 /// Which sources a push to `branch` gives a job, of those with these ids and refs.
 #[track_caller]
-fn check_branch(branch: &str, sources: &[(i64, &str)], raised: &[i64]) {
+fn check_branch(branch: &str, sources: &[(i64, &str)], requested: &[i64]) {
     let providers = Providers::new(&[]);
     let sources = sources
         .iter()
         .map(|(id, git_ref)| held_branch(*id, git_ref))
         .collect();
-    let mut desk = desk(&providers, sources);
-    let outcome = desk.decide(&signal(signal::Body::Push(Push {
+    let mut batch = batch(&providers, sources);
+    let outcome = batch.decide_signal(&signal(signal::Body::Push(Push {
         r#ref: format!("refs/heads/{branch}"),
         complete: false,
         ..harmless()
     })));
     assert_eq!(
-        desk.written.raised.iter().copied().collect::<Vec<_>>(),
-        raised
+        batch
+            .writes
+            .requested_ids
+            .iter()
+            .copied()
+            .collect::<Vec<_>>(),
+        requested
     );
-    assert_eq!(outcome == Outcome::Waiting, !raised.is_empty());
+    assert_eq!(outcome == Outcome::Waiting, !requested.is_empty());
 }
 
 #[test]
@@ -53,12 +58,12 @@ fn a_provider_with_a_branch_reads_the_source_of_that_branch() {
     };
     for (branch, git_ref) in [("live", "live"), ("main", HEAD)] {
         let providers = configured(branch);
-        let mut desk = desk(&providers, Vec::new());
-        desk.decide(&signal(signal::Body::Push(Push {
+        let mut batch = batch(&providers, Vec::new());
+        batch.decide_signal(&signal(signal::Body::Push(Push {
             r#ref: format!("refs/heads/{branch}"),
             ..harmless()
         })));
-        let source = desk.sources.values().next().expect("a source");
+        let source = batch.sources.values().next().expect("a source");
         assert_eq!((source.git_ref.as_str(), source.wanted), (git_ref, 1));
     }
 }
@@ -67,14 +72,14 @@ fn a_provider_with_a_branch_reads_the_source_of_that_branch() {
 #[track_caller]
 fn check_pattern(pattern: &str, path: &str, is_read: bool) {
     let providers = providers();
-    let mut desk = desk(&providers, vec![held()]);
+    let mut batch = batch(&providers, vec![held()]);
     let wanted = Location {
         is_pattern: true,
         state: LocationState::Matched { paths: Vec::new() },
         ..Location::new(3, 1, pattern)
     };
-    desk.locations.entry(1).or_default().push(wanted);
-    let outcome = desk.decide(&signal(signal::Body::Push(Push {
+    batch.locations.entry(1).or_default().push(wanted);
+    let outcome = batch.decide_signal(&signal(signal::Body::Push(Push {
         touched: vec![path.to_owned()],
         ..harmless()
     })));
@@ -119,7 +124,7 @@ fn dependent(source_id: i64, git_ref: &str, path: &str) -> Dependent {
 
 /// Which sources a push gives a job: source 1 is the repository, source 9 another one.
 #[track_caller]
-fn check_dependents(dependents: Vec<Dependent>, push: Push, raised: &[i64]) {
+fn check_dependents(dependents: Vec<Dependent>, push: Push, requested: &[i64]) {
     let providers = providers();
     let elsewhere = SourceRow {
         id: 9,
@@ -127,14 +132,23 @@ fn check_dependents(dependents: Vec<Dependent>, push: Push, raised: &[i64]) {
         name: "docs".to_owned(),
         ..held()
     };
-    let mut desk = desk(&providers, vec![held(), elsewhere]);
-    desk.dependents = dependents;
-    desk.decide(&signal(signal::Body::Push(push)));
+    let mut batch = batch(&providers, vec![held(), elsewhere]);
+    batch.dependents = dependents;
+    batch.decide_signal(&signal(signal::Body::Push(push)));
     assert_eq!(
-        desk.written.raised.iter().copied().collect::<Vec<_>>(),
-        raised
+        batch
+            .writes
+            .requested_ids
+            .iter()
+            .copied()
+            .collect::<Vec<_>>(),
+        requested
     );
-    assert!(raised.iter().all(|id| desk.written.sources.contains(id)));
+    assert!(
+        requested
+            .iter()
+            .all(|id| batch.writes.source_ids.contains(id))
+    );
 }
 
 fn touching(path: &str) -> Push {

@@ -1,10 +1,10 @@
 use std::time::Duration;
 
-use freshet_proto::message::Ignored;
+use freshet_proto::message::{Ignored, Repository};
 
 use super::*;
 use crate::config::{GithubProvider, ProviderFilters};
-use crate::repo::LocationState;
+use crate::repo::{LocationState, SourceKind};
 
 const HELD: &str = "aaaa";
 const PATH: &str = "catalog-info.yaml";
@@ -70,7 +70,7 @@ fn held() -> SourceRow {
     source
 }
 
-fn desk<'a>(providers: &'a Providers, sources: Vec<SourceRow>) -> Desk<'a> {
+fn batch<'a>(providers: &'a Providers, sources: Vec<SourceRow>) -> SignalBatch<'a> {
     let location = Location {
         state: LocationState::Valid {
             blob: "b1".to_owned(),
@@ -78,7 +78,7 @@ fn desk<'a>(providers: &'a Providers, sources: Vec<SourceRow>) -> Desk<'a> {
         },
         ..Location::new(1, 1, PATH)
     };
-    Desk {
+    SignalBatch {
         providers,
         fingerprint: "f1",
         now: 10,
@@ -90,7 +90,7 @@ fn desk<'a>(providers: &'a Providers, sources: Vec<SourceRow>) -> Desk<'a> {
         dependents: Vec::new(),
         new_source_ids: vec![2].into_iter(),
         new_location_ids: vec![2].into_iter(),
-        written: Written::default(),
+        writes: LedgerWrites::default(),
     }
 }
 
@@ -98,19 +98,22 @@ fn desk<'a>(providers: &'a Providers, sources: Vec<SourceRow>) -> Desk<'a> {
 #[track_caller]
 fn check(push: Push, source: SourceRow, expected: (Outcome, &str, i64)) {
     let providers = providers();
-    let mut desk = desk(&providers, vec![source]);
-    desk.decide(&signal(signal::Body::Push(push)));
-    let row = &desk.written.deliveries[0];
+    let mut batch = batch(&providers, vec![source]);
+    batch.decide_signal(&signal(signal::Body::Push(push)));
+    let row = &batch.writes.deliveries[0];
     let (outcome, reason, generation) = expected;
     assert_eq!(
         (row.outcome, row.reason.as_str(), row.generation),
         (outcome, reason, generation)
     );
     assert_eq!(row.covered_at.is_none(), outcome == Outcome::Waiting);
-    assert_eq!(!desk.written.raised.is_empty(), outcome == Outcome::Waiting);
+    assert_eq!(
+        !batch.writes.requested_ids.is_empty(),
+        outcome == Outcome::Waiting
+    );
 }
 
-const RAISED: (Outcome, &str, i64) = (Outcome::Waiting, "", 4);
+const REQUESTED: (Outcome, &str, i64) = (Outcome::Waiting, "", 4);
 
 #[test]
 fn a_push_that_provably_touches_nothing_wanted_is_unchanged() {
@@ -125,9 +128,9 @@ fn an_untouched_push_proves_the_time_it_was_received() {
             verified_at,
             ..held()
         };
-        let mut desk = desk(&providers, vec![source]);
-        desk.decide(&signal(signal::Body::Push(harmless())));
-        let source = desk.sources.values().next().expect("a source");
+        let mut batch = batch(&providers, vec![source]);
+        batch.decide_signal(&signal(signal::Body::Push(harmless())));
+        let source = batch.sources.values().next().expect("a source");
         assert_eq!(source.verified_at, expected);
     }
 }
@@ -141,7 +144,7 @@ fn a_push_without_proof_is_read() {
             ..harmless()
         },
         held(),
-        RAISED,
+        REQUESTED,
     );
     check(
         Push {
@@ -149,7 +152,7 @@ fn a_push_without_proof_is_read() {
             ..harmless()
         },
         held(),
-        RAISED,
+        REQUESTED,
     );
     check(
         Push {
@@ -157,7 +160,7 @@ fn a_push_without_proof_is_read() {
             ..harmless()
         },
         held(),
-        RAISED,
+        REQUESTED,
     );
     let before = "cccc".to_owned();
     check(
@@ -166,7 +169,7 @@ fn a_push_without_proof_is_read() {
             ..harmless()
         },
         held(),
-        RAISED,
+        REQUESTED,
     );
 }
 
@@ -179,12 +182,12 @@ fn a_source_that_was_not_read_like_this_is_read() {
             fingerprint,
             ..held()
         },
-        RAISED,
+        REQUESTED,
     );
     let outstanding = SourceRow { done: 2, ..held() };
-    check(harmless(), outstanding, RAISED);
+    check(harmless(), outstanding, REQUESTED);
     let url = "https://github.com/acme/old".to_owned();
-    check(harmless(), SourceRow { url, ..held() }, RAISED);
+    check(harmless(), SourceRow { url, ..held() }, REQUESTED);
 }
 
 #[test]
@@ -242,35 +245,35 @@ fn pushes_nobody_reads_are_ignored_with_a_reason() {
 #[test]
 fn an_unknown_repository_becomes_a_source_with_its_file() {
     let providers = providers();
-    let mut desk = desk(&providers, Vec::new());
-    desk.decide(&signal(signal::Body::Push(harmless())));
-    let source = desk.sources.values().next().expect("a source");
+    let mut batch = batch(&providers, Vec::new());
+    batch.decide_signal(&signal(signal::Body::Push(harmless())));
+    let source = batch.sources.values().next().expect("a source");
     assert_eq!((source.id, source.wanted, source.done), (2, 1, 0));
     assert_eq!(source.lane, Lane::Hi);
-    assert_eq!(desk.written.locations[0].path, PATH);
+    assert_eq!(batch.writes.locations[0].path, PATH);
 }
 
 #[test]
 fn each_push_of_a_batch_is_a_generation_and_the_newest_is_read() {
     let providers = providers();
-    let mut desk = desk(&providers, vec![held()]);
+    let mut batch = batch(&providers, vec![held()]);
     for after in ["b1", "b2"] {
         let push = Push {
             after: after.to_owned(),
             touched: vec![PATH.to_owned()],
             ..harmless()
         };
-        desk.decide(&signal(signal::Body::Push(push)));
+        batch.decide_signal(&signal(signal::Body::Push(push)));
     }
-    let generations: Vec<i64> = desk
+    let generations: Vec<i64> = batch
         .written
         .deliveries
         .iter()
         .map(|it| it.generation)
         .collect();
     assert_eq!(generations, [4, 5]);
-    assert_eq!(desk.written.raised.len(), 1);
-    let source = desk.sources.values().next().expect("a source");
+    assert_eq!(batch.writes.requested_ids.len(), 1);
+    let source = batch.sources.values().next().expect("a source");
     assert_eq!((source.push_after.as_str(), source.wanted), ("b2", 5));
 }
 
@@ -281,10 +284,10 @@ fn a_sweep_does_not_slow_down_who_waits() {
         lane: Lane::Hi,
         ..held()
     };
-    source.cause.0.mechanism = "push".to_owned();
+    source.trigger.0.mechanism = "push".to_owned();
     raise(&mut source, Lane::Lo, Cause::default(), 9);
     assert_eq!((source.lane, source.wanted), (Lane::Hi, 5));
-    assert_eq!(source.cause.0.mechanism, "push");
+    assert_eq!(source.trigger.0.mechanism, "push");
     source.done = 5;
     raise(&mut source, Lane::Lo, Cause::default(), 9);
     assert_eq!(source.lane, Lane::Lo);
@@ -305,20 +308,20 @@ fn somebody_who_waits_does_not_inherit_the_failures_of_a_sweep() {
 #[test]
 fn what_the_receiver_ignored_is_accounted_for() {
     let providers = providers();
-    let mut desk = desk(&providers, Vec::new());
+    let mut batch = batch(&providers, Vec::new());
     let ignored = Ignored {
         event: "star.created".to_owned(),
         reason: "event not used".to_owned(),
     };
-    desk.decide(&signal(signal::Body::Ignored(ignored)));
-    assert_eq!(desk.written.deliveries[0].reason, "event not used");
-    assert!(desk.written.sources.is_empty());
+    batch.decide_signal(&signal(signal::Body::Ignored(ignored)));
+    assert_eq!(batch.writes.deliveries[0].reason, "event not used");
+    assert!(batch.writes.source_ids.is_empty());
 }
 
 #[test]
 fn of_several_outstanding_pushes_the_first_says_where_they_start() {
     let providers = providers();
-    let mut desk = desk(&providers, vec![held()]);
+    let mut batch = batch(&providers, vec![held()]);
     for (before, after) in [(HELD, "b1"), ("b1", "b2")] {
         let push = Push {
             before: before.to_owned(),
@@ -326,9 +329,9 @@ fn of_several_outstanding_pushes_the_first_says_where_they_start() {
             touched: vec![PATH.to_owned()],
             ..harmless()
         };
-        desk.decide(&signal(signal::Body::Push(push)));
+        batch.decide_signal(&signal(signal::Body::Push(push)));
     }
-    let source = desk.sources.values().next().expect("a source");
+    let source = batch.sources.values().next().expect("a source");
     assert_eq!(
         (source.push_before.as_str(), source.push_after.as_str()),
         (HELD, "b2")
@@ -339,7 +342,7 @@ fn of_several_outstanding_pushes_the_first_says_where_they_start() {
 #[track_caller]
 fn check_range<const N: usize>(pushes: [&str; N], expected: &str) {
     let providers = providers();
-    let mut desk = desk(&providers, vec![held()]);
+    let mut batch = batch(&providers, vec![held()]);
     for range in pushes {
         let (before, after) = range.split_once("..").expect("a range");
         let push = Push {
@@ -348,9 +351,9 @@ fn check_range<const N: usize>(pushes: [&str; N], expected: &str) {
             complete: false,
             ..harmless()
         };
-        desk.decide(&signal(signal::Body::Push(push)));
+        batch.decide_signal(&signal(signal::Body::Push(push)));
     }
-    let source = desk.sources.values().next().expect("one source");
+    let source = batch.sources.values().next().expect("one source");
     let range = format!("{}..{}", source.push_before, source.push_after);
     assert_eq!(range, expected);
 }
@@ -364,5 +367,5 @@ fn outstanding_pushes_are_one_range_from_the_commit_we_hold() {
     check_range(["c..d", "b..c", "aaaa..b"], "aaaa..b");
 }
 
-#[path = "decide_reach_tests.rs"]
+#[path = "batch_reach_tests.rs"]
 mod reach;

@@ -1,15 +1,15 @@
-//! Why a generation is wanted.
+//! What made a source be looked at: a signal, with its delivery, commit and person.
 
 use freshet_proto::message::Cause;
 use serde::{Deserialize, Serialize};
 
-/// Why a generation is wanted, as the source row holds it.
+/// What made a generation be asked for, as the source row holds it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(into = "String", try_from = "String")]
-pub(crate) struct StoredCause(pub(crate) Cause);
+pub(crate) struct Trigger(pub(crate) Cause);
 
 #[derive(Serialize, Deserialize)]
-struct CauseText {
+struct TriggerText {
     signal: String,
     provider: String,
     mechanism: String,
@@ -19,29 +19,29 @@ struct CauseText {
     received_at: i64,
 }
 
-impl From<StoredCause> for String {
-    fn from(StoredCause(cause): StoredCause) -> Self {
-        let text = CauseText {
-            signal: cause.signal_id,
-            provider: cause.provider,
-            mechanism: cause.mechanism,
-            commit: cause.commit,
-            actor: cause.actor,
-            pushed_at: cause.pushed_at,
-            received_at: cause.received_at,
+impl From<Trigger> for String {
+    fn from(Trigger(trigger): Trigger) -> Self {
+        let text = TriggerText {
+            signal: trigger.signal_id,
+            provider: trigger.provider,
+            mechanism: trigger.mechanism,
+            commit: trigger.commit,
+            actor: trigger.actor,
+            pushed_at: trigger.pushed_at,
+            received_at: trigger.received_at,
         };
-        serde_json::to_string(&text).expect("a cause is plain data")
+        serde_json::to_string(&text).expect("a trigger is plain data")
     }
 }
 
-impl TryFrom<String> for StoredCause {
+impl TryFrom<String> for Trigger {
     type Error = serde_json::Error;
 
     fn try_from(text: String) -> Result<Self, serde_json::Error> {
         if text.is_empty() {
             return Ok(Self::default());
         }
-        let text: CauseText = serde_json::from_str(&text)?;
+        let text: TriggerText = serde_json::from_str(&text)?;
         Ok(Self(Cause {
             signal_id: text.signal,
             provider: text.provider,

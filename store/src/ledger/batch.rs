@@ -1,0 +1,354 @@
+//! What a batch of signals asks for. Pure: rows in, rows out.
+
+use std::collections::{BTreeSet, HashMap};
+
+use freshet_model::glob::Pattern;
+use freshet_proto::message::{Push, Signal, Tick, signal};
+
+use super::dependents::PushedBranch;
+use super::providers::Providers;
+use super::request::{request_refresh, trigger_of, trigger_of_push};
+use super::subject::{SignalSubject, branch_of, key_by_branch_name, source_ref};
+use crate::repo::dependencies::Dependent;
+use crate::repo::sources::SourceKey;
+use crate::repo::{DeliveryRow, Lane, Location, Outcome, SourceRow};
+
+/// Why a signal asks for nothing, as recorded with its delivery.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum IgnoreReason {
+    /// The message has no body this version knows.
+    Unknown,
+    /// Nothing configured looks at what it names.
+    NotConfigured,
+    /// A tag, or another ref that is no branch.
+    NotABranch,
+    /// A branch nobody reads.
+    OtherBranch,
+    /// The branch was deleted; the sweep finds out what that means.
+    BranchDeleted,
+    /// The source it names does not exist.
+    NoSuchSource,
+}
+
+impl IgnoreReason {
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::Unknown => "unknown",
+            Self::NotConfigured => "not-configured",
+            Self::NotABranch => "not-a-branch",
+            Self::OtherBranch => "other-branch",
+            Self::BranchDeleted => "branch-deleted",
+            Self::NoSuchSource => "no-such-source",
+        }
+    }
+}
+
+/// What is done about a signal.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum SignalDecision {
+    /// Nothing, for this reason.
+    Ignored(String),
+    /// Nothing: it proves that what we want of this source is as it was.
+    Unchanged(i64),
+    /// This source is read again.
+    Requested(i64),
+}
+
+impl From<IgnoreReason> for SignalDecision {
+    fn from(reason: IgnoreReason) -> Self {
+        Self::Ignored(reason.as_str().to_owned())
+    }
+}
+
+/// The sources a batch of signals is about, as they stand while it is decided.
+#[derive(Debug)]
+pub(super) struct SignalBatch<'a> {
+    pub(super) providers: &'a Providers,
+    pub(super) fingerprint: &'a str,
+    pub(super) now: i64,
+    pub(super) sources: HashMap<SourceKey, SourceRow>,
+    /// By source.
+    pub(super) locations: HashMap<i64, Vec<Location>>,
+    /// What reads files of the repositories that were pushed to.
+    pub(super) dependents: Vec<Dependent>,
+    pub(super) new_source_ids: std::vec::IntoIter<i64>,
+    pub(super) new_location_ids: std::vec::IntoIter<i64>,
+    pub(super) writes: LedgerWrites,
+}
+
+/// What deciding changed.
+#[derive(Debug, Default)]
+pub(super) struct LedgerWrites {
+    /// Sources to write.
+    pub(super) source_ids: BTreeSet<i64>,
+    /// Sources that get a job.
+    pub(super) requested_ids: BTreeSet<i64>,
+    pub(super) locations: Vec<Location>,
+    pub(super) deliveries: Vec<DeliveryRow>,
+}
+
+impl SignalBatch<'_> {
+    /// Decides one signal, after those before it.
+    pub(super) fn decide_signal(&mut self, signal: &Signal) -> Outcome {
+        let decision = match &signal.body {
+            None => IgnoreReason::Unknown.into(),
+            Some(signal::Body::Ignored(ignored)) => SignalDecision::Ignored(ignored.reason.clone()),
+            Some(signal::Body::Push(push)) => {
+                self.request_dependents(signal, push);
+                self.decide_push(signal, push)
+            }
+            Some(signal::Body::Tick(tick)) => self.decide_tick(signal, tick),
+            Some(signal::Body::Refresh(refresh)) => {
+                self.decide_refresh(signal, refresh.source_id, &refresh.actor)
+            }
+        };
+        self.record_delivery(signal, decision)
+    }
+
+    fn decide_push(&mut self, signal: &Signal, push: &Push) -> SignalDecision {
+        let Some(repository) = &push.repository else {
+            return IgnoreReason::Unknown.into();
+        };
+        let Some(key) = SignalSubject::of(signal).into_key() else {
+            return IgnoreReason::Unknown.into();
+        };
+        let mut known: Vec<SourceKey> = std::iter::once(key.clone())
+            .chain(key_by_branch_name(signal))
+            .filter(|key| self.sources.contains_key(key))
+            .collect();
+        let providers = self.providers;
+        let provider = providers.wanting(&signal.host, repository);
+        if provider.is_none() && known.is_empty() {
+            return IgnoreReason::NotConfigured.into();
+        }
+        let Some(branch) = branch_of(push) else {
+            return IgnoreReason::NotABranch.into();
+        };
+        let provider = provider.filter(|provider| branch == provider.branch(repository));
+        if provider.is_none() && known.is_empty() {
+            return IgnoreReason::OtherBranch.into();
+        }
+        if push.deleted {
+            return IgnoreReason::BranchDeleted.into();
+        }
+        if let Some(provider) = provider {
+            let id = self.ensure_source(&key);
+            self.ensure_location(id, &provider.catalog_path);
+            if !known.contains(&key) {
+                known.insert(0, key);
+            }
+        }
+        let decisions: Vec<SignalDecision> = known
+            .iter()
+            .map(|key| self.decide_push_to(key, signal, push))
+            .collect();
+        // The delivery waits for the first of them that must be read.
+        let awaited = decisions
+            .iter()
+            .position(|decision| matches!(decision, SignalDecision::Requested(_)))
+            .unwrap_or_default();
+        decisions
+            .into_iter()
+            .nth(awaited)
+            .unwrap_or_else(|| IgnoreReason::NotConfigured.into())
+    }
+
+    fn decide_push_to(&mut self, key: &SourceKey, signal: &Signal, push: &Push) -> SignalDecision {
+        let untouched = self.is_untouched(key, push);
+        let (now, trigger) = (self.now, trigger_of_push(signal, push));
+        let source = self.source_mut(key);
+        let id = source.id;
+        if let Some(repository) = &push.repository {
+            source.adopt(repository);
+        }
+        if untouched {
+            source.head.clone_from(&push.after);
+            // The push is a proof of when it was received, and may have waited long for us.
+            source.verified_at = source.verified_at.max(signal.received_at);
+            "push".clone_into(&mut source.mechanism);
+            self.writes.source_ids.insert(id);
+            return SignalDecision::Unchanged(id);
+        }
+        // Of several outstanding pushes the first starts at the commit we hold: a reading that still
+        // shows it has seen none of them. The newest names where they lead.
+        let is_first = !source.is_outstanding() || source.push_before != source.head;
+        if is_first {
+            source.push_before.clone_from(&push.before);
+        }
+        source.push_after.clone_from(&push.after);
+        request_refresh(source, Lane::Hi, trigger, now);
+        self.writes.source_ids.insert(id);
+        self.writes.requested_ids.insert(id);
+        SignalDecision::Requested(id)
+    }
+
+    /// Whether the push provably changes no file we want: we hold the commit it starts from, the
+    /// list of touched paths is complete, and none of them is wanted.
+    fn is_untouched(&self, key: &SourceKey, push: &Push) -> bool {
+        let source = &self.sources[key];
+        let renamed = push
+            .repository
+            .as_ref()
+            .is_some_and(|repository| source.is_renamed(repository));
+        let proves = push.complete && !push.forced && push.before == source.head;
+        let holds = !source.is_outstanding()
+            && source.done > 0
+            && source.fingerprint == self.fingerprint
+            && !renamed;
+        let wanted = self
+            .locations
+            .get(&source.id)
+            .map_or(&[][..], Vec::as_slice);
+        proves
+            && holds
+            && !push
+                .touched
+                .iter()
+                .any(|path| self.may_touch(source, wanted, path))
+    }
+
+    /// Whether what we want of a source may differ when this path of it does.
+    fn may_touch(&self, source: &SourceRow, wanted: &[Location], path: &str) -> bool {
+        let named = wanted.iter().any(|location| {
+            if !location.is_pattern {
+                location.path == path
+            } else {
+                Pattern::new(&location.path).is_ok_and(|pattern| pattern.is_match(path))
+            }
+        });
+        named
+            || self
+                .dependents
+                .iter()
+                .any(|it| it.source_id == source.id && it.reads_path_of(source, path))
+    }
+
+    /// Asks again for every source elsewhere that reads a file this push touched.
+    fn request_dependents(&mut self, signal: &Signal, push: &Push) {
+        let Some(repository) = &push.repository else {
+            return;
+        };
+        let branch = branch_of(push).unwrap_or_default();
+        let pushed = PushedBranch::new(&signal.host, repository, branch);
+        let dependent_ids: BTreeSet<i64> = self
+            .dependents
+            .iter()
+            .filter(|it| pushed.may_change(it, push))
+            .map(|it| it.source_id)
+            .collect();
+        let (now, trigger) = (self.now, trigger_of_push(signal, push));
+        let concerned = self
+            .sources
+            .values_mut()
+            .filter(|source| dependent_ids.contains(&source.id));
+        for source in concerned {
+            // Its own push says what it wants for itself.
+            let is_own_branch =
+                source.git_ref == source_ref(repository, branch) || source.git_ref == branch;
+            let is_own = source.host == signal.host && source.repository_id() == repository.id;
+            if is_own && is_own_branch {
+                continue;
+            }
+            request_refresh(source, Lane::Hi, trigger.clone(), now);
+            self.writes.source_ids.insert(source.id);
+            self.writes.requested_ids.insert(source.id);
+        }
+    }
+
+    fn decide_tick(&mut self, signal: &Signal, tick: &Tick) -> SignalDecision {
+        if self.providers.by_id(&tick.provider_id).is_none() {
+            return IgnoreReason::NotConfigured.into();
+        }
+        let Some(key) = SignalSubject::of(signal).into_key() else {
+            return IgnoreReason::Unknown.into();
+        };
+        self.ensure_source(&key);
+        let now = self.now;
+        let source = self.source_mut(&key);
+        source.owner.clone_from(&tick.organization);
+        source.name.clone_from(&tick.provider_id);
+        source.url = format!("https://{}/{}", signal.host, tick.organization);
+        request_refresh(source, Lane::Lo, trigger_of(signal, "tick", ""), now);
+        SignalDecision::Requested(source.id)
+    }
+
+    fn decide_refresh(&mut self, signal: &Signal, source_id: i64, actor: &str) -> SignalDecision {
+        let now = self.now;
+        let Some(source) = self
+            .sources
+            .values_mut()
+            .find(|source| source.id == source_id)
+        else {
+            return IgnoreReason::NoSuchSource.into();
+        };
+        request_refresh(source, Lane::Hi, trigger_of(signal, "refresh", actor), now);
+        SignalDecision::Requested(source_id)
+    }
+
+    fn source_mut(&mut self, key: &SourceKey) -> &mut SourceRow {
+        self.sources
+            .get_mut(key)
+            .expect("every source of the batch was loaded")
+    }
+
+    fn ensure_source(&mut self, key: &SourceKey) -> i64 {
+        if let Some(source) = self.sources.get(key) {
+            return source.id;
+        }
+        let id = self
+            .new_source_ids
+            .next()
+            .expect("an id was taken for every unknown source");
+        let mut source = SourceRow::new(id, key.kind, &key.host, &key.external_id);
+        source.git_ref.clone_from(&key.git_ref);
+        self.sources.insert(key.clone(), source);
+        id
+    }
+
+    fn ensure_location(&mut self, source_id: i64, path: &str) {
+        let held = self.locations.entry(source_id).or_default();
+        if held.iter().any(|location| location.path == path) {
+            return;
+        }
+        let id = self
+            .new_location_ids
+            .next()
+            .expect("an id was taken for every missing location");
+        let location = Location::new(id, source_id, path);
+        held.push(location.clone());
+        self.writes.locations.push(location);
+    }
+
+    fn record_delivery(&mut self, signal: &Signal, decision: SignalDecision) -> Outcome {
+        let (outcome, source_id, reason) = match decision {
+            SignalDecision::Ignored(reason) => (Outcome::Ignored, None, reason),
+            SignalDecision::Unchanged(id) => (Outcome::Unchanged, Some(id), String::new()),
+            SignalDecision::Requested(id) => (Outcome::Waiting, Some(id), String::new()),
+        };
+        if let Some(id) = source_id {
+            self.writes.source_ids.insert(id);
+        }
+        let generation = source_id
+            .filter(|_| outcome == Outcome::Waiting)
+            .and_then(|id| self.sources.values().find(|source| source.id == id))
+            .map_or(0, |source| source.wanted);
+        if outcome == Outcome::Waiting {
+            self.writes.requested_ids.extend(source_id);
+        }
+        self.writes.deliveries.push(DeliveryRow {
+            guid: signal.id.clone(),
+            event: signal.event.clone(),
+            received_at: signal.received_at,
+            source_id,
+            generation,
+            outcome,
+            reason,
+            covered_at: (outcome != Outcome::Waiting).then_some(self.now),
+        });
+        outcome
+    }
+}
+
+#[cfg(test)]
+#[path = "batch_tests.rs"]
+mod tests;

@@ -1,0 +1,65 @@
+//! Asking for a source to be read again, and why. Pure.
+
+use freshet_proto::message::{Cause, Push, Repository, Signal};
+
+use crate::repo::{GITHUB, Lane, SourceRow, Trigger};
+
+/// Asks for a new generation of a source.
+pub(crate) fn request_refresh(source: &mut SourceRow, lane: Lane, trigger: Cause, now: i64) {
+    // Somebody already waits: a sweep must neither slow that down nor take the credit.
+    let keeps_lane = source.is_outstanding() && source.lane == Lane::Hi && lane == Lane::Lo;
+    if !keeps_lane {
+        source.lane = lane;
+        source.trigger = Trigger(trigger);
+    }
+    // What failed for the sweep says little about somebody's push.
+    if lane == Lane::Hi {
+        source.fail_count = 0;
+    }
+    source.wanted += 1;
+    source.next_due_at = 0;
+    source.enqueued_at = now;
+}
+
+/// The trigger of a generation that a signal asks for.
+pub(super) fn trigger_of(signal: &Signal, mechanism: &str, actor: &str) -> Cause {
+    Cause {
+        signal_id: signal.id.clone(),
+        provider: GITHUB.to_owned(),
+        mechanism: mechanism.to_owned(),
+        actor: actor.to_owned(),
+        received_at: signal.received_at,
+        ..Cause::default()
+    }
+}
+
+/// The same for a push, with the commit it leads to.
+pub(super) fn trigger_of_push(signal: &Signal, push: &Push) -> Cause {
+    Cause {
+        commit: push.after.clone(),
+        pushed_at: push.pushed_at,
+        ..trigger_of(signal, "push", &push.actor)
+    }
+}
+
+impl SourceRow {
+    /// Whether the provider now names a repository we have read differently.
+    pub(crate) fn is_renamed(&self, repository: &Repository) -> bool {
+        !self.url.is_empty()
+            && (self.url != repository.html_url || self.default_branch != repository.default_branch)
+    }
+
+    /// Takes over how the provider names the repository now. After a rename everything in it must
+    /// be read again, for the entities carry its address.
+    pub(crate) fn adopt(&mut self, repository: &Repository) {
+        if self.is_renamed(repository) {
+            self.fingerprint.clear();
+        }
+        self.node_id.clone_from(&repository.node_id);
+        self.owner.clone_from(&repository.owner);
+        self.name.clone_from(&repository.name);
+        self.url.clone_from(&repository.html_url);
+        self.default_branch.clone_from(&repository.default_branch);
+        self.archived = i64::from(repository.archived);
+    }
+}
