@@ -23,7 +23,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::change::ChangeRow;
 use crate::feed::Publication;
-use crate::metrics::{Gauges, Metrics};
+use crate::metrics::{Metrics, ServiceGauges};
 use crate::repo::{Meta, Repo, RepoError};
 use crate::view::View;
 
@@ -37,7 +37,7 @@ const RETRY_MISFIT_AFTER: Duration = Duration::from_secs(5);
 const BATCH_BYTES_MAX: usize = 8 * 1024 * 1024;
 
 /// What the relay stands on.
-pub(crate) struct Relay {
+pub(crate) struct ChangeRelay {
     pub(crate) repo: Repo,
     pub(crate) bus: Bus,
     pub(crate) view: Arc<View>,
@@ -45,13 +45,13 @@ pub(crate) struct Relay {
     pub(crate) subjects: Subjects,
     pub(crate) base_url: String,
     pub(crate) metrics: Arc<Metrics>,
-    pub(crate) gauges: Gauges,
+    pub(crate) gauges: ServiceGauges,
     pub(crate) readiness: Readiness,
 }
 
 /// How far the stream is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Cursor {
+struct StreamCursor {
     /// Revision of its last message.
     revision: i64,
     /// Sequence of its last message.
@@ -60,7 +60,7 @@ struct Cursor {
 
 /// A stream that must not be written to.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-enum Misfit {
+enum StreamMismatch {
     #[error("its last message has no revision")]
     Foreign,
     #[error("it is of the log {found}, the database of {expected}")]
@@ -80,17 +80,17 @@ enum RelayError {
     #[error("changes cannot be published")]
     Publish(#[from] PublishError),
     #[error("the stream of changes must not be written to")]
-    Misfit(#[from] Misfit),
+    StreamMismatch(#[from] StreamMismatch),
 }
 
-impl Relay {
+impl ChangeRelay {
     /// Publishes until `shutdown`.
     pub(crate) async fn run(self, shutdown: CancellationToken) -> Result<(), Infallible> {
         let mut published = None;
         loop {
             let pause = tokio::select! {
                 () = shutdown.cancelled() => return Ok(()),
-                error = self.publish(&mut published) => self.recover(&error),
+                error = self.publish_until_error(&mut published) => self.report_and_back_off(&error),
             };
             tokio::select! {
                 () = shutdown.cancelled() => return Ok(()),
@@ -103,9 +103,9 @@ impl Relay {
     ///
     /// Being dropped half way is harmless: what was sent is either in the stream or not, and the tail
     /// tells.
-    async fn publish(&self, published: &mut Option<Cursor>) -> RelayError {
+    async fn publish_until_error(&self, published: &mut Option<StreamCursor>) -> RelayError {
         let mut revisions = self.view.revisions();
-        let mut cursor = match self.position(*published).await {
+        let mut cursor = match self.find_cursor(*published).await {
             Ok(cursor) => cursor,
             Err(error) => return error,
         };
@@ -129,10 +129,13 @@ impl Relay {
         }
     }
 
-    async fn position(&self, published: Option<Cursor>) -> Result<Cursor, RelayError> {
+    async fn find_cursor(
+        &self,
+        published: Option<StreamCursor>,
+    ) -> Result<StreamCursor, RelayError> {
         let tail = self.bus.last_message(CHANGES).await?;
         let meta = self.repo.meta().await?;
-        let cursor = locate(&tail, &meta, published)?;
+        let cursor = locate_cursor(&tail, &meta, published)?;
         self.gauges.published.set(cursor.revision);
         if published.is_some_and(|published| published.revision > cursor.revision) {
             tracing::error!(
@@ -145,7 +148,7 @@ impl Relay {
     }
 
     /// Publishes what follows the cursor; `None` if nothing does.
-    async fn publish_page(&self, cursor: Cursor) -> Result<Option<Cursor>, RelayError> {
+    async fn publish_page(&self, cursor: StreamCursor) -> Result<Option<StreamCursor>, RelayError> {
         let page_size_max = i64::try_from(BATCH_MESSAGES_MAX).unwrap_or(i64::MAX);
         let rows = self
             .repo
@@ -155,20 +158,20 @@ impl Relay {
             return Ok(None);
         }
         let epoch = self.view.read(|state| state.epoch().to_owned());
-        let messages = self.messages(&rows, &epoch);
+        let messages = self.build_messages(&rows, &epoch);
         let sent = messages.len();
-        let sequence = self.send(messages, cursor.sequence).await?;
+        let sequence = self.send_messages(messages, cursor.sequence).await?;
         let now = self.clock.now_micros();
         for row in &rows[..sent] {
             self.metrics.change_published(row.committed_at, now);
         }
         let revision = rows[sent - 1].revision;
         self.gauges.published.set(revision);
-        Ok(Some(Cursor { revision, sequence }))
+        Ok(Some(StreamCursor { revision, sequence }))
     }
 
     /// Messages for as many rows as fit one batch, at least one.
-    fn messages(&self, rows: &[ChangeRow], epoch: &str) -> Vec<Outbound> {
+    fn build_messages(&self, rows: &[ChangeRow], epoch: &str) -> Vec<Outbound> {
         let now = self.clock.now_micros();
         let mut bytes = 0;
         let mut messages = Vec::with_capacity(rows.len());
@@ -180,7 +183,7 @@ impl Relay {
                 break;
             }
             let id = change_id(epoch, row.revision);
-            let message = Outbound::new(subject(&self.subjects, row), body)
+            let message = Outbound::new(change_subject(&self.subjects, row), body)
                 .enveloped(Envelope::with_id(id))
                 .with_headers(publication.headers());
             messages.push(message);
@@ -188,7 +191,11 @@ impl Relay {
         messages
     }
 
-    async fn send(&self, mut messages: Vec<Outbound>, sequence: u64) -> Result<u64, PublishError> {
+    async fn send_messages(
+        &self,
+        mut messages: Vec<Outbound>,
+        sequence: u64,
+    ) -> Result<u64, PublishError> {
         if messages.len() > 1 {
             return self.bus.publish_batch(CHANGES, messages, sequence).await;
         }
@@ -198,7 +205,7 @@ impl Relay {
     }
 
     /// Reports an error and says how long to wait before the tail is read again.
-    fn recover(&self, error: &RelayError) -> Duration {
+    fn report_and_back_off(&self, error: &RelayError) -> Duration {
         match error {
             // Another relay was first. That is how it is meant to be.
             RelayError::Publish(PublishError::Refused) => {
@@ -206,7 +213,7 @@ impl Relay {
                 tracing::debug!("Another relay was first");
                 Duration::ZERO
             }
-            RelayError::Misfit(misfit) => {
+            RelayError::StreamMismatch(misfit) => {
                 tracing::error!(error = %Chain(error), "Changes are not published");
                 let reason = format!("the stream of changes: {misfit}");
                 self.readiness
@@ -230,13 +237,19 @@ impl Relay {
 }
 
 /// Where the stream is, and whether it may be continued from the log.
-fn locate(tail: &Tail, meta: &Meta, published: Option<Cursor>) -> Result<Cursor, Misfit> {
+fn locate_cursor(
+    tail: &Tail,
+    meta: &Meta,
+    published: Option<StreamCursor>,
+) -> Result<StreamCursor, StreamMismatch> {
     let sequence = tail.last_sequence;
     let revision = match &tail.message {
         Some(message) => {
-            let epoch = message.header(EPOCH_HEADER).ok_or(Misfit::Foreign)?;
+            let epoch = message
+                .header(EPOCH_HEADER)
+                .ok_or(StreamMismatch::Foreign)?;
             if epoch != meta.epoch {
-                return Err(Misfit::OtherEpoch {
+                return Err(StreamMismatch::OtherEpoch {
                     found: epoch.to_owned(),
                     expected: meta.epoch.clone(),
                 });
@@ -244,7 +257,7 @@ fn locate(tail: &Tail, meta: &Meta, published: Option<Cursor>) -> Result<Cursor,
             message
                 .header(REVISION_HEADER)
                 .and_then(|revision| revision.parse().ok())
-                .ok_or(Misfit::Foreign)?
+                .ok_or(StreamMismatch::Foreign)?
         }
         // Everything has aged out. What this relay published last was that message, if the sequence
         // says so; otherwise all that is left of the log is published (again): readers know a
@@ -255,16 +268,16 @@ fn locate(tail: &Tail, meta: &Meta, published: Option<Cursor>) -> Result<Cursor,
     };
     if revision > meta.revision {
         let (stream, database) = (revision, meta.revision);
-        return Err(Misfit::Ahead { stream, database });
+        return Err(StreamMismatch::Ahead { stream, database });
     }
     if revision + 1 < meta.oldest {
         let (stream, oldest) = (revision, meta.oldest);
-        return Err(Misfit::Behind { stream, oldest });
+        return Err(StreamMismatch::Behind { stream, oldest });
     }
-    Ok(Cursor { revision, sequence })
+    Ok(StreamCursor { revision, sequence })
 }
 
-fn subject(subjects: &Subjects, row: &ChangeRow) -> Subject {
+fn change_subject(subjects: &Subjects, row: &ChangeRow) -> Subject {
     match (&row.problem, &row.entity_ref) {
         (None, Some(entity_ref)) => subjects.change(entity_ref, row.op),
         (problem, _) => {
@@ -283,7 +296,7 @@ mod tests {
     /// The log `e1` holds revisions 5 to 9; the stream ends with sequence `sequence`, whose message has
     /// this epoch and revision.
     #[track_caller]
-    fn check(sequence: u64, message: Option<(&str, &str)>, expected: &Result<i64, Misfit>) {
+    fn check(sequence: u64, message: Option<(&str, &str)>, expected: &Result<i64, StreamMismatch>) {
         let meta = Meta {
             epoch: "e1".to_owned(),
             revision: 9,
@@ -300,11 +313,11 @@ mod tests {
                 ],
             }),
         };
-        let published = Some(Cursor {
+        let published = Some(StreamCursor {
             revision: 8,
             sequence: 80,
         });
-        let located = locate(&tail, &meta, published).map(|cursor| {
+        let located = locate_cursor(&tail, &meta, published).map(|cursor| {
             assert_eq!(cursor.sequence, sequence);
             cursor.revision
         });
@@ -334,7 +347,7 @@ mod tests {
         check(
             40,
             Some(("e1", "10")),
-            &Err(Misfit::Ahead {
+            &Err(StreamMismatch::Ahead {
                 stream: 10,
                 database: 9,
             }),
@@ -342,17 +355,17 @@ mod tests {
         check(
             40,
             Some(("e1", "3")),
-            &Err(Misfit::Behind {
+            &Err(StreamMismatch::Behind {
                 stream: 3,
                 oldest: 5,
             }),
         );
-        check(40, Some(("e1", "x")), &Err(Misfit::Foreign));
+        check(40, Some(("e1", "x")), &Err(StreamMismatch::Foreign));
         let (found, expected) = ("e0".to_owned(), "e1".to_owned());
         check(
             40,
             Some(("e0", "7")),
-            &Err(Misfit::OtherEpoch { found, expected }),
+            &Err(StreamMismatch::OtherEpoch { found, expected }),
         );
     }
 }

@@ -21,13 +21,13 @@ use tokio_util::sync::CancellationToken;
 use crate::api::{Api, ApiDeps, may_listen_on};
 use crate::apply::{Applier, ApplyError};
 use crate::config::Config;
-use crate::feed::{Feed, FeedDeps};
-use crate::freshness::{Bounds, Freshness, FreshnessPoller};
+use crate::feed::{ChangeFeed, FeedDeps};
+use crate::freshness::{AgeBounds, Freshness, FreshnessPoller};
 use crate::ledger::{Ledger, LedgerConfig, Reconciler};
-use crate::metrics::{Gauges, Metrics, ServiceMetrics};
-use crate::relay::Relay;
+use crate::metrics::{Metrics, ServiceGauges, ServiceMetrics};
+use crate::relay::ChangeRelay;
 use crate::repo::{OpenError, Repo, RepoError};
-use crate::view::{Follower, View};
+use crate::view::{View, ViewFollower};
 
 const READINESS_DATABASE: &str = "store.database";
 const READINESS_BUS: &str = "store.bus";
@@ -105,17 +105,17 @@ pub async fn start(
     }
     let repo = Repo::open(&config.database).await?;
     let view = View::load(repo.snapshot().await.map_err(StartError::Load)?);
-    let parts = Parts {
+    let parts = StoreParts {
         metrics: Arc::new(Metrics::register(&deps.registry)),
-        gauges: Gauges::register(&deps.registry),
-        bounds: Arc::new(Bounds::of(&config.providers)),
+        gauges: ServiceGauges::register(&deps.registry),
+        bounds: Arc::new(AgeBounds::of_providers(&config.providers)),
         freshness: Freshness::default(),
         view,
         repo,
         deps,
         config,
     };
-    let applier = parts.applier();
+    let applier = parts.build_applier();
     applier.configure().await.map_err(StartError::Configure)?;
     let confirmed = applier.confirmed();
     parts.spawn_pipeline(applier, supervisor);
@@ -131,19 +131,19 @@ pub async fn start(
 }
 
 /// What the tasks share.
-struct Parts {
+struct StoreParts {
     config: Config,
     deps: Deps,
     repo: Repo,
     view: Arc<View>,
     freshness: Freshness,
-    bounds: Arc<Bounds>,
+    bounds: Arc<AgeBounds>,
     metrics: Arc<Metrics>,
-    gauges: Gauges,
+    gauges: ServiceGauges,
 }
 
-impl Parts {
-    fn applier(&self) -> Applier {
+impl StoreParts {
+    fn build_applier(&self) -> Applier {
         Applier::new(
             self.repo.clone(),
             self.deps.bus.clone(),
@@ -176,12 +176,12 @@ impl Parts {
         supervisor.spawn("reconciler", reconciler.run(supervisor.shutdown()));
         supervisor.spawn("applier", applier.run(supervisor.shutdown()));
         if bus.is_durable() {
-            supervisor.spawn("relay", self.relay().run(supervisor.shutdown()));
+            supervisor.spawn("relay", self.build_relay().run(supervisor.shutdown()));
         }
     }
 
-    fn relay(&self) -> Relay {
-        Relay {
+    fn build_relay(&self) -> ChangeRelay {
+        ChangeRelay {
             repo: self.repo.clone(),
             bus: self.deps.bus.clone(),
             view: Arc::clone(&self.view),
@@ -196,7 +196,7 @@ impl Parts {
 
     /// What other processes wrote, and whether this one can serve.
     fn spawn_followers(&self, supervisor: &mut Supervisor) {
-        let follower = Follower::new(
+        let follower = ViewFollower::new(
             self.repo.clone(),
             Arc::clone(&self.view),
             self.config.follow_every,
@@ -230,7 +230,7 @@ impl Parts {
     }
 
     fn spawn_api(self, confirmed: Arc<Notify>, supervisor: &mut Supervisor) {
-        let feed = Feed::new(FeedDeps {
+        let feed = ChangeFeed::new(FeedDeps {
             repo: self.repo.clone(),
             view: Arc::clone(&self.view),
             clock: self.deps.clock.clone(),

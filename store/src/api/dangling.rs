@@ -5,7 +5,7 @@ use axum::response::Response;
 use freshet_model::EntityRef;
 use serde::Serialize;
 
-use super::error::{ApiError, Asked};
+use super::error::{ApiError, RequestLine};
 use super::parameters::Parameters;
 use super::{Api, ok_json};
 
@@ -14,7 +14,7 @@ const SOURCES_MAX: usize = 100;
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Target {
+struct DanglingTarget {
     target: EntityRef,
     /// Names of the relations to it.
     types: Vec<String>,
@@ -24,19 +24,25 @@ struct Target {
 }
 
 #[derive(Serialize)]
-struct Listed {
-    items: Vec<Target>,
+struct DanglingList {
+    items: Vec<DanglingTarget>,
 }
 
 /// Every target that is named and not declared, by ref; of one kind if asked.
-pub(super) async fn list(State(api): State<Api>, request: Request) -> Result<Response, ApiError> {
-    let asked = Asked::of(&request);
+pub(super) async fn list_dangling(
+    State(api): State<Api>,
+    request: Request,
+) -> Result<Response, ApiError> {
+    let asked = RequestLine::of_request(&request);
     let parameters =
-        Parameters::read_own(&request, &["kind"]).map_err(|problem| asked.failed(problem))?;
-    let kinds: Vec<String> = parameters.all("kind").map(str::to_lowercase).collect();
-    let mut items: Vec<Target> = api.view.read(|state| {
+        Parameters::read_own(&request, &["kind"]).map_err(|problem| asked.fail_with(problem))?;
+    let kinds: Vec<String> = parameters
+        .values_of("kind")
+        .map(str::to_lowercase)
+        .collect();
+    let mut items: Vec<DanglingTarget> = api.view.read(|state| {
         state
-            .dangling()
+            .dangling_refs()
             .filter(|target| kinds.is_empty() || kinds.iter().any(|kind| kind == target.kind()))
             .map(|target| {
                 let mut named: Vec<(&EntityRef, &str)> = state
@@ -48,7 +54,7 @@ pub(super) async fn list(State(api): State<Api>, request: Request) -> Result<Res
                 types.sort_unstable();
                 types.dedup();
                 named.dedup_by_key(|it| it.0);
-                Target {
+                DanglingTarget {
                     target: target.clone(),
                     types,
                     total_sources: named.len(),
@@ -63,6 +69,6 @@ pub(super) async fn list(State(api): State<Api>, request: Request) -> Result<Res
     });
     items.sort_unstable_by(|a, b| a.target.cmp(&b.target));
     Ok(ok_json(
-        serde_json::to_string(&Listed { items }).expect("a ref is plain data"),
+        serde_json::to_string(&DanglingList { items }).expect("a ref is plain data"),
     ))
 }

@@ -8,7 +8,7 @@ use axum::response::{IntoResponse, Response};
 use freshet_runtime::error_chain::Chain;
 use serde_json::json;
 
-use super::Written;
+use super::WrittenUri;
 use crate::query::InvalidQuery;
 use crate::repo::RepoError;
 
@@ -16,7 +16,7 @@ const CATALOG: &str = "/api/catalog";
 
 /// Why a request is not answered as asked.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Problem {
+pub(super) enum ApiProblem {
     /// The request makes no sense.
     Input(String),
     /// There is no such thing.
@@ -31,28 +31,28 @@ pub(super) enum Problem {
 
 /// A problem with the request it answers.
 pub(super) struct ApiError {
-    problem: Problem,
-    asked: Asked,
+    problem: ApiProblem,
+    asked: RequestLine,
 }
 
 /// What was asked, for the error envelope.
 #[derive(Clone, Debug)]
-pub(super) struct Asked {
+pub(super) struct RequestLine {
     method: Method,
     url: String,
 }
 
-impl Asked {
-    pub(super) fn of(request: &Request) -> Self {
-        let written = request.extensions().get::<Written>();
-        let uri = written.map_or_else(|| request.uri(), |Written(uri)| uri);
+impl RequestLine {
+    pub(super) fn of_request(request: &Request) -> Self {
+        let written = request.extensions().get::<WrittenUri>();
+        let uri = written.map_or_else(|| request.uri(), |WrittenUri(uri)| uri);
         Self {
             method: request.method().clone(),
             url: plugin_relative(uri),
         }
     }
 
-    pub(super) fn failed(&self, problem: impl Into<Problem>) -> ApiError {
+    pub(super) fn fail_with(&self, problem: impl Into<ApiProblem>) -> ApiError {
         ApiError {
             problem: problem.into(),
             asked: self.clone(),
@@ -69,22 +69,22 @@ fn plugin_relative(uri: &Uri) -> String {
     }
 }
 
-impl From<InvalidQuery> for Problem {
+impl From<InvalidQuery> for ApiProblem {
     fn from(invalid: InvalidQuery) -> Self {
         Self::Input(invalid.0)
     }
 }
 
-impl From<RepoError> for Problem {
+impl From<RepoError> for ApiProblem {
     fn from(error: RepoError) -> Self {
         tracing::warn!(error = %Chain(&error), "A request could not be answered, as the database did not");
         Self::Unavailable("The database does not answer".to_owned())
     }
 }
 
-impl Problem {
+impl ApiProblem {
     /// Backstage's name of the error, and the status that goes with it.
-    fn kind(&self) -> (&'static str, StatusCode) {
+    fn name_and_status(&self) -> (&'static str, StatusCode) {
         match self {
             Self::Input(_) => ("InputError", StatusCode::BAD_REQUEST),
             Self::NotFound(_) => ("NotFoundError", StatusCode::NOT_FOUND),
@@ -95,7 +95,7 @@ impl Problem {
     }
 }
 
-impl fmt::Display for Problem {
+impl fmt::Display for ApiProblem {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Input(message)
@@ -109,7 +109,7 @@ impl fmt::Display for Problem {
 
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
-        let (name, status) = self.problem.kind();
+        let (name, status) = self.problem.name_and_status();
         let body = json!({
             "error": { "name": name, "message": self.problem.to_string() },
             "request": { "method": self.asked.method.as_str(), "url": self.asked.url },

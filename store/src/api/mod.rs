@@ -40,8 +40,8 @@ use tower_http::cors::{AllowOrigin, CorsLayer};
 pub use entities::is_valid as is_valid_query;
 
 use crate::config::Cors;
-use crate::feed::Feed;
-use crate::freshness::{Bounds, Freshness};
+use crate::feed::ChangeFeed;
+use crate::freshness::{AgeBounds, Freshness};
 use crate::metrics::Metrics;
 use crate::repo::Repo;
 use crate::view::View;
@@ -51,7 +51,7 @@ const LISTS_AT_ONCE_MAX: usize = 4;
 
 /// What handlers stand on.
 #[derive(Clone)]
-pub struct Api(Arc<Shared>);
+pub struct Api(Arc<ApiState>);
 
 /// What an API is made of.
 pub struct ApiDeps {
@@ -60,11 +60,11 @@ pub struct ApiDeps {
     /// The ledger.
     pub repo: Repo,
     /// The change feed.
-    pub feed: Feed,
+    pub feed: ChangeFeed,
     /// When sources were last proved.
     pub freshness: Freshness,
     /// How old truth may get.
-    pub bounds: Arc<Bounds>,
+    pub bounds: Arc<AgeBounds>,
     /// What time it is.
     pub clock: Clock,
     /// What is counted.
@@ -73,7 +73,7 @@ pub struct ApiDeps {
     pub confirmed: Arc<Notify>,
 }
 
-struct Shared {
+struct ApiState {
     deps: ApiDeps,
     lists: Semaphore,
 }
@@ -90,7 +90,7 @@ impl Api {
     /// An API over these.
     #[must_use]
     pub fn new(deps: ApiDeps) -> Self {
-        Self(Arc::new(Shared {
+        Self(Arc::new(ApiState {
             deps,
             lists: Semaphore::new(LISTS_AT_ONCE_MAX),
         }))
@@ -99,27 +99,27 @@ impl Api {
     /// All routes.
     pub fn router(self, cors: Option<&Cors>) -> Router {
         let catalog = Router::new()
-            .route("/entities", get(entities::list))
+            .route("/entities", get(entities::list_entities))
             .route(
                 "/entities/by-name/{kind}/{namespace}/{name}",
-                get(entities::by_name),
+                get(entities::get_by_name),
             )
-            .route("/entities/by-uid/{uid}", get(entities::by_uid));
+            .route("/entities/by-uid/{uid}", get(entities::get_by_uid));
         let own = Router::new()
-            .route("/changes", get(changes::subscribe))
-            .route("/dangling", get(dangling::list))
-            .route("/problems", get(problems::list))
-            .route("/removals", get(removals::list))
-            .route("/removals/confirm", post(removals::confirm))
-            .route("/sources", get(sources::list));
+            .route("/changes", get(changes::subscribe_to_changes))
+            .route("/dangling", get(dangling::list_dangling))
+            .route("/problems", get(problems::list_problems))
+            .route("/removals", get(removals::list_removals))
+            .route("/removals/confirm", post(removals::confirm_removals))
+            .route("/sources", get(sources::list_sources));
         let router = Router::new()
             .nest("/api/catalog", catalog)
             .nest("/api/v1", own)
-            .route("/.backstage/health/v1/readiness", get(healthy))
-            .route("/.backstage/health/v1/liveness", get(healthy))
-            .fallback(nothing_here)
-            .method_not_allowed_fallback(nothing_here)
-            .layer(from_fn_with_state(self.clone(), revision::stamp))
+            .route("/.backstage/health/v1/readiness", get(report_healthy))
+            .route("/.backstage/health/v1/liveness", get(report_healthy))
+            .fallback(answer_not_found)
+            .method_not_allowed_fallback(answer_not_found)
+            .layer(from_fn_with_state(self.clone(), revision::stamp_revision))
             .with_state(self);
         match cors {
             Some(cors) => router.layer(cors_layer(cors)),
@@ -140,7 +140,7 @@ impl Api {
     ) -> std::io::Result<()> {
         let feed = self.feed.clone();
         // Before routing, so that it decides which route is taken.
-        let service = MapRequestLayer::new(normalised).layer(self.router(cors.as_ref()));
+        let service = MapRequestLayer::new(normalise_uri).layer(self.router(cors.as_ref()));
         let service = tower::make::Shared::new(service);
         // An event is small and should leave at once. Where that cannot be had, it leaves later.
         let listener = listener.tap_io(|connection| {
@@ -149,7 +149,7 @@ impl Api {
         axum::serve(listener, service)
             .with_graceful_shutdown(shutdown.cancelled_owned())
             .await?;
-        feed.closed().await;
+        feed.wait_until_closed().await;
         Ok(())
     }
 }
@@ -162,10 +162,10 @@ pub fn may_listen_on(address: SocketAddr) -> bool {
 
 /// The address as the client wrote it.
 #[derive(Clone)]
-struct Written(Uri);
+struct WrittenUri(Uri);
 
 /// Routing ignores case and a slash at the end, as Backstage's does. Refs are lower-case anyway.
-fn normalised(mut request: Request) -> Request {
+fn normalise_uri(mut request: Request) -> Request {
     let written = request.uri().clone();
     let path = written.path().to_ascii_lowercase();
     let path = match path.trim_end_matches('/') {
@@ -180,16 +180,16 @@ fn normalised(mut request: Request) -> Request {
             *request.uri_mut() = uri;
         }
     }
-    request.extensions_mut().insert(Written(written));
+    request.extensions_mut().insert(WrittenUri(written));
     request
 }
 
-async fn healthy() -> Response {
+async fn report_healthy() -> Response {
     ok_json(r#"{"status":"ok"}"#.to_owned())
 }
 
 /// As bare as Backstage's answer to an unknown route or a wrong method.
-async fn nothing_here() -> StatusCode {
+async fn answer_not_found() -> StatusCode {
     StatusCode::NOT_FOUND
 }
 

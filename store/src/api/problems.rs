@@ -6,11 +6,11 @@ use freshet_model::{EntityRef, ErrorClass, Level, RuleId};
 use freshet_proto::timestamp::rfc3339;
 use serde::Serialize;
 
-use super::error::{ApiError, Asked, Problem};
+use super::error::{ApiError, ApiProblem, RequestLine};
 use super::parameters::Parameters;
 use super::{Api, ok_json};
 use crate::change::ProblemRow;
-use crate::view::State as Catalog;
+use crate::view::CatalogState;
 
 /// Most problems of one answer.
 const LIMIT_MAX: usize = 10_000;
@@ -30,7 +30,7 @@ const KNOWN: [&str; 8] = [
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Shown {
+struct ProblemItem {
     id: i64,
     repository: String,
     path: String,
@@ -55,19 +55,19 @@ struct Shown {
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Listed {
-    items: Vec<Shown>,
+struct ProblemList {
+    items: Vec<ProblemItem>,
     total_items: usize,
 }
 
 /// A problem with who has to fix it, as far as that is known.
-struct Owned {
+struct OwnedProblem {
     row: ProblemRow,
     owner: Option<EntityRef>,
 }
 
-impl From<Owned> for Shown {
-    fn from(Owned { row, owner }: Owned) -> Self {
+impl From<OwnedProblem> for ProblemItem {
+    fn from(OwnedProblem { row, owner }: OwnedProblem) -> Self {
         let problem = row.problem;
         Self {
             id: row.id,
@@ -91,53 +91,60 @@ impl From<Owned> for Shown {
 }
 
 /// Open problems, by place. Values of one parameter are alternatives, several parameters must all hold.
-pub(super) async fn list(State(api): State<Api>, request: Request) -> Result<Response, ApiError> {
-    let asked = Asked::of(&request);
+pub(super) async fn list_problems(
+    State(api): State<Api>,
+    request: Request,
+) -> Result<Response, ApiError> {
+    let asked = RequestLine::of_request(&request);
     let parameters =
-        Parameters::read_own(&request, &KNOWN).map_err(|problem| asked.failed(problem))?;
-    let answer = found(&api, &parameters).map_err(|problem| asked.failed(problem))?;
+        Parameters::read_own(&request, &KNOWN).map_err(|problem| asked.fail_with(problem))?;
+    let answer = find_problems(&api, &parameters).map_err(|problem| asked.fail_with(problem))?;
     Ok(ok_json(
         serde_json::to_string(&answer).expect("a problem is plain data"),
     ))
 }
 
-fn found(api: &Api, parameters: &Parameters) -> Result<Listed, Problem> {
-    let limit = parameters.integer("limit", 1_usize)?.unwrap_or(LIMIT_MAX);
-    let offset = parameters.integer("offset", 0_usize)?.unwrap_or_default();
-    let mut problems: Vec<Owned> = api.view.read(|state| {
+fn find_problems(api: &Api, parameters: &Parameters) -> Result<ProblemList, ApiProblem> {
+    let limit = parameters
+        .integer_value("limit", 1_usize)?
+        .unwrap_or(LIMIT_MAX);
+    let offset = parameters
+        .integer_value("offset", 0_usize)?
+        .unwrap_or_default();
+    let mut problems: Vec<OwnedProblem> = api.view.read(|state| {
         state
             .problems()
-            .map(|row| (row, owner(row, state)))
+            .map(|row| (row, owner_of(row, state)))
             .filter(|(row, owner)| is_wanted(row, owner.as_ref(), parameters))
-            .map(|(row, owner)| Owned {
+            .map(|(row, owner)| OwnedProblem {
                 row: row.clone(),
                 owner,
             })
             .collect()
     });
-    problems.sort_unstable_by(|a, b| place(&a.row).cmp(&place(&b.row)));
+    problems.sort_unstable_by(|a, b| place_of(&a.row).cmp(&place_of(&b.row)));
     let total_items = problems.len();
     let page = problems.into_iter().skip(offset).take(limit.min(LIMIT_MAX));
-    Ok(Listed {
-        items: page.map(Shown::from).collect(),
+    Ok(ProblemList {
+        items: page.map(ProblemItem::from).collect(),
         total_items,
     })
 }
 
 fn is_wanted(row: &ProblemRow, owner: Option<&EntityRef>, parameters: &Parameters) -> bool {
     let any = |name: &'static str, holds: &dyn Fn(&str) -> bool| {
-        let mut values = parameters.all(name).peekable();
+        let mut values = parameters.values_of(name).peekable();
         values.peek().is_none() || values.any(holds)
     };
     any("repository", &|it| row.repository.eq_ignore_ascii_case(it))
         && any("rule", &|it| row.problem.rule.as_str() == it)
         && any("level", &|it| row.problem.level.as_str() == it)
         && any("kind", &|it| {
-            about(row).any(|entity_ref| entity_ref.kind().eq_ignore_ascii_case(it))
+            entities_of(row).any(|entity_ref| entity_ref.kind().eq_ignore_ascii_case(it))
         })
         && any("entity", &|it| {
             let wanted = it.to_lowercase();
-            about(row).any(|entity_ref| entity_ref.as_str() == wanted)
+            entities_of(row).any(|entity_ref| entity_ref.as_str() == wanted)
         })
         && any("owner", &|it| {
             let wanted = it.to_lowercase();
@@ -146,7 +153,7 @@ fn is_wanted(row: &ProblemRow, owner: Option<&EntityRef>, parameters: &Parameter
 }
 
 /// The entities a problem is about: those whose status shows it, else the one it names.
-fn about(row: &ProblemRow) -> impl Iterator<Item = &EntityRef> {
+fn entities_of(row: &ProblemRow) -> impl Iterator<Item = &EntityRef> {
     let named = row.problem.entity_ref.iter();
     row.status_of
         .iter()
@@ -154,7 +161,7 @@ fn about(row: &ProblemRow) -> impl Iterator<Item = &EntityRef> {
 }
 
 /// Whose it is: as the broken document says, else as the catalog knows the entity.
-fn owner(row: &ProblemRow, state: &Catalog) -> Option<EntityRef> {
+fn owner_of(row: &ProblemRow, state: &CatalogState) -> Option<EntityRef> {
     let entity_ref = row.problem.entity_ref.as_ref();
     if let Some(owner) = &row.problem.owner {
         let namespace = entity_ref.map_or("default", EntityRef::namespace);
@@ -167,7 +174,7 @@ fn owner(row: &ProblemRow, state: &Catalog) -> Option<EntityRef> {
         .map(|(_, owner)| owner.clone())
 }
 
-fn place(row: &ProblemRow) -> (&str, &str, u32, u32, i64) {
+fn place_of(row: &ProblemRow) -> (&str, &str, u32, u32, i64) {
     (
         &row.repository,
         &row.path,

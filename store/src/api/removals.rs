@@ -10,7 +10,7 @@ use freshet_proto::message::Cause;
 use freshet_proto::timestamp::rfc3339;
 use serde::{Deserialize, Serialize};
 
-use super::error::{ApiError, Asked, Problem};
+use super::error::{ApiError, ApiProblem, RequestLine};
 use super::parameters::Parameters;
 use super::{Api, ok_json};
 use crate::apply::PROVIDER_ROOTS;
@@ -26,7 +26,7 @@ const JSON: &str = "application/json";
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Shown {
+struct RemovalItem {
     location: i64,
     source: i64,
     installation: String,
@@ -38,7 +38,7 @@ struct Shown {
     is_confirmed: bool,
 }
 
-impl From<RemovalRow> for Shown {
+impl From<RemovalRow> for RemovalItem {
     fn from(row: RemovalRow) -> Self {
         Self {
             location: row.location_id,
@@ -53,8 +53,8 @@ impl From<RemovalRow> for Shown {
 }
 
 #[derive(Serialize)]
-struct Listed {
-    items: Vec<Shown>,
+struct RemovalList {
+    items: Vec<RemovalItem>,
 }
 
 /// What is confirmed: these locations, or everything of an installation.
@@ -68,27 +68,32 @@ struct Confirmation {
 }
 
 impl Confirmation {
-    fn names(&self, row: &RemovalRow) -> bool {
+    fn names_removal(&self, row: &RemovalRow) -> bool {
         self.locations.contains(&row.location_id)
             || self.installation.as_ref() == Some(&row.installation)
     }
 }
 
 /// Every removal that waits, the oldest first.
-pub(super) async fn list(State(api): State<Api>, request: Request) -> Result<Response, ApiError> {
-    let asked = Asked::of(&request);
-    Parameters::read_own(&request, &[]).map_err(|problem| asked.failed(problem))?;
-    let rows = waiting(&api).await.map_err(|error| asked.failed(error))?;
-    Ok(shown(rows))
-}
-
-/// Confirms removals: their sources are looked at again at once, and what is still gone goes.
-pub(super) async fn confirm(
+pub(super) async fn list_removals(
     State(api): State<Api>,
     request: Request,
 ) -> Result<Response, ApiError> {
-    let asked = Asked::of(&request);
-    let failed = |problem| asked.failed(problem);
+    let asked = RequestLine::of_request(&request);
+    Parameters::read_own(&request, &[]).map_err(|problem| asked.fail_with(problem))?;
+    let rows = load_waiting(&api)
+        .await
+        .map_err(|error| asked.fail_with(error))?;
+    Ok(answer_with(rows))
+}
+
+/// Confirms removals: their sources are looked at again at once, and what is still gone goes.
+pub(super) async fn confirm_removals(
+    State(api): State<Api>,
+    request: Request,
+) -> Result<Response, ApiError> {
+    let asked = RequestLine::of_request(&request);
+    let failed = |problem| asked.fail_with(problem);
     // A page in somebody's browser can send anything but this without being asked first.
     let is_json = request
         .headers()
@@ -96,36 +101,38 @@ pub(super) async fn confirm(
         .and_then(|it| it.to_str().ok())
         .is_some_and(|it| it.split(';').next().unwrap_or_default().trim() == JSON);
     if !is_json {
-        return Err(failed(Problem::Input(format!("The body must be {JSON}"))));
+        return Err(failed(ApiProblem::Input(format!(
+            "The body must be {JSON}"
+        ))));
     }
     let body = to_bytes(request.into_body(), BODY_BYTES_MAX).await;
     let body = body.map_err(|_| {
-        failed(Problem::Input(format!(
+        failed(ApiProblem::Input(format!(
             "The body has more than {BODY_BYTES_MAX} bytes, or was cut off"
         )))
     })?;
     let confirmation: Confirmation = serde_json::from_slice(&body).map_err(|error| {
-        failed(Problem::Input(format!(
+        failed(ApiProblem::Input(format!(
             "The body is no confirmation: {error}"
         )))
     })?;
-    let confirmed = confirmed(&api, &confirmation).await;
-    let confirmed = confirmed.map_err(|error| asked.failed(error))?;
+    let confirmed = confirm_matching(&api, &confirmation).await;
+    let confirmed = confirmed.map_err(|error| asked.fail_with(error))?;
     if confirmed.is_empty() {
-        return Err(failed(Problem::NotFound(
+        return Err(failed(ApiProblem::NotFound(
             "None of these removals waits for a confirmation".to_owned(),
         )));
     }
     api.confirmed.notify_one();
-    Ok(shown(confirmed))
+    Ok(answer_with(confirmed))
 }
 
-fn shown(rows: Vec<RemovalRow>) -> Response {
-    let items = rows.into_iter().map(Shown::from).collect();
-    ok_json(serde_json::to_string(&Listed { items }).expect("a removal is plain data"))
+fn answer_with(rows: Vec<RemovalRow>) -> Response {
+    let items = rows.into_iter().map(RemovalItem::from).collect();
+    ok_json(serde_json::to_string(&RemovalList { items }).expect("a removal is plain data"))
 }
 
-async fn waiting(api: &Api) -> Result<Vec<RemovalRow>, RepoError> {
+async fn load_waiting(api: &Api) -> Result<Vec<RemovalRow>, RepoError> {
     let mut tx = api.repo.read().await?;
     let rows = tx.removals().await?;
     tx.commit().await?;
@@ -136,18 +143,21 @@ async fn waiting(api: &Api) -> Result<Vec<RemovalRow>, RepoError> {
 fn listing_of(source: &SourceRow) -> Option<SourceKey> {
     let provider_id = source.external_id.strip_prefix(PROVIDER_ROOTS)?;
     (source.kind == SourceKind::Roots).then(|| SourceKey {
-        kind: SourceKind::Listing,
+        kind: SourceKind::ListQuery,
         host: source.host.clone(),
         external_id: provider_id.to_owned(),
         git_ref: String::new(),
     })
 }
 
-async fn confirmed(api: &Api, confirmation: &Confirmation) -> Result<Vec<RemovalRow>, RepoError> {
+async fn confirm_matching(
+    api: &Api,
+    confirmation: &Confirmation,
+) -> Result<Vec<RemovalRow>, RepoError> {
     let now = api.clock.now_micros();
     let mut tx = api.repo.write().await?;
     let mut rows = tx.removals().await?;
-    rows.retain(|row| confirmation.names(row));
+    rows.retain(|row| confirmation.names_removal(row));
     let sources: BTreeSet<i64> = rows.iter().map(|row| row.source_id).collect();
     let sources: Vec<i64> = sources.into_iter().collect();
     let mut sources = tx.lock_sources(&sources).await?;

@@ -7,7 +7,7 @@ use axum::http::{HeaderName, HeaderValue};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
-use super::error::{Asked, Problem};
+use super::error::{ApiProblem, RequestLine};
 use super::parameters::MIN_REVISION;
 use super::{Api, route_label};
 
@@ -16,16 +16,22 @@ const CATALOG_REVISION: HeaderName = HeaderName::from_static("catalog-revision")
 const MIN_REVISION_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Waits for the revision asked for, answers, and says which revision the answer contains at least.
-pub(super) async fn stamp(State(api): State<Api>, request: Request, next: Next) -> Response {
+pub(super) async fn stamp_revision(
+    State(api): State<Api>,
+    request: Request,
+    next: Next,
+) -> Response {
     let started = Instant::now();
     let route = route_label(request.extensions().get::<MatchedPath>());
     let wanted = min_revision(request.uri().query().unwrap_or_default());
-    let waited = wait(&api, wanted).await;
+    let waited = wait_for_revision(&api, wanted).await;
     // Taken before the answer is made, so that the answer has everything up to it.
     let revision = api.view.revision();
     let mut response = match waited {
         Ok(()) => next.run(request).await,
-        Err(problem) => Asked::of(&request).failed(problem).into_response(),
+        Err(problem) => RequestLine::of_request(&request)
+            .fail_with(problem)
+            .into_response(),
     };
     response
         .headers_mut()
@@ -38,7 +44,7 @@ pub(super) async fn stamp(State(api): State<Api>, request: Request, next: Next) 
     response
 }
 
-fn min_revision(query: &str) -> Result<Option<i64>, Problem> {
+fn min_revision(query: &str) -> Result<Option<i64>, ApiProblem> {
     if !query.contains(MIN_REVISION) {
         return Ok(None);
     }
@@ -46,20 +52,23 @@ fn min_revision(query: &str) -> Result<Option<i64>, Problem> {
         .find(|(name, _)| name == MIN_REVISION)
         .map(|(_, value)| value.parse::<i64>());
     value.transpose().map_err(|_not_a_number| {
-        Problem::Input(format!(
+        ApiProblem::Input(format!(
             "Query parameter '{MIN_REVISION}' must be an integer"
         ))
     })
 }
 
-async fn wait(api: &Api, wanted: Result<Option<i64>, Problem>) -> Result<(), Problem> {
+async fn wait_for_revision(
+    api: &Api,
+    wanted: Result<Option<i64>, ApiProblem>,
+) -> Result<(), ApiProblem> {
     let Some(revision) = wanted? else {
         return Ok(());
     };
     if api.view.revision() >= revision || api.view.reached(revision, MIN_REVISION_TIMEOUT).await {
         return Ok(());
     }
-    Err(Problem::Unavailable(format!(
+    Err(ApiProblem::Unavailable(format!(
         "The catalog has not reached revision {revision}"
     )))
 }

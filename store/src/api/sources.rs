@@ -5,20 +5,20 @@ use axum::response::Response;
 use freshet_proto::timestamp::rfc3339_if_known;
 use serde::Serialize;
 
-use super::error::{ApiError, Asked, Problem};
+use super::error::{ApiError, ApiProblem, RequestLine};
 use super::parameters::Parameters;
 use super::{Api, ok_json};
-use crate::freshness::{Judged, Verdict};
+use crate::freshness::{FreshnessVerdict, JudgedSource};
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Shown {
+struct SourceItem {
     id: i64,
     kind: &'static str,
     host: String,
     name: String,
     url: String,
-    verdict: Verdict,
+    verdict: FreshnessVerdict,
     #[serde(skip_serializing_if = "Option::is_none")]
     verified_at: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -33,8 +33,8 @@ struct Shown {
     last_error: String,
 }
 
-impl From<Judged> for Shown {
-    fn from(judged: Judged) -> Self {
+impl From<JudgedSource> for SourceItem {
+    fn from(judged: JudgedSource) -> Self {
         let status = judged.status;
         Self {
             id: status.id,
@@ -56,43 +56,46 @@ impl From<Judged> for Shown {
 }
 
 #[derive(Serialize)]
-struct Listed {
-    items: Vec<Shown>,
+struct SourceList {
+    items: Vec<SourceItem>,
 }
 
 /// All sources with the verdict on each; those with one verdict if asked.
-pub(super) async fn list(State(api): State<Api>, request: Request) -> Result<Response, ApiError> {
-    let asked = Asked::of(&request);
-    let parameters =
-        Parameters::read(&request, &["verdict"]).map_err(|problem| asked.failed(problem))?;
-    let wanted = verdict(&parameters).map_err(|problem| asked.failed(problem))?;
+pub(super) async fn list_sources(
+    State(api): State<Api>,
+    request: Request,
+) -> Result<Response, ApiError> {
+    let asked = RequestLine::of_request(&request);
+    let parameters = Parameters::read_known(&request, &["verdict"])
+        .map_err(|problem| asked.fail_with(problem))?;
+    let wanted = requested_verdict(&parameters).map_err(|problem| asked.fail_with(problem))?;
     let statuses = api
         .repo
         .source_statuses()
         .await
-        .map_err(|error| asked.failed(error))?;
+        .map_err(|error| asked.fail_with(error))?;
     let now = api.clock.now_micros();
     let items = statuses
         .into_iter()
-        .map(|status| api.bounds.judge(status, now))
+        .map(|status| api.bounds.judge_source(status, now))
         .filter(|judged| wanted.is_none_or(|wanted| judged.verdict == wanted))
-        .map(Shown::from)
+        .map(SourceItem::from)
         .collect();
     Ok(ok_json(
-        serde_json::to_string(&Listed { items }).expect("a source is plain data"),
+        serde_json::to_string(&SourceList { items }).expect("a source is plain data"),
     ))
 }
 
-fn verdict(parameters: &Parameters) -> Result<Option<Verdict>, Problem> {
-    let Some(text) = parameters.one("verdict")? else {
+fn requested_verdict(parameters: &Parameters) -> Result<Option<FreshnessVerdict>, ApiProblem> {
+    let Some(text) = parameters.single_value("verdict")? else {
         return Ok(None);
     };
-    let known = Verdict::ALL
+    let known = FreshnessVerdict::ALL
         .iter()
         .copied()
         .find(|verdict| verdict.as_str() == text);
     match known {
         Some(verdict) => Ok(Some(verdict)),
-        None => Err(Problem::Input(format!("'{text}' is not a verdict"))),
+        None => Err(ApiProblem::Input(format!("'{text}' is not a verdict"))),
     }
 }

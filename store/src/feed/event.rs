@@ -63,7 +63,7 @@ impl<'a> Publication<'a> {
 
     /// The event's data, as published at `now` (microseconds UTC).
     pub(crate) fn body(&self, now: i64) -> String {
-        published_body(&self.row.data, self.after(), &rfc3339(now))
+        published_body(&self.row.data, self.document_after(), &rfc3339(now))
     }
 
     /// The same, for a transport that takes no more than [`PAYLOAD_BYTES_MAX`] bytes: what is too
@@ -71,41 +71,41 @@ impl<'a> Publication<'a> {
     /// is left is small, so an event is never withheld for its size.
     pub(crate) fn bounded_body(&self, now: i64) -> String {
         let published = rfc3339(now);
-        let body = published_body(&self.row.data, self.after(), &published);
+        let body = published_body(&self.row.data, self.document_after(), &published);
         if body.len() <= PAYLOAD_BYTES_MAX {
             return body;
         }
-        let body = published_body(&self.row.data, self.linked(), &published);
+        let body = published_body(&self.row.data, self.linked_document(), &published);
         if body.len() <= PAYLOAD_BYTES_MAX {
             return body;
         }
-        let mut data = parsed(&self.row.data);
+        let mut data = parse_data(&self.row.data);
         data.change.fields = Fields::default();
-        let body = published_body(&text(&data), self.linked(), &published);
+        let body = published_body(&render_data(&data), self.linked_document(), &published);
         if body.len() <= PAYLOAD_BYTES_MAX {
             return body;
         }
         data.change.relations = RelationChanges::default();
         data.change.relations_truncated = true;
-        let body = published_body(&text(&data), self.linked(), &published);
+        let body = published_body(&render_data(&data), self.linked_document(), &published);
         debug_assert!(body.len() <= PAYLOAD_BYTES_MAX, "what is left is small");
         body
     }
 
     /// The whole event as one JSON object.
-    pub(crate) fn structured(&self, now: i64) -> String {
+    pub(crate) fn structured_json(&self, now: i64) -> String {
         structured(&self.attributes(), &self.body(now))
     }
 
-    fn after(&self) -> After<'_> {
+    fn document_after(&self) -> After<'_> {
         match &self.row.document {
             Some(document) => After::of(document, self.digest(), &self.link),
             None => After::Nothing,
         }
     }
 
-    fn linked(&self) -> After<'_> {
-        match self.after() {
+    fn linked_document(&self) -> After<'_> {
+        match self.document_after() {
             After::Nothing => After::Nothing,
             After::Document(_) | After::TooLarge { .. } => After::TooLarge {
                 digest: self.digest(),
@@ -119,11 +119,11 @@ impl<'a> Publication<'a> {
     }
 }
 
-fn parsed(data: &str) -> ChangeData {
+fn parse_data(data: &str) -> ChangeData {
     serde_json::from_str(data).expect("the log holds what ChangeData was written as")
 }
 
-fn text(data: &ChangeData) -> String {
+fn render_data(data: &ChangeData) -> String {
     serde_json::to_string(data).expect("ChangeData is plain data")
 }
 
@@ -170,7 +170,7 @@ mod tests {
     fn the_event_holds_the_document_and_when_it_was_published() {
         let row = row(Some(r#"{"kind":"Component"}"#), "y");
         let event: Value =
-            serde_json::from_str(&Publication::new(&row, "e1", "http://x").structured(NOW))
+            serde_json::from_str(&Publication::new(&row, "e1", "http://x").structured_json(NOW))
                 .expect("JSON");
         assert_eq!(event["id"], "e1-7");
         assert_eq!(event["subject"], "component:default/a");

@@ -23,13 +23,13 @@ use crate::repo::{Repo, RepoError};
 use crate::view::View;
 
 pub(crate) use event::Publication;
-pub use position::{OutOfReach, Position};
+pub use position::{FeedPosition, OutOfReach};
 
 /// One event for one reader.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FeedEvent {
-    /// Position of the event, to resume after it.
-    pub position: Position,
+    /// FeedPosition of the event, to resume after it.
+    pub position: FeedPosition,
     /// What happened.
     pub op: Op,
     /// The CloudEvent in structured mode, JSON.
@@ -55,9 +55,9 @@ pub enum SubscribeError {
 
 /// What a reader subscribes to.
 #[derive(Clone)]
-pub struct Feed(Arc<Inner>);
+pub struct ChangeFeed(Arc<FeedState>);
 
-struct Inner {
+struct FeedState {
     repo: Repo,
     view: Arc<View>,
     clock: Clock,
@@ -87,12 +87,12 @@ pub struct FeedDeps {
     pub shutdown: CancellationToken,
 }
 
-impl Feed {
+impl ChangeFeed {
     /// A feed without readers.
     #[must_use]
     pub fn new(deps: FeedDeps) -> Self {
         let slots = Arc::new(Semaphore::new(deps.limits.subscribers_max));
-        Self(Arc::new(Inner {
+        Self(Arc::new(FeedState {
             repo: deps.repo,
             view: deps.view,
             clock: deps.clock,
@@ -119,7 +119,7 @@ impl Feed {
     /// If the position is out of reach, there are too many readers or the log cannot be read.
     pub async fn subscribe(
         &self,
-        after: Option<Position>,
+        after: Option<FeedPosition>,
     ) -> Result<mpsc::Receiver<FeedEvent>, SubscribeError> {
         let inner = Arc::clone(&self.0);
         let refused = |reason| inner.metrics.feed_refused(reason);
@@ -134,9 +134,10 @@ impl Feed {
             .meta()
             .await
             .map_err(SubscribeError::Unreadable)?;
-        let revision = position::start(after, &meta).inspect_err(|_| refused(RefusedRead::Gone))?;
+        let revision = position::starting_revision(after, &meta)
+            .inspect_err(|_| refused(RefusedRead::Gone))?;
         let (events, receiver) = mpsc::channel(self.0.limits.pending_events_max);
-        let reader = Reader {
+        let reader = FeedReader {
             epoch: meta.epoch,
             revision,
             events,
@@ -148,21 +149,21 @@ impl Feed {
     }
 
     /// Waits until every subscription has ended, which a shutdown makes them do.
-    pub async fn closed(&self) {
+    pub async fn wait_until_closed(&self) {
         self.0.readers.close();
         self.0.readers.wait().await;
     }
 }
 
 /// One subscription at work.
-struct Reader {
+struct FeedReader {
     epoch: String,
     revision: i64,
     events: mpsc::Sender<FeedEvent>,
-    feed: Arc<Inner>,
+    feed: Arc<FeedState>,
 }
 
-impl Reader {
+impl FeedReader {
     async fn run(mut self, slot: OwnedSemaphorePermit) {
         // Subscribed before the log is read, so that no commit in between is missed.
         let mut revisions = self.feed.view.revisions();
@@ -170,7 +171,7 @@ impl Reader {
             if let Err(end) = self.catch_up().await {
                 break end;
             }
-            if let Err(end) = self.wait(&mut revisions).await {
+            if let Err(end) = self.wait_for_change(&mut revisions).await {
                 break end;
             }
         };
@@ -178,7 +179,7 @@ impl Reader {
         drop(slot);
     }
 
-    async fn wait(&self, revisions: &mut watch::Receiver<i64>) -> Result<(), FeedEnd> {
+    async fn wait_for_change(&self, revisions: &mut watch::Receiver<i64>) -> Result<(), FeedEnd> {
         let revision = self.revision;
         tokio::select! {
             () = self.feed.shutdown.cancelled() => Err(FeedEnd::Stopped),
@@ -205,12 +206,12 @@ impl Reader {
                 return Ok(());
             }
             for row in &rows {
-                self.send(row).await?;
+                self.send_row(row).await?;
             }
         }
     }
 
-    async fn send(&mut self, row: &ChangeRow) -> Result<(), FeedEnd> {
+    async fn send_row(&mut self, row: &ChangeRow) -> Result<(), FeedEnd> {
         // Rows that were taken out of the log while we read leave a hole, which would look like
         // "nothing happened" to the reader.
         if row.revision != self.revision + 1 {
@@ -219,9 +220,9 @@ impl Reader {
         let now = self.feed.clock.now_micros();
         let publication = Publication::new(row, &self.epoch, &self.feed.base_url);
         let event = FeedEvent {
-            position: Position::new(&self.epoch, row.revision),
+            position: FeedPosition::new(&self.epoch, row.revision),
             op: row.op,
-            json: publication.structured(now),
+            json: publication.structured_json(now),
         };
         let sent = tokio::select! {
             () = self.feed.shutdown.cancelled() => return Err(FeedEnd::Stopped),

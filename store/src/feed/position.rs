@@ -7,7 +7,7 @@ use crate::repo::Meta;
 /// A place in a change log. Spelled `<epoch>-<revision>`, or as the revision alone, which means
 /// "in whatever log there is".
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Position {
+pub struct FeedPosition {
     epoch: Option<String>,
     revision: i64,
 }
@@ -41,7 +41,7 @@ pub enum OutOfReach {
     },
 }
 
-impl Position {
+impl FeedPosition {
     /// A place in the log `epoch`.
     #[must_use]
     pub fn new(epoch: &str, revision: i64) -> Self {
@@ -67,7 +67,7 @@ impl Position {
     }
 }
 
-impl fmt::Display for Position {
+impl fmt::Display for FeedPosition {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.epoch {
             Some(epoch) => write!(formatter, "{epoch}-{}", self.revision),
@@ -77,8 +77,11 @@ impl fmt::Display for Position {
 }
 
 /// The revision after which a reader starts.
-pub(super) fn start(after: Option<Position>, meta: &Meta) -> Result<i64, OutOfReach> {
-    let Some(Position { epoch, revision }) = after else {
+pub(super) fn starting_revision(
+    after: Option<FeedPosition>,
+    meta: &Meta,
+) -> Result<i64, OutOfReach> {
+    let Some(FeedPosition { epoch, revision }) = after else {
         return Ok(meta.revision);
     };
     if let Some(epoch) = epoch.filter(|epoch| *epoch != meta.epoch) {
@@ -107,8 +110,8 @@ mod tests {
             revision: 9,
             oldest: 5,
         };
-        let after = after.map(|text| Position::parse(text).expect("a position"));
-        let started = start(after, &meta).map_err(|error| match error {
+        let after = after.map(|text| FeedPosition::parse(text).expect("a position"));
+        let started = starting_revision(after, &meta).map_err(|error| match error {
             OutOfReach::OtherEpoch { .. } => "other epoch",
             OutOfReach::TooOld { .. } => "too old",
             OutOfReach::TooNew { .. } => "too new",
@@ -139,11 +142,11 @@ mod tests {
     #[test]
     fn positions_survive_the_round_trip_and_nothing_else_is_one() {
         for text in ["7", "e1-7", "a-b-7"] {
-            let position = Position::parse(text).expect("a position");
+            let position = FeedPosition::parse(text).expect("a position");
             assert_eq!(position.to_string(), text);
         }
         for text in ["", "-7", "e1-", "e1", "+7", "e1-7x", "99999999999999999999"] {
-            assert_eq!(Position::parse(text), None, "{text}");
+            assert_eq!(FeedPosition::parse(text), None, "{text}");
         }
     }
 }

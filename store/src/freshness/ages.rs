@@ -2,13 +2,13 @@
 
 use std::collections::HashMap;
 
-use super::Verdict;
-use super::verdict::Judged;
+use super::FreshnessVerdict;
+use super::verdict::JudgedSource;
 use crate::metrics::seconds_between;
 
 /// Age of truth of the entities, in seconds, and how many have which verdict.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub(crate) struct Ages {
+pub(crate) struct AgeSummary {
     /// Of the entity whose source was proved longest ago.
     pub(crate) oldest: f64,
     /// Half of the entities are younger.
@@ -16,12 +16,16 @@ pub(crate) struct Ages {
     /// 95 % of the entities are younger.
     pub(crate) p95: f64,
     /// Entities by the verdict on their source.
-    pub(crate) by_verdict: HashMap<Verdict, i64>,
+    pub(crate) by_verdict: HashMap<FreshnessVerdict, i64>,
 }
 
 /// Sums up over entities, of which each source has the given number. A source that was never proved
 /// has no age; its entities count under their verdict only.
-pub(crate) fn ages(sources: &[Judged], entities_of: &HashMap<i64, i64>, now: i64) -> Ages {
+pub(crate) fn summarise_ages(
+    sources: &[JudgedSource],
+    entities_of: &HashMap<i64, i64>,
+    now: i64,
+) -> AgeSummary {
     let mut by_verdict = HashMap::new();
     let mut weighted: Vec<(f64, i64)> = Vec::new();
     for source in sources {
@@ -32,16 +36,16 @@ pub(crate) fn ages(sources: &[Judged], entities_of: &HashMap<i64, i64>, now: i64
         }
     }
     weighted.sort_by(|(a, _), (b, _)| a.total_cmp(b));
-    Ages {
+    AgeSummary {
         oldest: weighted.last().map_or(0.0, |(age, _)| *age),
-        median: quantile(&weighted, 50),
-        p95: quantile(&weighted, 95),
+        median: weighted_quantile(&weighted, 50),
+        p95: weighted_quantile(&weighted, 95),
         by_verdict,
     }
 }
 
 /// The smallest age such that at least `percent` of the entities are at most that old.
-fn quantile(weighted: &[(f64, i64)], percent: i64) -> f64 {
+fn weighted_quantile(weighted: &[(f64, i64)], percent: i64) -> f64 {
     let total: i64 = weighted.iter().map(|(_, entities)| entities).sum();
     let mut below = 0;
     for (age, entities) in weighted {
@@ -60,7 +64,7 @@ mod tests {
     #[test]
     fn quantiles_weigh_by_entities() {
         let weighted = [(1.0, 94), (10.0, 1), (100.0, 5)];
-        let shown = [50, 94, 95, 96, 100].map(|percent| quantile(&weighted, percent));
+        let shown = [50, 94, 95, 96, 100].map(|percent| weighted_quantile(&weighted, percent));
         assert!(
             shown
                 .iter()
@@ -72,6 +76,9 @@ mod tests {
 
     #[test]
     fn nothing_has_no_age() {
-        assert_eq!(ages(&[], &HashMap::new(), 1), Ages::default());
+        assert_eq!(
+            summarise_ages(&[], &HashMap::new(), 1),
+            AgeSummary::default()
+        );
     }
 }

@@ -8,6 +8,6 @@ mod ages;
 mod poll;
 mod verdict;
 
-pub(crate) use ages::{Ages, ages};
+pub(crate) use ages::{AgeSummary, summarise_ages};
 pub use poll::{Freshness, FreshnessPoller};
-pub use verdict::{Bounds, Judged, Verdict};
+pub use verdict::{AgeBounds, FreshnessVerdict, JudgedSource};

@@ -24,7 +24,7 @@ impl Freshness {
     }
 
     /// Takes in what the ledger says now.
-    pub fn update(&self, sources: &[SourceStatus]) {
+    pub fn take_in(&self, sources: &[SourceStatus]) {
         let verified = sources
             .iter()
             .filter(|source| source.verified_at > 0)
@@ -65,14 +65,14 @@ impl FreshnessPoller {
                 () = shutdown.cancelled() => return Ok(()),
                 _ = ticks.tick() => {}
             }
-            if let Err(error) = self.poll().await {
+            if let Err(error) = self.poll_ledger().await {
                 tracing::warn!(error = %Chain(&error), "The freshness of the sources could not be read");
             }
         }
     }
 
-    async fn poll(&self) -> Result<(), RepoError> {
-        self.freshness.update(&self.repo.source_statuses().await?);
+    async fn poll_ledger(&self) -> Result<(), RepoError> {
+        self.freshness.take_in(&self.repo.source_statuses().await?);
         Ok(())
     }
 }

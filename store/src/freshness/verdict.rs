@@ -19,7 +19,7 @@ label! {
     /// Whether what we hold can be taken for what is there.
     #[derive(Serialize)]
     #[serde(rename_all = "lowercase")]
-    Verdict {
+    FreshnessVerdict {
         /// Proved equal within its bound, and nothing says otherwise.
         Fresh = "fresh",
         /// It may have changed, and was not looked at since.
@@ -33,25 +33,25 @@ label! {
 
 /// How old truth may get, per organisation that is swept.
 #[derive(Clone, Debug, Default)]
-pub struct Bounds {
+pub struct AgeBounds {
     organizations: Vec<(String, String, Duration)>,
 }
 
 /// A source and the verdict on it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Judged {
+pub struct JudgedSource {
     /// What the ledger says.
     pub status: SourceStatus,
     /// How old its truth may get.
     pub bound: Duration,
     /// The verdict.
-    pub verdict: Verdict,
+    pub verdict: FreshnessVerdict,
 }
 
-impl Bounds {
+impl AgeBounds {
     /// The bounds that follow from how often each provider looks.
     #[must_use]
-    pub fn of(providers: &[GithubProvider]) -> Self {
+    pub fn of_providers(providers: &[GithubProvider]) -> Self {
         let organizations = providers
             .iter()
             .map(|provider| {
@@ -78,13 +78,13 @@ impl Bounds {
 
     /// The verdict on a source at `now` (microseconds UTC).
     #[must_use]
-    pub fn judge(&self, status: SourceStatus, now: i64) -> Judged {
+    pub fn judge_source(&self, status: SourceStatus, now: i64) -> JudgedSource {
         let bound = match u64::try_from(status.recheck_every) {
             Ok(every) if every > 0 => Duration::from_micros(every) * SWEEPS_UNTIL_UNKNOWN,
             _ => self.of_source(&status.host, &status.name),
         };
-        let verdict = verdict(&status, bound, now);
-        Judged {
+        let verdict = decide_verdict(&status, bound, now);
+        JudgedSource {
             status,
             bound,
             verdict,
@@ -93,17 +93,17 @@ impl Bounds {
 }
 
 /// Failing comes before the rest: it is the one that names a cause.
-fn verdict(status: &SourceStatus, bound: Duration, now: i64) -> Verdict {
+fn decide_verdict(status: &SourceStatus, bound: Duration, now: i64) -> FreshnessVerdict {
     let age = now.saturating_sub(status.verified_at);
     let bound = i64::try_from(bound.as_micros()).unwrap_or(i64::MAX);
     if status.fail_count >= FAILING_AFTER {
-        Verdict::Failing
+        FreshnessVerdict::Failing
     } else if status.verified_at == 0 || age > bound {
-        Verdict::Unknown
+        FreshnessVerdict::Unknown
     } else if status.wanted > status.done {
-        Verdict::Stale
+        FreshnessVerdict::Stale
     } else {
-        Verdict::Fresh
+        FreshnessVerdict::Fresh
     }
 }
 
@@ -120,14 +120,22 @@ mod tests {
             recheck_every: HOUR,
             ..status("example.com/a.yaml")
         };
-        let bound = Bounds::of(&[]).judge(status, HOUR).bound;
+        let bound = AgeBounds::of_providers(&[])
+            .judge_source(status, HOUR)
+            .bound;
         assert_eq!(bound, Duration::from_secs(2 * 3_600));
     }
 
     /// A source of an organisation that is swept every hour, proved `verified_ago` hours ago (-1: never).
     #[track_caller]
-    fn check(verified_ago: i64, wanted: i64, done: i64, fail_count: i64, expected: Verdict) {
-        let bounds = Bounds::of(&[provider("acme", 1), provider("other", 100)]);
+    fn check(
+        verified_ago: i64,
+        wanted: i64,
+        done: i64,
+        fail_count: i64,
+        expected: FreshnessVerdict,
+    ) {
+        let bounds = AgeBounds::of_providers(&[provider("acme", 1), provider("other", 100)]);
         let now = 1_000 * HOUR;
         let verified_at = if verified_ago < 0 {
             0
@@ -141,7 +149,7 @@ mod tests {
             fail_count,
             ..status("Acme/pay")
         };
-        assert_eq!(bounds.judge(status, now).verdict, expected);
+        assert_eq!(bounds.judge_source(status, now).verdict, expected);
     }
 
     fn provider(organization: &str, hours: u64) -> GithubProvider {
@@ -176,31 +184,31 @@ mod tests {
 
     #[test]
     fn a_source_proved_within_its_bound_is_fresh() {
-        check(0, 1, 1, 0, Verdict::Fresh);
-        check(2, 5, 5, 2, Verdict::Fresh);
+        check(0, 1, 1, 0, FreshnessVerdict::Fresh);
+        check(2, 5, 5, 2, FreshnessVerdict::Fresh);
     }
 
     #[test]
     fn a_source_that_went_silent_is_unknown() {
-        check(3, 1, 1, 0, Verdict::Unknown);
-        check(-1, 1, 0, 0, Verdict::Unknown);
+        check(3, 1, 1, 0, FreshnessVerdict::Unknown);
+        check(-1, 1, 0, 0, FreshnessVerdict::Unknown);
     }
 
     #[test]
     fn a_source_that_may_have_changed_is_stale() {
-        check(1, 2, 1, 0, Verdict::Stale);
-        check(1, 2, 1, 2, Verdict::Stale);
+        check(1, 2, 1, 0, FreshnessVerdict::Stale);
+        check(1, 2, 1, 2, FreshnessVerdict::Stale);
     }
 
     #[test]
     fn repeated_failures_are_named_whatever_else_holds() {
-        check(1, 2, 1, 3, Verdict::Failing);
-        check(-1, 1, 0, 9, Verdict::Failing);
+        check(1, 2, 1, 3, FreshnessVerdict::Failing);
+        check(-1, 1, 0, 9, FreshnessVerdict::Failing);
     }
 
     #[test]
     fn a_source_nobody_sweeps_has_the_general_bound() {
-        let bounds = Bounds::of(&[provider("acme", 1)]);
+        let bounds = AgeBounds::of_providers(&[provider("acme", 1)]);
         assert_eq!(
             bounds.of_source("github.com", "elsewhere/x"),
             BOUND_UNLESS_CONFIGURED

@@ -13,19 +13,19 @@ use petgraph::stable_graph::{NodeIndex, StableDiGraph};
 use petgraph::visit::EdgeRef as _;
 
 /// A relation as the catalog API shows it: its type and its target.
-pub(crate) type Shown<'a> = (&'a str, &'a EntityRef);
+pub(crate) type ServedRelation<'a> = (&'a str, &'a EntityRef);
 
 #[derive(Clone, Debug)]
-struct Node<E> {
+struct RelationNode<E> {
     entity_ref: EntityRef,
     entity: Option<E>,
 }
 
 /// Entities of type `E` by ref, and the relations among them.
 #[derive(Clone, Debug)]
-pub(crate) struct Graph<E> {
+pub(crate) struct RelationGraph<E> {
     /// An edge's weight is the place of its declaration in the list of the declaring entity.
-    graph: StableDiGraph<Node<E>, u32, u32>,
+    graph: StableDiGraph<RelationNode<E>, u32, u32>,
     nodes: HashMap<EntityRef, NodeIndex>,
     entities: usize,
 }
@@ -36,7 +36,7 @@ pub(crate) trait Declares {
     fn relations(&self) -> &[RelationDeclaration];
 }
 
-impl<E> Default for Graph<E> {
+impl<E> Default for RelationGraph<E> {
     fn default() -> Self {
         Self {
             graph: StableDiGraph::default(),
@@ -46,7 +46,7 @@ impl<E> Default for Graph<E> {
     }
 }
 
-impl<E: Declares> Graph<E> {
+impl<E: Declares> RelationGraph<E> {
     /// How many entities there are; refs that are only pointed to do not count.
     pub(crate) fn len(&self) -> usize {
         self.entities
@@ -73,7 +73,7 @@ impl<E: Declares> Graph<E> {
 
     /// Puts an entity in place of what its ref held, and returns that.
     pub(crate) fn insert(&mut self, entity_ref: &EntityRef, entity: E) -> Option<E> {
-        let node = self.node(entity_ref);
+        let node = self.ensure_node(entity_ref);
         // Taking an edge out walks the list of all edges to its target, which is long for a hub, and
         // most changes leave the relations as they are.
         if let Some(held) = &mut self.graph[node].entity
@@ -83,7 +83,7 @@ impl<E: Declares> Graph<E> {
         }
         self.forget_declarations(node);
         for (index, relation) in (0_u32..).zip(entity.relations()) {
-            let target = self.node(&relation.target);
+            let target = self.ensure_node(&relation.target);
             self.graph.add_edge(node, target, index);
         }
         let before = self.graph[node].entity.replace(entity);
@@ -118,7 +118,7 @@ impl<E: Declares> Graph<E> {
     }
 
     /// Refs that are pointed at and have no entity, in no particular order.
-    pub(crate) fn dangling(&self) -> impl Iterator<Item = &EntityRef> {
+    pub(crate) fn dangling_refs(&self) -> impl Iterator<Item = &EntityRef> {
         self.graph
             .node_weights()
             .filter(|node| node.entity.is_none())
@@ -127,9 +127,9 @@ impl<E: Declares> Graph<E> {
 
     /// Relations of an entity as the API shows them: its own and the reverse of others', distinct,
     /// sorted by type, then target.
-    pub(crate) fn shown(&self, entity_ref: &EntityRef) -> Vec<Shown<'_>> {
+    pub(crate) fn served_relations(&self, entity_ref: &EntityRef) -> Vec<ServedRelation<'_>> {
         let own = self.get(entity_ref).map_or(&[][..], Declares::relations);
-        let mut shown: Vec<Shown<'_>> = own
+        let mut shown: Vec<ServedRelation<'_>> = own
             .iter()
             .map(|relation| (relation.forward.as_str(), &relation.target))
             .collect();
@@ -142,11 +142,11 @@ impl<E: Declares> Graph<E> {
         shown
     }
 
-    fn node(&mut self, entity_ref: &EntityRef) -> NodeIndex {
+    fn ensure_node(&mut self, entity_ref: &EntityRef) -> NodeIndex {
         if let Some(node) = self.nodes.get(entity_ref) {
             return *node;
         }
-        let node = self.graph.add_node(Node {
+        let node = self.graph.add_node(RelationNode {
             entity_ref: entity_ref.clone(),
             entity: None,
         });

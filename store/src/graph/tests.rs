@@ -25,7 +25,7 @@ fn owned_by(target: &str) -> RelationDeclaration {
 /// relations shown for `of`.
 #[track_caller]
 fn check(history: &str, of: &str, expected: &str) {
-    let mut graph = Graph::default();
+    let mut graph = RelationGraph::default();
     for step in history.split_whitespace() {
         if let Some(left) = step.strip_prefix('-') {
             graph.remove(&name(left));
@@ -39,7 +39,7 @@ fn check(history: &str, of: &str, expected: &str) {
         }
     }
     let shown: Vec<String> = graph
-        .shown(&name(of))
+        .served_relations(&name(of))
         .into_iter()
         .map(|(relation, target)| format!("{relation}:{}", target.name()))
         .collect();
@@ -89,7 +89,7 @@ fn an_entity_may_declare_something_about_itself() {
 
 #[test]
 fn refs_nobody_uses_are_forgotten() {
-    let mut graph = Graph::default();
+    let mut graph = RelationGraph::default();
     graph.insert(&name("a"), Declaring(vec![owned_by("b")]));
     graph.insert(&name("a"), Declaring(vec![owned_by("c")]));
     assert_eq!(graph.nodes.len(), 2);

@@ -10,4 +10,4 @@ pub(crate) use label::label;
 pub use label::{
     FeedEnd, JobTrigger, LaneLabel, Mechanism, ObservationOutcome, RefusedRead, SignalOutcome,
 };
-pub(crate) use service::{Gauges, ServiceMetrics};
+pub(crate) use service::{ServiceGauges, ServiceMetrics};

@@ -16,7 +16,7 @@ use freshet_runtime::metrics::prometheus_client::metrics::gauge::Gauge;
 
 use super::instance::seconds_between;
 use super::label::{AgeStatistic, ProblemLevel};
-use crate::freshness::{Ages, Bounds, Judged, Verdict, ages};
+use crate::freshness::{AgeBounds, AgeSummary, FreshnessVerdict, JudgedSource, summarise_ages};
 use crate::repo::{LedgerTotals, Meta, Repo, RepoError};
 use crate::view::View;
 
@@ -32,7 +32,7 @@ struct KindLabels {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct VerdictLabels {
-    verdict: Verdict,
+    verdict: FreshnessVerdict,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -52,18 +52,18 @@ struct StreamLabels {
 
 /// How far the relay of this process is, which keeps its meaning while the bus is away.
 #[derive(Clone, Debug)]
-pub(crate) struct Published(Arc<AtomicI64>);
+pub(crate) struct PublishedRevision(Arc<AtomicI64>);
 
 /// No relay of this process has found its place yet.
 const NOWHERE: i64 = -1;
 
-impl Default for Published {
+impl Default for PublishedRevision {
     fn default() -> Self {
         Self(Arc::new(AtomicI64::new(NOWHERE)))
     }
 }
 
-impl Published {
+impl PublishedRevision {
     /// The newest revision in the stream.
     pub(crate) fn set(&self, revision: i64) {
         self.0.store(revision, Ordering::Relaxed);
@@ -80,7 +80,7 @@ impl Published {
 
 /// The gauges themselves. What other tasks report is public to the crate.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Gauges {
+pub(crate) struct ServiceGauges {
     entities: Family<KindLabels, Gauge>,
     entities_by_verdict: Family<VerdictLabels, Gauge>,
     sources: Family<VerdictLabels, Gauge>,
@@ -90,7 +90,7 @@ pub(crate) struct Gauges {
     revision: Gauge,
     view_lag: Gauge,
     relay_lag: Gauge,
-    pub(crate) published: Published,
+    pub(crate) published: PublishedRevision,
     uncovered: Gauge,
     oldest_uncovered: Seconds,
     behind: Gauge,
@@ -98,7 +98,7 @@ pub(crate) struct Gauges {
     stream_bytes: Family<StreamLabels, Gauge>,
 }
 
-impl Gauges {
+impl ServiceGauges {
     /// Creates the gauges and registers each of them.
     pub(crate) fn register(registry: &Registry) -> Self {
         let gauges = Self::default();
@@ -175,26 +175,26 @@ impl Gauges {
 /// Computes the service metrics.
 #[derive(Clone)]
 pub(crate) struct ServiceMetrics {
-    pub(crate) gauges: Gauges,
+    pub(crate) gauges: ServiceGauges,
     pub(crate) repo: Repo,
     pub(crate) view: Arc<View>,
     pub(crate) bus: Bus,
     pub(crate) clock: Clock,
-    pub(crate) bounds: Arc<Bounds>,
+    pub(crate) bounds: Arc<AgeBounds>,
 }
 
 /// What the database says.
-struct Stored {
+struct StoredFigures {
     totals: LedgerTotals,
     meta: Meta,
-    sources: Vec<Judged>,
+    sources: Vec<JudgedSource>,
 }
 
 impl ServiceMetrics {
     /// Brings every gauge up to date.
     pub(crate) async fn refresh(self) {
         self.show_view();
-        match tokio::time::timeout(SCRAPE_TIMEOUT, self.stored()).await {
+        match tokio::time::timeout(SCRAPE_TIMEOUT, self.read_stored()).await {
             Ok(Ok(stored)) => self.show_stored(&stored),
             Ok(Err(error)) => {
                 tracing::warn!(error = %Chain(&error), "The database gave no service metrics");
@@ -210,15 +210,15 @@ impl ServiceMetrics {
         }
     }
 
-    async fn stored(&self) -> Result<Stored, RepoError> {
+    async fn read_stored(&self) -> Result<StoredFigures, RepoError> {
         let now = self.clock.now_micros();
         let statuses = self.repo.source_statuses().await?;
-        Ok(Stored {
+        Ok(StoredFigures {
             totals: self.repo.ledger_totals().await?,
             meta: self.repo.meta().await?,
             sources: statuses
                 .into_iter()
-                .map(|status| self.bounds.judge(status, now))
+                .map(|status| self.bounds.judge_source(status, now))
                 .collect(),
         })
     }
@@ -226,7 +226,7 @@ impl ServiceMetrics {
     fn show_view(&self) {
         let (kinds, problems) = self.view.read(|state| {
             let kinds: Vec<(String, usize)> = state
-                .kinds()
+                .kind_counts()
                 .map(|(kind, entities)| (kind.to_owned(), entities))
                 .collect();
             let warnings = state.problems().filter(|it| !it.problem.is_error()).count();
@@ -249,7 +249,7 @@ impl ServiceMetrics {
         }
     }
 
-    fn show_stored(&self, stored: &Stored) {
+    fn show_stored(&self, stored: &StoredFigures) {
         let now = self.clock.now_micros();
         let gauges = &self.gauges;
         gauges.revision.set(stored.meta.revision);
@@ -270,7 +270,7 @@ impl ServiceMetrics {
         self.show_ages(&stored.sources, now);
     }
 
-    fn show_ages(&self, sources: &[Judged], now: i64) {
+    fn show_ages(&self, sources: &[JudgedSource], now: i64) {
         let entities_of = self.view.read(|state| {
             let mut entities_of: HashMap<i64, i64> = HashMap::new();
             for record in state.entities() {
@@ -278,12 +278,12 @@ impl ServiceMetrics {
             }
             entities_of
         });
-        let Ages {
+        let AgeSummary {
             oldest,
             median,
             p95,
             by_verdict,
-        } = ages(sources, &entities_of, now);
+        } = summarise_ages(sources, &entities_of, now);
         for (statistic, age) in [
             (AgeStatistic::Median, median),
             (AgeStatistic::P95, p95),
@@ -294,7 +294,7 @@ impl ServiceMetrics {
                 .get_or_create(&AgeLabels { statistic })
                 .set(age);
         }
-        for verdict in Verdict::ALL.iter().copied() {
+        for verdict in FreshnessVerdict::ALL.iter().copied() {
             let labels = VerdictLabels { verdict };
             let judged = sources.iter().filter(|source| source.verdict == verdict);
             self.gauges
@@ -335,7 +335,7 @@ mod tests {
 
     #[test]
     fn the_lag_of_a_relay_grows_while_it_is_stuck() {
-        let published = Published::default();
+        let published = PublishedRevision::default();
         assert_eq!(published.lag(5), 0, "nothing is relayed");
         published.clone().set(0);
         assert_eq!(published.lag(5_000), 5_000);

@@ -9,7 +9,7 @@ use super::InvalidQuery;
 /// Which part of a list is wanted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct Page {
+pub(crate) struct PageRequest {
     /// Most entities; `None` is all.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) limit: Option<usize>,
@@ -18,20 +18,20 @@ pub(crate) struct Page {
     pub(crate) offset: Option<usize>,
 }
 
-impl Page {
+impl PageRequest {
     /// Reads an `after` token.
     ///
     /// # Errors
     ///
     /// If it is none of ours.
-    pub(crate) fn after(token: &str) -> Result<Self, InvalidQuery> {
+    pub(crate) fn parse_token(token: &str) -> Result<Self, InvalidQuery> {
         let invalid = || InvalidQuery("Malformed after cursor, could not be parsed".to_owned());
         let json = STANDARD.decode(token).map_err(|_| invalid())?;
         serde_json::from_slice(&json).map_err(|_| invalid())
     }
 
     /// The token of the page after this one; `None` if nothing comes after it.
-    pub(crate) fn next(self, total: usize) -> Option<String> {
+    pub(crate) fn next_token(self, total: usize) -> Option<String> {
         let limit = self.limit?;
         let offset = self.offset.unwrap_or(0).saturating_add(limit);
         let next = Self {
@@ -47,7 +47,7 @@ impl Page {
         self.limit.is_some() || self.offset.is_some()
     }
 
-    pub(super) fn of<T>(self, items: Vec<T>) -> Vec<T> {
+    pub(super) fn take_from<T>(self, items: Vec<T>) -> Vec<T> {
         items
             .into_iter()
             .skip(self.offset.unwrap_or(0))
@@ -62,26 +62,26 @@ mod tests {
 
     #[test]
     fn a_token_leads_to_the_next_page_until_there_is_none() {
-        let mut page = Page {
+        let mut page = PageRequest {
             limit: Some(2),
             offset: None,
         };
-        let mut pages = vec![page.of((0..5).collect())];
-        while let Some(token) = page.next(5) {
-            page = Page::after(&token).expect("our own token");
-            pages.push(page.of((0..5).collect()));
+        let mut pages = vec![page.take_from((0..5).collect())];
+        while let Some(token) = page.next_token(5) {
+            page = PageRequest::parse_token(&token).expect("our own token");
+            pages.push(page.take_from((0..5).collect()));
         }
         assert_eq!(pages, [vec![0, 1], vec![2, 3], vec![4]]);
     }
 
     #[test]
     fn a_list_without_a_limit_has_no_next_page() {
-        let page = Page {
+        let page = PageRequest {
             limit: None,
             offset: Some(1),
         };
-        assert_eq!(page.next(5), None);
-        assert_eq!(page.of(vec![1, 2, 3]), [2, 3]);
+        assert_eq!(page.next_token(5), None);
+        assert_eq!(page.take_from(vec![1, 2, 3]), [2, 3]);
     }
 
     #[test]
@@ -93,7 +93,7 @@ mod tests {
             &STANDARD.encode(r#"{"limit":-1}"#),
             &STANDARD.encode("[]x"),
         ] {
-            assert!(Page::after(token).is_err(), "{token}");
+            assert!(PageRequest::parse_token(token).is_err(), "{token}");
         }
     }
 }

@@ -9,11 +9,11 @@ use super::InvalidQuery;
 
 /// The wanted paths.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Fields {
+pub(crate) struct FieldSelection {
     paths: Vec<String>,
 }
 
-impl Fields {
+impl FieldSelection {
     /// Reads the values of all `fields` parameters; `None` if there is no path in them.
     ///
     /// # Errors
@@ -41,11 +41,11 @@ impl Fields {
     }
 
     /// The wanted parts of an entity, nested as they were.
-    pub(crate) fn project(&self, entity: &Value) -> Value {
+    pub(crate) fn project_entity(&self, entity: &Value) -> Value {
         let mut projected = Map::new();
         for path in &self.paths {
-            if let Some((keys, value)) = resolve(entity, path) {
-                place(&mut projected, &keys, value.clone());
+            if let Some((keys, value)) = resolve_path(entity, path) {
+                insert_at(&mut projected, &keys, value.clone());
             }
         }
         Value::Object(projected)
@@ -64,7 +64,7 @@ fn resolve<'a>(entity: &'a Value, path: &'a str) -> Option<(Vec<&'a str>, &'a Va
             .chain([rest.len()]);
         let (end, inner) = ends
             .into_iter()
-            .find_map(|end| Some((end, child(value, &rest[..end])?)))?;
+            .find_map(|end| Some((end, child_of(value, &rest[..end])?)))?;
         keys.push(&rest[..end]);
         value = inner;
         rest = rest.get(end + 1..).unwrap_or_default();
@@ -80,7 +80,7 @@ fn child<'a>(value: &'a Value, key: &str) -> Option<&'a Value> {
     }
 }
 
-fn place(target: &mut Map<String, Value>, keys: &[&str], value: Value) {
+fn insert_at(target: &mut Map<String, Value>, keys: &[&str], value: Value) {
     let Some((first, rest)) = keys.split_first() else {
         return;
     };
@@ -92,7 +92,7 @@ fn place(target: &mut Map<String, Value>, keys: &[&str], value: Value) {
         .entry(*first)
         .or_insert_with(|| Value::Object(Map::new()));
     if let Value::Object(inner) = inner {
-        place(inner, rest, value);
+        insert_at(inner, rest, value);
     }
 }
 
@@ -112,10 +112,10 @@ mod tests {
                 "links": [{"url": "u"}],
             },
         });
-        let fields = Fields::parse([fields])
+        let fields = FieldSelection::parse([fields])
             .expect("valid")
             .expect("at least one path");
-        assert_eq!(fields.project(&entity), *expected);
+        assert_eq!(fields.project_entity(&entity), *expected);
     }
 
     #[test]
@@ -148,7 +148,7 @@ mod tests {
 
     #[test]
     fn no_path_is_no_projection_and_brackets_are_refused() {
-        assert_eq!(Fields::parse([" , "]), Ok(None));
-        assert!(Fields::parse(["metadata.links[0]"]).is_err());
+        assert_eq!(FieldSelection::parse([" , "]), Ok(None));
+        assert!(FieldSelection::parse(["metadata.links[0]"]).is_err());
     }
 }

@@ -4,23 +4,23 @@
 //! several values of the same key are alternatives again. `key` alone asks for presence.
 
 use super::InvalidQuery;
-use super::search::{Row, is_relation};
+use super::search::{SearchCandidate, is_relation};
 
 /// Which entities are wanted; the default is all of them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Filter {
-    alternatives: Vec<Vec<Condition>>,
+pub(crate) struct EntityFilter {
+    alternatives: Vec<Vec<FilterCondition>>,
 }
 
 /// What must hold for one key.
 #[derive(Clone, Debug, PartialEq, Eq)]
-struct Condition {
+struct FilterCondition {
     key: String,
     /// Any of these; empty asks for presence.
     values: Vec<String>,
 }
 
-impl Filter {
+impl EntityFilter {
     /// Reads the values of all `filter` parameters.
     ///
     /// # Errors
@@ -31,7 +31,7 @@ impl Filter {
     ) -> Result<Self, InvalidQuery> {
         let alternatives = parameters
             .into_iter()
-            .map(conditions)
+            .map(parse_conditions)
             .collect::<Result<Vec<_>, _>>()?;
         // A parameter without any statement restricts nothing, as if it were not there.
         let alternatives = alternatives
@@ -46,17 +46,17 @@ impl Filter {
         conditions.any(|condition| is_relation(&condition.key))
     }
 
-    pub(super) fn matches(&self, row: &mut Row<'_>) -> bool {
+    pub(super) fn matches_candidate(&self, row: &mut SearchCandidate<'_>) -> bool {
         self.alternatives.is_empty()
             || self
                 .alternatives
                 .iter()
-                .any(|conditions| conditions.iter().all(|condition| condition.holds(row)))
+                .any(|conditions| conditions.iter().all(|condition| condition.holds_for(row)))
     }
 }
 
-fn conditions(parameter: &str) -> Result<Vec<Condition>, InvalidQuery> {
-    let mut conditions: Vec<Condition> = Vec::new();
+fn parse_conditions(parameter: &str) -> Result<Vec<FilterCondition>, InvalidQuery> {
+    let mut conditions: Vec<FilterCondition> = Vec::new();
     for statement in parameter.split(',').map(str::trim) {
         if statement.is_empty() {
             continue;
@@ -73,7 +73,7 @@ fn conditions(parameter: &str) -> Result<Vec<Condition>, InvalidQuery> {
         let key = key.to_lowercase();
         match conditions.iter_mut().find(|condition| condition.key == key) {
             Some(condition) => condition.values.extend(value),
-            None => conditions.push(Condition {
+            None => conditions.push(FilterCondition {
                 key,
                 values: value.into_iter().collect(),
             }),
@@ -82,9 +82,9 @@ fn conditions(parameter: &str) -> Result<Vec<Condition>, InvalidQuery> {
     Ok(conditions)
 }
 
-impl Condition {
-    fn holds(&self, row: &mut Row<'_>) -> bool {
-        let found = row.values(&self.key);
+impl FilterCondition {
+    fn holds_for(&self, row: &mut SearchCandidate<'_>) -> bool {
+        let found = row.values_of(&self.key);
         if self.values.is_empty() {
             return !found.is_empty();
         }
@@ -98,7 +98,7 @@ impl Condition {
 #[cfg(test)]
 mod tests {
     use super::super::order::tests::entity;
-    use super::super::search::Row;
+    use super::super::search::SearchCandidate;
     use super::*;
 
     #[track_caller]
@@ -108,9 +108,9 @@ mod tests {
             r#"{"kind":"Component","metadata":{"labels":{"empty":"","tier":"Gold"},"name":"Pay","tags":["java"]},"spec":{"lifecycle":"production","type":"service"}}"#,
             &[("ownedBy", "group:default/team-a")],
         );
-        let filter = Filter::parse(filters.iter().copied()).expect("a valid filter");
+        let filter = EntityFilter::parse(filters.iter().copied()).expect("a valid filter");
         assert_eq!(
-            filter.matches(&mut Row::new(&record, &relations)),
+            filter.matches_candidate(&mut SearchCandidate::new(&record, &relations)),
             expected,
             "{filters:?}"
         );
@@ -164,6 +164,6 @@ mod tests {
     #[test]
     fn only_the_first_equals_sign_separates() {
         check(&["spec.type=ser=vice"], false);
-        assert!(Filter::parse(["=x"]).is_err());
+        assert!(EntityFilter::parse(["=x"]).is_err());
     }
 }

@@ -1,7 +1,7 @@
 //! Backstage's query languages over the entities of the view.
 //!
 //! Filters, orders, pages and projections are parsed once into types here; what they mean is
-//! decided over [`Row`]s, one candidate at a time. There is no index yet: a filter looks at every
+//! decided over [`SearchCandidate`]s, one candidate at a time. There is no index yet: a filter looks at every
 //! entity, and parses a document only when it asks for something the record does not say.
 //! The languages know nothing of HTTP; `api` turns an [`InvalidQuery`] into an answer.
 
@@ -12,11 +12,11 @@ mod list;
 mod order;
 mod search;
 
-pub(crate) use cursor::Page;
-pub(crate) use fields::Fields;
-pub(crate) use filter::Filter;
-pub(crate) use list::{Listing, list};
-pub(crate) use order::Order;
+pub(crate) use cursor::PageRequest;
+pub(crate) use fields::FieldSelection;
+pub(crate) use filter::EntityFilter;
+pub(crate) use list::{ListQuery, run_list};
+pub(crate) use order::EntityOrder;
 
 /// A query that is not one.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

@@ -6,16 +6,16 @@ use freshet_model::EntityRef;
 use uuid::Uuid;
 
 use super::InvalidQuery;
-use super::search::{Row, is_relation};
+use super::search::{SearchCandidate, is_relation};
 
 /// How a list is sorted; the default is by nothing.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Order {
-    clauses: Vec<Clause>,
+pub(crate) struct EntityOrder {
+    clauses: Vec<OrderClause>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-struct Clause {
+struct OrderClause {
     field: String,
     direction: Direction,
 }
@@ -35,7 +35,7 @@ pub(super) struct SortKey {
     pub(super) entity_ref: EntityRef,
 }
 
-impl Order {
+impl EntityOrder {
     /// Reads the values of all `order` parameters.
     ///
     /// # Errors
@@ -46,7 +46,7 @@ impl Order {
     ) -> Result<Self, InvalidQuery> {
         let clauses = parameters
             .into_iter()
-            .map(clause)
+            .map(parse_clause)
             .collect::<Result<Vec<_>, _>>()?;
         Ok(Self { clauses })
     }
@@ -60,12 +60,12 @@ impl Order {
     }
 
     /// The order of an unpaged list: only the first clause counts, without regard to case.
-    pub(super) fn unpaged(&self) -> Self {
+    pub(super) fn for_unpaged_list(&self) -> Self {
         let clauses = self
             .clauses
             .iter()
             .take(1)
-            .map(|clause| Clause {
+            .map(|clause| OrderClause {
                 field: clause.field.to_lowercase(),
                 direction: clause.direction,
             })
@@ -73,11 +73,11 @@ impl Order {
         Self { clauses }
     }
 
-    pub(super) fn key(&self, row: &mut Row<'_>) -> SortKey {
+    pub(super) fn sort_key_of(&self, row: &mut SearchCandidate<'_>) -> SortKey {
         let values = self
             .clauses
             .iter()
-            .map(|clause| clause.value(row))
+            .map(|clause| clause.sort_value(row))
             .collect();
         SortKey {
             values,
@@ -87,18 +87,18 @@ impl Order {
     }
 
     /// Entities without a value come last in both directions; ties are sorted by identity.
-    pub(super) fn compare(&self, a: &SortKey, b: &SortKey) -> Ordering {
+    pub(super) fn compare_keys(&self, a: &SortKey, b: &SortKey) -> Ordering {
         let by_clauses = self
             .clauses
             .iter()
             .zip(a.values.iter().zip(&b.values))
-            .map(|(clause, (a, b))| clause.compare(a.as_deref(), b.as_deref()))
+            .map(|(clause, (a, b))| clause.compare_values(a.as_deref(), b.as_deref()))
             .find(|ordering| ordering.is_ne());
         by_clauses.unwrap_or_else(|| a.uid.cmp(&b.uid))
     }
 }
 
-fn clause(parameter: &str) -> Result<Clause, InvalidQuery> {
+fn parse_clause(parameter: &str) -> Result<OrderClause, InvalidQuery> {
     let invalid = || {
         InvalidQuery(format!(
             "Invalid order parameter '{parameter}', expected <asc|desc>:<field name>"
@@ -114,16 +114,16 @@ fn clause(parameter: &str) -> Result<Clause, InvalidQuery> {
     if field.is_empty() {
         return Err(invalid());
     }
-    Ok(Clause {
+    Ok(OrderClause {
         field: field.to_owned(),
         direction,
     })
 }
 
-impl Clause {
+impl OrderClause {
     /// Of several values, the one that comes first.
-    fn value(&self, row: &mut Row<'_>) -> Option<String> {
-        let values = row.values(&self.field).into_iter().flatten();
+    fn sort_value(&self, row: &mut SearchCandidate<'_>) -> Option<String> {
+        let values = row.values_of(&self.field).into_iter().flatten();
         let first = match self.direction {
             Direction::Ascending => values.min(),
             Direction::Descending => values.max(),
@@ -131,7 +131,7 @@ impl Clause {
         first.map(std::borrow::Cow::into_owned)
     }
 
-    fn compare(&self, a: Option<&str>, b: Option<&str>) -> Ordering {
+    fn compare_values(&self, a: Option<&str>, b: Option<&str>) -> Ordering {
         match (a, b) {
             (Some(a), Some(b)) => match self.direction {
                 Direction::Ascending => a.cmp(b),
@@ -191,12 +191,12 @@ pub(super) mod tests {
                 let document = format!(r#"{{"spec":{{{rank}"group":"{group}"}}}}"#);
                 entity(&format!("component:default/{name}"), &document, &[]).0
             });
-        let order = Order::parse(order.iter().copied()).expect("a valid order");
+        let order = EntityOrder::parse(order.iter().copied()).expect("a valid order");
         let mut keys: Vec<SortKey> = entities
             .iter()
-            .map(|record| order.key(&mut Row::new(record, &[])))
+            .map(|record| order.sort_key_of(&mut SearchCandidate::new(record, &[])))
             .collect();
-        keys.sort_by(|a, b| order.compare(a, b));
+        keys.sort_by(|a, b| order.compare_keys(a, b));
         let sorted: Vec<&str> = keys.iter().map(|key| key.entity_ref.name()).collect();
         assert_eq!(sorted.join(" "), expected, "{order:?}");
     }
@@ -216,7 +216,7 @@ pub(super) mod tests {
     #[test]
     fn what_is_no_order_is_refused() {
         for text in ["name", "up:name", "asc:", ""] {
-            assert!(Order::parse([text]).is_err(), "{text}");
+            assert!(EntityOrder::parse([text]).is_err(), "{text}");
         }
     }
 }

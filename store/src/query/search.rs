@@ -30,19 +30,19 @@ const SKIPPED: [&str; 7] = [
 
 /// One key of an entity, with one of its values. `None` is a value that cannot be compared.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Pair {
+pub(super) struct SearchTerm {
     pub(super) key: String,
     pub(super) value: Option<String>,
 }
 
 /// One candidate: an entity and what is known about it without parsing.
-pub(super) struct Row<'a> {
+pub(super) struct SearchCandidate<'a> {
     pub(super) record: &'a Record,
     pub(super) relations: &'a [(String, EntityRef)],
-    parsed: Option<Vec<Pair>>,
+    parsed: Option<Vec<SearchTerm>>,
 }
 
-impl<'a> Row<'a> {
+impl<'a> SearchCandidate<'a> {
     pub(super) fn new(record: &'a Record, relations: &'a [(String, EntityRef)]) -> Self {
         Self {
             record,
@@ -52,7 +52,7 @@ impl<'a> Row<'a> {
     }
 
     /// All values of a (lower-case) key.
-    pub(super) fn values(&mut self, key: &str) -> Vec<Option<Cow<'_, str>>> {
+    pub(super) fn values_of(&mut self, key: &str) -> Vec<Option<Cow<'_, str>>> {
         let entity_ref = &self.record.entity_ref;
         let known = match key {
             "kind" => Some(entity_ref.kind()),
@@ -67,16 +67,16 @@ impl<'a> Row<'a> {
             return vec![Some(Cow::Owned(self.record.uid.to_string()))];
         }
         if let Some(relation) = key.strip_prefix(RELATIONS) {
-            return self.targets(relation);
+            return self.relation_targets(relation);
         }
-        self.pairs()
+        self.parsed_terms()
             .iter()
-            .filter(|pair| pair.key == key)
-            .map(|pair| pair.value.as_deref().map(Cow::Borrowed))
+            .filter(|term| term.key == key)
+            .map(|term| term.value.as_deref().map(Cow::Borrowed))
             .collect()
     }
 
-    fn targets(&self, relation: &str) -> Vec<Option<Cow<'_, str>>> {
+    fn relation_targets(&self, relation: &str) -> Vec<Option<Cow<'_, str>>> {
         self.relations
             .iter()
             .filter(|(own, _)| own.to_lowercase() == relation)
@@ -84,37 +84,37 @@ impl<'a> Row<'a> {
             .collect()
     }
 
-    fn pairs(&mut self) -> &[Pair] {
+    fn parsed_terms(&mut self) -> &[SearchTerm] {
         self.parsed.get_or_insert_with(|| {
             let document: Value = serde_json::from_str(&self.record.document).unwrap_or_default();
-            pairs(&document)
+            search_terms(&document)
         })
     }
 }
 
-/// Whether a key asks for relations, which a [`Row`] must then have.
+/// Whether a key asks for relations, which a [`SearchCandidate`] must then have.
 pub(super) fn is_relation(key: &str) -> bool {
     key.starts_with(RELATIONS)
 }
 
-/// The pairs a document itself gives.
-fn pairs(document: &Value) -> Vec<Pair> {
-    let mut pairs = Vec::new();
-    walk(&mut String::new(), document, &mut pairs);
-    pairs.sort_unstable();
-    pairs.dedup();
-    pairs
+/// The terms a document itself gives.
+fn search_terms(document: &Value) -> Vec<SearchTerm> {
+    let mut terms = Vec::new();
+    collect_terms(&mut String::new(), document, &mut terms);
+    terms.sort_unstable();
+    terms.dedup();
+    terms
 }
 
-fn walk(path: &mut String, value: &Value, pairs: &mut Vec<Pair>) {
+fn collect_terms(path: &mut String, value: &Value, terms: &mut Vec<SearchTerm>) {
     if SKIPPED.contains(&path.as_str()) {
         return;
     }
     match value {
         Value::Array(items) => items.iter().for_each(|item| {
-            walk(path, item, pairs);
+            collect_terms(path, item, terms);
             if let Value::String(item) = item {
-                push(&format!("{path}.{item}"), Some("true"), pairs);
+                push_term(&format!("{path}.{item}"), Some("true"), terms);
             }
         }),
         Value::Object(fields) => {
@@ -124,25 +124,25 @@ fn walk(path: &mut String, value: &Value, pairs: &mut Vec<Pair>) {
                     path.push('.');
                 }
                 path.push_str(key);
-                walk(path, value, pairs);
+                collect_terms(path, value, terms);
                 path.truncate(parent);
             }
         }
-        Value::Null => push(path, None, pairs),
-        Value::Bool(true) => push(path, Some("true"), pairs),
-        Value::Bool(false) => push(path, Some("false"), pairs),
-        Value::Number(number) => push(path, Some(&ecmascript(number)), pairs),
-        Value::String(string) => push(path, Some(string), pairs),
+        Value::Null => push_term(path, None, terms),
+        Value::Bool(true) => push_term(path, Some("true"), terms),
+        Value::Bool(false) => push_term(path, Some("false"), terms),
+        Value::Number(number) => push_term(path, Some(&format_ecmascript(number)), terms),
+        Value::String(string) => push_term(path, Some(string), terms),
     }
 }
 
-fn push(key: &str, value: Option<&str>, pairs: &mut Vec<Pair>) {
+fn push_term(key: &str, value: Option<&str>, terms: &mut Vec<SearchTerm>) {
     let key = key.to_lowercase();
     if is_long(&key) {
         return;
     }
     let value = value.map(str::to_lowercase).filter(|value| !is_long(value));
-    pairs.push(Pair { key, value });
+    terms.push(SearchTerm { key, value });
 }
 
 fn is_long(text: &str) -> bool {
@@ -150,7 +150,7 @@ fn is_long(text: &str) -> bool {
 }
 
 /// A number as JavaScript prints it, for the numbers catalogs have: `7.0` is `7`.
-fn ecmascript(number: &serde_json::Number) -> String {
+fn format_ecmascript(number: &serde_json::Number) -> String {
     const PLAIN_MAX: f64 = 1e21;
     match number.as_f64() {
         Some(float) if !number.is_i64() && !number.is_u64() => {
@@ -172,9 +172,9 @@ mod tests {
 
     #[track_caller]
     fn check(document: &Value, expected: &[&str]) {
-        let shown: Vec<String> = pairs(document)
+        let shown: Vec<String> = search_terms(document)
             .into_iter()
-            .map(|pair| format!("{}={}", pair.key, pair.value.unwrap_or("(null)".to_owned())))
+            .map(|term| format!("{}={}", term.key, term.value.unwrap_or("(null)".to_owned())))
             .collect();
         assert_eq!(shown, expected, "{document}");
     }

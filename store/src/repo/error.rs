@@ -44,13 +44,13 @@ pub enum OpenError {
 #[error("cannot {operation}")]
 pub struct RepoError {
     operation: &'static str,
-    scope: Scope,
+    scope: BlameScope,
     source: sqlx::Error,
 }
 
 /// What a failure can be blamed on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Scope {
+enum BlameScope {
     /// A statement, whose values came with a message.
     Statement,
     /// The beginning or the end of a transaction, which no message has a part in.
@@ -73,7 +73,7 @@ impl RepoError {
     pub(super) fn of(operation: &'static str) -> impl Fn(sqlx::Error) -> Self {
         move |source| Self {
             operation,
-            scope: Scope::Statement,
+            scope: BlameScope::Statement,
             source,
         }
     }
@@ -82,7 +82,7 @@ impl RepoError {
     pub(super) fn of_transaction(operation: &'static str) -> impl Fn(sqlx::Error) -> Self {
         move |source| Self {
             operation,
-            scope: Scope::Transaction,
+            scope: BlameScope::Transaction,
             source,
         }
     }
@@ -94,7 +94,7 @@ impl RepoError {
     ) -> Self {
         Self {
             operation,
-            scope: Scope::Statement,
+            scope: BlameScope::Statement,
             source: sqlx::Error::Decode(Box::new(source)),
         }
     }
@@ -104,8 +104,8 @@ impl RepoError {
     pub fn trouble(&self) -> Trouble {
         let trouble = trouble(&self.source);
         match (self.scope, trouble) {
-            (Scope::Transaction, Trouble::Defect) => Trouble::Outage,
-            (Scope::Transaction | Scope::Statement, _) => trouble,
+            (BlameScope::Transaction, Trouble::Defect) => Trouble::Outage,
+            (BlameScope::Transaction | BlameScope::Statement, _) => trouble,
         }
     }
 }

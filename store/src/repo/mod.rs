@@ -63,7 +63,7 @@ enum Database {
 
 /// What a transaction may do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Access {
+enum AccessMode {
     /// Write; on SQLite the one writer is taken at once, so a transaction never fails half way for want of it.
     Write,
     /// Read one consistent state.
@@ -105,15 +105,15 @@ impl Repo {
 
     /// A transaction that may write. Dropping it rolls back.
     pub(crate) async fn write(&self) -> Result<Tx, RepoError> {
-        self.begin(Access::Write).await
+        self.begin(AccessMode::Write).await
     }
 
     /// A transaction that sees one consistent state.
     pub(crate) async fn read(&self) -> Result<Tx, RepoError> {
-        self.begin(Access::Read).await
+        self.begin(AccessMode::Read).await
     }
 
-    async fn begin(&self, access: Access) -> Result<Tx, RepoError> {
+    async fn begin(&self, access: AccessMode) -> Result<Tx, RepoError> {
         match &self.database {
             Database::Sqlite(sqlite) => sqlite.begin(access).await.map(Tx::Sqlite),
             Database::Postgres(postgres) => postgres.begin(access).await.map(Tx::Postgres),

@@ -6,7 +6,7 @@ use std::time::Duration;
 use secrecy::{ExposeSecret, SecretString};
 use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
 
-use super::{Access, OpenError};
+use super::{AccessMode, OpenError};
 
 const NAME: &str = "PostgreSQL";
 /// How long a caller waits for a connection; while the database is away, also how soon it hears so.
@@ -27,11 +27,11 @@ pub(super) struct Postgres {
 impl Postgres {
     pub(super) async fn begin(
         &self,
-        access: Access,
+        access: AccessMode,
     ) -> Result<sqlx::Transaction<'static, sqlx::Postgres>, sqlx::Error> {
         match access {
-            Access::Write => self.pool.begin().await,
-            Access::Read => {
+            AccessMode::Write => self.pool.begin().await,
+            AccessMode::Read => {
                 self.pool
                     .begin_with("begin isolation level repeatable read, read only")
                     .await

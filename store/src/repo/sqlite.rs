@@ -7,7 +7,7 @@ use sqlx::sqlite::{
     SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
 };
 
-use super::{Access, OpenError};
+use super::{AccessMode, OpenError};
 
 const NAME: &str = "SQLite";
 const READERS_MAX: u32 = 4;
@@ -33,11 +33,11 @@ pub(super) struct Sqlite {
 impl Sqlite {
     pub(super) async fn begin(
         &self,
-        access: Access,
+        access: AccessMode,
     ) -> Result<sqlx::Transaction<'static, sqlx::Sqlite>, sqlx::Error> {
         match access {
-            Access::Write => self.writer.begin_with("begin immediate").await,
-            Access::Read => self.readers.begin().await,
+            AccessMode::Write => self.writer.begin_with("begin immediate").await,
+            AccessMode::Read => self.readers.begin().await,
         }
     }
 

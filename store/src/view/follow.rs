@@ -16,13 +16,13 @@ const PAGE_SIZE_MAX: i64 = 1_000;
 
 /// Brings the view up to date with the log at a steady pace. The writer folds its own rows as it
 /// commits them, so there it finds nothing to do.
-pub struct Follower {
+pub struct ViewFollower {
     repo: Repo,
     view: Arc<View>,
     every: Duration,
 }
 
-impl Follower {
+impl ViewFollower {
     /// A follower that looks at the log this often.
     #[must_use]
     pub fn new(repo: Repo, view: Arc<View>, every: Duration) -> Self {

@@ -18,13 +18,15 @@ use tokio::sync::watch;
 
 use crate::change::{ChangeRow, Snapshot};
 
-pub use follow::Follower;
-pub use state::State;
+pub use follow::ViewFollower;
+pub use state::CatalogState;
+// The name apply still uses.
+pub(crate) use state::CatalogState as State;
 
 /// The catalog in memory. Shared by everything that reads it.
 #[derive(Debug)]
 pub struct View {
-    state: RwLock<State>,
+    state: RwLock<CatalogState>,
     revisions: watch::Sender<i64>,
 }
 
@@ -32,7 +34,7 @@ impl View {
     /// The view of a snapshot.
     #[must_use]
     pub fn load(snapshot: Snapshot) -> Arc<Self> {
-        let state = State::load(snapshot);
+        let state = CatalogState::load(snapshot);
         let (revisions, _) = watch::channel(state.revision());
         Arc::new(Self {
             state: RwLock::new(state),
@@ -47,14 +49,14 @@ impl View {
     }
 
     /// Takes in rows of the log, in order. Rows that are already in are skipped; at a gap it stops,
-    /// and the [`Follower`] closes it from the log.
+    /// and the [`ViewFollower`] closes it from the log.
     pub fn fold(&self, rows: &[ChangeRow]) {
         let revision = {
             // A panic in `fold` cannot leave the state half changed in a way a later row would not
             // overwrite, and a process without a view serves nothing: go on.
             let mut state = self.state.write().unwrap_or_else(PoisonError::into_inner);
             for row in rows {
-                if !state.fold(row) {
+                if !state.fold_row(row) {
                     tracing::warn!(
                         revision = row.revision,
                         view.revision = state.revision(),
@@ -74,7 +76,7 @@ impl View {
     }
 
     /// Looks at the state. The closure must be short: a fold waits for it.
-    pub fn read<R>(&self, look: impl FnOnce(&State) -> R) -> R {
+    pub fn read<R>(&self, look: impl FnOnce(&CatalogState) -> R) -> R {
         look(&self.state.read().unwrap_or_else(PoisonError::into_inner))
     }
 

@@ -19,7 +19,7 @@ const BYTES_PER_RELATION: usize = 72;
 
 /// How a document is served.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Splice {
+pub(super) enum SplicePoint {
     /// `uid` and `etag` go to this offset, which is just inside `metadata`.
     At(usize),
     /// The document must be rewritten.
@@ -27,12 +27,12 @@ pub(super) enum Splice {
 }
 
 /// `status` of an entity, as JSON text; empty if there is nothing to say.
-pub(super) struct Status(String);
+pub(super) struct StatusJson(String);
 
-impl Status {
+impl StatusJson {
     /// What these problems say.
-    pub(super) fn of<'a>(problems: impl Iterator<Item = &'a ProblemRow>) -> Self {
-        let items: Vec<Value> = problems.map(item).collect();
+    pub(super) fn of_problems<'a>(problems: impl Iterator<Item = &'a ProblemRow>) -> Self {
+        let items: Vec<Value> = problems.map(status_item).collect();
         if items.is_empty() {
             return Self(String::new());
         }
@@ -40,7 +40,7 @@ impl Status {
     }
 }
 
-fn item(row: &ProblemRow) -> Value {
+fn status_item(row: &ProblemRow) -> Value {
     let problem = &row.problem;
     json!({
         "type": STATUS_TYPE,
@@ -59,9 +59,9 @@ fn item(row: &ProblemRow) -> Value {
     })
 }
 
-impl Splice {
+impl SplicePoint {
     /// Finds out how `document` is served.
-    pub(super) fn of(document: &str) -> Self {
+    pub(super) fn find(document: &str) -> Self {
         const METADATA: &str = "\"metadata\":{";
         // Inside a JSON string the quotes would be escaped, so this is a key; and as keys are sorted,
         // only `apiVersion` and `kind`, which are strings, may stand before it.
@@ -79,27 +79,27 @@ impl Splice {
     }
 
     /// The entity with its identity, relations and status.
-    pub(super) fn serve(
+    pub(super) fn render_entity(
         self,
         record: &Record,
         relations: &[(&str, &EntityRef)],
-        status: &Status,
+        status: &StatusJson,
     ) -> String {
         let uid = record.uid.to_string();
         let etag = etag(&uid, record.revision);
         match self {
-            Self::At(at) => splice(record, at, [&uid, &etag], relations, status),
-            Self::Rewrite => rewrite(record, [&uid, &etag], relations, status),
+            Self::At(at) => splice_text(record, at, [&uid, &etag], relations, status),
+            Self::Rewrite => rewrite_document(record, [&uid, &etag], relations, status),
         }
     }
 }
 
-fn splice(
+fn splice_text(
     record: &Record,
     at: usize,
     [uid, etag]: [&str; 2],
     relations: &[(&str, &EntityRef)],
-    status: &Status,
+    status: &StatusJson,
 ) -> String {
     let document = &*record.document;
     let room = FIXED_BYTES + relations.len() * BYTES_PER_RELATION + status.0.len();
@@ -145,11 +145,11 @@ fn push_string(text: &mut String, string: &str) {
     }
 }
 
-fn rewrite(
+fn rewrite_document(
     record: &Record,
     [uid, etag]: [&str; 2],
     relations: &[(&str, &EntityRef)],
-    status: &Status,
+    status: &StatusJson,
 ) -> String {
     let mut entity: Map<String, Value> =
         serde_json::from_str(&record.document).expect("a stored document is a JSON object");
@@ -198,13 +198,14 @@ mod tests {
         let record = record(document);
         let target = EntityRef::parse("group:default/b").expect("a valid ref");
         let relations = [("ownedBy", &target)];
-        let splice = Splice::of(document);
-        assert_eq!(splice != Splice::Rewrite, is_spliced, "{document}");
-        let none = Status(String::new());
+        let splice = SplicePoint::find(document);
+        assert_eq!(splice != SplicePoint::Rewrite, is_spliced, "{document}");
+        let none = StatusJson(String::new());
         let served: Value =
-            serde_json::from_str(&splice.serve(&record, &relations, &none)).expect("JSON");
+            serde_json::from_str(&splice.render_entity(&record, &relations, &none)).expect("JSON");
         let rewritten: Value =
-            serde_json::from_str(&Splice::Rewrite.serve(&record, &relations, &none)).expect("JSON");
+            serde_json::from_str(&SplicePoint::Rewrite.render_entity(&record, &relations, &none))
+                .expect("JSON");
         assert_eq!(served, rewritten);
         assert_eq!(served["metadata"]["uid"], Uuid::nil().to_string());
         assert_eq!(served["relations"][0]["targetRef"], "group:default/b");

@@ -6,16 +6,16 @@ use std::sync::Arc;
 use freshet_model::{EntityRef, RelationDeclaration};
 use uuid::Uuid;
 
-use super::served::{Splice, Status};
+use super::served::{SplicePoint, StatusJson};
 use crate::change::{ChangeRow, Op, ProblemRow, Record, Snapshot};
-use crate::graph::{Declares, Graph};
+use crate::graph::{Declares, RelationGraph};
 
 /// The catalog at one revision.
 #[derive(Debug, Default)]
-pub struct State {
+pub struct CatalogState {
     epoch: String,
     revision: i64,
-    entities: Graph<Held>,
+    entities: RelationGraph<ViewEntity>,
     by_uid: BTreeMap<Uuid, EntityRef>,
     by_kind: BTreeMap<String, usize>,
     problems: HashMap<i64, BTreeMap<i64, ProblemRow>>,
@@ -25,18 +25,18 @@ pub struct State {
 
 /// An entity and where its document is spliced when it is served.
 #[derive(Clone, Debug)]
-struct Held {
+struct ViewEntity {
     record: Arc<Record>,
-    splice: Splice,
+    splice: SplicePoint,
 }
 
-impl Declares for Held {
+impl Declares for ViewEntity {
     fn relations(&self) -> &[RelationDeclaration] {
         &self.record.relations
     }
 }
 
-impl State {
+impl CatalogState {
     pub(super) fn load(snapshot: Snapshot) -> Self {
         let mut state = Self {
             epoch: snapshot.epoch,
@@ -44,10 +44,10 @@ impl State {
             ..Self::default()
         };
         for record in snapshot.entities {
-            state.put(record);
+            state.put_record(record);
         }
         for problem in snapshot.problems {
-            state.open(problem);
+            state.open_problem(problem);
         }
         state
     }
@@ -83,7 +83,7 @@ impl State {
     }
 
     /// The same, to be kept after the lock.
-    pub(crate) fn shared(&self, entity_ref: &EntityRef) -> Option<Arc<Record>> {
+    pub(crate) fn shared_record(&self, entity_ref: &EntityRef) -> Option<Arc<Record>> {
         self.entities
             .get(entity_ref)
             .map(|held| Arc::clone(&held.record))
@@ -111,7 +111,7 @@ impl State {
     /// Relations of an entity as the catalog API shows them: type and target, distinct, sorted.
     #[must_use]
     pub fn relations(&self, entity_ref: &EntityRef) -> Vec<(&str, &EntityRef)> {
-        self.entities.shown(entity_ref)
+        self.entities.served_relations(entity_ref)
     }
 
     /// Open problems of one location, oldest first.
@@ -137,12 +137,12 @@ impl State {
     }
 
     /// Refs that relations point at and nobody declares, in no particular order.
-    pub(crate) fn dangling(&self) -> impl Iterator<Item = &EntityRef> {
-        self.entities.dangling()
+    pub(crate) fn dangling_refs(&self) -> impl Iterator<Item = &EntityRef> {
+        self.entities.dangling_refs()
     }
 
     /// How many entities each kind has. A kind whose last entity left stays, with 0.
-    pub fn kinds(&self) -> impl Iterator<Item = (&str, usize)> {
+    pub fn kind_counts(&self) -> impl Iterator<Item = (&str, usize)> {
         self.by_kind
             .iter()
             .map(|(kind, entities)| (kind.as_str(), *entities))
@@ -155,56 +155,56 @@ impl State {
 
     /// The entity as the catalog API serves it, as JSON text.
     #[must_use]
-    pub fn served(&self, entity_ref: &EntityRef) -> Option<String> {
+    pub fn served_json(&self, entity_ref: &EntityRef) -> Option<String> {
         let held = self.entities.get(entity_ref)?;
-        let relations = self.entities.shown(entity_ref);
-        let status = Status::of(self.problems_shown_by(entity_ref));
-        Some(held.splice.serve(&held.record, &relations, &status))
+        let relations = self.entities.served_relations(entity_ref);
+        let status = StatusJson::of_problems(self.problems_shown_by(entity_ref));
+        Some(held.splice.render_entity(&held.record, &relations, &status))
     }
 
     /// Takes in one row; `false` if rows before it are missing. A row that is already in is skipped.
-    pub(super) fn fold(&mut self, row: &ChangeRow) -> bool {
+    pub(super) fn fold_row(&mut self, row: &ChangeRow) -> bool {
         if row.revision > self.revision + 1 {
             return false;
         }
         if row.revision == self.revision + 1 {
-            self.change(row);
+            self.apply_change(row);
             self.revision = row.revision;
         }
         true
     }
 
-    fn change(&mut self, row: &ChangeRow) {
+    fn apply_change(&mut self, row: &ChangeRow) {
         match row.op {
             Op::Created | Op::Updated => {
                 if let Some(record) = record_of(row) {
-                    self.put(record);
+                    self.put_record(record);
                 }
             }
             Op::Deleted => {
                 if let Some(entity_ref) = &row.entity_ref {
-                    self.take(entity_ref);
+                    self.remove_record(entity_ref);
                 }
             }
-            Op::Related => self.touch(row),
+            Op::Related => self.touch_record(row),
             Op::ProblemOpened | Op::ProblemUpdated => {
                 if let Some(problem) = &row.problem {
-                    self.open(problem.clone());
+                    self.open_problem(problem.clone());
                 }
             }
             Op::ProblemResolved => {
                 if let Some(problem) = &row.problem {
-                    self.resolve(problem);
+                    self.resolve_problem(problem);
                 }
             }
         }
     }
 
-    fn put(&mut self, record: Record) {
+    fn put_record(&mut self, record: Record) {
         let entity_ref = record.entity_ref.clone();
         let uid = record.uid;
-        let splice = Splice::of(&record.document);
-        let held = Held {
+        let splice = SplicePoint::find(&record.document);
+        let held = ViewEntity {
             record: Arc::new(record),
             splice,
         };
@@ -221,7 +221,7 @@ impl State {
         self.by_uid.insert(uid, entity_ref);
     }
 
-    fn take(&mut self, entity_ref: &EntityRef) {
+    fn remove_record(&mut self, entity_ref: &EntityRef) {
         let Some(before) = self.entities.remove(entity_ref) else {
             return;
         };
@@ -233,7 +233,7 @@ impl State {
 
     /// A derived change: the entity's relations are read off the graph, but its version and its
     /// entity tag move.
-    fn touch(&mut self, row: &ChangeRow) {
+    fn touch_record(&mut self, row: &ChangeRow) {
         let held = row
             .entity_ref
             .as_ref()
@@ -246,9 +246,9 @@ impl State {
         }
     }
 
-    fn open(&mut self, problem: ProblemRow) {
+    fn open_problem(&mut self, problem: ProblemRow) {
         // It may have been open, and shown by others.
-        self.resolve(&problem);
+        self.resolve_problem(&problem);
         if problem.problem.is_error() {
             for entity_ref in &problem.status_of {
                 self.shown_by
@@ -263,7 +263,7 @@ impl State {
             .insert(problem.id, problem);
     }
 
-    fn resolve(&mut self, problem: &ProblemRow) {
+    fn resolve_problem(&mut self, problem: &ProblemRow) {
         let Some(problems) = self.problems.get_mut(&problem.location_id) else {
             return;
         };

@@ -81,7 +81,7 @@ impl Model {
     fn commit(&mut self, step: &Step) -> Option<ChangeRow> {
         let revision = self.revision + 1;
         let row = match step {
-            Step::Put(of, to) => self.put(revision, *of, to),
+            Step::Put(of, to) => self.put_record(revision, *of, to),
             Step::Delete(of) => self.delete(revision, *of)?,
             Step::Relate(of) => self.relate(revision, *of)?,
             Step::Break(of) => self.break_file(revision, *of),
@@ -91,7 +91,7 @@ impl Model {
         Some(row)
     }
 
-    fn put(&mut self, revision: i64, of: u8, to: &[u8]) -> ChangeRow {
+    fn put_record(&mut self, revision: i64, of: u8, to: &[u8]) -> ChangeRow {
         let entity_ref = name(of);
         let relations: Arc<[RelationDeclaration]> = to
             .iter()
@@ -234,13 +234,16 @@ fn seen(view: &View) -> Vec<String> {
                 let entity_ref = name(number);
                 let record = state.entity(&entity_ref)?;
                 assert_eq!(state.entity_by_uid(&record.uid), Some(record));
-                Some(format!("{record:?} {}", state.served(&entity_ref)?))
+                Some(format!("{record:?} {}", state.served_json(&entity_ref)?))
             })
             .collect();
         assert_eq!(seen.len(), state.len());
         assert_eq!(state.refs_by_uid().count(), state.len());
         assert_eq!(
-            state.kinds().map(|(_, entities)| entities).sum::<usize>(),
+            state
+                .kind_counts()
+                .map(|(_, entities)| entities)
+                .sum::<usize>(),
             state.len()
         );
         let mut problems: Vec<String> = state

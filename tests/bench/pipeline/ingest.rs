@@ -76,7 +76,7 @@ async fn everything(profile: Profile) -> Duration {
     let started = Instant::now();
     let services = freshet_tests::services::Services::start(&config).await;
     within(PATIENCE_FOR_MANY, "everything is visible", || async {
-        let visible = services.store.view.read(freshet_store::view::State::len);
+        let visible = services.store.view.read(freshet_store::view::CatalogState::len);
         if visible >= VISIBLE {
             Ok(())
         } else {
@@ -257,7 +257,7 @@ impl Stage {
         let store = self.start_store(&mut supervisor).await;
         let running = tokio::spawn(supervisor.run());
         within(PATIENCE_FOR_MANY, "everything is visible", || async {
-            let visible = store.view.read(freshet_store::view::State::len);
+            let visible = store.view.read(freshet_store::view::CatalogState::len);
             if visible >= VISIBLE {
                 Ok(())
             } else {

@@ -96,7 +96,7 @@ impl World {
                 .services
                 .store
                 .view
-                .read(freshet_store::view::State::len);
+                .read(freshet_store::view::CatalogState::len);
             if visible >= entities {
                 Ok(())
             } else {

@@ -79,7 +79,7 @@ impl World {
         let metrics = Arc::new(Metrics::unregistered());
         let (clock, _) = Clock::manual(1_795_252_443_000_000);
         let shutdown = CancellationToken::new();
-        let feed = Feed::new(FeedDeps {
+        let feed = ChangeFeed::new(FeedDeps {
             repo: repo.clone(),
             view: Arc::clone(&view),
             clock: clock.clone(),
