@@ -16,9 +16,9 @@ use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 
 use super::batch::IgnoreReason;
-use super::publish::build_jobs;
+use super::config::LedgerConfig;
+use super::publish::{JobPublisher, build_jobs};
 use super::request::request_refresh;
-use super::{JobPublisher, LedgerConfig};
 use crate::metrics::Metrics;
 use crate::micros::micros;
 use crate::repo::{Lane, Repo, RepoError, SourceGeneration, SourceRow, Trigger};

@@ -1,36 +1,84 @@
 //! One transaction of the ledger: read what the signals are about, decide, write; then the jobs.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
+use std::sync::Arc;
 
+use freshet_bus::Bus;
 use freshet_model::RepositoryName;
 use freshet_proto::message::{Job, Push, Signal, signal};
+use freshet_runtime::clock::Clock;
 
-use super::Ledger;
 use super::batch::{LedgerWrites, SignalBatch};
+use super::config::LedgerConfig;
 use super::dependents::repository_name;
-use super::publish::build_jobs;
+use super::publish::{JobPublisher, build_jobs};
 use super::subject::{SignalSubject, key_by_branch_name};
-use crate::metrics::SignalOutcome;
+use crate::metrics::{Metrics, SignalOutcome};
 use crate::repo::sources::SourceKey;
-use crate::repo::{Location, Outcome, RepoError, SourceRow, Tx};
+use crate::repo::{Location, Outcome, Repo, RepoError, SourceRow, Tx};
 
-/// Records a batch and publishes its jobs. Nothing is written unless all of it is.
-pub(super) async fn record_signals(ledger: &Ledger, signals: &[Signal]) -> Result<(), RepoError> {
-    if signals.is_empty() {
-        return Ok(());
+/// Why signals were not recorded.
+#[derive(Debug, thiserror::Error)]
+pub enum RecordError {
+    /// The database refused or is away.
+    #[error("cannot record signals")]
+    Repo(#[from] RepoError),
+    /// A bug; the panic itself is in the log.
+    #[error("recording signals panicked")]
+    Panicked,
+}
+
+/// Records signals until it is told to stop.
+pub struct Ledger {
+    pub(super) repo: Repo,
+    pub(super) bus: Bus,
+    pub(super) clock: Clock,
+    pub(super) config: LedgerConfig,
+    jobs: JobPublisher,
+    pub(super) metrics: Arc<Metrics>,
+}
+
+impl Ledger {
+    /// A ledger over this database and bus.
+    #[must_use]
+    pub fn new(
+        repo: Repo,
+        bus: Bus,
+        clock: Clock,
+        config: LedgerConfig,
+        metrics: Arc<Metrics>,
+    ) -> Self {
+        let jobs = JobPublisher::new(bus.clone(), config.subjects.clone(), Arc::clone(&metrics));
+        Self {
+            repo,
+            bus,
+            clock,
+            config,
+            jobs,
+            metrics,
+        }
     }
-    let mut tx = ledger.repo.write().await?;
-    let (fresh, duplicates) = split_known(&mut tx, signals).await?;
-    let (outcomes, jobs) = decide_and_write(ledger, &mut tx, &fresh).await?;
-    tx.commit().await?;
-    for _ in 0..duplicates {
-        ledger.metrics.signal(SignalOutcome::Duplicate);
+
+    /// Records signals and publishes their jobs: all of them or none.
+    pub(crate) async fn record(&self, signals: &[Signal]) -> Result<(), RecordError> {
+        if signals.is_empty() {
+            return Ok(());
+        }
+        let mut tx = self.repo.write().await?;
+        let (fresh, duplicates) = split_known(&mut tx, signals).await?;
+        let (outcomes, jobs) = decide_and_write(self, &mut tx, &fresh).await?;
+        tx.commit().await?;
+        for _ in 0..duplicates {
+            self.metrics.signal(SignalOutcome::Duplicate);
+        }
+        for outcome in outcomes {
+            self.metrics.signal(outcome_label(outcome));
+        }
+        // After the commit: a job of a generation that was rolled back would be read for nothing. One
+        // that is lost in between is found by the reconciler.
+        self.jobs.publish_new(jobs).await;
+        Ok(())
     }
-    for outcome in outcomes {
-        ledger.metrics.signal(outcome_label(outcome));
-    }
-    ledger.jobs.publish_new(jobs).await;
-    Ok(())
 }
 
 /// The signals never seen before, each once, and how many others there are.

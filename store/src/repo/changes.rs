@@ -6,9 +6,10 @@ use freshet_model::{EntityRef, RelationDeclaration};
 use futures::{Stream, TryStreamExt};
 use uuid::Uuid;
 
+use super::database::Repo;
+use super::error::RepoError;
 use super::statement::{Tx, json};
 use super::stored::stored_ref;
-use super::{Repo, RepoError};
 use crate::change::{ChangeRow, Op, ProblemRow};
 
 const OPERATION: &str = "read changes";

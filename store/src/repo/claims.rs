@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::RepoError;
+use super::error::RepoError;
 use super::statement::{Tx, execute, json, select_either, upsert};
 
 /// A claim on a ref that another location holds.

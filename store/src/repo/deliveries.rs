@@ -2,8 +2,9 @@
 
 use serde::Serialize;
 
+use super::error::RepoError;
+use super::sources::SourceGeneration;
 use super::statement::{Tx, execute, fetch_all, insert_new, json};
-use super::{RepoError, SourceGeneration};
 
 /// How a delivery ended, or that it has not. A delivery whose source has proved a newer generation
 /// becomes `superseded`, which only the database says, for only it sees both.

@@ -3,7 +3,7 @@
 use freshet_model::RepositoryName;
 use serde::Serialize;
 
-use super::RepoError;
+use super::error::RepoError;
 use super::statement::{Tx, delete_in, json, select, select_in, upsert};
 
 /// A file that a location's entities are made from, besides the location itself.

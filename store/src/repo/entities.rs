@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::RepoError;
+use super::error::RepoError;
 use super::statement::{Tx, execute, json, select_either, upsert};
 
 /// An entity or the tombstone of one, without its document.

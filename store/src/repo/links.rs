@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::RepoError;
+use super::error::RepoError;
 use super::statement::{Tx, execute, fetch_all, json, select_in, upsert};
 
 /// The edge between a Location entity and a location it points at.

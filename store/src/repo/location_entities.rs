@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::RepoError;
+use super::error::RepoError;
 use super::statement::{Tx, delete_in, select_in, upsert};
 
 /// A Location entity: the newest version that is declared.

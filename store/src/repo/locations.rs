@@ -3,7 +3,7 @@
 use freshet_model::ErrorClass;
 use serde::{Deserialize, Serialize};
 
-use super::RepoError;
+use super::error::RepoError;
 use super::statement::{Tx, bounded, delete_in, fetch_all, json, select, select_in, upsert};
 use super::stored::UnknownWord;
 

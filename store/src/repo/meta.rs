@@ -1,7 +1,8 @@
 //! The one row that numbers the log.
 
+use super::database::Repo;
+use super::error::RepoError;
 use super::statement::{Tx, execute, fetch_one};
-use super::{Repo, RepoError};
 
 /// Where the log stands.
 #[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]

@@ -3,8 +3,9 @@
 //! A job may be tried twice, by two processors even. Pages of two attempts are no listing, so only
 //! the parts of the newest attempt are kept.
 
+use super::deliveries::Covering;
+use super::error::RepoError;
 use super::statement::{Tx, execute, fetch_all, json};
-use super::{Covering, RepoError};
 
 /// One part as stored.
 #[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]

@@ -6,7 +6,8 @@ use std::time::Duration;
 use secrecy::{ExposeSecret, SecretString};
 use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
 
-use super::{AccessMode, OpenError};
+use super::database::AccessMode;
+use super::error::OpenError;
 
 const NAME: &str = "PostgreSQL";
 /// How long a caller waits for a connection; while the database is away, also how soon it hears so.

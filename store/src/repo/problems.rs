@@ -3,7 +3,7 @@
 use freshet_model::{EntityRef, ErrorClass, Level, Problem, RuleId};
 use serde_json::Value;
 
-use super::RepoError;
+use super::error::RepoError;
 use super::statement::{Tx, delete_in, json, select_in, upsert};
 use super::stored::{refs_from_text, stored_ref};
 use crate::change::ProblemRow;

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::RepoError;
+use super::error::RepoError;
 use super::statement::{Tx, delete_in, execute, fetch_all, json, select, upsert};
 
 /// A removal that waits for somebody to confirm it, or for a second look.

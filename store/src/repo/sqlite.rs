@@ -7,7 +7,8 @@ use sqlx::sqlite::{
     SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
 };
 
-use super::{AccessMode, OpenError};
+use super::database::AccessMode;
+use super::error::OpenError;
 
 const NAME: &str = "SQLite";
 const READERS_MAX: u32 = 4;

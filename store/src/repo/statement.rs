@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::RepoError;
+use super::error::RepoError;
 
 /// A transaction on either database. Dropping it rolls back.
 #[derive(Debug)]

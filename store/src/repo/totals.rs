@@ -1,7 +1,8 @@
 //! Sums over the ledger, for gauges.
 
+use super::database::Repo;
+use super::error::RepoError;
 use super::statement::fetch_one;
-use super::{Repo, RepoError};
 
 /// What the ledger still owes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, sqlx::FromRow)]

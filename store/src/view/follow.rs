@@ -8,7 +8,7 @@ use freshet_runtime::error_chain::Chain;
 use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 
-use super::View;
+use super::shared::View;
 use crate::repo::{Repo, RepoError};
 
 /// Rows taken from the log at once.

@@ -1,7 +1,7 @@
 //! Sources, read and locked by id, identity, name or what is due.
 
-use super::{SourceKey, SourceRow};
-use crate::repo::RepoError;
+use super::row::{SourceKey, SourceRow};
+use crate::repo::error::RepoError;
 use crate::repo::statement::{Tx, json, select, select_in};
 
 impl Tx {

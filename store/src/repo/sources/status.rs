@@ -1,8 +1,9 @@
 //! How sources stand, for freshness and for people.
 
-use super::SourceKind;
+use super::row::SourceKind;
+use crate::repo::database::Repo;
+use crate::repo::error::RepoError;
 use crate::repo::statement::fetch_all;
-use crate::repo::{Repo, RepoError};
 
 /// How a source stands, for freshness.
 #[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]

@@ -1,7 +1,7 @@
 //! Sources, written whole or in one respect.
 
-use super::{SourceGeneration, SourceRow};
-use crate::repo::RepoError;
+use super::row::{SourceGeneration, SourceRow};
+use crate::repo::error::RepoError;
 use crate::repo::statement::{Tx, bounded, execute, fetch_all, json, upsert};
 
 impl Tx {

@@ -1,0 +1,209 @@
+//! A source, as its table holds it.
+
+use freshet_model::RepositoryName;
+use serde::{Deserialize, Serialize};
+
+use super::lane::Lane;
+use super::trigger::Trigger;
+use crate::repo::stored::UnknownWord;
+
+/// What a source is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum SourceKind {
+    /// What a provider lists.
+    Listing,
+    /// One branch of a repository.
+    Repository,
+    /// A plain URL.
+    Url,
+    /// The local file system.
+    File,
+    /// What the configuration, or one provider, names as roots of the catalog. Never looked at.
+    Roots,
+}
+
+impl SourceKind {
+    /// The kind as stored and shown.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Listing => "listing",
+            Self::Repository => "repository",
+            Self::Url => "url",
+            Self::File => "file",
+            Self::Roots => "roots",
+        }
+    }
+
+    /// Whether it ever gets a job.
+    #[must_use]
+    pub fn is_looked_at(self) -> bool {
+        match self {
+            Self::Listing | Self::Repository | Self::Url | Self::File => true,
+            Self::Roots => false,
+        }
+    }
+}
+
+impl TryFrom<String> for SourceKind {
+    type Error = UnknownWord;
+
+    fn try_from(word: String) -> Result<Self, UnknownWord> {
+        match word.as_str() {
+            "listing" => Ok(Self::Listing),
+            "repository" => Ok(Self::Repository),
+            "url" => Ok(Self::Url),
+            "file" => Ok(Self::File),
+            "roots" => Ok(Self::Roots),
+            _ => Err(UnknownWord {
+                what: "source kind",
+                word,
+            }),
+        }
+    }
+}
+
+/// What can be looked at in one go.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, sqlx::FromRow)]
+pub(crate) struct SourceRow {
+    pub(crate) id: i64,
+    #[sqlx(try_from = "String")]
+    pub(crate) kind: SourceKind,
+    pub(crate) provider: String,
+    pub(crate) host: String,
+    pub(crate) installation: String,
+    pub(crate) external_id: String,
+    /// `HEAD` for the default branch, a branch or a commit; empty for what is no repository.
+    pub(crate) git_ref: String,
+    pub(crate) node_id: String,
+    pub(crate) owner: String,
+    pub(crate) name: String,
+    pub(crate) url: String,
+    pub(crate) default_branch: String,
+    pub(crate) archived: i64,
+    pub(crate) wanted: i64,
+    pub(crate) done: i64,
+    #[sqlx(try_from = "i64")]
+    pub(crate) lane: Lane,
+    pub(crate) head: String,
+    pub(crate) push_before: String,
+    pub(crate) push_after: String,
+    pub(crate) fingerprint: String,
+    #[serde(rename = "cause")]
+    #[sqlx(rename = "cause", try_from = "String")]
+    pub(crate) trigger: Trigger,
+    pub(crate) verified_at: i64,
+    pub(crate) changed_at: i64,
+    pub(crate) mechanism: String,
+    pub(crate) fail_count: i64,
+    pub(crate) last_error: String,
+    pub(crate) next_due_at: i64,
+    pub(crate) enqueued_at: i64,
+    /// Microseconds after which it is looked at again without a signal; 0 if a listing sweeps it.
+    pub(crate) recheck_every: i64,
+}
+
+impl SourceRow {
+    /// A source nobody has looked at yet and nobody has asked for.
+    pub(crate) fn new(id: i64, kind: SourceKind, host: &str, external_id: &str) -> Self {
+        Self {
+            id,
+            kind,
+            provider: GITHUB.to_owned(),
+            host: host.to_owned(),
+            installation: host.to_owned(),
+            external_id: external_id.to_owned(),
+            git_ref: match kind {
+                SourceKind::Repository => HEAD.to_owned(),
+                SourceKind::Listing | SourceKind::Url | SourceKind::File | SourceKind::Roots => {
+                    String::new()
+                }
+            },
+            node_id: String::new(),
+            owner: String::new(),
+            name: String::new(),
+            url: String::new(),
+            default_branch: String::new(),
+            archived: 0,
+            wanted: 0,
+            done: 0,
+            lane: Lane::Lo,
+            head: String::new(),
+            push_before: String::new(),
+            push_after: String::new(),
+            fingerprint: String::new(),
+            trigger: Trigger::default(),
+            verified_at: 0,
+            changed_at: 0,
+            mechanism: String::new(),
+            fail_count: 0,
+            last_error: String::new(),
+            next_due_at: 0,
+            enqueued_at: 0,
+            recheck_every: 0,
+        }
+    }
+
+    /// Whether something is asked for that is not proved yet.
+    pub(crate) fn is_outstanding(&self) -> bool {
+        self.wanted > self.done
+    }
+
+    /// The branch that is read, by name.
+    pub(crate) fn branch(&self) -> &str {
+        if self.git_ref == HEAD {
+            &self.default_branch
+        } else {
+            &self.git_ref
+        }
+    }
+
+    /// `owner/name`.
+    pub(crate) fn slug(&self) -> String {
+        format!("{}/{}", self.owner, self.name)
+    }
+
+    /// The repository by its name today.
+    pub(crate) fn repository_name(&self) -> RepositoryName {
+        RepositoryName::new(&self.host, &self.owner, &self.name)
+    }
+
+    /// The repository's number, 0 for what is no repository.
+    pub(crate) fn repository_id(&self) -> u64 {
+        self.external_id.parse().unwrap_or_default()
+    }
+}
+
+/// The provider of every source there is so far.
+pub(crate) const GITHUB: &str = "github";
+/// How a source says "the default branch".
+pub(crate) const HEAD: &str = "HEAD";
+
+/// A generation of a source.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub(crate) struct SourceGeneration {
+    pub(crate) source_id: i64,
+    pub(crate) generation: i64,
+}
+
+/// How the world outside names a source.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+pub(crate) struct SourceKey {
+    pub(crate) kind: super::SourceKind,
+    pub(crate) host: String,
+    pub(crate) external_id: String,
+    pub(crate) git_ref: String,
+}
+
+impl SourceRow {
+    /// How the world outside names it.
+    pub(crate) fn key(&self) -> SourceKey {
+        SourceKey {
+            kind: self.kind,
+            host: self.host.clone(),
+            external_id: self.external_id.clone(),
+            git_ref: self.git_ref.clone(),
+        }
+    }
+}

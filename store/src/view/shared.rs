@@ -1,0 +1,80 @@
+//! The view that everybody reads and one task at a time folds into.
+
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
+
+use tokio::sync::watch;
+
+use super::state::CatalogState;
+use crate::change::{ChangeRow, Snapshot};
+
+/// The catalog in memory. Shared by everything that reads it.
+#[derive(Debug)]
+pub struct View {
+    state: RwLock<CatalogState>,
+    revisions: watch::Sender<i64>,
+}
+
+impl View {
+    /// The view of a snapshot.
+    #[must_use]
+    pub fn load(snapshot: Snapshot) -> Arc<Self> {
+        let state = CatalogState::load(snapshot);
+        let (revisions, _) = watch::channel(state.revision());
+        Arc::new(Self {
+            state: RwLock::new(state),
+            revisions,
+        })
+    }
+
+    /// The revision that reads see at least.
+    #[must_use]
+    pub fn revision(&self) -> i64 {
+        *self.revisions.borrow()
+    }
+
+    /// Takes in rows of the log, in order. Rows that are already in are skipped; at a gap it stops,
+    /// and the [`ViewFollower`](super::ViewFollower) closes it from the log.
+    pub fn fold(&self, rows: &[ChangeRow]) {
+        let revision = {
+            // A panic in `fold` cannot leave the state half changed in a way a later row would not
+            // overwrite, and a process without a view serves nothing: go on.
+            let mut state = self.state.write().unwrap_or_else(PoisonError::into_inner);
+            for row in rows {
+                if !state.fold_row(row) {
+                    tracing::warn!(
+                        revision = row.revision,
+                        view.revision = state.revision(),
+                        "A row of the change log was not folded, as rows before it are missing"
+                    );
+                    break;
+                }
+            }
+            state.revision()
+        };
+        // Two folds may get here in either order; the revision never goes back.
+        self.revisions.send_if_modified(|current| {
+            let is_newer = revision > *current;
+            *current = revision.max(*current);
+            is_newer
+        });
+    }
+
+    /// Looks at the state. The closure must be short: a fold waits for it.
+    pub fn read<R>(&self, look: impl FnOnce(&CatalogState) -> R) -> R {
+        look(&self.state.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Every revision the view reaches, the newest only. Subscribe before looking at the state.
+    #[must_use]
+    pub fn revisions(&self) -> watch::Receiver<i64> {
+        self.revisions.subscribe()
+    }
+
+    /// Waits until the view has reached `revision`; `false` if that takes longer than `timeout`.
+    pub async fn reached(&self, revision: i64, timeout: Duration) -> bool {
+        let mut revisions = self.revisions();
+        let reached = revisions.wait_for(|current| *current >= revision);
+        matches!(tokio::time::timeout(timeout, reached).await, Ok(Ok(_)))
+    }
+}
