@@ -104,10 +104,13 @@ const RULES_DIGITS: usize = 16;
 impl Fingerprint {
     /// `annotated` says how documents are annotated.
     pub(crate) fn new(processor: &str, rules: &[Rule], annotated: &str) -> Self {
+        // Sorted: the order of rules means nothing, and reading a thousand repositories anew
+        // because two lines were swapped would be a poor joke.
         let spelled: BTreeSet<String> = rules.iter().map(Rule::spelled).collect();
         let mut hash = Sha256::new();
         for part in spelled.iter().map(String::as_str).chain([annotated]) {
             hash.update(part.as_bytes());
+            // Without a separator two lists could spell the same bytes.
             hash.update([0]);
         }
         let digest = hex::encode(hash.finalize());
@@ -124,6 +127,7 @@ impl Fingerprint {
 
     /// What a source that was read with `reading` and applied now is stored with.
     pub(crate) fn of_reading<'a>(&'a self, reading: &'a str) -> &'a str {
+        // A processor that was not upgraded yet reads as before; its readings are of before.
         if reading == self.processor {
             &self.whole
         } else {

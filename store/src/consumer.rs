@@ -143,6 +143,8 @@ impl<'a, H: BatchHandler> BatchConsumer<'a, H> {
                 Ok(deliveries) => return Some(deliveries),
                 Err(error) => {
                     tracing::warn!(error = %Chain(&error), stage = H::STAGE.as_str(), "messages cannot be received and are asked for again");
+                    // What the lost inboxes had received is redelivered when its acknowledgement is
+                    // overdue.
                     self.inboxes.clear();
                     pause(shutdown).await;
                 }
@@ -171,6 +173,8 @@ impl<'a, H: BatchHandler> BatchConsumer<'a, H> {
         deliveries: Vec<Delivery>,
         shutdown: &CancellationToken,
     ) -> Result<(), H::Error> {
+        // Sorted out first: one unreadable message would fail its batch, and every batch it comes
+        // again in.
         let (messages, deliveries) = self.decode_readable(deliveries).await;
         let Err(error) = self.handle_with_retries(&messages).await else {
             acknowledge(deliveries).await;
@@ -242,9 +246,12 @@ impl<'a, H: BatchHandler> BatchConsumer<'a, H> {
         else {
             return acknowledge(vec![delivery]).await;
         };
+        // The database went away, or a race was lost again, while the messages were tried one by
+        // one: that proves nothing about this one.
         if H::remedy(&error) != Remedy::Isolate {
             return give_back(vec![delivery]).await;
         }
+        // Before the letter is kept: with the message gone and nothing noted, its source would be read again every few seconds.
         if let Err(failure) = self.handler.set_back(message, &error).await {
             tracing::warn!(error = %Chain(&failure), stage = H::STAGE.as_str(), "a message that failed could not be noted, so it comes again");
             return give_back(vec![delivery]).await;
@@ -267,6 +274,7 @@ impl<'a, H: BatchHandler> BatchConsumer<'a, H> {
         let subject = self
             .subjects
             .dead(H::STAGE, reason, "none", &delivery.subject);
+        // The payload as it came, for a later version may be able to read it.
         let letter = Outbound::new(subject, delivery.payload.clone());
         match self.bus.publish(letter).await {
             Ok(_) => delivery.terminate(reason).await,

@@ -104,6 +104,7 @@ impl ChangeRelay {
     /// Being dropped half way is harmless: what was sent is either in the stream or not, and the tail
     /// tells.
     async fn publish_until_error(&self, published: &mut Option<StreamCursor>) -> RelayError {
+        // Before the tail is read: a commit in between would otherwise wake nobody.
         let mut revisions = self.view.revisions();
         let mut cursor = match self.find_cursor(*published).await {
             Ok(cursor) => cursor,
@@ -133,6 +134,7 @@ impl ChangeRelay {
         &self,
         published: Option<StreamCursor>,
     ) -> Result<StreamCursor, RelayError> {
+        // From the leader: a follower may be behind, and what is published after its tail is refused.
         let tail = self.bus.last_message(CHANGES).await?;
         let meta = self.repo.meta().await?;
         let cursor = locate_cursor(&tail, &meta, published)?;
@@ -178,6 +180,8 @@ impl ChangeRelay {
         for row in rows {
             let publication = Publication::new(row, epoch, &self.base_url);
             let body = publication.bounded_body(now);
+            // The size of a batch is known only as it is made, so the row that is too much is left
+            // for the next one.
             bytes += body.len();
             if bytes > BATCH_BYTES_MAX && !messages.is_empty() {
                 break;
@@ -196,6 +200,8 @@ impl ChangeRelay {
         mut messages: Vec<Outbound>,
         sequence: u64,
     ) -> Result<u64, PublishError> {
+        // An atomic batch costs one confirmation. A single message is published by itself, which
+        // servers before 2.12 can do as well.
         if messages.len() > 1 {
             return self.bus.publish_batch(CHANGES, messages, sequence).await;
         }
@@ -248,6 +254,7 @@ fn locate_cursor(
             let epoch = message
                 .header(EPOCH_HEADER)
                 .ok_or(StreamMismatch::Foreign)?;
+            // Revisions of two logs cannot be compared; continuing would mix two histories.
             if epoch != meta.epoch {
                 return Err(StreamMismatch::OtherEpoch {
                     found: epoch.to_owned(),
@@ -270,6 +277,7 @@ fn locate_cursor(
         let (stream, database) = (revision, meta.revision);
         return Err(StreamMismatch::Ahead { stream, database });
     }
+    // A hole in a stream that promises none is worse than a stream that stands still.
     if revision + 1 < meta.oldest {
         let (stream, oldest) = (revision, meta.oldest);
         return Err(StreamMismatch::Behind { stream, oldest });

@@ -100,10 +100,14 @@ pub async fn start(
     supervisor: &mut Supervisor,
 ) -> Result<Handle, StartError> {
     let api_address = deps.listener.local_addr().map_err(StartError::Address)?;
+    // Before anything is opened: a mistake in the configuration must not leave traces in a
+    // database.
     if !may_listen_on(api_address) {
         return Err(StartError::BeyondLoopback(api_address));
     }
     let repo = Repo::open(&config.database).await?;
+    // Before the pipeline: apply plans against the view, which must not be behind the log when it
+    // begins.
     let view = View::load(repo.snapshot().await.map_err(StartError::Load)?);
     let parts = StoreParts {
         metrics: Arc::new(Metrics::register(&deps.registry)),
@@ -116,6 +120,8 @@ pub async fn start(
         config,
     };
     let applier = parts.build_applier();
+    // Before any observation: what the rules or the roots no longer allow must not come in once
+    // more.
     applier.configure().await.map_err(StartError::Configure)?;
     let confirmed = applier.confirmed();
     parts.spawn_pipeline(applier, supervisor);
@@ -175,6 +181,7 @@ impl StoreParts {
         );
         supervisor.spawn("reconciler", reconciler.run(supervisor.shutdown()));
         supervisor.spawn("applier", applier.run(supervisor.shutdown()));
+        // On the memory bus nobody outside could read the stream; the log serves the feed there.
         if bus.is_durable() {
             supervisor.spawn("relay", self.build_relay().run(supervisor.shutdown()));
         }
@@ -208,6 +215,7 @@ impl StoreParts {
             self.config.freshness_every,
         );
         supervisor.spawn("freshness poller", poller.run(supervisor.shutdown()));
+        // It is loaded by now; only what follows it runs from here on.
         self.deps.readiness.set(READINESS_VIEW, ReadyState::Ready);
         let readiness = watch_readiness(
             self.repo.clone(),
@@ -268,6 +276,7 @@ async fn watch_readiness(
             _ = every.tick() => {}
         }
         let database = matches!(
+            // A database that hangs is as useless as one that refuses.
             tokio::time::timeout(PING_TIMEOUT, repo.ping()).await,
             Ok(Ok(()))
         );

@@ -37,6 +37,7 @@ pub(super) async fn subscribe_to_changes(
     let hello = stream::iter([Ok(Event::default().comment("connected"))]);
     let events = hello
         .chain(ReceiverStream::new(events).map(|event| Ok::<_, Infallible>(to_sse_event(event))));
+    // Proxies cut connections that say nothing for a minute.
     let keep_alive = KeepAlive::new().interval(api.feed.limits().heartbeat_every);
     Ok(Sse::new(events).keep_alive(keep_alive).into_response())
 }

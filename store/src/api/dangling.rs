@@ -53,6 +53,7 @@ pub(super) async fn list_dangling(
                 let mut types: Vec<String> = named.iter().map(|it| it.1.to_owned()).collect();
                 types.sort_unstable();
                 types.dedup();
+                // One entity may name a target by several relations.
                 named.dedup_by_key(|it| it.0);
                 DanglingTarget {
                     target: target.clone(),

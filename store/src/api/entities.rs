@@ -30,6 +30,8 @@ pub(super) async fn list_entities(
     let parameters = Parameters::read_known(&request, &KNOWN).map_err(failed)?;
     let query = parse_list_query(&parameters).map_err(failed)?;
 
+    // Waiting here costs a client time; without it, a hundred lists would take the processors from
+    // the pipeline.
     let _permit = api.0.lists.acquire().await;
     let view = api.view.clone();
     // A list may look at every entity: not on a thread that serves connections.
@@ -63,6 +65,7 @@ fn parse_list_query(parameters: &Parameters) -> Result<ListQuery, ApiProblem> {
 
 /// The next page, relative to where the plugin is mounted.
 fn next_link(parameters: &Parameters, after: &str) -> Option<HeaderValue> {
+    // The token carries the offset, and one beside it would be ignored.
     let mut query = parameters.query_without(&["offset", "after"]);
     let query = query.append_pair("after", after).finish();
     format!("</entities?{query}>; rel=\"next\"").parse().ok()
@@ -122,6 +125,8 @@ pub(super) async fn get_by_uid(
 /// Answers with an entity's text, and counts how old its truth is.
 fn respond_with_entity(api: &Api, (json, source_id): (String, i64)) -> Response {
     if let Some(verified_at) = api.freshness.verified_at(source_id) {
+        // The age that readers see, which is not the age of the catalog: they may read the same ten
+        // entities all day.
         api.metrics.served(verified_at, api.clock.now_micros());
     }
     ok_json(json)

@@ -44,6 +44,7 @@ pub(super) struct RequestLine {
 
 impl RequestLine {
     pub(super) fn of_request(request: &Request) -> Self {
+        // The envelope shows the address as the client wrote it, not as it was routed.
         let written = request.extensions().get::<WrittenUri>();
         let uri = written.map_or_else(|| request.uri(), |WrittenUri(uri)| uri);
         Self {
@@ -64,6 +65,7 @@ impl RequestLine {
 fn plugin_relative(uri: &Uri) -> String {
     let text = uri.path_and_query().map_or("/", |text| text.as_str());
     match text.get(..CATALOG.len()) {
+        // Routing ignores case, and so must this.
         Some(mount) if mount.eq_ignore_ascii_case(CATALOG) => text[CATALOG.len()..].to_owned(),
         _ => text.to_owned(),
     }
@@ -78,6 +80,7 @@ impl From<InvalidQuery> for ApiProblem {
 impl From<RepoError> for ApiProblem {
     fn from(error: RepoError) -> Self {
         tracing::warn!(error = %Chain(&error), "A request could not be answered, as the database did not");
+        // The reason stays in the log: it may name hosts and users.
         Self::Unavailable("The database does not answer".to_owned())
     }
 }

@@ -122,6 +122,8 @@ impl Api {
             .layer(from_fn_with_state(self.clone(), revision::stamp_revision))
             .with_state(self);
         match cors {
+            // Outermost, so that errors carry the headers too; a browser hides the reason
+            // otherwise.
             Some(cors) => router.layer(cors_layer(cors)),
             None => router,
         }
@@ -149,6 +151,7 @@ impl Api {
         axum::serve(listener, service)
             .with_graceful_shutdown(shutdown.cancelled_owned())
             .await?;
+        // The tasks that read the log for subscribers are not the server's.
         feed.wait_until_closed().await;
         Ok(())
     }
@@ -210,6 +213,8 @@ fn route_label(matched: Option<&MatchedPath>) -> &'static str {
         Some("/api/v1/removals") => "removals",
         Some("/api/v1/removals/confirm") => "removals_confirm",
         Some("/api/v1/sources") => "sources",
+        // A label is one of a few words of ours. An address of a client would be another time
+        // series each.
         Some(_) => "health",
         None => "none",
     }
@@ -217,6 +222,7 @@ fn route_label(matched: Option<&MatchedPath>) -> &'static str {
 
 fn cors_layer(cors: &Cors) -> CorsLayer {
     let origins = if cors.origins.iter().any(|origin| origin == "*") && !cors.credentials {
+        // Browsers refuse `*` together with credentials, so then it names no origin.
         AllowOrigin::any()
     } else {
         AllowOrigin::list(cors.origins.iter().filter_map(|origin| origin.parse().ok()))

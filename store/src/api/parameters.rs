@@ -46,6 +46,7 @@ impl Parameters {
                     "Unknown query parameter '{name}'"
                 )));
             }
+            // Ignoring it would answer another question than was asked.
             if value.is_empty() {
                 return Err(ApiProblem::Input(format!(
                     "Empty value found for query parameter '{name}'"

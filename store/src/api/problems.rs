@@ -122,6 +122,7 @@ fn find_problems(api: &Api, parameters: &Parameters) -> Result<ProblemList, ApiP
             })
             .collect()
     });
+    // By place and not by time, so that an offset means the same on the next page.
     problems.sort_unstable_by(|a, b| place_of(&a.row).cmp(&place_of(&b.row)));
     let total_items = problems.len();
     let page = problems.into_iter().skip(offset).take(limit.min(LIMIT_MAX));
@@ -163,6 +164,7 @@ fn entities_of(row: &ProblemRow) -> impl Iterator<Item = &EntityRef> {
 /// Whose it is: as the broken document says, else as the catalog knows the entity.
 fn owner_of(row: &ProblemRow, state: &CatalogState) -> Option<EntityRef> {
     let entity_ref = row.problem.entity_ref.as_ref();
+    // The document may have moved to another owner in the very version that is broken.
     if let Some(owner) = &row.problem.owner {
         let namespace = entity_ref.map_or("default", EntityRef::namespace);
         return EntityRef::parse_with(owner, Some(OWNER_KIND), namespace).ok();

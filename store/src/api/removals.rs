@@ -123,6 +123,8 @@ pub(super) async fn confirm_removals(
             "None of these removals waits for a confirmation".to_owned(),
         )));
     }
+    // What the configuration takes away has no source that could be looked at; the applier makes
+    // that removal itself.
     api.confirmed.notify_one();
     Ok(answer_with(confirmed))
 }
@@ -163,6 +165,8 @@ async fn confirm_matching(
     let mut sources = tx.lock_sources(&sources).await?;
     // What a provider's roots took away is looked at by listing what the provider lists.
     let listings: Vec<SourceKey> = sources.iter().filter_map(listing_of).collect();
+    // A confirmation removes nothing by itself. The source is read again, and what is back in the
+    // meantime stays.
     sources.retain(|source| source.kind.is_looked_at());
     if !listings.is_empty() {
         sources.extend(tx.lock_sources_by_key(&listings).await?);

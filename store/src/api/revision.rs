@@ -45,6 +45,7 @@ pub(super) async fn stamp_revision(
 }
 
 fn min_revision(query: &str) -> Result<Option<i64>, ApiProblem> {
+    // Nearly every request goes this way, and parses nothing.
     if !query.contains(MIN_REVISION) {
         return Ok(None);
     }
@@ -65,6 +66,8 @@ async fn wait_for_revision(
     let Some(revision) = wanted? else {
         return Ok(());
     };
+    // For a client that has just been told of a revision, by the feed or by a webhook, and asks
+    // another replica.
     if api.view.revision() >= revision || api.view.reached(revision, MIN_REVISION_TIMEOUT).await {
         return Ok(());
     }

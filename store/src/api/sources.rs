@@ -69,6 +69,8 @@ pub(super) async fn list_sources(
     let parameters = Parameters::read_known(&request, &["verdict"])
         .map_err(|problem| asked.fail_with(problem))?;
     let wanted = requested_verdict(&parameters).map_err(|problem| asked.fail_with(problem))?;
+    // From the database and not from the copy that serves the age of entities: who looks at this
+    // page looks for what is wrong right now.
     let statuses = api
         .repo
         .source_statuses()

@@ -31,6 +31,8 @@ impl<'a> Publication<'a> {
             (None, Some(entity_ref)) => Cow::Borrowed(entity_ref.as_str()),
             (None, None) => Cow::Borrowed(""),
         };
+        // Made here although most events need none: whether a document is too large depends on the
+        // transport.
         let link = row.entity_ref.as_ref().map_or_else(String::new, |entity| {
             let (kind, namespace, name) = (entity.kind(), entity.namespace(), entity.name());
             format!("{base_url}/api/catalog/entities/by-name/{kind}/{namespace}/{name}")
@@ -79,6 +81,8 @@ impl<'a> Publication<'a> {
         if body.len() <= PAYLOAD_BYTES_MAX {
             return body;
         }
+        // Parsed only here: the text of the log is spliced into the event as it is in all other
+        // cases.
         let mut data = parse_data(&self.row.data);
         data.change.fields = Fields::default();
         let body = published_body(&render_data(&data), self.linked_document(), &published);
@@ -100,6 +104,7 @@ impl<'a> Publication<'a> {
     fn document_after(&self) -> After<'_> {
         match &self.row.document {
             Some(document) => After::of(document, self.digest(), &self.link),
+            // A deletion, a derived change or a problem.
             None => After::Nothing,
         }
     }

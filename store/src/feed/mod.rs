@@ -123,6 +123,8 @@ impl ChangeFeed {
     ) -> Result<mpsc::Receiver<FeedEvent>, SubscribeError> {
         let inner = Arc::clone(&self.0);
         let refused = |reason| inner.metrics.feed_refused(reason);
+        // Turned away at once instead of queued: a client behind a proxy would see a connection
+        // that says nothing.
         let Ok(slot) = Arc::clone(&self.0.slots).try_acquire_owned() else {
             refused(RefusedRead::Full);
             let subscribers_max = self.0.limits.subscribers_max;
@@ -136,6 +138,7 @@ impl ChangeFeed {
             .map_err(SubscribeError::Unreadable)?;
         let revision = position::starting_revision(after, &meta)
             .inspect_err(|_| refused(RefusedRead::Gone))?;
+        // A short queue: the log itself is the buffer of a slow reader.
         let (events, receiver) = mpsc::channel(self.0.limits.pending_events_max);
         let reader = FeedReader {
             epoch: meta.epoch,
@@ -183,6 +186,8 @@ impl FeedReader {
         let revision = self.revision;
         tokio::select! {
             () = self.feed.shutdown.cancelled() => Err(FeedEnd::Stopped),
+            // A reader that went away is noticed although nothing happens that could be sent to
+            // him.
             () = self.events.closed() => Err(FeedEnd::Closed),
             moved = revisions.wait_for(|reached| *reached > revision) => {
                 moved.map(drop).map_err(|_| FeedEnd::Stopped)
@@ -233,6 +238,7 @@ impl FeedReader {
                 self.revision = row.revision;
                 Ok(())
             }
+            // Dropped and not skipped: he resumes from the last event he took, and misses none.
             Err(mpsc::error::SendTimeoutError::Timeout(_)) => Err(FeedEnd::Stalled),
             Err(mpsc::error::SendTimeoutError::Closed(_)) => Err(FeedEnd::Closed),
         }

@@ -87,6 +87,8 @@ pub(super) fn starting_revision(
     if let Some(epoch) = epoch.filter(|epoch| *epoch != meta.epoch) {
         return Err(OutOfReach::OtherEpoch { epoch, revision });
     }
+    // A reader from the future has seen a database that was replaced by an older one. What he holds
+    // is not what is here.
     if revision > meta.revision {
         let newest = meta.revision;
         return Err(OutOfReach::TooNew { revision, newest });

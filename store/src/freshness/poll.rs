@@ -30,6 +30,7 @@ impl Freshness {
             .filter(|source| source.verified_at > 0)
             .map(|source| (source.id, source.verified_at))
             .collect();
+        // Replaced as a whole, so that a read takes no lock.
         self.0.store(Arc::new(verified));
     }
 }

@@ -65,6 +65,7 @@ impl AgeBounds {
     /// The bound of the source called `name` on `host`.
     #[must_use]
     pub fn of_source(&self, host: &str, name: &str) -> Duration {
+        // A listing is called by the organisation alone, a repository by both.
         let owner = name.split('/').next().unwrap_or_default();
         self.organizations
             .iter()
@@ -72,6 +73,7 @@ impl AgeBounds {
                 of_host == host && organization.eq_ignore_ascii_case(owner)
             })
             .map(|(_, _, bound)| *bound)
+            // Two providers may sweep the same organisation; the more eager one is the promise.
             .min()
             .unwrap_or(BOUND_UNLESS_CONFIGURED)
     }
@@ -79,6 +81,7 @@ impl AgeBounds {
     /// The verdict on a source at `now` (microseconds UTC).
     #[must_use]
     pub fn judge_source(&self, status: SourceStatus, now: i64) -> JudgedSource {
+        // What is looked at by itself has the bound of its own pace, whoever else sweeps its owner.
         let bound = match u64::try_from(status.recheck_every) {
             Ok(every) if every > 0 => Duration::from_micros(every) * SWEEPS_UNTIL_UNKNOWN,
             _ => self.of_source(&status.host, &status.name),

@@ -97,6 +97,7 @@ impl<E: Declares> RelationGraph<E> {
         let before = self.graph[node].entity.take()?;
         self.entities -= 1;
         self.forget_declarations(node);
+        // A catalog in which names come and go must not grow for ever.
         self.forget_if_unused(node);
         Some(before)
     }
@@ -138,6 +139,7 @@ impl<E: Declares> RelationGraph<E> {
                 .filter_map(|(from, relation)| Some((relation.reverse.as_deref()?, from))),
         );
         shown.sort_unstable();
+        // Two declarations may say the same, one from each end.
         shown.dedup();
         shown
     }
@@ -148,6 +150,7 @@ impl<E: Declares> RelationGraph<E> {
         }
         let node = self.graph.add_node(RelationNode {
             entity_ref: entity_ref.clone(),
+            // It exists as the target of a relation, and waits for its entity.
             entity: None,
         });
         self.nodes.insert(entity_ref.clone(), node);

@@ -94,6 +94,8 @@ impl SignalBatch<'_> {
             None => IgnoreReason::Unknown.into(),
             Some(signal::Body::Ignored(ignored)) => SignalDecision::Ignored(ignored.reason.clone()),
             Some(signal::Body::Push(push)) => {
+                // Whoever reads a file of this repository reads it on his own, whatever is decided
+                // about the repository itself.
                 self.request_dependents(signal, push);
                 self.decide_push(signal, push)
             }
@@ -117,10 +119,14 @@ impl SignalBatch<'_> {
             .filter(|key| self.sources.contains_key(key))
             .collect();
         let providers = self.providers;
+        // A location may have been registered by URL, so that there is a source which no provider
+        // wants; and a provider may want a repository that has no source yet, because nobody listed
+        // it since it was made.
         let provider = providers.wanting(&signal.host, repository);
         if provider.is_none() && known.is_empty() {
             return IgnoreReason::NotConfigured.into();
         }
+        // Asked only now: that nobody reads the repository says more than that this was a tag.
         let Some(branch) = branch_of(push) else {
             return IgnoreReason::NotABranch.into();
         };
@@ -128,10 +134,13 @@ impl SignalBatch<'_> {
         if provider.is_none() && known.is_empty() {
             return IgnoreReason::OtherBranch.into();
         }
+        // Whether a deleted branch is gone for good, or was pushed anew a moment later, is for a
+        // read to find out. A webhook alone never takes anything away.
         if push.deleted {
             return IgnoreReason::BranchDeleted.into();
         }
         if let Some(provider) = provider {
+            // A repository made a minute ago must not wait for the next sweep.
             let id = self.ensure_source(&key);
             self.ensure_location(id, &provider.catalog_path);
             if !known.contains(&key) {
@@ -186,11 +195,14 @@ impl SignalBatch<'_> {
     /// list of touched paths is complete, and none of them is wanted.
     fn is_untouched(&self, key: &SourceKey, push: &Push) -> bool {
         let source = &self.sources[key];
+        // The URL and the default branch are written into every entity of the repository.
         let renamed = push
             .repository
             .as_ref()
             .is_some_and(|repository| source.is_renamed(repository));
         let proves = push.complete && !push.forced && push.before == source.head;
+        // While a generation is outstanding, the head we hold is one that somebody has reason to
+        // doubt.
         let holds = !source.is_outstanding()
             && source.done > 0
             && source.fingerprint == self.fingerprint
@@ -265,6 +277,8 @@ impl SignalBatch<'_> {
         self.ensure_source(&key);
         let now = self.now;
         let source = self.source_mut(&key);
+        // The schedule is configured, so what it says of the organisation is newer than what the
+        // row says.
         source.owner.clone_from(&tick.organization);
         source.name.clone_from(&tick.provider_id);
         source.url = format!("https://{}/{}", signal.host, tick.organization);
@@ -328,6 +342,8 @@ impl SignalBatch<'_> {
         if let Some(id) = source_id {
             self.writes.source_ids.insert(id);
         }
+        // A delivery that waits is covered when its generation is proved. Any other has ended here
+        // and now, and has none.
         let generation = source_id
             .filter(|_| outcome == Outcome::Waiting)
             .and_then(|id| self.sources.values().find(|source| source.id == id))

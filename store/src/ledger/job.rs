@@ -19,6 +19,8 @@ pub(super) fn build_job(
     // What was read in another way is read again, so the processor must not see what we hold.
     let holds = source.fingerprint == fingerprint;
     let wanted = || wanted_paths(locations, dependencies, holds);
+    // The whole reading list every time, not what changed: a job that replaces a lost one, or
+    // overtakes it, is then complete by itself.
     let target = match source.kind {
         SourceKind::Listing => job::Target::Listing(listing_target(source, providers)?),
         SourceKind::Repository => job::Target::Repository(repository_target(source, wanted())),
@@ -41,6 +43,8 @@ pub(super) fn build_job(
 }
 
 fn listing_target(source: &SourceRow, providers: &Providers) -> Option<ListingTarget> {
+    // The organisation of a provider that was taken out of the configuration is not listed any
+    // more; its generation is ended by the reconciler.
     let provider = providers.by_id(&source.external_id)?;
     Some(ListingTarget {
         provider_id: provider.id.clone(),

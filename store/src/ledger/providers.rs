@@ -38,6 +38,7 @@ impl NameFilter {
         let Some(pattern) = pattern else {
             return Self::All;
         };
+        // Anchored, as Backstage does it: the pattern names whole repositories, not parts of names.
         match Regex::new(&format!("^(?:{pattern})$")) {
             Ok(regex) => Self::Matching(regex),
             Err(error) => {
@@ -76,6 +77,8 @@ impl Providers {
     pub(crate) fn wanting(&self, host: &str, repository: &Repository) -> Option<&Provider> {
         self.list
             .iter()
+            // The first in the order of the configuration, so that two that overlap always agree on
+            // who wins.
             .find(|provider| provider.host.eq_ignore_ascii_case(host) && provider.wants(repository))
     }
 }
@@ -96,6 +99,7 @@ impl Provider {
     /// Whether this provider's filters admit the repository.
     pub(crate) fn wants(&self, repository: &Repository) -> bool {
         self.organization.eq_ignore_ascii_case(&repository.owner)
+            // An archived repository is read-only; Backstage leaves it out unless told otherwise.
             && (self.allow_archived || !repository.archived)
             && self.names.includes(&repository.name)
     }

@@ -39,6 +39,8 @@ pub(crate) async fn build_jobs(
     }
     let ids: Vec<i64> = sources.iter().map(|source| source.id).collect();
     let locations = tx.locations_of(&ids).await?;
+    // Two statements for the whole batch: a query for each source would make a sweep of a thousand
+    // repositories two thousand round trips, under the lock.
     let location_ids: Vec<i64> = locations.iter().map(|location| location.id).collect();
     let dependencies = tx.dependencies_of(&location_ids).await?;
     let source_of: HashMap<i64, i64> = locations.iter().map(|it| (it.id, it.source_id)).collect();

@@ -81,8 +81,11 @@ impl Reconciler {
         let mut renewed = false;
         let mut reason = ReconcileReason::Loss;
         let mut follows_bus = true;
+        // The first tick is over at once, and the first round is made without it.
         interval.tick().await;
         loop {
+            // Once is enough: the fingerprint changes only with the configuration, which is read at
+            // the start.
             renewed = renewed || self.request_other_fingerprints_and_log().await;
             self.request_due_sources_and_log().await;
             self.republish_lost_jobs_and_log(reason, &shutdown).await;
@@ -90,6 +93,8 @@ impl Reconciler {
                 () = shutdown.cancelled() => return Ok(()),
                 _ = interval.tick() => ReconcileReason::Interval,
                 changed = reconnections.changed(), if follows_bus => {
+                    // Without a sender this branch would be ready for ever and turn the loop into a
+                    // busy one.
                     follows_bus = changed.is_ok();
                     ReconcileReason::Loss
                 }
@@ -145,6 +150,7 @@ impl Reconciler {
         let ids: Vec<i64> = due.iter().map(|source| source.id).collect();
         let mut tx = self.repo.write().await?;
         let mut sources = tx.lock_sources(&ids).await?;
+        // Looked at again under the lock: a push may have asked for it since.
         sources.retain(|source| is_due(source, now));
         for source in &mut sources {
             request_refresh(source, Lane::Lo, trigger_of_recheck(source, now), now);
@@ -188,6 +194,9 @@ impl Reconciler {
         };
         loop {
             let found = self.republish_page(now, enqueued_before).await?;
+            // After a loss nothing else will give these sources a job soon. At an interval the next
+            // one is seconds away, and a queue that is long anyway gets no better from more of the
+            // same.
             let is_last = found < SOURCES_MAX || reason == ReconcileReason::Interval;
             if is_last || shutdown.is_cancelled() {
                 return Ok(());
@@ -213,10 +222,15 @@ impl Reconciler {
         tx.commit().await?;
         let ids: Vec<i64> = jobs.iter().map(|job| job.source_id).collect();
         let unwanted = unwanted_generations(&sources, &ids);
+        // Outside of any transaction: the bus may take its time, and writers would wait for it.
         self.jobs.publish_missing(jobs).await;
         if !sources.is_empty() {
             let mut tx = self.repo.write().await?;
+            // Also for jobs the bus refused: they wait or are in flight, and need not be offered
+            // again soon.
             tx.set_enqueued(&ids, now).await?;
+            // No job will ever prove these. Left outstanding they would be found again every few
+            // seconds, and their deliveries would never end.
             tx.abandon_generations(&unwanted).await?;
             tx.ignore_deliveries(&unwanted, IgnoreReason::NotConfigured.as_str(), now)
                 .await?;

@@ -65,6 +65,8 @@ impl Ledger {
             return Ok(());
         }
         let mut tx = self.repo.write().await?;
+        // By identity and not by content: GitHub redelivers under the same one, whoever asks for
+        // it.
         let (fresh, duplicates) = split_known(&mut tx, signals).await?;
         let (outcomes, jobs) = decide_and_write(self, &mut tx, &fresh).await?;
         tx.commit().await?;
@@ -146,6 +148,8 @@ async fn load_batch<'a>(
     }
     let dependents = tx.dependents_of(&pushed_repositories(signals)).await?;
     let held: BTreeSet<i64> = found.iter().map(|source| source.id).collect();
+    // Locked after the sources that are named. Two batches that want the same sources in another
+    // order are told apart by the database, and the one that loses is tried again.
     let elsewhere: BTreeSet<i64> = dependents
         .iter()
         .map(|it| it.source_id)
@@ -169,6 +173,7 @@ async fn load_batch<'a>(
         providers: &ledger.config.providers,
         fingerprint: ledger.config.fingerprint.as_str(),
         now: ledger.clock.now_micros(),
+        // Taken in advance, because deciding is pure: it cannot ask the database for a number.
         new_source_ids: tx.new_source_ids(unknown).await?.into_iter(),
         new_location_ids: tx.new_location_ids(missing).await?.into_iter(),
         sources,
@@ -274,7 +279,9 @@ async fn write_batch(
         .filter(|source| writes.source_ids.contains(&source.id))
         .cloned()
         .collect();
+    // A map has no order, and rows that are locked in another one each time end in a deadlock.
     changed.sort_by_key(|source| source.id);
+    // Sources come first in every transaction, so that two of them never wait for each other.
     tx.put_sources(&changed).await?;
     tx.put_locations(&writes.locations).await?;
     tx.put_deliveries(&writes.deliveries).await

@@ -17,6 +17,7 @@ pub(crate) fn request_refresh(source: &mut SourceRow, lane: Lane, trigger: Cause
         source.fail_count = 0;
     }
     source.wanted += 1;
+    // A back-off is over: whatever failed before, there is news now.
     source.next_due_at = 0;
     source.enqueued_at = now;
 }
@@ -53,6 +54,7 @@ impl SourceRow {
     /// be read again, for the entities carry its address.
     pub(crate) fn adopt(&mut self, repository: &Repository) {
         if self.is_renamed(repository) {
+            // A reading list without blob ids is what makes the processor read every file.
             self.fingerprint.clear();
         }
         self.node_id.clone_from(&repository.node_id);

@@ -252,6 +252,8 @@ impl Metrics {
     }
 
     pub(crate) fn feed_closed(&self, reason: FeedEnd) {
+        // In the same call as the counter, so that what is open is what was opened and has not
+        // ended.
         self.feed_subscribers.dec();
         self.feed_ended
             .get_or_create(&FeedEndLabels { reason })

@@ -88,6 +88,8 @@ impl Mechanism {
             .iter()
             .copied()
             .find(|mechanism| mechanism.as_str() == text)
+            // A newer version may name another one; a time series of its own for it would be a
+            // surprise.
             .unwrap_or(Self::Reconcile)
     }
 }

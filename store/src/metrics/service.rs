@@ -72,6 +72,7 @@ impl PublishedRevision {
     /// Committed changes that are not in the stream; 0 where nothing is relayed.
     fn lag(&self, committed: i64) -> i64 {
         match self.0.load(Ordering::Relaxed) {
+            // On the memory bus nothing is relayed, and nothing lags.
             NOWHERE => 0,
             published => (committed - published).max(0),
         }
@@ -194,6 +195,8 @@ impl ServiceMetrics {
     /// Brings every gauge up to date.
     pub(crate) async fn refresh(self) {
         self.show_view();
+        // A scrape that hangs is a scrape that is missing; the last value says at least when it
+        // stopped moving.
         match tokio::time::timeout(SCRAPE_TIMEOUT, self.read_stored()).await {
             Ok(Ok(stored)) => self.show_stored(&stored),
             Ok(Err(error)) => {
@@ -229,6 +232,7 @@ impl ServiceMetrics {
                 .kind_counts()
                 .map(|(kind, entities)| (kind.to_owned(), entities))
                 .collect();
+            // Counted in one look, so that the two figures are of the same moment.
             let warnings = state.problems().filter(|it| !it.problem.is_error()).count();
             (kinds, [state.problems().count() - warnings, warnings])
         });
@@ -258,6 +262,7 @@ impl ServiceMetrics {
             .set(gauges.published.lag(stored.meta.revision));
         gauges
             .view_lag
+            // The view may have moved on since the database was asked.
             .set((stored.meta.revision - self.view.revision()).max(0));
         gauges.removals.set(stored.totals.held_removals);
         gauges.uncovered.set(stored.totals.uncovered);
@@ -294,6 +299,7 @@ impl ServiceMetrics {
                 .get_or_create(&AgeLabels { statistic })
                 .set(age);
         }
+        // All of them, those with 0 as well: a gauge that is not set keeps its last value.
         for verdict in FreshnessVerdict::ALL.iter().copied() {
             let labels = VerdictLabels { verdict };
             let judged = sources.iter().filter(|source| source.verdict == verdict);

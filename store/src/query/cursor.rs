@@ -26,6 +26,7 @@ impl PageRequest {
     /// If it is none of ours.
     pub(crate) fn parse_token(token: &str) -> Result<Self, InvalidQuery> {
         let invalid = || InvalidQuery("Malformed after cursor, could not be parsed".to_owned());
+        // Opaque to clients and not signed: whoever forges one gets the page he asked for.
         let json = STANDARD.decode(token).map_err(|_| invalid())?;
         serde_json::from_slice(&json).map_err(|_| invalid())
     }

@@ -58,6 +58,8 @@ fn resolve<'a>(entity: &'a Value, path: &'a str) -> Option<(Vec<&'a str>, &'a Va
     let mut keys = Vec::new();
     let mut rest = path;
     while !rest.is_empty() {
+        // The shortest key first: a field that exists by that name hides one whose name has a dot
+        // in it.
         let ends = rest
             .match_indices('.')
             .map(|(at, _)| at)
@@ -91,6 +93,7 @@ fn insert_at(target: &mut Map<String, Value>, keys: &[&str], value: Value) {
     let inner = target
         .entry(*first)
         .or_insert_with(|| Value::Object(Map::new()));
+    // A path into a value that another path has taken whole adds nothing.
     if let Value::Object(inner) = inner {
         insert_at(inner, rest, value);
     }

@@ -70,8 +70,10 @@ fn parse_conditions(parameter: &str) -> Result<Vec<FilterCondition>, InvalidQuer
                 "Invalid filter, '{statement}' is not a valid statement (expected a string on the form a=b or a= or a)"
             )));
         }
+        // Keys of the index are lower-case, as in Backstage.
         let key = key.to_lowercase();
         match conditions.iter_mut().find(|condition| condition.key == key) {
+            // `a=1,a=2` is either, although a comma means both everywhere else.
             Some(condition) => condition.values.extend(value),
             None => conditions.push(FilterCondition {
                 key,

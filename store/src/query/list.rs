@@ -52,6 +52,7 @@ pub(crate) fn run_list(view: &View, query: &ListQuery) -> EntityPage {
 fn select_matching(view: &View, query: &ListQuery) -> Vec<SortKey> {
     let order = effective_order(query);
     let with_relations = query.filter.asks_for_relations() || order.asks_for_relations();
+    // Only the names under the first lock: a fold waits for every reader.
     let refs: Vec<EntityRef> = view.read(|state| state.refs_by_uid().cloned().collect());
     let mut keys = Vec::new();
     for chunk in refs.chunks(SCANNED_AT_ONCE) {
@@ -103,6 +104,7 @@ fn sort_matches(mut keys: Vec<SortKey>, query: &ListQuery) -> Vec<EntityRef> {
         (false, false) => keys.sort_by_key(|key| key.uid),
         (true, true) => keys.sort_by(|a, b| order.compare_keys(a, b)),
         (false, true) => {
+            // Its unpaged query joins the index by that key.
             keys.retain(|key| key.values.iter().all(Option::is_some));
             keys.sort_by(|a, b| order.compare_keys(a, b));
         }

@@ -94,6 +94,8 @@ impl EntityOrder {
             .zip(a.values.iter().zip(&b.values))
             .map(|(clause, (a, b))| clause.compare_values(a.as_deref(), b.as_deref()))
             .find(|ordering| ordering.is_ne());
+        // Pages are cut by position, so equal entities must keep their order from one request to
+        // the next.
         by_clauses.unwrap_or_else(|| a.uid.cmp(&b.uid))
     }
 }
@@ -137,6 +139,7 @@ impl OrderClause {
                 Direction::Ascending => a.cmp(b),
                 Direction::Descending => b.cmp(a),
             },
+            // Last in both directions, as PostgreSQL's `nulls last` in Backstage's query.
             (Some(_), None) => Ordering::Less,
             (None, Some(_)) => Ordering::Greater,
             (None, None) => Ordering::Equal,

@@ -113,6 +113,7 @@ fn collect_terms(path: &mut String, value: &Value, terms: &mut Vec<SearchTerm>) 
     match value {
         Value::Array(items) => items.iter().for_each(|item| {
             collect_terms(path, item, terms);
+            // Backstage lets a list be asked for an item by key, as in `metadata.tags.java`.
             if let Value::String(item) = item {
                 push_term(&format!("{path}.{item}"), Some("true"), terms);
             }
@@ -128,6 +129,7 @@ fn collect_terms(path: &mut String, value: &Value, terms: &mut Vec<SearchTerm>) 
                 path.truncate(parent);
             }
         }
+        // Present without a value: `filter=spec.owner` finds it, no value does.
         Value::Null => push_term(path, None, terms),
         Value::Bool(true) => push_term(path, Some("true"), terms),
         Value::Bool(false) => push_term(path, Some("false"), terms),
@@ -138,6 +140,8 @@ fn collect_terms(path: &mut String, value: &Value, terms: &mut Vec<SearchTerm>) 
 
 fn push_term(key: &str, value: Option<&str>, terms: &mut Vec<SearchTerm>) {
     let key = key.to_lowercase();
+    // Backstage's index has a column of that width and drops the row; what it cannot find must not
+    // be found here.
     if is_long(&key) {
         return;
     }

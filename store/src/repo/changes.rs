@@ -152,6 +152,7 @@ impl<'a> NewChange<'a> {
     fn of(row: &'a ChangeRow) -> Self {
         Self {
             revision: row.revision,
+            // As text, so that a newer version may add a verb without a migration.
             verb: row.op.as_str(),
             entity_ref: row.entity_ref.as_ref().map(EntityRef::as_str),
             version: row.version,
@@ -245,6 +246,8 @@ async fn page(
 ) -> Result<Vec<ChangeRow>, RepoError> {
     let mut page = Vec::new();
     let mut bytes = 0;
+    // The size is known only when the row is here, so the last one may go over it. Without it a
+    // page of a thousand documents of a megabyte each would not fit into memory.
     while bytes < PAGE_BYTES_MAX
         && let Some(row) = rows.try_next().await.map_err(RepoError::of(OPERATION))?
     {

@@ -82,6 +82,8 @@ impl Tx {
         if keys.is_empty() {
             return Ok(());
         }
+        // By location and ref together: the other claims on the ref stay, and one of them may take
+        // over.
         execute!(
             self, "remove claims",
             sqlite: "delete from claim \

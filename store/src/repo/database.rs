@@ -34,6 +34,8 @@ impl Repo {
     /// If the database cannot be reached or a migration fails.
     pub async fn open(config: &DatabaseConfig) -> Result<Self, OpenError> {
         let database = match config {
+            // An enum and no trait object: there are two, and a statement is written for both in
+            // one place.
             DatabaseConfig::Sqlite { path } => Database::Sqlite(sqlite::open(path).await?),
             DatabaseConfig::Postgres { url, pool_max } => {
                 Database::Postgres(postgres::open(url, *pool_max).await?)

@@ -86,6 +86,8 @@ impl Tx {
 
     /// Records deliveries; one that is there already is left as it is.
     pub(crate) async fn put_deliveries(&mut self, rows: &[DeliveryRow]) -> Result<(), RepoError> {
+        // The same delivery may come twice at once, to two processes. The one that commits second
+        // finds it here and changes nothing.
         delivery_table!(insert_new: self, "record deliveries", rows)
     }
 
@@ -100,6 +102,8 @@ impl Tx {
         }
         fetch_all!(
             self, Covered, "cover deliveries",
+            // A generation covers every older one: level-triggered, the newest reading has seen
+            // what all of them announced.
             sqlite: "update delivery \
                 set outcome = case when delivery.generation = c.generation then c.outcome else 'superseded' end, \
                     covered_at = $2 \

@@ -98,6 +98,7 @@ impl Tx {
         location_ids: &[i64],
         rows: &[DependencyRow],
     ) -> Result<(), RepoError> {
+        // Replaced as a whole: what is not read any more must not cause another reading.
         delete_in!(
             self, "forget dependencies", "dependency", "location_id" in "bigint", location_ids
         )?;

@@ -90,6 +90,7 @@ impl Tx {
         if rows.is_empty() {
             return Ok(());
         }
+        // In one statement for all: a group that names a thousand members touches each of them.
         execute!(
             self, "touch entities",
             sqlite: "update entity \

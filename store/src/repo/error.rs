@@ -104,6 +104,8 @@ impl RepoError {
     pub fn trouble(&self) -> Trouble {
         let trouble = trouble(&self.source);
         match (self.scope, trouble) {
+            // A serialisation failure can surface at the commit; whatever else does is no fault of
+            // the rows.
             (BlameScope::Transaction, Trouble::Defect) => Trouble::Outage,
             (BlameScope::Transaction | BlameScope::Statement, _) => trouble,
         }

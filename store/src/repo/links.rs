@@ -148,6 +148,7 @@ impl Tx {
         if keys.is_empty() {
             return Ok(());
         }
+        // A link has no number of its own: its three columns name it.
         let keys: Vec<LinkKeyRow<'_>> = keys
             .iter()
             .map(|key| LinkKeyRow {

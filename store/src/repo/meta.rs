@@ -48,6 +48,8 @@ impl Tx {
         )
     }
 
+    // Allocated under the lock of this row and never by a sequence, which would leave gaps where a
+    // transaction is rolled back. Subscribers rely on there being none.
     pub(crate) async fn set_revision(&mut self, revision: i64) -> Result<(), RepoError> {
         execute!(
             self, "advance the log",

@@ -36,6 +36,8 @@ impl Tx {
             on conflict (source_id, generation, part) do update set \
                 is_last = excluded.is_last, \
                 payload = excluded.payload";
+        // A processor that was killed is followed by another that starts over. Its pages may be cut
+        // elsewhere, so parts of the two must never be put together.
         execute!(
             self, "forget parts of an older attempt",
             sqlite: FORGET,

@@ -31,9 +31,13 @@ impl Postgres {
         access: AccessMode,
     ) -> Result<sqlx::Transaction<'static, sqlx::Postgres>, sqlx::Error> {
         match access {
+            // Read committed is enough: whoever changes the log holds its lock, and sources are
+            // locked by row.
             AccessMode::Write => self.pool.begin().await,
             AccessMode::Read => {
                 self.pool
+                    // Several statements of one snapshot. The default would show each of them
+                    // another state.
                     .begin_with("begin isolation level repeatable read, read only")
                     .await
             }
@@ -53,6 +57,8 @@ pub(super) async fn open(url: &SecretString, pool_max: u32) -> Result<Postgres, 
         })?
         .application_name("freshet-store")
         .options([
+            // Without it, a statement that waits for a lock of a dead client waits until the kernel
+            // gives up the connection, which takes hours.
             ("statement_timeout", STATEMENT_TIMEOUT_MS),
             (
                 "idle_in_transaction_session_timeout",

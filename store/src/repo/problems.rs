@@ -159,6 +159,8 @@ impl Tx {
         problems: &[StoredProblem],
     ) -> Result<(), RepoError> {
         let rows: Vec<Value> = problems.iter().map(columns_of).collect();
+        // First seen stays: an owner is told how long it has been broken, not when it was last
+        // read.
         problem_table!(upsert: self, "write problems", &rows)
     }
 

@@ -53,6 +53,8 @@ impl Tx {
         &mut self,
         installations: &[&str],
     ) -> Result<Vec<(String, i64)>, RepoError> {
+        // Counted anew each time, not kept: the share of an installation that would go is only as
+        // true as its number of entities.
         fetch_all!(
             self, (String, i64), "count the entities of installations",
             sqlite: "select s.installation, count(*) from entity e \
@@ -89,6 +91,7 @@ impl Tx {
 
     /// Forgets removals that were made or are no longer asked for.
     pub(crate) async fn remove_removals(&mut self, ids: &[i64]) -> Result<(), RepoError> {
+        // Also those that were taken back: a removal that waits for nobody would alarm for ever.
         delete_in!(self, "remove removals that wait", "removal", "location_id" in "bigint", ids)
     }
 }

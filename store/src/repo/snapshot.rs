@@ -81,6 +81,8 @@ impl Repo {
             join location l on l.id = p.location_id \
             join source s on s.id = p.source_id \
             order by p.id";
+        // One transaction: entities, problems and revision must be of the same moment, or the fold
+        // that follows would skip or repeat changes.
         let mut tx = self.read().await?;
         let meta = tx.meta().await?;
         let entities = fetch_all!(

@@ -37,6 +37,8 @@ impl Sqlite {
         access: AccessMode,
     ) -> Result<sqlx::Transaction<'static, sqlx::Sqlite>, sqlx::Error> {
         match access {
+            // At once: a transaction that began by reading cannot become a writer when another has
+            // written meanwhile, and would fail at its first statement that writes.
             AccessMode::Write => self.writer.begin_with("begin immediate").await,
             AccessMode::Read => self.readers.begin().await,
         }
@@ -56,13 +58,17 @@ pub(super) async fn open(path: &Path) -> Result<Sqlite, OpenError> {
         .journal_mode(SqliteJournalMode::Wal)
         // A commit that was acknowledged must survive a power cut.
         .synchronous(SqliteSynchronous::Full)
+        // Off by default in SQLite, for compatibility with files from before 2009.
         .foreign_keys(true)
         .busy_timeout(BUSY_TIMEOUT)
         .pragma("cache_size", CACHE_KIBIBYTES)
         .pragma("wal_autocheckpoint", CHECKPOINT_PAGES);
     let writer = SqlitePoolOptions::new()
+        // SQLite has one writer anyway. Those who queue for a connection are served in order; those
+        // who queue for the file's lock are not, and one may wait for ever.
         .max_connections(1)
         .acquire_timeout(ACQUIRE_TIMEOUT)
+        // A connection that is opened anew begins with an empty page cache.
         .idle_timeout(None)
         .max_lifetime(None)
         .connect_with(options.clone())
@@ -83,6 +89,7 @@ pub(super) async fn open(path: &Path) -> Result<Sqlite, OpenError> {
         .acquire_timeout(ACQUIRE_TIMEOUT)
         .idle_timeout(None)
         .max_lifetime(None)
+        // Lazily: the catalog is served from memory, and most of the time one reader is enough.
         .connect_lazy_with(options);
     Ok(Sqlite { writer, readers })
 }

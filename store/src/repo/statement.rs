@@ -15,6 +15,8 @@ impl Tx {
     /// Makes everything durable, or nothing.
     pub(crate) async fn commit(self) -> Result<(), RepoError> {
         match self {
+            // An error here does not say that nothing was committed. Whoever tries again must not
+            // mind that it was: everything is written by identity and generation.
             Self::Sqlite(tx) => tx.commit().await,
             Self::Postgres(tx) => tx.commit().await,
         }
@@ -24,6 +26,8 @@ impl Tx {
 
 /// Bulk rows as the one parameter both dialects unpack.
 pub(crate) fn json<T: Serialize + ?Sized>(rows: &T) -> String {
+    // One parameter for any number of rows: a batch costs a constant number of round trips and of
+    // prepared statements.
     serde_json::to_string(rows).expect("rows are plain data with text keys")
 }
 

@@ -19,6 +19,8 @@ pub(crate) fn stored_ref(text: &str) -> Result<EntityRef, RefError> {
 
 /// Reads a list of refs stored as JSON; what cannot be read is left out.
 pub(crate) fn refs_from_text(text: &str) -> Vec<EntityRef> {
+    // One that an older version wrote and this one cannot read is worth less than the rest of the
+    // list.
     let refs: Vec<String> = serde_json::from_str(text).unwrap_or_default();
     refs.iter().filter_map(|it| stored_ref(it).ok()).collect()
 }

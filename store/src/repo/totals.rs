@@ -30,6 +30,8 @@ impl Repo {
                 as oldest_uncovered_received_at, \
             (select count(*) from source where wanted > done) as behind_sources, \
             (select count(*) from removal) as held_removals";
+        // Counted at scrape and not kept: a counter that drifts from the rows would lie to whoever
+        // is paged by it.
         let mut tx = self.read().await?;
         let totals = fetch_one!(
             &mut tx, LedgerTotals, "sum the ledger",

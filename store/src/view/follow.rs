@@ -57,6 +57,7 @@ impl ViewFollower {
                 return Ok(());
             }
             self.view.fold(&rows);
+            // A gap, which the log itself has: turning in circles would not close it.
             if self.view.revision() == revision {
                 return Ok(());
             }

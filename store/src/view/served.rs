@@ -85,6 +85,8 @@ impl SplicePoint {
         relations: &[(&str, &EntityRef)],
         status: &StatusJson,
     ) -> String {
+        // Not stored with the document: they change when a relation of somebody else does, and the
+        // document would be written again for each.
         let uid = record.uid.to_string();
         let etag = etag(&uid, record.revision);
         match self {

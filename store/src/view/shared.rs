@@ -20,6 +20,8 @@ impl View {
     #[must_use]
     pub fn load(snapshot: Snapshot) -> Arc<Self> {
         let state = CatalogState::load(snapshot);
+        // A watch keeps the newest only: who waits for a revision does not care about those in
+        // between.
         let (revisions, _) = watch::channel(state.revision());
         Arc::new(Self {
             state: RwLock::new(state),
@@ -74,6 +76,7 @@ impl View {
     /// Waits until the view has reached `revision`; `false` if that takes longer than `timeout`.
     pub async fn reached(&self, revision: i64, timeout: Duration) -> bool {
         let mut revisions = self.revisions();
+        // It may be reached already, and then this returns at once.
         let reached = revisions.wait_for(|current| *current >= revision);
         matches!(tokio::time::timeout(timeout, reached).await, Ok(Ok(_)))
     }

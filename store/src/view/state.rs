@@ -164,6 +164,7 @@ impl CatalogState {
 
     /// Takes in one row; `false` if rows before it are missing. A row that is already in is skipped.
     pub(super) fn fold_row(&mut self, row: &ChangeRow) -> bool {
+        // A fold that skipped a row would be wrong for ever and nobody would notice.
         if row.revision > self.revision + 1 {
             return false;
         }
@@ -181,6 +182,8 @@ impl CatalogState {
                     self.put_record(record);
                 }
             }
+            // Problems of the entity stay: they are of its file, and are resolved by rows of their
+            // own.
             Op::Deleted => {
                 if let Some(entity_ref) = &row.entity_ref {
                     self.remove_record(entity_ref);
@@ -209,6 +212,7 @@ impl CatalogState {
             splice,
         };
         match self.entities.insert(&entity_ref, held) {
+            // Should a ref ever get a new identity without a deletion, the old one must not lead to it.
             Some(before) if before.record.uid != uid => {
                 self.by_uid.remove(&before.record.uid);
             }
@@ -227,6 +231,7 @@ impl CatalogState {
         };
         self.by_uid.remove(&before.record.uid);
         if let Some(entities) = self.by_kind.get_mut(entity_ref.kind()) {
+            // The kind stays with 0: a gauge that vanishes keeps its last value on a dashboard.
             *entities = entities.saturating_sub(1);
         }
     }
@@ -239,6 +244,7 @@ impl CatalogState {
             .as_ref()
             .and_then(|entity_ref| self.entities.get_mut(entity_ref));
         if let Some(held) = held {
+            // Copied only if a list is looking at it at this moment.
             let record = Arc::make_mut(&mut held.record);
             record.version = row.version;
             record.revision = row.revision;
@@ -249,6 +255,8 @@ impl CatalogState {
     fn open_problem(&mut self, problem: ProblemRow) {
         // It may have been open, and shown by others.
         self.resolve_problem(&problem);
+        // Backstage has no status of an entity that is in order, so a warning shows in the list of
+        // problems only.
         if problem.problem.is_error() {
             for entity_ref in &problem.status_of {
                 self.shown_by

@@ -8,7 +8,7 @@ use proptest::prelude::*;
 use uuid::Uuid;
 
 use super::*;
-use crate::change::{Op, ProblemRow, Record};
+use crate::change::{ChangeRow, Op, ProblemRow, Record, Snapshot};
 
 const NAMES: u8 = 6;
 const FILES: i64 = 3;

@@ -7,6 +7,8 @@ use crate::repo::statement::{Tx, json, select, select_in};
 impl Tx {
     /// The sources with these ids, locked in the order of their ids.
     pub(crate) async fn lock_sources(&mut self, ids: &[i64]) -> Result<Vec<SourceRow>, RepoError> {
+        // In the order of their ids, whoever locks them: two transactions that lock in the same
+        // order cannot wait for each other.
         source_table!(
             select: self, SourceRow, "lock sources",
             sqlite: "from source where id in (select value from json_each($1)) order by id",

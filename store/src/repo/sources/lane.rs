@@ -14,6 +14,7 @@ pub enum Lane {
 
 impl From<Lane> for i64 {
     fn from(lane: Lane) -> Self {
+        // A number, so that the index of what is outstanding sorts by urgency.
         match lane {
             Lane::Hi => 1,
             Lane::Lo => 2,

@@ -152,6 +152,8 @@ impl SourceRow {
 
     /// The branch that is read, by name.
     pub(crate) fn branch(&self) -> &str {
+        // The row keeps saying "the default branch", so that renaming that branch is no other
+        // source.
         if self.git_ref == HEAD {
             &self.default_branch
         } else {

@@ -50,6 +50,7 @@ impl Repo {
             from source \
             where kind <> 'roots' \
             order by id";
+        // Roots are left out: they are what the configuration says, and never looked at.
         let mut tx = self.read().await?;
         let statuses = fetch_all!(
             &mut tx, SourceStatus, "read how the sources stand",

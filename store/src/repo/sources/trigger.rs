@@ -38,6 +38,7 @@ impl TryFrom<String> for Trigger {
     type Error = serde_json::Error;
 
     fn try_from(text: String) -> Result<Self, serde_json::Error> {
+        // Sources nobody has asked for yet have none.
         if text.is_empty() {
             return Ok(Self::default());
         }

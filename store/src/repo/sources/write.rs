@@ -8,6 +8,8 @@ impl Tx {
     /// Notes that jobs of these sources were published.
     pub(crate) async fn set_enqueued(&mut self, ids: &[i64], now: i64) -> Result<(), RepoError> {
         execute!(
+            // Not under the lock of the rows: if it is overtaken, a job is offered once more and
+            // refused.
             self, "note published jobs",
             sqlite: "update source set enqueued_at = $2 \
                 where id in (select value from json_each($1))",
