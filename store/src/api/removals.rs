@@ -145,7 +145,7 @@ async fn load_waiting(api: &Api) -> Result<Vec<RemovalRow>, RepoError> {
 fn listing_of(source: &SourceRow) -> Option<SourceKey> {
     let provider_id = source.external_id.strip_prefix(PROVIDER_ROOTS)?;
     (source.kind == SourceKind::Roots).then(|| SourceKey {
-        kind: SourceKind::ListQuery,
+        kind: SourceKind::Listing,
         host: source.host.clone(),
         external_id: provider_id.to_owned(),
         git_ref: String::new(),

@@ -2,7 +2,7 @@
 
 use axum::extract::{Request, State};
 use axum::response::Response;
-use freshet_proto::timestamp::rfc3339_if_known;
+use freshet_proto::timestamp::rfc3339;
 use serde::Serialize;
 
 use super::error::{ApiError, ApiProblem, RequestLine};
@@ -23,14 +23,14 @@ struct SourceItem {
     verified_at: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     changed_at: Option<String>,
-    #[serde(skip_serializing_if = "String::is_empty")]
-    mechanism: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    mechanism: Option<String>,
     bound_seconds: u64,
     wanted: i64,
     done: i64,
     failures: i64,
-    #[serde(skip_serializing_if = "String::is_empty")]
-    last_error: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    last_error: Option<String>,
 }
 
 impl From<JudgedSource> for SourceItem {
@@ -43,8 +43,8 @@ impl From<JudgedSource> for SourceItem {
             name: status.name,
             url: status.url,
             verdict: judged.verdict,
-            verified_at: rfc3339_if_known(status.verified_at),
-            changed_at: rfc3339_if_known(status.changed_at),
+            verified_at: status.verified_at.map(rfc3339),
+            changed_at: status.changed_at.map(rfc3339),
             mechanism: status.mechanism,
             bound_seconds: judged.bound.as_secs(),
             wanted: status.wanted,

@@ -14,6 +14,7 @@ use crate::config::Fingerprint;
 use crate::ledger::raise;
 use crate::metrics::ObservationOutcome;
 use crate::micros::micros;
+use crate::repo::sources::PushRange;
 use crate::repo::{Covering, Lane, Outcome, SourceKind, SourceRow};
 
 /// First wait after a failure; it doubles with each further one.
@@ -86,8 +87,7 @@ fn mark_proved<T>(source: &mut SourceRow, reading: &Reading<T>, now: i64) {
     source.last_error.clear();
     source.next_due_at = 0;
     if !source.is_outstanding() {
-        source.push_before.clear();
-        source.push_after.clear();
+        source.push = PushRange::default();
     }
 }
 

@@ -31,10 +31,9 @@ pub(crate) fn summarise_ages(
     for source in sources {
         let entities = entities_of.get(&source.status.id).copied().unwrap_or(0);
         *by_verdict.entry(source.verdict).or_default() += entities;
-        // A source without entities makes nothing stale, and one never proved has no age but a
-        // verdict.
-        if entities > 0 && source.status.verified_at > 0 {
-            weighted.push((seconds_between(source.status.verified_at, now), entities));
+        // A source without entities makes nothing stale, and one never proved has no age but a verdict.
+        if let Some(verified_at) = source.status.verified_at.filter(|_| entities > 0) {
+            weighted.push((seconds_between(verified_at, now), entities));
         }
     }
     weighted.sort_by(|(a, _), (b, _)| a.total_cmp(b));

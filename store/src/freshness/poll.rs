@@ -27,8 +27,7 @@ impl Freshness {
     pub fn take_in(&self, sources: &[SourceStatus]) {
         let verified = sources
             .iter()
-            .filter(|source| source.verified_at > 0)
-            .map(|source| (source.id, source.verified_at))
+            .filter_map(|source| Some((source.id, source.verified_at?)))
             .collect();
         // Replaced as a whole, so that a read takes no lock.
         self.0.store(Arc::new(verified));

@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use crate::config::GithubProvider;
 use crate::metrics::label;
+use crate::removal::micros;
 use crate::repo::SourceStatus;
 
 /// This many failures in a row are no hiccup.
@@ -34,7 +35,15 @@ label! {
 /// How old truth may get, per organisation that is swept.
 #[derive(Clone, Debug, Default)]
 pub struct AgeBounds {
-    organizations: Vec<(String, String, Duration)>,
+    organizations: Vec<OrganizationBound>,
+}
+
+/// How old truth may get in one organisation.
+#[derive(Clone, Debug)]
+struct OrganizationBound {
+    host: String,
+    organization: String,
+    bound: Duration,
 }
 
 /// A source and the verdict on it.
@@ -54,9 +63,10 @@ impl AgeBounds {
     pub fn of_providers(providers: &[GithubProvider]) -> Self {
         let organizations = providers
             .iter()
-            .map(|provider| {
-                let bound = provider.frequency * SWEEPS_UNTIL_UNKNOWN;
-                (provider.host.clone(), provider.organization.clone(), bound)
+            .map(|provider| OrganizationBound {
+                host: provider.host.clone(),
+                organization: provider.organization.clone(),
+                bound: provider.frequency * SWEEPS_UNTIL_UNKNOWN,
             })
             .collect();
         Self { organizations }
@@ -69,10 +79,8 @@ impl AgeBounds {
         let owner = name.split('/').next().unwrap_or_default();
         self.organizations
             .iter()
-            .filter(|(of_host, organization, _)| {
-                of_host == host && organization.eq_ignore_ascii_case(owner)
-            })
-            .map(|(_, _, bound)| *bound)
+            .filter(|it| it.host == host && it.organization.eq_ignore_ascii_case(owner))
+            .map(|it| it.bound)
             // Two providers may sweep the same organisation; the more eager one is the promise.
             .min()
             .unwrap_or(BOUND_UNLESS_CONFIGURED)
@@ -82,9 +90,9 @@ impl AgeBounds {
     #[must_use]
     pub fn judge_source(&self, status: SourceStatus, now: i64) -> JudgedSource {
         // What is looked at by itself has the bound of its own pace, whoever else sweeps its owner.
-        let bound = match u64::try_from(status.recheck_every) {
-            Ok(every) if every > 0 => Duration::from_micros(every) * SWEEPS_UNTIL_UNKNOWN,
-            _ => self.of_source(&status.host, &status.name),
+        let bound = match status.recheck_every {
+            Some(every) => Duration::from_micros(every.unsigned_abs()) * SWEEPS_UNTIL_UNKNOWN,
+            None => self.of_source(&status.host, &status.name),
         };
         let verdict = decide_verdict(&status, bound, now);
         JudgedSource {
@@ -97,11 +105,11 @@ impl AgeBounds {
 
 /// Failing comes before the rest: it is the one that names a cause.
 fn decide_verdict(status: &SourceStatus, bound: Duration, now: i64) -> FreshnessVerdict {
-    let age = now.saturating_sub(status.verified_at);
-    let bound = i64::try_from(bound.as_micros()).unwrap_or(i64::MAX);
+    let bound = micros(bound);
+    let is_within_bound = |verified_at| now.saturating_sub(verified_at) <= bound;
     if status.fail_count >= FAILING_AFTER {
         FreshnessVerdict::Failing
-    } else if status.verified_at == 0 || age > bound {
+    } else if !status.verified_at.is_some_and(is_within_bound) {
         FreshnessVerdict::Unknown
     } else if status.wanted > status.done {
         FreshnessVerdict::Stale
@@ -120,7 +128,7 @@ mod tests {
     #[test]
     fn what_no_listing_sweeps_has_the_bound_of_its_rechecks() {
         let status = SourceStatus {
-            recheck_every: HOUR,
+            recheck_every: Some(HOUR),
             ..status("example.com/a.yaml")
         };
         let bound = AgeBounds::of_providers(&[])
@@ -140,11 +148,7 @@ mod tests {
     ) {
         let bounds = AgeBounds::of_providers(&[provider("acme", 1), provider("other", 100)]);
         let now = 1_000 * HOUR;
-        let verified_at = if verified_ago < 0 {
-            0
-        } else {
-            now - verified_ago * HOUR
-        };
+        let verified_at = (verified_ago >= 0).then_some(now - verified_ago * HOUR);
         let status = SourceStatus {
             wanted,
             done,
@@ -176,12 +180,12 @@ mod tests {
             url: String::new(),
             wanted: 0,
             done: 0,
-            verified_at: 0,
-            changed_at: 0,
-            mechanism: String::new(),
+            verified_at: None,
+            changed_at: None,
+            mechanism: None,
             fail_count: 0,
-            last_error: String::new(),
-            recheck_every: 0,
+            last_error: None,
+            recheck_every: None,
         }
     }
 

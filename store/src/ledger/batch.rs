@@ -180,11 +180,11 @@ impl SignalBatch<'_> {
         }
         // Of several outstanding pushes the first starts at the commit we hold: a reading that still
         // shows it has seen none of them. The newest names where they lead.
-        let is_first = !source.is_outstanding() || source.push_before != source.head;
+        let is_first = !source.is_outstanding() || source.push.before != source.head;
         if is_first {
-            source.push_before.clone_from(&push.before);
+            source.push.before.clone_from(&push.before);
         }
-        source.push_after.clone_from(&push.after);
+        source.push.after.clone_from(&push.after);
         request_refresh(source, Lane::Hi, trigger, now);
         self.writes.source_ids.insert(id);
         self.writes.requested_ids.insert(id);
@@ -279,9 +279,9 @@ impl SignalBatch<'_> {
         let source = self.source_mut(&key);
         // The schedule is configured, so what it says of the organisation is newer than what the
         // row says.
-        source.owner.clone_from(&tick.organization);
-        source.name.clone_from(&tick.provider_id);
-        source.url = format!("https://{}/{}", signal.host, tick.organization);
+        source.names.owner.clone_from(&tick.organization);
+        source.names.name.clone_from(&tick.provider_id);
+        source.names.url = format!("https://{}/{}", signal.host, tick.organization);
         request_refresh(source, Lane::Lo, trigger_of(signal, "tick", ""), now);
         SignalDecision::Requested(source.id)
     }

@@ -126,12 +126,12 @@ fn dependent(source_id: i64, git_ref: &str, path: &str) -> Dependent {
 #[track_caller]
 fn check_dependents(dependents: Vec<Dependent>, push: Push, requested: &[i64]) {
     let providers = providers();
-    let elsewhere = SourceRow {
+    let mut elsewhere = SourceRow {
         id: 9,
         external_id: "9".to_owned(),
-        name: "docs".to_owned(),
         ..held()
     };
+    "docs".clone_into(&mut elsewhere.names.name);
     let mut batch = batch(&providers, vec![held(), elsewhere]);
     batch.dependents = dependents;
     batch.decide_signal(&signal(signal::Body::Push(push)));

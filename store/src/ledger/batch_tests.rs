@@ -1,10 +1,10 @@
 use std::time::Duration;
 
-use freshet_proto::message::{Ignored, Repository};
+use freshet_proto::message::{Cause, Ignored, Repository};
 
 use super::*;
 use crate::config::{GithubProvider, ProviderFilters};
-use crate::repo::{LocationState, SourceKind};
+use crate::repo::{HEAD, LocationState, SourceKind};
 
 const HELD: &str = "aaaa";
 const PATH: &str = "catalog-info.yaml";
@@ -186,8 +186,9 @@ fn a_source_that_was_not_read_like_this_is_read() {
     );
     let outstanding = SourceRow { done: 2, ..held() };
     check(harmless(), outstanding, REQUESTED);
-    let url = "https://github.com/acme/old".to_owned();
-    check(harmless(), SourceRow { url, ..held() }, REQUESTED);
+    let mut renamed = held();
+    "https://github.com/acme/old".clone_into(&mut renamed.names.url);
+    check(harmless(), renamed, REQUESTED);
 }
 
 #[test]
@@ -266,7 +267,7 @@ fn each_push_of_a_batch_is_a_generation_and_the_newest_is_read() {
         batch.decide_signal(&signal(signal::Body::Push(push)));
     }
     let generations: Vec<i64> = batch
-        .written
+        .writes
         .deliveries
         .iter()
         .map(|it| it.generation)
@@ -274,7 +275,7 @@ fn each_push_of_a_batch_is_a_generation_and_the_newest_is_read() {
     assert_eq!(generations, [4, 5]);
     assert_eq!(batch.writes.requested_ids.len(), 1);
     let source = batch.sources.values().next().expect("a source");
-    assert_eq!((source.push_after.as_str(), source.wanted), ("b2", 5));
+    assert_eq!((source.push.after.as_str(), source.wanted), ("b2", 5));
 }
 
 #[test]
@@ -285,11 +286,11 @@ fn a_sweep_does_not_slow_down_who_waits() {
         ..held()
     };
     source.trigger.0.mechanism = "push".to_owned();
-    raise(&mut source, Lane::Lo, Cause::default(), 9);
+    request_refresh(&mut source, Lane::Lo, Cause::default(), 9);
     assert_eq!((source.lane, source.wanted), (Lane::Hi, 5));
     assert_eq!(source.trigger.0.mechanism, "push");
     source.done = 5;
-    raise(&mut source, Lane::Lo, Cause::default(), 9);
+    request_refresh(&mut source, Lane::Lo, Cause::default(), 9);
     assert_eq!(source.lane, Lane::Lo);
 }
 
@@ -300,8 +301,8 @@ fn somebody_who_waits_does_not_inherit_the_failures_of_a_sweep() {
         ..held()
     };
     let (mut pushed, mut swept) = (failing(), failing());
-    raise(&mut pushed, Lane::Hi, Cause::default(), 9);
-    raise(&mut swept, Lane::Lo, Cause::default(), 9);
+    request_refresh(&mut pushed, Lane::Hi, Cause::default(), 9);
+    request_refresh(&mut swept, Lane::Lo, Cause::default(), 9);
     assert_eq!((pushed.fail_count, swept.fail_count), (0, 9));
 }
 
@@ -333,7 +334,7 @@ fn of_several_outstanding_pushes_the_first_says_where_they_start() {
     }
     let source = batch.sources.values().next().expect("a source");
     assert_eq!(
-        (source.push_before.as_str(), source.push_after.as_str()),
+        (source.push.before.as_str(), source.push.after.as_str()),
         (HELD, "b2")
     );
 }
@@ -354,7 +355,7 @@ fn check_range<const N: usize>(pushes: [&str; N], expected: &str) {
         batch.decide_signal(&signal(signal::Body::Push(push)));
     }
     let source = batch.sources.values().next().expect("one source");
-    let range = format!("{}..{}", source.push_before, source.push_after);
+    let range = format!("{}..{}", source.push.before, source.push.after);
     assert_eq!(range, expected);
 }
 

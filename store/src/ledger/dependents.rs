@@ -44,7 +44,7 @@ impl Dependent {
         let is_here = dependency.repository() == source.repository_name()
             && (dependency.git_ref == source.git_ref
                 || (source.git_ref == crate::repo::HEAD
-                    && dependency.git_ref == source.default_branch));
+                    && dependency.git_ref == source.names.default_branch));
         is_here && dependency.path == path
     }
 }

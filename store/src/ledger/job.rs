@@ -57,17 +57,17 @@ fn repository_target(source: &SourceRow, wanted: Vec<WantedPath>) -> RepositoryT
     RepositoryTarget {
         repository: Some(Repository {
             id: source.repository_id(),
-            node_id: source.node_id.clone(),
-            owner: source.owner.clone(),
-            name: source.name.clone(),
-            html_url: source.url.clone(),
-            default_branch: source.default_branch.clone(),
-            archived: source.archived != 0,
+            node_id: source.names.node_id.clone(),
+            owner: source.names.owner.clone(),
+            name: source.names.name.clone(),
+            html_url: source.names.url.clone(),
+            default_branch: source.names.default_branch.clone(),
+            archived: source.names.archived,
         }),
         r#ref: source.git_ref.clone(),
         held_head: source.head.clone(),
-        before: source.push_before.clone(),
-        after: source.push_after.clone(),
+        before: source.push.before.clone(),
+        after: source.push.after.clone(),
         wanted,
     }
 }

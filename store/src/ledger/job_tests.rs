@@ -1,6 +1,7 @@
 use freshet_proto::message::job::Target;
 
 use super::*;
+use crate::repo::sources::SourceNames;
 
 const FINGERPRINT: &str = "f1";
 
@@ -128,8 +129,11 @@ fn urls_and_local_files_are_read_like_repositories_and_roots_never() {
 #[test]
 fn a_repository_that_is_known_by_name_is_asked_for_by_name() {
     let named = SourceRow {
-        owner: "acme".to_owned(),
-        name: "pay".to_owned(),
+        names: SourceNames {
+            owner: "acme".to_owned(),
+            name: "pay".to_owned(),
+            ..SourceNames::default()
+        },
         git_ref: "dev".to_owned(),
         ..source(SourceKind::Repository, "name:acme/pay")
     };

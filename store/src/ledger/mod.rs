@@ -21,7 +21,7 @@ mod subject;
 pub(crate) use crate::repo::HEAD;
 pub use config::LedgerConfig;
 pub(crate) use providers::{Provider, Providers};
-pub(crate) use publish::{JobPublisher, build_jobs, build_jobs as jobs_of};
+pub(crate) use publish::{JobPublisher, build_jobs as jobs_of};
 pub use reconciler::Reconciler;
 pub use record::{Ledger, RecordError};
 pub(crate) use request::{request_refresh, request_refresh as raise};

@@ -115,7 +115,7 @@ impl Provider {
 
     /// Whether this is the branch of the repository that is read.
     pub(crate) fn reads(&self, source: &SourceRow) -> bool {
-        let git_ref = if self.git_ref == source.default_branch {
+        let git_ref = if self.git_ref == source.names.default_branch {
             HEAD
         } else {
             &self.git_ref

@@ -242,10 +242,8 @@ impl Reconciler {
 
 /// Whether a source is to be looked at again though nothing says that it changed.
 fn is_due(source: &SourceRow, now: i64) -> bool {
-    source.recheck_every > 0
-        && source.done > 0
-        && !source.is_outstanding()
-        && source.verified_at.saturating_add(source.recheck_every) <= now
+    let due_at = source.recheck.due_at(source.verified_at);
+    source.done > 0 && !source.is_outstanding() && due_at.is_some_and(|due_at| due_at <= now)
 }
 
 fn trigger_of_recheck(source: &SourceRow, now: i64) -> Cause {
@@ -277,24 +275,24 @@ mod tests {
 
     /// Whether a source last proved at 100, to be looked at every `every`, is due at `now`.
     #[track_caller]
-    fn check(every: i64, (wanted, done): (i64, i64), now: i64, expected: bool) {
+    fn check(every: Option<i64>, (wanted, done): (i64, i64), now: i64, expected: bool) {
         let mut source = SourceRow::new(1, SourceKind::Url, "example.com", "https://example.com/a");
         (source.wanted, source.done) = (wanted, done);
-        (source.verified_at, source.recheck_every) = (100, every);
+        (source.verified_at, source.recheck.micros) = (100, every);
         assert_eq!(is_due(&source, now), expected);
     }
 
     #[test]
     fn a_source_is_due_when_its_time_has_passed_and_nothing_is_outstanding() {
-        check(50, (2, 2), 149, false);
-        check(50, (2, 2), 150, true);
-        check(i64::MAX, (2, 2), 150, false);
+        check(Some(50), (2, 2), 149, false);
+        check(Some(50), (2, 2), 150, true);
+        check(Some(i64::MAX), (2, 2), 150, false);
     }
 
     #[test]
     fn what_a_listing_sweeps_or_a_job_looks_at_is_not_due() {
-        check(0, (2, 2), 1_000, false);
-        check(50, (3, 2), 1_000, false);
-        check(50, (0, 0), 1_000, false);
+        check(None, (2, 2), 1_000, false);
+        check(Some(50), (3, 2), 1_000, false);
+        check(Some(50), (0, 0), 1_000, false);
     }
 }

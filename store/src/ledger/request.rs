@@ -2,6 +2,7 @@
 
 use freshet_proto::message::{Cause, Push, Repository, Signal};
 
+use crate::repo::sources::SourceNames;
 use crate::repo::{GITHUB, Lane, SourceRow, Trigger};
 
 /// Asks for a new generation of a source.
@@ -46,8 +47,9 @@ pub(super) fn trigger_of_push(signal: &Signal, push: &Push) -> Cause {
 impl SourceRow {
     /// Whether the provider now names a repository we have read differently.
     pub(crate) fn is_renamed(&self, repository: &Repository) -> bool {
-        !self.url.is_empty()
-            && (self.url != repository.html_url || self.default_branch != repository.default_branch)
+        !self.names.url.is_empty()
+            && (self.names.url != repository.html_url
+                || self.names.default_branch != repository.default_branch)
     }
 
     /// Takes over how the provider names the repository now. After a rename everything in it must
@@ -57,11 +59,13 @@ impl SourceRow {
             // A reading list without blob ids is what makes the processor read every file.
             self.fingerprint.clear();
         }
-        self.node_id.clone_from(&repository.node_id);
-        self.owner.clone_from(&repository.owner);
-        self.name.clone_from(&repository.name);
-        self.url.clone_from(&repository.html_url);
-        self.default_branch.clone_from(&repository.default_branch);
-        self.archived = i64::from(repository.archived);
+        self.names = SourceNames {
+            node_id: repository.node_id.clone(),
+            owner: repository.owner.clone(),
+            name: repository.name.clone(),
+            url: repository.html_url.clone(),
+            default_branch: repository.default_branch.clone(),
+            archived: repository.archived,
+        };
     }
 }

@@ -53,7 +53,7 @@ impl FieldSelection {
 }
 
 /// The keys that lead to a path's value, and the value.
-fn resolve<'a>(entity: &'a Value, path: &'a str) -> Option<(Vec<&'a str>, &'a Value)> {
+fn resolve_path<'a>(entity: &'a Value, path: &'a str) -> Option<(Vec<&'a str>, &'a Value)> {
     let mut value = entity;
     let mut keys = Vec::new();
     let mut rest = path;
@@ -74,7 +74,7 @@ fn resolve<'a>(entity: &'a Value, path: &'a str) -> Option<(Vec<&'a str>, &'a Va
     Some((keys, value))
 }
 
-fn child<'a>(value: &'a Value, key: &str) -> Option<&'a Value> {
+fn child_of<'a>(value: &'a Value, key: &str) -> Option<&'a Value> {
     match value {
         Value::Object(fields) => fields.get(key),
         Value::Array(items) => items.get(key.parse::<usize>().ok()?),

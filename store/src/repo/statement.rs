@@ -36,6 +36,25 @@ pub(super) fn bounded(count: usize) -> i64 {
     i64::try_from(count).unwrap_or(i64::MAX)
 }
 
+/// Reads a row of either database into a domain type, where a column is more than its value.
+macro_rules! from_row {
+    ($type:ty, $row:ident => $read:expr) => {
+        impl sqlx::FromRow<'_, sqlx::sqlite::SqliteRow> for $type {
+            fn from_row($row: &sqlx::sqlite::SqliteRow) -> Result<Self, sqlx::Error> {
+                use sqlx::Row as _;
+                Ok($read)
+            }
+        }
+
+        impl sqlx::FromRow<'_, sqlx::postgres::PgRow> for $type {
+            fn from_row($row: &sqlx::postgres::PgRow) -> Result<Self, sqlx::Error> {
+                use sqlx::Row as _;
+                Ok($read)
+            }
+        }
+    };
+}
+
 /// All rows of a query.
 macro_rules! fetch_all {
     ($tx:expr, $row:ty, $operation:literal, sqlite: $sqlite:expr, postgres: $postgres:expr $(, $bind:expr)* $(,)?) => {
@@ -243,6 +262,6 @@ macro_rules! delete_in {
 }
 
 pub(super) use {
-    delete_in, execute, fetch_all, fetch_one, insert_new, put_rows, select, select_either,
-    select_in, select_in_some, upsert,
+    delete_in, execute, fetch_all, fetch_one, from_row, insert_new, put_rows, select,
+    select_either, select_in, select_in_some, upsert,
 };

@@ -3,6 +3,7 @@
 use std::str::FromStr;
 
 use freshet_model::{EntityRef, RefError};
+use serde::{Serialize, Serializer};
 
 /// A stored word that this version does not know.
 #[derive(Debug, thiserror::Error)]
@@ -10,6 +11,30 @@ use freshet_model::{EntityRef, RefError};
 pub struct UnknownWord {
     pub(super) what: &'static str,
     pub(super) word: String,
+}
+
+/// A text column in which nothing is an empty text.
+pub(super) fn text_if_any(text: String) -> Option<String> {
+    Some(text).filter(|text| !text.is_empty())
+}
+
+/// A column of times or durations, in microseconds, in which none is 0.
+pub(super) fn micros_if_any(micros: i64) -> Option<i64> {
+    Some(micros).filter(|micros| *micros > 0)
+}
+
+/// Writes what [`micros_if_any`] reads.
+pub(super) fn write_micros<S: Serializer>(
+    micros: &Option<i64>,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    micros.unwrap_or_default().serialize(serializer)
+}
+
+/// Writes a boolean as its column holds it.
+// Both databases have integers here: SQLite knows no other, and one schema serves both.
+pub(super) fn write_flag<S: Serializer>(flag: &bool, serializer: S) -> Result<S::Ok, S::Error> {
+    i64::from(*flag).serialize(serializer)
 }
 
 /// Reads a stored ref, which was canonical when it was written.

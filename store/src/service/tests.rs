@@ -182,7 +182,7 @@ async fn a_push_becomes_an_entity_that_survives_a_restart() {
     let served = running
         .handle
         .view
-        .read(|state| state.served(&pay))
+        .read(|state| state.served_json(&pay))
         .expect("the entity");
 
     // A delivery that comes again is recognised, and nothing happens.
@@ -214,7 +214,7 @@ async fn a_push_becomes_an_entity_that_survives_a_restart() {
     let again = start_in(directory.path()).await;
     assert_eq!(again.handle.view.revision(), 2);
     assert_eq!(
-        again.handle.view.read(|state| state.served(&pay)),
+        again.handle.view.read(|state| state.served_json(&pay)),
         Some(served)
     );
     again.stop().await;

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use freshet_model::{EntityRef, ErrorClass, Problem, RelationDeclaration, RuleId};
 use proptest::prelude::*;

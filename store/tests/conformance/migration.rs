@@ -100,7 +100,10 @@ async fn each_branch_became_a_source(repo: &Repo) {
     let live = find(repo, SourceKind::Repository, "8", "live").await;
     assert_eq!((head.id, other.id, listing.id), (1, 2, 3));
     assert!(live.id > 3);
-    assert_eq!((live.wanted, live.done, live.name.as_str()), (5, 5, "web"));
+    assert_eq!(
+        (live.wanted, live.done, live.names.name.as_str()),
+        (5, 5, "web")
+    );
     assert_eq!(locations(repo, &head).await, [applied(1, &head, "b1")]);
     assert_eq!(locations(repo, &other).await, []);
     assert_eq!(locations(repo, &live).await, [applied(2, &live, "b2")]);

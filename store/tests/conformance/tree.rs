@@ -36,12 +36,13 @@ where
 }
 
 fn branch(id: i64, name: &str, git_ref: &str) -> SourceRow {
-    SourceRow {
-        name: name.to_owned(),
+    let mut branch = SourceRow {
         git_ref: git_ref.to_owned(),
-        default_branch: "main".to_owned(),
         ..source(id, "7")
-    }
+    };
+    name.clone_into(&mut branch.names.name);
+    "main".clone_into(&mut branch.names.default_branch);
+    branch
 }
 
 async fn each_branch_is_a_source(repo: &Repo) {
@@ -63,9 +64,9 @@ async fn what_no_listing_sweeps_is_found_when_due(repo: &Repo) {
     let mut rows: Vec<SourceRow> = (1..=5).map(|id| source(id, &id.to_string())).collect();
     for row in &mut rows {
         (row.wanted, row.done) = (1, 1);
-        (row.verified_at, row.recheck_every) = (100 + row.id, 50);
+        (row.verified_at, row.recheck.micros) = (100 + row.id, Some(50));
     }
-    rows[1].recheck_every = 0;
+    rows[1].recheck.micros = None;
     rows[2].wanted = 2;
     put_sources(repo, &rows).await;
     let mut tx = write(repo).await;

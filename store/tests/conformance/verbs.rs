@@ -52,9 +52,9 @@ pub(super) async fn write(repo: &Repo) -> Tx {
 
 pub(super) fn source(id: i64, external_id: &str) -> SourceRow {
     let mut source = SourceRow::new(id, SourceKind::Repository, "github.com", external_id);
-    "acme".clone_into(&mut source.owner);
-    source.name = format!("r{id}");
-    "https://github.com/acme/r".clone_into(&mut source.url);
+    "acme".clone_into(&mut source.names.owner);
+    source.names.name = format!("r{id}");
+    "https://github.com/acme/r".clone_into(&mut source.names.url);
     source.trigger.0.signal_id = "gh:github.com:1".to_owned();
     source.trigger.0.received_at = 7;
     source

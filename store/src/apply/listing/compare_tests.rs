@@ -124,10 +124,8 @@ fn what_was_read_in_another_way_or_not_at_all_is_read() {
         ..source.clone()
     };
     check((other, location.clone()), (7, "h", "b"), true);
-    let renamed = SourceRow {
-        url: "https://github.com/acme/old".to_owned(),
-        ..source.clone()
-    };
+    let mut renamed = source.clone();
+    "https://github.com/acme/old".clone_into(&mut renamed.names.url);
     check((renamed, location.clone()), (7, "h", "b"), true);
     let unread = Location {
         state: LocationState::Unread,

@@ -28,6 +28,8 @@ mod write;
 
 pub use lane::Lane;
 pub use row::SourceKind;
-pub(crate) use row::{GITHUB, HEAD, SourceGeneration, SourceKey, SourceRow};
+pub(crate) use row::{
+    GITHUB, HEAD, PushRange, RecheckInterval, SourceGeneration, SourceKey, SourceNames, SourceRow,
+};
 pub use status::SourceStatus;
 pub(crate) use trigger::Trigger;

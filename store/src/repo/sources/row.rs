@@ -5,7 +5,8 @@ use serde::{Deserialize, Serialize};
 
 use super::lane::Lane;
 use super::trigger::Trigger;
-use crate::repo::stored::UnknownWord;
+use crate::repo::statement::from_row;
+use crate::repo::stored::{UnknownWord, micros_if_any, write_flag, write_micros};
 
 /// What a source is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -76,19 +77,17 @@ pub(crate) struct SourceRow {
     pub(crate) external_id: String,
     /// `HEAD` for the default branch, a branch or a commit; empty for what is no repository.
     pub(crate) git_ref: String,
-    pub(crate) node_id: String,
-    pub(crate) owner: String,
-    pub(crate) name: String,
-    pub(crate) url: String,
-    pub(crate) default_branch: String,
-    pub(crate) archived: i64,
+    #[serde(flatten)]
+    #[sqlx(flatten)]
+    pub(crate) names: SourceNames,
     pub(crate) wanted: i64,
     pub(crate) done: i64,
     #[sqlx(try_from = "i64")]
     pub(crate) lane: Lane,
     pub(crate) head: String,
-    pub(crate) push_before: String,
-    pub(crate) push_after: String,
+    #[serde(flatten)]
+    #[sqlx(flatten)]
+    pub(crate) push: PushRange,
     pub(crate) fingerprint: String,
     #[serde(rename = "cause")]
     #[sqlx(rename = "cause", try_from = "String")]
@@ -100,8 +99,67 @@ pub(crate) struct SourceRow {
     pub(crate) last_error: String,
     pub(crate) next_due_at: i64,
     pub(crate) enqueued_at: i64,
-    /// Microseconds after which it is looked at again without a signal; 0 if a listing sweeps it.
-    pub(crate) recheck_every: i64,
+    #[serde(flatten)]
+    #[sqlx(flatten)]
+    pub(crate) recheck: RecheckInterval,
+}
+
+/// What a source is called today, which may change at any time.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub(crate) struct SourceNames {
+    pub(crate) node_id: String,
+    pub(crate) owner: String,
+    pub(crate) name: String,
+    pub(crate) url: String,
+    pub(crate) default_branch: String,
+    #[serde(serialize_with = "write_flag")]
+    pub(crate) archived: bool,
+}
+
+from_row!(SourceNames, row => Self {
+    node_id: row.try_get("node_id")?,
+    owner: row.try_get("owner")?,
+    name: row.try_get("name")?,
+    url: row.try_get("url")?,
+    default_branch: row.try_get("default_branch")?,
+    archived: row.try_get::<i64, _>("archived")? != 0,
+});
+
+/// The pushes that are outstanding: where the first of them starts and the newest leads.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, sqlx::FromRow)]
+pub(crate) struct PushRange {
+    #[serde(rename = "push_before")]
+    #[sqlx(rename = "push_before")]
+    pub(crate) before: String,
+    #[serde(rename = "push_after")]
+    #[sqlx(rename = "push_after")]
+    pub(crate) after: String,
+}
+
+/// How long after a proof a source is looked at again without a signal.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub(crate) struct RecheckInterval {
+    /// Microseconds; `None` if a listing sweeps it.
+    #[serde(rename = "recheck_every", serialize_with = "write_micros")]
+    pub(crate) micros: Option<i64>,
+}
+
+from_row!(RecheckInterval, row => Self {
+    micros: micros_if_any(row.try_get("recheck_every")?),
+});
+
+impl RecheckInterval {
+    /// Looked at again this many microseconds after each proof.
+    pub(crate) fn every(micros: i64) -> Self {
+        Self {
+            micros: Some(micros),
+        }
+    }
+
+    /// When a source proved at `verified_at` is due.
+    pub(crate) fn due_at(self, verified_at: i64) -> Option<i64> {
+        Some(verified_at.saturating_add(self.micros?))
+    }
 }
 
 impl SourceRow {
@@ -120,18 +178,12 @@ impl SourceRow {
                     String::new()
                 }
             },
-            node_id: String::new(),
-            owner: String::new(),
-            name: String::new(),
-            url: String::new(),
-            default_branch: String::new(),
-            archived: 0,
+            names: SourceNames::default(),
             wanted: 0,
             done: 0,
             lane: Lane::Lo,
             head: String::new(),
-            push_before: String::new(),
-            push_after: String::new(),
+            push: PushRange::default(),
             fingerprint: String::new(),
             trigger: Trigger::default(),
             verified_at: 0,
@@ -141,7 +193,7 @@ impl SourceRow {
             last_error: String::new(),
             next_due_at: 0,
             enqueued_at: 0,
-            recheck_every: 0,
+            recheck: RecheckInterval::default(),
         }
     }
 
@@ -155,7 +207,7 @@ impl SourceRow {
         // The row keeps saying "the default branch", so that renaming that branch is no other
         // source.
         if self.git_ref == HEAD {
-            &self.default_branch
+            &self.names.default_branch
         } else {
             &self.git_ref
         }
@@ -163,12 +215,12 @@ impl SourceRow {
 
     /// `owner/name`.
     pub(crate) fn slug(&self) -> String {
-        format!("{}/{}", self.owner, self.name)
+        format!("{}/{}", self.names.owner, self.names.name)
     }
 
     /// The repository by its name today.
     pub(crate) fn repository_name(&self) -> RepositoryName {
-        RepositoryName::new(&self.host, &self.owner, &self.name)
+        RepositoryName::new(&self.host, &self.names.owner, &self.names.name)
     }
 
     /// The repository's number, 0 for what is no repository.

@@ -3,15 +3,15 @@
 use super::row::SourceKind;
 use crate::repo::database::Repo;
 use crate::repo::error::RepoError;
-use crate::repo::statement::fetch_all;
+use crate::repo::statement::{fetch_all, from_row};
+use crate::repo::stored::{micros_if_any, text_if_any};
 
 /// How a source stands, for freshness.
-#[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SourceStatus {
     /// Its id.
     pub id: i64,
     /// What it is.
-    #[sqlx(try_from = "String")]
     pub kind: SourceKind,
     /// Host of its provider.
     pub host: String,
@@ -23,19 +23,36 @@ pub struct SourceStatus {
     pub wanted: i64,
     /// Generation proved.
     pub done: i64,
-    /// When equality was last proved; 0 if never.
-    pub verified_at: i64,
-    /// When its content last differed; 0 if never.
-    pub changed_at: i64,
+    /// When equality was last proved, microseconds UTC; `None` if never.
+    pub verified_at: Option<i64>,
+    /// When its content last differed, microseconds UTC; `None` if never.
+    pub changed_at: Option<i64>,
     /// What proved it.
-    pub mechanism: String,
+    pub mechanism: Option<String>,
     /// Consecutive failures.
     pub fail_count: i64,
-    /// The newest failure; empty if none.
-    pub last_error: String,
-    /// Microseconds after which it is looked at again without a signal; 0 if a listing sweeps it.
-    pub recheck_every: i64,
+    /// The newest failure.
+    pub last_error: Option<String>,
+    /// Microseconds after which it is looked at again without a signal; `None` if a listing sweeps it.
+    pub recheck_every: Option<i64>,
 }
+
+from_row!(SourceStatus, row => Self {
+    id: row.try_get("id")?,
+    kind: SourceKind::try_from(row.try_get::<String, _>("kind")?)
+        .map_err(|error| sqlx::Error::Decode(Box::new(error)))?,
+    host: row.try_get("host")?,
+    name: row.try_get("name")?,
+    url: row.try_get("url")?,
+    wanted: row.try_get("wanted")?,
+    done: row.try_get("done")?,
+    verified_at: micros_if_any(row.try_get("verified_at")?),
+    changed_at: micros_if_any(row.try_get("changed_at")?),
+    mechanism: text_if_any(row.try_get("mechanism")?),
+    fail_count: row.try_get("fail_count")?,
+    last_error: text_if_any(row.try_get("last_error")?),
+    recheck_every: micros_if_any(row.try_get("recheck_every")?),
+});
 
 impl Repo {
     /// How every source stands.
