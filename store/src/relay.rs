@@ -23,7 +23,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::change::ChangeRow;
 use crate::feed::Publication;
-use crate::metrics::{Metrics, ServiceGauges};
+use crate::metrics::{PublishedRevision, StoreMetrics};
 use crate::repo::{Meta, Repo, RepoError};
 use crate::view::View;
 
@@ -44,8 +44,8 @@ pub(crate) struct ChangeRelay {
     pub(crate) clock: Clock,
     pub(crate) subjects: Subjects,
     pub(crate) base_url: String,
-    pub(crate) metrics: Arc<Metrics>,
-    pub(crate) gauges: ServiceGauges,
+    pub(crate) metrics: Arc<StoreMetrics>,
+    pub(crate) reached: PublishedRevision,
     pub(crate) readiness: Readiness,
 }
 
@@ -138,13 +138,13 @@ impl ChangeRelay {
         let tail = self.bus.last_message(CHANGES).await?;
         let meta = self.repo.meta().await?;
         let cursor = locate_cursor(&tail, &meta, published)?;
-        self.gauges.published.set(cursor.revision);
+        self.reached.set(cursor.revision);
         if published.is_some_and(|published| published.revision > cursor.revision) {
             tracing::error!(
                 stream.revision = cursor.revision,
                 "The stream of changes lost events that were published; they are published again"
             );
-            self.metrics.relay_rolled_back();
+            self.metrics.count_rollback();
         }
         Ok(cursor)
     }
@@ -165,10 +165,10 @@ impl ChangeRelay {
         let sequence = self.send_messages(messages, cursor.sequence).await?;
         let now = self.clock.now_micros();
         for row in &rows[..sent] {
-            self.metrics.change_published(row.committed_at, now);
+            self.metrics.observe_publication(row.committed_at, now);
         }
         let revision = rows[sent - 1].revision;
-        self.gauges.published.set(revision);
+        self.reached.set(revision);
         Ok(Some(StreamCursor { revision, sequence }))
     }
 
@@ -215,7 +215,7 @@ impl ChangeRelay {
         match error {
             // Another relay was first. That is how it is meant to be.
             RelayError::Publish(PublishError::Refused) => {
-                self.metrics.relay_was_fenced();
+                self.metrics.count_fenced_publication();
                 tracing::debug!("Another relay was first");
                 Duration::ZERO
             }

@@ -24,7 +24,7 @@ use crate::config::Config;
 use crate::feed::{ChangeFeed, FeedDeps};
 use crate::freshness::{AgeBounds, Freshness, FreshnessPoller};
 use crate::ledger::{Ledger, LedgerConfig, Reconciler};
-use crate::metrics::{Metrics, ServiceGauges, ServiceMetrics};
+use crate::metrics::{PublishedRevision, ServiceGauges, ServiceMetrics, StoreMetrics};
 use crate::relay::ChangeRelay;
 use crate::repo::{OpenError, Repo, RepoError};
 use crate::view::{View, ViewFollower};
@@ -110,8 +110,9 @@ pub async fn start(
     // begins.
     let view = View::load(repo.snapshot().await.map_err(StartError::Load)?);
     let parts = StoreParts {
-        metrics: Arc::new(Metrics::register(&deps.registry)),
+        metrics: Arc::new(StoreMetrics::register(&deps.registry)),
         gauges: ServiceGauges::register(&deps.registry),
+        published: PublishedRevision::default(),
         bounds: Arc::new(AgeBounds::of_providers(&config.providers)),
         freshness: Freshness::default(),
         view,
@@ -144,8 +145,9 @@ struct StoreParts {
     view: Arc<View>,
     freshness: Freshness,
     bounds: Arc<AgeBounds>,
-    metrics: Arc<Metrics>,
+    metrics: Arc<StoreMetrics>,
     gauges: ServiceGauges,
+    published: PublishedRevision,
 }
 
 impl StoreParts {
@@ -196,7 +198,7 @@ impl StoreParts {
             subjects: Subjects::new(&self.config.subject_prefix),
             base_url: self.config.base_url.clone(),
             metrics: Arc::clone(&self.metrics),
-            gauges: self.gauges.clone(),
+            reached: self.published.clone(),
             readiness: self.deps.readiness.clone(),
         }
     }
@@ -229,6 +231,7 @@ impl StoreParts {
     fn service_metrics(&self) -> ServiceMetrics {
         ServiceMetrics {
             gauges: self.gauges.clone(),
+            published: self.published.clone(),
             repo: self.repo.clone(),
             view: Arc::clone(&self.view),
             bus: self.deps.bus.clone(),

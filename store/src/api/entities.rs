@@ -127,7 +127,8 @@ fn respond_with_entity(api: &Api, (json, source_id): (String, i64)) -> Response 
     if let Some(verified_at) = api.freshness.verified_at(source_id) {
         // The age that readers see, which is not the age of the catalog: they may read the same ten
         // entities all day.
-        api.metrics.served(verified_at, api.clock.now_micros());
+        api.metrics
+            .observe_served_age(verified_at, api.clock.now_micros());
     }
     ok_json(json)
 }

@@ -42,7 +42,7 @@ pub use entities::is_valid as is_valid_query;
 use crate::config::Cors;
 use crate::feed::ChangeFeed;
 use crate::freshness::{AgeBounds, Freshness};
-use crate::metrics::Metrics;
+use crate::metrics::StoreMetrics;
 use crate::repo::Repo;
 use crate::view::View;
 
@@ -68,7 +68,7 @@ pub struct ApiDeps {
     /// What time it is.
     pub clock: Clock,
     /// What is counted.
-    pub metrics: Arc<Metrics>,
+    pub metrics: Arc<StoreMetrics>,
     /// Told when a removal was confirmed.
     pub confirmed: Arc<Notify>,
 }

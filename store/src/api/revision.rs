@@ -36,7 +36,7 @@ pub(super) async fn stamp_revision(
     response
         .headers_mut()
         .insert(CATALOG_REVISION, HeaderValue::from(revision));
-    api.metrics.answered(
+    api.metrics.observe_answer(
         route,
         response.status().as_u16(),
         started.elapsed().as_secs_f64(),

@@ -18,7 +18,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::change::{ChangeRow, Op};
 use crate::config::FeedLimits;
-use crate::metrics::{FeedEnd, Metrics, RefusedRead};
+use crate::metrics::{FeedEnd, RefusedRead, StoreMetrics};
 use crate::repo::{Repo, RepoError};
 use crate::view::View;
 
@@ -63,7 +63,7 @@ struct FeedState {
     clock: Clock,
     base_url: String,
     limits: FeedLimits,
-    metrics: Arc<Metrics>,
+    metrics: Arc<StoreMetrics>,
     slots: Arc<Semaphore>,
     readers: TaskTracker,
     shutdown: CancellationToken,
@@ -82,7 +82,7 @@ pub struct FeedDeps {
     /// How much readers may cost.
     pub limits: FeedLimits,
     /// What is counted.
-    pub metrics: Arc<Metrics>,
+    pub metrics: Arc<StoreMetrics>,
     /// Ends every subscription.
     pub shutdown: CancellationToken,
 }
@@ -122,7 +122,7 @@ impl ChangeFeed {
         after: Option<FeedPosition>,
     ) -> Result<mpsc::Receiver<FeedEvent>, SubscribeError> {
         let inner = Arc::clone(&self.0);
-        let refused = |reason| inner.metrics.feed_refused(reason);
+        let refused = |reason| inner.metrics.count_refused_feed(reason);
         // Turned away at once instead of queued: a client behind a proxy would see a connection
         // that says nothing.
         let Ok(slot) = Arc::clone(&self.0.slots).try_acquire_owned() else {
@@ -146,7 +146,7 @@ impl ChangeFeed {
             events,
             feed: Arc::clone(&self.0),
         };
-        self.0.metrics.feed_opened();
+        self.0.metrics.count_opened_feed();
         self.0.readers.spawn(reader.run(slot));
         Ok(receiver)
     }
@@ -178,7 +178,7 @@ impl FeedReader {
                 break end;
             }
         };
-        self.feed.metrics.feed_closed(end);
+        self.feed.metrics.count_closed_feed(end);
         drop(slot);
     }
 

@@ -5,7 +5,6 @@ use std::time::Duration;
 use serde::Serialize;
 
 use crate::config::GithubProvider;
-use crate::metrics::label;
 use crate::removal::micros;
 use crate::repo::SourceStatus;
 
@@ -16,11 +15,11 @@ const SWEEPS_UNTIL_UNKNOWN: u32 = 2;
 /// The bound where no provider says how often it looks.
 const BOUND_UNLESS_CONFIGURED: Duration = Duration::from_secs(8 * 60 * 60);
 
-label! {
+freshet_runtime::label_enum! {
     /// Whether what we hold can be taken for what is there.
     #[derive(Serialize)]
     #[serde(rename_all = "lowercase")]
-    FreshnessVerdict {
+    pub enum FreshnessVerdict {
         /// Proved equal within its bound, and nothing says otherwise.
         Fresh = "fresh",
         /// It may have changed, and was not looked at since.

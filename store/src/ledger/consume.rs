@@ -61,7 +61,7 @@ impl BatchHandler for Ledger {
                 .await?;
             tx.commit().await?;
         }
-        self.metrics.signal(SignalOutcome::Dead);
+        self.metrics.count_signal(SignalOutcome::Dead);
         Ok(())
     }
 }

@@ -12,7 +12,7 @@ use prost::Message;
 
 use super::job::build_job;
 use super::providers::Providers;
-use crate::metrics::Metrics;
+use crate::metrics::StoreMetrics;
 use crate::metrics::{JobTrigger, LaneLabel};
 use crate::repo::{DependencyRow, Lane, Location, RepoError, SourceRow, Tx};
 
@@ -24,7 +24,7 @@ const IN_FLIGHT_MAX: usize = 64;
 pub(crate) struct JobPublisher {
     bus: Bus,
     subjects: Subjects,
-    metrics: Arc<Metrics>,
+    metrics: Arc<StoreMetrics>,
 }
 
 /// Builds the jobs of these sources from what this transaction sees.
@@ -66,7 +66,7 @@ pub(crate) async fn build_jobs(
 }
 
 impl JobPublisher {
-    pub(crate) fn new(bus: Bus, subjects: Subjects, metrics: Arc<Metrics>) -> Self {
+    pub(crate) fn new(bus: Bus, subjects: Subjects, metrics: Arc<StoreMetrics>) -> Self {
         Self {
             bus,
             subjects,
@@ -98,7 +98,7 @@ impl JobPublisher {
             .job(job.lane(), &job.installation, job.source_id);
         let outbound = Outbound::new(subject, job.encode_to_vec()).expecting(expect);
         match self.bus.publish(outbound).await {
-            Ok(_) => self.metrics.job_published(lane_label(&job), trigger),
+            Ok(_) => self.metrics.count_job(lane_label(&job), trigger),
             // It waits or is in flight, which is what we want.
             Err(PublishError::Refused) => {}
             Err(error) => {

@@ -19,7 +19,7 @@ use super::batch::IgnoreReason;
 use super::config::LedgerConfig;
 use super::publish::{JobPublisher, build_jobs};
 use super::request::request_refresh;
-use crate::metrics::Metrics;
+use crate::metrics::StoreMetrics;
 use crate::micros::micros;
 use crate::repo::{Lane, Repo, RepoError, SourceGeneration, SourceRow, Trigger};
 
@@ -57,7 +57,7 @@ impl Reconciler {
         bus: Bus,
         clock: Clock,
         config: LedgerConfig,
-        metrics: Arc<Metrics>,
+        metrics: Arc<StoreMetrics>,
     ) -> Self {
         let jobs = JobPublisher::new(bus.clone(), config.subjects.clone(), metrics);
         Self {

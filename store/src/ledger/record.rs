@@ -13,7 +13,7 @@ use super::config::LedgerConfig;
 use super::dependents::repository_name;
 use super::publish::{JobPublisher, build_jobs};
 use super::subject::{SignalSubject, key_by_branch_name};
-use crate::metrics::{Metrics, SignalOutcome};
+use crate::metrics::{SignalOutcome, StoreMetrics};
 use crate::repo::sources::SourceKey;
 use crate::repo::{Location, Outcome, Repo, RepoError, SourceRow, Tx};
 
@@ -35,7 +35,7 @@ pub struct Ledger {
     pub(super) clock: Clock,
     pub(super) config: LedgerConfig,
     jobs: JobPublisher,
-    pub(super) metrics: Arc<Metrics>,
+    pub(super) metrics: Arc<StoreMetrics>,
 }
 
 impl Ledger {
@@ -46,7 +46,7 @@ impl Ledger {
         bus: Bus,
         clock: Clock,
         config: LedgerConfig,
-        metrics: Arc<Metrics>,
+        metrics: Arc<StoreMetrics>,
     ) -> Self {
         let jobs = JobPublisher::new(bus.clone(), config.subjects.clone(), Arc::clone(&metrics));
         Self {
@@ -71,10 +71,10 @@ impl Ledger {
         let (outcomes, jobs) = decide_and_write(self, &mut tx, &fresh).await?;
         tx.commit().await?;
         for _ in 0..duplicates {
-            self.metrics.signal(SignalOutcome::Duplicate);
+            self.metrics.count_signal(SignalOutcome::Duplicate);
         }
         for outcome in outcomes {
-            self.metrics.signal(outcome_label(outcome));
+            self.metrics.count_signal(outcome_label(outcome));
         }
         // After the commit: a job of a generation that was rolled back would be read for nothing. One
         // that is lost in between is found by the reconciler.

@@ -1,38 +1,8 @@
 //! The values a label of the store's metrics can have. Nothing else is ever a label value.
 
-/// Declares an enum whose values are label values with the given spelling.
-macro_rules! label {
-    ($(#[$doc:meta])* $name:ident { $($(#[$variant_doc:meta])* $variant:ident = $text:literal,)+ }) => {
-        $(#[$doc])*
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-        pub enum $name { $($(#[$variant_doc])* $variant,)+ }
-
-        impl $name {
-            /// Every value.
-            pub const ALL: &[Self] = &[$(Self::$variant,)+];
-
-            /// The value as it is shown.
-            #[must_use]
-            pub fn as_str(self) -> &'static str {
-                match self { $(Self::$variant => $text,)+ }
-            }
-        }
-
-        impl prometheus_client::encoding::EncodeLabelValue for $name {
-            fn encode(
-                &self,
-                encoder: &mut prometheus_client::encoding::LabelValueEncoder<'_>,
-            ) -> Result<(), std::fmt::Error> {
-                prometheus_client::encoding::EncodeLabelValue::encode(&self.as_str(), encoder)
-            }
-        }
-    };
-}
-pub(crate) use label;
-
-label! {
+freshet_runtime::label_enum! {
     /// What the ledger made of one signal.
-    SignalOutcome {
+    pub enum SignalOutcome {
         /// A source has a new generation.
         Accepted = "accepted",
         /// The push provably touches nothing we want.
@@ -46,9 +16,9 @@ label! {
     }
 }
 
-label! {
+freshet_runtime::label_enum! {
     /// What became of one observation.
-    ObservationOutcome {
+    pub enum ObservationOutcome {
         /// It changed the catalog.
         Applied = "applied",
         /// It proved that nothing changed.
@@ -66,9 +36,9 @@ label! {
     }
 }
 
-label! {
+freshet_runtime::label_enum! {
     /// What made a source be looked at.
-    Mechanism {
+    pub enum Mechanism {
         /// A webhook.
         Push = "push",
         /// A schedule.
@@ -94,9 +64,9 @@ impl Mechanism {
     }
 }
 
-label! {
+freshet_runtime::label_enum! {
     /// Lane of a job.
-    LaneLabel {
+    pub enum LaneLabel {
         /// Somebody waits.
         Hi = "hi",
         /// Sweeps.
@@ -104,9 +74,9 @@ label! {
     }
 }
 
-label! {
+freshet_runtime::label_enum! {
     /// Why a job was published.
-    JobTrigger {
+    pub enum JobTrigger {
         /// A source has a new generation.
         Generation = "generation",
         /// The reconciler found it outstanding.
@@ -114,9 +84,9 @@ label! {
     }
 }
 
-label! {
+freshet_runtime::label_enum! {
     /// How a subscription to the change feed ended.
-    FeedEnd {
+    pub enum FeedEnd {
         /// The reader went away.
         Closed = "closed",
         /// The reader took nothing for too long.
@@ -128,9 +98,9 @@ label! {
     }
 }
 
-label! {
+freshet_runtime::label_enum! {
     /// Why a reader of the change feed was turned away.
-    RefusedRead {
+    pub enum RefusedRead {
         /// The position is no longer in the log, or belongs to another one.
         Gone = "gone",
         /// There are as many subscribers as there may be.
@@ -138,9 +108,9 @@ label! {
     }
 }
 
-label! {
+freshet_runtime::label_enum! {
     /// What a problem costs.
-    ProblemLevel {
+    pub enum ProblemLevel {
         /// The entity, or its file, is not applied.
         Error = "error",
         /// Nothing: the entity is valid all the same.
@@ -148,9 +118,9 @@ label! {
     }
 }
 
-label! {
+freshet_runtime::label_enum! {
     /// Which age of the distribution.
-    AgeStatistic {
+    pub enum AgeStatistic {
         /// Half of the entities are younger.
         Median = "p50",
         /// 95 % of the entities are younger.

@@ -4,10 +4,11 @@ mod instance;
 pub mod label;
 mod service;
 
-pub use instance::Metrics;
+// The name apply still uses.
+pub(crate) use instance::StoreMetrics as Metrics;
+pub use instance::StoreMetrics;
 pub(crate) use instance::seconds_between;
-pub(crate) use label::label;
 pub use label::{
     FeedEnd, JobTrigger, LaneLabel, Mechanism, ObservationOutcome, RefusedRead, SignalOutcome,
 };
-pub(crate) use service::{ServiceGauges, ServiceMetrics};
+pub(crate) use service::{PublishedRevision, ServiceGauges, ServiceMetrics};

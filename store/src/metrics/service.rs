@@ -3,16 +3,12 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use freshet_bus::{Bus, StreamDepth};
 use freshet_runtime::clock::Clock;
 use freshet_runtime::error_chain::Chain;
-use freshet_runtime::metrics::Registry;
-use freshet_runtime::metrics::prometheus_client::encoding::EncodeLabelSet;
-use freshet_runtime::metrics::prometheus_client::metrics::family::Family;
-use freshet_runtime::metrics::prometheus_client::metrics::gauge::Gauge;
 
 use super::instance::seconds_between;
 use super::label::{AgeStatistic, ProblemLevel};
@@ -22,33 +18,6 @@ use crate::view::View;
 
 /// A scrape waits this long for the database and the bus; what did not answer keeps its last value.
 const SCRAPE_TIMEOUT: Duration = Duration::from_secs(2);
-
-type Seconds = Gauge<f64, AtomicU64>;
-
-#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct KindLabels {
-    kind: String,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct VerdictLabels {
-    verdict: FreshnessVerdict,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct LevelLabels {
-    level: ProblemLevel,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct AgeLabels {
-    statistic: AgeStatistic,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct StreamLabels {
-    stream: String,
-}
 
 /// How far the relay of this process is, which keeps its meaning while the bus is away.
 #[derive(Clone, Debug)]
@@ -79,97 +48,37 @@ impl PublishedRevision {
     }
 }
 
-/// The gauges themselves. What other tasks report is public to the crate.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct ServiceGauges {
-    entities: Family<KindLabels, Gauge>,
-    entities_by_verdict: Family<VerdictLabels, Gauge>,
-    sources: Family<VerdictLabels, Gauge>,
-    age_of_truth: Family<AgeLabels, Seconds>,
-    problems: Family<LevelLabels, Gauge>,
-    removals: Gauge,
-    revision: Gauge,
-    view_lag: Gauge,
-    relay_lag: Gauge,
-    pub(crate) published: PublishedRevision,
-    uncovered: Gauge,
-    oldest_uncovered: Seconds,
-    behind: Gauge,
-    stream_messages: Family<StreamLabels, Gauge>,
-    stream_bytes: Family<StreamLabels, Gauge>,
-}
-
-impl ServiceGauges {
-    /// Creates the gauges and registers each of them.
-    pub(crate) fn register(registry: &Registry) -> Self {
-        let gauges = Self::default();
-        gauges.register_catalog(registry);
-        gauges.register_pipeline(registry);
-        gauges
-    }
-
-    fn register_catalog(&self, registry: &Registry) {
-        registry.register("entities_count", "Entities by kind", self.entities.clone());
-        registry.register(
-            "entities_by_verdict",
-            "Entities by the verdict on their source",
-            self.entities_by_verdict.clone(),
-        );
-        registry.register("sources", "Sources by verdict", self.sources.clone());
-        registry.register(
-            "age_of_truth_seconds",
-            "Time since the sources of the entities were last proved equal",
-            self.age_of_truth.clone(),
-        );
-        registry.register("problems", "Open problems by level", self.problems.clone());
-        registry.register(
-            "removals_held",
-            "Removals that wait for a confirmation or a second look",
-            self.removals.clone(),
-        );
-        registry.register(
-            "revision",
-            "Revision of the newest committed change",
-            self.revision.clone(),
-        );
-    }
-
-    fn register_pipeline(&self, registry: &Registry) {
-        registry.register(
-            "view_lag_revisions",
-            "Committed changes that this process does not serve yet",
-            self.view_lag.clone(),
-        );
-        registry.register(
-            "relay_lag_revisions",
-            "Committed changes whose events are not published yet",
-            self.relay_lag.clone(),
-        );
-        registry.register(
-            "deliveries_uncovered",
-            "Signals whose effect is not proved yet",
-            self.uncovered.clone(),
-        );
-        registry.register(
-            "oldest_uncovered_delivery_age_seconds",
-            "Age of the oldest signal whose effect is not proved yet",
-            self.oldest_uncovered.clone(),
-        );
-        registry.register(
-            "sources_behind",
-            "Sources that may have changed and were not looked at since",
-            self.behind.clone(),
-        );
-        registry.register(
-            "stream_messages",
-            "Messages that wait or are in flight, by stream",
-            self.stream_messages.clone(),
-        );
-        registry.register(
-            "stream_bytes",
-            "Bytes of messages that wait or are in flight, by stream",
-            self.stream_bytes.clone(),
-        );
+freshet_runtime::metrics! {
+    /// The gauges that are set at scrape.
+    pub(crate) struct ServiceGauges {
+        /// Entities by kind.
+        "entities_count" => entities: Gauge by EntityKindLabels { kind: String };
+        /// Entities by the verdict on their source.
+        "entities_by_verdict" => entities_by_verdict: Gauge by EntityVerdictLabels { verdict: FreshnessVerdict };
+        /// Sources by verdict.
+        "sources" => sources: Gauge by SourceVerdictLabels { verdict: FreshnessVerdict };
+        /// Time since the sources of the entities were last proved equal.
+        "age_of_truth_seconds" => age_of_truth: FloatGauge by AgeLabels { statistic: AgeStatistic };
+        /// Open problems by level.
+        "problems" => problems: Gauge by LevelLabels { level: ProblemLevel };
+        /// Removals that wait for a confirmation or a second look.
+        "removals_held" => removals: Gauge;
+        /// Revision of the newest committed change.
+        "revision" => revision: Gauge;
+        /// Committed changes that this process does not serve yet.
+        "view_lag_revisions" => view_lag: Gauge;
+        /// Committed changes whose events are not published yet.
+        "relay_lag_revisions" => relay_lag: Gauge;
+        /// Signals whose effect is not proved yet.
+        "deliveries_uncovered" => uncovered: Gauge;
+        /// Age of the oldest signal whose effect is not proved yet.
+        "oldest_uncovered_delivery_age_seconds" => oldest_uncovered: FloatGauge;
+        /// Sources that may have changed and were not looked at since.
+        "sources_behind" => behind: Gauge;
+        /// Messages that wait or are in flight, by stream.
+        "stream_messages" => stream_messages: Gauge by StreamMessagesLabels { stream: String };
+        /// Bytes of messages that wait or are in flight, by stream.
+        "stream_bytes" => stream_bytes: Gauge by StreamBytesLabels { stream: String };
     }
 }
 
@@ -177,6 +86,7 @@ impl ServiceGauges {
 #[derive(Clone)]
 pub(crate) struct ServiceMetrics {
     pub(crate) gauges: ServiceGauges,
+    pub(crate) published: PublishedRevision,
     pub(crate) repo: Repo,
     pub(crate) view: Arc<View>,
     pub(crate) bus: Bus,
@@ -239,7 +149,7 @@ impl ServiceMetrics {
         for (kind, entities) in kinds {
             self.gauges
                 .entities
-                .get_or_create(&KindLabels { kind })
+                .get_or_create(&EntityKindLabels { kind })
                 .set(to_gauge(entities));
         }
         for (level, problems) in [ProblemLevel::Error, ProblemLevel::Warning]
@@ -259,7 +169,7 @@ impl ServiceMetrics {
         gauges.revision.set(stored.meta.revision);
         gauges
             .relay_lag
-            .set(gauges.published.lag(stored.meta.revision));
+            .set(self.published.lag(stored.meta.revision));
         gauges
             .view_lag
             // The view may have moved on since the database was asked.
@@ -301,32 +211,31 @@ impl ServiceMetrics {
         }
         // All of them, those with 0 as well: a gauge that is not set keeps its last value.
         for verdict in FreshnessVerdict::ALL.iter().copied() {
-            let labels = VerdictLabels { verdict };
             let judged = sources.iter().filter(|source| source.verdict == verdict);
             self.gauges
                 .sources
-                .get_or_create(&labels)
+                .get_or_create(&SourceVerdictLabels { verdict })
                 .set(to_gauge(judged.count()));
             self.gauges
                 .entities_by_verdict
-                .get_or_create(&labels)
+                .get_or_create(&EntityVerdictLabels { verdict })
                 .set(by_verdict.get(&verdict).copied().unwrap_or(0));
         }
     }
 
     fn show_depths(&self, depths: Vec<StreamDepth>) {
+        let to_gauge = |number: u64| i64::try_from(number).unwrap_or(i64::MAX);
         for depth in depths {
-            let labels = StreamLabels {
-                stream: depth.stream,
-            };
+            let stream = depth.stream.clone();
             self.gauges
                 .stream_messages
-                .get_or_create(&labels)
-                .set(i64::try_from(depth.messages).unwrap_or(i64::MAX));
+                .get_or_create(&StreamMessagesLabels { stream })
+                .set(to_gauge(depth.messages));
+            let stream = depth.stream;
             self.gauges
                 .stream_bytes
-                .get_or_create(&labels)
-                .set(i64::try_from(depth.bytes).unwrap_or(i64::MAX));
+                .get_or_create(&StreamBytesLabels { stream })
+                .set(to_gauge(depth.bytes));
         }
     }
 }

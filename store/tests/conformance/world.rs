@@ -28,7 +28,7 @@ use crate::apply::{Applier, ApplyConfig};
 use crate::change::{ChangeRow, Op, ProblemRow, Record};
 use crate::config::{Config, DatabaseConfig, GithubProvider, ProviderFilters, Rule};
 use crate::ledger::{Ledger, LedgerConfig};
-use crate::metrics::Metrics;
+use crate::metrics::StoreMetrics;
 use crate::repo::{Repo, SourceRow};
 use crate::view::View;
 
@@ -74,7 +74,7 @@ impl World {
         };
         let (clock, hands) = Clock::manual(START);
         let view = View::load(repo.snapshot().await.expect("a snapshot"));
-        let metrics = Arc::new(Metrics::unregistered());
+        let metrics = Arc::new(StoreMetrics::unregistered());
         let bus = Bus::memory();
         let ledger = Ledger::new(
             repo.clone(),

@@ -76,7 +76,7 @@ impl World {
             epoch: epoch.clone(),
             ..catalog()
         });
-        let metrics = Arc::new(Metrics::unregistered());
+        let metrics = Arc::new(StoreMetrics::unregistered());
         let (clock, _) = Clock::manual(1_795_252_443_000_000);
         let shutdown = CancellationToken::new();
         let feed = ChangeFeed::new(FeedDeps {
