@@ -24,7 +24,11 @@ fn broken_files() -> Vec<(&'static str, String, RuleId)> {
             document("Component", "schema", "t", "{}"),
             RuleId::SpecSchema,
         ),
-        ("secret.yaml", component("secret", &token), RuleId::SecretValue),
+        (
+            "secret.yaml",
+            component("secret", &token),
+            RuleId::SecretValue,
+        ),
         (
             "group.yaml",
             document("Group", "team", "t", "{type: team, children: []}"),
@@ -81,7 +85,12 @@ fn validated(files: &[(&str, &str)], config: &Value) -> BTreeSet<(String, String
     let problems = report.problems.iter();
     problems
         .filter(|problem| problem.severity != Severity::Note)
-        .map(|problem| (report.file_of(problem).path.clone(), problem.rule.to_string()))
+        .map(|problem| {
+            (
+                report.file_of(problem).path.clone(),
+                problem.rule.to_string(),
+            )
+        })
         .collect()
 }
 

@@ -11,7 +11,7 @@ use super::observed::failure::{ReadFailure, Retryability};
 use super::observed::newest::Reading;
 use super::transaction::ApplyTransaction;
 use crate::config::Fingerprint;
-use crate::ledger::raise;
+use crate::ledger::request_refresh;
 use crate::metrics::ObservationOutcome;
 use crate::micros::micros;
 use crate::repo::sources::PushRange;
@@ -48,7 +48,7 @@ pub(crate) fn mark_repository_proved(
     }
     mark_proved(source, reading, now);
     if again {
-        raise(source, Lane::Lo, reading.cause.clone(), now);
+        request_refresh(source, Lane::Lo, reading.cause.clone(), now);
     }
     again
 }

@@ -9,7 +9,7 @@ use freshet_proto::message::Job;
 use super::applier::Applier;
 use super::error::ApplyError;
 use crate::change::ChangeRow;
-use crate::ledger::jobs_of;
+use crate::ledger::build_jobs;
 use crate::metrics::{Mechanism, ObservationOutcome};
 use crate::repo::{Covered, Covering, Meta, SourceRow, Tx};
 
@@ -96,7 +96,7 @@ impl Applier {
     pub(crate) async fn commit(&self, mut work: ApplyTransaction) -> Result<(), ApplyError> {
         let covered = work.tx.cover_deliveries(&work.covering, work.now).await?;
         work.tx.remove_covered_parts(&work.covering).await?;
-        let jobs = self.build_jobs(&mut work).await?;
+        let jobs = self.build_requested_jobs(&mut work).await?;
         if let Some(newest) = work.rows.last() {
             work.tx.set_revision(newest.revision).await?;
         }
@@ -112,7 +112,10 @@ impl Applier {
         Ok(())
     }
 
-    async fn build_jobs(&self, work: &mut ApplyTransaction) -> Result<Vec<Job>, ApplyError> {
+    async fn build_requested_jobs(
+        &self,
+        work: &mut ApplyTransaction,
+    ) -> Result<Vec<Job>, ApplyError> {
         if work.job_sources.is_empty() {
             return Ok(Vec::new());
         }
@@ -121,7 +124,7 @@ impl Applier {
         let sources: Vec<&SourceRow> = sources.iter().collect();
         let config = &self.config;
         let fingerprint = config.fingerprint.as_str();
-        Ok(jobs_of(&mut work.tx, &sources, &config.providers, fingerprint).await?)
+        Ok(build_jobs(&mut work.tx, &sources, &config.providers, fingerprint).await?)
     }
 
     /// Makes a commit visible.

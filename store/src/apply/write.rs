@@ -15,7 +15,7 @@ use super::locations::diff::LocationDiff;
 use super::observed::evidence::LocationEvidence;
 use super::transaction::ApplyTransaction;
 use crate::config::OrphanStrategy;
-use crate::ledger::raise;
+use crate::ledger::request_refresh;
 use crate::repo::{DependencyRow, Location, SourceKind, SourceRow, Tx};
 
 impl Applier {
@@ -149,7 +149,7 @@ impl Applier {
             let RefreshCause { cause, lane } = cause.unwrap_or_default();
             match sources.get_mut(id) {
                 Some(source) => {
-                    raise(source, lane, cause, work.now);
+                    request_refresh(source, lane, cause, work.now);
                     work.job_sources.insert(*id);
                     mine.insert(*id);
                 }
@@ -165,7 +165,7 @@ impl Applier {
         let mut rows = work.tx.lock_sources(&ids).await?;
         for source in &mut rows {
             if let Some(RefreshCause { cause, lane }) = others.remove(&source.id) {
-                raise(source, lane, cause, work.now);
+                request_refresh(source, lane, cause, work.now);
                 work.job_sources.insert(source.id);
             }
         }
@@ -188,7 +188,7 @@ async fn write_new_sources(
         if let Some(triggered_by) = diff.refresh_requests.get(id) {
             let cause = observed.causes.get(triggered_by).cloned();
             let RefreshCause { cause, lane } = cause.unwrap_or_default();
-            raise(&mut source, lane, cause, work.now);
+            request_refresh(&mut source, lane, cause, work.now);
             work.job_sources.insert(*id);
         }
         rows.push(source);

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde::Serialize;
 
 use crate::config::GithubProvider;
-use crate::removal::micros;
+use crate::micros::micros;
 use crate::repo::SourceStatus;
 
 /// This many failures in a row are no hiccup.

@@ -3,11 +3,11 @@
 use std::sync::Arc;
 
 use super::changes::{read_uid, relations_from_text};
+use super::database::Repo;
+use super::error::RepoError;
 use super::problems::{ProblemPlace, ProblemRecord, StoredProblem};
 use super::statement::fetch_all;
 use super::stored::stored_ref;
-use super::database::Repo;
-use super::error::RepoError;
 use crate::change::{ProblemRow, Record, Snapshot};
 
 const OPERATION: &str = "read the catalog";

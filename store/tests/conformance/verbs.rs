@@ -13,8 +13,8 @@ use crate::repo::claims::ClaimKey;
 use crate::repo::entities::EntityTouch;
 use crate::repo::parts::PartRow;
 use crate::repo::{
-    ClaimRow, Covering, DeliveryRow, EntityRow, Location, Outcome, Repo,
-    SourceGeneration, SourceKind, SourceRow, StoredProblem, Tx,
+    ClaimRow, Covering, DeliveryRow, EntityRow, Location, Outcome, Repo, SourceGeneration,
+    SourceKind, SourceRow, StoredProblem, Tx,
 };
 
 pub(super) async fn run<F, Fut>(fresh: &F)

@@ -76,7 +76,10 @@ async fn everything(profile: Profile) -> Duration {
     let started = Instant::now();
     let services = freshet_tests::services::Services::start(&config).await;
     within(PATIENCE_FOR_MANY, "everything is visible", || async {
-        let visible = services.store.view.read(freshet_store::view::CatalogState::len);
+        let visible = services
+            .store
+            .view
+            .read(freshet_store::view::CatalogState::len);
         if visible >= VISIBLE {
             Ok(())
         } else {

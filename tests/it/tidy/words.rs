@@ -68,9 +68,7 @@ fn is_private(identifier: &str) -> bool {
         return words.any(|word| NAME_WORDS.contains(&word));
     }
     let words = words_of_type(identifier);
-    words
-        .iter()
-        .any(|word| TYPE_WORDS.contains(&word.as_str()))
+    words.iter().any(|word| TYPE_WORDS.contains(&word.as_str()))
 }
 
 /// The code of a line, as far as a glance can tell it from comments and texts.

@@ -280,8 +280,8 @@ async fn load_dependencies(
 
 fn depends_on(source: &SourceRow, row: &DependencyRow) -> DependsOn {
     let is_own = source.host.eq_ignore_ascii_case(&row.host)
-        && source.owner.eq_ignore_ascii_case(&row.owner)
-        && source.name.eq_ignore_ascii_case(&row.name)
+        && source.names.owner.eq_ignore_ascii_case(&row.owner)
+        && source.names.name.eq_ignore_ascii_case(&row.name)
         && source.git_ref == row.git_ref;
     if is_own {
         DependsOn::Itself

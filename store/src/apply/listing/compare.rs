@@ -9,7 +9,7 @@ use std::collections::{HashMap, HashSet};
 use freshet_proto::message::{Cause, ListedRepository, ListingObserved};
 
 use crate::apply::observed::newest::Reading;
-use crate::ledger::{HEAD, Provider, raise};
+use crate::ledger::{HEAD, Provider, request_refresh};
 use crate::repo::{Lane, Location, LocationState, SourceKind, SourceRow};
 
 /// The sources a listing is about.
@@ -174,7 +174,7 @@ impl ListingDiff {
     }
 
     fn request_refresh(&mut self, mut source: SourceRow, cause: &Cause, now: i64) {
-        raise(&mut source, Lane::Lo, cause.clone(), now);
+        request_refresh(&mut source, Lane::Lo, cause.clone(), now);
         self.refreshed.push(source.id);
         self.sources.push(source);
     }

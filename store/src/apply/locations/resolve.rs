@@ -11,7 +11,7 @@ use super::graph::{LocationGraph, TargetKey};
 use crate::apply::error::ApplyError;
 use crate::config::Recheck;
 use crate::micros::micros;
-use crate::repo::sources::SourceKey;
+use crate::repo::sources::{RecheckInterval, SourceKey, SourceNames};
 use crate::repo::{HEAD, Location, SourceKind, SourceRow, Tx};
 
 /// How a repository that was never seen is called: by its name.
@@ -108,7 +108,7 @@ impl KnownSources {
 
     fn add(&mut self, source: SourceRow) {
         if source.kind == SourceKind::Repository {
-            let name = RepositoryName::new(&source.host, &source.owner, &source.name);
+            let name = RepositoryName::new(&source.host, &source.names.owner, &source.names.name);
             let branches = self.branches.entry(name).or_default();
             branches.push(source);
         } else {
@@ -160,9 +160,10 @@ impl KnownSources {
             Some(sibling) => branch_of(id, sibling),
             None => source_by_name(id, repository),
         };
-        let is_default = !source.default_branch.is_empty() && source.default_branch == git_ref;
+        let default_branch = &source.names.default_branch;
+        let is_default = !default_branch.is_empty() && default_branch == git_ref;
         if is_default { HEAD } else { git_ref }.clone_into(&mut source.git_ref);
-        source.recheck_every = micros(recheck.repositories);
+        source.recheck = RecheckInterval::every(micros(recheck.repositories));
         self.add_new(source);
         place(id, path)
     }
@@ -173,10 +174,10 @@ impl KnownSources {
         }
         let id = self.next_id();
         let mut source = SourceRow::new(id, key.kind, &key.host, &key.external_id);
-        source.recheck_every = recheck_every;
-        source.name.clone_from(&key.external_id);
+        source.recheck = RecheckInterval::every(recheck_every);
+        source.names.name.clone_from(&key.external_id);
         if key.kind == SourceKind::Url {
-            source.url.clone_from(&key.external_id);
+            source.names.url.clone_from(&key.external_id);
             // Whoever reads URLs listens for all hosts at once.
             URL_INSTALLATION.clone_into(&mut source.installation);
         }
@@ -237,12 +238,7 @@ fn branch_of(id: i64, sibling: &SourceRow) -> SourceRow {
     SourceRow {
         provider: sibling.provider.clone(),
         installation: sibling.installation.clone(),
-        node_id: sibling.node_id.clone(),
-        owner: sibling.owner.clone(),
-        name: sibling.name.clone(),
-        url: sibling.url.clone(),
-        default_branch: sibling.default_branch.clone(),
-        archived: sibling.archived,
+        names: sibling.names.clone(),
         ..SourceRow::new(id, kind, &sibling.host, &sibling.external_id)
     }
 }
@@ -251,9 +247,12 @@ fn branch_of(id: i64, sibling: &SourceRow) -> SourceRow {
 fn source_by_name(id: i64, repository: &RepositoryName) -> SourceRow {
     let external_id = format!("{BY_NAME}{}", repository.slug());
     SourceRow {
-        owner: repository.owner().to_owned(),
-        name: repository.name().to_owned(),
-        url: format!("https://{}/{}", repository.host(), repository.slug()),
+        names: SourceNames {
+            owner: repository.owner().to_owned(),
+            name: repository.name().to_owned(),
+            url: format!("https://{}/{}", repository.host(), repository.slug()),
+            ..SourceNames::default()
+        },
         ..SourceRow::new(id, SourceKind::Repository, repository.host(), &external_id)
     }
 }

@@ -9,7 +9,7 @@ use crate::apply::error::ApplyError;
 use crate::apply::locations::resolve::BY_NAME;
 use crate::apply::observed::newest::Reading;
 use crate::apply::transaction::ApplyTransaction;
-use crate::ledger::{raise, source_ref};
+use crate::ledger::{request_refresh, source_ref};
 use crate::repo::sources::SourceKey;
 use crate::repo::{LinkKey, Location, LocationLink, SourceKind, SourceRow};
 
@@ -51,7 +51,7 @@ pub(crate) async fn resolve_identities(
             reading.observed.locations.clear();
             move_locations(work, source_id, target).await?;
             if let Some(source) = sources.get_mut(&target) {
-                raise(source, source.lane, reading.cause.clone(), work.now);
+                request_refresh(source, source.lane, reading.cause.clone(), work.now);
                 work.job_sources.insert(target);
                 written.insert(target);
             }

@@ -182,7 +182,7 @@ async fn find_roots_sources(
     let mut rows = Vec::new();
     for (key, id) in missing.into_iter().zip(numbers) {
         let mut source = SourceRow::new(id, SourceKind::Roots, &key.host, &key.external_id);
-        source.name.clone_from(&key.external_id);
+        source.names.name.clone_from(&key.external_id);
         ids.insert(key, id);
         graph.sources.insert(id, source.clone());
         rows.push(source);

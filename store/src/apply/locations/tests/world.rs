@@ -95,7 +95,7 @@ impl World {
         let mut graph = LocationGraph::default();
         let roots = SourceRow::new(ROOTS, SourceKind::Roots, "", "config");
         let mut repository = SourceRow::new(REPOSITORY, SourceKind::Repository, "github.com", "7");
-        "main".clone_into(&mut repository.default_branch);
+        "main".clone_into(&mut repository.names.default_branch);
         graph.sources.insert(ROOTS, roots);
         graph.sources.insert(REPOSITORY, repository);
         Self {
