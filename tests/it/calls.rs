@@ -17,7 +17,7 @@ const SWEEP_CALLS: usize = 10;
 const ANOTHER_FREQUENCY: Duration = Duration::from_secs(10_007);
 
 #[tokio::test(flavor = "multi_thread")]
-async fn case_197_a_thousand_repositories_cost_few_calls_and_an_unchanged_sweep_ten() {
+async fn a_thousand_repositories_cost_few_calls_and_an_unchanged_sweep_ten() {
     let names: Vec<String> = (0..REPOSITORIES)
         .map(|number| format!("service-{number}"))
         .collect();

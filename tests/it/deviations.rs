@@ -1,46 +1,164 @@
-//! Where Freshet deviates from Backstage on purpose, and which numbered cases it has no place for.
+//! Where Freshet deviates from Backstage on purpose.
 //!
-//! Each deviation names the test of the better behaviour; `tidy` sees to it that the test exists.
+//! Each deviation names the test of the better behaviour, and this module's tests see to it that it exists. What is
+//! the same, case by case, is in `tests/conformance/behaviour.md`.
 
-/// A recorded case of the corpus that ends differently on purpose.
+/// One thing that is done differently.
 pub(crate) struct Deviation {
-    /// Name of the file, without its ending.
-    pub(crate) case: &'static str,
-    /// The defect of Backstage that is not repeated.
-    pub(crate) number: &'static str,
-    /// The test that shows what is done instead.
+    /// What Backstage does.
+    pub(crate) backstage: &'static str,
+    /// What Freshet does instead.
+    pub(crate) freshet: &'static str,
+    /// The test that shows it.
     pub(crate) test: &'static str,
+    /// The file of the recorded corpus that ends differently for it, without its ending.
+    pub(crate) case: Option<&'static str>,
 }
 
-/// Files of the corpus that end differently on purpose.
-pub(crate) const CONFORMANCE: &[Deviation] = &[
+const fn deviation(
+    backstage: &'static str,
+    freshet: &'static str,
+    test: &'static str,
+) -> Deviation {
     Deviation {
-        case: "spec-case-clash",
-        number: "A6",
-        test: "a6_case_211_keys_that_differ_only_by_case_are_an_error_of_their_entity",
-    },
-    Deviation {
-        case: "yaml-nul",
-        number: "A7",
-        test: "a7_a_nul_character_is_an_error_of_its_entity",
-    },
-    Deviation {
-        case: "annotation-orphan-in-file",
-        number: "A10",
-        test: "a10_authors_choose_neither_etag_nor_orphan_annotation",
-    },
-    // Not a listed defect: in JavaScript the key names something else and gets lost on the way.
-    Deviation {
-        case: "yaml-proto-keys",
-        number: "JavaScript",
-        test: "keys_that_mean_something_in_javascript_are_keys_like_any_other",
-    },
+        backstage,
+        freshet,
+        test,
+        case: None,
+    }
+}
+
+impl Deviation {
+    const fn in_case(self, case: &'static str) -> Self {
+        Self {
+            case: Some(case),
+            ..self
+        }
+    }
+}
+
+/// All of them.
+pub(crate) const DEVIATIONS: &[Deviation] = &[
+    deviation(
+        "Of two files that declare one entity the second is forgotten: when the first goes, the entity is lost.",
+        "The second claim is kept and takes over at once.",
+        "a_claim_that_lost_is_promoted_when_the_winner_goes",
+    ),
+    deviation(
+        "An entity that moves between two files of one Location is deleted and made again, with another uid.",
+        "It stays the same and is never absent.",
+        "an_entity_that_moves_between_files_stays_the_same",
+    ),
+    deviation(
+        "Of two Locations that list one file the last owns it: when that one goes, so do the file's entities.",
+        "Either may go.",
+        "of_two_locations_with_one_file_either_may_go",
+    ),
+    deviation(
+        "Locations that list each other keep each other alive after their root is gone.",
+        "What no root reaches goes.",
+        "locations_that_list_each_other_go_with_their_root",
+    ),
+    deviation(
+        "A reference of more than 255 characters makes every write of its entity fail, silently.",
+        "It is an error of its entity.",
+        "a_reference_that_is_too_long_is_an_error_of_its_entity",
+    ),
+    deviation(
+        "Keys that differ only by case keep an entity from ever being shown, silently.",
+        "They are an error of their entity.",
+        "keys_that_differ_only_by_case_are_an_error_of_their_entity",
+    )
+    .in_case("spec-case-clash"),
+    deviation(
+        "A NUL character keeps an entity from ever being shown, silently.",
+        "It is an error of its entity.",
+        "a_nul_character_is_an_error_of_its_entity",
+    )
+    .in_case("yaml-nul"),
+    deviation(
+        "A YAML alias inside what it names makes the reading fail endlessly; an unknown one is a failure to read.",
+        "Both are problems with a line and a column.",
+        "a_bad_alias_is_a_problem_with_a_place",
+    ),
+    deviation(
+        "An author's etag is kept, so that changes are not noticed, and so is an author's orphan annotation.",
+        "Authors choose neither.",
+        "authors_choose_neither_etag_nor_orphan_annotation",
+    )
+    .in_case("annotation-orphan-in-file"),
+    deviation(
+        "Every file a placeholder names is downloaded at every look.",
+        "It is known by its content.",
+        "a_placeholder_is_read_again_only_when_its_file_changed",
+    ),
+    deviation(
+        "Placeholders read any repository through hosts without an integration, such as raw.githubusercontent.com.",
+        "They read their own repository and what the operator allows.",
+        "a_placeholder_reads_its_own_repository_or_what_the_operator_allows",
+    ),
+    deviation(
+        "A relative target may climb out of its repository.",
+        "It is refused.",
+        "a_target_does_not_climb_out_of_its_repository",
+    ),
+    deviation(
+        "Of a branch with a slash in its name neither patterns nor targets that begin at the root can be read.",
+        "They can.",
+        "a_branch_may_have_slashes_in_its_name",
+    ),
+    // In a monorepo one broken file would freeze a thousand.
+    deviation(
+        "One broken or missing target keeps its Location entity and all other targets as they were, or unserved.",
+        "Each target stands on its own, and its Location entity shows what is wrong with it.",
+        "one_missing_target_holds_back_neither_its_siblings_nor_the_location_entity",
+    ),
+    deviation(
+        "An error is announced whenever it is seen again.",
+        "It is announced when it comes and when it goes.",
+        "a_problem_is_announced_when_it_comes_and_when_it_goes",
+    ),
+    deviation(
+        "The order of relations is that of the database's language.",
+        "It is that of their bytes.",
+        "relations_are_ordered_by_their_bytes",
+    ),
+    deviation(
+        "Of several CODEOWNERS files the one that is downloaded first counts.",
+        "The one in .github comes first, then the root's, then that of docs.",
+        "the_codeowners_file_in_dot_github_comes_first",
+    ),
+    deviation(
+        "With its model layers, a relation that no layer declares is seen from one side.",
+        "Every relation is seen from both.",
+        "every_relation_is_seen_from_both_sides",
+    ),
+    deviation(
+        "GitHub says of what it hides that it does not exist, and then everything discovered there is deleted.",
+        "Only a repository that can be seen proves that a file is gone.",
+        "a_repository_that_cannot_be_seen_loses_nothing",
+    ),
+    deviation(
+        "A repository that discovery no longer lists loses its entities.",
+        "It keeps them while it is not known whether it was deleted or hidden.",
+        "a_repository_that_is_neither_listed_nor_found_proves_nothing",
+    ),
+    deviation(
+        "What fails is tried again as often as what does not.",
+        "Less and less often, until a push.",
+        "a_source_that_fails_is_asked_less_and_less",
+    ),
+    // No decision of Backstage: in JavaScript such a key names something else and gets lost on the way.
+    deviation(
+        "Keys such as `__proto__` get lost.",
+        "They are keys like any other.",
+        "keys_that_mean_something_in_javascript_are_keys_like_any_other",
+    )
+    .in_case("yaml-proto-keys"),
 ];
 
 /// Files of the corpus with an error that is one of a target: the Location entity that points at it, in
-/// the file or generated for it, is served with the error. Backstage serves none that never was in
-/// order, and keeps all of its targets as they were; here each target stands on its own, for in a
-/// monorepo one broken file would freeze a thousand.
+/// the file or generated for it, is served with the error.
 pub(crate) const SERVED_WITH_ERRORS: &[&str] = &[
     "annotations-list",
     "apiversion-missing",
@@ -80,123 +198,33 @@ pub(crate) const SERVED_WITH_ERRORS: &[&str] = &[
 /// What the corpus declares beside a target that is missing; Backstage does not serve it.
 pub(crate) const SERVED_BESIDE_A_MISSING_TARGET: &str = "component:default/included-d";
 
-/// Defects of Backstage that are not repeated, each with the test of what is done instead.
-pub(crate) const BETTER: &[(&str, &str)] = &[
-    (
-        "A1",
-        "a1_a_claim_that_lost_is_promoted_when_the_winner_goes",
-    ),
-    (
-        "A2",
-        "a2_case_214_an_entity_that_moves_between_files_stays_the_same",
-    ),
-    ("A3", "a3_of_two_locations_with_one_file_either_may_go"),
-    ("A4", "a4_locations_that_list_each_other_go_with_their_root"),
-    (
-        "A5",
-        "a5_case_210_a_reference_that_is_too_long_is_an_error_of_its_entity",
-    ),
-    (
-        "A6",
-        "a6_case_211_keys_that_differ_only_by_case_are_an_error_of_their_entity",
-    ),
-    ("A7", "a7_a_nul_character_is_an_error_of_its_entity"),
-    (
-        "A8",
-        "a8_a9_case_125_220_a_bad_alias_is_a_problem_with_a_place",
-    ),
-    (
-        "A9",
-        "a8_a9_case_125_220_a_bad_alias_is_a_problem_with_a_place",
-    ),
-    (
-        "A10",
-        "a10_authors_choose_neither_etag_nor_orphan_annotation",
-    ),
-    (
-        "A12",
-        "a12_a_placeholder_is_read_again_only_when_its_file_changed",
-    ),
-    (
-        "A13",
-        "a13_a_placeholder_reads_its_own_repository_or_what_the_operator_allows",
-    ),
-    ("A14", "a14_a_target_does_not_climb_out_of_its_repository"),
-    ("A15", "a15_a_branch_may_have_slashes_in_its_name"),
-    (
-        "A20",
-        "a20_a_problem_is_announced_when_it_comes_and_when_it_goes",
-    ),
-    ("A23", "a23_relations_are_ordered_by_their_bytes"),
-    ("A25", "a25_the_codeowners_file_in_dot_github_comes_first"),
-    ("A28", "a28_every_relation_is_seen_from_both_sides"),
-    ("A31", "a31_a_repository_that_cannot_be_seen_loses_nothing"),
-    (
-        "A31",
-        "a31_case_198_a_repository_that_is_neither_listed_nor_found_proves_nothing",
-    ),
-    ("A32", "a32_a_source_that_fails_is_asked_less_and_less"),
-    (
-        "targets",
-        "case_156_one_missing_target_holds_back_neither_its_siblings_nor_the_location_entity",
-    ),
-    ("targets", "one_broken_file_of_a_monorepo_costs_only_itself"),
-    (
-        "JavaScript",
-        "keys_that_mean_something_in_javascript_are_keys_like_any_other",
-    ),
-];
-
-/// Numbered cases without a test, and why.
-pub(crate) const NOT_APPLICABLE: &[(&[u16], &str)] = &[
-    (
-        &[92, 93, 94, 113, 114],
-        "Backstage's alpha mode of model layers is not offered",
-    ),
-    (
-        &[163, 164, 195, 209, 218, 222],
-        "locations are registered in the configuration; there are no requests that write the catalog",
-    ),
-    (
-        &[194],
-        "entities cannot be deleted while a file declares them",
-    ),
-    (
-        &[15, 16, 199, 200, 201, 202, 203, 204],
-        "providers are part of Freshet and declare roots, not entities, so they neither leave annotations out nor compete with keys",
-    ),
-    (
-        &[206],
-        "what was read is known by its content, so there is no cache that a failure could use up",
-    ),
-    (
-        &[207],
-        "nobody has to ask for a refresh: pushes and sweeps do",
-    ),
-    (
-        &[212, 213],
-        "a registered address is looked up at every read, and a repository is known by its id, not its name",
-    ),
-];
+/// Whether this file of the recorded corpus ends differently on purpose.
+pub(crate) fn is_deviating_case(name: &str) -> bool {
+    DEVIATIONS.iter().any(|it| it.case == Some(name))
+}
 
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeSet;
     use std::path::{Path, PathBuf};
 
-    use super::{BETTER, CONFORMANCE, NOT_APPLICABLE};
+    use super::DEVIATIONS;
 
-    /// The numbered cases of Backstage's behaviour.
-    const CASES: std::ops::RangeInclusive<u16> = 1..=222;
-    const PREFIXES: [&str; 2] = ["case_", "cases_"];
+    /// Rows of the tables of Backstage's behaviour.
+    const CASES_MIN: usize = 222;
+    /// What stands in the place of a test when there is a reason for having none.
+    const NO_TEST: &str = "none: ";
+
+    fn root() -> PathBuf {
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
+    }
 
     /// Names of all functions of the workspace.
-    fn functions() -> BTreeSet<String> {
-        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    fn find_functions() -> BTreeSet<String> {
         let mut names = BTreeSet::new();
         let mut folders: Vec<PathBuf> =
             ["proto", "ingestor", "processor", "store", "deploy", "tests"]
-                .map(|folder| root.join(folder))
+                .map(|folder| root().join(folder))
                 .into();
         while let Some(folder) = folders.pop() {
             for entry in std::fs::read_dir(folder).expect("a folder") {
@@ -205,14 +233,14 @@ mod tests {
                     folders.push(path);
                 } else if path.extension().is_some_and(|extension| extension == "rs") {
                     let text = std::fs::read_to_string(&path).expect("readable");
-                    names.extend(text.lines().filter_map(name_in).map(str::to_owned));
+                    names.extend(text.lines().filter_map(find_name).map(str::to_owned));
                 }
             }
         }
         names
     }
 
-    fn name_in(line: &str) -> Option<&str> {
+    fn find_name(line: &str) -> Option<&str> {
         let (before, name) = line.split_once("fn ")?;
         let is_definition = before.split_whitespace().all(|word| {
             matches!(
@@ -223,63 +251,36 @@ mod tests {
         is_definition.then(|| name.split(['(', '<']).next().unwrap_or_default())
     }
 
-    /// `case_152_153_a_file` is about 152 and 153, `cases_019_to_021_names` about 19, 20 and 21.
-    fn numbers_in(name: &str) -> Vec<u16> {
-        let prefix = PREFIXES.iter().find_map(|prefix| name.split_once(prefix));
-        let mut words = prefix.map_or("", |(_, rest)| rest).split('_').peekable();
-        let mut numbers: Vec<u16> = Vec::new();
-        while let Some(word) = words.next() {
-            if let Ok(number) = word.parse() {
-                numbers.push(number);
-            } else if let ("to", Some(Ok(end)), Some(start)) = (
-                word,
-                words.peek().map(|word| word.parse::<u16>()),
-                numbers.last(),
-            ) {
-                numbers.extend(start + 1..end);
-            } else {
-                break;
-            }
+    #[test]
+    fn every_case_has_a_test_or_a_reason() {
+        let functions = find_functions();
+        let tables = root().join("tests/conformance/behaviour.md");
+        let tables = std::fs::read_to_string(tables).expect("readable");
+        let rows = tables.lines().filter(|line| line.starts_with("| "));
+        let cases: Vec<&str> = rows.filter(|line| !line.starts_with("| given ")).collect();
+        assert!(cases.len() >= CASES_MIN, "{} cases", cases.len());
+        for case in cases {
+            let (_, tests) = case
+                .trim_end_matches([' ', '|'])
+                .rsplit_once(" | ")
+                .expect("three columns");
+            let has_reason = tests
+                .strip_prefix(NO_TEST)
+                .is_some_and(|reason| reason.len() > 20);
+            let exist = |test: &str| functions.contains(test.trim_matches('`'));
+            assert!(has_reason || tests.split(", ").all(exist), "{case}");
         }
-        numbers
     }
 
     #[test]
-    fn every_numbered_case_has_a_test_or_a_reason_why_not() {
-        let tested: BTreeSet<u16> = functions()
-            .iter()
-            .flat_map(|name| numbers_in(name))
-            .collect();
-        let excused: BTreeSet<u16> = NOT_APPLICABLE
-            .iter()
-            .flat_map(|(cases, _)| *cases)
-            .copied()
-            .collect();
-        let both: Vec<_> = tested.intersection(&excused).collect();
-        assert!(both.is_empty(), "{both:?} have a test and an excuse");
-        let missing: Vec<u16> = CASES
-            .filter(|case| !tested.contains(case) && !excused.contains(case))
-            .collect();
-        assert!(
-            missing.is_empty(),
-            "no test is named after the cases {missing:?}"
-        );
-    }
-
-    #[test]
-    fn every_deviation_has_the_test_it_names() {
-        let functions = functions();
-        let named = BETTER.iter().map(|(number, test)| (*number, *test));
-        for (number, test) in named.chain(CONFORMANCE.iter().map(|it| (it.number, it.test))) {
-            assert!(
-                functions.contains(test),
-                "{number} names {test}, which is nowhere"
-            );
-            let is_listed = BETTER.iter().any(|(listed, _)| *listed == number);
-            assert!(
-                is_listed,
-                "{number} is a deviation on purpose and not listed"
-            );
+    fn every_deviation_is_described_and_has_the_test_it_names() {
+        let functions = find_functions();
+        for deviation in DEVIATIONS {
+            let test = deviation.test;
+            assert!(functions.contains(test), "{test} is nowhere");
+            for sentence in [deviation.backstage, deviation.freshet] {
+                assert!(sentence.ends_with('.'), "{test}: {sentence}");
+            }
         }
     }
 }

@@ -13,9 +13,9 @@ const VALID: &str = "apiVersion: backstage.io/v1alpha1\nkind: Group\nmetadata:\n
 
 /// Cases that Backstage lets pass, and what is better about refusing them.
 const DEVIATIONS: [(&str, RuleId); 2] = [
-    // A6: two keys that differ only by case keep the entity from ever being served, silently.
+    // Two keys that differ only by case keep the entity from ever being served, silently.
     ("spec-case-clash", RuleId::DocumentKeyCase),
-    // A7: a NUL keeps the entity out of the search index, silently.
+    // A NUL keeps the entity out of the search index, silently.
     ("yaml-nul", RuleId::DocumentNul),
 ];
 

@@ -30,7 +30,7 @@ fn check(rules: &[Rule], target: &str, kind: &str, expected: bool) {
 const ROOT: &str = "https://github.com/org/repo/blob/master/catalog-info.yaml";
 
 #[test]
-fn case_170_by_default_components_apis_and_locations_enter() {
+fn by_default_components_apis_and_locations_enter() {
     for (kind, expected) in [
         ("Component", true),
         ("component", true),
@@ -45,12 +45,12 @@ fn case_170_by_default_components_apis_and_locations_enter() {
 }
 
 #[test]
-fn case_070_by_default_an_unknown_kind_does_not_enter() {
+fn by_default_an_unknown_kind_does_not_enter() {
     check(&Rule::defaults(), ROOT, "Foo", false);
 }
 
 #[test]
-fn case_171_empty_lists_allow_nothing() {
+fn empty_lists_allow_nothing() {
     check(&[], ROOT, "Component", false);
     check(&[Rule::everywhere(&[])], ROOT, "Component", false);
     let nowhere = Rule {
@@ -61,7 +61,7 @@ fn case_171_empty_lists_allow_nothing() {
 }
 
 #[test]
-fn case_172_a_rule_may_ask_for_a_type() {
+fn a_rule_may_ask_for_a_type() {
     let database = Allowed {
         kind: "Resource".to_owned(),
         spec_type: Some("Database".to_owned()),
@@ -86,7 +86,7 @@ fn case_172_a_rule_may_ask_for_a_type() {
 }
 
 #[test]
-fn case_173_an_exact_target_is_the_origin_as_written() {
+fn an_exact_target_is_the_origin_as_written() {
     let rules = at(TargetMatch::Exact(ROOT.to_owned()));
     check(&rules, ROOT, "Group", true);
     check(&rules, &ROOT.replace("/blob/", "/tree/"), "Group", false);
@@ -94,7 +94,7 @@ fn case_173_an_exact_target_is_the_origin_as_written() {
 }
 
 #[test]
-fn case_174_a_pattern_ignores_case_and_stops_at_slashes() {
+fn a_pattern_ignores_case_and_stops_at_slashes() {
     let rules = pattern("https://github.com/ORG/*/blob/master/*.yaml");
     check(&rules, ROOT, "Group", true);
     check(
@@ -106,7 +106,7 @@ fn case_174_a_pattern_ignores_case_and_stops_at_slashes() {
 }
 
 #[test]
-fn case_175_a_pattern_matches_hidden_folders() {
+fn a_pattern_matches_hidden_folders() {
     let rules = pattern("**/*.yaml");
     check(
         &rules,
@@ -136,7 +136,7 @@ fn the_type_of_the_origin_counts() {
 }
 
 #[test]
-fn case_177_a_rule_of_one_location_is_for_that_location() {
+fn a_rule_of_one_location_is_for_that_location() {
     let rules = at(TargetMatch::Exact(ROOT.to_owned()));
     check(&rules, ROOT, "Group", true);
     check(&rules, ROOT, "Component", false);

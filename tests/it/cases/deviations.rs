@@ -1,4 +1,4 @@
-//! Where Freshet deviates from Backstage on purpose, and does better: one test for each listed in `DEVIATIONS`.
+//! Where Freshet deviates from Backstage on purpose, and does better: one test for each in `crate::deviations`.
 
 use serde_json::json;
 
@@ -26,7 +26,7 @@ fn embedding(value: &str) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a1_a_claim_that_lost_is_promoted_when_the_winner_goes() {
+async fn a_claim_that_lost_is_promoted_when_the_winner_goes() {
     let mut story = Story::of_shop(
         &[("a.yaml", &component("cart", "from a"))],
         &["a.yaml", "b.yaml"],
@@ -44,7 +44,7 @@ async fn a1_a_claim_that_lost_is_promoted_when_the_winner_goes() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a2_case_214_an_entity_that_moves_between_files_stays_the_same() {
+async fn an_entity_that_moves_between_files_stays_the_same() {
     let all = location("all", "{targets: [./a.yaml, ./b.yaml]}");
     let mut story = Story::of_shop(
         &[
@@ -76,7 +76,7 @@ async fn a2_case_214_an_entity_that_moves_between_files_stays_the_same() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a3_of_two_locations_with_one_file_either_may_go() {
+async fn of_two_locations_with_one_file_either_may_go() {
     let one = location("one", "{target: ./shared.yaml}");
     let two = location("two", "{target: ./shared.yaml}");
     for (leaves, stays) in [("one.yaml", "two.yaml"), ("two.yaml", "one.yaml")] {
@@ -113,7 +113,7 @@ async fn a3_of_two_locations_with_one_file_either_may_go() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a4_locations_that_list_each_other_go_with_their_root() {
+async fn locations_that_list_each_other_go_with_their_root() {
     let mut story = Story::of_shop(
         &[
             ("one.yaml", &location("one", "{target: ./two.yaml}")),
@@ -136,7 +136,7 @@ async fn a4_locations_that_list_each_other_go_with_their_root() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a5_case_210_a_reference_that_is_too_long_is_an_error_of_its_entity() {
+async fn a_reference_that_is_too_long_is_an_error_of_its_entity() {
     let long = "x".repeat(300);
     let file = component("cart", "t").replace("owner: team", &format!("owner: {long}"));
     let story = Story::of_shop(&[("c.yaml", &file)], &["c.yaml"]).await;
@@ -146,7 +146,7 @@ async fn a5_case_210_a_reference_that_is_too_long_is_an_error_of_its_entity() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a6_case_211_keys_that_differ_only_by_case_are_an_error_of_their_entity() {
+async fn keys_that_differ_only_by_case_are_an_error_of_their_entity() {
     let file = component_with("cart", "annotations: {Foo: x, foo: y}");
     let story = Story::of_shop(&[("c.yaml", &file)], &["c.yaml"]).await;
     story.world.api.fails_with(CART, "InputError").await;
@@ -154,7 +154,7 @@ async fn a6_case_211_keys_that_differ_only_by_case_are_an_error_of_their_entity(
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a7_a_nul_character_is_an_error_of_its_entity() {
+async fn a_nul_character_is_an_error_of_its_entity() {
     let file = component("cart", "\"a\\0b\"");
     let story = Story::of_shop(&[("c.yaml", &file)], &["c.yaml"]).await;
     story.world.api.fails_with(CART, "InputError").await;
@@ -162,7 +162,7 @@ async fn a7_a_nul_character_is_an_error_of_its_entity() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a8_a9_case_125_220_a_bad_alias_is_a_problem_with_a_place() {
+async fn a_bad_alias_is_a_problem_with_a_place() {
     let inside_itself = component_with("cart", "x: &a {b: *a}");
     let unknown = component_with("cart", "x: *nowhere");
     for file in [inside_itself, unknown] {
@@ -177,7 +177,7 @@ async fn a8_a9_case_125_220_a_bad_alias_is_a_problem_with_a_place() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a10_authors_choose_neither_etag_nor_orphan_annotation() {
+async fn authors_choose_neither_etag_nor_orphan_annotation() {
     let file = component_with(
         "cart",
         "etag: mine, uid: mine, annotations: {backstage.io/orphan: \"true\", keep: me}",
@@ -193,7 +193,7 @@ async fn a10_authors_choose_neither_etag_nor_orphan_annotation() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a12_a_placeholder_is_read_again_only_when_its_file_changed() {
+async fn a_placeholder_is_read_again_only_when_its_file_changed() {
     let mut story = Story::of_shop(
         &[("c.yaml", &embedding("./text.txt")), ("text.txt", "first")],
         &["c.yaml"],
@@ -222,7 +222,7 @@ async fn a12_a_placeholder_is_read_again_only_when_its_file_changed() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a13_a_placeholder_reads_its_own_repository_or_what_the_operator_allows() {
+async fn a_placeholder_reads_its_own_repository_or_what_the_operator_allows() {
     let texts = [
         ("a", "https://github.com/acme/secret/blob/main/s.txt"),
         ("b", "https://github.com/acme/secret/raw/main/s.txt"),
@@ -284,7 +284,7 @@ async fn a13_a_placeholder_reads_its_own_repository_or_what_the_operator_allows(
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a14_a_target_does_not_climb_out_of_its_repository() {
+async fn a_target_does_not_climb_out_of_its_repository() {
     let climbing = location(
         "climbing",
         "{target: ../../../../../other/repo/blob/main/x.yaml}",
@@ -308,7 +308,7 @@ async fn a14_a_target_does_not_climb_out_of_its_repository() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a15_a_branch_may_have_slashes_in_its_name() {
+async fn a_branch_may_have_slashes_in_its_name() {
     // What begins with a slash, or is a pattern, needs the branch known as a source of its own.
     let all = location("all", "{targets: [./a.yaml, ./sub/b.yaml]}");
     let mut story = Story::of_shop(&[("README.md", "shop")], &[]).await;

@@ -17,7 +17,7 @@ const SWEEP: Duration = Duration::from_secs(1);
 const FOUR_FAILURES: Duration = Duration::from_secs(12);
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a20_a_problem_is_announced_when_it_comes_and_when_it_goes() {
+async fn a_problem_is_announced_when_it_comes_and_when_it_goes() {
     let mut story = Story::of_shop(&[("c.yaml", &component("cart", "t"))], &["c.yaml"]).await;
     let broken = component("cart", "t").replace(", owner: team", "");
     for round in ["one", "two", "three"] {
@@ -40,7 +40,7 @@ async fn a20_a_problem_is_announced_when_it_comes_and_when_it_goes() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a23_relations_are_ordered_by_their_bytes() {
+async fn relations_are_ordered_by_their_bytes() {
     let names = ["b", "a-b", "a_b", "a.b", "ab", "a1"];
     let list: Vec<String> = names
         .iter()
@@ -67,7 +67,7 @@ async fn a23_relations_are_ordered_by_their_bytes() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a25_the_codeowners_file_in_dot_github_comes_first() {
+async fn the_codeowners_file_in_dot_github_comes_first() {
     let unowned = component("cart", "t").replace(", owner: team", "");
     let files: [(&str, &str); 4] = [
         ("c.yaml", &unowned),
@@ -103,7 +103,7 @@ async fn a25_the_codeowners_file_in_dot_github_comes_first() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a28_every_relation_is_seen_from_both_sides() {
+async fn every_relation_is_seen_from_both_sides() {
     let template = "apiVersion: scaffolder.backstage.io/v1beta3\nkind: Template\nmetadata: {name: new}\n\
          spec: {type: service, owner: builders, steps: []}\n";
     let group = document(
@@ -131,7 +131,7 @@ async fn a28_every_relation_is_seen_from_both_sides() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a31_a_repository_that_cannot_be_seen_loses_nothing() {
+async fn a_repository_that_cannot_be_seen_loses_nothing() {
     let all = location("all", "{target: ./a.yaml, presence: optional}");
     let story = Story::of_shop(
         &[("all.yaml", &all), ("a.yaml", &component("cart", "t"))],
@@ -149,7 +149,7 @@ async fn a31_a_repository_that_cannot_be_seen_loses_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a31_case_198_a_repository_that_is_neither_listed_nor_found_proves_nothing() {
+async fn a_repository_that_is_neither_listed_nor_found_proves_nothing() {
     // GitHub answers the same for what it deleted and for what it hides.
     const FILE: &str = "catalog-info.yaml";
     let mut world = TestCatalog::with(
@@ -169,7 +169,7 @@ async fn a31_case_198_a_repository_that_is_neither_listed_nor_found_proves_nothi
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a32_a_source_that_fails_is_asked_less_and_less() {
+async fn a_source_that_fails_is_asked_less_and_less() {
     let story = Story::of_shop(&[("c.yaml", &component("cart", "t"))], &["c.yaml"]).await;
     let shop = story.world.repository("shop");
     story.world.github.fail_all(Fault::Server(502));

@@ -17,7 +17,7 @@ fn annotation<'a>(entity: &'a Value, key: &str) -> Option<&'a str> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn case_152_153_a_registered_file_has_a_generated_location_and_annotated_children() {
+async fn a_registered_file_has_a_generated_location_and_annotated_children() {
     let story = Story::of_shop(&[("sub/c.yaml", &component("cart", "t"))], &["sub/c.yaml"]).await;
     let registered = url("shop", "sub/c.yaml");
     let own = story.sees(&generated(&registered)).await;
@@ -51,7 +51,7 @@ async fn case_152_153_a_registered_file_has_a_generated_location_and_annotated_c
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn case_155_targets_are_relative_globbed_rooted_and_absolute() {
+async fn targets_are_relative_globbed_rooted_and_absolute() {
     let all = location(
         "all",
         "{targets: [./a.yaml, sub/*.yaml, /b.yaml, 'https://github.com/acme/other/blob/main/c.yaml', ./a.yaml]}",
@@ -117,7 +117,7 @@ async fn a_file_that_a_pattern_begins_to_match_is_read_and_one_it_ceases_to_matc
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn case_156_one_missing_target_holds_back_neither_its_siblings_nor_the_location_entity() {
+async fn one_missing_target_holds_back_neither_its_siblings_nor_the_location_entity() {
     let all = location("all", "{targets: [./a.yaml, ./b.yaml]}");
     let mut story = Story::of_shop(
         &[
@@ -225,7 +225,7 @@ async fn a_file_that_is_renamed_together_with_its_target_keeps_its_entity() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn case_157_a_pattern_without_matches_is_an_error_unless_presence_is_optional() {
+async fn a_pattern_without_matches_is_an_error_unless_presence_is_optional() {
     let story = Story::of_shop(
         &[
             ("needs.yaml", &location("needs", "{target: ./none/*.yaml}")),
@@ -248,7 +248,7 @@ async fn case_157_a_pattern_without_matches_is_an_error_unless_presence_is_optio
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn case_158_a_location_that_lists_itself_is_fine() {
+async fn a_location_that_lists_itself_is_fine() {
     let story = Story::of_shop(
         &[("self.yaml", &location("self", "{target: ./self.yaml}"))],
         &["self.yaml"],
@@ -260,7 +260,7 @@ async fn case_158_a_location_that_lists_itself_is_fine() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn case_159_a_location_read_from_a_url_may_only_point_at_urls() {
+async fn a_location_read_from_a_url_may_only_point_at_urls() {
     let story = Story::of_shop(
         &[
             (
@@ -281,7 +281,7 @@ async fn case_159_a_location_read_from_a_url_may_only_point_at_urls() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn case_160_161_162_a_local_file_may_point_at_urls_and_at_files_beside_it() {
+async fn a_local_file_may_point_at_urls_and_at_files_beside_it() {
     let folder = tempfile::tempdir().expect("a folder");
     let write = |name: &str, text: String| {
         std::fs::write(folder.path().join(name), text).expect("written");
@@ -330,7 +330,7 @@ async fn case_160_161_162_a_local_file_may_point_at_urls_and_at_files_beside_it(
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn case_165_children_do_not_inherit_a_locations_namespace() {
+async fn children_do_not_inherit_a_locations_namespace() {
     let all = location("all", "{target: ./a.yaml}")
         .replace("  name: all\n", "  name: all\n  namespace: ns1\n");
     let story = Story::of_shop(
@@ -344,7 +344,7 @@ async fn case_165_children_do_not_inherit_a_locations_namespace() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn case_166_167_authors_choose_links_but_not_where_an_entity_is_managed() {
+async fn authors_choose_links_but_not_where_an_entity_is_managed() {
     let spoofed = component_with(
         "spoofed",
         "annotations: {backstage.io/managed-by-location: 'url:https://trusted.example/x', \
@@ -377,7 +377,7 @@ async fn case_166_167_authors_choose_links_but_not_where_an_entity_is_managed() 
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn case_168_a_file_at_a_commit_has_no_edit_url() {
+async fn a_file_at_a_commit_has_no_edit_url() {
     let mut story = Story::of_shop(&[("c.yaml", &component("cart", "pinned"))], &[]).await;
     let head = story
         .world
@@ -397,7 +397,7 @@ async fn case_168_a_file_at_a_commit_has_no_edit_url() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn case_169_a_read_that_fails_takes_nothing_away() {
+async fn a_read_that_fails_takes_nothing_away() {
     let mut story = Story::of_shop(&[("c.yaml", &component("cart", "first"))], &["c.yaml"]).await;
     story.shows("component:default/cart", "first").await;
     story.world.github.fail_next(1, Fault::Server(500));

@@ -1,4 +1,4 @@
-//! The numbered cases of Backstage's behaviour that only a whole system shows, and the deviations from it on purpose.
+//! The cases of Backstage's behaviour that only a whole system shows, and the deviations from it on purpose.
 
 mod deviations;
 mod deviations_over_time;

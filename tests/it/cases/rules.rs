@@ -11,7 +11,7 @@ fn group(name: &str) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn case_179_one_disallowed_entity_keeps_its_whole_file_out() {
+async fn one_disallowed_entity_keeps_its_whole_file_out() {
     let both = format!("{}---\n{}", component("cart", "t"), group("team"));
     let roots = vec![root(&url("shop", "c.yaml"))];
     let rules = json!({"catalog": {"rules": [{"allow": ["Component"]}]}});
@@ -36,7 +36,7 @@ async fn case_179_one_disallowed_entity_keeps_its_whole_file_out() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn case_177_a_locations_own_rules_add_to_the_others() {
+async fn a_locations_own_rules_add_to_the_others() {
     let files = [("g.yaml", group("team")), ("h.yaml", group("other"))];
     let files: Vec<(&str, &str)> = files
         .iter()
@@ -57,7 +57,7 @@ async fn case_177_a_locations_own_rules_add_to_the_others() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn case_180_rules_do_not_judge_the_locations_a_provider_finds() {
+async fn rules_do_not_judge_the_locations_a_provider_finds() {
     let stage = Stage {
         repositories: Stage::registered(
             &[("shop", &[("catalog-info.yaml", &component("cart", "t"))])],
@@ -78,7 +78,7 @@ async fn case_180_rules_do_not_judge_the_locations_a_provider_finds() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn case_181_a_type_that_is_no_longer_allowed_leaves_the_old_entity() {
+async fn a_type_that_is_no_longer_allowed_leaves_the_old_entity() {
     let rules =
         json!({"catalog": {"rules": [{"allow": [{"kind": "Component", "spec.type": "service"}]}]}});
     let roots = vec![root(&url("shop", "c.yaml"))];

@@ -9,7 +9,7 @@ async fn finds(story: &Story, filter: &str) -> bool {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn case_215_216_217_lists_long_values_and_the_default_namespace_are_searched() {
+async fn lists_long_values_and_the_default_namespace_are_searched() {
     let (indexed, long) = ("a".repeat(200), "b".repeat(201));
     let file = component_with(
         "cart",

@@ -17,7 +17,7 @@ fn uid(entity: &serde_json::Value) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn case_182_an_invalid_name_costs_only_its_own_entity() {
+async fn an_invalid_name_costs_only_its_own_entity() {
     let file = format!(
         "{}---\n{}",
         component("cart", "t"),
@@ -40,7 +40,7 @@ async fn case_182_an_invalid_name_costs_only_its_own_entity() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn case_118_183_a_broken_file_keeps_what_was_good_and_says_so_until_it_is_mended() {
+async fn a_broken_file_keeps_what_was_good_and_says_so_until_it_is_mended() {
     let mut story = Story::of_shop(&[("c.yaml", &component("cart", "first"))], &["c.yaml"]).await;
     let first = uid(&story.shows(CART, "first").await);
     let invalid = component("cart", "second").replace(", owner: team", "");
@@ -70,7 +70,7 @@ async fn case_118_183_a_broken_file_keeps_what_was_good_and_says_so_until_it_is_
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn case_117_a_file_that_was_never_good_is_not_served_and_its_location_says_why() {
+async fn a_file_that_was_never_good_is_not_served_and_its_location_says_why() {
     let file = format!(
         "{}---\nkind: [\n---\n{}",
         component("cart", "t"),
@@ -87,7 +87,7 @@ async fn case_117_a_file_that_was_never_good_is_not_served_and_its_location_says
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn case_184_188_what_leaves_a_file_leaves_the_catalog() {
+async fn what_leaves_a_file_leaves_the_catalog() {
     let both = format!("{}---\n{}", component("cart", "t"), component("wheel", "t"));
     let mut story = Story::of_shop(&[("c.yaml", &both)], &["c.yaml"]).await;
     story.sees(CART).await;
@@ -111,7 +111,7 @@ async fn case_184_188_what_leaves_a_file_leaves_the_catalog() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn case_185_orphans_are_kept_where_the_configuration_says_so() {
+async fn orphans_are_kept_where_the_configuration_says_so() {
     let roots = vec![root(&url("shop", "c.yaml"))];
     let mut story = Story::begin(
         &[("shop", &[("c.yaml", &component("cart", "t"))])],
@@ -134,7 +134,7 @@ async fn case_185_orphans_are_kept_where_the_configuration_says_so() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn case_186_a_required_file_that_is_gone_takes_nothing_away() {
+async fn a_required_file_that_is_gone_takes_nothing_away() {
     let mut story = Story::of_shop(&[("c.yaml", &component("cart", "t"))], &["c.yaml"]).await;
     story.sees(CART).await;
     story.push(&[("c.yaml", None)]).await;
@@ -154,7 +154,7 @@ async fn case_186_a_required_file_that_is_gone_takes_nothing_away() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn case_187_an_optional_file_that_is_gone_takes_its_entities_with_it() {
+async fn an_optional_file_that_is_gone_takes_its_entities_with_it() {
     let all = location("all", "{target: ./a.yaml, presence: optional}");
     let mut story = Story::of_shop(
         &[("all.yaml", &all), ("a.yaml", &component("cart", "t"))],
@@ -169,7 +169,7 @@ async fn case_187_an_optional_file_that_is_gone_takes_its_entities_with_it() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn case_189_190_the_first_of_two_claimants_wins_and_the_second_follows() {
+async fn the_first_of_two_claimants_wins_and_the_second_follows() {
     let mut story = Story::of_shop(
         &[("a.yaml", &component("cart", "from a"))],
         &["a.yaml", "b.yaml"],
@@ -195,7 +195,7 @@ async fn case_189_190_the_first_of_two_claimants_wins_and_the_second_follows() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn case_191_the_last_of_two_documents_with_one_ref_wins() {
+async fn the_last_of_two_documents_with_one_ref_wins() {
     let file = format!(
         "{}---\n{}",
         component("cart", "first"),
@@ -208,7 +208,7 @@ async fn case_191_the_last_of_two_documents_with_one_ref_wins() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn case_192_193_another_case_is_the_same_entity_and_another_name_another() {
+async fn another_case_is_the_same_entity_and_another_name_another() {
     let mut story = Story::of_shop(&[("c.yaml", &component("cart", "a"))], &["c.yaml"]).await;
     let before = uid(&story.shows(CART, "a").await);
     story
@@ -226,7 +226,7 @@ async fn case_192_193_another_case_is_the_same_entity_and_another_name_another()
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn case_196_208_what_is_no_longer_registered_goes_with_all_that_only_it_led_to() {
+async fn what_is_no_longer_registered_goes_with_all_that_only_it_led_to() {
     let all = location("all", "{targets: [./a.yaml, ./b.yaml]}");
     let other = location("other", "{targets: [./b.yaml, ./c.yaml]}");
     let mut story = Story::of_shop(
@@ -265,7 +265,7 @@ async fn case_196_208_what_is_no_longer_registered_goes_with_all_that_only_it_le
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn case_198_what_discovery_no_longer_finds_goes_with_its_location() {
+async fn what_discovery_no_longer_finds_goes_with_its_location() {
     const FILE: &str = "catalog-info.yaml";
     let (cart, pay) = (component("cart", "t"), component("pay", "t"));
     let repositories: [(&str, &[(&str, &str)]); 2] =
@@ -287,7 +287,7 @@ async fn case_198_what_discovery_no_longer_finds_goes_with_its_location() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn case_205_what_did_not_change_is_not_written() {
+async fn what_did_not_change_is_not_written() {
     let mut story = Story::of_shop(&[("c.yaml", &component("cart", "t"))], &["c.yaml"]).await;
     let before = story.sees(CART).await["metadata"]["etag"].clone();
     story
@@ -304,7 +304,7 @@ async fn case_205_what_did_not_change_is_not_written() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn case_105_106_108_109_a_relation_is_on_both_sides_whoever_comes_first() {
+async fn a_relation_is_on_both_sides_whoever_comes_first() {
     let depends =
         component("a", "a").replace(", owner: team", ", owner: team, dependsOn: ['component:b']");
     let mut story = Story::of_shop(
@@ -347,7 +347,7 @@ async fn case_105_106_108_109_a_relation_is_on_both_sides_whoever_comes_first() 
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn case_107_112_a_relation_declared_twice_is_one_and_outlives_a_broken_file() {
+async fn a_relation_declared_twice_is_one_and_outlives_a_broken_file() {
     let with = |name: &str, field: &str| {
         component(name, name).replace(", owner: team", &format!(", owner: team, {field}"))
     };

@@ -123,6 +123,14 @@ pub(super) async fn all(world: &TestCatalog, recorded: &Recorded, mode: &Mode) -
         known.extend(case.entities.iter().map(|entity| entity.entity_ref.clone()));
         known.insert(mode.generated(name));
     }
+    if !found.served.contains_key(SERVED_BESIDE_A_MISSING_TARGET) {
+        differences.push(Difference {
+            case: "location-one-bad-target".to_owned(),
+            what: format!("{SERVED_BESIDE_A_MISSING_TARGET} is served"),
+            recorded: "false, and true on purpose".to_owned(),
+            found: "false".to_owned(),
+        });
+    }
     known.insert(SERVED_BESIDE_A_MISSING_TARGET.to_owned());
     for entity_ref in found.served.keys().filter(|it| !known.contains(*it)) {
         differences.push(Difference {

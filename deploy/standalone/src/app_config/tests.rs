@@ -200,7 +200,7 @@ fn locations_and_the_rules_for_them_are_read() {
 }
 
 #[test]
-fn case_176_a_pattern_beside_an_exact_target_is_a_mistake() {
+fn a_pattern_beside_an_exact_target_is_a_mistake() {
     check_catalog_mistake(
         "rules: [{allow: [API], locations: [{type: url, exact: a, pattern: b}]}]",
         "catalog.rules[0].locations[0].pattern",
@@ -208,7 +208,7 @@ fn case_176_a_pattern_beside_an_exact_target_is_a_mistake() {
 }
 
 #[test]
-fn case_178_a_rule_of_one_location_names_kinds_only() {
+fn a_rule_of_one_location_names_kinds_only() {
     check_catalog_mistake(
         "locations: [{type: file, target: /a.yaml, rules: [{allow: [{kind: API}]}]}]",
         "catalog.locations[0].rules[0].allow",
@@ -237,7 +237,7 @@ fn a_rule_a_kind_or_a_host_that_means_nothing_is_a_mistake() {
 }
 
 #[test]
-fn case_171_empty_lists_are_read_as_nothing_allowed() {
+fn empty_lists_are_read_as_nothing_allowed() {
     let origin = LocationRef::new("url", "https://example.com/a.yaml").expect("a location");
     for rules in ["[]", "[{allow: []}]", "[{allow: [API], locations: []}]"] {
         let config = read(&format!("catalog: {{rules: {rules}}}\n"));
@@ -250,7 +250,7 @@ fn case_171_empty_lists_are_read_as_nothing_allowed() {
 }
 
 #[test]
-fn cases_172_to_174_rules_of_types_exact_targets_and_patterns_are_read() {
+fn rules_of_types_exact_targets_and_patterns_are_read() {
     let config = read(
         "catalog: {rules: [{allow: [{kind: Resource, spec.type: Database}]}, {allow: [User], locations: [{type: url, exact: 'https://a.b/C.yaml'}]}, {allow: [Group], locations: [{type: url, pattern: 'https://A.b/*.yaml'}]}]}\n",
     );

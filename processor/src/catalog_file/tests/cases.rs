@@ -52,14 +52,14 @@ fn check_x(written: &str, expected: &Value) {
 }
 
 #[test]
-fn case_115_a_file_that_says_nothing_declares_nothing() {
+fn a_file_that_says_nothing_declares_nothing() {
     for text in ["", "# a comment\n", "---\n", "~", "null\n", " \n\n"] {
         check_declares(text, &[]);
     }
 }
 
 #[test]
-fn case_116_documents_declare_one_entity_each() {
+fn documents_declare_one_entity_each() {
     check_declares(
         [component("a", ""), component("b", "")].join("---\n"),
         &["a", "b"],
@@ -67,13 +67,13 @@ fn case_116_documents_declare_one_entity_each() {
 }
 
 #[test]
-fn cases_117_and_118_a_broken_document_poisons_its_file() {
+fn a_broken_document_poisons_its_file() {
     let text = [component("a", ""), "a: [\n".to_owned(), component("c", "")].join("---\n");
     check_poison(text, RuleId::YamlSyntax, ErrorClass::Error);
 }
 
 #[test]
-fn case_119_a_key_may_occur_once() {
+fn a_key_may_occur_once() {
     for more in [
         "  x: 1\n  x: 2\n",
         "  x: 1\n  \"x\": 2\n",
@@ -89,24 +89,24 @@ fn case_119_a_key_may_occur_once() {
 }
 
 #[test]
-fn case_120_a_number_and_a_text_are_two_keys_of_one_name() {
+fn a_number_and_a_text_are_two_keys_of_one_name() {
     check_x("{1: a, \"1\": b}", &json!({"1": "b"}));
 }
 
 #[test]
-fn case_121_a_document_is_a_mapping() {
+fn a_document_is_a_mapping() {
     for text in ["x", "1", "true", "[]", "- a\n"] {
         check_poison(text, RuleId::YamlRoot, ErrorClass::Error);
     }
 }
 
 #[test]
-fn case_122_a_byte_order_mark_is_ignored() {
+fn a_byte_order_mark_is_ignored() {
     check_declares(format!("\u{FEFF}{}", component("a", "")), &["a"]);
 }
 
 #[test]
-fn case_123_a_merge_key_is_a_key_unless_the_document_is_yaml_1_1() {
+fn a_merge_key_is_a_key_unless_the_document_is_yaml_1_1() {
     let merged = "&b {c: 1}\n  z: {<<: *b}";
     let file = read(component("a", &format!("  x: {merged}\n")));
     let y = file.entities[0]
@@ -128,7 +128,7 @@ fn case_123_a_merge_key_is_a_key_unless_the_document_is_yaml_1_1() {
 }
 
 #[test]
-fn case_124_anchors_are_copies() {
+fn anchors_are_copies() {
     let file = read(component("a", "  x: &b [1]\n  y: *b\n"));
     let y = file.entities[0]
         .entity
@@ -139,7 +139,7 @@ fn case_124_anchors_are_copies() {
 }
 
 #[test]
-fn case_125_an_alias_needs_an_anchor_in_its_document() {
+fn an_alias_needs_an_anchor_in_its_document() {
     let undefined = RuleId::YamlAliasUndefined;
     check_poison(component("a", "  x: *b\n"), undefined, ErrorClass::Error);
     let text = [component("a", "  x: &b 1\n"), component("c", "  x: *b\n")].join("---\n");
@@ -147,7 +147,7 @@ fn case_125_an_alias_needs_an_anchor_in_its_document() {
 }
 
 #[test]
-fn case_126_an_anchor_is_used_ninety_nine_times_at_most() {
+fn an_anchor_is_used_ninety_nine_times_at_most() {
     let uses = |times: usize| {
         let aliases = vec!["*b"; times].join(", ");
         component("a", &format!("  x: &b [1]\n  y: [{aliases}]\n"))
@@ -157,7 +157,7 @@ fn case_126_an_anchor_is_used_ninety_nine_times_at_most() {
 }
 
 #[test]
-fn case_127_scalars_are_those_of_yaml_1_2() {
+fn scalars_are_those_of_yaml_1_2() {
     check_x("yes", &json!("yes"));
     check_x("TRUE", &json!(true));
     check_x("010", &json!(10));
@@ -166,7 +166,7 @@ fn case_127_scalars_are_those_of_yaml_1_2() {
 }
 
 #[test]
-fn case_128_a_label_is_a_text() {
+fn a_label_is_a_text() {
     let file = read(component("a", "  labels:\n    version: 1.10\n"));
     assert_eq!((file.entities.len(), file.is_invalid), (0, false));
     let problem = &file.problems[0];
@@ -178,38 +178,38 @@ fn case_128_a_label_is_a_text() {
 }
 
 #[test]
-fn case_129_a_tab_is_no_indentation() {
+fn a_tab_is_no_indentation() {
     let text = component("a", "").replace("  type", "\ttype");
     check_poison(text, RuleId::YamlSyntax, ErrorClass::Error);
 }
 
 #[test]
-fn case_130_a_plain_text_cannot_begin_with_an_at_sign() {
+fn a_plain_text_cannot_begin_with_an_at_sign() {
     let text = component("a", "").replace("team-a", "@team");
     check_poison(text, RuleId::YamlSyntax, ErrorClass::Error);
 }
 
 #[test]
-fn case_131_lines_may_end_as_on_windows() {
+fn lines_may_end_as_on_windows() {
     check_declares(component("a", "").replace('\n', "\r\n"), &["a"]);
 }
 
 #[test]
-fn case_132_json_is_yaml() {
+fn json_is_yaml() {
     let text = r#"{"apiVersion": "backstage.io/v1alpha1", "kind": "Component", "metadata": {"name": "a"},
 	"spec": {"type": "service", "lifecycle": "production", "owner": "team-a"}}"#;
     check_declares(text, &["a"]);
 }
 
 #[test]
-fn case_133_an_empty_mapping_has_no_envelope() {
+fn an_empty_mapping_has_no_envelope() {
     let file = read("{}");
     assert!(file.is_invalid && file.emitted.is_empty());
     assert_eq!(file.problems[0].class, ErrorClass::TypeError);
 }
 
 #[test]
-fn case_134_a_date_is_a_text() {
+fn a_date_is_a_text() {
     check_x("2020-01-01", &json!("2020-01-01"));
 }
 
@@ -220,20 +220,20 @@ fn annotations_that_are_no_mapping_poison_the_file() {
 }
 
 #[test]
-fn case_219_a_namespace_of_null_poisons_the_file() {
+fn a_namespace_of_null_poisons_the_file() {
     let file = read([component("a", ""), component("b", "  namespace:\n")].join("---\n"));
     assert!(file.is_invalid);
     assert_eq!(file.problems[0].class, ErrorClass::TypeError);
 }
 
 #[test]
-fn case_220_an_alias_inside_its_own_value_is_an_error_with_a_place() {
+fn an_alias_inside_its_own_value_is_an_error_with_a_place() {
     let text = component("a", "  x: &a {b: *a}\n");
     check_poison(text, RuleId::YamlAliasCycle, ErrorClass::Error);
 }
 
 #[test]
-fn case_221_numbers_are_those_of_javascript() {
+fn numbers_are_those_of_javascript() {
     check_x(".inf", &Value::Null);
     let file = read(component("a", "  x: 12345678901234567890\n"));
     let document = freshet_model::canonical_json(file.entities[0].entity.document());

@@ -53,28 +53,28 @@ fn references_are_read_as_in_backstage() {
 }
 
 #[test]
-fn case_51_a_reference_is_written_in_lower_case() {
+fn a_reference_is_written_in_lower_case() {
     let reference = EntityRef::new("Component", "NS", "Foo").expect("well formed");
     assert_eq!(reference.to_string(), "component:ns/foo");
 }
 
 #[test]
-fn case_52_a_colon_behind_the_slash_belongs_to_the_name() {
+fn a_colon_behind_the_slash_belongs_to_the_name() {
     check("ns/a:b", (Some("Group"), "default"), Some("group:ns/a:b"));
 }
 
 #[test]
-fn case_53_only_the_first_colon_separates() {
+fn only_the_first_colon_separates() {
     check("a:b:c", NO_CONTEXT, Some("a:default/b:c"));
 }
 
 #[test]
-fn case_54_an_empty_default_namespace_is_the_default_one() {
+fn an_empty_default_namespace_is_the_default_one() {
     check("foo", (Some("Group"), ""), Some("group:default/foo"));
 }
 
 #[test]
-fn case_57_nothing_is_trimmed() {
+fn nothing_is_trimmed() {
     check(
         " component : ns / foo ",
         NO_CONTEXT,
@@ -83,7 +83,7 @@ fn case_57_nothing_is_trimmed() {
 }
 
 #[test]
-fn case_210_a_reference_too_long_for_a_column_is_refused() {
+fn a_reference_too_long_for_a_column_is_refused() {
     let fits = format!("a:b/{}", "ü".repeat(REF_CHARACTERS_MAX - 4));
     check(&fits, NO_CONTEXT, Some(&fits));
     let characters = REF_CHARACTERS_MAX + 1;

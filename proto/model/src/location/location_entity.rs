@@ -67,7 +67,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn case_084_a_location_without_targets_asks_for_nothing() {
+    fn a_location_without_targets_asks_for_nothing() {
         let spec = LocationSpec::read(&json!({"kind": "Location", "spec": {}}));
         assert_eq!(spec.targets, [""; 0]);
         assert_eq!(spec.location_type, None);
@@ -75,7 +75,7 @@ mod tests {
     }
 
     #[test]
-    fn case_152_a_generated_location_is_named_by_its_target() {
+    fn a_generated_location_is_named_by_its_target() {
         let target = "https://github.com/o/r/blob/main/catalog-info.yaml";
         let document = generated_location(URL, target, Some("optional"));
         assert_eq!(

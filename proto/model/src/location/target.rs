@@ -259,7 +259,7 @@ mod tests {
     }
 
     #[test]
-    fn case_155_targets_of_a_repository_are_spelled_tree() {
+    fn targets_of_a_repository_are_spelled_tree() {
         let tree = "https://github.com/o/r/tree/main";
         for (target, rest, url) in [
             ("./a.yaml", "main/sub/a.yaml", format!("{tree}/sub/a.yaml")),
@@ -301,13 +301,13 @@ mod tests {
     }
 
     #[test]
-    fn case_159_a_url_location_points_at_urls_only() {
+    fn a_url_location_points_at_urls_only() {
         check(FILE_OF, FILE, "/etc/passwd", "InputError");
         check(FILE_OF, "foo", "x", "InputError");
     }
 
     #[test]
-    fn case_160_a_url_named_by_a_local_file_stays_as_it_is_written() {
+    fn a_url_named_by_a_local_file_stays_as_it_is_written() {
         check(
             "file:/srv/c.yaml",
             URL,
@@ -317,7 +317,7 @@ mod tests {
     }
 
     #[test]
-    fn case_161_only_a_path_with_a_dot_is_relative() {
+    fn only_a_path_with_a_dot_is_relative() {
         check("file:/srv/a/c.yaml", FILE, "./x.yaml", "file /srv/a/x.yaml");
         check("file:/srv/a/c.yaml", FILE, "../x.yaml", "file /srv/x.yaml");
         check("file:/srv/a/c.yaml", FILE, "sub/x.yaml", "file sub/x.yaml");
@@ -325,7 +325,7 @@ mod tests {
     }
 
     #[test]
-    fn case_162_a_local_folder_is_no_target() {
+    fn a_local_folder_is_no_target() {
         check("file:/srv/c.yaml", FILE, "./sub/", "InputError");
     }
 

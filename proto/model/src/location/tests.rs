@@ -20,7 +20,7 @@ fn check_refused(base: &str, target: &str) {
 }
 
 #[test]
-fn case_154_targets_resolve_as_in_backstage() {
+fn targets_resolve_as_in_backstage() {
     let tree = |path: &str| format!("https://github.com/o/r/tree/main/{path}");
     for (target, path) in [
         ("./a.yaml", "sub/dir/a.yaml"),
@@ -94,7 +94,7 @@ fn a_relative_target_cannot_climb_out_of_its_repository_or_ref() {
 }
 
 #[test]
-fn case_153_annotations_of_a_file_on_github() {
+fn annotations_of_a_file_on_github() {
     let file = "https://github.com/o/r/blob/main/sub/x.yaml";
     assert_eq!(
         edit_url(file).as_deref(),
@@ -115,7 +115,7 @@ fn case_153_annotations_of_a_file_on_github() {
 }
 
 #[test]
-fn case_168_a_file_pinned_to_a_commit_has_no_edit_url() {
+fn a_file_pinned_to_a_commit_has_no_edit_url() {
     let commit = "0123456789abcdef0123456789abcdef01234567";
     assert_eq!(
         edit_url(&format!("https://github.com/o/r/blob/{commit}/c.yaml")),
@@ -139,7 +139,7 @@ fn case_168_a_file_pinned_to_a_commit_has_no_edit_url() {
 }
 
 #[test]
-fn case_152_generated_locations_have_the_names_of_backstage() {
+fn generated_locations_have_the_names_of_backstage() {
     assert_eq!(
         generated_location_name("url", "https://github.com/o/r/blob/main/catalog-info.yaml"),
         "generated-7c55750a4675b0187bd394fa668346a2ab626ab7"
@@ -156,7 +156,7 @@ fn check_ref(text: &str, expected: Option<(&str, &str)>) {
 }
 
 #[test]
-fn cases_17_18_64_65_location_references() {
+fn a_location_reference_is_a_type_and_a_target() {
     check_ref("url:https://a.b/c", Some(("url", "https://a.b/c")));
     check_ref("url: https://a ", Some(("url", "https://a")));
     check_ref("HTTP://a", Some(("HTTP", "//a")));

@@ -146,7 +146,7 @@ fn check_target_refused(value: &str, rule: RuleId) {
 }
 
 #[test]
-fn case_135_relative_and_rooted_paths_are_read() {
+fn relative_and_rooted_paths_are_read() {
     let world = World::new()
         .with_file("ok.txt", "up")
         .with_file("sub/s.txt", "beside");
@@ -157,7 +157,7 @@ fn case_135_relative_and_rooted_paths_are_read() {
 }
 
 #[test]
-fn case_136_a_page_of_the_same_repository_is_read() {
+fn a_page_of_the_same_repository_is_read() {
     let own = FileRequest::File(file("main", "ok.txt"));
     for spelling in ["blob", "tree", "raw"] {
         check_asked(
@@ -176,7 +176,7 @@ fn case_136_a_page_of_the_same_repository_is_read() {
 }
 
 #[test]
-fn case_137_another_branch_of_the_same_repository_is_read() {
+fn another_branch_of_the_same_repository_is_read() {
     let other = FileRequest::File(file("other", "ok.txt"));
     check_asked("https://github.com/o/r/blob/other/ok.txt", &other);
     World::new().with(other, "from there").check_text(
@@ -201,7 +201,7 @@ fn a_branch_with_slashes_is_known_by_the_base() {
 }
 
 #[test]
-fn case_138_another_repository_is_refused_unless_allowed() {
+fn another_repository_is_refused_unless_allowed() {
     let url = "https://github.com/o/other/blob/main/ok.txt";
     check_target_refused(url, RuleId::PlaceholderRepository);
     check_target_refused(
@@ -218,7 +218,7 @@ fn case_138_another_repository_is_refused_unless_allowed() {
 }
 
 #[test]
-fn case_139_a_url_that_is_no_page_of_a_repository_is_refused_unless_allowed() {
+fn a_url_that_is_no_page_of_a_repository_is_refused_unless_allowed() {
     check_target_refused("https://example.com/x.txt", RuleId::PlaceholderUrl);
     check_target_refused(
         "https://raw.githubusercontent.com/o/r/main/x",
@@ -232,7 +232,7 @@ fn case_139_a_url_that_is_no_page_of_a_repository_is_refused_unless_allowed() {
 }
 
 #[test]
-fn case_140_a_missing_file_costs_the_entity() {
+fn a_missing_file_costs_the_entity() {
     let world = World::new();
     world.check_refused(
         &api("{ $text: ./none.txt }"),
@@ -248,7 +248,7 @@ fn case_140_a_missing_file_costs_the_entity() {
 }
 
 #[test]
-fn case_141_a_value_that_is_no_text_costs_the_entity() {
+fn a_value_that_is_no_text_costs_the_entity() {
     for value in ["5", "{ a: 1 }", "null", "[x]", "true"] {
         World::new().check_refused(
             &api(&format!("{{ $text: {value} }}")),
@@ -258,7 +258,7 @@ fn case_141_a_value_that_is_no_text_costs_the_entity() {
 }
 
 #[test]
-fn case_142_an_object_with_other_keys_is_left_alone() {
+fn an_object_with_other_keys_is_left_alone() {
     let world = World::new().with_file("ok.txt", "x");
     let rule = "spec.definition.type";
     for definition in [
@@ -276,7 +276,7 @@ fn case_142_an_object_with_other_keys_is_left_alone() {
 }
 
 #[test]
-fn case_143_other_keys_with_a_dollar_are_left_alone() {
+fn other_keys_with_a_dollar_are_left_alone() {
     for key in ["$foo", "$Text", "$openapi", "$"] {
         let file = World::new().read(&api(&format!("{{ {key}: /ok.txt }}")));
         assert_eq!(file.entities.len(), 0, "{key}");
@@ -288,7 +288,7 @@ fn case_143_other_keys_with_a_dollar_are_left_alone() {
 }
 
 #[test]
-fn case_144_an_annotation_may_come_from_a_file() {
+fn an_annotation_may_come_from_a_file() {
     let text = api("x").replace(
         "  name: a\n",
         "  name: a\n  annotations:\n    foo: { $text: /ok.txt }\n",
@@ -301,7 +301,7 @@ fn case_144_an_annotation_may_come_from_a_file() {
 }
 
 #[test]
-fn case_145_the_envelope_cannot_come_from_a_file() {
+fn the_envelope_cannot_come_from_a_file() {
     for (from, to) in [
         ("name: a", "name: { $text: /ok.txt }"),
         ("kind: API", "kind: { $text: /ok.txt }"),
@@ -321,7 +321,7 @@ fn case_145_the_envelope_cannot_come_from_a_file() {
 }
 
 #[test]
-fn case_146_nothing_is_looked_for_inside_an_unknown_placeholder() {
+fn nothing_is_looked_for_inside_an_unknown_placeholder() {
     let text = api("x").replace(
         "  name: a\n",
         "  name: a\n  x: { $a: 1, b: { $text: /ok.txt } }\n  y: [{ $text: /ok.txt }, { z: { $text: /ok.txt } }]\n",
@@ -333,7 +333,7 @@ fn case_146_nothing_is_looked_for_inside_an_unknown_placeholder() {
 }
 
 #[test]
-fn case_147_json_is_strict() {
+fn json_is_strict() {
     let world = World::new()
         .with_file("ok.json", r#"{"a": [1, 1.5, null]}"#)
         .with_file("bom.json", "\u{FEFF}{}")
@@ -356,7 +356,7 @@ fn case_147_json_is_strict() {
 }
 
 #[test]
-fn case_148_yaml_is_exactly_one_document() {
+fn yaml_is_exactly_one_document() {
     let world = World::new()
         .with_file("ok.yaml", "\u{FEFF}a: 1\n")
         .with_file("two.yaml", "a: 1\n---\nb: 2\n")
@@ -377,7 +377,7 @@ fn case_148_yaml_is_exactly_one_document() {
 }
 
 #[test]
-fn case_149_a_merge_key_is_a_key() {
+fn a_merge_key_is_a_key() {
     let text = api("x").replace("  name: a\n", "  name: a\n  x: { $yaml: /m.yaml }\n");
     let merged = json!({"b": {"c": 1}, "d": {"<<": {"c": 1}}});
     World::new()
@@ -386,7 +386,7 @@ fn case_149_a_merge_key_is_a_key() {
 }
 
 #[test]
-fn case_150_what_was_loaded_is_not_looked_at_again() {
+fn what_was_loaded_is_not_looked_at_again() {
     let text = api("x").replace("  name: a\n", "  name: a\n  x: { $json: /p.json }\n");
     World::new()
         .with_file("p.json", r#"{"$text": "/ok.txt"}"#)
@@ -394,7 +394,7 @@ fn case_150_what_was_loaded_is_not_looked_at_again() {
 }
 
 #[test]
-fn case_151_a_local_file_reads_urls_only() {
+fn a_local_file_reads_urls_only() {
     let url = "https://github.com/o/r/blob/main/ok.txt";
     let world = World {
         base: FileOrigin::File("/catalog/catalog-info.yaml".into()),

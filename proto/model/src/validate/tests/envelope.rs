@@ -1,7 +1,7 @@
 use super::*;
 
 #[test]
-fn case_001_an_ordinary_component_is_accepted() {
+fn an_ordinary_component_is_accepted() {
     let checked = accepts(&base());
     assert_eq!(checked.entity.entity_ref().as_str(), "component:default/n");
     assert_eq!(
@@ -17,7 +17,7 @@ fn case_001_an_ordinary_component_is_accepted() {
 }
 
 #[test]
-fn cases_002_to_008_a_broken_envelope_costs_the_file() {
+fn a_broken_envelope_costs_the_file() {
     use ErrorClass::TypeError;
     poisons(
         &without(base(), "/apiVersion"),
@@ -84,7 +84,7 @@ fn cases_002_to_008_a_broken_envelope_costs_the_file() {
 }
 
 #[test]
-fn cases_133_145_what_is_no_entity_costs_the_file() {
+fn what_is_no_entity_costs_the_file() {
     poisons(&json!({}), ErrorClass::TypeError, "apiVersion.required");
     poisons(&json!([]), ErrorClass::Error, "document.type");
     poisons(&json!("x"), ErrorClass::Error, "document.type");
@@ -97,7 +97,7 @@ fn cases_133_145_what_is_no_entity_costs_the_file() {
 }
 
 #[test]
-fn cases_009_to_012_only_four_keys_may_stand_at_the_root() {
+fn only_four_keys_may_stand_at_the_root() {
     refuses(
         &with(base(), "/foo", json!(1)),
         "/foo",
@@ -124,7 +124,7 @@ fn cases_009_to_012_only_four_keys_may_stand_at_the_root() {
 }
 
 #[test]
-fn cases_013_014_the_spec_must_be_a_mapping_and_be_there() {
+fn the_spec_must_be_a_mapping_and_be_there() {
     for spec in [Value::Null, json!([]), json!("x")] {
         refuses(&with(base(), "/spec", spec), "/spec", "spec.type");
     }
@@ -137,7 +137,7 @@ fn a_spec_of_the_wrong_type_is_reported_once() {
 }
 
 #[test]
-fn cases_019_020_names() {
+fn a_name_is_letters_and_digits_with_separators_inside() {
     for name in [
         "a",
         "A",
@@ -179,7 +179,7 @@ fn cases_019_020_names() {
 }
 
 #[test]
-fn cases_021_022_namespaces() {
+fn a_namespace_is_a_dns_label() {
     for namespace in ["default", "a-b", "a--b", "1", &"x".repeat(63)] {
         let checked = accepts(&metadata("namespace", json!(namespace)));
         assert_eq!(checked.entity.entity_ref().namespace(), namespace);
@@ -195,7 +195,7 @@ fn cases_021_022_namespaces() {
 }
 
 #[test]
-fn case_048_api_versions() {
+fn an_api_version_is_a_group_and_a_version() {
     let long = "x".repeat(64);
     for version in [
         "a/b/c",
@@ -216,7 +216,7 @@ fn case_048_api_versions() {
 }
 
 #[test]
-fn case_049_kinds_have_letters_and_digits() {
+fn kinds_have_letters_and_digits() {
     for kind in ["Foo-Bar", "1Foo", "Foo_Bar", "Föö", &"F".repeat(64)] {
         let document = with(base(), "/kind", json!(kind));
         refuses(&document, "/kind", "kind.format");
@@ -229,7 +229,7 @@ fn case_049_kinds_have_letters_and_digits() {
 }
 
 #[test]
-fn case_050_every_violation_is_reported_and_the_name_comes_first() {
+fn every_violation_is_reported_and_the_name_comes_first() {
     let document = with(
         metadata("name", json!("-a")),
         "/metadata/tags",

@@ -1,7 +1,7 @@
 use super::*;
 
 #[test]
-fn case_023_titles() {
+fn a_title_is_a_text_with_something_in_it() {
     for title in [" ", &"x".repeat(5000)] {
         accepts(&metadata("title", json!(title)));
     }
@@ -23,7 +23,7 @@ fn case_023_titles() {
 }
 
 #[test]
-fn case_024_descriptions() {
+fn a_description_is_any_text() {
     accepts(&metadata("description", json!("")));
     for description in [Value::Null, json!(1)] {
         refuses(
@@ -35,7 +35,7 @@ fn case_024_descriptions() {
 }
 
 #[test]
-fn case_025_unknown_metadata_is_kept() {
+fn unknown_metadata_is_kept() {
     let checked = accepts(&metadata("foo", json!({"bar": [1]})));
     assert_eq!(
         checked.entity.document()["metadata"]["foo"],
@@ -44,7 +44,7 @@ fn case_025_unknown_metadata_is_kept() {
 }
 
 #[test]
-fn cases_026_to_028_an_authors_uid_and_etag_are_checked_and_dropped() {
+fn an_authors_uid_and_etag_are_checked_and_dropped() {
     for key in ["uid", "etag"] {
         let checked = accepts(&metadata(key, json!("abc")));
         assert_eq!(checked.entity.document()["metadata"].get(key), None);
@@ -78,7 +78,7 @@ fn refuses_label(key: &str, value: &Value, rule: &str) {
 }
 
 #[test]
-fn cases_029_to_033_labels() {
+fn labels_are_checked_as_those_of_kubernetes() {
     let (fits, long) = ("x".repeat(63), "x".repeat(64));
     for (key, value) in [
         ("a", ""),
@@ -109,7 +109,7 @@ fn cases_029_to_033_labels() {
 }
 
 #[test]
-fn case_034_labels_must_be_a_mapping() {
+fn labels_must_be_a_mapping() {
     for labels in [Value::Null, json!([]), json!("x")] {
         refuses(
             &metadata("labels", labels),
@@ -120,7 +120,7 @@ fn case_034_labels_must_be_a_mapping() {
 }
 
 #[test]
-fn cases_035_to_038_annotations() {
+fn annotations_have_checked_keys_and_any_text() {
     for value in ["", &"ü".repeat(7000)] {
         accepts(&metadata("annotations", json!({ "a": value })));
     }
@@ -149,7 +149,7 @@ fn cases_035_to_038_annotations() {
 }
 
 #[test]
-fn cases_039_to_042_tags() {
+fn tags_are_lower_case_words() {
     let (fits, long) = ("x".repeat(63), "x".repeat(64));
     for tag in ["java", "a-b", "c++", "c#", "a:b", ":a", "1", &fits] {
         accepts(&metadata("tags", json!([tag])));
@@ -199,7 +199,7 @@ fn refuses_link(link: &Value, step: &str, rule: &str) {
 }
 
 #[test]
-fn cases_043_to_045_the_url_of_a_link() {
+fn the_url_of_a_link() {
     for url in [
         "https://a.b",
         "mailto:a@b",
@@ -220,7 +220,7 @@ fn cases_043_to_045_the_url_of_a_link() {
 }
 
 #[test]
-fn cases_046_047_the_other_fields_of_a_link() {
+fn the_other_fields_of_a_link() {
     let link = |key: &str, value: &str| json!({ "url": "https://a.b", key: value });
     refuses_link(&link("title", ""), "/title", "metadata.links.title.empty");
     refuses_link(&link("title", " "), "/title", "metadata.links.title.format");
@@ -239,7 +239,7 @@ fn cases_046_047_the_other_fields_of_a_link() {
 }
 
 #[test]
-fn case_211_keys_that_differ_only_by_case_are_refused() {
+fn keys_that_differ_only_by_case_are_refused() {
     let document = metadata("annotations", json!({"Foo": "1", "foo": "2"}));
     refuses(&document, "/metadata/annotations/foo", "document.key.case");
     let document = with(base(), "/spec/x", json!([{"Ä": 1}, {"ä": 2}]));
