@@ -1,16 +1,9 @@
 //! What a processor measures.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use freshet_proto::message::Lane;
 use freshet_proto::subject::lane_token;
-use freshet_runtime::metrics::Registry;
-use prometheus_client::encoding::{EncodeLabelSet, EncodeLabelValue, LabelValueEncoder};
-use prometheus_client::metrics::counter::Counter;
-use prometheus_client::metrics::family::Family;
-use prometheus_client::metrics::gauge::Gauge;
-use prometheus_client::metrics::histogram::Histogram;
 
 use crate::budget::headers::Resource;
 
@@ -19,88 +12,67 @@ use crate::budget::headers::Resource;
 const CALL_SECONDS: [f64; 12] = [
     0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 2.5, 10.0, 30.0,
 ];
+const BATCH_JOBS: [f64; 7] = [1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0];
 
-macro_rules! label {
-    ($(#[$meta:meta])* $name:ident { $($(#[$doc:meta])* $variant:ident => $text:literal),+ $(,)? }) => {
-        $(#[$meta])*
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-        pub enum $name { $($(#[$doc])* $variant),+ }
-
-        impl $name {
-            /// The label's value.
-            #[must_use]
-            pub fn as_str(self) -> &'static str {
-                match self { $(Self::$variant => $text),+ }
-            }
-        }
-
-        impl EncodeLabelValue for $name {
-            fn encode(&self, encoder: &mut LabelValueEncoder<'_>) -> Result<(), std::fmt::Error> {
-                EncodeLabelValue::encode(&self.as_str(), encoder)
-            }
-        }
-    };
-}
-
-label! {
+freshet_runtime::label_enum! {
     /// What became of a job.
-    JobOutcome {
+    pub enum JobOutcome {
         /// The state of the source was published.
-        Observed => "observed",
+        Observed = "observed",
         /// The source still showed the head from before the push.
-        Behind => "behind",
+        Behind = "behind",
         /// The source could not be read, which was published.
-        Failed => "failed",
+        Failed = "failed",
         /// Given back to be tried later: a limit, a full stream, a stop.
-        GivenBack => "given_back",
+        GivenBack = "given_back",
         /// Could not be handled.
-        Dead => "dead",
+        Dead = "dead",
     }
 }
 
-label! {
+freshet_runtime::label_enum! {
     /// What GitHub is asked.
-    CallKind {
+    pub enum CallKind {
         /// Heads and wanted files of repositories.
-        Repositories => "repositories",
+        Repositories = "repositories",
         /// A page of an account's repositories.
-        Listing => "listing",
+        Listing = "listing",
         /// One raw blob.
-        Blob => "blob",
+        Blob = "blob",
         /// The paths of a commit or folder.
-        Tree => "tree",
+        Tree = "tree",
     }
 }
 
-label! {
+freshet_runtime::label_enum! {
     /// What a call to GitHub came to.
-    CallOutcome {
+    pub enum CallOutcome {
         /// An answer.
-        Answered => "answered",
+        Answered = "answered",
         /// A refusal because of a limit.
-        Limited => "limited",
+        Limited = "limited",
         /// No usable answer.
-        Failed => "failed",
+        Failed = "failed",
     }
 }
 
-label! {
+freshet_runtime::label_enum! {
     /// The lane of a job.
-    LaneLabel {
+    pub enum LaneLabel {
         /// A webhook or a person is waiting.
-        Hi => "hi",
+        Hi = "hi",
         /// A sweep.
-        Lo => "lo",
+        Lo = "lo",
     }
 }
 
-label! {
+freshet_runtime::label_enum! {
     /// One of GitHub's separate windows.
-    ResourceLabel {
+    pub enum ResourceLabel {
         /// REST.
-        Core => "core",
+        Core = "core",
         /// GraphQL.
-        Graphql => "graphql",
+        Graphql = "graphql",
     }
 }
 
@@ -123,125 +95,46 @@ impl From<Resource> for ResourceLabel {
     }
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct HandledJobLabels {
-    lane: LaneLabel,
-    outcome: JobOutcome,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct CallLabels {
-    kind: CallKind,
-    outcome: CallOutcome,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct CallKindLabels {
-    kind: CallKind,
-}
-
-/// The credential is configured, so its values are few.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct WindowLabels {
-    installation: String,
-    resource: ResourceLabel,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct InstallationLabels {
-    installation: String,
-}
-
-/// The metrics of one processor. Cheap to clone.
-#[derive(Clone, Default)]
-pub struct ProcessorMetrics(Arc<Families>);
-
-struct Families {
-    /// Jobs handled.
-    jobs: Family<HandledJobLabels, Counter>,
-    /// Jobs answered by one reading.
-    batch: Histogram,
-    /// Calls to GitHub.
-    calls: Family<CallLabels, Counter>,
-    /// Time of one call to GitHub, its body included.
-    call_seconds: Family<CallKindLabels, Histogram, fn() -> Histogram>,
-    /// Calls left in the current window, as GitHub told last.
-    remaining: Family<WindowLabels, Gauge>,
-    /// Refusals because of a limit.
-    limited: Family<InstallationLabels, Counter>,
-}
-
-impl Default for Families {
-    fn default() -> Self {
-        Self {
-            jobs: Family::default(),
-            batch: Histogram::new([1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0]),
-            calls: Family::default(),
-            call_seconds: Family::new_with_constructor(|| Histogram::new(CALL_SECONDS)),
-            remaining: Family::default(),
-            limited: Family::default(),
-        }
+// The credential is configured, so its values are few.
+freshet_runtime::metrics! {
+    /// The metrics of one processor. Cheap to clone.
+    pub struct ProcessorMetrics {
+        /// Jobs handled.
+        "processor_jobs" => jobs: Counter by HandledJobLabels { lane: LaneLabel, outcome: JobOutcome };
+        /// Jobs answered by one reading.
+        "processor_batch_jobs" => batch_jobs: Histogram in BATCH_JOBS;
+        /// Calls to GitHub.
+        "github_requests" => calls: Counter by CallLabels { kind: CallKind, outcome: CallOutcome };
+        /// Time of one call to GitHub, its body included.
+        "github_request_duration_seconds" => call_seconds: Histogram by CallKindLabels { kind: CallKind } in CALL_SECONDS;
+        /// Calls left in the current window, as GitHub told last.
+        "github_ratelimit_remaining" => remaining_calls: Gauge by WindowLabels { installation: String, resource: ResourceLabel };
+        /// Refusals because of a limit.
+        "github_limited" => refusals: Counter by InstallationLabels { installation: String };
     }
 }
 
 impl ProcessorMetrics {
-    /// Makes the metrics and registers them.
-    #[must_use]
-    pub fn registered(registry: &Registry) -> Self {
-        let metrics = Self::default();
-        let families = &metrics.0;
-        registry.register("processor_jobs", "Jobs handled", families.jobs.clone());
-        registry.register(
-            "processor_batch_jobs",
-            "Jobs answered by one reading",
-            families.batch.clone(),
-        );
-        registry.register("github_requests", "Calls to GitHub", families.calls.clone());
-        registry.register(
-            "github_request_duration_seconds",
-            "Time of one call to GitHub, its body included",
-            families.call_seconds.clone(),
-        );
-        registry.register(
-            "github_ratelimit_remaining",
-            "Calls left in the current window, as GitHub told last",
-            families.remaining.clone(),
-        );
-        registry.register(
-            "github_limited",
-            "Refusals because of a limit",
-            families.limited.clone(),
-        );
-        metrics
-    }
-
     /// Counts a job.
     pub fn count_job(&self, lane: Lane, outcome: JobOutcome) {
-        self.0
-            .jobs
-            .get_or_create(&HandledJobLabels {
-                lane: lane.into(),
-                outcome,
-            })
+        let lane = lane.into();
+        self.jobs
+            .get_or_create(&HandledJobLabels { lane, outcome })
             .inc();
     }
 
     /// Notes how many jobs one reading answers.
     pub fn note_batch(&self, jobs: usize) {
-        self.0
-            .batch
-            // A batch is at most a hundred, far below where a double loses digits.
+        self.batch_jobs
             .observe(f64::from(u32::try_from(jobs).unwrap_or(u32::MAX)));
     }
 
     /// Counts a call and its time.
     pub fn count_call(&self, kind: CallKind, outcome: CallOutcome, took: Duration) {
-        self.0
-            .calls
+        self.calls
             .get_or_create(&CallLabels { kind, outcome })
             .inc();
-        self.0
-            .call_seconds
+        self.call_seconds
             .get_or_create(&CallKindLabels { kind })
             .observe(took.as_secs_f64());
     }
@@ -253,8 +146,7 @@ impl ProcessorMetrics {
                 installation: installation.to_owned(),
                 resource: resource.into(),
             };
-            self.0
-                .remaining
+            self.remaining_calls
                 .get_or_create(&labels)
                 .set(i64::try_from(remaining).unwrap_or(i64::MAX));
         }
@@ -262,11 +154,9 @@ impl ProcessorMetrics {
 
     /// Counts a refusal because of a limit.
     pub fn count_limit(&self, installation: &str) {
-        self.0
-            .limited
-            .get_or_create(&InstallationLabels {
-                installation: installation.to_owned(),
-            })
+        let installation = installation.to_owned();
+        self.refusals
+            .get_or_create(&InstallationLabels { installation })
             .inc();
     }
 }

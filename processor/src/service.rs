@@ -93,7 +93,7 @@ pub async fn start(
     let policy = Arc::new(ReadPolicy::from_config(&config));
     let pages = UrlReader::new(policy.urls.clone()).map_err(ProcessorStartError::Certificates)?;
     let fingerprint = fingerprint(&config);
-    let metrics = ProcessorMetrics::registered(&deps.registry);
+    let metrics = ProcessorMetrics::register(&deps.registry);
     let clients = Arc::new(connect_clients(&config, &deps.clock, &metrics)?);
     let context = Arc::new(WorkerContext {
         subjects: Subjects::new(&config.subject_prefix),
