@@ -12,6 +12,9 @@ use uuid::Uuid;
 /// What happened to an entity or a problem.
 pub use freshet_proto::message::change::Verb as Op;
 
+// The name apply still uses.
+pub(crate) use self::EntityRecord as Record;
+
 /// One committed change: a row of the log.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ChangeRow {
@@ -76,7 +79,7 @@ pub struct ProblemRow {
 
 /// One entity of the catalog as it is now.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Record {
+pub struct EntityRecord {
     /// Its name.
     pub entity_ref: EntityRef,
     /// Its identity, kept over content changes, moves and renames.
@@ -107,7 +110,7 @@ pub struct Snapshot {
     /// Revision it is the state of.
     pub revision: i64,
     /// Entities that exist, in any order.
-    pub entities: Vec<Record>,
+    pub entities: Vec<EntityRecord>,
     /// Problems that are open, in any order.
     pub problems: Vec<ProblemRow>,
 }

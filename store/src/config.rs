@@ -9,9 +9,12 @@ use freshet_proto::subject::DEFAULT_PREFIX;
 use secrecy::SecretString;
 use sha2::{Digest, Sha256};
 
+// The name apply still uses.
+pub(crate) use self::StoreConfig as Config;
+
 /// Everything the store is told.
 #[derive(Clone, Debug)]
-pub struct Config {
+pub struct StoreConfig {
     /// First token of every subject.
     pub subject_prefix: String,
     /// Where the catalog is stored.
@@ -45,14 +48,14 @@ pub struct Config {
     /// How often the ledger is asked when each source was last proved.
     pub freshness_every: Duration,
     /// Which browsers may call the API; `None` sends no CORS headers.
-    pub cors: Option<Cors>,
+    pub cors: Option<CorsConfig>,
     /// Where this API is reached from outside, without a slash at the end.
     pub base_url: String,
     /// Limits of the change feed.
     pub feed: FeedLimits,
 }
 
-impl Config {
+impl StoreConfig {
     /// The defaults, with the catalog in `database`.
     #[must_use]
     pub fn new(database: DatabaseConfig) -> Self {
@@ -80,7 +83,7 @@ impl Config {
     }
 }
 
-impl Config {
+impl StoreConfig {
     /// Names how content enters the catalog.
     pub(crate) fn fingerprint(&self) -> Fingerprint {
         let annotated = (&self.scm_slug_kinds, &self.github_hosts);
@@ -259,7 +262,7 @@ impl Default for Recheck {
 
 /// Which browsers may call the API.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Cors {
+pub struct CorsConfig {
     /// Origins, exact; `*` is any.
     pub origins: Vec<String>,
     /// Methods; empty is those the API has.

@@ -28,7 +28,7 @@ const RETRY_AFTER: Duration = Duration::from_millis(500);
 
 /// What is done about a batch that failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Remedy {
+pub(crate) enum BatchRemedy {
     /// Another transaction was first.
     TryAgain,
     /// The database is away or busy, and no message is at fault.
@@ -39,7 +39,7 @@ pub(crate) enum Remedy {
     Stop,
 }
 
-impl From<Trouble> for Remedy {
+impl From<Trouble> for BatchRemedy {
     fn from(trouble: Trouble) -> Self {
         match trouble {
             Trouble::Conflict => Self::TryAgain,
@@ -70,7 +70,7 @@ pub(crate) trait BatchHandler {
     fn panicked() -> Self::Error;
 
     /// What is done about an error.
-    fn remedy(error: &Self::Error) -> Remedy;
+    fn remedy(error: &Self::Error) -> BatchRemedy;
 
     /// Notes in the database that a message failed alone. It comes again if that fails too.
     async fn set_back(
@@ -181,11 +181,11 @@ impl<'a, H: BatchHandler> BatchConsumer<'a, H> {
             return Ok(());
         };
         let remedy = H::remedy(&error);
-        if remedy == Remedy::Stop {
+        if remedy == BatchRemedy::Stop {
             return Err(error);
         }
         tracing::warn!(error = %Chain(&error), stage = H::STAGE.as_str(), messages = messages.len(), "a batch could not be handled");
-        if remedy == Remedy::Isolate {
+        if remedy == BatchRemedy::Isolate {
             for (message, delivery) in messages.iter().zip(deliveries) {
                 self.handle_alone(message, delivery).await;
             }
@@ -221,7 +221,8 @@ impl<'a, H: BatchHandler> BatchConsumer<'a, H> {
         loop {
             match self.handle_or_panic(messages).await {
                 Err(error)
-                    if H::remedy(&error) == Remedy::TryAgain && attempt < CONFLICT_ATTEMPTS =>
+                    if H::remedy(&error) == BatchRemedy::TryAgain
+                        && attempt < CONFLICT_ATTEMPTS =>
                 {
                     attempt += 1;
                 }
@@ -248,7 +249,7 @@ impl<'a, H: BatchHandler> BatchConsumer<'a, H> {
         };
         // The database went away, or a race was lost again, while the messages were tried one by
         // one: that proves nothing about this one.
-        if H::remedy(&error) != Remedy::Isolate {
+        if H::remedy(&error) != BatchRemedy::Isolate {
             return give_back(vec![delivery]).await;
         }
         // Before the letter is kept: with the message gone and nothing noted, its source would be read again every few seconds.

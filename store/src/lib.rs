@@ -23,7 +23,7 @@ mod service;
 pub mod view;
 
 pub use config::{
-    Config, Cors, DatabaseConfig, FeedLimits, GithubProvider, OrphanStrategy, ProviderFilters,
-    Recheck, RemovalLimits, Root, Rule,
+    CorsConfig, DatabaseConfig, FeedLimits, GithubProvider, OrphanStrategy, ProviderFilters,
+    Recheck, RemovalLimits, Root, Rule, StoreConfig,
 };
-pub use service::{Deps, Handle, StartError, start};
+pub use service::{StoreDeps, StoreHandle, StoreStartError, start};

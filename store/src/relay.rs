@@ -24,7 +24,7 @@ use tokio_util::sync::CancellationToken;
 use crate::change::ChangeRow;
 use crate::feed::Publication;
 use crate::metrics::{PublishedRevision, StoreMetrics};
-use crate::repo::{Meta, Repo, RepoError};
+use crate::repo::{LogState, Repo, RepoError};
 use crate::view::View;
 
 const READINESS_CONDITION: &str = "store.relay";
@@ -245,7 +245,7 @@ impl ChangeRelay {
 /// Where the stream is, and whether it may be continued from the log.
 fn locate_cursor(
     tail: &Tail,
-    meta: &Meta,
+    meta: &LogState,
     published: Option<StreamCursor>,
 ) -> Result<StreamCursor, StreamMismatch> {
     let sequence = tail.last_sequence;
@@ -305,7 +305,7 @@ mod tests {
     /// this epoch and revision.
     #[track_caller]
     fn check(sequence: u64, message: Option<(&str, &str)>, expected: &Result<i64, StreamMismatch>) {
-        let meta = Meta {
+        let meta = LogState {
             epoch: "e1".to_owned(),
             revision: 9,
             oldest: 5,

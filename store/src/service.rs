@@ -36,7 +36,7 @@ const READINESS_EVERY: Duration = Duration::from_secs(1);
 const PING_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// What the store stands on.
-pub struct Deps {
+pub struct StoreDeps {
     /// Where signals and observations come from and jobs and changes go; provisioned by the caller.
     pub bus: Bus,
     /// What time it is.
@@ -51,7 +51,7 @@ pub struct Deps {
 
 /// A running store.
 #[derive(Clone)]
-pub struct Handle {
+pub struct StoreHandle {
     /// The catalog in memory.
     pub view: Arc<View>,
     /// The database.
@@ -61,7 +61,7 @@ pub struct Handle {
     service_metrics: ServiceMetrics,
 }
 
-impl Handle {
+impl StoreHandle {
     /// Brings the metrics that are computed at scrape up to date.
     #[must_use]
     pub fn refresh_service_metrics(&self) -> BoxFuture<'static, ()> {
@@ -71,7 +71,7 @@ impl Handle {
 
 /// Why the store did not start.
 #[derive(Debug, thiserror::Error)]
-pub enum StartError {
+pub enum StoreStartError {
     /// The database could not be opened.
     #[error("cannot open the catalog's database")]
     Database(#[from] OpenError),
@@ -95,20 +95,23 @@ pub enum StartError {
 ///
 /// If the database cannot be opened or read, or the API would be reachable from elsewhere.
 pub async fn start(
-    config: Config,
-    deps: Deps,
+    config: StoreConfig,
+    deps: StoreDeps,
     supervisor: &mut Supervisor,
-) -> Result<Handle, StartError> {
-    let api_address = deps.listener.local_addr().map_err(StartError::Address)?;
+) -> Result<StoreHandle, StoreStartError> {
+    let api_address = deps
+        .listener
+        .local_addr()
+        .map_err(StoreStartError::Address)?;
     // Before anything is opened: a mistake in the configuration must not leave traces in a
     // database.
     if !may_listen_on(api_address) {
-        return Err(StartError::BeyondLoopback(api_address));
+        return Err(StoreStartError::BeyondLoopback(api_address));
     }
     let repo = Repo::open(&config.database).await?;
     // Before the pipeline: apply plans against the view, which must not be behind the log when it
     // begins.
-    let view = View::load(repo.snapshot().await.map_err(StartError::Load)?);
+    let view = View::load(repo.snapshot().await.map_err(StoreStartError::Load)?);
     let parts = StoreParts {
         metrics: Arc::new(StoreMetrics::register(&deps.registry)),
         gauges: ServiceGauges::register(&deps.registry),
@@ -123,11 +126,14 @@ pub async fn start(
     let applier = parts.build_applier();
     // Before any observation: what the rules or the roots no longer allow must not come in once
     // more.
-    applier.configure().await.map_err(StartError::Configure)?;
+    applier
+        .configure()
+        .await
+        .map_err(StoreStartError::Configure)?;
     let confirmed = applier.confirmed();
     parts.spawn_pipeline(applier, supervisor);
     parts.spawn_followers(supervisor);
-    let handle = Handle {
+    let handle = StoreHandle {
         view: Arc::clone(&parts.view),
         repo: parts.repo.clone(),
         api_address,
@@ -139,8 +145,8 @@ pub async fn start(
 
 /// What the tasks share.
 struct StoreParts {
-    config: Config,
-    deps: Deps,
+    config: StoreConfig,
+    deps: StoreDeps,
     repo: Repo,
     view: Arc<View>,
     freshness: Freshness,

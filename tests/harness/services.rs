@@ -15,7 +15,7 @@ pub struct Services {
     /// Where it listens.
     pub addresses: Addresses,
     /// Its store.
-    pub store: freshet_store::Handle,
+    pub store: freshet_store::StoreHandle,
     shutdown: CancellationToken,
     running: JoinHandle<Result<(), SupervisorError>>,
 }

@@ -28,7 +28,7 @@ pub struct Running {
     /// Where the listeners are.
     pub addresses: Addresses,
     /// The store, if this process runs it.
-    pub store: Option<freshet_store::Handle>,
+    pub store: Option<freshet_store::StoreHandle>,
     /// Connects the services; closed after all of them.
     pub bus: Bus,
 }
@@ -84,7 +84,7 @@ pub async fn start_services(
     // takes webhooks must find the ledger listening.
     let mut store = None;
     if role.runs_store() {
-        let deps = freshet_store::Deps {
+        let deps = freshet_store::StoreDeps {
             bus: bus.clone(),
             clock: clock.clone(),
             registry: registry.clone(),

@@ -97,7 +97,7 @@ impl Api {
     }
 
     /// All routes.
-    pub fn router(self, cors: Option<&Cors>) -> Router {
+    pub fn router(self, cors: Option<&CorsConfig>) -> Router {
         let catalog = Router::new()
             .route("/entities", get(entities::list_entities))
             .route(
@@ -136,7 +136,7 @@ impl Api {
     /// If the listener fails.
     pub async fn serve(
         self,
-        cors: Option<Cors>,
+        cors: Option<CorsConfig>,
         listener: TcpListener,
         shutdown: CancellationToken,
     ) -> std::io::Result<()> {
@@ -220,7 +220,7 @@ fn route_label(matched: Option<&MatchedPath>) -> &'static str {
     }
 }
 
-fn cors_layer(cors: &Cors) -> CorsLayer {
+fn cors_layer(cors: &CorsConfig) -> CorsLayer {
     let origins = if cors.origins.iter().any(|origin| origin == "*") && !cors.credentials {
         // Browsers refuse `*` together with credentials, so then it names no origin.
         AllowOrigin::any()

@@ -5,7 +5,7 @@ mod world;
 use uuid::Uuid;
 
 use self::world::World;
-use crate::config::{Cors, FeedLimits};
+use crate::config::{CorsConfig, FeedLimits};
 
 #[tokio::test]
 async fn an_entity_is_served_with_identity_relations_and_problems() {
@@ -213,9 +213,9 @@ async fn no_more_readers_than_there_may_be() {
 
 #[tokio::test]
 async fn browsers_of_configured_origins_may_call() {
-    let cors = Cors {
+    let cors = CorsConfig {
         origins: vec!["http://localhost:3000".to_owned()],
-        ..Cors::default()
+        ..CorsConfig::default()
     };
     let world = World::start_with(Some(cors), FeedLimits::default()).await;
     let answer = world

@@ -21,7 +21,7 @@ use super::entities::annotate::Forges;
 use super::error::ApplyError;
 use super::removals::check::RecentRemovals;
 use crate::config::{Config, Fingerprint, OrphanStrategy, Recheck, RemovalLimits, Root, Rule};
-use crate::consumer::{BatchConsumer, BatchHandler, Remedy, decode_one};
+use crate::consumer::{BatchConsumer, BatchHandler, BatchRemedy, decode_one};
 use crate::ledger::{JobPublisher, Providers};
 use crate::metrics::{Metrics, ObservationOutcome};
 use crate::repo::Repo;
@@ -199,9 +199,9 @@ impl BatchHandler for Applier {
         ApplyError::Panicked
     }
 
-    fn remedy(error: &ApplyError) -> Remedy {
+    fn remedy(error: &ApplyError) -> BatchRemedy {
         match error {
-            ApplyError::Diverged { .. } => Remedy::Stop,
+            ApplyError::Diverged { .. } => BatchRemedy::Stop,
             error => error.trouble().into(),
         }
     }

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::repo::Meta;
+use crate::repo::LogState;
 
 /// A place in a change log. Spelled `<epoch>-<revision>`, or as the revision alone, which means
 /// "in whatever log there is".
@@ -79,7 +79,7 @@ impl fmt::Display for FeedPosition {
 /// The revision after which a reader starts.
 pub(super) fn starting_revision(
     after: Option<FeedPosition>,
-    meta: &Meta,
+    meta: &LogState,
 ) -> Result<i64, OutOfReach> {
     let Some(FeedPosition { epoch, revision }) = after else {
         return Ok(meta.revision);
@@ -107,7 +107,7 @@ mod tests {
     /// Starts in the log `e1`, which holds revisions 5 to 9.
     #[track_caller]
     fn check(after: Option<&str>, expected: Result<i64, &str>) {
-        let meta = Meta {
+        let meta = LogState {
             epoch: "e1".to_owned(),
             revision: 9,
             oldest: 5,

@@ -6,7 +6,7 @@ use std::time::Duration;
 use freshet_proto::subject::Subjects;
 
 use super::providers::Providers;
-use crate::config::{Config, Fingerprint};
+use crate::config::{Fingerprint, StoreConfig};
 
 /// What the ledger is told.
 #[derive(Clone, Debug)]
@@ -19,8 +19,8 @@ pub struct LedgerConfig {
     pub(crate) batch_max: usize,
 }
 
-impl From<&Config> for LedgerConfig {
-    fn from(config: &Config) -> Self {
+impl From<&StoreConfig> for LedgerConfig {
+    fn from(config: &StoreConfig) -> Self {
         Self {
             subjects: Subjects::new(&config.subject_prefix),
             providers: Arc::new(Providers::new(&config.providers)),

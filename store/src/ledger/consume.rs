@@ -7,7 +7,7 @@ use freshet_proto::subject::Stage;
 use tokio_util::sync::CancellationToken;
 
 use super::record::{Ledger, RecordError};
-use crate::consumer::{BatchConsumer, BatchHandler, Remedy};
+use crate::consumer::{BatchConsumer, BatchHandler, BatchRemedy};
 use crate::metrics::SignalOutcome;
 use crate::repo::{DeliveryRow, Outcome};
 
@@ -42,10 +42,10 @@ impl BatchHandler for Ledger {
         RecordError::Panicked
     }
 
-    fn remedy(error: &RecordError) -> Remedy {
+    fn remedy(error: &RecordError) -> BatchRemedy {
         match error {
             RecordError::Repo(error) => error.trouble().into(),
-            RecordError::Panicked => Remedy::Isolate,
+            RecordError::Panicked => BatchRemedy::Isolate,
         }
     }
 

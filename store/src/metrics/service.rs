@@ -13,7 +13,7 @@ use freshet_runtime::error_chain::Chain;
 use super::instance::seconds_between;
 use super::label::{AgeStatistic, ProblemLevel};
 use crate::freshness::{AgeBounds, AgeSummary, FreshnessVerdict, JudgedSource, summarise_ages};
-use crate::repo::{LedgerTotals, Meta, Repo, RepoError};
+use crate::repo::{LedgerTotals, LogState, Repo, RepoError};
 use crate::view::View;
 
 /// A scrape waits this long for the database and the bus; what did not answer keeps its last value.
@@ -97,7 +97,7 @@ pub(crate) struct ServiceMetrics {
 /// What the database says.
 struct StoredFigures {
     totals: LedgerTotals,
-    meta: Meta,
+    meta: LogState,
     sources: Vec<JudgedSource>,
 }
 

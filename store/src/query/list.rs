@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::order::SortKey;
 use super::search::SearchCandidate;
 use super::{EntityFilter, EntityOrder, FieldSelection, PageRequest};
-use crate::change::Record;
+use crate::change::EntityRecord;
 use crate::view::{CatalogState, View};
 
 /// Entities looked at under one lock: a fold never waits for a whole list.
@@ -67,7 +67,7 @@ fn select_matching(view: &View, query: &ListQuery) -> Vec<SortKey> {
     keys
 }
 
-type Candidate = (Arc<Record>, Vec<(String, EntityRef)>);
+type Candidate = (Arc<EntityRecord>, Vec<(String, EntityRef)>);
 
 /// Reading relations off the graph is the larger part of the work, and seldom asked for.
 fn load_candidates(

@@ -154,16 +154,16 @@ pub(super) mod tests {
     use freshet_model::RelationDeclaration;
 
     use super::*;
-    use crate::change::Record;
+    use crate::change::EntityRecord;
 
     /// A record, and relations as the view would show them.
     pub(in super::super) fn entity(
         name: &str,
         document: &str,
         relations: &[(&str, &str)],
-    ) -> (Record, Vec<(String, EntityRef)>) {
+    ) -> (EntityRecord, Vec<(String, EntityRef)>) {
         let parse = |text: &str| EntityRef::parse(text).expect("a valid ref");
-        let record = Record {
+        let record = EntityRecord {
             entity_ref: parse(name),
             uid: Uuid::from_u128(u128::from(name.bytes().map(u64::from).sum::<u64>())),
             version: 1,

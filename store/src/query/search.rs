@@ -10,7 +10,7 @@ use std::borrow::Cow;
 use freshet_model::EntityRef;
 use serde_json::Value;
 
-use crate::change::Record;
+use crate::change::EntityRecord;
 
 /// Keys and values longer than this many UTF-16 units cannot be searched.
 const UNITS_MAX: usize = 200;
@@ -37,13 +37,13 @@ pub(super) struct SearchTerm {
 
 /// One candidate: an entity and what is known about it without parsing.
 pub(super) struct SearchCandidate<'a> {
-    pub(super) record: &'a Record,
+    pub(super) record: &'a EntityRecord,
     pub(super) relations: &'a [(String, EntityRef)],
     parsed: Option<Vec<SearchTerm>>,
 }
 
 impl<'a> SearchCandidate<'a> {
-    pub(super) fn new(record: &'a Record, relations: &'a [(String, EntityRef)]) -> Self {
+    pub(super) fn new(record: &'a EntityRecord, relations: &'a [(String, EntityRef)]) -> Self {
         Self {
             record,
             relations,

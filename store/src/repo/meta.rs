@@ -6,7 +6,7 @@ use super::statement::{Tx, execute, fetch_one};
 
 /// Where the log stands.
 #[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
-pub struct Meta {
+pub struct LogState {
     /// Id of the log.
     pub epoch: String,
     /// Its newest revision; 0 if it is empty.
@@ -21,7 +21,7 @@ impl Repo {
     /// # Errors
     ///
     /// If the database does not answer.
-    pub async fn meta(&self) -> Result<Meta, RepoError> {
+    pub async fn meta(&self) -> Result<LogState, RepoError> {
         let mut tx = self.read().await?;
         let meta = tx.meta().await?;
         tx.commit().await?;
@@ -30,18 +30,18 @@ impl Repo {
 }
 
 impl Tx {
-    pub(crate) async fn meta(&mut self) -> Result<Meta, RepoError> {
+    pub(crate) async fn meta(&mut self) -> Result<LogState, RepoError> {
         fetch_one!(
-            self, Meta, "read where the log stands",
+            self, LogState, "read where the log stands",
             sqlite: "select epoch, revision, oldest from catalog_meta where id = 1",
             postgres: "select epoch, revision, oldest from catalog_meta where id = 1",
         )
     }
 
     /// Takes the right to append to the log until this transaction ends.
-    pub(crate) async fn lock_log(&mut self) -> Result<Meta, RepoError> {
+    pub(crate) async fn lock_log(&mut self) -> Result<LogState, RepoError> {
         fetch_one!(
-            self, Meta, "lock the log",
+            self, LogState, "lock the log",
             // A SQLite transaction that may write is already the only one.
             sqlite: "select epoch, revision, oldest from catalog_meta where id = 1",
             postgres: "select epoch, revision, oldest from catalog_meta where id = 1 for update",

@@ -33,7 +33,9 @@ mod totals;
 
 pub use database::Repo;
 pub use error::{OpenError, RepoError, Trouble};
-pub use meta::Meta;
+pub use meta::LogState;
+// The name apply still uses.
+pub(crate) use meta::LogState as Meta;
 pub use sources::{Lane, SourceKind, SourceStatus};
 pub use totals::LedgerTotals;
 

@@ -8,7 +8,7 @@ use super::error::RepoError;
 use super::problems::{ProblemPlace, ProblemRecord, StoredProblem};
 use super::statement::fetch_all;
 use super::stored::stored_ref;
-use crate::change::{ProblemRow, Record, Snapshot};
+use crate::change::{EntityRecord, ProblemRow, Snapshot};
 
 const OPERATION: &str = "read the catalog";
 
@@ -28,8 +28,8 @@ struct StoredRecord {
 }
 
 impl StoredRecord {
-    fn read(self) -> Result<Record, RepoError> {
-        Ok(Record {
+    fn read(self) -> Result<EntityRecord, RepoError> {
+        Ok(EntityRecord {
             entity_ref: stored_ref(&self.entity_ref)
                 .map_err(|error| RepoError::unreadable(OPERATION, error))?,
             uid: read_uid(&self.uid)?,

@@ -21,7 +21,7 @@ const HOST: &str = "github.com";
 const DOCUMENT: &str = r#"{"apiVersion":"backstage.io/v1alpha1","kind":"Component","metadata":{"name":"pay","namespace":"default"},"spec":{"type":"service"}}"#;
 
 struct Running {
-    handle: Handle,
+    handle: StoreHandle,
     bus: Bus,
     registry: Registry,
     readiness: Readiness,
@@ -30,7 +30,7 @@ struct Running {
 }
 
 async fn start_in(directory: &std::path::Path) -> Running {
-    let config = Config {
+    let config = StoreConfig {
         providers: vec![GithubProvider {
             id: "acme".to_owned(),
             host: HOST.to_owned(),
@@ -41,7 +41,7 @@ async fn start_in(directory: &std::path::Path) -> Running {
             filters: ProviderFilters::default(),
         }],
         fingerprint: "f1".to_owned(),
-        ..Config::new(DatabaseConfig::Sqlite {
+        ..StoreConfig::new(DatabaseConfig::Sqlite {
             path: directory.join("catalog.sqlite"),
         })
     };
@@ -51,7 +51,7 @@ async fn start_in(directory: &std::path::Path) -> Running {
     let (registry, readiness) = (Registry::new("catalog"), Readiness::default());
     let shutdown = CancellationToken::new();
     let mut supervisor = Supervisor::new(shutdown.clone(), PATIENCE);
-    let deps = Deps {
+    let deps = StoreDeps {
         bus: bus.clone(),
         clock: Clock::system(),
         registry: registry.clone(),
@@ -223,10 +223,10 @@ async fn a_push_becomes_an_entity_that_survives_a_restart() {
 #[tokio::test]
 async fn the_api_is_refused_an_address_that_others_can_reach() {
     let directory = tempfile::tempdir().expect("a directory");
-    let config = Config::new(DatabaseConfig::Sqlite {
+    let config = StoreConfig::new(DatabaseConfig::Sqlite {
         path: directory.path().join("catalog.sqlite"),
     });
-    let deps = Deps {
+    let deps = StoreDeps {
         bus: Bus::memory(),
         clock: Clock::system(),
         registry: Registry::new("catalog"),
@@ -235,5 +235,5 @@ async fn the_api_is_refused_an_address_that_others_can_reach() {
     };
     let mut supervisor = Supervisor::new(CancellationToken::new(), PATIENCE);
     let started = start(config, deps, &mut supervisor).await;
-    assert!(matches!(started, Err(StartError::BeyondLoopback(_))));
+    assert!(matches!(started, Err(StoreStartError::BeyondLoopback(_))));
 }

@@ -10,7 +10,7 @@ use std::fmt::Write as _;
 use freshet_model::{EntityRef, etag};
 use serde_json::{Map, Value, json};
 
-use crate::change::{ProblemRow, Record};
+use crate::change::{EntityRecord, ProblemRow};
 
 const STATUS_TYPE: &str = "backstage.io/catalog-processing";
 /// Room for `uid`, `etag` and punctuation.
@@ -81,7 +81,7 @@ impl SplicePoint {
     /// The entity with its identity, relations and status.
     pub(super) fn render_entity(
         self,
-        record: &Record,
+        record: &EntityRecord,
         relations: &[(&str, &EntityRef)],
         status: &StatusJson,
     ) -> String {
@@ -97,7 +97,7 @@ impl SplicePoint {
 }
 
 fn splice_text(
-    record: &Record,
+    record: &EntityRecord,
     at: usize,
     [uid, etag]: [&str; 2],
     relations: &[(&str, &EntityRef)],
@@ -148,7 +148,7 @@ fn push_string(text: &mut String, string: &str) {
 }
 
 fn rewrite_document(
-    record: &Record,
+    record: &EntityRecord,
     [uid, etag]: [&str; 2],
     relations: &[(&str, &EntityRef)],
     status: &StatusJson,
@@ -180,8 +180,8 @@ mod tests {
 
     use super::*;
 
-    fn record(document: &str) -> Record {
-        Record {
+    fn record(document: &str) -> EntityRecord {
+        EntityRecord {
             entity_ref: EntityRef::parse("component:default/a").expect("a valid ref"),
             uid: Uuid::nil(),
             version: 1,

@@ -7,7 +7,7 @@ use freshet_model::{EntityRef, RelationDeclaration};
 use uuid::Uuid;
 
 use super::served::{SplicePoint, StatusJson};
-use crate::change::{ChangeRow, Op, ProblemRow, Record, Snapshot};
+use crate::change::{ChangeRow, EntityRecord, Op, ProblemRow, Snapshot};
 use crate::graph::{Declares, RelationGraph};
 
 /// The catalog at one revision.
@@ -26,7 +26,7 @@ pub struct CatalogState {
 /// An entity and where its document is spliced when it is served.
 #[derive(Clone, Debug)]
 struct ViewEntity {
-    record: Arc<Record>,
+    record: Arc<EntityRecord>,
     splice: SplicePoint,
 }
 
@@ -78,12 +78,12 @@ impl CatalogState {
 
     /// The entity with this ref.
     #[must_use]
-    pub fn entity(&self, entity_ref: &EntityRef) -> Option<&Record> {
+    pub fn entity(&self, entity_ref: &EntityRef) -> Option<&EntityRecord> {
         self.entities.get(entity_ref).map(|held| &*held.record)
     }
 
     /// The same, to be kept after the lock.
-    pub(crate) fn shared_record(&self, entity_ref: &EntityRef) -> Option<Arc<Record>> {
+    pub(crate) fn shared_record(&self, entity_ref: &EntityRef) -> Option<Arc<EntityRecord>> {
         self.entities
             .get(entity_ref)
             .map(|held| Arc::clone(&held.record))
@@ -91,12 +91,12 @@ impl CatalogState {
 
     /// The entity with this identity.
     #[must_use]
-    pub fn entity_by_uid(&self, uid: &Uuid) -> Option<&Record> {
+    pub fn entity_by_uid(&self, uid: &Uuid) -> Option<&EntityRecord> {
         self.entity(self.by_uid.get(uid)?)
     }
 
     /// All entities, in no particular order.
-    pub fn entities(&self) -> impl Iterator<Item = &Record> {
+    pub fn entities(&self) -> impl Iterator<Item = &EntityRecord> {
         self.entities.iter().map(|(_, held)| &*held.record)
     }
 
@@ -203,7 +203,7 @@ impl CatalogState {
         }
     }
 
-    fn put_record(&mut self, record: Record) {
+    fn put_record(&mut self, record: EntityRecord) {
         let entity_ref = record.entity_ref.clone();
         let uid = record.uid;
         let splice = SplicePoint::find(&record.document);
@@ -292,9 +292,9 @@ impl CatalogState {
 
 /// The entity after a row that carries one. `None` if the row lacks a part, which the log's writer
 /// never lets happen.
-fn record_of(row: &ChangeRow) -> Option<Record> {
+fn record_of(row: &ChangeRow) -> Option<EntityRecord> {
     debug_assert!(row.document.is_some(), "revision {}", row.revision);
-    Some(Record {
+    Some(EntityRecord {
         entity_ref: row.entity_ref.clone()?,
         uid: row.uid?,
         version: row.version,

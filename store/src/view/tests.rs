@@ -9,7 +9,7 @@ use proptest::prelude::*;
 use uuid::Uuid;
 
 use super::*;
-use crate::change::{ChangeRow, Op, ProblemRow, Record, Snapshot};
+use crate::change::{ChangeRow, EntityRecord, Op, ProblemRow, Snapshot};
 
 const NAMES: u8 = 6;
 const FILES: i64 = 3;
@@ -33,7 +33,7 @@ enum Step {
 #[derive(Clone, Default)]
 struct Model {
     revision: i64,
-    entities: BTreeMap<EntityRef, Record>,
+    entities: BTreeMap<EntityRef, EntityRecord>,
     problems: BTreeMap<i64, ProblemRow>,
     births: u128,
 }
@@ -109,7 +109,7 @@ impl Model {
             Op::Created
         };
         self.births += 1;
-        let record = Record {
+        let record = EntityRecord {
             uid: before.map_or(Uuid::from_u128(self.births), |before| before.uid),
             version: before.map_or(1, |before| before.version + 1),
             revision,

@@ -7,7 +7,7 @@ use freshet_proto::message::Observation;
 use freshet_proto::message::change::ChangeData;
 
 use super::world::World;
-use crate::change::Record;
+use crate::change::EntityRecord;
 use crate::config::DatabaseConfig;
 
 pub(super) async fn run<F, Fut>(fresh: &F)
@@ -32,12 +32,12 @@ where
     another_branch_takes_over(fresh().await).await;
 }
 
-fn record(world: &World, name: &str) -> Option<Record> {
+fn record(world: &World, name: &str) -> Option<EntityRecord> {
     let entity_ref = EntityRef::parse(name).expect("a valid ref");
     world.view.read(|state| state.entity(&entity_ref).cloned())
 }
 
-fn existing(world: &World, name: &str) -> Record {
+fn existing(world: &World, name: &str) -> EntityRecord {
     record(world, name).expect("the entity exists")
 }
 

@@ -25,8 +25,8 @@ use freshet_runtime::clock::{Clock, ManualClock};
 
 use super::open;
 use crate::apply::{Applier, ApplyConfig};
-use crate::change::{ChangeRow, Op, ProblemRow, Record};
-use crate::config::{Config, DatabaseConfig, GithubProvider, ProviderFilters, Rule};
+use crate::change::{ChangeRow, EntityRecord, Op, ProblemRow};
+use crate::config::{DatabaseConfig, GithubProvider, ProviderFilters, Rule, StoreConfig};
 use crate::ledger::{Ledger, LedgerConfig};
 use crate::metrics::StoreMetrics;
 use crate::repo::{Repo, SourceRow};
@@ -58,7 +58,7 @@ impl World {
     /// The same, configured to read this branch instead of the default one.
     pub(super) async fn start_on_branch(database: DatabaseConfig, branch: Option<&str>) -> Self {
         let repo = open(&database).await;
-        let config = Config {
+        let config = StoreConfig {
             providers: vec![GithubProvider {
                 id: "acme".to_owned(),
                 host: HOST.to_owned(),
@@ -70,7 +70,7 @@ impl World {
             }],
             rules: vec![Rule::everywhere(&["Component", "Group"])],
             fingerprint: FINGERPRINT.to_owned(),
-            ..Config::new(database)
+            ..StoreConfig::new(database)
         };
         let (clock, hands) = Clock::manual(START);
         let view = View::load(repo.snapshot().await.expect("a snapshot"));
@@ -409,9 +409,9 @@ fn spell(row: &ChangeRow) -> String {
     }
 }
 
-fn contents(view: &View) -> (Vec<Record>, Vec<ProblemRow>) {
+fn contents(view: &View) -> (Vec<EntityRecord>, Vec<ProblemRow>) {
     view.read(|state| {
-        let mut records: Vec<Record> = state.entities().cloned().collect();
+        let mut records: Vec<EntityRecord> = state.entities().cloned().collect();
         records.sort_by(|left, right| left.entity_ref.cmp(&right.entity_ref));
         let mut problems: Vec<ProblemRow> = state.problems().cloned().collect();
         problems.sort_by_key(|problem| problem.id);

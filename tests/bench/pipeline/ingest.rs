@@ -303,8 +303,8 @@ impl Stage {
         elapsed
     }
 
-    async fn start_store(&self, supervisor: &mut Supervisor) -> freshet_store::Handle {
-        let deps = freshet_store::Deps {
+    async fn start_store(&self, supervisor: &mut Supervisor) -> freshet_store::StoreHandle {
+        let deps = freshet_store::StoreDeps {
             bus: self.bus.clone(),
             clock: Clock::system(),
             registry: Registry::new("catalog"),

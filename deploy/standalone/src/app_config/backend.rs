@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use freshet_processor::ReadingAllow;
 use freshet_runtime::config::Reader;
-use freshet_store::{Cors, DatabaseConfig};
+use freshet_store::{CorsConfig, DatabaseConfig};
 use secrecy::SecretString;
 use url::Url;
 
@@ -24,7 +24,7 @@ pub(super) struct BackendBlock {
     pub(super) listen: SocketAddr,
     /// Where the API is reached from outside, without a slash at the end.
     pub(super) base_url: String,
-    pub(super) cors: Option<Cors>,
+    pub(super) cors: Option<CorsConfig>,
     pub(super) database: DatabaseConfig,
     /// Plain URLs that may be read.
     pub(super) reading_allow: Vec<ReadingAllow>,
@@ -98,7 +98,7 @@ fn read_base_url(block: &Reader<'_>, api: SocketAddr) -> String {
     base_url.trim_end_matches('/').to_owned()
 }
 
-fn read_cors(block: &Reader<'_>) -> Option<Cors> {
+fn read_cors(block: &Reader<'_>) -> Option<CorsConfig> {
     let cors = block.block("cors")?;
     for key in [
         "allowedHeaders",
@@ -110,7 +110,7 @@ fn read_cors(block: &Reader<'_>) -> Option<Cors> {
         cors.ignore(key);
     }
     let credentials = cors.bool("credentials").unwrap_or(false);
-    Some(Cors {
+    Some(CorsConfig {
         origins: read_cors_names(&cors, "origin", credentials),
         methods: read_cors_names(&cors, "methods", credentials),
         credentials,

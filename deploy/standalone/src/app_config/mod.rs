@@ -35,7 +35,7 @@ pub struct AppConfig {
     /// The processor's part.
     pub processor: freshet_processor::ProcessorConfig,
     /// The store's part.
-    pub store: freshet_store::Config,
+    pub store: freshet_store::StoreConfig,
 }
 
 /// Where the listeners bind.
@@ -93,7 +93,7 @@ impl AppConfig {
             schedules: catalog.schedules,
             ..freshet_ingestor::IngestorConfig::default()
         };
-        let store = freshet_store::Config {
+        let store = freshet_store::StoreConfig {
             subject_prefix: freshet.subject_prefix,
             providers: catalog.providers,
             rules: catalog.rules,
@@ -112,7 +112,7 @@ impl AppConfig {
             fingerprint: freshet_processor::fingerprint(&processor),
             cors: backend.cors,
             base_url: backend.base_url,
-            ..freshet_store::Config::new(backend.database)
+            ..freshet_store::StoreConfig::new(backend.database)
         };
         Self {
             bus: freshet.bus,

@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use crate::api::*;
-use crate::change::{ChangeRow, Op, ProblemRow, Record, Snapshot};
+use crate::change::{ChangeRow, EntityRecord, Op, ProblemRow, Snapshot};
 use crate::config::{DatabaseConfig, FeedLimits};
 use crate::feed::FeedDeps;
 
@@ -62,7 +62,7 @@ impl World {
         Self::start_with(None, FeedLimits::default()).await
     }
 
-    pub(super) async fn start_with(cors: Option<Cors>, limits: FeedLimits) -> Self {
+    pub(super) async fn start_with(cors: Option<CorsConfig>, limits: FeedLimits) -> Self {
         let directory = tempfile::tempdir().expect("a directory");
         let path = directory.path().join("catalog.sqlite");
         let repo = Repo::open(&DatabaseConfig::Sqlite { path: path.clone() })
@@ -265,13 +265,13 @@ fn change(revision: i64) -> ChangeRow {
     }
 }
 
-fn record(number: u128, name: &str, kind: &str, spec: &str, owner: Option<&str>) -> Record {
+fn record(number: u128, name: &str, kind: &str, spec: &str, owner: Option<&str>) -> EntityRecord {
     let relations = owner.map(|owner| RelationDeclaration {
         forward: "ownedBy".to_owned(),
         reverse: Some("ownerOf".to_owned()),
         target: parse(owner),
     });
-    Record {
+    EntityRecord {
         entity_ref: parse(&format!("{}:default/{name}", kind.to_lowercase())),
         uid: Uuid::from_u128(number),
         version: 1,
