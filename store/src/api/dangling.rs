@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::error::{ApiError, RequestLine};
 use super::parameters::Parameters;
-use super::{Api, ok_json};
+use super::{Api, answer_json};
 
 /// Most entities that are shown of those that name one target.
 const SOURCES_MAX: usize = 100;
@@ -69,7 +69,5 @@ pub(super) async fn list_dangling(
             .collect()
     });
     items.sort_unstable_by(|a, b| a.target.cmp(&b.target));
-    Ok(ok_json(
-        serde_json::to_string(&DanglingList { items }).expect("a ref is plain data"),
-    ))
+    Ok(answer_json(&DanglingList { items }))
 }

@@ -84,10 +84,10 @@ pub(super) async fn get_by_name(
         .and_then(|entity_ref| {
             let entity_ref = &entity_ref;
             api.view.read(|state| {
-                Some((
-                    state.served_json(entity_ref)?,
-                    state.entity(entity_ref)?.source_id,
-                ))
+                Some(ServedEntity {
+                    json: state.served_json(entity_ref)?,
+                    source_id: state.entity(entity_ref)?.source_id,
+                })
             })
         });
     found
@@ -110,7 +110,10 @@ pub(super) async fn get_by_uid(
     let found = Uuid::parse_str(&uid).ok().and_then(|uid| {
         api.view.read(|state| {
             let record = state.entity_by_uid(&uid)?;
-            Some((state.served_json(&record.entity_ref)?, record.source_id))
+            Some(ServedEntity {
+                json: state.served_json(&record.entity_ref)?,
+                source_id: record.source_id,
+            })
         })
     });
     found
@@ -122,13 +125,19 @@ pub(super) async fn get_by_uid(
         })
 }
 
+/// One entity as it is served.
+struct ServedEntity {
+    json: String,
+    source_id: i64,
+}
+
 /// Answers with an entity's text, and counts how old its truth is.
-fn respond_with_entity(api: &Api, (json, source_id): (String, i64)) -> Response {
-    if let Some(verified_at) = api.freshness.verified_at(source_id) {
+fn respond_with_entity(api: &Api, entity: ServedEntity) -> Response {
+    if let Some(verified_at) = api.freshness.verified_at(entity.source_id) {
         // The age that readers see, which is not the age of the catalog: they may read the same ten
         // entities all day.
         api.metrics
             .observe_served_age(verified_at, api.clock.now_micros());
     }
-    ok_json(json)
+    ok_json(entity.json)
 }

@@ -30,6 +30,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::serve::ListenerExt as _;
 use freshet_runtime::clock::Clock;
+use serde::Serialize;
 use tokio::net::TcpListener;
 use tokio::sync::{Notify, Semaphore};
 use tokio_util::sync::CancellationToken;
@@ -194,6 +195,11 @@ async fn report_healthy() -> Response {
 /// As bare as Backstage's answer to an unknown route or a wrong method.
 async fn answer_not_found() -> StatusCode {
     StatusCode::NOT_FOUND
+}
+
+/// An answer that is plain data: texts, numbers and lists of them.
+fn answer_json(answer: &impl Serialize) -> Response {
+    ok_json(serde_json::to_string(answer).expect("an answer is plain data"))
 }
 
 fn ok_json(json: String) -> Response {

@@ -1,5 +1,7 @@
 //! `GET /api/v1/problems`: what owners of files must fix.
 
+use std::cmp::Ordering;
+
 use axum::extract::{Request, State};
 use axum::response::Response;
 use freshet_model::{EntityRef, ErrorClass, Level, RuleId};
@@ -8,7 +10,7 @@ use serde::Serialize;
 
 use super::error::{ApiError, ApiProblem, RequestLine};
 use super::parameters::Parameters;
-use super::{Api, ok_json};
+use super::{Api, answer_json};
 use crate::change::ProblemRow;
 use crate::view::CatalogState;
 
@@ -99,9 +101,7 @@ pub(super) async fn list_problems(
     let parameters =
         Parameters::read_own(&request, &KNOWN).map_err(|problem| asked.fail_with(problem))?;
     let answer = find_problems(&api, &parameters).map_err(|problem| asked.fail_with(problem))?;
-    Ok(ok_json(
-        serde_json::to_string(&answer).expect("a problem is plain data"),
-    ))
+    Ok(answer_json(&answer))
 }
 
 fn find_problems(api: &Api, parameters: &Parameters) -> Result<ProblemList, ApiProblem> {
@@ -123,7 +123,7 @@ fn find_problems(api: &Api, parameters: &Parameters) -> Result<ProblemList, ApiP
             .collect()
     });
     // By place and not by time, so that an offset means the same on the next page.
-    problems.sort_unstable_by(|a, b| place_of(&a.row).cmp(&place_of(&b.row)));
+    problems.sort_unstable_by(|a, b| compare_places(&a.row, &b.row));
     let total_items = problems.len();
     let page = problems.into_iter().skip(offset).take(limit.min(LIMIT_MAX));
     Ok(ProblemList {
@@ -176,12 +176,10 @@ fn owner_of(row: &ProblemRow, state: &CatalogState) -> Option<EntityRef> {
         .map(|(_, owner)| owner.clone())
 }
 
-fn place_of(row: &ProblemRow) -> (&str, &str, u32, u32, i64) {
-    (
-        &row.repository,
-        &row.path,
-        row.problem.line,
-        row.problem.column,
-        row.id,
-    )
+fn compare_places(left: &ProblemRow, right: &ProblemRow) -> Ordering {
+    let in_file = |row: &ProblemRow| (row.problem.line, row.problem.column, row.id);
+    left.repository
+        .cmp(&right.repository)
+        .then_with(|| left.path.cmp(&right.path))
+        .then_with(|| in_file(left).cmp(&in_file(right)))
 }

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use super::error::{ApiError, ApiProblem, RequestLine};
 use super::parameters::Parameters;
-use super::{Api, ok_json};
+use super::{Api, answer_json};
 use crate::apply::PROVIDER_ROOTS;
 use crate::ledger::request_refresh;
 use crate::repo::sources::SourceKey;
@@ -131,7 +131,7 @@ pub(super) async fn confirm_removals(
 
 fn answer_with(rows: Vec<RemovalRow>) -> Response {
     let items = rows.into_iter().map(RemovalItem::from).collect();
-    ok_json(serde_json::to_string(&RemovalList { items }).expect("a removal is plain data"))
+    answer_json(&RemovalList { items })
 }
 
 async fn load_waiting(api: &Api) -> Result<Vec<RemovalRow>, RepoError> {

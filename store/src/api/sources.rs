@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::error::{ApiError, ApiProblem, RequestLine};
 use super::parameters::Parameters;
-use super::{Api, ok_json};
+use super::{Api, answer_json};
 use crate::freshness::{FreshnessVerdict, JudgedSource};
 
 #[derive(Serialize)]
@@ -83,9 +83,7 @@ pub(super) async fn list_sources(
         .filter(|judged| wanted.is_none_or(|wanted| judged.verdict == wanted))
         .map(SourceItem::from)
         .collect();
-    Ok(ok_json(
-        serde_json::to_string(&SourceList { items }).expect("a source is plain data"),
-    ))
+    Ok(answer_json(&SourceList { items }))
 }
 
 fn requested_verdict(parameters: &Parameters) -> Result<Option<FreshnessVerdict>, ApiProblem> {

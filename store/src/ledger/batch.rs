@@ -5,6 +5,7 @@ use std::collections::{BTreeSet, HashMap};
 use freshet_model::glob::Pattern;
 use freshet_proto::message::{Push, Signal, Tick, signal};
 
+use super::decision::{IgnoreReason, SignalDecision};
 use super::dependents::PushedBranch;
 use super::providers::Providers;
 use super::request::{request_refresh, trigger_of, trigger_of_push};
@@ -12,53 +13,6 @@ use super::subject::{SignalSubject, branch_of, key_by_branch_name, source_ref};
 use crate::repo::dependencies::Dependent;
 use crate::repo::sources::SourceKey;
 use crate::repo::{DeliveryRow, Lane, Location, Outcome, SourceRow};
-
-/// Why a signal asks for nothing, as recorded with its delivery.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum IgnoreReason {
-    /// The message has no body this version knows.
-    Unknown,
-    /// Nothing configured looks at what it names.
-    NotConfigured,
-    /// A tag, or another ref that is no branch.
-    NotABranch,
-    /// A branch nobody reads.
-    OtherBranch,
-    /// The branch was deleted; the sweep finds out what that means.
-    BranchDeleted,
-    /// The source it names does not exist.
-    NoSuchSource,
-}
-
-impl IgnoreReason {
-    pub(crate) fn as_str(self) -> &'static str {
-        match self {
-            Self::Unknown => "unknown",
-            Self::NotConfigured => "not-configured",
-            Self::NotABranch => "not-a-branch",
-            Self::OtherBranch => "other-branch",
-            Self::BranchDeleted => "branch-deleted",
-            Self::NoSuchSource => "no-such-source",
-        }
-    }
-}
-
-/// What is done about a signal.
-#[derive(Clone, Debug, PartialEq, Eq)]
-enum SignalDecision {
-    /// Nothing, for this reason.
-    Ignored(String),
-    /// Nothing: it proves that what we want of this source is as it was.
-    Unchanged(i64),
-    /// This source is read again.
-    Requested(i64),
-}
-
-impl From<IgnoreReason> for SignalDecision {
-    fn from(reason: IgnoreReason) -> Self {
-        Self::Ignored(reason.as_str().to_owned())
-    }
-}
 
 /// The sources a batch of signals is about, as they stand while it is decided.
 #[derive(Debug)]

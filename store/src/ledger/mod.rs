@@ -9,6 +9,7 @@
 mod batch;
 mod config;
 mod consume;
+mod decision;
 mod dependents;
 mod job;
 mod providers;

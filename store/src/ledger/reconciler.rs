@@ -15,8 +15,8 @@ use freshet_runtime::error_chain::Chain;
 use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 
-use super::batch::IgnoreReason;
 use super::config::LedgerConfig;
+use super::decision::IgnoreReason;
 use super::publish::{JobPublisher, build_jobs};
 use super::request::request_refresh;
 use crate::metrics::StoreMetrics;
