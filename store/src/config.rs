@@ -10,7 +10,6 @@ use secrecy::SecretString;
 use sha2::{Digest, Sha256};
 
 // The name apply still uses.
-pub(crate) use self::StoreConfig as Config;
 
 /// Everything the store is told.
 #[derive(Clone, Debug)]

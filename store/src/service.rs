@@ -20,7 +20,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::api::{Api, ApiDeps, may_listen_on};
 use crate::apply::{Applier, ApplyError};
-use crate::config::Config;
+use crate::config::StoreConfig;
 use crate::feed::{ChangeFeed, FeedDeps};
 use crate::freshness::{AgeBounds, Freshness, FreshnessPoller};
 use crate::ledger::{Ledger, LedgerConfig, Reconciler};

@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 
 use freshet_model::{
-    BlastRadius, Checked, EntityRef, ErrorClass, Kinds, Level, Problem, RuleId, Violation,
+    BlastRadius, EntityRef, ErrorClass, Kinds, Level, Problem, RuleId, ValidDocument, Violation,
 };
 use serde_json::Value;
 
@@ -170,8 +170,8 @@ impl CatalogFileBuilder {
         self.next += 1;
     }
 
-    fn add_entity(&mut self, checked: Checked, start: TextPosition, positions: &Positions) {
-        let Checked { entity, relations } = checked;
+    fn add_entity(&mut self, checked: ValidDocument, start: TextPosition, positions: &Positions) {
+        let ValidDocument { entity, relations } = checked;
         let place = self.entities.len();
         self.note_declaration(entity.entity_ref(), start, Some(place), positions);
         self.entities.push(Some(FileEntity {

@@ -40,7 +40,7 @@ use tower_http::cors::{AllowOrigin, CorsLayer};
 
 pub use entities::is_valid as is_valid_query;
 
-use crate::config::Cors;
+use crate::config::CorsConfig;
 use crate::feed::ChangeFeed;
 use crate::freshness::{AgeBounds, Freshness};
 use crate::metrics::StoreMetrics;

@@ -20,10 +20,10 @@ use tokio_util::task::TaskTracker;
 use super::entities::annotate::Forges;
 use super::error::ApplyError;
 use super::removals::check::RecentRemovals;
-use crate::config::{Config, Fingerprint, OrphanStrategy, Recheck, RemovalLimits, Root, Rule};
+use crate::config::{Fingerprint, OrphanStrategy, Recheck, RemovalLimits, Root, Rule, StoreConfig};
 use crate::consumer::{BatchConsumer, BatchHandler, BatchRemedy, decode_one};
 use crate::ledger::{JobPublisher, Providers};
-use crate::metrics::{Metrics, ObservationOutcome};
+use crate::metrics::{ObservationOutcome, StoreMetrics};
 use crate::repo::Repo;
 use crate::view::View;
 
@@ -47,8 +47,8 @@ pub struct ApplyConfig {
     pub(crate) batch_max: usize,
 }
 
-impl From<&Config> for ApplyConfig {
-    fn from(config: &Config) -> Self {
+impl From<&StoreConfig> for ApplyConfig {
+    fn from(config: &StoreConfig) -> Self {
         Self {
             subjects: Subjects::new(&config.subject_prefix),
             providers: Arc::new(Providers::new(&config.providers)),
@@ -65,7 +65,7 @@ impl From<&Config> for ApplyConfig {
 }
 
 /// What the configuration tells of the forges. A provider's host is one, whoever else names it.
-fn read_forges(config: &Config) -> Forges {
+fn read_forges(config: &StoreConfig) -> Forges {
     let mut hosts = config.github_hosts.clone();
     for provider in &config.providers {
         if !hosts.contains(&provider.host) {
@@ -85,7 +85,7 @@ pub struct Applier {
     pub(crate) view: Arc<View>,
     pub(crate) clock: Clock,
     pub(crate) config: ApplyConfig,
-    pub(crate) metrics: Arc<Metrics>,
+    pub(crate) metrics: Arc<StoreMetrics>,
     pub(crate) jobs: JobPublisher,
     pub(crate) publishing: TaskTracker,
     pub(crate) turn: Arc<Semaphore>,
@@ -108,7 +108,7 @@ impl Applier {
         view: Arc<View>,
         clock: Clock,
         config: ApplyConfig,
-        metrics: Arc<Metrics>,
+        metrics: Arc<StoreMetrics>,
     ) -> Self {
         let jobs = JobPublisher::new(bus.clone(), config.subjects.clone(), Arc::clone(&metrics));
         Self {

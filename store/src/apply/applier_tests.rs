@@ -12,7 +12,7 @@ use crate::config::DatabaseConfig;
 async fn a_view_that_is_ahead_of_its_database_ends_the_applier() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let path = folder.path().join("restored.sqlite");
-    let config = Config::new(DatabaseConfig::Sqlite { path });
+    let config = StoreConfig::new(DatabaseConfig::Sqlite { path });
     let repo = Repo::open(&config.database).await.expect("it opens");
     let view = View::load(Snapshot {
         revision: 5,
@@ -20,7 +20,7 @@ async fn a_view_that_is_ahead_of_its_database_ends_the_applier() {
     });
     let bus = Bus::memory();
     let (clock, _hands) = Clock::manual(1);
-    let metrics = Arc::new(Metrics::unregistered());
+    let metrics = Arc::new(StoreMetrics::unregistered());
     let applier = Applier::new(
         repo,
         bus.clone(),

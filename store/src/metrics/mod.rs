@@ -5,7 +5,6 @@ pub mod label;
 mod service;
 
 // The name apply still uses.
-pub(crate) use instance::StoreMetrics as Metrics;
 pub use instance::StoreMetrics;
 pub(crate) use instance::seconds_between;
 pub use label::{

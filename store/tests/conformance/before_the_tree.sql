@@ -18,14 +18,14 @@ insert into change (
 )
 values
     (1, 'created', 'component:default/a', 1, '6f1b7d1c-6a3b-4f55-9f3c-0a4b8a1d2e01', 1, 1, '{"kind":"Component"}', '[]', 'd1', null, '{}', 9, 9),
-    (2, 'created', 'component:default/b', 1, '6f1b7d1c-6a3b-4f55-9f3c-0a4b8a1d2e02', 2, 2, '{"kind":"Component"}', '[]', 'd2', null, '{}', 9, 9);
+    (2, 'created', 'component:default/b', 1, '6f1b7d1c-6a3b-4f55-9f3c-0a4b8a1d2e02', 2, 2, '{"kind":"Component"}', '[]', 'orphan:d2', null, '{}', 9, 9);
 
 insert into entity (
     ref, uid, version, revision, document_revision, digest, location_id, source_id, claimed_at, changed_at
 )
 values
     ('component:default/a', '6f1b7d1c-6a3b-4f55-9f3c-0a4b8a1d2e01', 1, 1, 1, 'd1', 1, 1, 9, 9),
-    ('component:default/b', '6f1b7d1c-6a3b-4f55-9f3c-0a4b8a1d2e02', 1, 2, 2, 'd2', 2, 2, 9, 9);
+    ('component:default/b', '6f1b7d1c-6a3b-4f55-9f3c-0a4b8a1d2e02', 1, 2, 2, 'orphan:d2', 2, 2, 9, 9);
 
 insert into problem (
     id, location_id, source_id, rule, message, hint, line, column_number, ref, first_seen, last_seen

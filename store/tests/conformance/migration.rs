@@ -31,6 +31,7 @@ where
     fill(&config).await;
     let repo = open(&config).await;
     each_branch_became_a_source(&repo).await;
+    what_only_a_digest_told_is_a_column(&repo).await;
     let snapshot = repo.snapshot().await.expect("a snapshot");
     what_was_known_is_known(&snapshot);
 }
@@ -111,6 +112,15 @@ async fn each_branch_became_a_source(repo: &Repo) {
     let next = tx.new_source_ids(1).await.expect("an id");
     assert!(next[0] > live.id, "an id is given once");
     tx.commit().await.expect("a commit");
+}
+
+async fn what_only_a_digest_told_is_a_column(repo: &Repo) {
+    let mut tx = repo.read().await.expect("a transaction");
+    let mut rows = tx.entities_of(&[1, 2], &[]).await.expect("rows");
+    tx.commit().await.expect("a commit");
+    rows.sort_by(|left, right| left.entity_ref.cmp(&right.entity_ref));
+    let orphans: Vec<bool> = rows.iter().map(|row| row.is_orphan).collect();
+    assert_eq!(orphans, [false, true]);
 }
 
 fn what_was_known_is_known(snapshot: &Snapshot) {

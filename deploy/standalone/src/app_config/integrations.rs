@@ -1,7 +1,7 @@
 //! `integrations.github`: which hosts there are and how to reach them.
 
 use freshet_processor::GithubIntegration;
-use freshet_processor::source::github::client::Endpoints;
+use freshet_processor::source::github::endpoints::Endpoints;
 use freshet_runtime::config::Reader;
 
 use super::addresses::GITHUB_COM;

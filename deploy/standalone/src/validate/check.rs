@@ -4,14 +4,14 @@
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
-use freshet_model::{ErrorClass, Level, Problem, RuleId};
-use freshet_processor::catalog_file::{CatalogFile, FileOrigin, FileProblem, PendingFile};
+use freshet_model::{ErrorClass, Problem, RuleId};
+use freshet_processor::catalog_file::{CatalogFile, FileOrigin, PendingFile};
 use freshet_processor::yaml::TextPosition;
 
 use super::content::{FileContent, display_path};
 use super::error::UsageError;
 use super::files::{CheckedFile, EntityReference, FileSet, FileToCheck};
-use super::placeholders::{describe_unchecked, supply_from_tree};
+use super::placeholders::{describe_unchecked, fetch_from_tree};
 use super::positions::FilePositions;
 use super::settings::CheckSettings;
 use super::targets::check_targets;
@@ -91,27 +91,21 @@ impl FileChecker<'_> {
         let base = FileOrigin::Repository(file.tree.in_repository(&file.path));
         // Two steps as in the service: what placeholders ask for is known only once the file was read.
         let pending = PendingFile::parse(bytes, limits);
-        let asked = pending.asks(&base, &policy, limits);
-        let supplied = supply_from_tree(&file.tree, asked, limits.placeholder_bytes);
-        for asked in supplied.unchecked {
+        let asked = pending.requests(&base, &policy, limits);
+        let fetched = fetch_from_tree(&file.tree, asked, limits.placeholder_bytes);
+        for asked in fetched.unchecked {
             let (at, message) = describe_unchecked(&asked, bytes);
             self.set
                 .add_note(index, RuleId::PlaceholderUnchecked, at, message);
         }
-        let parsed = pending.finish(
-            &base,
-            &policy,
-            &supplied.supplies,
-            &self.settings.kinds,
-            limits,
-        );
+        let parsed = pending.finish(&base, &policy, &fetched.files, &self.settings.kinds, limits);
         self.follow_locations(index, file, &parsed, bytes);
         self.note_parsed(index, parsed)
     }
 
     fn note_parsed(&mut self, index: usize, file: CatalogFile) -> CheckedFile {
         for problem in file.problems {
-            self.set.add_problem(index, problem_of(problem));
+            self.set.add_problem(index, problem);
         }
         let references = file.entities.iter().flat_map(|entity| {
             entity.relations.iter().map(|relation| EntityReference {
@@ -170,24 +164,5 @@ impl FileChecker<'_> {
             content: FileContent::OnDisk(path.to_owned()),
             ..from.clone()
         });
-    }
-}
-
-fn problem_of(problem: FileProblem) -> Problem {
-    Problem {
-        rule: RuleId::parse_lenient(&problem.rule),
-        level: if problem.is_warning {
-            Level::Warning
-        } else {
-            Level::Error
-        },
-        class: problem.class,
-        message: problem.message,
-        hint: problem.hint,
-        line: problem.line,
-        column: problem.column,
-        entity_ref: problem.entity_ref,
-        is_file: problem.is_file,
-        owner: problem.owner,
     }
 }

@@ -3,7 +3,9 @@
 use std::collections::{BTreeSet, HashMap};
 use std::path::PathBuf;
 
-use freshet_processor::catalog_file::{FileRequest, Supply, SupplyError};
+use freshet_processor::catalog_file::FileRequest;
+use freshet_processor::failure::Failure;
+use freshet_processor::source::fetched::Fetched;
 use freshet_processor::yaml::TextPosition;
 
 use super::content::FileContent;
@@ -11,32 +13,32 @@ use super::work_tree::{DiskFile, WorkTree};
 
 /// What the work tree answers to the placeholders of a file.
 #[derive(Default)]
-pub(super) struct TreeSupplies {
+pub(super) struct TreeFiles {
     /// What is there, or known not to be.
-    pub(super) supplies: HashMap<FileRequest, Supply>,
+    pub(super) files: HashMap<FileRequest, Fetched>,
     /// What is elsewhere: it stays unknown, and the placeholder is neither right nor wrong.
     pub(super) unchecked: Vec<FileRequest>,
 }
 
 /// Reads what is asked for from the work tree.
-pub(super) fn supply_from_tree(
+pub(super) fn fetch_from_tree(
     tree: &WorkTree,
     asked: BTreeSet<FileRequest>,
     bytes_max: usize,
-) -> TreeSupplies {
-    let mut supplied = TreeSupplies::default();
+) -> TreeFiles {
+    let mut fetched = TreeFiles::default();
     for asked in asked {
-        match read_asked(tree, &asked, bytes_max) {
-            Some(supply) => {
-                supplied.supplies.insert(asked, supply);
+        match fetch_asked(tree, &asked, bytes_max) {
+            Some(file) => {
+                fetched.files.insert(asked, file);
             }
-            None => supplied.unchecked.push(asked),
+            None => fetched.unchecked.push(asked),
         }
     }
-    supplied
+    fetched
 }
 
-fn read_asked(tree: &WorkTree, asked: &FileRequest, bytes_max: usize) -> Option<Supply> {
+fn fetch_asked(tree: &WorkTree, asked: &FileRequest, bytes_max: usize) -> Option<Fetched> {
     let FileRequest::File(file) = asked else {
         return None;
     };
@@ -44,27 +46,31 @@ fn read_asked(tree: &WorkTree, asked: &FileRequest, bytes_max: usize) -> Option<
         return None;
     }
     match tree.on_disk(&file.path) {
-        DiskFile::Found(path) => Some(read_supply(path, bytes_max)),
-        DiskFile::Missing => Some(Err(SupplyError::NotFound)),
+        DiskFile::Found(path) => Some(fetch_file(path, bytes_max)),
+        DiskFile::Missing => Some(Fetched::Absent {
+            evidence: "it is not in the work tree".to_owned(),
+        }),
         DiskFile::Outside if tree.below_root(&file.path).is_none() => None,
         // A link that leads out of the work tree leads nowhere for GitHub.
-        DiskFile::Outside => Some(Err(SupplyError::Refused {
-            reason: "it is outside of the work tree".to_owned(),
-        })),
+        DiskFile::Outside => Some(Fetched::Failed(Failure::denied(
+            "it is outside of the work tree",
+        ))),
     }
 }
 
-fn read_supply(path: PathBuf, bytes_max: usize) -> Supply {
+fn fetch_file(path: PathBuf, bytes_max: usize) -> Fetched {
     let bytes_on_disk = path.metadata().map_or(0, |metadata| metadata.len());
     match FileContent::OnDisk(path).read(bytes_max) {
-        Ok(bytes) if bytes.len() > bytes_max => Err(SupplyError::TooLarge {
+        Ok(bytes) if bytes.len() > bytes_max => Fetched::TooLarge {
+            version: String::new(),
             bytes: bytes_on_disk,
             bytes_max,
-        }),
-        Ok(bytes) => Ok(bytes),
-        Err(error) => Err(SupplyError::Failed {
-            reason: error.to_string(),
-        }),
+        },
+        Ok(bytes) => Fetched::Content {
+            version: String::new(),
+            bytes: bytes.to_vec().into(),
+        },
+        Err(error) => Fetched::Failed(Failure::unreachable(error.to_string())),
     }
 }
 

@@ -55,7 +55,7 @@ impl ReportedProblem {
     #[must_use]
     pub fn new(file: usize, problem: Problem) -> Self {
         // A name may be a secret that was pasted into the wrong line, and then messages repeat it.
-        let blank = |text: String| secrets::blanked(&text).into_owned();
+        let blank = |text: String| secrets::blank_secrets(&text).into_owned();
         let entity_ref = problem.entity_ref.map(|it| it.to_string());
         Self {
             file,

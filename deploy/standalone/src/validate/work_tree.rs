@@ -9,8 +9,8 @@ mod git;
 use std::cell::OnceCell;
 use std::path::{Component, Path, PathBuf};
 
-use freshet_model::RepositoryName;
 use freshet_model::location::{GithubFileUrl, Spelling};
+use freshet_model::{GitRef, RepositoryName};
 use freshet_processor::catalog_file::RepositoryFile;
 
 pub(super) use git::GitCheckout;
@@ -143,10 +143,8 @@ impl WorkTree {
     /// The file of the repository at a path from the root.
     pub(super) fn in_repository(&self, path: &str) -> RepositoryFile {
         RepositoryFile {
-            host: self.base.host().to_owned(),
-            owner: self.base.owner.clone(),
-            name: self.base.repository.clone(),
-            git_ref: self.base.git_ref.clone(),
+            repository: self.repository_name(),
+            git_ref: GitRef::Named(self.base.git_ref.clone()),
             path: self.below_base(path),
         }
     }
@@ -170,17 +168,17 @@ impl WorkTree {
 
     /// Whether this is a work tree of that repository.
     pub(super) fn is_in(&self, repository: &RepositoryName) -> bool {
-        let GithubFileUrl {
-            owner,
-            repository: name,
-            ..
-        } = &self.base;
-        *repository == RepositoryName::new(self.base.host(), owner, name)
+        *repository == self.repository_name()
+    }
+
+    fn repository_name(&self) -> RepositoryName {
+        let base = &self.base;
+        RepositoryName::new(base.host(), &base.owner, &base.repository)
     }
 
     /// Whether a file of a repository would be in this repository at this ref.
     pub(super) fn holds(&self, file: &RepositoryFile) -> bool {
-        file.is_beside(&self.in_repository("")) && file.git_ref == self.base.git_ref
+        file.repository == self.repository_name() && file.git_ref.as_str() == self.base.git_ref
     }
 
     /// The path behind the ref in `<ref>/<path>`, if the ref is that of this work tree.

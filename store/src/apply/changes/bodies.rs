@@ -30,16 +30,16 @@ pub(super) struct ChangeBody {
 
 impl ChangeBody {
     pub(super) fn for_creation(
-        entity_ref: &EntityRef,
+        entity_ref: EntityRef,
         uid: Uuid,
         tombstone: Option<&EntityRow>,
         content: &EntityContent,
         relations: RelationChanges,
     ) -> Self {
-        let info = entity_info(entity_ref, uid, &content.document, &content.relations);
+        let info = entity_info(&entity_ref, uid, &content.document, &content.relations);
         Self {
             op: Op::Created,
-            entity_ref: Some(entity_ref.clone()),
+            entity_ref: Some(entity_ref),
             uid: Some(uid),
             entity: Some(info),
             problem: None,
@@ -77,7 +77,8 @@ impl ChangeBody {
         );
         Self {
             entity: Some(info),
-            // A claim may have been promoted, and then the entity is somewhere else now.
+            // The uid stays, whoever holds the ref: an entity whose file moved is the same entity, and
+            // only its place is another.
             location_id: content.location_id,
             source_id: content.source_id,
             ..Self::of_record(Op::Updated, record, version, change)
@@ -88,6 +89,7 @@ impl ChangeBody {
         Self::of_record(Op::Deleted, record, version, lifecycle_change(relations))
     }
 
+    // The document is as it was, but its entity tag moves: what is served with it has changed.
     pub(super) fn for_relations(record: &Record, relations: RelationChanges) -> Self {
         let change = ChangeInfo {
             categories: vec![Category::Relation],

@@ -25,14 +25,8 @@ pub(crate) struct Trigger {
 
 impl Trigger {
     pub(crate) fn new(cause: &Cause, commit: &str, fetched_at: i64, now: i64) -> Self {
+        let cause = cause.clone();
         Self {
-            cause: CauseInfo {
-                delivery: cause.signal_id.clone(),
-                commit: commit.to_owned(),
-                actor: cause.actor.clone(),
-                provider: cause.provider.clone(),
-                mechanism: cause.mechanism.clone(),
-            },
             timing: Timing {
                 pushed: rfc3339_if_known(cause.pushed_at),
                 received: rfc3339_if_known(cause.received_at),
@@ -40,7 +34,15 @@ impl Trigger {
                 committed: Some(rfc3339(now)),
                 published: None,
             },
+            // Received rather than pushed: that is our clock, as is the time of the commit.
             fact_at: cause.received_at,
+            cause: CauseInfo {
+                delivery: cause.signal_id,
+                commit: commit.to_owned(),
+                actor: cause.actor,
+                provider: cause.provider,
+                mechanism: cause.mechanism,
+            },
         }
     }
 }
@@ -72,12 +74,13 @@ pub(crate) fn entity_info(
     EntityInfo {
         entity_ref: entity_ref.clone(),
         uid: uid.to_string(),
+        // The ref has the kind in lower case; subscribers get it as people write it.
         kind: kind_of(document).unwrap_or_else(|| entity_ref.kind().to_owned()),
         owner: owner_of(relations).cloned(),
     }
 }
 
-/// The one field of a document that says more than its ref, in which the kind is in lower case.
+/// The one field of a document that is looked at.
 #[derive(Deserialize)]
 struct DocumentKind {
     kind: String,
@@ -114,6 +117,7 @@ pub(crate) fn touched_categories(
         .flatten()
         .map(|field| category_of(&field.path))
         .collect();
+    // Read off the relations, as two spellings of `spec.owner` may mean the same owner.
     if owner_of(before) != owner_of(after) {
         categories.insert(Category::Owner);
     }

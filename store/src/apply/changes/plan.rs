@@ -61,6 +61,7 @@ pub(crate) struct PlanInputs<'a> {
 /// Plans one transaction.
 pub(crate) fn plan_changes(inputs: &PlanInputs<'_>) -> Result<ChangePlan, ApplyError> {
     let mut resolved = resolve_claims(inputs.files, inputs.stored, inputs.now)?;
+    // The view is folded after the commit only, so until then it is the catalog as it was before.
     let mut deltas = relation_deltas(&resolved.changes, inputs.state);
     let mut planner = ChangePlanner {
         inputs,
@@ -69,9 +70,10 @@ pub(crate) fn plan_changes(inputs: &PlanInputs<'_>) -> Result<ChangePlan, ApplyE
     };
     for (entity_ref, change) in mem::take(&mut resolved.changes) {
         let delta = deltas.remove(&entity_ref).unwrap_or_default();
-        planner.plan_entity(&entity_ref, change, delta.into_changes());
+        planner.plan_entity(entity_ref, change, delta.into_changes());
     }
-    // What is left are entities that only others have changed.
+    // What is left are entities that only others have changed. They come after those, so that who
+    // hears of the effect has heard of its cause.
     for (entity_ref, delta) in deltas {
         planner.plan_related(&entity_ref, delta);
     }
@@ -92,13 +94,13 @@ struct ChangePlanner<'a> {
 impl ChangePlanner<'_> {
     fn plan_entity(
         &mut self,
-        entity_ref: &EntityRef,
+        entity_ref: EntityRef,
         resolved: ResolvedChange,
         relations: RelationChanges,
     ) {
         let triggered_by = resolved.triggered_by;
-        let row = self.inputs.stored.entities.get(entity_ref);
-        match (resolved.change, self.inputs.state.entity(entity_ref)) {
+        let row = self.inputs.stored.entities.get(&entity_ref);
+        match (resolved.change, self.inputs.state.entity(&entity_ref)) {
             (EntityChange::Upsert(content), Some(record)) => {
                 let version = version_after(record, row);
                 let body = ChangeBody::for_update(record, version, &content, relations);
@@ -164,16 +166,17 @@ impl ChangePlanner<'_> {
         let entity_ref = problem.problem.entity_ref.as_ref();
         let record = entity_ref.and_then(|it| self.inputs.state.entity(it));
         let body = ChangeBody::for_problem(op, &problem, record);
-        let change = ChangeRow {
-            problem: Some(problem.clone().into_row(self.place_of(&problem))),
-            ..self.next_row(body, triggered_by)
-        };
-        self.plan.rows.push(change);
         if op == Op::ProblemResolved {
             self.plan.problems_removed.push(problem.id);
         } else {
-            self.plan.problems_put.push(problem);
+            self.plan.problems_put.push(problem.clone());
         }
+        let place = self.place_of(&problem);
+        let change = ChangeRow {
+            problem: Some(problem.into_row(place)),
+            ..self.next_row(body, triggered_by)
+        };
+        self.plan.rows.push(change);
     }
 
     /// The problem as it is now or, if it is resolved, as it last was.
@@ -272,6 +275,8 @@ fn version_after(record: &Record, row: Option<&EntityRow>) -> i64 {
 }
 
 /// The row of an entity that is removed by a change.
+// It keeps the version, so that the ref goes on counting when it comes back and an event from before
+// never beats a new one.
 fn tombstone_of(change: &ChangeRow) -> Option<EntityRow> {
     Some(EntityRow {
         entity_ref: change.entity_ref.as_ref()?.to_string(),

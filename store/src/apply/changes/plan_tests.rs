@@ -84,7 +84,15 @@ fn world(text: &str) -> (Snapshot, StoredEntities) {
 }
 
 fn planned(stored: &str, files: &[FileDeclarations]) -> ChangePlan {
-    let (snapshot, mut stored) = world(stored);
+    let (snapshot, stored) = world(stored);
+    planned_from(snapshot, stored, files)
+}
+
+fn planned_from(
+    snapshot: Snapshot,
+    mut stored: StoredEntities,
+    files: &[FileDeclarations],
+) -> ChangePlan {
     for file in files {
         let location = Location::new(file.location_id, file.source_id, "f");
         stored.locations.insert(file.location_id, location);
@@ -157,6 +165,24 @@ fn a_ref_somebody_else_holds_is_claimed_and_not_taken() {
     let plan = planned("2:a@1", &[file(1, "a@2", Undeclared::Removed)]);
     assert_eq!(plan.claims_put.len(), 1);
     assert!(plan.entities.is_empty());
+}
+
+#[test]
+fn a_conflict_is_told_at_the_line_where_the_claim_stands_now() {
+    let (snapshot, mut stored) = world("2:a@1");
+    stored.claims.push(ClaimRow {
+        location_id: 1,
+        entity_ref: entity_ref("a").to_string(),
+        claimed_at: 1,
+        document: "{}".to_owned(),
+        relations: "[]".to_owned(),
+        digest: "2".to_owned(),
+        line: 9,
+    });
+    let files = [file(1, "a@2", Undeclared::Removed)];
+    let plan = planned_from(snapshot, stored, &files);
+    assert_eq!(plan.problems_put[0].problem.line, 1);
+    assert_eq!(plan.claims_put[0].line, 1);
 }
 
 #[test]

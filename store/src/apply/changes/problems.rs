@@ -72,26 +72,33 @@ pub(crate) fn compare_problems<'a>(
         .collect();
     let removed = locations_in(&comparisons, &ReviewScope::All);
     let read = locations_in(&comparisons, &ReviewScope::File);
-    let mut known: HashMap<i64, Vec<&StoredProblem>> = HashMap::new();
-    for problem in &stored.problems {
-        known.entry(problem.location_id).or_default().push(problem);
+    let known = group_by_location(&stored.problems);
+    // A location that is removed loses all its problems once, whatever else is said of it.
+    let counting = comparisons.into_iter().filter(|comparison| {
+        *comparison.scope == ReviewScope::All || !removed.contains(&comparison.location_id)
+    });
+    let compared = counting.flat_map(|comparison| {
+        let known = known.get(&comparison.location_id);
+        compare_location(comparison, known.map_or(&[], Vec::as_slice))
+    });
+    // Those of a location that was read have just been compared.
+    let promoted = resolved.promoted.iter().filter(|promoted| {
+        !removed.contains(&promoted.location_id) && !read.contains(&promoted.location_id)
+    });
+    compared
+        .chain(promoted.flat_map(|promoted| resolve_conflicts(promoted, stored)))
+        .collect()
+}
+
+fn group_by_location(problems: &[StoredProblem]) -> HashMap<i64, Vec<&StoredProblem>> {
+    let mut grouped: HashMap<i64, Vec<&StoredProblem>> = HashMap::new();
+    for problem in problems {
+        grouped
+            .entry(problem.location_id)
+            .or_default()
+            .push(problem);
     }
-    let mut transitions = Vec::new();
-    for comparison in comparisons {
-        // A location that is removed loses all its problems once, whatever else is said of it.
-        if *comparison.scope == ReviewScope::All || !removed.contains(&comparison.location_id) {
-            let known = known.get(&comparison.location_id);
-            transitions.extend(compare(comparison, known.map_or(&[], Vec::as_slice)));
-        }
-    }
-    for promoted in &resolved.promoted {
-        // A location that was read has been compared above.
-        let id = promoted.location_id;
-        if !removed.contains(&id) && !read.contains(&id) {
-            transitions.extend(resolve_conflicts(promoted, stored));
-        }
-    }
-    transitions
+    grouped
 }
 
 fn locations_in(comparisons: &[Comparison<'_>], scope: &ReviewScope) -> HashSet<i64> {
@@ -107,6 +114,7 @@ fn comparison_of_file<'a>(
     file: &'a FileDeclarations,
     resolved: &ResolvedClaims,
 ) -> Option<Comparison<'a>> {
+    // A file that was not read has the problems it had.
     let mut found: Vec<_> = file.problems.as_ref()?.iter().map(Cow::Borrowed).collect();
     let losing = resolved.losing.get(&file.location_id).into_iter().flatten();
     found.extend(losing.map(|it| Cow::Owned(conflict_problem(&it.entity_ref, it.line))));
@@ -127,31 +135,25 @@ fn comparison_of_review(review: &ProblemReview) -> Comparison<'_> {
     }
 }
 
-fn compare<'a>(
+fn compare_location<'a>(
     comparison: Comparison<'a>,
     known: &[&'a StoredProblem],
 ) -> Vec<ProblemTransition<'a>> {
-    let known = known.iter().copied();
-    let known: Vec<&StoredProblem> = known
-        .filter(|it| {
-            comparison
-                .scope
-                .covers(it.problem.rule, it.problem.entity_ref.as_ref())
-        })
-        .collect();
-    let keys = keys_of(known.iter().map(|it| &it.problem));
-    let mut open: HashMap<ProblemKey<'_>, &StoredProblem> = keys.into_iter().zip(known).collect();
+    let mut open: HashMap<ProblemKey<'_>, &StoredProblem> = open_by_key(comparison.scope, known);
     let keys = keys_of(comparison.found.iter().map(|it| &it.problem));
     let matches: Vec<Option<&StoredProblem>> = keys.iter().map(|key| open.remove(key)).collect();
+    // The log must not depend on how a map is ordered.
     let mut resolved: Vec<&StoredProblem> = open.into_values().collect();
     resolved.sort_by_key(|problem| problem.id);
+    // What opens is told before what is resolved: a file whose mistake gives way to another one is
+    // not without a problem in between.
     let found = matches.into_iter().zip(comparison.found);
-    let found = found.filter_map(|(known, found)| match known {
+    let changed = found.filter_map(|(known, found)| match known {
         None => Some(ProblemChange::Opened(found)),
         Some(known) if reads_alike(known, &found) => None,
         Some(known) => Some(ProblemChange::Updated { known, found }),
     });
-    found
+    changed
         .chain(resolved.into_iter().map(ProblemChange::Resolved))
         .map(|change| ProblemTransition {
             location_id: comparison.location_id,
@@ -159,6 +161,17 @@ fn compare<'a>(
             change,
         })
         .collect()
+}
+
+fn open_by_key<'a>(
+    scope: &ReviewScope,
+    known: &[&'a StoredProblem],
+) -> HashMap<ProblemKey<'a>, &'a StoredProblem> {
+    let is_covered = |problem: &Problem| scope.covers(problem.rule, problem.entity_ref.as_ref());
+    let known = known.iter().copied();
+    let covered: Vec<&StoredProblem> = known.filter(|it| is_covered(&it.problem)).collect();
+    let keys = keys_of(covered.iter().map(|it| &it.problem));
+    keys.into_iter().zip(covered).collect()
 }
 
 fn keys_of<'a>(problems: impl Iterator<Item = &'a Problem>) -> Vec<ProblemKey<'a>> {
@@ -178,6 +191,7 @@ fn keys_of<'a>(problems: impl Iterator<Item = &'a Problem>) -> Vec<ProblemKey<'a
 }
 
 fn reads_alike(known: &StoredProblem, found: &FoundProblem) -> bool {
+    // When it was last seen is left out: a file read again with the same mistake says nothing new.
     known.problem == found.problem && known.status_of == found.shown_by()
 }
 

@@ -98,7 +98,7 @@ struct BothStates<'a> {
     changes: &'a ResolvedChanges,
     state: &'a State,
     /// Of entities that declare much, such as a group with thousands of members.
-    indexes: RefCell<HashMap<(CatalogState, DeclaredType, EntityRef), DeclarationIndex<'a>>>,
+    indexes: RefCell<HashMap<(CatalogState, DeclaredType, &'a EntityRef), DeclarationIndex<'a>>>,
 }
 
 impl<'a> BothStates<'a> {
@@ -131,7 +131,7 @@ impl<'a> BothStates<'a> {
         &self,
         at: CatalogState,
         declared_type: DeclaredType,
-        declaring: &EntityRef,
+        declaring: &'a EntityRef,
         relation_type: &str,
         target: &EntityRef,
     ) -> bool {
@@ -143,7 +143,7 @@ impl<'a> BothStates<'a> {
         }
         self.indexes
             .borrow_mut()
-            .entry((at, declared_type, declaring.clone()))
+            .entry((at, declared_type, declaring))
             .or_insert_with(|| index_of(declared, declared_type))
             .contains(&(relation_type, target))
     }
@@ -152,9 +152,9 @@ impl<'a> BothStates<'a> {
     fn is_shown(
         &self,
         at: CatalogState,
-        end: &EntityRef,
+        end: &'a EntityRef,
         relation_type: &str,
-        other: &EntityRef,
+        other: &'a EntityRef,
     ) -> bool {
         self.exists(at, end)
             && (self.declares(at, DeclaredType::Forward, end, relation_type, other)
@@ -175,8 +175,8 @@ struct RelationComparison<'a> {
     deltas: BTreeMap<EntityRef, RelationDelta>,
 }
 
-impl RelationComparison<'_> {
-    fn compare_entity(&mut self, entity_ref: &EntityRef, triggered_by: i64) {
+impl<'a> RelationComparison<'a> {
+    fn compare_entity(&mut self, entity_ref: &'a EntityRef, triggered_by: i64) {
         let before = self.catalog.declared_by(CatalogState::Before, entity_ref);
         let after = self.catalog.declared_by(CatalogState::After, entity_ref);
         let differing = declared_only_in(before, after).chain(declared_only_in(after, before));
@@ -197,11 +197,12 @@ impl RelationComparison<'_> {
 
     fn compare_relation(
         &mut self,
-        end: &EntityRef,
+        end: &'a EntityRef,
         relation_type: &str,
-        other: &EntityRef,
+        other: &'a EntityRef,
         triggered_by: i64,
     ) {
+        // The other end may declare it as well, and then it is shown as before.
         let is_shown = |at| self.catalog.is_shown(at, end, relation_type, other);
         let (before, after) = (
             is_shown(CatalogState::Before),
@@ -211,6 +212,7 @@ impl RelationComparison<'_> {
             return;
         }
         let delta = self.deltas.entry(end.clone());
+        // Several may have caused it in one transaction; an event names one.
         let delta = delta.or_insert_with(|| RelationDelta {
             triggered_by,
             ..RelationDelta::default()
@@ -227,8 +229,10 @@ impl RelationComparison<'_> {
     }
 
     /// Others may have declared relations to an entity long before it came.
-    fn compare_incoming(&mut self, entity_ref: &EntityRef, triggered_by: i64) {
-        for (other, relation) in self.catalog.state.incoming(entity_ref) {
+    fn compare_incoming(&mut self, entity_ref: &'a EntityRef, triggered_by: i64) {
+        // Only their reverse types concern it: their own relations are shown whether it exists or not.
+        let state = self.catalog.state;
+        for (other, relation) in state.incoming(entity_ref) {
             if let Some(reverse) = &relation.reverse {
                 self.compare_relation(entity_ref, reverse, other, triggered_by);
             }

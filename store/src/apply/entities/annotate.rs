@@ -32,8 +32,6 @@ pub(crate) struct Forges {
 /// Where one file is, in the spellings the annotations use.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Place {
-    /// Location reference with the spelling of whoever points there.
-    pub(crate) location: String,
     forced: [(&'static str, String); 2],
     offered: Vec<(&'static str, String)>,
     slug: Option<RepositorySlug>,
@@ -49,7 +47,6 @@ struct RepositorySlug {
 impl Place {
     /// The file at `target`, found by way of `origin`.
     pub(crate) fn new(location_type: &str, target: &str, origin: &str, forges: &Forges) -> Self {
-        let location = format!("{location_type}:{target}");
         let mut offered = Vec::new();
         let mut slug = None;
         if location_type == URL {
@@ -58,6 +55,7 @@ impl Place {
                 offered.extend(source_location(target).map(|it| (SOURCE_LOCATION, it)));
                 slug = RepositorySlug::read_target(target, &forges.slug_kinds);
             }
+            // Whatever has a URL can be looked at; only a forge has a page to edit it.
             offered.push((VIEW_URL, target.to_owned()));
             if is_forge {
                 offered.extend(edit_url(target).map(|it| (EDIT_URL, it)));
@@ -65,10 +63,9 @@ impl Place {
         }
         Self {
             forced: [
-                (MANAGED_BY_LOCATION, location.clone()),
+                (MANAGED_BY_LOCATION, format!("{location_type}:{target}")),
                 (MANAGED_BY_ORIGIN_LOCATION, origin.to_owned()),
             ],
-            location,
             offered,
             slug,
         }
@@ -79,6 +76,7 @@ impl Place {
     pub(crate) fn digest(&self, declared: &str) -> String {
         let mut hash = Sha256::new();
         hash.update(declared.as_bytes());
+        // What stands between the values keeps two places from spelling the same text.
         for (_, value) in self.forced.iter().chain(&self.offered) {
             hash.update([0]);
             hash.update(value.as_bytes());
@@ -126,6 +124,7 @@ impl Place {
             let value = annotations
                 .entry(Cow::Borrowed(GITHUB_PROJECT_SLUG))
                 .or_insert(Cow::Borrowed(QUOTED_EMPTY));
+            // An empty annotation tells nobody anything, so it is no choice of the author.
             if &**value == QUOTED_EMPTY {
                 *value = Cow::Owned(quote(&slug.name));
             }

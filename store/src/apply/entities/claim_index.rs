@@ -99,7 +99,8 @@ impl<'a> ClaimIndex<'a> {
                 touched.entry(entity_ref).or_insert(file.triggered_by);
             }
         }
-        // Who declares a ref is named before who lets go of it: a file that moved is the new file's doing.
+        // Who declares a ref is named rather than who lets go of it: that an entity moved is told by
+        // where it went.
         for (entity_ref, declarations) in &self.declarations {
             if let Some(first) = declarations.first() {
                 touched.insert(entity_ref, first.file.triggered_by);
@@ -171,6 +172,7 @@ impl<'a> ClaimIndex<'a> {
             claimed_at: row.claimed_at,
             line: state.line(),
             state,
+            // Only the version of a holder is ever kept.
             is_orphan: false,
             is_read: self.files.contains_key(&row.location_id),
             losing_before: Some(row),
@@ -198,6 +200,7 @@ impl<'a> ClaimIndex<'a> {
         as_before: ClaimState<'a>,
     ) -> Option<ClaimState<'a>> {
         let Some(file) = self.files.get(&location_id) else {
+            // A file that was not read claims what it claimed: a failure to read frees nothing.
             return Some(as_before);
         };
         let mut declarations = self.declarations_of(entity_ref).iter();

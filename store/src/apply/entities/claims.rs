@@ -143,6 +143,7 @@ impl ResolvedClaims {
         winner: &Claim<'_>,
         stored: &StoredEntities,
     ) -> Result<(), ApplyError> {
+        // A claim that lost was kept with its content, so its file need not be read again.
         if let Some(row) = winner.losing_before {
             self.claims_removed.push(row.key());
             self.promoted.push(PromotedClaim {
@@ -180,6 +181,7 @@ impl ResolvedClaims {
                 line: loser.line,
             });
         }
+        // A file that is read with the same conflict time and again writes nothing.
         if let ClaimState::Declared(declared) = loser.state
             && !loser
                 .losing_before
@@ -200,6 +202,8 @@ fn find_winner<'a, 'b>(
         let all = on_ref.claims.iter();
         all.filter(move |claim| !(is_adopted && claim.is_orphan))
     };
+    // Whoever holds it keeps it, however old the others are. Otherwise an entity would change hands,
+    // and with it its content, because of an unrelated push.
     let holding = on_ref
         .holder
         .and_then(|holder| counting().find(|claim| claim.location_id == holder.location_id));

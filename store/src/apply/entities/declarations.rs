@@ -183,15 +183,13 @@ pub(crate) fn undeclared_of(content: &Content) -> Undeclared {
 /// file, that of every Location entity that points there. Warnings are shown by none, as the entity is
 /// valid.
 fn found_problem(observed: &ProblemObserved, parents: &[String]) -> FoundProblem {
-    let status_of = match (observed.is_warning, observed.is_file) {
-        (false, true) => parents.to_vec(),
-        (false, false) if !observed.entity_ref.is_empty() => vec![observed.entity_ref.clone()],
-        (true, _) | (false, false) => Vec::new(),
+    let problem = read_problem(observed);
+    let status_of = match (problem.level, problem.is_file) {
+        (Level::Warning, _) => Vec::new(),
+        (Level::Error, true) => parents.to_vec(),
+        (Level::Error, false) => problem.entity_ref.iter().map(ToString::to_string).collect(),
     };
-    FoundProblem {
-        problem: read_problem(observed),
-        status_of,
-    }
+    FoundProblem { problem, status_of }
 }
 
 fn read_problem(observed: &ProblemObserved) -> Problem {
@@ -232,6 +230,7 @@ fn read_entities(
         let entity_ref = EntityRef::parse(&entity.r#ref)
             .map_err(|error| ApplyError::unreadable("an entity ref", error))?;
         if entity_ref.kind() == LOCATION_KIND && (conditions.is_held_back)(&entity_ref) {
+            // Its version in effect stays; it is not removed for not being declared.
             read.held_back.insert(entity_ref);
             continue;
         }

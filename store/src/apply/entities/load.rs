@@ -41,17 +41,19 @@ impl StoredEntities {
         self.load_problems(tx, read).await
     }
 
-    /// Claims on everything that these files declare or hold: what they hold may be freed.
+    /// Claims on everything that these files declare or hold.
     async fn load_claims(
         &mut self,
         tx: &mut Tx,
         read: &[i64],
         declared: &[&str],
     ) -> Result<(), ApplyError> {
+        // What these files hold may be freed, and then goes to whoever else claims it.
         let held = self.entities.keys().map(EntityRef::as_str);
         let refs: BTreeSet<&str> = declared.iter().copied().chain(held).collect();
         let refs: Vec<&str> = refs.into_iter().collect();
         self.claims = tx.claims_of(read, &refs).await?;
+        // The ordinary case: a claim is stored only where two files declare the same ref.
         if self.claims.is_empty() {
             return Ok(());
         }

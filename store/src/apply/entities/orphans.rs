@@ -31,6 +31,7 @@ pub(crate) fn keep_orphans(
             && is_orphaned(file, entity_ref, stored)
             && let Some(record) = state.entity(entity_ref)
         {
+            // As a declaration it takes part in the contest for its ref, so any file may adopt it.
             file.declared.push(orphan_of(record, row)?);
         }
     }
@@ -57,6 +58,7 @@ fn orphan_of(record: &Record, row: &EntityRow) -> Result<DeclaredEntity, ApplyEr
         is_orphan: true,
     };
     if row.is_orphan {
+        // Marked again, it would be another document after each reading.
         return Ok(orphan);
     }
     let document = mark_orphan(&record.document)
