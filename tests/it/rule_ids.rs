@@ -50,11 +50,6 @@ fn broken_files() -> Vec<(&'static str, String, RuleId)> {
             RuleId::LocationTargetUnreadable,
         ),
         (
-            "host.yaml",
-            location("host", "{target: 'https://nowhere.invalid/a.yaml'}"),
-            RuleId::LocationTargetUnreadable,
-        ),
-        (
             "placeholder.yaml",
             document("API", "placeholder", "t", api),
             RuleId::PlaceholderNotFound,

@@ -23,7 +23,7 @@ pub fn content_of(
         blob,
         entities: file.entities.into_iter().map(message_of_entity).collect(),
         problems: file.problems.into_iter().map(message_of_problem).collect(),
-        poisoned: file.is_invalid,
+        invalid: file.is_invalid,
         dependencies,
         emitted: file.emitted.into_iter().map(message_of_kind).collect(),
     };
@@ -62,7 +62,7 @@ fn invalid_content(blob: String, rule: RuleId, message: String) -> Content {
     Content {
         blob,
         problems: vec![problem],
-        poisoned: true,
+        invalid: true,
         ..Content::default()
     }
 }
@@ -183,7 +183,7 @@ mod tests {
             ("InputError", false, false)
         );
         assert_eq!(problem.owner, "team-a");
-        assert!(!content.poisoned);
+        assert!(!content.invalid);
         assert_eq!(content.emitted.len(), 1);
         assert_eq!(content.emitted[0].kind, "Component");
         assert_eq!(content.emitted[0].spec_type.as_deref(), Some("service"));
@@ -196,7 +196,7 @@ mod tests {
             ..ReadLimits::default()
         };
         let content = read_within(&format!("{PAY}  note: {}\n", "x".repeat(1_000)), &limits);
-        assert!(content.poisoned);
+        assert!(content.invalid);
         assert_eq!(content.entities, []);
         assert_eq!(content.problems[0].rule, RuleId::FileLimitObserved.as_str());
     }

@@ -219,7 +219,7 @@ fn read_at_commit(
             && matches!(
                 object,
                 ObjectShown::Blob {
-                    text: TextShown::NotAsked,
+                    text: TextShown::NotQueried,
                     ..
                 }
             )
@@ -287,7 +287,7 @@ fn find_file(stale: bool, object: ObjectShown, head: &str) -> FileFound {
         ObjectShown::Blob {
             oid,
             size,
-            text: TextShown::OnlyRaw | TextShown::NotAsked,
+            text: TextShown::OnlyRaw | TextShown::NotQueried,
         } => return FileFound::RawBlob { oid, size },
     };
     FileFound::Fetched(fetched)

@@ -34,7 +34,7 @@ impl RepositoryQuestion {
             .zip(objects)
             .map(|(wanted, object)| match object {
                 ObjectShown::Blob {
-                    text: TextShown::NotAsked,
+                    text: TextShown::NotQueried,
                     ..
                 } => wanted,
                 ObjectShown::Blob { oid, text, .. } => {
@@ -80,7 +80,7 @@ impl QuestionBase {
 pub(super) fn fill_in(objects: &mut [ObjectShown], known: &BTreeMap<String, TextShown>) {
     for object in objects {
         if let ObjectShown::Blob { oid, text, .. } = object
-            && *text == TextShown::NotAsked
+            && *text == TextShown::NotQueried
             && let Some(known) = known.get(oid)
         {
             *text = known.clone();

@@ -41,7 +41,7 @@ pub enum ObjectShown {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum TextShown {
     /// Was not asked for.
-    NotAsked,
+    NotQueried,
     /// Complete.
     Text(String),
     /// Binary or too long for GraphQL: to be read as a raw blob.

@@ -39,7 +39,7 @@ pub(super) fn shown(head: &str, objects: &str) -> RepositoryShown {
         ("!", ..) => ObjectShown::Unreadable("broken".to_owned()),
         (_, Some((oid, text)), _) => blob(oid, TextShown::Text(text.to_owned())),
         (_, None, Some(oid)) => blob(oid, TextShown::OnlyRaw),
-        (oid, None, None) => blob(oid, TextShown::NotAsked),
+        (oid, None, None) => blob(oid, TextShown::NotQueried),
     };
     RepositoryShown {
         repository: Repository {

@@ -271,7 +271,7 @@ async fn a_file_that_is_not_there_costs_the_entity_and_its_appearance_is_seen() 
         .await;
     let content = content(&world.repository_observed(Lane::Hi).await, "a.yaml");
     assert_eq!(content.problems[0].rule, "placeholder.not-found");
-    assert_eq!((content.entities.len(), content.poisoned), (0, false));
+    assert_eq!((content.entities.len(), content.invalid), (0, false));
     assert_eq!(
         content.dependencies,
         [dependency("pay", "openapi.yaml", "")]

@@ -171,24 +171,27 @@ impl Location {
 /// How a location was last found, as the table says it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-enum LocationOutcome {
+enum OutcomeWord {
     Unread,
-    Content,
-    Poisoned,
-    Gone,
+    #[serde(rename = "content")]
+    Valid,
+    #[serde(rename = "poisoned")]
+    Invalid,
+    #[serde(rename = "gone")]
+    Absent,
     Matched,
     Failed,
 }
 
-impl TryFrom<String> for LocationOutcome {
+impl TryFrom<String> for OutcomeWord {
     type Error = UnknownWord;
 
     fn try_from(word: String) -> Result<Self, UnknownWord> {
         match word.as_str() {
             "unread" => Ok(Self::Unread),
-            "content" => Ok(Self::Content),
-            "poisoned" => Ok(Self::Poisoned),
-            "gone" => Ok(Self::Gone),
+            "content" => Ok(Self::Valid),
+            "poisoned" => Ok(Self::Invalid),
+            "gone" => Ok(Self::Absent),
             "matched" => Ok(Self::Matched),
             "failed" => Ok(Self::Failed),
             _ => Err(UnknownWord {
@@ -209,7 +212,7 @@ struct LocationRow {
     blob_oid: String,
     seen_oid: String,
     #[sqlx(try_from = "String")]
-    outcome: LocationOutcome,
+    outcome: OutcomeWord,
     /// `<class>: <message>` of a failure.
     failure: String,
     /// JSON: what the rules judge of a file, what a pattern matches.
@@ -222,20 +225,20 @@ struct LocationRow {
 impl From<LocationRow> for Location {
     fn from(row: LocationRow) -> Self {
         let state = match row.outcome {
-            LocationOutcome::Unread => LocationState::Unread,
-            LocationOutcome::Content => LocationState::Valid {
+            OutcomeWord::Unread => LocationState::Unread,
+            OutcomeWord::Valid => LocationState::Valid {
                 blob: row.seen_oid,
                 emitted: list_from_text(&row.emitted),
             },
-            LocationOutcome::Poisoned => LocationState::Invalid {
+            OutcomeWord::Invalid => LocationState::Invalid {
                 blob: row.seen_oid,
                 emitted: list_from_text(&row.emitted),
             },
-            LocationOutcome::Gone => LocationState::Absent,
-            LocationOutcome::Matched => LocationState::Matched {
+            OutcomeWord::Absent => LocationState::Absent,
+            OutcomeWord::Matched => LocationState::Matched {
                 paths: list_from_text(&row.emitted),
             },
-            LocationOutcome::Failed => {
+            OutcomeWord::Failed => {
                 let (class, message) = row
                     .failure
                     .split_once(": ")
@@ -267,23 +270,23 @@ impl From<&Location> for LocationRow {
         let text = |blob: &String, list: &[EmittedKind]| (blob.clone(), json(list));
         let nothing = (String::new(), String::new());
         let (outcome, (seen_oid, emitted), failure) = match &location.state {
-            LocationState::Unread => (LocationOutcome::Unread, nothing, String::new()),
+            LocationState::Unread => (OutcomeWord::Unread, nothing, String::new()),
             LocationState::Valid { blob, emitted } => {
-                (LocationOutcome::Content, text(blob, emitted), String::new())
+                (OutcomeWord::Valid, text(blob, emitted), String::new())
             }
             LocationState::Invalid { blob, emitted } => (
-                LocationOutcome::Poisoned,
+                OutcomeWord::Invalid,
                 text(blob, emitted),
                 String::new(),
             ),
-            LocationState::Absent => (LocationOutcome::Gone, nothing, String::new()),
+            LocationState::Absent => (OutcomeWord::Absent, nothing, String::new()),
             LocationState::Matched { paths } => (
-                LocationOutcome::Matched,
+                OutcomeWord::Matched,
                 (String::new(), json(paths)),
                 String::new(),
             ),
             LocationState::Failed { class, message } => (
-                LocationOutcome::Failed,
+                OutcomeWord::Failed,
                 nothing,
                 format!("{class}: {message}"),
             ),

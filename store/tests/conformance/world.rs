@@ -340,7 +340,7 @@ fn content(reading: &str, head: &str) -> Content {
         match word.strip_prefix('?') {
             Some(name) => content.problems.push(problem(name, line)),
             None if word == "!" => {
-                content.poisoned = true;
+                content.invalid = true;
                 content.problems.push(problem("", line));
             }
             None if word == "empty" => {}

@@ -3,7 +3,7 @@
 use super::read_sources;
 
 /// Words of types that nobody outside could know.
-const TYPE_WORDS: [&str; 24] = [
+const TYPE_WORDS: [&str; 23] = [
     "Aim",
     "Aimed",
     "Aims",
@@ -17,7 +17,6 @@ const TYPE_WORDS: [&str; 24] = [
     "Judgement",
     "Obstacle",
     "Occasion",
-    "Outside",
     "Patience",
     "Setback",
     "Settlement",

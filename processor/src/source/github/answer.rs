@@ -276,7 +276,7 @@ fn read_object(
     let text = match node.text {
         Some(text) if complete => TextShown::Text(text),
         _ if asked_for_text => TextShown::OnlyRaw,
-        _ => TextShown::NotAsked,
+        _ => TextShown::NotQueried,
     };
     ObjectShown::Blob {
         oid: node.oid,

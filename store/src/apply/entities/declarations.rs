@@ -147,7 +147,7 @@ pub(crate) fn declarations_of_content(
     let mut file = FileDeclarations::unread(location, location.source_id);
     // A file with an error that discards its whole output proves nothing about what it declared
     // before, so all of that stays.
-    if conditions.is_active && !content.poisoned {
+    if conditions.is_active && !content.invalid {
         file.undeclared = undeclared_of(content);
         let read = read_entities(&content.entities, conditions)?;
         file.undeclared = file.undeclared.and_keeps(read.held_back);

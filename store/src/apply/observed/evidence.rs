@@ -243,7 +243,7 @@ impl Evidence {
 fn read_content(content: &Content) -> ContentEvidence {
     ContentEvidence {
         blob: content.blob.clone(),
-        is_invalid: content.poisoned,
+        is_invalid: content.invalid,
         emitted: read_emitted(content),
         location_entities: read_location_entities(content),
         undeclared: undeclared_of(content),

@@ -64,7 +64,7 @@ fn files_are_shown_with_or_without_text() {
         json!([]),
         &[
             blob(TextShown::Text("a: 1".to_owned())),
-            blob(TextShown::NotAsked),
+            blob(TextShown::NotQueried),
         ],
     );
 }
