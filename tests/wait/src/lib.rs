@@ -14,10 +14,13 @@ use tokio::time::Instant;
 /// with something else and costs a good run nothing.
 pub const PATIENCE: Duration = Duration::from_secs(60);
 /// How long many things may take together: a thousand repositories, everything after an outage.
-pub const PATIENCE_FOR_MANY: Duration = Duration::from_secs(300);
+pub const PATIENCE_FOR_MANY: Duration = Duration::from_secs(600);
 
-const PAUSE_FIRST: Duration = Duration::from_millis(1);
-const PAUSE_MAX: Duration = Duration::from_millis(50);
+const PAUSE_MIN: Duration = Duration::from_millis(1);
+const PAUSE_MAX: Duration = Duration::from_secs(1);
+/// A pause is this part of the time waited so far: whoever looks all the time at what takes long, such as a list
+/// of a thousand sources, keeps the machine from it.
+const PAUSE_PART: u32 = 50;
 
 /// Waits until `probe` returns a value.
 ///
@@ -56,14 +59,15 @@ where
     F: Future<Output = Result<T, String>>,
 {
     let started = Instant::now();
-    let mut pause = PAUSE_FIRST;
     loop {
         match probe().await {
             Ok(value) => return Ok(value),
             Err(reason) if started.elapsed() >= limit => return Err(reason),
-            Err(_) => tokio::time::sleep(pause).await,
+            Err(_) => {
+                let pause = started.elapsed() / PAUSE_PART;
+                tokio::time::sleep(pause.clamp(PAUSE_MIN, PAUSE_MAX)).await;
+            }
         }
-        pause = (pause * 2).min(PAUSE_MAX);
     }
 }
 
