@@ -79,7 +79,7 @@ pub(super) async fn list_sources(
     let now = api.clock.now_micros();
     let items = statuses
         .into_iter()
-        .map(|status| api.bounds.judge_source(status, now))
+        .map(|status| api.bounds.verdict_of_source(status, now))
         .filter(|judged| wanted.is_none_or(|wanted| judged.verdict == wanted))
         .map(SourceItem::from)
         .collect();

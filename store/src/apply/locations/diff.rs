@@ -53,7 +53,7 @@ pub(crate) struct UnpublishedLocations {
 
 impl Evaluation<'_> {
     /// A file whose entities carry another parent's spelling is read again.
-    pub(crate) fn settle_namings(&mut self) {
+    pub(crate) fn update_namings(&mut self) {
         for (location_id, triggered_by) in self.touched.clone() {
             if self.removed.contains_key(&location_id) {
                 continue;
@@ -86,7 +86,7 @@ impl Evaluation<'_> {
     }
 
     /// Shows and hides the Location entities that stand for something optional.
-    pub(crate) fn settle_publication(&mut self) {
+    pub(crate) fn update_publication(&mut self) {
         let reviewed: Vec<String> = self.reviewed.keys().cloned().collect();
         for entity_ref in reviewed {
             let is_published = self.is_publishable(&entity_ref);

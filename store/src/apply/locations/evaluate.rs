@@ -33,8 +33,8 @@ pub(crate) fn evaluate(
     let mut evaluation = Evaluation::new(graph, evidence, inputs);
     evaluation.take_over_evidence();
     evaluation.work_off();
-    evaluation.settle_namings();
-    evaluation.settle_publication();
+    evaluation.update_namings();
+    evaluation.update_publication();
     let diff = evaluation.compare_with_stored();
     if evaluation.lacking.is_empty() {
         Evaluated::Decided(Box::new(diff))

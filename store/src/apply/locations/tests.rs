@@ -182,7 +182,7 @@ fn a_location_entity_that_moves_between_files_stays() {
 }
 
 #[test]
-fn rules_judge_what_a_file_emits_by_the_origin_of_who_points_at_it() {
+fn rules_decide_about_what_a_file_emits_by_the_origin_of_who_points_at_it() {
     let mut world = World::with_siblings();
     let group = || File {
         kinds: vec!["Component", "Group"],
