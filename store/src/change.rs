@@ -12,9 +12,6 @@ use uuid::Uuid;
 /// What happened to an entity or a problem.
 pub use freshet_proto::message::change::Verb as Op;
 
-// The name apply still uses.
-pub(crate) use self::EntityRecord as Record;
-
 /// One committed change: a row of the log.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ChangeRow {

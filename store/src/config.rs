@@ -9,8 +9,6 @@ use freshet_proto::subject::DEFAULT_PREFIX;
 use secrecy::SecretString;
 use sha2::{Digest, Sha256};
 
-// The name apply still uses.
-
 /// Everything the store is told.
 #[derive(Clone, Debug)]
 pub struct StoreConfig {

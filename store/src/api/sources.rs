@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::error::{ApiError, ApiProblem, RequestLine};
 use super::parameters::Parameters;
 use super::{Api, answer_json};
-use crate::freshness::{FreshnessVerdict, JudgedSource};
+use crate::freshness::{FreshnessVerdict, SourceVerdict};
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -33,8 +33,8 @@ struct SourceItem {
     last_error: Option<String>,
 }
 
-impl From<JudgedSource> for SourceItem {
-    fn from(judged: JudgedSource) -> Self {
+impl From<SourceVerdict> for SourceItem {
+    fn from(judged: SourceVerdict) -> Self {
         let status = judged.status;
         Self {
             id: status.id,

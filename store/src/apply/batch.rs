@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use freshet_proto::message::{Observation, RepositoryObserved, observation};
 
 use super::applier::Applier;
-use super::changes::event::Trigger;
+use super::changes::event::ChangeTrigger;
 use super::decision::{Decision, Observed, RefreshCause, RefreshCauses};
 use super::error::ApplyError;
 use super::locations::evaluation::EvaluationInputs;
@@ -213,12 +213,12 @@ fn read_contents(observed: &Observed, evidence: &BTreeMap<i64, LocationEvidence>
     contents.filter(|id| evidence.contains_key(id)).collect()
 }
 
-fn triggers_of(readings: &[Reading<RepositoryObserved>], now: i64) -> HashMap<i64, Trigger> {
+fn triggers_of(readings: &[Reading<RepositoryObserved>], now: i64) -> HashMap<i64, ChangeTrigger> {
     readings
         .iter()
         .map(|reading| {
             let commit = &reading.observed.head;
-            let trigger = Trigger::new(&reading.cause, commit, reading.fetched_at, now);
+            let trigger = ChangeTrigger::new(&reading.cause, commit, reading.fetched_at, now);
             (reading.source_id, trigger)
         })
         .collect()

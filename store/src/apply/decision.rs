@@ -4,7 +4,7 @@ use std::collections::{BTreeSet, HashMap};
 
 use freshet_proto::message::Cause;
 
-use super::changes::event::Trigger;
+use super::changes::event::ChangeTrigger;
 use super::changes::plan::ChangePlan;
 use super::locations::diff::LocationDiff;
 use super::locations::graph::LocationGraph;
@@ -18,7 +18,7 @@ pub(crate) struct Observed {
     pub(crate) graph: LocationGraph,
     pub(crate) evidence: Evidence,
     /// Why each source was read, as its changes tell it.
-    pub(crate) triggers: HashMap<i64, Trigger>,
+    pub(crate) triggers: HashMap<i64, ChangeTrigger>,
     /// Why each source was read, as the sources hear it that must be read because of that.
     pub(crate) causes: RefreshCauses,
 }

@@ -11,7 +11,7 @@ use super::error::ApplyError;
 use crate::change::ChangeRow;
 use crate::ledger::build_jobs;
 use crate::metrics::{Mechanism, ObservationOutcome};
-use crate::repo::{Covered, Covering, Meta, SourceRow, Tx};
+use crate::repo::{Covered, Covering, LogState, SourceRow, Tx};
 
 /// Rows of the log folded at once when the view is behind it.
 const CATCH_UP_ROWS: i64 = 1_000;
@@ -19,7 +19,7 @@ const CATCH_UP_ROWS: i64 = 1_000;
 /// A transaction while it is put together.
 pub(crate) struct ApplyTransaction {
     pub(crate) tx: Tx,
-    meta: Meta,
+    meta: LogState,
     pub(crate) now: i64,
     /// Sources that get a job after the commit.
     pub(crate) job_sources: BTreeSet<i64>,
@@ -72,7 +72,7 @@ impl Applier {
     }
 
     /// Folds what another process appended. This, not a lease, makes a second writer harmless.
-    async fn catch_up(&self, tx: &mut Tx, meta: &Meta) -> Result<(), ApplyError> {
+    async fn catch_up(&self, tx: &mut Tx, meta: &LogState) -> Result<(), ApplyError> {
         while self.view.revision() < meta.revision {
             let rows = tx
                 .changes_after(self.view.revision(), CATCH_UP_ROWS)

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use super::FreshnessVerdict;
-use super::verdict::JudgedSource;
+use super::verdict::SourceVerdict;
 use crate::metrics::seconds_between;
 
 /// Age of truth of the entities, in seconds, and how many have which verdict.
@@ -22,7 +22,7 @@ pub(crate) struct AgeSummary {
 /// Sums up over entities, of which each source has the given number. A source that was never proved
 /// has no age; its entities count under their verdict only.
 pub(crate) fn summarise_ages(
-    sources: &[JudgedSource],
+    sources: &[SourceVerdict],
     entities_of: &HashMap<i64, i64>,
     now: i64,
 ) -> AgeSummary {

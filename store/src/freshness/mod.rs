@@ -10,4 +10,4 @@ mod verdict;
 
 pub(crate) use ages::{AgeSummary, summarise_ages};
 pub use poll::{Freshness, FreshnessPoller};
-pub use verdict::{AgeBounds, FreshnessVerdict, JudgedSource};
+pub use verdict::{AgeBounds, FreshnessVerdict, SourceVerdict};

@@ -47,7 +47,7 @@ struct OrganizationBound {
 
 /// A source and the verdict on it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct JudgedSource {
+pub struct SourceVerdict {
     /// What the ledger says.
     pub status: SourceStatus,
     /// How old its truth may get.
@@ -87,14 +87,14 @@ impl AgeBounds {
 
     /// The verdict on a source at `now` (microseconds UTC).
     #[must_use]
-    pub fn judge_source(&self, status: SourceStatus, now: i64) -> JudgedSource {
+    pub fn verdict_of_source(&self, status: SourceStatus, now: i64) -> SourceVerdict {
         // What is looked at by itself has the bound of its own pace, whoever else sweeps its owner.
         let bound = match status.recheck_every {
             Some(every) => Duration::from_micros(every.unsigned_abs()) * SWEEPS_UNTIL_UNKNOWN,
             None => self.of_source(&status.host, &status.name),
         };
         let verdict = decide_verdict(&status, bound, now);
-        JudgedSource {
+        SourceVerdict {
             status,
             bound,
             verdict,
@@ -131,7 +131,7 @@ mod tests {
             ..status("example.com/a.yaml")
         };
         let bound = AgeBounds::of_providers(&[])
-            .judge_source(status, HOUR)
+            .verdict_of_source(status, HOUR)
             .bound;
         assert_eq!(bound, Duration::from_secs(2 * 3_600));
     }
@@ -155,7 +155,7 @@ mod tests {
             fail_count,
             ..status("Acme/pay")
         };
-        assert_eq!(bounds.judge_source(status, now).verdict, expected);
+        assert_eq!(bounds.verdict_of_source(status, now).verdict, expected);
     }
 
     fn provider(organization: &str, hours: u64) -> GithubProvider {

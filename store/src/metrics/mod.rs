@@ -4,7 +4,6 @@ mod instance;
 pub mod label;
 mod service;
 
-// The name apply still uses.
 pub use instance::StoreMetrics;
 pub(crate) use instance::seconds_between;
 pub use label::{

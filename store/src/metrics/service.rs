@@ -12,7 +12,7 @@ use freshet_runtime::error_chain::Chain;
 
 use super::instance::seconds_between;
 use super::label::{AgeStatistic, ProblemLevel};
-use crate::freshness::{AgeBounds, AgeSummary, FreshnessVerdict, JudgedSource, summarise_ages};
+use crate::freshness::{AgeBounds, AgeSummary, FreshnessVerdict, SourceVerdict, summarise_ages};
 use crate::repo::{LedgerTotals, LogState, Repo, RepoError};
 use crate::view::View;
 
@@ -98,7 +98,7 @@ pub(crate) struct ServiceMetrics {
 struct StoredFigures {
     totals: LedgerTotals,
     meta: LogState,
-    sources: Vec<JudgedSource>,
+    sources: Vec<SourceVerdict>,
 }
 
 impl ServiceMetrics {
@@ -131,7 +131,7 @@ impl ServiceMetrics {
             meta: self.repo.meta().await?,
             sources: statuses
                 .into_iter()
-                .map(|status| self.bounds.judge_source(status, now))
+                .map(|status| self.bounds.verdict_of_source(status, now))
                 .collect(),
         })
     }
@@ -185,7 +185,7 @@ impl ServiceMetrics {
         self.show_ages(&stored.sources, now);
     }
 
-    fn show_ages(&self, sources: &[JudgedSource], now: i64) {
+    fn show_ages(&self, sources: &[SourceVerdict], now: i64) {
         let entities_of = self.view.read(|state| {
             let mut entities_of: HashMap<i64, i64> = HashMap::new();
             for record in state.entities() {

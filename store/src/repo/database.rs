@@ -1,5 +1,6 @@
 //! The database a process works on, and its transactions.
 
+use super::access::AccessMode;
 use super::error::{OpenError, RepoError};
 use super::statement::Tx;
 use super::{postgres, sqlite};
@@ -15,15 +16,6 @@ pub struct Repo {
 enum Database {
     Sqlite(sqlite::Sqlite),
     Postgres(postgres::Postgres),
-}
-
-/// What a transaction may do.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum AccessMode {
-    /// Write; on SQLite the one writer is taken at once, so a transaction never fails half way for want of it.
-    Write,
-    /// Read one consistent state.
-    Read,
 }
 
 impl Repo {

@@ -274,22 +274,18 @@ impl From<&Location> for LocationRow {
             LocationState::Valid { blob, emitted } => {
                 (OutcomeWord::Valid, text(blob, emitted), String::new())
             }
-            LocationState::Invalid { blob, emitted } => (
-                OutcomeWord::Invalid,
-                text(blob, emitted),
-                String::new(),
-            ),
+            LocationState::Invalid { blob, emitted } => {
+                (OutcomeWord::Invalid, text(blob, emitted), String::new())
+            }
             LocationState::Absent => (OutcomeWord::Absent, nothing, String::new()),
             LocationState::Matched { paths } => (
                 OutcomeWord::Matched,
                 (String::new(), json(paths)),
                 String::new(),
             ),
-            LocationState::Failed { class, message } => (
-                OutcomeWord::Failed,
-                nothing,
-                format!("{class}: {message}"),
-            ),
+            LocationState::Failed { class, message } => {
+                (OutcomeWord::Failed, nothing, format!("{class}: {message}"))
+            }
         };
         Self {
             id: location.id,

@@ -7,6 +7,7 @@
 //!
 //! It refuses to decide anything: what to write is planned by `ledger` and `apply`.
 
+mod access;
 pub(crate) mod changes;
 pub(crate) mod claims;
 #[path = "../../tests/conformance/mod.rs"]
@@ -34,8 +35,6 @@ mod totals;
 pub use database::Repo;
 pub use error::{OpenError, RepoError, Trouble};
 pub use meta::LogState;
-// The name apply still uses.
-pub(crate) use meta::LogState as Meta;
 pub use sources::{Lane, SourceKind, SourceStatus};
 pub use totals::LedgerTotals;
 

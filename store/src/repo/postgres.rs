@@ -6,7 +6,7 @@ use std::time::Duration;
 use secrecy::{ExposeSecret, SecretString};
 use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
 
-use super::database::AccessMode;
+use super::access::AccessMode;
 use super::error::OpenError;
 
 const NAME: &str = "PostgreSQL";

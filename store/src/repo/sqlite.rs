@@ -7,7 +7,7 @@ use sqlx::sqlite::{
     SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
 };
 
-use super::database::AccessMode;
+use super::access::AccessMode;
 use super::error::OpenError;
 
 const NAME: &str = "SQLite";

@@ -15,8 +15,6 @@ mod state;
 pub use follow::ViewFollower;
 pub use shared::View;
 pub use state::CatalogState;
-// The name apply still uses.
-pub(crate) use state::CatalogState as State;
 
 #[cfg(test)]
 mod tests;

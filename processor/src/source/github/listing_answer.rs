@@ -65,13 +65,13 @@ pub fn read_listing(
 ) -> Result<ListingPage, Failure> {
     let GraphqlAnswer { data, errors } = answer;
     let owner = data.and_then(|data| data.repository_owner);
-    let spoiled: Vec<Option<usize>> = errors
+    let failed_nodes: Vec<Option<usize>> = errors
         .iter()
         .map(|error| error.index_after("nodes"))
         .collect();
     let whole = errors
         .iter()
-        .zip(&spoiled)
+        .zip(&failed_nodes)
         .find(|(_, index)| index.is_none());
     if let Some((error, _)) = whole {
         return Err(error.failure());
@@ -92,7 +92,7 @@ pub fn read_listing(
         .into_iter()
         .enumerate()
         // A source that is missing in one listing keeps its state and is looked at on its own.
-        .filter(|(index, _)| !spoiled.contains(&Some(*index)))
+        .filter(|(index, _)| !failed_nodes.contains(&Some(*index)))
         .filter_map(|(_, node)| read_listed(node?, catalog_path))
         .filter(|listed| is_owned_by(listed, &login))
         .collect();

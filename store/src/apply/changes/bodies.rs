@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use crate::apply::changes::event::{changed_fields, entity_info, touched_categories};
 use crate::apply::entities::claims::EntityContent;
-use crate::change::{Op, Record};
+use crate::change::{EntityRecord, Op};
 use crate::repo::{EntityRow, StoredProblem};
 
 /// A change before it has a revision.
@@ -53,7 +53,7 @@ impl ChangeBody {
     }
 
     pub(super) fn for_update(
-        record: &Record,
+        record: &EntityRecord,
         version: i64,
         content: &EntityContent,
         relations: RelationChanges,
@@ -85,12 +85,16 @@ impl ChangeBody {
         }
     }
 
-    pub(super) fn for_deletion(record: &Record, version: i64, relations: RelationChanges) -> Self {
+    pub(super) fn for_deletion(
+        record: &EntityRecord,
+        version: i64,
+        relations: RelationChanges,
+    ) -> Self {
         Self::of_record(Op::Deleted, record, version, lifecycle_change(relations))
     }
 
     // The document is as it was, but its entity tag moves: what is served with it has changed.
-    pub(super) fn for_relations(record: &Record, relations: RelationChanges) -> Self {
+    pub(super) fn for_relations(record: &EntityRecord, relations: RelationChanges) -> Self {
         let change = ChangeInfo {
             categories: vec![Category::Relation],
             derived: true,
@@ -101,7 +105,11 @@ impl ChangeBody {
     }
 
     /// The entity itself has not changed, so neither has its version.
-    pub(super) fn for_problem(op: Op, problem: &StoredProblem, record: Option<&Record>) -> Self {
+    pub(super) fn for_problem(
+        op: Op,
+        problem: &StoredProblem,
+        record: Option<&EntityRecord>,
+    ) -> Self {
         Self {
             op,
             entity_ref: problem.problem.entity_ref.clone(),
@@ -119,7 +127,7 @@ impl ChangeBody {
         }
     }
 
-    fn of_record(op: Op, record: &Record, version: i64, change: ChangeInfo) -> Self {
+    fn of_record(op: Op, record: &EntityRecord, version: i64, change: ChangeInfo) -> Self {
         Self {
             op,
             entity_ref: Some(record.entity_ref.clone()),
@@ -143,7 +151,7 @@ fn lifecycle_change(relations: RelationChanges) -> ChangeInfo {
     }
 }
 
-fn info_of(record: &Record) -> EntityInfo {
+fn info_of(record: &EntityRecord) -> EntityInfo {
     entity_info(
         &record.entity_ref,
         record.uid,

@@ -17,13 +17,13 @@ use crate::repo::{Location, SourceRow};
 
 /// The delivery and commit that made a source change the catalog, and when each step happened.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Trigger {
+pub(crate) struct ChangeTrigger {
     pub(crate) cause: CauseInfo,
     pub(crate) timing: Timing,
     pub(crate) fact_at: i64,
 }
 
-impl Trigger {
+impl ChangeTrigger {
     pub(crate) fn new(cause: &Cause, commit: &str, fetched_at: i64, now: i64) -> Self {
         let cause = cause.clone();
         Self {

@@ -8,7 +8,7 @@ use freshet_proto::message::change::{ChangeData, Origin, RelationChanges, Revisi
 use uuid::Uuid;
 
 use crate::apply::changes::bodies::ChangeBody;
-use crate::apply::changes::event::{Trigger, origin_of};
+use crate::apply::changes::event::{ChangeTrigger, origin_of};
 use crate::apply::changes::problems::{ProblemChange, ProblemTransition, compare_problems};
 use crate::apply::changes::relations::{RelationDelta, relation_deltas};
 use crate::apply::entities::claims::{
@@ -18,11 +18,11 @@ use crate::apply::entities::declarations::{FileDeclarations, FoundProblem};
 use crate::apply::entities::load::StoredEntities;
 use crate::apply::error::ApplyError;
 use crate::apply::locations::problems::ProblemReview;
-use crate::change::{ChangeRow, Op, Record};
+use crate::change::{ChangeRow, EntityRecord, Op};
 use crate::repo::claims::ClaimKey;
 use crate::repo::entities::EntityTouch;
 use crate::repo::{ClaimRow, EntityRow, ProblemPlace, SourceRow, StoredProblem};
-use crate::view::State;
+use crate::view::CatalogState;
 
 /// Everything one transaction writes about entities, claims and problems.
 #[derive(Debug, Default)]
@@ -43,13 +43,13 @@ pub(crate) struct ChangePlan {
 
 /// What a plan is made from.
 pub(crate) struct PlanInputs<'a> {
-    pub(crate) state: &'a State,
+    pub(crate) state: &'a CatalogState,
     pub(crate) stored: &'a StoredEntities,
     pub(crate) files: &'a [FileDeclarations],
     /// Problems that depend on who points at a file.
     pub(crate) reviews: &'a [ProblemReview],
     /// Why each source was read.
-    pub(crate) triggers: &'a HashMap<i64, Trigger>,
+    pub(crate) triggers: &'a HashMap<i64, ChangeTrigger>,
     /// Newest revision before this transaction.
     pub(crate) revision: i64,
     /// Microseconds UTC.
@@ -270,7 +270,7 @@ impl ChangePlanner<'_> {
 }
 
 /// The row counts what the view does not: the versions a ref had before it was deleted.
-fn version_after(record: &Record, row: Option<&EntityRow>) -> i64 {
+fn version_after(record: &EntityRecord, row: Option<&EntityRow>) -> i64 {
     row.map_or(record.version, |row| row.version) + 1
 }
 

@@ -65,7 +65,7 @@ fn world(text: &str) -> (Snapshot, StoredEntities) {
             changed_at: 0,
         };
         if live {
-            snapshot.entities.push(Record {
+            snapshot.entities.push(EntityRecord {
                 entity_ref: entity_ref(name),
                 uid: Uuid::nil(),
                 version: row.version,

@@ -10,7 +10,7 @@ use freshet_model::{EntityRef, RelationDeclaration};
 use freshet_proto::message::change::{RelationChanges, RelationInfo};
 
 use crate::apply::entities::claims::{EntityChange, ResolvedChange};
-use crate::view::State;
+use crate::view::CatalogState;
 
 /// The refs that change.
 type ResolvedChanges = BTreeMap<EntityRef, ResolvedChange>;
@@ -35,7 +35,7 @@ impl RelationDelta {
 
 /// One of the two states of the catalog that a transaction lies between.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-enum CatalogState {
+enum BeforeOrAfter {
     Before,
     After,
 }
@@ -43,7 +43,7 @@ enum CatalogState {
 /// What every entity that exists before or after gains and loses.
 pub(crate) fn relation_deltas(
     changes: &ResolvedChanges,
-    state: &State,
+    state: &CatalogState,
 ) -> BTreeMap<EntityRef, RelationDelta> {
     let mut comparison = RelationComparison {
         catalog: BothStates {
@@ -96,30 +96,30 @@ impl DeclaredType {
 /// The catalog before and after.
 struct BothStates<'a> {
     changes: &'a ResolvedChanges,
-    state: &'a State,
+    state: &'a CatalogState,
     /// Of entities that declare much, such as a group with thousands of members.
-    indexes: RefCell<HashMap<(CatalogState, DeclaredType, &'a EntityRef), DeclarationIndex<'a>>>,
+    indexes: RefCell<HashMap<(BeforeOrAfter, DeclaredType, &'a EntityRef), DeclarationIndex<'a>>>,
 }
 
 impl<'a> BothStates<'a> {
-    fn exists(&self, at: CatalogState, entity_ref: &EntityRef) -> bool {
+    fn exists(&self, at: BeforeOrAfter, entity_ref: &EntityRef) -> bool {
         match (at, self.changes.get(entity_ref)) {
-            (CatalogState::After, Some(resolved)) => {
+            (BeforeOrAfter::After, Some(resolved)) => {
                 matches!(resolved.change, EntityChange::Upsert(_))
             }
-            (CatalogState::Before, _) | (CatalogState::After, None) => {
+            (BeforeOrAfter::Before, _) | (BeforeOrAfter::After, None) => {
                 self.state.entity(entity_ref).is_some()
             }
         }
     }
 
-    fn declared_by(&self, at: CatalogState, entity_ref: &EntityRef) -> &'a [RelationDeclaration] {
+    fn declared_by(&self, at: BeforeOrAfter, entity_ref: &EntityRef) -> &'a [RelationDeclaration] {
         match (at, self.changes.get(entity_ref)) {
-            (CatalogState::After, Some(resolved)) => match &resolved.change {
+            (BeforeOrAfter::After, Some(resolved)) => match &resolved.change {
                 EntityChange::Upsert(content) => &content.relations,
                 EntityChange::Delete => &[],
             },
-            (CatalogState::Before, _) | (CatalogState::After, None) => self
+            (BeforeOrAfter::Before, _) | (BeforeOrAfter::After, None) => self
                 .state
                 .entity(entity_ref)
                 .map_or(&[], |record| &record.relations),
@@ -129,7 +129,7 @@ impl<'a> BothStates<'a> {
     /// Whether an entity declares a relation that has this type at this end.
     fn declares(
         &self,
-        at: CatalogState,
+        at: BeforeOrAfter,
         declared_type: DeclaredType,
         declaring: &'a EntityRef,
         relation_type: &str,
@@ -151,7 +151,7 @@ impl<'a> BothStates<'a> {
     /// Whether the catalog shows this relation at this end.
     fn is_shown(
         &self,
-        at: CatalogState,
+        at: BeforeOrAfter,
         end: &'a EntityRef,
         relation_type: &str,
         other: &'a EntityRef,
@@ -177,8 +177,8 @@ struct RelationComparison<'a> {
 
 impl<'a> RelationComparison<'a> {
     fn compare_entity(&mut self, entity_ref: &'a EntityRef, triggered_by: i64) {
-        let before = self.catalog.declared_by(CatalogState::Before, entity_ref);
-        let after = self.catalog.declared_by(CatalogState::After, entity_ref);
+        let before = self.catalog.declared_by(BeforeOrAfter::Before, entity_ref);
+        let after = self.catalog.declared_by(BeforeOrAfter::After, entity_ref);
         let differing = declared_only_in(before, after).chain(declared_only_in(after, before));
         for relation in differing {
             let RelationDeclaration {
@@ -190,7 +190,7 @@ impl<'a> RelationComparison<'a> {
             }
         }
         let exists = |at| self.catalog.exists(at, entity_ref);
-        if exists(CatalogState::Before) != exists(CatalogState::After) {
+        if exists(BeforeOrAfter::Before) != exists(BeforeOrAfter::After) {
             self.compare_incoming(entity_ref, triggered_by);
         }
     }
@@ -205,8 +205,8 @@ impl<'a> RelationComparison<'a> {
         // The other end may declare it as well, and then it is shown as before.
         let is_shown = |at| self.catalog.is_shown(at, end, relation_type, other);
         let (before, after) = (
-            is_shown(CatalogState::Before),
-            is_shown(CatalogState::After),
+            is_shown(BeforeOrAfter::Before),
+            is_shown(BeforeOrAfter::After),
         );
         if before == after {
             return;

@@ -12,15 +12,15 @@ use crate::apply::entities::annotate::mark_orphan;
 use crate::apply::entities::declarations::{DeclaredEntity, FileDeclarations};
 use crate::apply::entities::load::StoredEntities;
 use crate::apply::error::ApplyError;
-use crate::change::Record;
+use crate::change::EntityRecord;
 use crate::repo::{EntityRow, SourceKind};
-use crate::view::State;
+use crate::view::CatalogState;
 
 /// Keeps what these files would remove, with its mark.
 pub(crate) fn keep_orphans(
     files: &mut [FileDeclarations],
     stored: &StoredEntities,
-    state: &State,
+    state: &CatalogState,
 ) -> Result<(), ApplyError> {
     let mut files: HashMap<i64, &mut FileDeclarations> = files
         .iter_mut()
@@ -48,7 +48,7 @@ fn is_orphaned(file: &FileDeclarations, entity_ref: &EntityRef, stored: &StoredE
     file.removes(entity_ref) && !is_of_roots(file.triggered_by) && !is_of_roots(file.source_id)
 }
 
-fn orphan_of(record: &Record, row: &EntityRow) -> Result<DeclaredEntity, ApplyError> {
+fn orphan_of(record: &EntityRecord, row: &EntityRow) -> Result<DeclaredEntity, ApplyError> {
     let orphan = DeclaredEntity {
         entity_ref: record.entity_ref.clone(),
         document: Arc::clone(&record.document),

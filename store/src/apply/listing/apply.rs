@@ -6,10 +6,10 @@ use std::sync::Arc;
 use freshet_proto::message::{ListingObserved, Repository};
 
 use super::compare::{
-    DependsOn, KnownSources, ListingContext, ListingDiff, compare_listing, filter_wanted,
+    DependsOn, KnownRepositories, ListingContext, ListingDiff, compare_listing, filter_wanted,
 };
 use crate::apply::applier::Applier;
-use crate::apply::changes::event::Trigger;
+use crate::apply::changes::event::ChangeTrigger;
 use crate::apply::decision::Observed;
 use crate::apply::decision::RefreshCause;
 use crate::apply::error::ApplyError;
@@ -96,7 +96,7 @@ impl Applier {
         add_roots(tx, graph, evidence, &missing, hosts).await?;
         mark_roots_verified(tx, provider, reading).await?;
         for id in graph.sources.keys() {
-            let trigger = Trigger::new(&reading.cause, "", reading.fetched_at, work.now);
+            let trigger = ChangeTrigger::new(&reading.cause, "", reading.fetched_at, work.now);
             observed.triggers.insert(*id, trigger);
             let cause = RefreshCause {
                 cause: reading.cause.clone(),
@@ -200,7 +200,7 @@ async fn load_known(
     source: &SourceRow,
     provider: &Provider,
     reading: &Reading<ListingObserved>,
-) -> Result<KnownSources, ApplyError> {
+) -> Result<KnownRepositories, ApplyError> {
     let listed = filter_wanted(&reading.observed, provider);
     let keys: Vec<SourceKey> = listed
         .iter()
@@ -243,7 +243,7 @@ async fn load_known(
         })
         .count();
     let depends = load_dependencies(tx, &sources, &locations).await?;
-    Ok(KnownSources {
+    Ok(KnownRepositories {
         new_source_ids: tx.new_source_ids(unknown).await?.into_iter(),
         new_location_ids: tx.new_location_ids(unknown + bare).await?.into_iter(),
         sources,

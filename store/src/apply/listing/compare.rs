@@ -14,7 +14,7 @@ use crate::repo::{Lane, Location, LocationState, SourceKind, SourceRow};
 
 /// The sources a listing is about.
 #[derive(Debug)]
-pub(crate) struct KnownSources {
+pub(crate) struct KnownRepositories {
     /// By the provider's id of the repository.
     pub(crate) sources: HashMap<String, SourceRow>,
     /// By source.
@@ -74,7 +74,7 @@ pub(crate) fn filter_wanted<'a>(
 /// Compares a listing with what is known.
 pub(crate) fn compare_listing(
     reading: &Reading<ListingObserved>,
-    mut known: KnownSources,
+    mut known: KnownRepositories,
     context: &ListingContext<'_>,
 ) -> ListingDiff {
     let mut diff = ListingDiff::default();
@@ -110,7 +110,7 @@ impl ListingDiff {
         &mut self,
         one: &ListedRepository,
         source: Option<SourceRow>,
-        known: &mut KnownSources,
+        known: &mut KnownRepositories,
         reading: &Reading<ListingObserved>,
         context: &ListingContext<'_>,
     ) {

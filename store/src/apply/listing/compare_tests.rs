@@ -76,7 +76,7 @@ fn compare(known: Option<(SourceRow, Location)>, listed: &[(u64, &str, &str)]) -
         },
     };
     let (sources, locations) = known.into_iter().unzip::<_, _, Vec<_>, Vec<_>>();
-    let known = KnownSources {
+    let known = KnownRepositories {
         sources: sources
             .into_iter()
             .map(|source: SourceRow| (source.external_id.clone(), source))
@@ -226,7 +226,7 @@ fn a_repository_that_is_listed_and_not_wanted_is_not_missing() {
             }],
         },
     };
-    let known = KnownSources {
+    let known = KnownRepositories {
         sources: HashMap::from([("7".to_owned(), source)]),
         locations: HashMap::from([(7, vec![location])]),
         depends: HashMap::new(),

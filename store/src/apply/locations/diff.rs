@@ -293,7 +293,7 @@ impl Evaluation<'_> {
         Some(ProblemReview {
             location_id: entity.declared_by,
             triggered_by,
-            found: find_target_problems(entity, targets, links),
+            found: find_target_problems(entity, targets.into_problems(), links),
             scope: ReviewScope::Targets(entity_ref),
         })
     }

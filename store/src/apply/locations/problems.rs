@@ -7,7 +7,6 @@ use freshet_model::rules::{Rule, allows};
 use freshet_model::{EntityRef, ErrorClass, Problem, RuleId};
 
 use super::naming::split_location;
-use super::target::EntityTargets;
 use crate::apply::entities::declarations::FoundProblem;
 use crate::repo::{EmittedKind, Location, LocationEntity, LocationLink, LocationState};
 
@@ -86,15 +85,13 @@ pub(crate) fn problem_of(
     }
 }
 
-/// What is wrong with the targets of a Location entity. The errors of a file that was read are its
+/// What is wrong with the targets of a Location entity, besides what its document told. The errors of a file that was read are its
 /// own problems, and shown by whoever points at it.
 pub(crate) fn find_target_problems<'a>(
     entity: &LocationEntity,
-    targets: EntityTargets,
+    mut found: Vec<FoundProblem>,
     links: impl Iterator<Item = (&'a LocationLink, &'a Location)>,
 ) -> Vec<FoundProblem> {
-    let mut found: Vec<FoundProblem> = targets.refusal.into_iter().collect();
-    found.extend(targets.problems);
     found.extend(links.filter_map(|(link, location)| problem_of_target(entity, link, location)));
     found
 }

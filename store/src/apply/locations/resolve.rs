@@ -18,7 +18,7 @@ use crate::repo::{HEAD, Location, SourceKind, SourceRow, Tx};
 pub(crate) const BY_NAME: &str = "name:";
 
 /// Where a target leads: a source, stored or new, and a path in it.
-struct Place {
+struct TargetPlace {
     source_id: i64,
     path: String,
     is_pattern: bool,
@@ -37,7 +37,7 @@ pub(crate) async fn resolve_targets(
         return Ok(Vec::new());
     }
     let mut sources = KnownSources::load(tx, graph, &unknown).await?;
-    let mut places: Vec<Place> = unknown
+    let mut places: Vec<TargetPlace> = unknown
         .iter()
         .map(|target| sources.place_of(target, recheck))
         .collect();
@@ -116,22 +116,22 @@ impl KnownSources {
         }
     }
 
-    fn place_of(&mut self, target: &TargetKey, recheck: &Recheck) -> Place {
+    fn place_of(&mut self, target: &TargetKey, recheck: &Recheck) -> TargetPlace {
         match target {
             TargetKey::Target(Target::RepositoryFile { repository, rest }) => {
                 self.place_in_repository(repository, rest, recheck)
             }
-            TargetKey::Target(Target::Url(url)) => Place {
+            TargetKey::Target(Target::Url(url)) => TargetPlace {
                 source_id: self.find_other(&key_of_url(url), micros(recheck.urls)),
                 path: url.clone(),
                 is_pattern: false,
             },
-            TargetKey::Target(Target::LocalFile(path)) => Place {
+            TargetKey::Target(Target::LocalFile(path)) => TargetPlace {
                 source_id: self.find_other(&key_of_files(), micros(recheck.files)),
                 path: path.clone(),
                 is_pattern: freshet_model::glob::has_magic(path),
             },
-            TargetKey::Place { source_id, path } => Place {
+            TargetKey::Place { source_id, path } => TargetPlace {
                 source_id: *source_id,
                 path: path.clone(),
                 is_pattern: false,
@@ -144,8 +144,8 @@ impl KnownSources {
         repository: &RepositoryName,
         rest: &str,
         recheck: &Recheck,
-    ) -> Place {
-        let place = |source_id, path: &str| Place {
+    ) -> TargetPlace {
+        let place = |source_id, path: &str| TargetPlace {
             source_id,
             path: path.to_owned(),
             is_pattern: freshet_model::glob::has_magic(path),
@@ -279,7 +279,7 @@ async fn find_locations(
     tx: &mut Tx,
     graph: &mut LocationGraph,
     targets: &[&TargetKey],
-    places: Vec<Place>,
+    places: Vec<TargetPlace>,
 ) -> Result<Vec<i64>, ApplyError> {
     let mut known: HashMap<(i64, String), i64> = graph
         .locations

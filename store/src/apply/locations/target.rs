@@ -20,6 +20,13 @@ pub(crate) struct EntityTargets {
     pub(crate) problems: Vec<FoundProblem>,
 }
 
+impl EntityTargets {
+    /// What is wrong with the document itself.
+    pub(crate) fn into_problems(self) -> Vec<FoundProblem> {
+        self.refusal.into_iter().chain(self.problems).collect()
+    }
+}
+
 /// Reads the newest version of a Location entity. `hosts` are those of the GitHub integrations.
 pub(crate) fn read_targets(entity: &LocationEntity, hosts: &[String]) -> EntityTargets {
     let Ok(document) = serde_json::from_str(&entity.document) else {
