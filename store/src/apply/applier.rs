@@ -152,6 +152,7 @@ impl Applier {
         second_looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             tokio::select! {
+                // In the loop and not beside it: one transaction at a time writes the catalog.
                 () = self.confirmed.notified() => self.configure_again().await,
                 _ = second_looks.tick(), if self.configuration_waits.load(Ordering::Relaxed) => {
                     self.configure_again().await;

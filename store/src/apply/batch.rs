@@ -44,6 +44,7 @@ impl Applier {
         let mut sources = lock_sources(&mut work, &observations).await?;
         let newest = choose_newest(observations, &sources);
         work.outcomes.extend(newest.outcomes);
+        // Files first: a listing in the same batch compares with what they proved.
         self.apply_files(
             &mut work,
             &mut sources,
@@ -69,6 +70,7 @@ impl Applier {
         failures: Vec<ReadFailure>,
     ) -> Result<(), ApplyError> {
         let mut written = resolve_identities(work, sources, &mut readings).await?;
+        // After the identities: a repository that has an id now is looked up under it.
         let mut observed = self
             .observe(work, sources, &mut readings, &failures)
             .await?;
@@ -86,6 +88,7 @@ impl Applier {
         );
         written.extend(readings.iter().map(|reading| reading.source_id));
         written.extend(failures.iter().map(|failure| failure.source_id));
+        // Its sources are not done: they are looked at again when the wait is over.
         self.store_pending(work, sources, &decision.withheld)
             .await?;
         let proved = readings.iter().filter(|reading| reading.is_complete);
@@ -153,6 +156,8 @@ impl Applier {
         };
         let mut withheld = Withheld::default();
         loop {
+            // Decided anew from what is left, and not by cutting rows out of a plan: a claim that
+            // is withheld decides who holds a ref.
             let evidence = withheld.leave_out(&observed.evidence.locations, &observed.graph);
             let graph = &mut observed.graph;
             let recheck = &self.config.recheck;

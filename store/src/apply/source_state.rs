@@ -109,6 +109,7 @@ impl Applier {
                 source.changed_at = work.now;
             }
             work.outcomes.push(outcome_of(reading, changed));
+            // It has changed what it proved, but the generation is still owed.
             if !reading.is_complete {
                 continue;
             }
@@ -195,6 +196,7 @@ pub(crate) fn back_off_source(
             failure.retryability,
             jitter,
         ));
+    // Nothing is in the queue any more, so the reconciler need not wait for it.
     source.enqueued_at = 0;
 }
 
@@ -204,6 +206,7 @@ pub(crate) fn delay_source(source: &mut SourceRow, due_at: i64) {
     if source.kind == SourceKind::Roots {
         return;
     }
+    // Only what is outstanding gets a job when it is due.
     if !source.is_outstanding() {
         source.wanted += 1;
     }

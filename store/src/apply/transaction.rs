@@ -57,6 +57,8 @@ impl Applier {
     /// Begins a transaction on top of everything that was committed.
     pub(crate) async fn begin(&self) -> Result<ApplyTransaction, ApplyError> {
         let mut tx = self.repo.write().await?;
+        // The lock comes first. Whatever is read after it cannot change until the commit, so two
+        // stores that apply at once wait for each other here and nowhere else.
         let meta = tx.lock_log().await?;
         self.catch_up(&mut tx, &meta).await?;
         Ok(ApplyTransaction {
@@ -94,8 +96,11 @@ impl Applier {
 
     /// Commits, and makes the commit visible.
     pub(crate) async fn commit(&self, mut work: ApplyTransaction) -> Result<(), ApplyError> {
+        // In the same transaction: a delivery is covered if and only if what it brought is
+        // committed.
         let covered = work.tx.cover_deliveries(&work.covering, work.now).await?;
         work.tx.remove_covered_parts(&work.covering).await?;
+        // Read inside of it, so that the reading list is the one of this generation.
         let jobs = self.build_requested_jobs(&mut work).await?;
         if let Some(newest) = work.rows.last() {
             work.tx.set_revision(newest.revision).await?;
@@ -129,6 +134,7 @@ impl Applier {
 
     /// Makes a commit visible.
     async fn publish(&self, committed: Committed) {
+        // Folded before anybody is told: who wakes up must see what he was woken for.
         self.view.fold(&committed.rows);
         let visible_at = self.clock.now_micros();
         for covered in &committed.covered {

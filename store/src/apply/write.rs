@@ -78,9 +78,11 @@ impl Applier {
         decision: &mut Decision,
     ) -> Result<(), ApplyError> {
         let diff = &decision.locations;
+        // Before the locations that name them.
         write_new_sources(work, observed, diff).await?;
         write_graph(&mut work.tx, diff).await?;
         self.remove_locations(&mut work.tx, observed, diff).await?;
+        // What was withheld keeps what it depends on, for its content stays.
         let replaced: Vec<i64> = decision
             .read
             .iter()
@@ -142,6 +144,7 @@ impl Applier {
         let mut mine = BTreeSet::new();
         let mut others = HashMap::new();
         for (id, triggered_by) in &decision.locations.refresh_requests {
+            // Asked for already in this transaction; another generation would be read for nothing.
             if work.job_sources.contains(id) {
                 continue;
             }
@@ -162,6 +165,7 @@ impl Applier {
             return Ok(mine);
         }
         let ids: Vec<i64> = others.keys().copied().collect();
+        // Locked, for the ledger raises the same counters.
         let mut rows = work.tx.lock_sources(&ids).await?;
         for source in &mut rows {
             if let Some(RefreshCause { cause, lane }) = others.remove(&source.id) {

@@ -35,6 +35,7 @@ pub(crate) fn collect_declarations<'a>(
             files.insert(*location_id, inputs.read_content(location, content)?);
         }
     }
+    // After the contents: a file that was read and that no root reaches any more declares nothing.
     for (location_id, triggered_by) in &inputs.diff.removed {
         if let Some(location) = inputs.location(*location_id) {
             let removed = FileDeclarations::absent(location, *triggered_by);
@@ -136,6 +137,7 @@ impl DeclarationInputs<'_> {
             let file = files
                 .entry(*location_id)
                 .or_insert_with(|| FileDeclarations::unread(location, unpublished.triggered_by));
+            // A file that was read has said for itself what it does not declare.
             if file.undeclared == Undeclared::Kept {
                 file.undeclared = Undeclared::KeptUnlessNamed(refs);
             }

@@ -94,6 +94,7 @@ impl Applier {
         remove_roots(tx, graph, evidence, doubtful, Some(&of)).await?;
         let hosts = &self.config.forges.hosts;
         add_roots(tx, graph, evidence, &missing, hosts).await?;
+        // Also if nothing came or went: the listing has proved that the roots are as they are.
         mark_roots_verified(tx, provider, reading).await?;
         for id in graph.sources.keys() {
             let trigger = ChangeTrigger::new(&reading.cause, "", reading.fetched_at, work.now);
@@ -138,6 +139,7 @@ async fn write_diff(
 ) -> Result<(), ApplyError> {
     work.tx.put_sources(&diff.sources).await?;
     work.tx.put_locations(&diff.locations).await?;
+    // Their jobs are built after everything is written, with the reading list as it is then.
     work.job_sources.extend(diff.refreshed);
     let sources = diff.sources.into_iter();
     listed.sources.extend(sources.map(|it| (it.id, it)));
@@ -176,6 +178,7 @@ fn find_candidates<'a>(
             is_there: file.holds_content() || (*has_file && source.git_ref == HEAD),
         }));
     }
+    // Sources come out of a map: without an order, two runs would give roots different ids.
     candidates.sort_by_key(|candidate| candidate.file);
     candidates
 }

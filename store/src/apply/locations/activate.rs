@@ -13,9 +13,12 @@ use crate::repo::{Location, LocationEntity, LocationState, Naming, SourceKind};
 impl Evaluation<'_> {
     /// Lets the newest content of a location enter, or its absence count.
     pub(crate) fn activate(&mut self, location_id: i64, triggered_by: i64) {
+        // Tried whenever a link is new, so it is made to be asked twice.
         if self.removed.contains_key(&location_id) || self.activated.contains(&location_id) {
             return;
         }
+        // Its entities are annotated with the spelling of the parent, so that has to be settled
+        // first.
         self.update_naming(location_id);
         let Some(location) = self.location(location_id).cloned() else {
             return;
@@ -41,6 +44,7 @@ impl Evaluation<'_> {
         if self.is_root(location.id) {
             return true;
         }
+        // One root that allows it is enough: it would be in the catalog if that were the only one.
         let parents = self.parents_of(location.id);
         let mut parents = parents.iter().filter_map(|parent| self.entity(parent));
         parents.any(|parent| {
@@ -52,6 +56,7 @@ impl Evaluation<'_> {
     /// Whether somebody who points at a location allows for it not to be there. What a required target
     /// declared stays with its problem: a file that is listed and missing is a mistake, not a removal.
     fn may_be_absent(&mut self, location_id: i64) -> bool {
+        // A file nobody points at is pruned, not absent, so an empty list allows nothing.
         let links = self.links_to(location_id);
         links.into_iter().any(|link| !is_required(link))
     }
@@ -62,6 +67,8 @@ impl Evaluation<'_> {
         match evidence.get(&location.id) {
             Some(LocationEvidence::Content(content)) => {
                 self.activated.insert(location.id);
+                // What the entities of this content carry; if another parent takes over later in
+                // this batch, they are read again.
                 self.activated_namings
                     .insert(location.id, location.naming.clone());
                 location.active_blob = seen;
@@ -78,6 +85,7 @@ impl Evaluation<'_> {
 
     fn activate_absence(&mut self, mut location: Location, triggered_by: i64) {
         self.activated.insert(location.id);
+        // They do not go at once: a file that moved declares them elsewhere in this batch.
         for entity_ref in self.declared_by(location.id) {
             self.undeclared.insert(entity_ref, triggered_by);
         }
@@ -116,6 +124,7 @@ impl Evaluation<'_> {
         triggered_by: i64,
     ) {
         let entity_ref = declared.entity_ref.as_str();
+        // Whether somebody else holds the ref is not known from the links.
         if !self.graph.loaded.entities.contains(entity_ref) {
             self.lacking.entities.insert(entity_ref.to_owned());
         }
@@ -142,6 +151,8 @@ impl Evaluation<'_> {
                     self.put_new_version(newest, triggered_by);
                 }
             }
+            // The holder keeps it. If that one lets go in this batch, the rival takes over without
+            // a gap.
             Some(_) => self
                 .rivals
                 .entry(entity_ref.to_owned())
@@ -155,6 +166,8 @@ impl Evaluation<'_> {
 
     fn newest_version(&self, location: &Location, declared: &DeclaredLocation) -> LocationEntity {
         let kind = self.graph.source_kind(location);
+        // Relative targets of a generated Location entity start from the location itself, which is
+        // spelled as the configuration does and not as a file of a source.
         let own = if kind == Some(SourceKind::Roots) {
             location.origin().to_owned()
         } else {
@@ -167,6 +180,7 @@ impl Evaluation<'_> {
             entity_ref: declared.entity_ref.to_string(),
             declared_by: location.id,
             document: declared.document.clone(),
+            // With the place in it: the same document found from elsewhere is another version.
             digest: place.digest(&declared.digest),
             line: declared.line,
             column: declared.column,

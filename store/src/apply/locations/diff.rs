@@ -58,6 +58,7 @@ impl Evaluation<'_> {
             if self.removed.contains_key(&location_id) {
                 continue;
             }
+            // Again, for the parent it was named by may have gone since.
             self.update_naming(location_id);
             let Some(location) = self.location(location_id) else {
                 continue;
@@ -74,6 +75,8 @@ impl Evaluation<'_> {
                 };
                 words(carried) != words(&location.naming)
             });
+            // The content is not at hand if it was not read in this batch. Without its blob the
+            // next job brings it, although nothing of it has changed.
             if is_renamed && location.active_blob.is_some() {
                 let location = Location {
                     active_blob: None,
@@ -111,6 +114,7 @@ impl Evaluation<'_> {
         let Some(entity) = self.entity(entity_ref) else {
             return false;
         };
+        // The last good version is shown if there was one.
         if self.held_back.contains(entity_ref) {
             return entity.is_published;
         }
@@ -163,6 +167,7 @@ impl Evaluation<'_> {
                 }
                 continue;
             };
+            // Every entity that is put was given targets, and so was reviewed.
             let triggered_by = self.reviewed.get(entity_ref).copied().unwrap_or_default();
             let shown = |entity: &LocationEntity| {
                 entity
@@ -176,6 +181,8 @@ impl Evaluation<'_> {
                 unpublished.refs.push(entity_ref.clone());
                 unpublished.triggered_by = triggered_by;
             }
+            // Held back, the version in the catalog is an older one, whose digest says nothing of
+            // this.
             let is_held_back = self.held_back.contains(entity_ref);
             if is_shown.is_some() && is_shown != was_shown && !is_held_back {
                 let published = diff.published.entry(after.declared_by).or_default();
@@ -228,6 +235,8 @@ impl Evaluation<'_> {
             };
             let is_new = self.graph.new_locations.contains(&id);
             let is_changed = is_new || self.graph.locations.get(&id) != Some(location);
+            // A source that got an id for a target that was dropped again in this batch is not
+            // written either.
             if counts(id) && !self.removed.contains_key(&id) {
                 if self.graph.new_sources.contains(&location.source_id) {
                     diff.new_sources.insert(location.source_id);
@@ -245,6 +254,7 @@ impl Evaluation<'_> {
             diff.reviews
                 .extend(self.review_targets(entity_ref, triggered_by));
         }
+        // A file that no root reaches loses all of its problems by itself.
         for left in &self.left_files {
             if !self.removed.contains_key(&left.location_id) {
                 diff.reviews.push(ProblemReview {

@@ -65,11 +65,14 @@ impl<'a> Evaluation<'a> {
                 self.reread.insert(id, source_id);
             }
         }
+        // Touched even if nothing enters: whoever points here may have another problem to show.
         self.touched.insert(id, source_id);
         self.put_location(after.clone());
         if self.is_root(id) {
             return self.take_over_root(id, proved, source_id);
         }
+        // Whether it may enter depends on who points at it, which this very batch may change; so it
+        // is tried when all targets are known, and again whenever it gains a link.
         self.activatable.insert(id, source_id);
         let is_pattern = matches!(after.state, LocationState::Matched { .. });
         if is_pattern || !reads_alike(&before.state, &after.state) {
@@ -86,6 +89,8 @@ impl<'a> Evaluation<'a> {
             LocationEvidence::Content(_) => {
                 self.activatable.insert(id, source_id);
             }
+            // A root is there because somebody names it. No link can hold it up, so nothing has to
+            // be searched.
             LocationEvidence::Absent => {
                 self.removed.insert(id, source_id);
                 for entity_ref in self.declared_by(id) {
@@ -93,6 +98,7 @@ impl<'a> Evaluation<'a> {
                 }
             }
             LocationEvidence::Unchanged
+            // Roots are never looked at, so nothing else can be proved of them.
             | LocationEvidence::Matched(_)
             | LocationEvidence::Failed { .. } => {}
         }
@@ -100,6 +106,10 @@ impl<'a> Evaluation<'a> {
 
     fn work_off(&mut self) {
         loop {
+            // The order matters. Links first: what enters may be let in by one that is new. Then
+            // what enters: it may declare what another file has just let go. Only then is somebody
+            // found to take over what nobody declares, and last what nothing leads to any more
+            // goes, for only now are all links known.
             if let Some((entity_ref, triggered_by)) = self.retargeted.pop_first() {
                 self.retarget(&entity_ref, triggered_by);
             } else if let Some((location_id, triggered_by)) = self.activatable.pop_first() {
@@ -119,6 +129,7 @@ impl<'a> Evaluation<'a> {
         let Some(entity) = self.entity(entity_ref).cloned() else {
             return;
         };
+        // Its status is told anew even if its links stay: a target may have failed or recovered.
         self.reviewed.insert(entity_ref.to_owned(), triggered_by);
         let targets = read_targets(&entity, &self.inputs.forges.hosts);
         if targets.refusal.is_some() {
@@ -140,11 +151,14 @@ impl<'a> Evaluation<'a> {
     }
 
     fn put_link(&mut self, link: LocationLink, known: Option<&LocationLink>, triggered_by: i64) {
+        // Since when it points there decides whose spelling a file carries, so a new version must
+        // not make it look younger.
         let location_id = link.location_id;
         let link = LocationLink {
             since: known.map_or(self.inputs.now, |known| known.since),
             ..link
         };
+        // An unchanged link costs nothing, however many siblings it has.
         if known == Some(&link) {
             return;
         }
@@ -196,6 +210,8 @@ impl<'a> Evaluation<'a> {
         let known = self.known_targets(&entity.entity_ref);
         let mut links: BTreeMap<(i64, Option<i64>), LocationLink> = BTreeMap::new();
         for (ordinal, resolved) in (0_i64..).zip(&targets.targets) {
+            // One that is linked already is not looked up again: a Location entity with ten
+            // thousand targets would ask the database for all of them because one has recovered.
             let named = known.get(&(None, resolved.spelling.as_str())).copied();
             let key = || TargetKey::Target(resolved.target.clone());
             let Some(location_id) = named.or_else(|| self.find_target(key())) else {
@@ -212,6 +228,9 @@ impl<'a> Evaluation<'a> {
                 since: 0,
             };
             let matched = self.list_matched_links(&link, &known);
+            // The pattern itself is a link as well: only so is it read again, and told if nothing
+            // matches. The first of two targets that name one place counts, as its place among them
+            // is the smaller.
             for link in matched.into_iter().chain([link]) {
                 links.entry((link.location_id, link.via)).or_insert(link);
             }

@@ -92,6 +92,7 @@ impl LocationGraph {
     /// Adds a location that has an id and is not stored yet.
     pub(crate) fn add_new_location(&mut self, location: Location) {
         self.new_locations.insert(location.id);
+        // Nothing of it can be stored, so there is nothing to load.
         self.loaded.parents.insert(location.id);
         self.loaded.declarations.insert(location.id);
         self.loaded.subtrees.insert(location.id);
@@ -103,6 +104,7 @@ impl LocationGraph {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct LinkSet {
     links: BTreeMap<LinkKey, LocationLink>,
+    // A hub is pointed at by thousands, so the other end has an index of its own.
     by_location: BTreeMap<i64, BTreeSet<LinkKey>>,
 }
 

@@ -60,6 +60,7 @@ pub(crate) fn concerned_by(evidence: &BTreeMap<i64, LocationEvidence>) -> GraphR
                     .entities
                     .extend(declared.map(|it| it.entity_ref.to_string()));
             }
+            // What it declared goes, or moves.
             LocationEvidence::Absent => {
                 request.declarations.insert(*id);
             }
@@ -81,11 +82,13 @@ pub(crate) async fn load(
     load_subtrees(tx, graph, &mut request).await?;
     load_declarations(tx, graph, &mut request).await?;
     load_children(tx, graph, &request.children).await?;
+    // Whoever points at a new target already decides whose spelling it carries.
     let resolved = resolve_targets(tx, graph, &request.targets, recheck).await?;
     request.parents.extend(resolved);
     load_parents(tx, graph, &request.parents).await?;
     load_entities(tx, graph, &request.entities).await?;
     load_losing_claims(tx, graph, &request.losing_claims).await?;
+    // Last, for everything before names locations and those name sources: one statement each.
     load_locations(tx, graph).await?;
     load_sources(tx, graph).await
 }
@@ -101,9 +104,12 @@ async fn load_subtrees(
     if roots.is_empty() {
         return Ok(());
     }
+    // Below first: what goes with a location has to be known before it can be asked who else holds
+    // that up.
     let below = tx.locations_below(&roots).await?;
     let above = tx.locations_above(&below).await?;
     request.declarations.extend(below.iter().copied());
+    // All links into any of it, up to the roots: a cycle would else look as if something held it.
     request.parents.extend(above);
     let entities = tx.location_entities_of(&below).await?;
     let refs = entities.into_iter().map(|entity| entity.entity_ref);

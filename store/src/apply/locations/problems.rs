@@ -59,6 +59,7 @@ fn is_of_targets(rule: RuleId) -> bool {
         rule,
         RuleId::LocationTargetMissing
             | RuleId::LocationTargetUnreadable
+            // The rules that a Location entity is told about, wherever its targets are.
             | RuleId::LocationTypeNotAllowed
     )
 }

@@ -37,11 +37,14 @@ impl Evaluation<'_> {
     }
 
     fn remove_entity(&mut self, entity: &LocationEntity, triggered_by: i64) {
+        // Only its links go here; whether what they lead to goes with them is decided when all
+        // other links are known.
         let links = self.links_from(&entity.entity_ref);
         let keys: Vec<LinkKey> = links.into_iter().map(LocationLink::key).collect();
         for key in keys {
             self.unlink(&key, triggered_by);
         }
+        // An entity that is gone has no status, and nothing to be compared.
         self.reviewed.remove(&entity.entity_ref);
         self.retargeted.remove(&entity.entity_ref);
         self.entities.insert(entity.entity_ref.clone(), None);
@@ -67,7 +70,9 @@ impl Evaluation<'_> {
         }
         rivals
             .into_iter()
+            // The one that has just let go may still stand among the claims that are stored.
             .filter(|rival| rival.entity.declared_by != entity.declared_by)
+            // What goes in this very batch takes nothing over.
             .filter(|rival| !self.removed.contains_key(&rival.entity.declared_by))
             .min_by_key(|rival| self.order_of(rival))
             .map(|rival| rival.entity)
@@ -111,6 +116,7 @@ impl Evaluation<'_> {
             for parent_ref in self.parents_of(location_id) {
                 if let Some(parent) = self.entity(&parent_ref) {
                     let declared_by = parent.declared_by;
+                    // They have not lost a link themselves, so nobody else would look at them.
                     self.unlinked.insert(declared_by, triggered_by);
                 }
             }
@@ -119,6 +125,8 @@ impl Evaluation<'_> {
 
     /// Whether a chain of links leads from a root to a location. Circles do not hold themselves up.
     fn is_reachable(&mut self, location_id: i64) -> bool {
+        // Upwards and not from the roots down: a location has few parents, a root may have a
+        // million below it.
         let mut visited = HashSet::from([location_id]);
         let mut open = vec![location_id];
         while let Some(location_id) = open.pop() {

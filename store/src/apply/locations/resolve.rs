@@ -41,6 +41,7 @@ pub(crate) async fn resolve_targets(
         .iter()
         .map(|target| sources.place_of(target, recheck))
         .collect();
+    // All at once: an id for each would be a round trip for each.
     let numbers = new_source_ids(tx, graph, sources.new.len()).await?;
     let ids = sources.add_to(graph, numbers);
     for place in &mut places {
@@ -154,6 +155,8 @@ impl KnownSources {
         if let Some((source, path)) = split_known_branch(rest, branches) {
             return place(source.id, path);
         }
+        // Nobody knows where the ref ends. The first slash is right for most; if it is wrong, the
+        // processor finds the branch and reads the path behind it.
         let (git_ref, path) = rest.split_once('/').unwrap_or((rest, ""));
         let id = self.next_id();
         let mut source = match branches.first() {
@@ -288,6 +291,7 @@ async fn find_locations(
         .collect();
     let unknown: Vec<(i64, &str)> = places
         .iter()
+        // Of a source that is new, no location can be stored.
         .filter(|place| !graph.new_sources.contains(&place.source_id))
         .filter(|place| !known.contains_key(&(place.source_id, place.path.clone())))
         .map(|place| (place.source_id, place.path.as_str()))

@@ -46,9 +46,12 @@ pub(crate) fn read_targets(entity: &LocationEntity, hosts: &[String]) -> EntityT
             return found;
         }
     };
+    // Without a type it is that of the file it stands in, as in Backstage.
     let location_type = spec
         .location_type
         .unwrap_or_else(|| own.location_type().to_owned());
+    // Backstage refuses the entity itself here: whoever may edit a file in a repository must not be
+    // able to read the disk of the server.
     if let Err(error) = check_type(&own, &location_type) {
         let message = format!(
             "Location type \"{location_type}\" is not allowed in {}; it must be \"url\" or \"{}\"",

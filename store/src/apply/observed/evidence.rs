@@ -71,6 +71,8 @@ impl LocationEvidence {
         match self {
             Self::Content(content) => {
                 let blob = content.blob.clone();
+                // A file with a thousand entities of one kind says it once: this is stored with the
+                // location.
                 let emitted = distinct_kinds(&content.emitted);
                 Some(if content.is_invalid {
                     LocationState::Invalid { blob, emitted }
@@ -181,6 +183,7 @@ impl Evidence {
             None => return,
             Some(Outcome::Unchanged(unchanged)) => {
                 observed.outcome = Some(Outcome::Unchanged(unchanged));
+                // By far the most frequent case, in every sweep: it must cost nothing further on.
                 if is_as_in_catalog(location) {
                     return;
                 }
@@ -190,6 +193,7 @@ impl Evidence {
             Some(Outcome::Matched(matched)) => LocationEvidence::Matched(matched.paths),
             Some(Outcome::Failed(failed)) => {
                 let failure = failed.kind();
+                // It goes away by itself, so nobody is told; the source is tried again.
                 if Retryability::from(failure) == Retryability::Passing {
                     return;
                 }
@@ -228,6 +232,7 @@ impl Evidence {
     fn collect_dependencies(&mut self, location_id: i64, content: &Content) {
         let rows = content.dependencies.iter().map(|it| DependencyRow {
             location_id,
+            // GitHub folds the case of names, and the table compares bytes.
             host: it.host.to_lowercase(),
             owner: it.owner.to_lowercase(),
             name: it.name.to_lowercase(),

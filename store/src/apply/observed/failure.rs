@@ -47,6 +47,7 @@ pub(crate) fn find_failure(observation: &Observation) -> Option<(ObservationOutc
         Some(observation::Body::Failed(failed)) => {
             let kind = failed.kind();
             let retryability = Retryability::from(kind);
+            // Only what somebody has to mend is told to those who point there.
             class = (retryability == Retryability::Lasting).then(|| class_of(kind));
             let message = describe_failure(kind, &failed.message);
             (ObservationOutcome::Failed, retryability, message)
@@ -108,6 +109,8 @@ pub(crate) fn find_unread_part(
 /// The class Backstage gives a failure to read.
 pub(crate) fn class_of(kind: FailureKind) -> ErrorClass {
     match kind {
+        // GitHub answers 404 for what it will not show, so to whoever points there both read the
+        // same.
         FailureKind::NotVisible | FailureKind::NotFound => ErrorClass::NotFoundError,
         FailureKind::Unspecified
         | FailureKind::Unreachable

@@ -48,6 +48,8 @@ pub(crate) async fn resolve_identities(
     {
         if let Some(target) = known.get(&key).copied() {
             let reading = &mut readings[reading];
+            // What it read is of locations that have just moved away. They are read once more under
+            // the other source; nothing is lost but a call.
             reading.observed.locations.clear();
             move_locations(work, source_id, target).await?;
             if let Some(source) = sources.get_mut(&target) {
@@ -90,6 +92,7 @@ fn update_names(
                 },
             });
         }
+        // Also of those that keep their id: a rename or a new default branch arrives this way.
         source.adopt(repository);
     }
     named
@@ -114,6 +117,7 @@ async fn move_locations(work: &mut ApplyTransaction, from: i64, to: i64) -> Resu
             location = twin.clone();
         }
         location.source_id = to;
+        // Under the other source nobody has applied it, so it has to be read there.
         location.active_blob = None;
         written.push(location);
     }

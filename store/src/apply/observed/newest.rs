@@ -53,6 +53,8 @@ pub(crate) fn choose_newest(
         }
     }
     for (source_id, mut of_source) in by_source {
+        // Generations and not arrival: a processor that hung for a minute may be the last to
+        // answer.
         of_source.sort_by_key(|observation| std::cmp::Reverse(observation.generation));
         newest.take_newest(&sources[&source_id], of_source);
     }
@@ -75,6 +77,7 @@ impl NewestReadings {
         let mut is_newest = true;
         let mut has_reading = false;
         for observation in newest_first {
+            // What is older than a reading is contained in it.
             if has_reading {
                 self.outcomes.push(ObservationOutcome::Superseded);
                 continue;
@@ -112,6 +115,8 @@ impl NewestReadings {
                 self.listings.push(reading(observation, true, observed));
                 return;
             }
+            // A body that does not fit its source is a bug of a processor; it must not block the
+            // batch.
             _ => {
                 self.outcomes.push(ObservationOutcome::Dead);
                 return;

@@ -23,6 +23,7 @@ pub(crate) async fn reassemble(
     let mut whole = Vec::with_capacity(batch.len());
     let mut touched = BTreeSet::new();
     for observation in batch {
+        // Most are whole: they never touch the table of parts.
         if is_whole(observation) || is_failure(observation) {
             whole.push((*observation).clone());
             continue;
@@ -42,6 +43,7 @@ pub(crate) async fn reassemble(
     }
     for (source_id, generation) in touched {
         if let Some(parts) = work.tx.complete_parts(source_id, generation).await? {
+            // In this transaction: if it rolls back the parts are still there.
             work.tx.remove_parts(source_id, generation).await?;
             whole.extend(join_pieces(&parts)?);
         }

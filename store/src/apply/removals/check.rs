@@ -115,6 +115,8 @@ pub(crate) fn check_limits(
         .map(|row| (row.location_id, row))
         .collect();
     let wait = micros(limits.wait);
+    // A second look that still says the same is as good as a person: what was an accident has been
+    // undone by then.
     let may_go = |it: &LocationRemoval| {
         held.get(&it.location_id)
             .is_some_and(|row| row.confirmed_at > 0 || now - row.since >= wait)

@@ -49,6 +49,8 @@ impl Withheld {
     /// is not it, because something else points at those files no more, all of the source.
     pub(crate) fn extend(&mut self, by_source: BTreeMap<i64, Vec<RemovalRow>>) {
         for (source_id, rows) in by_source {
+            // A file first, and all of its source only if that was not it: one that empties itself
+            // must not hold back what else its repository says.
             let before = self.locations.len();
             self.locations
                 .extend(rows.iter().map(|row| row.location_id));
@@ -117,8 +119,11 @@ impl Applier {
             return Ok(Removals::Allowed);
         }
         let pending = work.tx.removals().await?;
+        // Counted over a window: a hundred small removals within a minute are one large one.
         let limits = &self.config.removals;
         let recent = self.count_recent(work.now - micros(limits.window));
+        // The count of all entities is a query over the table, which a push that removes one entity
+        // must not pay for.
         if !is_small(&removals, &recent, limits) {
             let live = count_live(&mut work.tx, &removals).await?;
             let context = RemovalContext {
@@ -132,6 +137,7 @@ impl Applier {
             }
         }
         let made: Vec<i64> = removals.iter().map(|it| it.location_id).collect();
+        // What was confirmed is made now and waits no more.
         work.tx.remove_removals(&made).await?;
         let removed = removals.into_iter().map(|it| RemovedEntities {
             installation: it.installation,
@@ -167,6 +173,7 @@ impl Applier {
         work.tx.put_sources(&others).await?;
         let rows: Vec<RemovalRow> = withheld.pending.values().flatten().cloned().collect();
         work.tx.put_removals(&rows).await?;
+        // Before the commit: if it fails, the next batch looks once for nothing.
         self.removals_wait.store(true, Ordering::Relaxed);
         Ok(())
     }
@@ -178,6 +185,7 @@ impl Applier {
         work: &mut ApplyTransaction,
         proved: &BTreeSet<i64>,
     ) -> Result<(), ApplyError> {
+        // Nothing waits nearly always, and then no batch asks for it.
         if proved.is_empty() || !self.removals_wait.load(Ordering::Relaxed) {
             return Ok(());
         }

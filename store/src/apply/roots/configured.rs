@@ -26,6 +26,8 @@ impl Applier {
     /// # Errors
     /// If the database does not answer, or is not the one the view was loaded from.
     pub async fn configure(&self) -> Result<(), ApplyError> {
+        // It runs beside other writers at a rolling restart, and there is no message that would
+        // come again.
         let mut attempt = 1;
         loop {
             match self.apply_configuration().await {
@@ -67,6 +69,7 @@ impl Applier {
             self.forget_pending(&mut work, &ids).await?;
         }
         self.commit(work).await?;
+        // After the commit: a second look at what was rolled back would find nothing.
         self.configuration_waits.store(waits, Ordering::Relaxed);
         Ok(())
     }
@@ -88,6 +91,7 @@ impl Applier {
         for source in decided {
             let is_config = source.key() == config;
             for location in work.tx.locations_of(&[source.id]).await? {
+                // A provider that is no longer configured names nothing.
                 if !(is_config && names.contains(&location.path)) {
                     evidence.insert(location.id, LocationEvidence::Absent);
                 }

@@ -49,6 +49,8 @@ pub(crate) fn compare_roots(
             .is_some_and(|wanted| held.contains(&wanted));
         if let Some(wanted) = wanted
             && !is_held
+            // A repository without a catalog file gets no root: it would be a Location entity that
+            // stands for nothing.
             && candidate.is_there
         {
             missing.push(wanted);
@@ -106,6 +108,7 @@ pub(crate) async fn find_abandoned_branches(
         })
         .map(|source| source.id)
         .collect();
+    // Nobody has left a branch in nearly every batch, and then nothing more is asked.
     if left.is_empty() {
         return Ok(Vec::new());
     }

@@ -143,9 +143,12 @@ pub(crate) async fn add_roots(
     for root in wanted {
         request.targets.insert(place_of(root));
         if let (Some(file), Some(target)) = (root.file, target_of_root(&root.location(), hosts)) {
+            // The file of a repository is known by the repository's id. Its URL would find the
+            // wrong one after a rename.
             graph.targets.insert(target, file);
         }
     }
+    // A root is never looked at, so it has no interval of its own.
     load(tx, graph, request, &Recheck::default()).await?;
     for root in wanted {
         let id = graph.targets[&place_of(root)];
@@ -220,6 +223,7 @@ pub(crate) async fn remove_roots(
                 && of.is_none_or(|of| key == *of)
         });
         if is_discovered {
+            // What was named again in this batch stays.
             evidence.entry(id).or_insert(LocationEvidence::Absent);
         }
     }
@@ -230,6 +234,7 @@ pub(crate) async fn remove_roots(
 fn discovered_root(graph: &LocationGraph, entity_ref: &str) -> Option<i64> {
     let entity = graph.entities.get(entity_ref)?;
     let document = serde_json::from_str(&entity.document).ok()?;
+    // What the configuration names is required, and no listing may take it away.
     let is_discovered = is_generated(entity) && !LocationSpec::read(&document).is_required;
     is_discovered.then_some(entity.declared_by)
 }
