@@ -9,6 +9,7 @@ const FILES: [&str; 3] = [
 ];
 
 fn main() -> Result<(), Box<dyn Error>> {
+    // Named one by one: otherwise any changed file of the package would compile the contract anew.
     for file in FILES {
         println!("cargo:rerun-if-changed={file}");
     }

@@ -15,6 +15,7 @@ pub const EPOCH_HEADER: &str = "Catalog-Epoch";
 /// What travels beside a payload.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Envelope {
+    // Jobs go without: a job that is rightly published again within the window would be swallowed.
     /// Identity for de-duplication within the stream's window; `None` publishes unconditionally.
     pub id: Option<String>,
     /// W3C trace context of the span that published.
@@ -44,6 +45,7 @@ impl Envelope {
 /// GitHub repeats the GUID when it redelivers, so a redelivery is a duplicate by this identity.
 #[must_use]
 pub fn delivery_id(host: &str, guid: &str) -> String {
+    // With the host: nothing keeps two GitHub servers from giving out the same GUID.
     format!("gh:{host}:{guid}")
 }
 
@@ -59,5 +61,7 @@ pub fn tick_id(provider_id: &str, settings: &str, slot: i64) -> String {
 /// Identity of a change in the public stream.
 #[must_use]
 pub fn change_id(epoch: &str, revision: i64) -> String {
+    // With the epoch: a restored database gives out the same revisions again, and the server would
+    // drop them as duplicates.
     format!("{epoch}-{revision}")
 }

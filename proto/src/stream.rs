@@ -29,6 +29,7 @@ pub const ACK_WAIT: Duration = Duration::from_secs(15);
 pub const KEEP_ALIVE_EVERY: Duration = Duration::from_secs(5);
 /// How long a handler may keep one message by saying so.
 pub const KEEP_ALIVE_MAX: Duration = Duration::from_secs(5 * 60);
+// A NATS server takes 1 MiB unless told otherwise, headers included; half of it leaves room.
 /// Largest payload of an internal message, in bytes.
 pub const PAYLOAD_BYTES_MAX: usize = 512 * 1024;
 
@@ -198,6 +199,7 @@ fn changes_stream(subjects: &Subjects, replicas: u8) -> StreamSpec {
     StreamSpec {
         retention: Retention::Limits,
         discard: Discard::Old,
+        // Whoever has been away for longer starts from a snapshot; the history itself is in SQL.
         age_max: Some(30 * DAY),
         compressed: true,
         // Subscribers and the relay find their place by revision; one message deleted from the
@@ -260,6 +262,7 @@ pub fn job_consumer(subjects: &Subjects, lane: Lane, installation: &str) -> Cons
     ConsumerSpec {
         stream: JOBS.to_owned(),
         name: format!("job_{}_{}", lane_token(lane), token(installation)),
+        // One for each installation, so that a processor leaves alone those whose budget is spent.
         filter: subjects.jobs(lane, installation),
         ack_wait: ACK_WAIT,
         ack_pending_max: 20_000,
@@ -272,6 +275,8 @@ pub fn observation_consumer(subjects: &Subjects, lane: Lane) -> ConsumerSpec {
     ConsumerSpec {
         stream: OBSERVATIONS.to_owned(),
         name: format!("apply_{}", lane_token(lane)),
+        // One for each lane: a single one delivers in the order of the stream, and a push would
+        // wait behind a sweep.
         filter: subjects.observations(lane),
         ack_wait: ACK_WAIT,
         ack_pending_max: 10_000,

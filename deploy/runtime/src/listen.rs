@@ -41,12 +41,14 @@ pub fn parse(value: &Value) -> Result<SocketAddr, String> {
 const EVERYWHERE: IpAddr = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
 
 fn parse_text(text: &str) -> Result<SocketAddr, String> {
+    // At the last colon: an IPv6 address has colons of its own.
     let (host, port) = text.rsplit_once(':').unwrap_or(("", text));
     Ok(SocketAddr::new(parse_host(host)?, parse_port(port)?))
 }
 
 fn parse_host(host: &str) -> Result<IpAddr, String> {
     match host {
+        // Not looked up: a hosts file could lead it off loopback, where other rules apply.
         "localhost" => Ok(IpAddr::V4(Ipv4Addr::LOCALHOST)),
         "" | "*" => Ok(EVERYWHERE),
         other => other
@@ -61,6 +63,7 @@ fn parse_host(host: &str) -> Result<IpAddr, String> {
 
 fn read_port(value: &Value) -> Result<u16, String> {
     match value {
+        // By way of its text, so that fractions and negative numbers are refused in the same words.
         Value::Number(number) => parse_port(&number.to_string()),
         Value::String(text) => parse_port(text.trim()),
         Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => {

@@ -10,6 +10,8 @@ pub const VIEW_URL: &str = "backstage.io/view-url";
 pub const EDIT_URL: &str = "backstage.io/edit-url";
 /// The directory the file lies in, as a location reference.
 pub const SOURCE_LOCATION: &str = "backstage.io/source-location";
+// Backstage keeps this one when an author writes it, and the entity then passes for an orphan. Here
+// only the catalog may say so: an author's own is dropped on input.
 /// `"true"` on an entity that nothing declares any more.
 pub const ORPHAN: &str = "backstage.io/orphan";
 /// The repository as `owner/name`.

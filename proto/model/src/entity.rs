@@ -44,6 +44,7 @@ impl Entity {
     /// The target of its `ownedBy` relation, if its kind has one and it names one.
     #[must_use]
     pub fn owner(&self) -> Option<EntityRef> {
+        // A reference is one counted text, so a copy is cheap and callers need no lifetime.
         self.owner.clone()
     }
 }

@@ -101,6 +101,7 @@ impl EntityRef {
     /// # Errors
     /// If a part is empty or cannot be read back, or the whole is too long.
     pub fn new(kind: &str, namespace: &str, name: &str) -> Result<Self, RefError> {
+        // Made only for an error: nearly all references are fine, and each of them passes here.
         let written = || format!("{kind}:{namespace}/{name}");
         for (part, value, separators) in [
             (RefPart::Kind, kind, &[':', '/', '\0'][..]),
@@ -133,6 +134,7 @@ impl EntityRef {
         text.push('/');
         let name_at = text.len();
         push_lower(&mut text, name);
+        // Counted after lower-casing, which may lengthen a text: this is what a column has to hold.
         let characters = text.chars().count();
         if characters > REF_CHARACTERS_MAX {
             return Err(RefError::TooLong { characters });
@@ -267,6 +269,7 @@ impl Eq for EntityRef {}
 
 impl Hash for EntityRef {
     fn hash<H: Hasher>(&self, state: &mut H) {
+        // The same hash as of the plain text, or a map asked with a text would not find its key.
         self.text.hash(state);
     }
 }

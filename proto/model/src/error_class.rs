@@ -26,6 +26,8 @@ impl ErrorClass {
     /// Reads a class that another version wrote: what is not known here is the general one.
     #[must_use]
     pub fn parse_lenient(text: &str) -> Self {
+        // While versions are exchanged one by one, a store may read what a newer processor found. A
+        // class it does not know must not cost the owner the whole problem.
         text.parse().unwrap_or_default()
     }
 }

@@ -18,6 +18,7 @@ impl Level {
     /// Reads a level as messages and history hold it; before there were levels, all were errors.
     #[must_use]
     pub fn parse_lenient(text: &str) -> Self {
+        // When in doubt it is the worse one: an error shown as a warning would be passed over.
         text.parse().unwrap_or_default()
     }
 }

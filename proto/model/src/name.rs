@@ -53,6 +53,7 @@ pub fn is_kind(text: &str) -> bool {
 pub fn is_api_version(text: &str) -> bool {
     match text.split_once('/') {
         None => is_alphanumeric_word(text),
+        // A second slash ends up in the version, where Backstage allows none either.
         Some((prefix, version)) => is_dns_subdomain(prefix) && is_alphanumeric_word(version),
     }
 }
@@ -79,6 +80,7 @@ pub fn is_label_value(text: &str) -> bool {
 #[must_use]
 pub fn is_tag(text: &str) -> bool {
     is_within(text.as_bytes(), NAME_LENGTH_MAX)
+        // Backstage refuses two dashes in a row in tags, though not in names or namespaces.
         && text.split('-').all(|run| {
             !run.is_empty()
                 && run

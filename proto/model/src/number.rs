@@ -4,6 +4,8 @@
 /// number, plain from 1e-6 up to below 1e21, with an exponent outside. Negative zero has no sign.
 #[must_use]
 pub fn javascript_text(number: f64) -> String {
+    // Rust itself writes 1e21 with 22 digits and negative zero with its sign; a client that
+    // compares texts would take that for a change.
     ryu_js::Buffer::new().format(number).to_owned()
 }
 

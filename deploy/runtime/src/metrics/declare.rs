@@ -89,6 +89,8 @@ macro_rules! metrics {
             }
         }
     };
+    // A family makes its members itself, and a histogram has no default without its buckets. It
+    // stands before the general arm, which would match it too.
     (@type Histogram $labels:ident) => {
         $crate::metrics::Family<$labels, $crate::metrics::Histogram, fn() -> $crate::metrics::Histogram>
     };

@@ -14,6 +14,7 @@ pub(super) fn read_listen(block: &Reader<'_>, key: &str, default: SocketAddr) ->
         return default;
     };
     freshet_runtime::listen::parse(&value).unwrap_or_else(|message| {
+        // Reading goes on with the default, so that all mistakes are reported in one run.
         block.mistake(key, message);
         default
     })
@@ -21,5 +22,6 @@ pub(super) fn read_listen(block: &Reader<'_>, key: &str, default: SocketAddr) ->
 
 /// Whether `text` is a URL with a host and one of these schemes.
 pub(super) fn is_url(text: &str, schemes: &[&str]) -> bool {
+    // `nats:4222` parses as a URL too, but there is no host in it to connect to.
     Url::parse(text).is_ok_and(|url| schemes.contains(&url.scheme()) && url.has_host())
 }

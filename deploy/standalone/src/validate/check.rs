@@ -39,6 +39,7 @@ pub(super) fn check_files(
     for file in given {
         checker.add_file(file);
     }
+    // No plain loop over the list: a Location entity adds files to it while it is read.
     while let Some(file) = checker.set.files.get(checker.set.checked.len()).cloned() {
         let checked = checker.read_next(&file)?;
         checker.set.checked.push(checked);
@@ -134,6 +135,7 @@ impl FileChecker<'_> {
             if kind.is_none_or(|kind| kind != LOCATION_KIND) {
                 continue;
             }
+            // Only now, since it reads the file once more and most files have no Location entity.
             let positions =
                 positions.get_or_insert_with(|| FilePositions::read(bytes, &self.settings.limits));
             let targets = check_targets(file, entity, self.settings, positions);

@@ -66,6 +66,8 @@ pub(super) fn report_conflicts(set: &mut FileSet) {
                 "{entity_ref} is declared already in {}, line {}; one catalog takes only one of them",
                 set.files[file].name, at.line
             );
+            // A warning: the catalog keeps both claims and lets one hold the ref, so neither file
+            // is refused.
             let problem =
                 Problem::warning(RuleId::ClaimConflict, ErrorClass::ConflictError, message)
                     .with_hint(
@@ -119,6 +121,7 @@ fn find_unknown_references(set: &FileSet) -> Vec<(usize, &EntityReference, usize
         .flat_map(|checked| &checked.declared)
         .filter_map(|declared| declared.entity_ref.as_ref())
         .collect();
+    // Ordered by file, or a file could be read again for each of its references.
     let mut unknown: BTreeMap<(usize, &EntityRef), (&EntityReference, usize)> = BTreeMap::new();
     let mut first: HashMap<&EntityRef, usize> = HashMap::new();
     for (index, checked) in set.checked.iter().enumerate() {

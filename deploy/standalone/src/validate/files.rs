@@ -19,6 +19,7 @@ pub(super) struct FileToCheck {
     /// Its path from the root of the work tree.
     pub(super) path: String,
     /// The work tree.
+    // Shared, because a tree lists its files once, and all files of it match patterns against that.
     pub(super) tree: Rc<WorkTree>,
     /// What to read.
     pub(super) content: FileContent,
@@ -60,6 +61,7 @@ pub(super) struct FileSet {
 impl FileSet {
     /// Files with what is known of them.
     pub(super) fn pairs(&self) -> impl Iterator<Item = (&FileToCheck, &CheckedFile)> {
+        // A file is in the list before it was read, because Location entities add to the end of it.
         self.files.iter().zip(&self.checked)
     }
 

@@ -64,6 +64,7 @@ pub(super) fn find_inputs(
             }
             continue;
         }
+        // Canonical, so that a file that is given by name and by its directory is checked once.
         let canonical = canonicalize(path)?;
         if canonical.is_dir() {
             let found = search_directory(path, &canonical, &is_meant)?;
@@ -131,6 +132,7 @@ fn is_meant(file: &Path, api_versions: &dyn Fn(&str) -> bool, bytes_max: usize) 
     let bytes_max = u64::try_from(bytes_max).unwrap_or(u64::MAX);
     let read = opened.and_then(|file| file.take(bytes_max).read_to_end(&mut text));
     let is_named = file.file_name().is_some_and(|name| name == CATALOG_FILE);
+    // Lossy, because a file that is not UTF-8 is to be reported rather than left out in silence.
     let text = String::from_utf8_lossy(&text);
     // What cannot be read is reported when it is checked.
     !is_skeleton(&text) && (is_named || read.is_err() || is_for_catalog(&text, api_versions))

@@ -60,6 +60,7 @@ fn find_reference_in(value: &Value, pointer: &str, target: &EntityRef) -> Option
 
 /// A reference may leave out kind and namespace.
 fn may_mean(text: &str, target: &EntityRef) -> bool {
+    // The catalog compares references in lower case, while authors write them as they like.
     let text = text.to_lowercase();
     let whole = target.to_string();
     let without_kind = whole.split_once(':').map_or("", |(_, rest)| rest);

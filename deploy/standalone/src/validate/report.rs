@@ -74,6 +74,7 @@ impl ReportedProblem {
 
     /// Something that may well be right, but that nobody could look at from here.
     pub(super) fn note(file: usize, rule: RuleId, at: TextPosition, message: String) -> Self {
+        // By way of a problem, so that secrets are taken out of its texts too.
         let problem = Problem::warning(rule, ErrorClass::Error, message).at(at.line, at.column);
         Self {
             severity: Severity::Note,
@@ -117,6 +118,8 @@ impl ValidationReport {
     /// Puts the problems in order, each once, at the severity that counts.
     #[must_use]
     pub fn sorted(mut self, strictness: Strictness) -> Self {
+        // Before sorting, which goes by severity. Notes stay notes: what lies in another repository
+        // cannot be mended here, however strict the check is.
         if strictness == Strictness::Strict {
             let warnings = self.problems.iter_mut();
             for problem in warnings.filter(|it| it.severity == Severity::Warning) {

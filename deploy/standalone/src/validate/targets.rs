@@ -55,6 +55,7 @@ pub(super) fn check_targets(
         is_required: spec.is_required,
         result: CheckedTargets::default(),
     };
+    // All targets share the type, so it is refused once and not for each of them.
     if let Err(error) = check_type(&own, location_type) {
         let at = positions.find_pointer(entity.position, "/spec/type");
         check.refuse(&error, at);
@@ -116,6 +117,7 @@ impl TargetCheck<'_> {
         match target {
             Target::RepositoryFile { repository, rest } => {
                 let is_own = tree.is_in(&repository);
+                // A ref may hold slashes, so only who knows the ref can tell where the path begins.
                 match tree.behind_ref(&rest).filter(|_| is_own) {
                     Some(path) => self.check_in_tree(path, at),
                     None => self.note_elsewhere(at, repository.written_slug(), &rest),
@@ -203,6 +205,7 @@ fn find_files(tree: &WorkTree, path: &str) -> Result<Vec<PathBuf>, glob::Pattern
         .map(|path| tree.in_repository(path).path)
         .filter(|path| pattern.is_match(path))
         .filter_map(|path| find_file(&path))
+        // One more than allowed is enough to tell that there are too many.
         .take(MATCHES_MAX + 1)
         .collect())
 }

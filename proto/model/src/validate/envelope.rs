@@ -60,6 +60,7 @@ pub(super) fn check_envelope<'d>(
     let api_version = read_required(root, &API_VERSION, RuleId::ApiVersionRequired, findings);
     let kind = read_required(root, &KIND, RuleId::KindRequired, findings);
     let metadata = read_metadata(root, findings)?;
+    // A missing kind does not end it here: one look at the file shows all that is missing.
     let name = read_required(metadata, &NAME, RuleId::MetadataNameRequired, findings);
     let namespace = metadata
         .get("namespace")
@@ -175,6 +176,8 @@ pub(super) fn check_root(outline: &DocumentOutline<'_>, findings: &mut Findings)
     if let Some(relations) = outline.root.get("relations") {
         check_relation_shapes(relations, findings);
     }
+    // Behind the shapes: Backstage's generic schema knows both keys, and only its policy of root
+    // fields, which comes after it, refuses them.
     for key in SERVED_KEYS
         .into_iter()
         .filter(|key| outline.root.contains_key(*key))

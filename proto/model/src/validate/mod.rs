@@ -43,6 +43,7 @@ pub fn validate(mut document: Value, kinds: &Kinds) -> Result<ValidDocument, Vec
     let violations = findings.into_violations();
     match passed {
         Some(passed) if violations.is_empty() => {
+            // Only now: what the checks say must fit the document as its author wrote it.
             normalise::normalise_document(&mut document, &passed.list_fields);
             let entity = Entity::new(passed.entity_ref, document, passed.owner);
             Ok(ValidDocument {

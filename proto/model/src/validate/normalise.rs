@@ -49,6 +49,7 @@ fn normalise_metadata(metadata: &mut Map<String, Value>) {
         Some(Value::Object(annotations)) => {
             annotations.shift_remove(annotation::ORPHAN);
         }
+        // Null counts as absent, and the catalog needs a mapping to add its own annotations to.
         Some(null) => *null = Value::Object(Map::new()),
         None => {}
     }
@@ -57,6 +58,7 @@ fn normalise_metadata(metadata: &mut Map<String, Value>) {
 /// Lists with anything but strings in them stay as they are.
 fn sort_strings(items: &mut [Value]) {
     if items.iter().all(Value::is_string) {
+        // As Backstage sorts, by UTF-16 units; by bytes, a few lists would be in another order.
         items.sort_by(|a, b| {
             utf16_order(
                 a.as_str().unwrap_or_default(),

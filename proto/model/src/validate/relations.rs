@@ -85,6 +85,7 @@ fn read_field(
     for (index, item) in items.iter().enumerate() {
         match read_target(item, field, namespace) {
             Ok(target) => {
+                // An event names one owner; where there are several, the first one wins.
                 if declared.owner.is_none() && field.forward == OWNED_BY {
                     declared.owner = Some(target.clone());
                 }
@@ -134,6 +135,7 @@ fn read_target(
     let default_kind = field.default_kind.as_deref();
     match item {
         Value::String(text) => Ok(EntityRef::parse_with(text, default_kind, namespace)?),
+        // Backstage's parser of references takes the parts as a mapping as well as in one text.
         Value::Object(parts) => {
             let kind = read_part(parts, "kind")?.or(default_kind);
             let name = read_part(parts, "name")?.ok_or(RefError::Empty)?;

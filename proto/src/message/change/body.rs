@@ -79,6 +79,7 @@ pub fn published_body(data: &str, after: After<'_>, published: &str) -> String {
         body.push(',');
     }
     body.push_str("\"published\":\"");
+    // Unescaped: a time holds no character that JSON would escape.
     body.push_str(published);
     body.push_str("\"}");
     push_after(&mut body, after);

@@ -38,6 +38,7 @@ const VALUE_BYTES_MAX: usize = 4 * 1024;
 pub fn field_changes(before: &Value, after: &Value) -> Fields {
     let mut fields = Fields::default();
     compare_values(&mut String::new(), before, after, &mut fields);
+    // Documents keep their author's order of keys; unsorted, one change could read in several ways.
     for list in [&mut fields.added, &mut fields.updated, &mut fields.deleted] {
         list.sort_by(|left, right| left.path.cmp(&right.path));
     }
@@ -71,8 +72,11 @@ fn compare_values(pointer: &mut String, before: &Value, after: &Value, fields: &
 }
 
 fn visit_key(pointer: &mut String, key: &str, visit: impl FnOnce(&mut String)) {
+    // One text for the whole walk: most fields are equal and never need a pointer of their own.
     let length = pointer.len();
     pointer.push('/');
+    // The tilde first, as RFC 6901 has it: the other way round, the tilde of an escaped slash would
+    // be escaped once more.
     pointer.push_str(&key.replace('~', "~0").replace('/', "~1"));
     visit(pointer);
     pointer.truncate(length);

@@ -98,6 +98,8 @@ pub struct ChangeData {
     /// Where it was read.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub origin: Option<Origin>,
+    // Stays the last field: the time of publication is put into the stored text from its end, so
+    // that publishing an event does not parse it.
     /// When each step happened, RFC 3339 in UTC with microseconds.
     pub timing: Timing,
 }
@@ -137,6 +139,7 @@ pub struct ProblemInfo {
     /// Backstage's class of the error, such as `InputError`.
     #[serde(default)]
     pub class: ErrorClass,
+    // What has a default may be absent in history, which older versions wrote.
     /// `error`, or `warning` where the entity is valid all the same.
     #[serde(default)]
     pub level: Level,

@@ -34,11 +34,14 @@ fn format_command(report: &ValidationReport, problem: &ReportedProblem) -> Strin
 }
 
 fn escape_data(text: &str) -> String {
+    // The percent sign first, since the others are written with it. A line break would end the
+    // command, and the rest of the message would be plain output of the job.
     text.replace('%', "%25")
         .replace('\r', "%0D")
         .replace('\n', "%0A")
 }
 
 fn escape_property(text: &str) -> String {
+    // Properties are separated by commas and end at colons; in a message both stand for themselves.
     escape_data(text).replace(':', "%3A").replace(',', "%2C")
 }

@@ -79,10 +79,12 @@ impl HumanReport {
         let arrow = self.paint(BLUE, "-->");
         let (name, line, column) = (make_printable(&file.name), problem.line, problem.column);
         self.write_line(&format!("{margin}{arrow} {name}:{line}:{column}"));
+        // Any other problem on the line of a secret would show the secret in its excerpt.
         let hidden_from = self.secrets.get(&(problem.file, line)).copied();
         let excerpt = file
             .text
             .as_ref()
+            // A note says nothing is wrong, and a marked line would look as if something were.
             .filter(|_| problem.severity != Severity::Note)
             .and_then(|text| text.find_excerpt(line, column, hidden_from));
         if let Some(excerpt) = excerpt {
@@ -111,6 +113,7 @@ impl HumanReport {
     }
 
     fn write_summary(&mut self, report: &ValidationReport) {
+        // Not "no problems": whoever mistyped a directory would take that for a pass.
         if report.files.is_empty() {
             self.write_line("no catalog files found");
             return;

@@ -35,6 +35,7 @@ fn describe_problem(report: &ValidationReport, problem: &ReportedProblem) -> Val
         "rule": problem.rule.as_str(),
         "message": problem.message,
         "hint": problem.hint,
+        // One can be opened from where the caller stands, the other linked in the repository.
         "file": file.name,
         "path": file.path,
         "line": problem.line,

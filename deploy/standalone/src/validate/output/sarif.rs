@@ -31,6 +31,7 @@ pub(super) fn render(report: &ValidationReport) -> String {
                 "semanticVersion": env!("CARGO_PKG_VERSION"),
                 "rules": rules.values().map(|rule| &rule.descriptor).collect::<Vec<_>>(),
             }},
+            // Columns are counted in characters; viewers that count in UTF-16 units have to know.
             "columnKind": "unicodeCodePoints",
             "results": results,
         }],
@@ -103,6 +104,7 @@ fn describe_result(
         "message": {"text": text},
         "locations": [{"physicalLocation": {
             "artifactLocation": {"uri": to_uri(path), "uriBaseId": BASE},
+            // SARIF counts from 1, and a problem that has no place has line and column 0.
             "region": {"startLine": problem.line.max(1), "startColumn": problem.column.max(1)},
         }}],
         "partialFingerprints": {"freshet/v1": digest_problem(path, problem)},
