@@ -88,6 +88,7 @@ impl Default for Timeouts {
     fn default() -> Self {
         Self {
             connect: Duration::from_secs(5),
+            // Longer than GitHub's own ten seconds, so that its answer about them still arrives.
             call: Duration::from_secs(15),
         }
     }

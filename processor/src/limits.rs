@@ -42,7 +42,9 @@ const DOCUMENTS_MAX: usize = 1_000;
 const DEPTH_MAX: usize = 100;
 /// The default of the npm package `yaml`, which Backstage does not change.
 const ALIAS_USES_MAX: u64 = 100;
+// An empty list takes two bytes of text and many times that in memory.
 const NODES_MAX: usize = 500_000;
+// More than a file may have, because an alias brings its text again for a few bytes.
 const SCALAR_BYTES_MAX: usize = 16 * 1024 * 1024;
 const INDICATORS_MAX: usize = 500_000;
 const REREAD_BYTES_MAX: usize = 16 * 1024 * 1024;

@@ -12,6 +12,7 @@ use crate::budget::headers::Resource;
 const CALL_SECONDS: [f64; 12] = [
     0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 2.5, 10.0, 30.0,
 ];
+// These end at a hundred because no query asks for more repositories.
 const BATCH_JOBS: [f64; 7] = [1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0];
 
 freshet_runtime::label_enum! {

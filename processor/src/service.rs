@@ -173,6 +173,7 @@ fn connect_clients(
         .iter()
         .map(|integration| {
             let client = connect_client(config, clock, metrics, integration)?;
+            // Files spell hosts as they like, and the name of a host has no case.
             Ok((integration.host.to_lowercase(), Arc::new(client)))
         })
         .collect()
@@ -189,6 +190,7 @@ fn connect_client(
         source,
     };
     let endpoints = Endpoints::parse(&integration.api_base_url).map_err(failed)?;
+    // One budget for both lanes, because GitHub counts by credential and knows no lanes.
     let budget = RateBudget::new(&endpoints.host, config.max_concurrent_calls, clock.clone());
     GithubClient::new(
         integration,

@@ -34,6 +34,7 @@ pub fn content_of(
     }
     let message = format!("what this file declares takes {size} bytes, more than {most}");
     Content {
+        // They are still watched, because a smaller one would make this file valid again.
         dependencies: content.dependencies,
         ..invalid_content(content.blob, RuleId::FileLimitObserved, message)
     }

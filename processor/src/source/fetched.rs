@@ -52,6 +52,7 @@ impl Fetched {
             Self::Unchanged { version }
             | Self::Content { version, .. }
             | Self::TooLarge { version, .. } => version,
+            // Whatever is found there next time is new, so nothing may compare equal to this.
             Self::Absent { .. } | Self::Failed(_) => "",
         }
     }

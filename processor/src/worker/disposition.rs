@@ -100,6 +100,7 @@ fn back_off(delay: Duration, attempt: u64) -> Duration {
         .with_jitter()
         .with_min_delay(delay)
         .with_max_delay(RETRY_PUBLISH_MAX)
+        // A full stream says nothing about the job, so no number of attempts may end it.
         .without_max_times()
         .build()
         .nth(times.min(DOUBLINGS_MAX))

@@ -42,6 +42,7 @@ impl ReceivedJob {
 /// Why it is no job.
 pub(super) fn decode_job(payload: &[u8]) -> Result<Job, String> {
     let job = Job::decode(payload).map_err(|error| error.to_string())?;
+    // A kind of target that only a newer version knows is decoded as none.
     if job.target.is_some() {
         Ok(job)
     } else {

@@ -111,6 +111,7 @@ impl PlainFileWorker<'_> {
                             path: path.clone(),
                             ..WantedPath::default()
                         };
+                        // A file wanted by itself too keeps its entry, which knows what is held.
                         all.entry(path.clone())
                             .or_insert_with(|| PlainLocation::of_file(file()));
                     }
@@ -190,6 +191,7 @@ fn are_as_held(fetched: &FetchedFiles, wanted: &WantedPath) -> bool {
         && wanted.dependencies.iter().all(|held| {
             let now = fetched.get(&FetchedFile::request_of(held));
             now.is_some_and(|now| {
+                // Nothing read and nothing held look alike; only content proves the same.
                 now.dependency.blob == held.blob && matches!(now.fetched, Fetched::Content { .. })
             })
         })

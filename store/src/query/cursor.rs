@@ -34,6 +34,7 @@ impl PageRequest {
     /// The token of the page after this one; `None` if nothing comes after it.
     pub(crate) fn next_token(self, total: usize) -> Option<String> {
         let limit = self.limit?;
+        // Both numbers come from the request, and the largest there are must not overflow.
         let offset = self.offset.unwrap_or(0).saturating_add(limit);
         let next = Self {
             limit: Some(limit),

@@ -118,6 +118,8 @@ fn render_entities(view: &View, refs: &[EntityRef], fields: Option<&FieldSelecti
         let served: Vec<String> = view.read(|state| {
             chunk
                 .iter()
+                // It may have been removed since it was sorted. A page that is one shorter costs
+                // less than a lock over the whole list.
                 .filter_map(|one| state.served_json(one))
                 .collect()
         });

@@ -54,6 +54,7 @@ impl<'a> SearchCandidate<'a> {
     /// All values of a (lower-case) key.
     pub(super) fn values_of(&mut self, key: &str) -> Vec<Option<Cow<'_, str>>> {
         let entity_ref = &self.record.entity_ref;
+        // Nearly every filter names a kind, and the ref answers that without parsing the document.
         let known = match key {
             "kind" => Some(entity_ref.kind()),
             "metadata.name" => Some(entity_ref.name()),
@@ -79,6 +80,7 @@ impl<'a> SearchCandidate<'a> {
     fn relation_targets(&self, relation: &str) -> Vec<Option<Cow<'_, str>>> {
         self.relations
             .iter()
+            // Keys are lower-case in the index; types of relations, such as `ownedBy`, are not.
             .filter(|(own, _)| own.to_lowercase() == relation)
             .map(|(_, target)| Some(Cow::Borrowed(target.as_str())))
             .collect()
@@ -150,6 +152,7 @@ fn push_term(key: &str, value: Option<&str>, terms: &mut Vec<SearchTerm>) {
 }
 
 fn is_long(text: &str) -> bool {
+    // A text never has more UTF-16 units than bytes, so most texts need no counting.
     text.len() > UNITS_MAX && text.encode_utf16().count() > UNITS_MAX
 }
 

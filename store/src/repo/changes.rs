@@ -50,10 +50,12 @@ struct UnknownVerb {
 impl StoredChange {
     fn text_length(&self) -> usize {
         let of = |text: &Option<String>| text.as_ref().map_or(0, String::len);
+        // The other columns are short by their nature and do not decide how large a page is.
         self.data.len() + of(&self.document) + of(&self.relations)
     }
 
     fn read(self) -> Result<ChangeRow, RepoError> {
+        // Leaving out an unknown verb would be a hole, and readers rely on a log that has none.
         let op = Op::parse(&self.verb).ok_or_else(|| {
             let error = UnknownVerb {
                 revision: self.revision,
@@ -104,6 +106,7 @@ type CompactRelation<T> = (T, Option<T>, EntityRef);
 
 /// Relations as compact JSON: `[[forward, reverse or null, target], …]`.
 pub(crate) fn relations_to_text(relations: &[RelationDeclaration]) -> String {
+    // The log holds the relations of every version, so field names would be a large part of it.
     let compact: Vec<(&str, Option<&str>, &EntityRef)> = relations
         .iter()
         .map(|relation| {

@@ -64,6 +64,7 @@ impl Tx {
         location_ids: &[i64],
         refs: &[&str],
     ) -> Result<Vec<EntityRow>, RepoError> {
+        // Two selects and their union, for an `or` over two columns seldom uses either index.
         entity_table!(
             select_either: self, EntityRow, "read entities",
             sqlite: [

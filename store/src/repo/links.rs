@@ -85,6 +85,7 @@ impl From<&LocationLink> for LinkRow {
         Self {
             parent_ref: link.parent_ref.clone(),
             location_id: link.location_id,
+            // Zero and not null, because two nulls in a key would be two links.
             via: link.via.unwrap_or_default(),
             ordinal: link.ordinal,
             url: link.url.clone(),
@@ -179,6 +180,7 @@ impl Tx {
         location_ids: &[i64],
     ) -> Result<Vec<i64>, RepoError> {
         let ids: Vec<(i64,)> = fetch_all!(
+            // Location entities may form a circle; `union` drops what was seen, so this ends.
             self, (i64,), "follow links down",
             sqlite: "with recursive below(id) as ( \
                     select value from json_each($1) \

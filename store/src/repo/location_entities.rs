@@ -47,6 +47,7 @@ impl From<LocationEntityRow> for LocationEntity {
             declared_by: row.declared_by,
             document: row.document,
             digest: row.digest,
+            // A position only helps people, so a strange one must not make the entity unreadable.
             line: u32::try_from(row.line).unwrap_or_default(),
             column: u32::try_from(row.column_number).unwrap_or_default(),
             own: row.own,

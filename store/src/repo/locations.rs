@@ -175,6 +175,7 @@ enum OutcomeWord {
     Unread,
     #[serde(rename = "content")]
     Valid,
+    // The table keeps its older words, because renaming them would need a migration.
     #[serde(rename = "poisoned")]
     Invalid,
     #[serde(rename = "gone")]
@@ -241,6 +242,7 @@ impl From<LocationRow> for Location {
             OutcomeWord::Failed => {
                 let (class, message) = row
                     .failure
+                    // No class has a colon in it, whatever the message says.
                     .split_once(": ")
                     .unwrap_or(("Error", &row.failure));
                 LocationState::Failed {
@@ -359,6 +361,7 @@ impl Tx {
         if count == 0 {
             return Ok(Vec::new());
         }
+        // SQLite has no sequences, but its only writer holds the lock: nobody else takes these.
         let ids: Vec<(i64,)> = fetch_all!(
             self, (i64,), "take ids for locations",
             sqlite: "with recursive n(i) as (select 1 union all select i + 1 from n where i < $1) \

@@ -72,6 +72,8 @@ impl Tx {
         const SQL: &str = "select part, is_last, fetched_at, payload from observation_part \
             where source_id = $1 and generation = $2 and part <= $3 \
             order by part";
+        // Asked whenever parts arrive. Reading all payloads each time would make a long listing
+        // cost the square of its pages.
         let held: Vec<(i64, i64)> = fetch_all!(
             self, (i64, i64), "count parts",
             sqlite: COUNT,
@@ -118,6 +120,7 @@ impl Tx {
         if covering.is_empty() {
             return Ok(());
         }
+        // A newer job replaces an older one, whose last part then never comes.
         execute!(
             self, "forget overtaken parts",
             sqlite: "delete from observation_part \

@@ -56,6 +56,7 @@ impl GraphqlError {
     pub(super) fn failure(&self) -> Failure {
         match self.class.as_str() {
             "NOT_FOUND" => Failure::not_visible(self.message.clone()),
+            // Each of these lasts until somebody changes the credential, unlike an outage.
             "FORBIDDEN" | "INSUFFICIENT_SCOPES" | "SAML_SSO" => {
                 Failure::denied(self.message.clone())
             }
@@ -219,6 +220,7 @@ fn read_repository(
             .flatten()
             .map(|object| object.oid),
     };
+    // A branch that is missing without any error counts as deleted, with all its files.
     if let (None, Some(error)) = (&head, whole) {
         return Err(error.failure());
     }
@@ -264,6 +266,7 @@ fn read_object(
     error: Option<&GraphqlError>,
 ) -> ObjectShown {
     let Some(node) = node else {
+        // A null proves absence only if no error can be the reason for it.
         return error.map_or(ObjectShown::Absent, |error| {
             ObjectShown::Unreadable(error.message.clone())
         });

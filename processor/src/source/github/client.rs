@@ -23,6 +23,7 @@ use crate::metrics::{CallKind, ProcessorMetrics};
 
 /// A GraphQL error class that means a limit.
 const RATE_LIMITED_CLASS: &str = "RATE_LIMITED";
+// The JSON form carries a blob as base64, which is a third longer.
 const RAW_MEDIA_TYPE: &str = "application/vnd.github.raw+json";
 
 /// One credential's connection to GitHub.
@@ -124,6 +125,7 @@ impl GithubClient {
         let builder = Request::builder()
             .method(Method::POST)
             .uri(&self.endpoints.graphql);
+        // GraphQL has a window of its own, which counts points and not calls.
         let resource = Resource::Graphql;
         let answered = self
             .call(kind, lane, resource, builder, Some(&body))

@@ -108,6 +108,7 @@ impl CallError {
             Self::Unreachable { .. }
             | Self::TimedOut { .. }
             | Self::Body { .. }
+            // GraphQL reports an internal error of GitHub with status 200 and no data.
             | Self::Refused { .. } => true,
             Self::Status { status, .. } => *status >= 500 || *status == 408,
             Self::Limited { .. } | Self::Unreadable { .. } | Self::Request { .. } => false,
@@ -141,6 +142,7 @@ impl CallError {
             | Self::TimedOut { .. }
             | Self::Body { .. }
             | Self::Refused { .. } => Ok(Failure::unreachable(self.to_string())),
+            // A limit is a 403 too; headers and message have told it apart before it gets here.
             Self::Status {
                 status: 401 | 403, ..
             } => Ok(Failure::denied(self.to_string())),

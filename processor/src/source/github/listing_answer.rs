@@ -69,6 +69,7 @@ pub fn read_listing(
         .iter()
         .map(|error| error.index_after("nodes"))
         .collect();
+    // An error about no single entry may have cut the page, which must not pass for a whole one.
     let whole = errors
         .iter()
         .zip(&failed_nodes)
@@ -99,6 +100,7 @@ pub fn read_listing(
     let next = page
         .page_info
         .end_cursor
+        // GitHub names an end cursor on the last page as well.
         .filter(|_| page.page_info.has_next_page);
     Ok(ListingPage {
         organization: login,
@@ -113,6 +115,7 @@ fn read_listed(node: ListedNode, catalog_path: &str) -> Option<ListedRepository>
         head: node.identity.head().unwrap_or_default(),
         blob: node
             .file
+            // A folder may have the name of the catalog file.
             .filter(|file| file.typename == "Blob")
             .map(|file| file.oid)
             .unwrap_or_default(),

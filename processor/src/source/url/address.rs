@@ -18,6 +18,7 @@ pub fn is_public(address: IpAddr) -> bool {
 /// The special-purpose registries of RFC 6890 and its updates.
 fn is_public_v4(address: Ipv4Addr) -> bool {
     let [a, b, c, _] = address.octets();
+    // Link-local addresses are among them: there clouds hand out credentials to whoever asks.
     let is_special = matches!(
         (a, b, c),
         (0 | 10 | 127, _, _)
@@ -51,6 +52,7 @@ fn is_public_v6(address: Ipv6Addr) -> bool {
         }
         // Protocol assignments with Teredo, and documentation.
         [0x2001, 0..=0x1ff, ..] | [0x2001, 0xdb8, ..] | [0x3fff, 0..=0xfff, ..] => false,
+        // Only this eighth is handed out as global so far; the rest must not be reached.
         [first, ..] => (0x2000..=0x3fff).contains(&first),
     }
 }

@@ -53,6 +53,7 @@ impl Tx {
         host: &str,
         owner: &str,
     ) -> Result<Vec<SourceRow>, RepoError> {
+        // GitHub's account names have no case, and a hook may spell one unlike the row.
         source_table!(
             select: self, SourceRow, "lock the repositories of an account",
             sqlite: "from source \
@@ -97,6 +98,8 @@ impl Tx {
         now: i64,
         limit: i64,
     ) -> Result<Vec<SourceRow>, RepoError> {
+        // The longest unproved come first, so that the limit keeps nobody waiting for ever. A
+        // source without locations would cost a call and prove nothing.
         source_table!(
             select: self, SourceRow, "find sources that are due",
             sqlite: "from source \
@@ -132,6 +135,7 @@ impl Tx {
         enqueued_before: i64,
         limit: i64,
     ) -> Result<Vec<SourceRow>, RepoError> {
+        // Pushes go before sweeps here too: an outage may leave thousands outstanding.
         source_table!(
             select: self, SourceRow, "find sources without a job",
             sqlite: "from source \

@@ -170,6 +170,7 @@ impl SourceRow {
             kind,
             provider: GITHUB.to_owned(),
             host: host.to_owned(),
+            // Without an App the credential is the installation, and each host has one.
             installation: host.to_owned(),
             external_id: external_id.to_owned(),
             git_ref: match kind {

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 #[serde(into = "String", try_from = "String")]
 pub(crate) struct Trigger(pub(crate) Cause);
 
+// The row has its own field names, so that a change of the message leaves stored rows readable.
 #[derive(Serialize, Deserialize)]
 struct TriggerText {
     signal: String,

@@ -26,6 +26,7 @@ impl Tx {
         &mut self,
         generations: &[SourceGeneration],
     ) -> Result<(), RepoError> {
+        // A newer generation may have been proved meanwhile, so `done` never goes back.
         execute!(
             self, "abandon generations",
             sqlite: "update source \
@@ -48,6 +49,8 @@ impl Tx {
         fingerprint: &str,
         trigger: String,
     ) -> Result<u64, RepoError> {
+        // In the lane of sweeps: an upgrade of ours must not stand before anybody's push. What is
+        // outstanding already will be read in the new way without being asked for again.
         const SQL: &str = "update source \
             set wanted = wanted + 1, lane = 2, cause = $2, next_due_at = 0, enqueued_at = 0 \
             where kind in ('repository', 'url', 'file') and wanted = done and done > 0 \
