@@ -23,7 +23,7 @@ pub(super) fn hint_for(broken: RuleId) -> &'static str {
             "Move large definitions to their own files and refer to them with `$text`."
         }
         RuleId::YamlLimitDocuments => "Split the file, and list the parts in a Location entity.",
-        RuleId::YamlLimitProblems => "ScannerFixup the problems above first.",
+        RuleId::YamlLimitProblems => "Mend the problems above first.",
         RuleId::YamlRoot => {
             "Write an entity, with apiVersion, kind, metadata and spec, at the root of the document."
         }

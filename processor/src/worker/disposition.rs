@@ -8,7 +8,7 @@ use freshet_runtime::error_chain::Chain;
 
 use crate::metrics::JobOutcome;
 
-/// PanicCounts while handling one job before it becomes a dead letter.
+/// Panics while handling one job before it becomes a dead letter.
 const PANICS_MAX: u64 = 5;
 /// Wait after a panic, times the number of panics.
 pub(super) const RETRY_AFTER_PANIC: Duration = Duration::from_secs(2);

@@ -28,7 +28,7 @@ pub use position::{FeedPosition, OutOfReach};
 /// One event for one reader.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FeedEvent {
-    /// FeedPosition of the event, to resume after it.
+    /// Position of the event, to resume after it.
     pub position: FeedPosition,
     /// What happened.
     pub op: Op,

@@ -221,9 +221,9 @@ fn describe_unfit(
 ) -> UnfilledReason {
     let hint = match form {
         PlaceholderForm::Text => "",
-        PlaceholderForm::Json => "ScannerFixup the file, or read it with $text.",
+        PlaceholderForm::Json => "Mend the file, or read it with $text.",
         PlaceholderForm::Yaml => {
-            "ScannerFixup the file so that it is exactly one YAML document, or read it with $text."
+            "Mend the file so that it is exactly one YAML document, or read it with $text."
         }
     };
     UnfilledReason::new(

@@ -114,7 +114,7 @@ impl Kinds {
             .flat_map(|kind| kind.spec.api_versions.iter().map(String::as_str))
     }
 
-    /// CompiledKind and version are compared exactly: `component` is not `Component`.
+    /// Kind and version are compared exactly: `component` is not `Component`.
     pub(crate) fn recognise_kind(&self, name: &str, api_version: &str) -> Recognition<'_> {
         let same_name = || self.kinds.iter().filter(|kind| kind.spec.kind == name);
         if let Some(kind) = same_name().find(|kind| kind.answers_to(api_version)) {
