@@ -89,6 +89,7 @@ impl Applier {
         written.extend(readings.iter().map(|reading| reading.source_id));
         written.extend(failures.iter().map(|failure| failure.source_id));
         // Its sources are not done: they are looked at again when the wait is over.
+        written.extend(decision.withheld.source_ids());
         self.store_pending(work, sources, &decision.withheld)
             .await?;
         let proved = readings.iter().filter(|reading| reading.is_complete);
@@ -166,7 +167,8 @@ impl Applier {
                 .plan_changes(work, observed, &evidence, &locations)
                 .await?;
             match self.check_removals(work, &observed.graph, &plan).await? {
-                Removals::Allowed => {
+                Removals::Allowed { made } => {
+                    withheld.release(&made);
                     return Ok(Decision {
                         read: read_contents(observed, &evidence),
                         locations,
@@ -175,11 +177,20 @@ impl Applier {
                     });
                 }
                 // Each turn leaves more out, and a batch is finite.
-                Removals::Withhold(more) => withheld.extend(more),
+                Removals::Withhold(more) => {
+                    if !withheld.extend(more) {
+                        return Err(ApplyError::unreadable("a removal", NobodysRemovalError));
+                    }
+                }
             }
         }
     }
 }
+
+/// Nothing of the batch asks for a removal that is too large.
+#[derive(Debug, thiserror::Error)]
+#[error("too much would be removed, and nothing of the batch asks for it")]
+struct NobodysRemovalError;
 
 fn is_listing(observation: &Observation) -> bool {
     matches!(observation.body, Some(observation::Body::Listing(_)))

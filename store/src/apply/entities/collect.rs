@@ -70,7 +70,7 @@ impl DeclarationInputs<'_> {
             content,
             &EntryConditions {
                 naming: &place,
-                is_active: self.diff.activated.contains(&location.id),
+                is_active: self.diff.activated.contains_key(&location.id),
                 is_held_back: &|entity_ref| self.diff.held_back.contains(entity_ref.as_str()),
                 parents: parents.map_or(&[], Vec::as_slice),
             },
@@ -79,11 +79,11 @@ impl DeclarationInputs<'_> {
 
     /// Files whose absence counts now, whether it was seen now or before.
     fn add_absent(&self, files: &mut BTreeMap<i64, FileDeclarations>) {
-        for location_id in &self.diff.activated {
+        for (location_id, triggered_by) in &self.diff.activated {
             if let Some(location) = self.location(*location_id)
                 && location.state == LocationState::Absent
             {
-                let absent = FileDeclarations::absent(location, location.source_id);
+                let absent = FileDeclarations::absent(location, *triggered_by);
                 files.entry(*location_id).or_insert(absent);
             }
         }

@@ -14,7 +14,7 @@ impl Evaluation<'_> {
     /// Lets the newest content of a location enter, or its absence count.
     pub(crate) fn activate(&mut self, location_id: i64, triggered_by: i64) {
         // Tried whenever a link is new, so it is made to be asked twice.
-        if self.removed.contains_key(&location_id) || self.activated.contains(&location_id) {
+        if self.removed.contains_key(&location_id) || self.activated.contains_key(&location_id) {
             return;
         }
         // Its entities are annotated with the spelling of the parent, so that has to be settled
@@ -66,7 +66,7 @@ impl Evaluation<'_> {
         let seen = location.seen_blob().map(str::to_owned);
         match evidence.get(&location.id) {
             Some(LocationEvidence::Content(content)) => {
-                self.activated.insert(location.id);
+                self.activated.insert(location.id, triggered_by);
                 // What the entities of this content carry; if another parent takes over later in
                 // this batch, they are read again.
                 self.activated_namings
@@ -84,7 +84,7 @@ impl Evaluation<'_> {
     }
 
     fn activate_absence(&mut self, mut location: Location, triggered_by: i64) {
-        self.activated.insert(location.id);
+        self.activated.insert(location.id, triggered_by);
         // They do not go at once: a file that moved declares them elsewhere in this batch.
         for entity_ref in self.declared_by(location.id) {
             self.undeclared.insert(entity_ref, triggered_by);

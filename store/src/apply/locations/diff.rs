@@ -24,8 +24,8 @@ pub(crate) struct LocationDiff {
     pub(crate) new_sources: BTreeSet<i64>,
     /// Sources that must be read.
     pub(crate) refresh_requests: BTreeMap<i64, i64>,
-    /// Locations whose newest content counts, as far as it was seen.
-    pub(crate) activated: BTreeSet<i64>,
+    /// Locations whose newest content, or absence, counts from now on.
+    pub(crate) activated: BTreeMap<i64, i64>,
     /// Location entities that the catalog shows in another version or place than before, by location.
     pub(crate) published: BTreeMap<i64, Vec<PublishedLocation>>,
     /// Location entities that are declared and not shown any more, by location.

@@ -137,6 +137,9 @@ impl<'a> Evaluation<'a> {
             self.held_back.insert(entity_ref.to_owned());
             return;
         }
+        // What it points at carries its origin, and is judged by it, although the links are the same.
+        let stored = self.graph.entities.get(entity_ref);
+        let is_moved = stored.is_some_and(|stored| stored.origin != entity.origin);
         let listed = self.list_links(&entity, &targets);
         let mut left: BTreeMap<LinkKey, LocationLink> = self
             .links_from(entity_ref)
@@ -145,7 +148,12 @@ impl<'a> Evaluation<'a> {
             .collect();
         for link in listed {
             let known = left.remove(&link.key());
+            let location_id = link.location_id;
             self.put_link(link, known.as_ref(), triggered_by);
+            if is_moved {
+                self.touched.entry(location_id).or_insert(triggered_by);
+                self.activatable.entry(location_id).or_insert(triggered_by);
+            }
         }
         self.drop_links(entity_ref, left, triggered_by);
     }
@@ -249,6 +257,8 @@ impl<'a> Evaluation<'a> {
         let stored = self.graph.links.of_parent(entity_ref);
         stored
             .into_iter()
+            // One that is not listed any more may have been resolved in another way.
+            .filter(|link| link.is_listed)
             .map(|link| ((link.via, link.url.as_str()), link.location_id))
             .collect()
     }

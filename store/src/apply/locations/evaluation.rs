@@ -1,7 +1,7 @@
 //! The graph of locations while it is evaluated: what is different from what is stored, what is still to be
 //! done, and what is lacking. Pure.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use freshet_model::rules::Rule;
 
@@ -30,6 +30,9 @@ pub(crate) struct Evaluation<'a> {
     pub(crate) locations: BTreeMap<i64, Location>,
     pub(crate) entities: BTreeMap<String, Option<LocationEntity>>,
     pub(crate) links: LinkSet,
+    // Refs by the location that declares them: ten thousand roots may go in one batch.
+    stored_declarations: HashMap<i64, Vec<&'a str>>,
+    changed_declarations: HashMap<i64, BTreeSet<String>>,
     // What is still to be done.
     pub(crate) retargeted: BTreeMap<String, i64>,
     /// Of those, the ones that have a new version, whose targets are resolved anew.
@@ -40,7 +43,7 @@ pub(crate) struct Evaluation<'a> {
     // What came of it.
     pub(crate) rivals: BTreeMap<String, Vec<Rival>>,
     pub(crate) touched: BTreeMap<i64, i64>,
-    pub(crate) activated: BTreeSet<i64>,
+    pub(crate) activated: BTreeMap<i64, i64>,
     /// How each content that was activated is named in its entities.
     pub(crate) activated_namings: BTreeMap<i64, Option<Naming>>,
     /// Location entities that stay as they are although their file declares another version.
@@ -78,6 +81,8 @@ impl<'a> Evaluation<'a> {
             locations: BTreeMap::new(),
             entities: BTreeMap::new(),
             links: graph.links.clone(),
+            stored_declarations: index_declarations(graph),
+            changed_declarations: HashMap::new(),
             retargeted: BTreeMap::new(),
             new_versions: BTreeSet::new(),
             activatable: BTreeMap::new(),
@@ -85,7 +90,7 @@ impl<'a> Evaluation<'a> {
             unlinked: BTreeMap::new(),
             rivals: BTreeMap::new(),
             touched: BTreeMap::new(),
-            activated: BTreeSet::new(),
+            activated: BTreeMap::new(),
             activated_namings: BTreeMap::new(),
             held_back: BTreeSet::new(),
             removed: BTreeMap::new(),
@@ -116,14 +121,17 @@ impl<'a> Evaluation<'a> {
         if !self.graph.loaded.declarations.contains(&location_id) {
             self.lacking.declarations.insert(location_id);
         }
-        let stored = self.graph.entities.values();
-        let unchanged = stored.filter(|it| !self.entities.contains_key(&it.entity_ref));
-        let changed = self.entities.values().flatten();
-        unchanged
-            .chain(changed)
-            .filter(|entity| entity.declared_by == location_id)
-            .map(|entity| entity.entity_ref.clone())
-            .collect()
+        let stored = self.stored_declarations.get(&location_id);
+        let unchanged = stored.into_iter().flatten().copied();
+        let unchanged = unchanged.filter(|it| !self.entities.contains_key(*it));
+        let changed = self.changed_declarations.get(&location_id);
+        let changed = changed.into_iter().flatten().map(String::as_str);
+        // It may have moved on to another file since.
+        let changed = changed.filter(|it| {
+            let entity = self.entities.get(*it).and_then(Option::as_ref);
+            entity.is_some_and(|entity| entity.declared_by == location_id)
+        });
+        unchanged.chain(changed).map(str::to_owned).collect()
     }
 
     /// The links to a location, the oldest first.
@@ -136,13 +144,10 @@ impl<'a> Evaluation<'a> {
 
     /// Everybody who points at a location, the oldest first.
     pub(crate) fn parents_of(&mut self, location_id: i64) -> Vec<String> {
-        let mut parents: Vec<String> = Vec::new();
-        for link in self.links_to(location_id) {
-            if !parents.contains(&link.parent_ref) {
-                parents.push(link.parent_ref.clone());
-            }
-        }
-        parents
+        let links = self.links_to(location_id);
+        let mut known = HashSet::with_capacity(links.len());
+        let parents = links.into_iter().map(|link| &link.parent_ref);
+        parents.filter(|it| known.insert(*it)).cloned().collect()
     }
 
     /// The links of a Location entity, in the order of its targets.
@@ -174,6 +179,8 @@ impl<'a> Evaluation<'a> {
     }
 
     pub(crate) fn put_entity(&mut self, entity: LocationEntity) {
+        let declared = self.changed_declarations.entry(entity.declared_by);
+        declared.or_default().insert(entity.entity_ref.clone());
         self.entities
             .insert(entity.entity_ref.clone(), Some(entity));
     }
@@ -183,6 +190,15 @@ impl<'a> Evaluation<'a> {
         self.unlinked.insert(key.location_id, triggered_by);
         self.touched.entry(key.location_id).or_insert(triggered_by);
     }
+}
+
+fn index_declarations(graph: &LocationGraph) -> HashMap<i64, Vec<&str>> {
+    let mut index: HashMap<i64, Vec<&str>> = HashMap::new();
+    for entity in graph.entities.values() {
+        let declared = index.entry(entity.declared_by).or_default();
+        declared.push(&entity.entity_ref);
+    }
+    index
 }
 
 /// Somebody else who declares a Location entity.

@@ -100,7 +100,7 @@ fn an_optional_file_that_is_absent_leaves() {
     let root = world.sees("root.yaml", file_with("r2", optional));
     let absent = world.sees_no("a.yaml");
     let diff = world.apply(vec![root, absent]);
-    assert!(diff.activated.contains(&world.ids["a.yaml"]));
+    assert!(diff.activated.contains_key(&world.ids["a.yaml"]));
     assert_eq!(world.active(), "!a.yaml@ b.yaml@b1 root.yaml@r2");
 }
 
@@ -309,4 +309,22 @@ fn a_claim_that_lost_is_promoted_when_its_holder_lets_go() {
     let diff = world.read("a.yaml", file("a3"));
     assert_eq!(holder(&world), Some(b));
     assert!(diff.removed.is_empty());
+}
+
+#[test]
+fn what_a_location_entity_points_at_is_told_when_its_root_is_another_one() {
+    let mut world = World::with_siblings();
+    let other = "url:https://github.com/o/r/blob/main/other.yaml";
+    let list = |version| file_with(version, points("p", version, &["./a.yaml", "./b.yaml"]));
+    let root = world.sees_other_root(other, "root.yaml");
+    world.apply(vec![root]);
+    let gone = world.sees_no(ROOT);
+    world.apply(vec![gone]);
+    let diff = world.read("root.yaml", list("r2"));
+    assert_eq!(world.entity("p").expect("it stays").origin, other);
+    assert_eq!(world.location("a.yaml").origin(), other);
+    assert!(
+        diff.refresh_requests.contains_key(&REPOSITORY),
+        "its entities carry the old one"
+    );
 }

@@ -11,7 +11,7 @@ use crate::apply::observed::newest::Reading;
 use crate::apply::transaction::ApplyTransaction;
 use crate::ledger::{request_refresh, source_ref};
 use crate::repo::sources::SourceKey;
-use crate::repo::{LinkKey, Location, LocationLink, SourceKind, SourceRow};
+use crate::repo::{LinkKey, Location, LocationLink, LocationState, SourceKind, SourceRow};
 
 /// A source that was known by its name alone, and who it is.
 struct NamedSource {
@@ -119,6 +119,8 @@ async fn move_locations(work: &mut ApplyTransaction, from: i64, to: i64) -> Resu
         location.source_id = to;
         // Under the other source nobody has applied it, so it has to be read there.
         location.active_blob = None;
+        // Whoever points there anew has to hear what is there, which only a change tells.
+        location.state = LocationState::Unread;
         written.push(location);
     }
     let ids: Vec<i64> = twins.keys().copied().collect();

@@ -23,8 +23,11 @@ use crate::repo::{RemovalRow, SourceKind, SourceRow, Tx};
 /// What a plan that takes something away comes to.
 #[derive(Debug)]
 pub(crate) enum Removals {
-    /// It may be carried out.
-    Allowed,
+    /// It may be carried out, and takes entities of these locations away.
+    Allowed {
+        /// Ids of locations.
+        made: Vec<i64>,
+    },
     /// This has to wait, and the rest is planned without it.
     Withhold(BTreeMap<i64, Vec<RemovalRow>>),
 }
@@ -36,8 +39,8 @@ pub(crate) struct Withheld {
     locations: BTreeSet<i64>,
     /// Everything that was seen of these sources.
     sources: BTreeSet<i64>,
-    /// What waits, by the source whose reading asks for it.
-    pending: BTreeMap<i64, Vec<RemovalRow>>,
+    /// What waits, by location.
+    pending: BTreeMap<i64, RemovalRow>,
 }
 
 impl Withheld {
@@ -46,8 +49,10 @@ impl Withheld {
     }
 
     /// Leaves out what takes entities away: first what was seen of the files that lose them, and if that
-    /// is not it, because something else points at those files no more, all of the source.
-    pub(crate) fn extend(&mut self, by_source: BTreeMap<i64, Vec<RemovalRow>>) {
+    /// is not it, because something else points at those files no more, all of the source. Returns
+    /// whether more is left out than before.
+    pub(crate) fn extend(&mut self, by_source: BTreeMap<i64, Vec<RemovalRow>>) -> bool {
+        let size = self.locations.len() + self.sources.len();
         for (source_id, rows) in by_source {
             // A file first, and all of its source only if that was not it: one that empties itself
             // must not hold back what else its repository says.
@@ -57,8 +62,22 @@ impl Withheld {
             if self.locations.len() == before {
                 self.sources.insert(source_id);
             }
-            self.pending.insert(source_id, rows);
+            let rows = rows.into_iter().map(|row| (row.location_id, row));
+            self.pending.extend(rows);
         }
+        self.locations.len() + self.sources.len() > size
+    }
+
+    /// What goes after all, without the rest, waits no more.
+    pub(crate) fn release(&mut self, made: &[i64]) {
+        for location_id in made {
+            self.pending.remove(location_id);
+        }
+    }
+
+    /// The sources whose readings ask for what waits.
+    pub(crate) fn source_ids(&self) -> BTreeSet<i64> {
+        self.pending.values().map(|row| row.source_id).collect()
     }
 
     /// What was seen, without what is withheld.
@@ -116,7 +135,7 @@ impl Applier {
     ) -> Result<Removals, ApplyError> {
         let removals = find_removals(plan, graph);
         if removals.is_empty() {
-            return Ok(Removals::Allowed);
+            return Ok(Removals::Allowed { made: Vec::new() });
         }
         let pending = work.tx.removals().await?;
         // Counted over a window: a hundred small removals within a minute are one large one.
@@ -144,7 +163,7 @@ impl Applier {
             refs: it.refs,
         });
         work.removed.extend(removed);
-        Ok(Removals::Allowed)
+        Ok(Removals::Allowed { made })
     }
 
     /// Stores what waits, and has its sources looked at again when they have waited. Those in `sources` are
@@ -158,20 +177,24 @@ impl Applier {
         if withheld.is_empty() {
             return Ok(());
         }
-        let others = withheld
-            .pending
-            .keys()
-            .filter(|id| !sources.contains_key(id));
+        let mut by_source: BTreeMap<i64, Vec<RemovalRow>> = BTreeMap::new();
+        for row in withheld.pending.values() {
+            by_source
+                .entry(row.source_id)
+                .or_default()
+                .push(row.clone());
+        }
+        let others = by_source.keys().filter(|id| !sources.contains_key(id));
         let others: Vec<i64> = others.copied().collect();
         let mut others = work.tx.lock_sources(&others).await?;
         for source in sources.values_mut().chain(&mut others) {
-            if let Some(rows) = withheld.pending.get(&source.id) {
+            if let Some(rows) = by_source.get(&source.id) {
                 let wait = micros(self.config.removals.wait);
                 delay_for_confirmation(source, rows, wait);
             }
         }
         work.tx.put_sources(&others).await?;
-        let rows: Vec<RemovalRow> = withheld.pending.values().flatten().cloned().collect();
+        let rows: Vec<RemovalRow> = withheld.pending.values().cloned().collect();
         work.tx.put_removals(&rows).await?;
         // Before the commit: if it fails, the next batch looks once for nothing.
         self.removals_wait.store(true, Ordering::Relaxed);

@@ -156,10 +156,21 @@ impl World {
 
     pub(super) fn sees_root(&mut self, presence: Option<&'static str>) -> (i64, LocationEvidence) {
         let document = generated_location("url", &ROOT["url:".len()..], presence);
+        self.sees_declared_root(ROOT, document.to_string())
+    }
+
+    /// A root that leads to a file by another name.
+    pub(super) fn sees_other_root(&mut self, root: &str, path: &str) -> (i64, LocationEvidence) {
+        let target = format!("{BASE}/{path}");
+        let document = generated_location("url", &target, None);
+        self.sees_declared_root(root, document.to_string())
+    }
+
+    fn sees_declared_root(&mut self, root: &str, document: String) -> (i64, LocationEvidence) {
         let declared = DeclaredLocation {
-            entity_ref: EntityRef::parse(&generated_ref(ROOT)).expect("a valid ref"),
-            document: document.to_string(),
-            digest: ROOT.to_owned(),
+            entity_ref: EntityRef::parse(&generated_ref(root)).expect("a valid ref"),
+            document,
+            digest: root.to_owned(),
             line: 0,
             column: 0,
         };
@@ -167,7 +178,7 @@ impl World {
             kinds: Vec::new(),
             ..file_with("root", declared)
         });
-        (self.id(ROOT), proved)
+        (self.id(root), proved)
     }
 
     pub(super) fn sees(&mut self, path: &str, file: File) -> (i64, LocationEvidence) {
