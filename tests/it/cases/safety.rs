@@ -6,7 +6,7 @@ use freshet_wait::eventually;
 use http::Method;
 use serde_json::json;
 
-use crate::story::{Story, component, component_with, root, url};
+use crate::story::{Story, component, component_with, location, root, url};
 
 const MANY: usize = 25;
 
@@ -75,6 +75,35 @@ async fn a_mass_removal_that_is_taken_back_never_happened() {
     story.world.api.lists(PENDING_REMOVALS, 0).await;
     let heard = story.world.heard_everything().await;
     assert!(heard.beginning_with("deleted").is_empty(), "{heard:?}");
+    story.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_absence_that_another_repository_makes_count_waits_like_any_mass_removal() {
+    let list = |presence: &str| {
+        let target = url("crowd", "many.yaml");
+        location(
+            "all",
+            &format!("{{target: '{target}', presence: {presence}}}"),
+        )
+    };
+    let repositories: [(&str, &[(&str, &str)]); 2] = [
+        ("crowd", &[("many.yaml", &many())]),
+        ("shop", &[("all.yaml", &list("required"))]),
+    ];
+    let roots = vec![root(&url("shop", "all.yaml"))];
+    let mut story = Story::begin(&repositories, roots, json!({})).await;
+    story.sees("component:default/many-0").await;
+    story.push_quietly("crowd", &[("many.yaml", None)]);
+    let api = &story.world.api;
+    api.fails_with("location:default/all", "NotFoundError")
+        .await;
+    story.push_quietly("shop", &[("all.yaml", Some(&list("optional")))]);
+    story.world.api.lists(PENDING_REMOVALS, 1).await;
+    // Nothing else waits for it.
+    story.push_quietly("crowd", &[("README.md", Some("words"))]);
+    story.shows("component:default/marker-crowd", "m3").await;
+    assert!(story.now("component:default/many-0").await.is_some());
     story.end().await;
 }
 
