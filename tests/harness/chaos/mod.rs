@@ -24,6 +24,7 @@ use rand::{Rng as _, SeedableRng as _};
 use tokio_util::sync::CancellationToken;
 
 use crate::history::{self, Recorder, Run, file};
+use crate::setup::ORGANIZATION;
 use listen::Listeners;
 use roles::Target;
 use surroundings::{CATALOG_PATH, Surroundings};
@@ -92,6 +93,12 @@ pub async fn run(plan: &Plan, folder: &Path) -> Result<Summary> {
     let writers = Writers::start(plan, &world, &recorder);
     let kills = kill(plan, &world).await?;
     let pushes = writers.stop().await?;
+    // A replica that lags is one of the disturbances. Left on, it would show the sweep that ends the run
+    // a head that the catalog is then compared with, and found behind.
+    for index in 0..plan.repositories {
+        let name = format!("{ORGANIZATION}/service-{index}");
+        world.github.release_stale(&name)?;
+    }
     let disturbed_until = history::now();
 
     let drained_at = drain(&world, &listeners, disturbed_until).await;
