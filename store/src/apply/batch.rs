@@ -164,7 +164,7 @@ impl Applier {
             let recheck = &self.config.recheck;
             let locations = decide(&mut work.tx, graph, &evidence, inputs, recheck).await?;
             let plan = self
-                .plan_changes(work, observed, &evidence, &locations)
+                .plan_batch(work, observed, &evidence, &locations)
                 .await?;
             match self.check_removals(work, &observed.graph, &plan).await? {
                 Removals::Allowed { made } => {

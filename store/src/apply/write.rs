@@ -20,7 +20,7 @@ use crate::repo::{DependencyRow, Location, SourceKind, SourceRow, Tx};
 
 impl Applier {
     /// Plans what becomes of entities, claims and problems.
-    pub(crate) async fn plan_changes(
+    pub(crate) async fn plan_batch(
         &self,
         work: &mut ApplyTransaction,
         observed: &Observed,

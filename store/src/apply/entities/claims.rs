@@ -3,6 +3,9 @@
 //! The holder keeps a ref while its claim lives, whoever else claims it; then the oldest claim
 //! wins, ties by repository, branch and path. Nobody's claim is forgotten while it is made, so that
 //! the next one is promoted in the transaction that frees the ref.
+//!
+//! A Location entity has targets as well, so who takes it over decides what the graph of locations looks
+//! like; `locations/prune.rs` finds its successor by the same order, before claims are resolved here.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;

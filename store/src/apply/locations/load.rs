@@ -3,8 +3,8 @@
 //! What was seen, who points at it and what it declares is loaded before anything is decided. What else
 //! is needed follows from the decision itself: a new target, or everything below a location that lost
 //! its last link. Such a part is loaded whole, the latter by following links down and up in the
-//! database, and the decision is made again; one that is made twice is rare, one that is made more
-//! often needs Location entities that are declared one by the other in one batch.
+//! database, and the decision is made again. Location entities that are declared one by the other in one
+//! batch take one more decision for each level.
 
 use std::collections::{BTreeMap, BTreeSet};
 
