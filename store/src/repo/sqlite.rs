@@ -3,8 +3,10 @@
 use std::path::Path;
 use std::time::Duration;
 
+use sqlx::Connection as _;
 use sqlx::sqlite::{
-    SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
+    SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqlitePool, SqlitePoolOptions,
+    SqliteSynchronous,
 };
 
 use super::access::AccessMode;
@@ -71,6 +73,7 @@ pub(super) async fn open(path: &Path) -> Result<Sqlite, OpenError> {
         // A connection that is opened anew begins with an empty page cache.
         .idle_timeout(None)
         .max_lifetime(None)
+        .after_release(|connection, _| Box::pin(is_reusable(connection)))
         .connect_with(options.clone())
         .await
         .map_err(|source| OpenError::Connect {
@@ -89,9 +92,27 @@ pub(super) async fn open(path: &Path) -> Result<Sqlite, OpenError> {
         .acquire_timeout(ACQUIRE_TIMEOUT)
         .idle_timeout(None)
         .max_lifetime(None)
+        .after_release(|connection, _| Box::pin(is_reusable(connection)))
         // Lazily: the catalog is served from memory, and most of the time one reader is enough.
         .connect_lazy_with(options);
     Ok(Sqlite { writer, readers })
+}
+
+/// Whether a connection that comes back has left its transaction. One that has not is closed, and the next
+/// caller gets a new one.
+// When the disk is full, SQLite itself ends the transaction. The driver's commit and its roll-back then
+// both fail, it believes to be inside for ever, and every later `begin` on this connection, the only one
+// that writes, is refused until somebody restarts the process.
+async fn is_reusable(connection: &mut SqliteConnection) -> Result<bool, sqlx::Error> {
+    // A transaction that was dropped is rolled back on the connection's own thread: wait for that.
+    connection.ping().await?;
+    let is_inside = connection.is_in_transaction();
+    if is_inside {
+        tracing::warn!(
+            "a transaction could be neither committed nor rolled back; its connection to the database is opened anew"
+        );
+    }
+    Ok(!is_inside)
 }
 
 /// The folder that a fresh installation names need not be there yet.
@@ -118,5 +139,56 @@ mod tests {
         let sqlite = open(&path).await.expect("the database opens");
         sqlite.close().await;
         assert!(path.exists());
+    }
+
+    /// Writes until the database may not grow any more, as on a full disk, and ends the transaction by
+    /// `end`; whoever writes next must not notice.
+    async fn check_recovery_from_a_full_disk<Ending>(
+        end: impl FnOnce(sqlx::Transaction<'static, sqlx::Sqlite>) -> Ending,
+    ) where
+        Ending: Future<Output = ()>,
+    {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let sqlite = open(&folder.path().join("catalog.sqlite"))
+            .await
+            .expect("the database opens");
+        let mut full = sqlite.begin(AccessMode::Write).await.expect("the writer");
+        for statement in [
+            "create table filler (content blob)",
+            // Of this connection only: the next one has space again.
+            "pragma max_page_count = 1",
+        ] {
+            sqlx::query(statement)
+                .execute(&mut *full)
+                .await
+                .expect(statement);
+        }
+        let refused = sqlx::query("insert into filler values (zeroblob(1000000))")
+            .execute(&mut *full)
+            .await;
+        let message = refused.expect_err("there is no space").to_string();
+        assert!(message.contains("full"), "{message}");
+        end(full).await;
+        let mut next = sqlite.begin(AccessMode::Write).await.expect("the writer");
+        sqlx::query("create table after (number integer)")
+            .execute(&mut *next)
+            .await
+            .expect("space again");
+        next.commit().await.expect("committed");
+        sqlite.close().await;
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_commit_on_a_full_disk_leaves_the_next_writer_alone() {
+        check_recovery_from_a_full_disk(|full| async {
+            let refused = full.commit().await;
+            assert!(refused.is_err(), "nothing of it is durable");
+        })
+        .await;
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_roll_back_on_a_full_disk_leaves_the_next_writer_alone() {
+        check_recovery_from_a_full_disk(|full| async { drop(full) }).await;
     }
 }
