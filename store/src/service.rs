@@ -9,6 +9,7 @@ use freshet_bus::Bus;
 use freshet_proto::subject::Subjects;
 use freshet_runtime::admin::{Readiness, ReadyState};
 use freshet_runtime::clock::Clock;
+use freshet_runtime::error_chain::Chain;
 use freshet_runtime::metrics::Registry;
 use freshet_runtime::supervisor::Supervisor;
 use futures::FutureExt as _;
@@ -284,19 +285,31 @@ async fn watch_readiness(
             () = shutdown.cancelled() => return Ok(()),
             _ = every.tick() => {}
         }
-        let database = matches!(
-            // A database that hangs is as useless as one that refuses.
-            tokio::time::timeout(PING_TIMEOUT, repo.ping()).await,
-            Ok(Ok(()))
-        );
-        readiness.set(
-            READINESS_DATABASE,
-            ready_if(database, "the database does not answer"),
-        );
+        readiness.set(READINESS_DATABASE, check_database(&repo).await);
         readiness.set(
             READINESS_BUS,
             ready_if(bus.is_connected(), "the bus is not connected"),
         );
+    }
+}
+
+/// Whether what is sent to this process can be kept.
+async fn check_database(repo: &Repo) -> ReadyState {
+    match tokio::time::timeout(PING_TIMEOUT, repo.prove_writable()).await {
+        Ok(Ok(())) => ReadyState::Ready,
+        Ok(Err(error)) => {
+            let reason = Chain(&error);
+            ReadyState::NotReady(format!("the database takes no writes: {reason}"))
+        }
+        // A large batch holds the writer for longer than that, which is no reason to send readers
+        // away. A database that hangs is as useless as one that refuses.
+        Err(_) => {
+            let answers = tokio::time::timeout(PING_TIMEOUT, repo.ping()).await;
+            ready_if(
+                matches!(answers, Ok(Ok(()))),
+                "the database does not answer",
+            )
+        }
     }
 }
 

@@ -71,3 +71,32 @@ impl Repo {
         .map_err(RepoError::of_transaction("begin a transaction"))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_database_that_only_answers_is_not_writable() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let repo = Repo::open(&DatabaseConfig::Sqlite {
+            path: folder.path().join("catalog.sqlite"),
+        })
+        .await
+        .expect("the database opens");
+        repo.prove_writable().await.expect("writable");
+        let Tx::Sqlite(mut tx) = repo.write().await.expect("the writer") else {
+            panic!("a SQLite database");
+        };
+        // Lasts longer than its transaction, as a file system that became read-only does.
+        sqlx::query("pragma query_only = 1")
+            .execute(&mut *tx)
+            .await
+            .expect("set");
+        tx.commit().await.expect("committed");
+        repo.ping().await.expect("it answers");
+        let refused = repo.prove_writable().await;
+        assert!(refused.is_err(), "nothing can be written");
+        repo.close().await;
+    }
+}
