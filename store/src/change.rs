@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use freshet_model::{EntityRef, Problem, RelationDeclaration};
+use freshet_model::{EntityRef, LocationId, Problem, RelationDeclaration, SourceId};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -26,9 +26,9 @@ pub struct ChangeRow {
     /// Identity of the entity.
     pub uid: Option<Uuid>,
     /// The location that holds the entity, or that has the problem.
-    pub location_id: i64,
+    pub location_id: LocationId,
     /// The source of that location.
-    pub source_id: i64,
+    pub source_id: SourceId,
     /// Declared document after the change; only `created` and `updated` have one.
     pub document: Option<Arc<str>>,
     /// Relations the entity declares after the change; present when `document` is.
@@ -52,9 +52,9 @@ pub struct ProblemRow {
     /// Stable id: the revision that opened it.
     pub id: i64,
     /// The file it is in.
-    pub location_id: i64,
+    pub location_id: LocationId,
     /// The source of that file.
-    pub source_id: i64,
+    pub source_id: SourceId,
     /// Which integration reads the source, such as `github`.
     pub provider: String,
     /// `owner/name` as last seen.
@@ -92,9 +92,9 @@ pub struct EntityRecord {
     /// Relations it declares.
     pub relations: Arc<[RelationDeclaration]>,
     /// The location that holds it.
-    pub location_id: i64,
+    pub location_id: LocationId,
     /// The source of that location.
-    pub source_id: i64,
+    pub source_id: SourceId,
     /// When its newest change was committed, microseconds UTC.
     pub changed_at: i64,
 }

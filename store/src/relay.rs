@@ -290,7 +290,7 @@ fn change_subject(subjects: &Subjects, row: &ChangeRow) -> Subject {
         (None, Some(entity_ref)) => subjects.change(entity_ref, row.op),
         (problem, _) => {
             let provider = problem.as_ref().map_or("", |problem| &problem.provider);
-            subjects.problem(provider, row.source_id, row.op)
+            subjects.problem(provider, row.source_id.get(), row.op)
         }
     }
 }

@@ -3,7 +3,7 @@
 use axum::extract::{Path, Request, State};
 use axum::http::{HeaderValue, header};
 use axum::response::Response;
-use freshet_model::EntityRef;
+use freshet_model::{EntityRef, SourceId};
 use uuid::Uuid;
 
 use super::error::{ApiError, ApiProblem, RequestLine};
@@ -128,7 +128,7 @@ pub(super) async fn get_by_uid(
 /// One entity as it is served.
 struct ServedEntity {
     json: String,
-    source_id: i64,
+    source_id: SourceId,
 }
 
 /// Answers with an entity's text, and counts how old its truth is.

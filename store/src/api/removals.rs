@@ -6,6 +6,7 @@ use axum::body::to_bytes;
 use axum::extract::{Request, State};
 use axum::http::header;
 use axum::response::Response;
+use freshet_model::{LocationId, SourceId};
 use freshet_proto::message::Cause;
 use freshet_proto::timestamp::rfc3339;
 use serde::{Deserialize, Serialize};
@@ -27,8 +28,8 @@ const JSON: &str = "application/json";
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct RemovalItem {
-    location: i64,
-    source: i64,
+    location: LocationId,
+    source: SourceId,
     installation: String,
     /// How many entities would go.
     entities: i64,
@@ -62,7 +63,7 @@ struct RemovalList {
 #[serde(deny_unknown_fields)]
 struct Confirmation {
     #[serde(default)]
-    locations: Vec<i64>,
+    locations: Vec<LocationId>,
     #[serde(default)]
     installation: Option<String>,
 }
@@ -160,8 +161,8 @@ async fn confirm_matching(
     let mut tx = api.repo.write().await?;
     let mut rows = tx.removals().await?;
     rows.retain(|row| confirmation.names_removal(row));
-    let sources: BTreeSet<i64> = rows.iter().map(|row| row.source_id).collect();
-    let sources: Vec<i64> = sources.into_iter().collect();
+    let sources: BTreeSet<SourceId> = rows.iter().map(|row| row.source_id).collect();
+    let sources: Vec<SourceId> = sources.into_iter().collect();
     let mut sources = tx.lock_sources(&sources).await?;
     // What a provider's roots took away is looked at by listing what the provider lists.
     let listings: Vec<SourceKey> = sources.iter().filter_map(listing_of).collect();
@@ -183,7 +184,7 @@ async fn confirm_matching(
     }
     tx.put_sources(&sources).await?;
     // After the sources, as everywhere, so that two transactions never wait for each other.
-    let locations: Vec<i64> = rows.iter().map(|row| row.location_id).collect();
+    let locations: Vec<LocationId> = rows.iter().map(|row| row.location_id).collect();
     tx.confirm_removals(&locations, now).await?;
     tx.commit().await?;
     for row in &mut rows {

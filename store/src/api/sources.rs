@@ -2,6 +2,7 @@
 
 use axum::extract::{Request, State};
 use axum::response::Response;
+use freshet_model::SourceId;
 use freshet_proto::timestamp::rfc3339;
 use serde::Serialize;
 
@@ -13,7 +14,7 @@ use crate::freshness::{FreshnessVerdict, SourceVerdict};
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct SourceItem {
-    id: i64,
+    id: SourceId,
     kind: &'static str,
     host: String,
     name: String,

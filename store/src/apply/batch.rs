@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
+use freshet_model::{LocationId, SourceId};
 use freshet_proto::message::{Observation, RepositoryObserved, observation};
 
 use super::applier::Applier;
@@ -65,7 +66,7 @@ impl Applier {
     async fn apply_files(
         &self,
         work: &mut ApplyTransaction,
-        sources: &mut HashMap<i64, SourceRow>,
+        sources: &mut HashMap<SourceId, SourceRow>,
         mut readings: Vec<Reading<RepositoryObserved>>,
         failures: Vec<ReadFailure>,
     ) -> Result<(), ApplyError> {
@@ -93,7 +94,7 @@ impl Applier {
         self.store_pending(work, sources, &decision.withheld)
             .await?;
         let proved = readings.iter().filter(|reading| reading.is_complete);
-        let proved: BTreeSet<i64> = proved.map(|reading| reading.source_id).collect();
+        let proved: BTreeSet<SourceId> = proved.map(|reading| reading.source_id).collect();
         self.forget_pending(work, &proved).await?;
         let rows: Vec<SourceRow> = written
             .iter()
@@ -106,7 +107,7 @@ impl Applier {
     async fn observe(
         &self,
         work: &mut ApplyTransaction,
-        sources: &HashMap<i64, SourceRow>,
+        sources: &HashMap<SourceId, SourceRow>,
         readings: &mut [Reading<RepositoryObserved>],
         failures: &[ReadFailure],
     ) -> Result<Observed, ApplyError> {
@@ -118,7 +119,7 @@ impl Applier {
         let failed = failures.iter().filter(|failure| failure.class.is_some());
         let failed = failed.map(|failure| failure.source_id);
         let read = readings.iter().map(|reading| reading.source_id);
-        let ids: Vec<i64> = read.chain(failed).collect();
+        let ids: Vec<SourceId> = read.chain(failed).collect();
         if ids.is_empty() {
             return Ok(observed);
         }
@@ -199,9 +200,12 @@ fn is_listing(observation: &Observation) -> bool {
 async fn lock_sources(
     work: &mut ApplyTransaction,
     observations: &[Observation],
-) -> Result<HashMap<i64, SourceRow>, ApplyError> {
-    let ids: BTreeSet<i64> = observations.iter().map(|it| it.source_id).collect();
-    let ids: Vec<i64> = ids.into_iter().collect();
+) -> Result<HashMap<SourceId, SourceRow>, ApplyError> {
+    let ids: BTreeSet<SourceId> = observations
+        .iter()
+        .map(|it| SourceId::new(it.source_id))
+        .collect();
+    let ids: Vec<SourceId> = ids.into_iter().collect();
     let sources = work.tx.lock_sources(&ids).await?;
     Ok(sources
         .into_iter()
@@ -218,18 +222,24 @@ async fn add_unknown_matches(
     let unknown = find_unknown_matches(graph, readings);
     let ids = new_location_ids(&mut work.tx, graph, unknown.len()).await?;
     for ((source_id, path), id) in unknown.into_iter().zip(ids) {
-        graph.add_new_location(Location::new(id, source_id, &path));
+        graph.add_new_location(Location::new(id, source_id, path));
     }
     Ok(())
 }
 
 /// The files whose contents count.
-fn read_contents(observed: &Observed, evidence: &BTreeMap<i64, LocationEvidence>) -> BTreeSet<i64> {
+fn read_contents(
+    observed: &Observed,
+    evidence: &BTreeMap<LocationId, LocationEvidence>,
+) -> BTreeSet<LocationId> {
     let contents = observed.evidence.contents.keys().copied();
     contents.filter(|id| evidence.contains_key(id)).collect()
 }
 
-fn triggers_of(readings: &[Reading<RepositoryObserved>], now: i64) -> HashMap<i64, ChangeTrigger> {
+fn triggers_of(
+    readings: &[Reading<RepositoryObserved>],
+    now: i64,
+) -> HashMap<SourceId, ChangeTrigger> {
     readings
         .iter()
         .map(|reading| {
@@ -242,7 +252,7 @@ fn triggers_of(readings: &[Reading<RepositoryObserved>], now: i64) -> HashMap<i6
 
 fn causes_of(
     readings: &[Reading<RepositoryObserved>],
-    sources: &HashMap<i64, SourceRow>,
+    sources: &HashMap<SourceId, SourceRow>,
 ) -> RefreshCauses {
     readings
         .iter()

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeSet, HashMap};
 
+use freshet_model::{LocationId, SourceId};
 use freshet_proto::message::Cause;
 
 use super::changes::event::ChangeTrigger;
@@ -18,7 +19,7 @@ pub(crate) struct Observed {
     pub(crate) graph: LocationGraph,
     pub(crate) evidence: Evidence,
     /// Why each source was read, as its changes tell it.
-    pub(crate) triggers: HashMap<i64, ChangeTrigger>,
+    pub(crate) triggers: HashMap<SourceId, ChangeTrigger>,
     /// Why each source was read, as the sources hear it that must be read because of that.
     pub(crate) causes: RefreshCauses,
 }
@@ -31,7 +32,7 @@ pub(crate) struct RefreshCause {
 }
 
 /// By source.
-pub(crate) type RefreshCauses = HashMap<i64, RefreshCause>;
+pub(crate) type RefreshCauses = HashMap<SourceId, RefreshCause>;
 
 /// What is written of a batch.
 #[derive(Debug)]
@@ -39,7 +40,7 @@ pub(crate) struct Decision {
     pub(crate) locations: LocationDiff,
     pub(crate) plan: ChangePlan,
     /// Files whose contents count.
-    pub(crate) read: BTreeSet<i64>,
+    pub(crate) read: BTreeSet<LocationId>,
     pub(crate) withheld: Withheld,
 }
 

@@ -3,6 +3,7 @@
 use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
+use freshet_model::SourceId;
 use freshet_proto::message::{ListingObserved, Observation, RepositoryObserved, location_observed};
 
 use super::applier::Applier;
@@ -96,9 +97,9 @@ impl Applier {
     pub(crate) fn conclude_readings(
         &self,
         work: &mut ApplyTransaction,
-        sources: &mut HashMap<i64, SourceRow>,
+        sources: &mut HashMap<SourceId, SourceRow>,
         readings: &[Reading<RepositoryObserved>],
-        changed_sources: &HashSet<i64>,
+        changed_sources: &HashSet<SourceId>,
     ) {
         for reading in readings {
             let Some(source) = sources.get_mut(&reading.source_id) else {
@@ -124,7 +125,7 @@ impl Applier {
     pub(crate) fn record_failures(
         &self,
         work: &ApplyTransaction,
-        sources: &mut HashMap<i64, SourceRow>,
+        sources: &mut HashMap<SourceId, SourceRow>,
         failures: &[ReadFailure],
     ) {
         for failure in failures {
@@ -141,7 +142,7 @@ impl Applier {
         error: &ApplyError,
     ) -> Result<(), ApplyError> {
         let mut tx = self.repo.write().await?;
-        let mut sources = tx.lock_sources(&[observation.source_id]).await?;
+        let mut sources = tx.lock_sources(&[observation.source_id.into()]).await?;
         let now = self.clock.now_micros();
         for source in &mut sources {
             let failure = ReadFailure {
@@ -235,6 +236,8 @@ mod tests {
     use super::*;
     use crate::repo::SourceKind;
 
+    const SOURCE: SourceId = SourceId::new(1);
+
     #[track_caller]
     fn check(fail_count: i64, retryability: Retryability, jitter: f64, expected_ms: u64) {
         assert_eq!(
@@ -251,7 +254,7 @@ mod tests {
             location_observed::Outcome::Gone(Gone::default())
         };
         Reading {
-            source_id: 1,
+            source_id: SOURCE,
             generation: 4,
             cause: Cause::default(),
             fingerprint: "p1".to_owned(),
@@ -273,7 +276,7 @@ mod tests {
     fn check_proof(stored: &str, wanted: i64, is_unchanged: bool, expected: (&str, bool)) {
         let today = Fingerprint::new("p1", &[], "");
         let spell = |text: &str| text.replace("today", today.as_str());
-        let mut source = SourceRow::new(1, SourceKind::Repository, "github.com", "7");
+        let mut source = SourceRow::new(SOURCE, SourceKind::Repository, "github.com", "7");
         source.fingerprint = spell(stored);
         source.wanted = wanted;
         let again = mark_repository_proved(&mut source, &reading(is_unchanged), &today, 60);

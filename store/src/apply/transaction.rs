@@ -4,6 +4,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use freshet_model::SourceId;
 use freshet_proto::message::Job;
 
 use super::applier::Applier;
@@ -22,7 +23,7 @@ pub(crate) struct ApplyTransaction {
     meta: LogState,
     pub(crate) now: i64,
     /// Sources that get a job after the commit.
-    pub(crate) job_sources: BTreeSet<i64>,
+    pub(crate) job_sources: BTreeSet<SourceId>,
     pub(crate) covering: Vec<Covering>,
     /// Entities that go.
     pub(crate) removed: Vec<RemovedEntities>,
@@ -124,7 +125,7 @@ impl Applier {
         if work.job_sources.is_empty() {
             return Ok(Vec::new());
         }
-        let ids: Vec<i64> = work.job_sources.iter().copied().collect();
+        let ids: Vec<SourceId> = work.job_sources.iter().copied().collect();
         let sources = work.tx.sources(&ids).await?;
         let sources: Vec<&SourceRow> = sources.iter().collect();
         let config = &self.config;

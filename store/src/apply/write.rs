@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
+use freshet_model::{LocationId, SourceId};
 use uuid::Uuid;
 
 use super::applier::{Applier, compute};
@@ -24,7 +25,7 @@ impl Applier {
         &self,
         work: &mut ApplyTransaction,
         observed: &Observed,
-        evidence: &BTreeMap<i64, LocationEvidence>,
+        evidence: &BTreeMap<LocationId, LocationEvidence>,
         diff: &LocationDiff,
     ) -> Result<ChangePlan, ApplyError> {
         let graph = &observed.graph;
@@ -39,16 +40,7 @@ impl Applier {
             let contents = contents.iter().filter(|(id, _)| evidence.contains_key(id));
             collect_declarations(&inputs, contents)
         })?;
-        let mut stored = StoredEntities {
-            sources: graph.sources.clone(),
-            locations: graph.locations.clone(),
-            reviewed: diff.reviews.iter().map(|it| it.location_id).collect(),
-            ..StoredEntities::default()
-        };
-        let changed = diff.locations.iter();
-        stored
-            .locations
-            .extend(changed.map(|(id, location)| (*id, location.clone())));
+        let mut stored = StoredEntities::new(graph, diff);
         stored.load(&mut work.tx, &files).await?;
         let revision = work.newest_revision();
         compute(size, || {
@@ -83,7 +75,7 @@ impl Applier {
         write_graph(&mut work.tx, diff).await?;
         self.remove_locations(&mut work.tx, observed, diff).await?;
         // What was withheld keeps what it depends on, for its content stays.
-        let replaced: Vec<i64> = decision
+        let replaced: Vec<LocationId> = decision
             .read
             .iter()
             .chain(diff.removed.keys())
@@ -109,12 +101,12 @@ impl Applier {
         diff: &LocationDiff,
     ) -> Result<(), ApplyError> {
         let graph = &observed.graph;
-        let is_roots = |id: &i64| {
+        let is_roots = |id: &SourceId| {
             let source = graph.sources.get(id);
             source.is_some_and(|source| source.kind == SourceKind::Roots)
         };
         // What a root brought goes with it all the same.
-        let keeps = |triggered_by: &i64| {
+        let keeps = |triggered_by: &SourceId| {
             self.config.orphans == OrphanStrategy::Keep && !is_roots(triggered_by)
         };
         let mut kept = Vec::new();
@@ -137,10 +129,10 @@ impl Applier {
     pub(crate) async fn request_refreshes(
         &self,
         work: &mut ApplyTransaction,
-        sources: &mut HashMap<i64, SourceRow>,
+        sources: &mut HashMap<SourceId, SourceRow>,
         observed: &Observed,
         decision: &Decision,
-    ) -> Result<BTreeSet<i64>, ApplyError> {
+    ) -> Result<BTreeSet<SourceId>, ApplyError> {
         let mut mine = BTreeSet::new();
         let mut others = HashMap::new();
         for (id, triggered_by) in &decision.locations.refresh_requests {
@@ -164,7 +156,7 @@ impl Applier {
         if others.is_empty() {
             return Ok(mine);
         }
-        let ids: Vec<i64> = others.keys().copied().collect();
+        let ids: Vec<SourceId> = others.keys().copied().collect();
         // Locked, for the ledger raises the same counters.
         let mut rows = work.tx.lock_sources(&ids).await?;
         for source in &mut rows {

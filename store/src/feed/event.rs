@@ -136,7 +136,7 @@ fn render_data(data: &ChangeData) -> String {
 mod tests {
     use std::sync::Arc;
 
-    use freshet_model::EntityRef;
+    use freshet_model::{EntityRef, LocationId, SourceId};
     use freshet_proto::message::change::{DOCUMENT_BYTES_MAX, PublishedChange};
     use serde_json::Value;
 
@@ -159,8 +159,8 @@ mod tests {
             entity_ref: Some(EntityRef::parse("component:default/a").expect("a valid ref")),
             version: 2,
             uid: None,
-            location_id: 1,
-            source_id: 1,
+            location_id: LocationId::new(1),
+            source_id: SourceId::new(1),
             document: document.map(Arc::from),
             relations: None,
             digest: Some("d1".to_owned()),

@@ -2,6 +2,8 @@
 
 use std::collections::HashMap;
 
+use freshet_model::SourceId;
+
 use super::FreshnessVerdict;
 use super::verdict::SourceVerdict;
 use crate::metrics::seconds_between;
@@ -23,7 +25,7 @@ pub(crate) struct AgeSummary {
 /// has no age; its entities count under their verdict only.
 pub(crate) fn summarise_ages(
     sources: &[SourceVerdict],
-    entities_of: &HashMap<i64, i64>,
+    entities_of: &HashMap<SourceId, i64>,
     now: i64,
 ) -> AgeSummary {
     let mut by_verdict = HashMap::new();

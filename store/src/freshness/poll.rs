@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
+use freshet_model::SourceId;
 use freshet_runtime::error_chain::Chain;
 use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
@@ -14,12 +15,12 @@ use crate::repo::{Repo, RepoError, SourceStatus};
 
 /// When each source was last proved, a few seconds old at most.
 #[derive(Clone, Debug, Default)]
-pub struct Freshness(Arc<ArcSwap<HashMap<i64, i64>>>);
+pub struct Freshness(Arc<ArcSwap<HashMap<SourceId, i64>>>);
 
 impl Freshness {
     /// When equality with a source was last proved, microseconds UTC; `None` if never, as far as we know.
     #[must_use]
-    pub fn verified_at(&self, source_id: i64) -> Option<i64> {
+    pub fn verified_at(&self, source_id: SourceId) -> Option<i64> {
         self.0.load().get(&source_id).copied()
     }
 

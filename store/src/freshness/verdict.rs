@@ -119,6 +119,8 @@ fn decide_verdict(status: &SourceStatus, bound: Duration, now: i64) -> Freshness
 
 #[cfg(test)]
 mod tests {
+    use freshet_model::SourceId;
+
     use super::*;
     use crate::repo::SourceKind;
 
@@ -172,7 +174,7 @@ mod tests {
 
     fn status(name: &str) -> SourceStatus {
         SourceStatus {
-            id: 1,
+            id: SourceId::new(1),
             kind: SourceKind::Repository,
             host: "github.com".to_owned(),
             name: name.to_owned(),

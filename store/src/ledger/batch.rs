@@ -3,6 +3,7 @@
 use std::collections::{BTreeSet, HashMap};
 
 use freshet_model::glob::Pattern;
+use freshet_model::{LocationId, SourceId};
 use freshet_proto::message::{Push, Signal, Tick, signal};
 
 use super::decision::{IgnoreReason, SignalDecision};
@@ -22,11 +23,11 @@ pub(super) struct SignalBatch<'a> {
     pub(super) now: i64,
     pub(super) sources: HashMap<SourceKey, SourceRow>,
     /// By source.
-    pub(super) locations: HashMap<i64, Vec<Location>>,
+    pub(super) locations: HashMap<SourceId, Vec<Location>>,
     /// What reads files of the repositories that were pushed to.
     pub(super) dependents: Vec<Dependent>,
-    pub(super) new_source_ids: std::vec::IntoIter<i64>,
-    pub(super) new_location_ids: std::vec::IntoIter<i64>,
+    pub(super) new_source_ids: std::vec::IntoIter<SourceId>,
+    pub(super) new_location_ids: std::vec::IntoIter<LocationId>,
     pub(super) writes: LedgerWrites,
 }
 
@@ -34,9 +35,9 @@ pub(super) struct SignalBatch<'a> {
 #[derive(Debug, Default)]
 pub(super) struct LedgerWrites {
     /// Sources to write.
-    pub(super) source_ids: BTreeSet<i64>,
+    pub(super) source_ids: BTreeSet<SourceId>,
     /// Sources that get a job.
-    pub(super) requested_ids: BTreeSet<i64>,
+    pub(super) requested_ids: BTreeSet<SourceId>,
     pub(super) locations: Vec<Location>,
     pub(super) deliveries: Vec<DeliveryRow>,
 }
@@ -55,7 +56,7 @@ impl SignalBatch<'_> {
             }
             Some(signal::Body::Tick(tick)) => self.decide_tick(signal, tick),
             Some(signal::Body::Refresh(refresh)) => {
-                self.decide_refresh(signal, refresh.source_id, &refresh.actor)
+                self.decide_refresh(signal, SourceId::new(refresh.source_id), &refresh.actor)
             }
         };
         self.record_delivery(signal, decision)
@@ -196,7 +197,7 @@ impl SignalBatch<'_> {
         };
         let branch = branch_of(push).unwrap_or_default();
         let pushed = PushedBranch::new(&signal.host, repository, branch);
-        let dependent_ids: BTreeSet<i64> = self
+        let dependent_ids: BTreeSet<SourceId> = self
             .dependents
             .iter()
             .filter(|it| pushed.may_change(it, push))
@@ -240,7 +241,12 @@ impl SignalBatch<'_> {
         SignalDecision::Requested(source.id)
     }
 
-    fn decide_refresh(&mut self, signal: &Signal, source_id: i64, actor: &str) -> SignalDecision {
+    fn decide_refresh(
+        &mut self,
+        signal: &Signal,
+        source_id: SourceId,
+        actor: &str,
+    ) -> SignalDecision {
         let now = self.now;
         let Some(source) = self
             .sources
@@ -259,7 +265,7 @@ impl SignalBatch<'_> {
             .expect("every source of the batch was loaded")
     }
 
-    fn ensure_source(&mut self, key: &SourceKey) -> i64 {
+    fn ensure_source(&mut self, key: &SourceKey) -> SourceId {
         if let Some(source) = self.sources.get(key) {
             return source.id;
         }
@@ -273,7 +279,7 @@ impl SignalBatch<'_> {
         id
     }
 
-    fn ensure_location(&mut self, source_id: i64, path: &str) {
+    fn ensure_location(&mut self, source_id: SourceId, path: &str) {
         let held = self.locations.entry(source_id).or_default();
         if held.iter().any(|location| location.path == path) {
             return;

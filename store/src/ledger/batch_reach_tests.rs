@@ -1,15 +1,22 @@
 //! Which sources a push reaches: branches, patterns, files that others read.
 
+use freshet_model::SourceId;
+
 use super::*;
 use crate::repo::DependencyRow;
 
 /// A branch of the repository that has a source of its own.
-fn held_branch(id: i64, git_ref: &str) -> SourceRow {
+fn held_branch(number: i64, git_ref: &str) -> SourceRow {
     SourceRow {
-        id,
+        id: SourceId::new(number),
         git_ref: git_ref.to_owned(),
         ..held()
     }
+}
+
+fn requested_numbers(batch: &SignalBatch<'_>) -> Vec<i64> {
+    let requested = batch.writes.requested_ids.iter();
+    requested.map(|id| id.get()).collect()
 }
 
 /// Which sources a push to `branch` gives a job, of those with these ids and refs.
@@ -18,7 +25,7 @@ fn check_branch(branch: &str, sources: &[(i64, &str)], requested: &[i64]) {
     let providers = Providers::new(&[]);
     let sources = sources
         .iter()
-        .map(|(id, git_ref)| held_branch(*id, git_ref))
+        .map(|(number, git_ref)| held_branch(*number, git_ref))
         .collect();
     let mut batch = batch(&providers, sources);
     let outcome = batch.decide_signal(&signal(signal::Body::Push(Push {
@@ -26,15 +33,7 @@ fn check_branch(branch: &str, sources: &[(i64, &str)], requested: &[i64]) {
         complete: false,
         ..harmless()
     })));
-    assert_eq!(
-        batch
-            .writes
-            .requested_ids
-            .iter()
-            .copied()
-            .collect::<Vec<_>>(),
-        requested
-    );
+    assert_eq!(requested_numbers(&batch), requested);
     assert_eq!(outcome == Outcome::Waiting, !requested.is_empty());
 }
 
@@ -76,9 +75,9 @@ fn check_pattern(pattern: &str, path: &str, is_read: bool) {
     let wanted = Location {
         is_pattern: true,
         state: LocationState::Matched { paths: Vec::new() },
-        ..Location::new(3, 1, pattern)
+        ..Location::new(LocationId::new(3), SOURCE, pattern)
     };
-    batch.locations.entry(1).or_default().push(wanted);
+    batch.locations.entry(SOURCE).or_default().push(wanted);
     let outcome = batch.decide_signal(&signal(signal::Body::Push(Push {
         touched: vec![path.to_owned()],
         ..harmless()
@@ -106,10 +105,11 @@ fn a_push_touches_what_a_pattern_matches() {
     );
 }
 
-fn dependent(source_id: i64, git_ref: &str, path: &str) -> Dependent {
+/// The only file of source `number` reads this one.
+fn dependent(number: i64, git_ref: &str, path: &str) -> Dependent {
     Dependent {
         dependency: DependencyRow {
-            location_id: source_id,
+            location_id: LocationId::new(number),
             host: "github.com".to_owned(),
             owner: "acme".to_owned(),
             name: "pay".to_owned(),
@@ -118,7 +118,7 @@ fn dependent(source_id: i64, git_ref: &str, path: &str) -> Dependent {
             blob_oid: "b".to_owned(),
             url: String::new(),
         },
-        source_id,
+        source_id: SourceId::new(number),
     }
 }
 
@@ -127,7 +127,7 @@ fn dependent(source_id: i64, git_ref: &str, path: &str) -> Dependent {
 fn check_dependents(dependents: Vec<Dependent>, push: Push, requested: &[i64]) {
     let providers = providers();
     let mut elsewhere = SourceRow {
-        id: 9,
+        id: SourceId::new(9),
         external_id: "9".to_owned(),
         ..held()
     };
@@ -135,20 +135,9 @@ fn check_dependents(dependents: Vec<Dependent>, push: Push, requested: &[i64]) {
     let mut batch = batch(&providers, vec![held(), elsewhere]);
     batch.dependents = dependents;
     batch.decide_signal(&signal(signal::Body::Push(push)));
-    assert_eq!(
-        batch
-            .writes
-            .requested_ids
-            .iter()
-            .copied()
-            .collect::<Vec<_>>(),
-        requested
-    );
-    assert!(
-        requested
-            .iter()
-            .all(|id| batch.writes.source_ids.contains(id))
-    );
+    assert_eq!(requested_numbers(&batch), requested);
+    let writes = &batch.writes;
+    assert!(writes.requested_ids.is_subset(&writes.source_ids));
 }
 
 fn touching(path: &str) -> Push {

@@ -6,6 +6,11 @@ use super::*;
 use crate::config::{GithubProvider, ProviderFilters};
 use crate::repo::{HEAD, LocationState, SourceKind};
 
+/// The source and location that are held, and the next of each.
+const SOURCE: SourceId = SourceId::new(1);
+const NEW_SOURCE: SourceId = SourceId::new(2);
+const LOCATION: LocationId = LocationId::new(1);
+const NEW_LOCATION: LocationId = LocationId::new(2);
 const HELD: &str = "aaaa";
 const PATH: &str = "catalog-info.yaml";
 
@@ -61,7 +66,7 @@ fn signal(body: signal::Body) -> Signal {
 
 /// A source that was read completely at [`HELD`].
 fn held() -> SourceRow {
-    let mut source = SourceRow::new(1, SourceKind::Repository, "github.com", "7");
+    let mut source = SourceRow::new(SOURCE, SourceKind::Repository, "github.com", "7");
     source.adopt(&repository());
     source.wanted = 3;
     source.done = 3;
@@ -76,7 +81,7 @@ fn batch<'a>(providers: &'a Providers, sources: Vec<SourceRow>) -> SignalBatch<'
             blob: "b1".to_owned(),
             emitted: Vec::new(),
         },
-        ..Location::new(1, 1, PATH)
+        ..Location::new(LOCATION, SOURCE, PATH)
     };
     SignalBatch {
         providers,
@@ -86,10 +91,10 @@ fn batch<'a>(providers: &'a Providers, sources: Vec<SourceRow>) -> SignalBatch<'
             .into_iter()
             .map(|source| (source.key(), source))
             .collect(),
-        locations: HashMap::from([(1, vec![location])]),
+        locations: HashMap::from([(SOURCE, vec![location])]),
         dependents: Vec::new(),
-        new_source_ids: vec![2].into_iter(),
-        new_location_ids: vec![2].into_iter(),
+        new_source_ids: vec![NEW_SOURCE].into_iter(),
+        new_location_ids: vec![NEW_LOCATION].into_iter(),
         writes: LedgerWrites::default(),
     }
 }
@@ -249,7 +254,7 @@ fn an_unknown_repository_becomes_a_source_with_its_file() {
     let mut batch = batch(&providers, Vec::new());
     batch.decide_signal(&signal(signal::Body::Push(harmless())));
     let source = batch.sources.values().next().expect("a source");
-    assert_eq!((source.id, source.wanted, source.done), (2, 1, 0));
+    assert_eq!((source.id, source.wanted, source.done), (NEW_SOURCE, 1, 0));
     assert_eq!(source.lane, Lane::Hi);
     assert_eq!(batch.writes.locations[0].path, PATH);
 }

@@ -1,5 +1,7 @@
 //! What is done about a signal.
 
+use freshet_model::SourceId;
+
 /// Why a signal asks for nothing, as recorded with its delivery.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum IgnoreReason {
@@ -36,9 +38,9 @@ pub(super) enum SignalDecision {
     /// Nothing, for this reason.
     Ignored(String),
     /// Nothing: it proves that what we want of this source is as it was.
-    Unchanged(i64),
+    Unchanged(SourceId),
     /// This source is read again.
-    Requested(i64),
+    Requested(SourceId),
 }
 
 impl From<IgnoreReason> for SignalDecision {

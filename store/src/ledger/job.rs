@@ -32,7 +32,7 @@ pub(super) fn build_job(
         SourceKind::Roots => return None,
     };
     Some(Job {
-        source_id: source.id,
+        source_id: source.id.get(),
         generation: source.wanted.unsigned_abs(),
         lane: freshet_proto::message::Lane::from(source.lane).into(),
         installation: source.installation.clone(),

@@ -1,27 +1,30 @@
+use freshet_model::{LocationId, SourceId};
 use freshet_proto::message::job::Target;
 
 use super::*;
 use crate::repo::sources::SourceNames;
 
+const SOURCE: SourceId = SourceId::new(3);
 const FINGERPRINT: &str = "f1";
 
 fn source(kind: SourceKind, external_id: &str) -> SourceRow {
-    let mut source = SourceRow::new(3, kind, "github.com", external_id);
+    let mut source = SourceRow::new(SOURCE, kind, "github.com", external_id);
     FINGERPRINT.clone_into(&mut source.fingerprint);
     source.wanted = 4;
     source
 }
 
-fn held(id: i64, path: &str) -> Location {
+/// Location `number`, of which blob `b` with its number is held.
+fn held(number: i64, path: &str) -> Location {
     Location {
-        active_blob: Some(format!("b{id}")),
-        ..Location::new(id, 3, path)
+        active_blob: Some(format!("b{number}")),
+        ..Location::new(LocationId::new(number), SOURCE, path)
     }
 }
 
-fn dependency(location_id: i64, path: &str, url: &str) -> DependencyRow {
+fn dependency(location: i64, path: &str, url: &str) -> DependencyRow {
     DependencyRow {
-        location_id,
+        location_id: LocationId::new(location),
         host: String::new(),
         owner: String::new(),
         name: String::new(),
@@ -82,7 +85,7 @@ fn check(
 fn every_location_is_read_with_what_it_depends_on() {
     let pattern = Location {
         is_pattern: true,
-        ..Location::new(7, 3, "apis/*.yaml")
+        ..Location::new(LocationId::new(7), SOURCE, "apis/*.yaml")
     };
     let locations = [held(5, "a.yaml"), held(6, "b.yaml"), pattern];
     let reads = [

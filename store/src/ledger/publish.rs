@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use freshet_bus::{Bus, Expect, Outbound, PublishError};
+use freshet_model::{LocationId, SourceId};
 use freshet_proto::message::Job;
 use freshet_proto::subject::Subjects;
 use freshet_runtime::error_chain::Chain;
@@ -37,20 +38,21 @@ pub(crate) async fn build_jobs(
     if sources.is_empty() {
         return Ok(Vec::new());
     }
-    let ids: Vec<i64> = sources.iter().map(|source| source.id).collect();
+    let ids: Vec<SourceId> = sources.iter().map(|source| source.id).collect();
     let locations = tx.locations_of(&ids).await?;
     // Two statements for the whole batch: a query for each source would make a sweep of a thousand
     // repositories two thousand round trips, under the lock.
-    let location_ids: Vec<i64> = locations.iter().map(|location| location.id).collect();
+    let location_ids: Vec<LocationId> = locations.iter().map(|location| location.id).collect();
     let dependencies = tx.dependencies_of(&location_ids).await?;
-    let source_of: HashMap<i64, i64> = locations.iter().map(|it| (it.id, it.source_id)).collect();
-    let mut read_besides: HashMap<i64, Vec<&DependencyRow>> = HashMap::new();
+    let source_of: HashMap<LocationId, SourceId> =
+        locations.iter().map(|it| (it.id, it.source_id)).collect();
+    let mut read_besides: HashMap<SourceId, Vec<&DependencyRow>> = HashMap::new();
     for dependency in &dependencies {
         if let Some(source_id) = source_of.get(&dependency.location_id) {
             read_besides.entry(*source_id).or_default().push(dependency);
         }
     }
-    let mut by_source: HashMap<i64, Vec<&Location>> = HashMap::new();
+    let mut by_source: HashMap<SourceId, Vec<&Location>> = HashMap::new();
     for location in &locations {
         by_source
             .entry(location.source_id)

@@ -9,6 +9,7 @@ use std::convert::Infallible;
 use std::sync::Arc;
 
 use freshet_bus::Bus;
+use freshet_model::SourceId;
 use freshet_proto::message::Cause;
 use freshet_runtime::clock::Clock;
 use freshet_runtime::error_chain::Chain;
@@ -147,7 +148,7 @@ impl Reconciler {
         if due.is_empty() {
             return Ok(());
         }
-        let ids: Vec<i64> = due.iter().map(|source| source.id).collect();
+        let ids: Vec<SourceId> = due.iter().map(|source| source.id).collect();
         let mut tx = self.repo.write().await?;
         let mut sources = tx.lock_sources(&ids).await?;
         // Looked at again under the lock: a push may have asked for it since.
@@ -220,7 +221,7 @@ impl Reconciler {
         )
         .await?;
         tx.commit().await?;
-        let ids: Vec<i64> = jobs.iter().map(|job| job.source_id).collect();
+        let ids: Vec<SourceId> = jobs.iter().map(|job| job.source_id.into()).collect();
         let unwanted = unwanted_generations(&sources, &ids);
         // Outside of any transaction: the bus may take its time, and writers would wait for it.
         self.jobs.publish_missing(jobs).await;
@@ -256,8 +257,8 @@ fn trigger_of_recheck(source: &SourceRow, now: i64) -> Cause {
 }
 
 /// The generations nothing configured asks for any more: those of sources without a job.
-fn unwanted_generations(sources: &[SourceRow], with_job: &[i64]) -> Vec<SourceGeneration> {
-    let with_job: HashSet<i64> = with_job.iter().copied().collect();
+fn unwanted_generations(sources: &[SourceRow], with_job: &[SourceId]) -> Vec<SourceGeneration> {
+    let with_job: HashSet<SourceId> = with_job.iter().copied().collect();
     sources
         .iter()
         .filter(|source| !with_job.contains(&source.id))
@@ -276,7 +277,8 @@ mod tests {
     /// Whether a source last proved at 100, to be looked at every `every`, is due at `now`.
     #[track_caller]
     fn check(every: Option<i64>, (wanted, done): (i64, i64), now: i64, expected: bool) {
-        let mut source = SourceRow::new(1, SourceKind::Url, "example.com", "https://example.com/a");
+        let url = "https://example.com/a";
+        let mut source = SourceRow::new(SourceId::new(1), SourceKind::Url, "example.com", url);
         (source.wanted, source.done) = (wanted, done);
         (source.verified_at, source.recheck.micros) = (100, every);
         assert_eq!(is_due(&source, now), expected);

@@ -4,7 +4,7 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 use freshet_bus::Bus;
-use freshet_model::RepositoryName;
+use freshet_model::{RepositoryName, SourceId};
 use freshet_proto::message::{Job, Push, Signal, signal};
 use freshet_runtime::clock::Clock;
 
@@ -147,16 +147,16 @@ async fn load_batch<'a>(
         found.extend(tx.lock_sources(&ids).await?);
     }
     let dependents = tx.dependents_of(&pushed_repositories(signals)).await?;
-    let held: BTreeSet<i64> = found.iter().map(|source| source.id).collect();
+    let held: BTreeSet<SourceId> = found.iter().map(|source| source.id).collect();
     // Locked after the sources that are named. Two batches that want the same sources in another
     // order are told apart by the database, and the one that loses is tried again.
-    let elsewhere: BTreeSet<i64> = dependents
+    let elsewhere: BTreeSet<SourceId> = dependents
         .iter()
         .map(|it| it.source_id)
         .filter(|id| !held.contains(id))
         .collect();
     if !elsewhere.is_empty() {
-        let elsewhere: Vec<i64> = elsewhere.into_iter().collect();
+        let elsewhere: Vec<SourceId> = elsewhere.into_iter().collect();
         found.extend(tx.lock_sources(&elsewhere).await?);
     }
     let sources: HashMap<SourceKey, SourceRow> = found
@@ -198,7 +198,7 @@ fn pushed_repositories(signals: &[&Signal]) -> Vec<RepositoryName> {
     pushed.into_iter().collect()
 }
 
-fn wanted_sources(signals: &[&Signal]) -> (Vec<SourceKey>, Vec<i64>) {
+fn wanted_sources(signals: &[&Signal]) -> (Vec<SourceKey>, Vec<SourceId>) {
     let mut keys = BTreeSet::new();
     let mut ids = BTreeSet::new();
     for signal in signals {
@@ -218,12 +218,12 @@ fn wanted_sources(signals: &[&Signal]) -> (Vec<SourceKey>, Vec<i64>) {
 async fn load_locations(
     tx: &mut Tx,
     sources: &HashMap<SourceKey, SourceRow>,
-) -> Result<HashMap<i64, Vec<Location>>, RepoError> {
-    let mut by_source: HashMap<i64, Vec<Location>> = HashMap::new();
+) -> Result<HashMap<SourceId, Vec<Location>>, RepoError> {
+    let mut by_source: HashMap<SourceId, Vec<Location>> = HashMap::new();
     if sources.is_empty() {
         return Ok(by_source);
     }
-    let ids: Vec<i64> = sources.values().map(|source| source.id).collect();
+    let ids: Vec<SourceId> = sources.values().map(|source| source.id).collect();
     for location in tx.locations_of(&ids).await? {
         by_source
             .entry(location.source_id)
@@ -238,7 +238,7 @@ fn count_missing_locations(
     ledger: &Ledger,
     signals: &[&Signal],
     sources: &HashMap<SourceKey, SourceRow>,
-    locations: &HashMap<i64, Vec<Location>>,
+    locations: &HashMap<SourceId, Vec<Location>>,
 ) -> usize {
     let mut missing = BTreeSet::new();
     for signal in signals {

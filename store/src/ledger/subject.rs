@@ -1,5 +1,6 @@
 //! Which source a signal is about, before anything is read. Pure.
 
+use freshet_model::SourceId;
 use freshet_proto::message::{Push, Repository, Signal, signal};
 
 use crate::repo::sources::SourceKey;
@@ -12,7 +13,7 @@ const BRANCH_PREFIX: &str = "refs/heads/";
 pub(super) enum SignalSubject {
     Nothing,
     Key(SourceKey),
-    Id(i64),
+    Id(SourceId),
 }
 
 impl SignalSubject {
@@ -39,7 +40,7 @@ impl SignalSubject {
             Some(signal::Body::Tick(tick)) => {
                 key(SourceKind::Listing, tick.provider_id.clone(), "")
             }
-            Some(signal::Body::Refresh(refresh)) => Self::Id(refresh.source_id),
+            Some(signal::Body::Refresh(refresh)) => Self::Id(SourceId::new(refresh.source_id)),
             Some(signal::Body::Push(_) | signal::Body::Ignored(_)) | None => Self::Nothing,
         }
     }

@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use freshet_bus::{Bus, StreamDepth};
+use freshet_model::SourceId;
 use freshet_runtime::clock::Clock;
 use freshet_runtime::error_chain::Chain;
 
@@ -187,7 +188,7 @@ impl ServiceMetrics {
 
     fn show_ages(&self, sources: &[SourceVerdict], now: i64) {
         let entities_of = self.view.read(|state| {
-            let mut entities_of: HashMap<i64, i64> = HashMap::new();
+            let mut entities_of: HashMap<SourceId, i64> = HashMap::new();
             for record in state.entities() {
                 *entities_of.entry(record.source_id).or_default() += 1;
             }

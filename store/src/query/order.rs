@@ -151,7 +151,7 @@ impl OrderClause {
 pub(super) mod tests {
     use std::sync::Arc;
 
-    use freshet_model::RelationDeclaration;
+    use freshet_model::{LocationId, RelationDeclaration, SourceId};
 
     use super::*;
     use crate::change::EntityRecord;
@@ -171,8 +171,8 @@ pub(super) mod tests {
             digest: String::new(),
             document: Arc::from(document),
             relations: Arc::from(Vec::<RelationDeclaration>::new()),
-            location_id: 1,
-            source_id: 1,
+            location_id: LocationId::new(1),
+            source_id: SourceId::new(1),
             changed_at: 0,
         };
         let relations = relations

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use freshet_model::{EntityRef, RelationDeclaration};
+use freshet_model::{EntityRef, LocationId, RelationDeclaration, SourceId};
 use futures::{Stream, TryStreamExt};
 use uuid::Uuid;
 
@@ -29,8 +29,10 @@ struct StoredChange {
     entity_ref: Option<String>,
     version: i64,
     uid: Option<String>,
-    location_id: i64,
-    source_id: i64,
+    #[sqlx(try_from = "i64")]
+    location_id: LocationId,
+    #[sqlx(try_from = "i64")]
+    source_id: SourceId,
     document: Option<String>,
     relations: Option<String>,
     digest: Option<String>,
@@ -140,8 +142,8 @@ struct NewChange<'a> {
     entity_ref: Option<&'a str>,
     version: i64,
     uid: Option<String>,
-    location_id: i64,
-    source_id: i64,
+    location_id: LocationId,
+    source_id: SourceId,
     document: Option<&'a str>,
     relations: Option<String>,
     digest: Option<&'a str>,
@@ -293,8 +295,8 @@ async fn append_sqlite(
                 .push_bind(row.entity_ref)
                 .push_bind(row.version)
                 .push_bind(row.uid.clone())
-                .push_bind(row.location_id)
-                .push_bind(row.source_id)
+                .push_bind(row.location_id.get())
+                .push_bind(row.source_id.get())
                 .push_bind(row.document)
                 .push_bind(row.relations.clone())
                 .push_bind(row.digest)
@@ -329,8 +331,8 @@ async fn append_postgres(
     .bind(column(rows, |row| row.entity_ref))
     .bind(column(rows, |row| row.version))
     .bind(column(rows, |row| row.uid.as_deref()))
-    .bind(column(rows, |row| row.location_id))
-    .bind(column(rows, |row| row.source_id))
+    .bind(column(rows, |row| row.location_id.get()))
+    .bind(column(rows, |row| row.source_id.get()))
     .bind(column(rows, |row| row.document))
     .bind(column(rows, |row| row.relations.as_deref()))
     .bind(column(rows, |row| row.digest))
@@ -375,8 +377,8 @@ mod tests {
             entity_ref: None,
             version: 1,
             uid: None,
-            location_id: 1,
-            source_id: 1,
+            location_id: LocationId::new(1),
+            source_id: SourceId::new(1),
             document: None,
             relations: None,
             digest: None,

@@ -1,5 +1,6 @@
 //! Claims that lost, kept complete so that one can take over in the transaction that frees the ref.
 
+use freshet_model::LocationId;
 use serde::Serialize;
 
 use super::error::RepoError;
@@ -8,7 +9,8 @@ use super::statement::{Tx, execute, json, select_either, upsert};
 /// A claim on a ref that another location holds.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, sqlx::FromRow)]
 pub(crate) struct ClaimRow {
-    pub(crate) location_id: i64,
+    #[sqlx(try_from = "i64")]
+    pub(crate) location_id: LocationId,
     #[serde(rename = "ref")]
     #[sqlx(rename = "ref")]
     pub(crate) entity_ref: String,
@@ -22,7 +24,7 @@ pub(crate) struct ClaimRow {
 /// Names one claim.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
 pub(crate) struct ClaimKey {
-    pub(crate) location_id: i64,
+    pub(crate) location_id: LocationId,
     #[serde(rename = "ref")]
     pub(crate) entity_ref: String,
 }
@@ -54,7 +56,7 @@ impl Tx {
     /// Losing claims of these locations and on these refs.
     pub(crate) async fn claims_of(
         &mut self,
-        location_ids: &[i64],
+        location_ids: &[LocationId],
         refs: &[&str],
     ) -> Result<Vec<ClaimRow>, RepoError> {
         claim_table!(

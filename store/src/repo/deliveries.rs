@@ -1,5 +1,6 @@
 //! Deliveries: every accepted signal and how it ended.
 
+use freshet_model::SourceId;
 use serde::Serialize;
 
 use super::error::RepoError;
@@ -29,7 +30,7 @@ pub(crate) struct DeliveryRow {
     pub(crate) guid: String,
     pub(crate) event: String,
     pub(crate) received_at: i64,
-    pub(crate) source_id: Option<i64>,
+    pub(crate) source_id: Option<SourceId>,
     pub(crate) generation: i64,
     pub(crate) outcome: Outcome,
     pub(crate) reason: String,
@@ -39,7 +40,7 @@ pub(crate) struct DeliveryRow {
 /// A proved generation.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub(crate) struct Covering {
-    pub(crate) source_id: i64,
+    pub(crate) source_id: SourceId,
     pub(crate) generation: i64,
     /// How deliveries of exactly this generation ended.
     pub(crate) outcome: Outcome,

@@ -1,6 +1,6 @@
 //! Dependencies: the files that entities are made from besides the one that declares them.
 
-use freshet_model::RepositoryName;
+use freshet_model::{LocationId, RepositoryName, SourceId};
 use serde::Serialize;
 
 use super::error::RepoError;
@@ -9,7 +9,8 @@ use super::statement::{Tx, delete_in, json, select, select_in, upsert};
 /// A file that a location's entities are made from, besides the location itself.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, sqlx::FromRow)]
 pub(crate) struct DependencyRow {
-    pub(crate) location_id: i64,
+    #[sqlx(try_from = "i64")]
+    pub(crate) location_id: LocationId,
     /// Of a repository, in lower case like owner and name; empty for a URL.
     pub(crate) host: String,
     pub(crate) owner: String,
@@ -34,7 +35,8 @@ pub(crate) struct Dependent {
     #[sqlx(flatten)]
     pub(crate) dependency: DependencyRow,
     /// The source of the location.
-    pub(crate) source_id: i64,
+    #[sqlx(try_from = "i64")]
+    pub(crate) source_id: SourceId,
 }
 
 /// The table, for the statements that name all of its columns.
@@ -54,7 +56,7 @@ impl Tx {
     /// What these locations depend on.
     pub(crate) async fn dependencies_of(
         &mut self,
-        location_ids: &[i64],
+        location_ids: &[LocationId],
     ) -> Result<Vec<DependencyRow>, RepoError> {
         dependency_table!(
             select_in: self, DependencyRow, "read dependencies", "location_id" in "bigint",
@@ -95,7 +97,7 @@ impl Tx {
     /// Replaces everything these locations depend on.
     pub(crate) async fn replace_dependencies(
         &mut self,
-        location_ids: &[i64],
+        location_ids: &[LocationId],
         rows: &[DependencyRow],
     ) -> Result<(), RepoError> {
         // Replaced as a whole: what is not read any more must not cause another reading.

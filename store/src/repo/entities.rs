@@ -1,5 +1,6 @@
 //! Entities and tombstones, without documents: those are in the log.
 
+use freshet_model::{LocationId, SourceId};
 use serde::Serialize;
 
 use super::error::RepoError;
@@ -18,8 +19,10 @@ pub(crate) struct EntityRow {
     pub(crate) digest: String,
     /// Whether nothing declares it any more and it is kept all the same.
     pub(crate) is_orphan: bool,
-    pub(crate) location_id: i64,
-    pub(crate) source_id: i64,
+    #[sqlx(try_from = "i64")]
+    pub(crate) location_id: LocationId,
+    #[sqlx(try_from = "i64")]
+    pub(crate) source_id: SourceId,
     pub(crate) claimed_at: i64,
     pub(crate) changed_at: i64,
 }
@@ -61,7 +64,7 @@ impl Tx {
     /// What these locations hold, and who holds (or held) these refs.
     pub(crate) async fn entities_of(
         &mut self,
-        location_ids: &[i64],
+        location_ids: &[LocationId],
         refs: &[&str],
     ) -> Result<Vec<EntityRow>, RepoError> {
         // Two selects and their union, for an `or` over two columns seldom uses either index.

@@ -1,5 +1,6 @@
 //! Links: what Location entities point at.
 
+use freshet_model::LocationId;
 use serde::Serialize;
 
 use super::error::RepoError;
@@ -9,9 +10,9 @@ use super::statement::{Tx, execute, fetch_all, json, select_in, upsert};
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct LocationLink {
     pub(crate) parent_ref: String,
-    pub(crate) location_id: i64,
+    pub(crate) location_id: LocationId,
     /// The pattern that matched the location; none if it is named itself.
-    pub(crate) via: Option<i64>,
+    pub(crate) via: Option<LocationId>,
     /// Place among the targets.
     pub(crate) ordinal: i64,
     /// How the Location entity names it.
@@ -29,8 +30,8 @@ pub(crate) struct LocationLink {
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) struct LinkKey {
     pub(crate) parent_ref: String,
-    pub(crate) location_id: i64,
-    pub(crate) via: Option<i64>,
+    pub(crate) location_id: LocationId,
+    pub(crate) via: Option<LocationId>,
 }
 
 impl LocationLink {
@@ -48,7 +49,8 @@ impl LocationLink {
 #[derive(Serialize, sqlx::FromRow)]
 struct LinkRow {
     parent_ref: String,
-    location_id: i64,
+    #[sqlx(try_from = "i64")]
+    location_id: LocationId,
     via: i64,
     ordinal: i64,
     url: String,
@@ -61,7 +63,7 @@ struct LinkRow {
 #[derive(Serialize)]
 struct LinkKeyRow<'a> {
     parent_ref: &'a str,
-    location_id: i64,
+    location_id: LocationId,
     via: i64,
 }
 
@@ -70,7 +72,7 @@ impl From<LinkRow> for LocationLink {
         Self {
             parent_ref: row.parent_ref,
             location_id: row.location_id,
-            via: (row.via != 0).then_some(row.via),
+            via: (row.via != 0).then(|| LocationId::new(row.via)),
             ordinal: row.ordinal,
             url: row.url,
             is_required: row.is_required != 0,
@@ -86,7 +88,7 @@ impl From<&LocationLink> for LinkRow {
             parent_ref: link.parent_ref.clone(),
             location_id: link.location_id,
             // Zero and not null, because two nulls in a key would be two links.
-            via: link.via.unwrap_or_default(),
+            via: link.via.unwrap_or_default().get(),
             ordinal: link.ordinal,
             url: link.url.clone(),
             is_required: i64::from(link.is_required),
@@ -129,7 +131,7 @@ impl Tx {
     /// Everything that points at these locations.
     pub(crate) async fn links_of_locations(
         &mut self,
-        location_ids: &[i64],
+        location_ids: &[LocationId],
     ) -> Result<Vec<LocationLink>, RepoError> {
         link_table!(
             select_in: self, LinkRow, "read what points at locations",
@@ -155,7 +157,7 @@ impl Tx {
             .map(|key| LinkKeyRow {
                 parent_ref: &key.parent_ref,
                 location_id: key.location_id,
-                via: key.via.unwrap_or_default(),
+                via: key.via.unwrap_or_default().get(),
             })
             .collect();
         execute!(
@@ -177,8 +179,8 @@ impl Tx {
     /// These locations and every one that a chain of links leads to from them.
     pub(crate) async fn locations_below(
         &mut self,
-        location_ids: &[i64],
-    ) -> Result<Vec<i64>, RepoError> {
+        location_ids: &[LocationId],
+    ) -> Result<Vec<LocationId>, RepoError> {
         let ids: Vec<(i64,)> = fetch_all!(
             // Location entities may form a circle; `union` drops what was seen, so this ends.
             self, (i64,), "follow links down",
@@ -200,14 +202,14 @@ impl Tx {
                 select id from below order by id",
             json(location_ids),
         )?;
-        Ok(ids.into_iter().map(|(id,)| id).collect())
+        Ok(ids.into_iter().map(|(id,)| LocationId::new(id)).collect())
     }
 
     /// These locations and every one from which a chain of links leads to them.
     pub(crate) async fn locations_above(
         &mut self,
-        location_ids: &[i64],
-    ) -> Result<Vec<i64>, RepoError> {
+        location_ids: &[LocationId],
+    ) -> Result<Vec<LocationId>, RepoError> {
         let ids: Vec<(i64,)> = fetch_all!(
             self, (i64,), "follow links up",
             sqlite: "with recursive above(id) as ( \
@@ -228,6 +230,6 @@ impl Tx {
                 select id from above order by id",
             json(location_ids),
         )?;
-        Ok(ids.into_iter().map(|(id,)| id).collect())
+        Ok(ids.into_iter().map(|(id,)| LocationId::new(id)).collect())
     }
 }

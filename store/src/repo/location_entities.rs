@@ -1,5 +1,6 @@
 //! Location entities: the newest version that is declared.
 
+use freshet_model::LocationId;
 use serde::Serialize;
 
 use super::error::RepoError;
@@ -10,7 +11,7 @@ use super::statement::{Tx, delete_in, select_in, upsert};
 pub(crate) struct LocationEntity {
     pub(crate) entity_ref: String,
     /// The location that declares it.
-    pub(crate) declared_by: i64,
+    pub(crate) declared_by: LocationId,
     /// As declared, canonical JSON without the catalog's annotations.
     pub(crate) document: String,
     pub(crate) digest: String,
@@ -30,7 +31,8 @@ struct LocationEntityRow {
     #[serde(rename = "ref")]
     #[sqlx(rename = "ref")]
     entity_ref: String,
-    declared_by: i64,
+    #[sqlx(try_from = "i64")]
+    declared_by: LocationId,
     document: String,
     digest: String,
     line: i64,
@@ -109,7 +111,7 @@ impl Tx {
     /// The Location entities these locations declare.
     pub(crate) async fn location_entities_of(
         &mut self,
-        location_ids: &[i64],
+        location_ids: &[LocationId],
     ) -> Result<Vec<LocationEntity>, RepoError> {
         location_entity_table!(
             select_in: self, LocationEntityRow, "read the Location entities of locations",

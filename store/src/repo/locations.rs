@@ -1,6 +1,6 @@
 //! Locations: the files we want of a source.
 
-use freshet_model::ErrorClass;
+use freshet_model::{ErrorClass, LocationId, SourceId};
 use serde::{Deserialize, Serialize};
 
 use super::error::RepoError;
@@ -10,8 +10,8 @@ use super::stored::UnknownWord;
 /// One file, or pattern of files, of a source.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Location {
-    pub(crate) id: i64,
-    pub(crate) source_id: i64,
+    pub(crate) id: LocationId,
+    pub(crate) source_id: SourceId,
     pub(crate) path: String,
     pub(crate) is_pattern: bool,
     /// Blob whose content is in the catalog, which an invalid or absent file may keep there.
@@ -99,7 +99,7 @@ pub(crate) struct Naming {
 
 impl Location {
     /// A file nobody has looked at yet and nothing leads to.
-    pub(crate) fn new(id: i64, source_id: i64, path: &str) -> Self {
+    pub(crate) fn new(id: LocationId, source_id: SourceId, path: &str) -> Self {
         Self {
             id,
             source_id,
@@ -206,8 +206,10 @@ impl TryFrom<String> for OutcomeWord {
 /// A row of the table, whose columns are never null: an empty text stands for none.
 #[derive(Serialize, sqlx::FromRow)]
 struct LocationRow {
-    id: i64,
-    source_id: i64,
+    #[sqlx(try_from = "i64")]
+    id: LocationId,
+    #[sqlx(try_from = "i64")]
+    source_id: SourceId,
     path: String,
     is_glob: i64,
     blob_oid: String,
@@ -339,7 +341,7 @@ impl Tx {
     /// Every location of these sources.
     pub(crate) async fn locations_of(
         &mut self,
-        source_ids: &[i64],
+        source_ids: &[SourceId],
     ) -> Result<Vec<Location>, RepoError> {
         location_table!(
             select_in: self, LocationRow, "read locations",
@@ -349,7 +351,10 @@ impl Tx {
     }
 
     /// The locations with these ids.
-    pub(crate) async fn locations(&mut self, ids: &[i64]) -> Result<Vec<Location>, RepoError> {
+    pub(crate) async fn locations(
+        &mut self,
+        ids: &[LocationId],
+    ) -> Result<Vec<Location>, RepoError> {
         location_table!(
             select_in: self, LocationRow, "read locations by id", "id" in "bigint", order: "id", ids
         )
@@ -357,7 +362,10 @@ impl Tx {
     }
 
     /// Ids for locations that are about to be written.
-    pub(crate) async fn new_location_ids(&mut self, count: usize) -> Result<Vec<i64>, RepoError> {
+    pub(crate) async fn new_location_ids(
+        &mut self,
+        count: usize,
+    ) -> Result<Vec<LocationId>, RepoError> {
         if count == 0 {
             return Ok(Vec::new());
         }
@@ -370,13 +378,13 @@ impl Tx {
             postgres: "select nextval('location_ids') from generate_series(1, $1)",
             bounded(count),
         )?;
-        Ok(ids.into_iter().map(|(id,)| id).collect())
+        Ok(ids.into_iter().map(|(id,)| LocationId::new(id)).collect())
     }
 
     /// The locations at these places: (source, path).
     pub(crate) async fn locations_at(
         &mut self,
-        places: &[(i64, &str)],
+        places: &[(SourceId, &str)],
     ) -> Result<Vec<Location>, RepoError> {
         if places.is_empty() {
             return Ok(Vec::new());
@@ -402,7 +410,7 @@ impl Tx {
     }
 
     /// Forgets locations nothing points at any more, with what they depend on.
-    pub(crate) async fn remove_locations(&mut self, ids: &[i64]) -> Result<(), RepoError> {
+    pub(crate) async fn remove_locations(&mut self, ids: &[LocationId]) -> Result<(), RepoError> {
         if ids.is_empty() {
             return Ok(());
         }

@@ -3,6 +3,8 @@
 //! A job may be tried twice, by two processors even. Pages of two attempts are no listing, so only
 //! the parts of the newest attempt are kept.
 
+use freshet_model::SourceId;
+
 use super::deliveries::Covering;
 use super::error::RepoError;
 use super::statement::{Tx, execute, fetch_all, json};
@@ -22,7 +24,7 @@ impl Tx {
     /// a part of an older attempt than those held is not kept.
     pub(crate) async fn put_part(
         &mut self,
-        source_id: i64,
+        source_id: SourceId,
         generation: i64,
         row: PartRow,
     ) -> Result<(), RepoError> {
@@ -42,7 +44,7 @@ impl Tx {
             self, "forget parts of an older attempt",
             sqlite: FORGET,
             postgres: FORGET,
-            source_id,
+            source_id.get(),
             generation,
             row.fetched_at,
         )?;
@@ -50,7 +52,7 @@ impl Tx {
             self, "keep a part",
             sqlite: SQL,
             postgres: SQL,
-            source_id,
+            source_id.get(),
             generation,
             row.part,
             row.is_last,
@@ -63,7 +65,7 @@ impl Tx {
     /// The parts of one observation in order, if none is missing.
     pub(crate) async fn complete_parts(
         &mut self,
-        source_id: i64,
+        source_id: SourceId,
         generation: i64,
     ) -> Result<Option<Vec<PartRow>>, RepoError> {
         const COUNT: &str = "select part, is_last from observation_part \
@@ -78,7 +80,7 @@ impl Tx {
             self, (i64, i64), "count parts",
             sqlite: COUNT,
             postgres: COUNT,
-            source_id,
+            source_id.get(),
             generation,
         )?;
         let Some(last) = last_part(&held) else {
@@ -88,7 +90,7 @@ impl Tx {
             self, PartRow, "read parts",
             sqlite: SQL,
             postgres: SQL,
-            source_id,
+            source_id.get(),
             generation,
             last,
         )?;
@@ -98,7 +100,7 @@ impl Tx {
     /// Forgets the parts of this generation and older ones.
     pub(crate) async fn remove_parts(
         &mut self,
-        source_id: i64,
+        source_id: SourceId,
         generation: i64,
     ) -> Result<(), RepoError> {
         const SQL: &str = "delete from observation_part where source_id = $1 and generation <= $2";
@@ -106,7 +108,7 @@ impl Tx {
             self, "forget parts",
             sqlite: SQL,
             postgres: SQL,
-            source_id,
+            source_id.get(),
             generation,
         )
         .map(drop)

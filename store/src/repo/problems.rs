@@ -1,6 +1,6 @@
 //! Problems: what owners of files must fix.
 
-use freshet_model::{EntityRef, ErrorClass, Level, Problem, RuleId};
+use freshet_model::{EntityRef, ErrorClass, Level, LocationId, Problem, RuleId, SourceId};
 use serde_json::Value;
 
 use super::error::RepoError;
@@ -13,8 +13,8 @@ use crate::change::ProblemRow;
 pub(crate) struct StoredProblem {
     /// The revision that opened it.
     pub(crate) id: i64,
-    pub(crate) location_id: i64,
-    pub(crate) source_id: i64,
+    pub(crate) location_id: LocationId,
+    pub(crate) source_id: SourceId,
     pub(crate) problem: Problem,
     /// Microseconds UTC, as is `last_seen`.
     pub(crate) first_seen: i64,
@@ -57,8 +57,10 @@ impl StoredProblem {
 #[derive(sqlx::FromRow)]
 pub(super) struct ProblemRecord {
     id: i64,
-    location_id: i64,
-    source_id: i64,
+    #[sqlx(try_from = "i64")]
+    location_id: LocationId,
+    #[sqlx(try_from = "i64")]
+    source_id: SourceId,
     rule: String,
     message: String,
     hint: String,
@@ -144,7 +146,7 @@ impl Tx {
     /// The problems of these locations.
     pub(crate) async fn problems_of(
         &mut self,
-        location_ids: &[i64],
+        location_ids: &[LocationId],
     ) -> Result<Vec<StoredProblem>, RepoError> {
         let records: Vec<ProblemRecord> = problem_table!(
             select_in: self, ProblemRecord, "read problems",

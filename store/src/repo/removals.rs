@@ -1,5 +1,6 @@
 //! Removals that wait for a confirmation or a second look.
 
+use freshet_model::{LocationId, SourceId};
 use serde::Serialize;
 
 use super::error::RepoError;
@@ -8,8 +9,10 @@ use super::statement::{Tx, delete_in, execute, fetch_all, json, select, upsert};
 /// A removal that waits for somebody to confirm it, or for a second look.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, sqlx::FromRow)]
 pub(crate) struct RemovalRow {
-    pub(crate) location_id: i64,
-    pub(crate) source_id: i64,
+    #[sqlx(try_from = "i64")]
+    pub(crate) location_id: LocationId,
+    #[sqlx(try_from = "i64")]
+    pub(crate) source_id: SourceId,
     pub(crate) installation: String,
     /// How many entities would go.
     pub(crate) entities: i64,
@@ -74,7 +77,7 @@ impl Tx {
     /// Notes that somebody confirmed the removal of these locations.
     pub(crate) async fn confirm_removals(
         &mut self,
-        location_ids: &[i64],
+        location_ids: &[LocationId],
         now: i64,
     ) -> Result<(), RepoError> {
         execute!(
@@ -90,7 +93,7 @@ impl Tx {
     }
 
     /// Forgets removals that were made or are no longer asked for.
-    pub(crate) async fn remove_removals(&mut self, ids: &[i64]) -> Result<(), RepoError> {
+    pub(crate) async fn remove_removals(&mut self, ids: &[LocationId]) -> Result<(), RepoError> {
         // Also those that were taken back: a removal that waits for nobody would alarm for ever.
         delete_in!(self, "remove removals that wait", "removal", "location_id" in "bigint", ids)
     }

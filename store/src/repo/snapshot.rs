@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use freshet_model::{LocationId, SourceId};
+
 use super::changes::{read_uid, relations_from_text};
 use super::database::Repo;
 use super::error::RepoError;
@@ -22,8 +24,10 @@ struct StoredRecord {
     digest: String,
     document: String,
     relations: String,
-    location_id: i64,
-    source_id: i64,
+    #[sqlx(try_from = "i64")]
+    location_id: LocationId,
+    #[sqlx(try_from = "i64")]
+    source_id: SourceId,
     changed_at: i64,
 }
 

@@ -176,6 +176,7 @@ fn rewrite_document(
 mod tests {
     use std::sync::Arc;
 
+    use freshet_model::{LocationId, SourceId};
     use uuid::Uuid;
 
     use super::*;
@@ -189,8 +190,8 @@ mod tests {
             digest: String::new(),
             document: Arc::from(document),
             relations: Arc::from([]),
-            location_id: 1,
-            source_id: 1,
+            location_id: LocationId::new(1),
+            source_id: SourceId::new(1),
             changed_at: 0,
         }
     }

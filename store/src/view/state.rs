@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-use freshet_model::{EntityRef, RelationDeclaration};
+use freshet_model::{EntityRef, LocationId, RelationDeclaration};
 use uuid::Uuid;
 
 use super::served::{SplicePoint, StatusJson};
@@ -18,9 +18,9 @@ pub struct CatalogState {
     entities: RelationGraph<ViewEntity>,
     by_uid: BTreeMap<Uuid, EntityRef>,
     by_kind: BTreeMap<String, usize>,
-    problems: HashMap<i64, BTreeMap<i64, ProblemRow>>,
+    problems: HashMap<LocationId, BTreeMap<i64, ProblemRow>>,
     /// Problems that the status of an entity shows: their ids, with their locations.
-    shown_by: HashMap<EntityRef, BTreeMap<i64, i64>>,
+    shown_by: HashMap<EntityRef, BTreeMap<i64, LocationId>>,
 }
 
 /// An entity and where its document is spliced when it is served.
@@ -115,7 +115,7 @@ impl CatalogState {
     }
 
     /// Open problems of one location, oldest first.
-    pub fn problems_of(&self, location_id: i64) -> impl Iterator<Item = &ProblemRow> {
+    pub fn problems_of(&self, location_id: LocationId) -> impl Iterator<Item = &ProblemRow> {
         self.problems
             .get(&location_id)
             .into_iter()

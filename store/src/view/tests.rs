@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use freshet_model::{EntityRef, ErrorClass, Problem, RelationDeclaration, RuleId};
+use freshet_model::{
+    EntityRef, ErrorClass, LocationId, Problem, RelationDeclaration, RuleId, SourceId,
+};
 use proptest::prelude::*;
 use uuid::Uuid;
 
@@ -13,6 +15,7 @@ use crate::change::{ChangeRow, EntityRecord, Op, ProblemRow, Snapshot};
 
 const NAMES: u8 = 6;
 const FILES: i64 = 3;
+const SOURCE: SourceId = SourceId::new(1);
 
 /// One step of a random history. Steps that make no sense where they stand are left out.
 #[derive(Clone, Debug)]
@@ -54,8 +57,8 @@ fn name(number: u8) -> EntityRef {
     EntityRef::parse(&format!("component:default/e{number}")).expect("a valid ref")
 }
 
-fn file_of(number: u8) -> i64 {
-    i64::from(number) % FILES
+fn file_of(number: u8) -> LocationId {
+    LocationId::new(i64::from(number) % FILES)
 }
 
 fn row(revision: i64, op: Op) -> ChangeRow {
@@ -65,8 +68,8 @@ fn row(revision: i64, op: Op) -> ChangeRow {
         entity_ref: None,
         version: 0,
         uid: None,
-        location_id: 0,
-        source_id: 0,
+        location_id: LocationId::default(),
+        source_id: SourceId::default(),
         document: None,
         relations: None,
         digest: None,
@@ -119,7 +122,7 @@ impl Model {
             )),
             relations,
             location_id: file_of(of),
-            source_id: 1,
+            source_id: SOURCE,
             changed_at: revision * 10,
             entity_ref: entity_ref.clone(),
         };
@@ -171,7 +174,7 @@ impl Model {
         let problem = ProblemRow {
             id,
             location_id: file_of(of),
-            source_id: 1,
+            source_id: SOURCE,
             provider: "github".to_owned(),
             repository: "acme/pay".to_owned(),
             path: "catalog-info.yaml".to_owned(),

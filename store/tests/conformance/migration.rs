@@ -2,7 +2,7 @@
 
 use std::future::Future;
 
-use freshet_model::{ErrorClass, Level};
+use freshet_model::{ErrorClass, Level, LocationId, SourceId};
 use secrecy::ExposeSecret;
 use sqlx::migrate::Migrator;
 use sqlx::sqlite::SqliteConnectOptions;
@@ -83,14 +83,14 @@ async fn locations(repo: &Repo, source: &SourceRow) -> Vec<Location> {
     found
 }
 
-fn applied(id: i64, source: &SourceRow, blob: &str) -> Location {
+fn applied(number: i64, source: &SourceRow, blob: &str) -> Location {
     Location {
         active_blob: Some(blob.to_owned()),
         state: LocationState::Valid {
             blob: blob.to_owned(),
             emitted: Vec::new(),
         },
-        ..Location::new(id, source.id, "catalog-info.yaml")
+        ..Location::new(LocationId::new(number), source.id, "catalog-info.yaml")
     }
 }
 
@@ -99,8 +99,9 @@ async fn each_branch_became_a_source(repo: &Repo) {
     let head = find(repo, SourceKind::Repository, "7", "HEAD").await;
     let other = find(repo, SourceKind::Repository, "8", "HEAD").await;
     let live = find(repo, SourceKind::Repository, "8", "live").await;
-    assert_eq!((head.id, other.id, listing.id), (1, 2, 3));
-    assert!(live.id > 3);
+    let kept = [&head, &other, &listing].map(|source| source.id);
+    assert_eq!(kept, [1, 2, 3].map(SourceId::new));
+    assert!(live.id > listing.id);
     assert_eq!(
         (live.wanted, live.done, live.names.name.as_str()),
         (5, 5, "web")
@@ -116,7 +117,10 @@ async fn each_branch_became_a_source(repo: &Repo) {
 
 async fn what_only_a_digest_told_is_a_column(repo: &Repo) {
     let mut tx = repo.read().await.expect("a transaction");
-    let mut rows = tx.entities_of(&[1, 2], &[]).await.expect("rows");
+    let mut rows = tx
+        .entities_of(&[1, 2].map(LocationId::new), &[])
+        .await
+        .expect("rows");
     tx.commit().await.expect("a commit");
     rows.sort_by(|left, right| left.entity_ref.cmp(&right.entity_ref));
     let orphans: Vec<bool> = rows.iter().map(|row| row.is_orphan).collect();
@@ -127,7 +131,7 @@ fn what_was_known_is_known(snapshot: &Snapshot) {
     let entities: Vec<(&str, i64)> = snapshot
         .entities
         .iter()
-        .map(|record| (record.entity_ref.as_str(), record.location_id))
+        .map(|record| (record.entity_ref.as_str(), record.location_id.get()))
         .collect();
     assert_eq!(
         entities,
@@ -135,7 +139,7 @@ fn what_was_known_is_known(snapshot: &Snapshot) {
     );
     let of_branch = &snapshot.entities[1];
     let problem = &snapshot.problems[0];
-    assert!(of_branch.source_id > 3);
+    assert!(of_branch.source_id > SourceId::new(3));
     assert_eq!(problem.source_id, of_branch.source_id);
     assert_eq!(
         (problem.problem.class, problem.problem.level),

@@ -2,10 +2,10 @@
 
 use std::future::Future;
 
-use freshet_model::{ErrorClass, RepositoryName};
+use freshet_model::{ErrorClass, LocationId, RepositoryName};
 
 use super::open;
-use super::verbs::{put_sources, source, write};
+use super::verbs::{location, put_sources, source, source_id, write};
 use crate::config::DatabaseConfig;
 use crate::repo::{
     DependencyRow, EmittedKind, Location, LocationEntity, LocationLink, LocationState, Naming,
@@ -35,10 +35,14 @@ where
     removals_wait_for_a_confirmation(&repo).await;
 }
 
-fn branch(id: i64, name: &str, git_ref: &str) -> SourceRow {
+fn ids<const COUNT: usize>(numbers: [i64; COUNT]) -> [LocationId; COUNT] {
+    numbers.map(LocationId::new)
+}
+
+fn branch(number: i64, name: &str, git_ref: &str) -> SourceRow {
     let mut branch = SourceRow {
         git_ref: git_ref.to_owned(),
-        ..source(id, "7")
+        ..source(number, "7")
     };
     name.clone_into(&mut branch.names.name);
     "main".clone_into(&mut branch.names.default_branch);
@@ -53,8 +57,8 @@ async fn each_branch_is_a_source(repo: &Repo) {
         let found = tx.lock_sources_by_key(&[row.key()]).await.expect("rows");
         assert_eq!(found, std::slice::from_ref(row));
     }
-    let named = |name: &str| ("github.com".to_owned(), "acme".to_owned(), name.to_owned());
-    let found = tx.sources_named(&[named("pay"), named("x")]).await;
+    let named = |name| RepositoryName::new("github.com", "acme", name);
+    let found = tx.sources_named(&[&named("pay"), &named("x")]).await;
     assert_eq!(found.expect("rows"), rows);
     assert!(tx.sources_named(&[]).await.expect("rows").is_empty());
     tx.commit().await.expect("a commit");
@@ -64,14 +68,14 @@ async fn what_no_listing_sweeps_is_found_when_due(repo: &Repo) {
     let mut rows: Vec<SourceRow> = (1..=5).map(|id| source(id, &id.to_string())).collect();
     for row in &mut rows {
         (row.wanted, row.done) = (1, 1);
-        (row.verified_at, row.recheck.micros) = (100 + row.id, Some(50));
+        (row.verified_at, row.recheck.micros) = (100 + row.id.get(), Some(50));
     }
     rows[1].recheck.micros = None;
     rows[2].wanted = 2;
     put_sources(repo, &rows).await;
     let mut tx = write(repo).await;
     // The fourth one is wanted by nobody any more.
-    let locations = [1, 2, 3, 5].map(|id| Location::new(id, id, "a.yaml"));
+    let locations = [1, 2, 3, 5].map(|number| location(number, number, "a.yaml"));
     tx.put_locations(&locations).await.expect("written");
     let due = tx.sources_due(155, 10).await.expect("rows");
     assert_eq!(due, [rows[0].clone(), rows[4].clone()]);
@@ -87,7 +91,7 @@ async fn locations_belong_to_their_source(repo: &Repo) {
     let mut rows: Vec<Location> = [(1, "a.yaml"), (1, "b.yaml"), (2, "a.yaml")]
         .iter()
         .zip(&ids)
-        .map(|((source_id, path), id)| Location::new(*id, *source_id, path))
+        .map(|((source, path), id)| location(id.get(), *source, path))
         .collect();
     tx.put_locations(&rows).await.expect("written");
     rows[0].state = LocationState::Valid {
@@ -105,7 +109,10 @@ async fn locations_belong_to_their_source(repo: &Repo) {
         message: "it's \"gone\": away".to_owned(),
     };
     tx.put_locations(&rows[..2]).await.expect("written");
-    assert_eq!(tx.locations_of(&[1]).await.expect("rows"), rows[..2]);
+    assert_eq!(
+        tx.locations_of(&[source_id(1)]).await.expect("rows"),
+        rows[..2]
+    );
     assert_eq!(tx.locations(&ids[2..]).await.expect("rows"), rows[2..]);
     tx.commit().await.expect("a commit");
 }
@@ -114,7 +121,7 @@ async fn locations_are_found_by_place_and_forgotten(repo: &Repo) {
     put_sources(repo, &[source(1, "1"), source(2, "2")]).await;
     let mut tx = write(repo).await;
     let rows = [
-        Location::new(1, 1, "a.yaml"),
+        location(1, 1, "a.yaml"),
         Location {
             is_pattern: true,
             state: LocationState::Matched {
@@ -125,19 +132,26 @@ async fn locations_are_found_by_place_and_forgotten(repo: &Repo) {
                 url: "https://github.com/acme/r/tree/main/*.yaml".to_owned(),
                 origin: "url:https://github.com/acme/r/blob/main/*.yaml".to_owned(),
             }),
-            ..Location::new(2, 2, "*.yaml")
+            ..location(2, 2, "*.yaml")
         },
     ];
     tx.put_locations(&rows).await.expect("written");
-    let found = tx.locations_at(&[(2, "*.yaml"), (2, "a.yaml")]).await;
+    let found = tx
+        .locations_at(&[(source_id(2), "*.yaml"), (source_id(2), "a.yaml")])
+        .await;
     assert_eq!(found.expect("rows"), rows[1..]);
     let read = [dependency(1, "pay", "HEAD", "api.yaml")];
     tx.put_dependencies(&read).await.expect("written");
-    tx.remove_locations(&[1]).await.expect("removed");
-    assert_eq!(tx.locations(&[1, 2]).await.expect("rows"), rows[1..]);
-    assert!(tx.dependencies_of(&[1]).await.expect("rows").is_empty());
+    tx.remove_locations(&ids([1])).await.expect("removed");
+    assert_eq!(tx.locations(&ids([1, 2])).await.expect("rows"), rows[1..]);
+    assert!(
+        tx.dependencies_of(&ids([1]))
+            .await
+            .expect("rows")
+            .is_empty()
+    );
     let before = tx.new_location_ids(1).await.expect("an id");
-    let newest = Location::new(before[0], 1, "b.yaml");
+    let newest = location(before[0].get(), 1, "b.yaml");
     tx.put_locations(&[newest]).await.expect("written");
     tx.remove_locations(&before).await.expect("removed");
     let after = tx.new_location_ids(1).await.expect("an id");
@@ -148,7 +162,7 @@ async fn locations_are_found_by_place_and_forgotten(repo: &Repo) {
 fn location_entity(name: &str, declared_by: i64) -> LocationEntity {
     LocationEntity {
         entity_ref: format!("location:default/{name}"),
-        declared_by,
+        declared_by: LocationId::new(declared_by),
         document: "{\"kind\":\"Location\"}".to_owned(),
         digest: "d1".to_owned(),
         line: 1,
@@ -159,11 +173,11 @@ fn location_entity(name: &str, declared_by: i64) -> LocationEntity {
     }
 }
 
-fn link(parent: &str, location_id: i64, via: Option<i64>) -> LocationLink {
+fn link(parent: &str, location: i64, via: Option<i64>) -> LocationLink {
     LocationLink {
         parent_ref: format!("location:default/{parent}"),
-        location_id,
-        via,
+        location_id: LocationId::new(location),
+        via: via.map(LocationId::new),
         ordinal: 0,
         url: "https://github.com/acme/r/tree/main/b.yaml".to_owned(),
         is_required: true,
@@ -186,7 +200,7 @@ async fn location_entities_and_links_come_and_go(repo: &Repo) {
         entities[..1]
     );
     assert_eq!(
-        tx.location_entities_of(&[2]).await.expect("rows"),
+        tx.location_entities_of(&ids([2])).await.expect("rows"),
         entities[1..]
     );
     let mut links = [
@@ -198,19 +212,22 @@ async fn location_entities_and_links_come_and_go(repo: &Repo) {
     links[1].is_listed = false;
     tx.put_links(&links[1..2]).await.expect("written");
     assert_eq!(tx.links_of_parents(&refs).await.expect("rows"), links[..2]);
-    assert_eq!(tx.links_of_locations(&[3]).await.expect("rows"), links);
+    assert_eq!(tx.links_of_locations(&ids([3])).await.expect("rows"), links);
     tx.remove_links(&[links[0].key()]).await.expect("removed");
-    assert_eq!(tx.links_of_locations(&[3]).await.expect("rows"), links[1..]);
+    assert_eq!(
+        tx.links_of_locations(&ids([3])).await.expect("rows"),
+        links[1..]
+    );
     let gone = [entities[0].entity_ref.clone()];
     tx.remove_location_entities(&gone).await.expect("removed");
-    let left = tx.location_entities_of(&[1, 2]).await.expect("rows");
+    let left = tx.location_entities_of(&ids([1, 2])).await.expect("rows");
     assert_eq!(left, entities[1..]);
     tx.commit().await.expect("a commit");
 }
 
-fn dependency(location_id: i64, name: &str, git_ref: &str, path: &str) -> DependencyRow {
+fn dependency(location: i64, name: &str, git_ref: &str, path: &str) -> DependencyRow {
     DependencyRow {
-        location_id,
+        location_id: LocationId::new(location),
         host: "github.com".to_owned(),
         owner: "acme".to_owned(),
         name: name.to_owned(),
@@ -221,12 +238,12 @@ fn dependency(location_id: i64, name: &str, git_ref: &str, path: &str) -> Depend
     }
 }
 
-fn dependency_on_url(location_id: i64, url: &str) -> DependencyRow {
+fn dependency_on_url(location: i64, url: &str) -> DependencyRow {
     DependencyRow {
         host: String::new(),
         owner: String::new(),
         url: url.to_owned(),
-        ..dependency(location_id, "", "", "")
+        ..dependency(location, "", "", "")
     }
 }
 
@@ -247,20 +264,23 @@ async fn links_are_followed_down_and_up(repo: &Repo) {
         link("d", 3, None),
     ];
     tx.put_links(&links).await.expect("written");
-    assert_eq!(tx.locations_below(&[2]).await.expect("ids"), [2, 3]);
-    assert_eq!(
-        tx.locations_below(&[4, 9]).await.expect("ids"),
-        [2, 3, 4, 9]
-    );
-    assert_eq!(tx.locations_above(&[2]).await.expect("ids"), [1, 2, 3, 4]);
-    assert_eq!(tx.locations_above(&[1]).await.expect("ids"), [1]);
+    let below = tx.locations_below(&ids([2])).await;
+    assert_eq!(below.expect("ids"), ids([2, 3]));
+    let below = tx.locations_below(&ids([4, 9])).await;
+    assert_eq!(below.expect("ids"), ids([2, 3, 4, 9]));
+    let above = tx.locations_above(&ids([2])).await;
+    assert_eq!(above.expect("ids"), ids([1, 2, 3, 4]));
+    let above = tx.locations_above(&ids([1])).await;
+    assert_eq!(above.expect("ids"), ids([1]));
 }
 
 async fn dependencies_are_found_from_both_ends(repo: &Repo) {
     let sources: Vec<SourceRow> = (1..=4).map(|id| source(id, &id.to_string())).collect();
     put_sources(repo, &sources).await;
     let mut tx = write(repo).await;
-    let locations: Vec<Location> = (1..=4).map(|id| Location::new(id, id, "a.yaml")).collect();
+    let locations: Vec<Location> = (1..=4)
+        .map(|number| location(number, number, "a.yaml"))
+        .collect();
     tx.put_locations(&locations).await.expect("written");
     let rows = [
         dependency(1, "pay", "main", "api.yaml"),
@@ -269,17 +289,19 @@ async fn dependencies_are_found_from_both_ends(repo: &Repo) {
         dependency_on_url(4, "https://example.com/api.yaml"),
     ];
     tx.put_dependencies(&rows).await.expect("written");
-    assert_eq!(tx.dependencies_of(&[2, 4]).await.expect("rows").len(), 2);
+    let read = tx.dependencies_of(&ids([2, 4])).await.expect("rows");
+    assert_eq!(read.len(), 2);
     let repository = |name: &str| RepositoryName::new("github.com", "Acme", name);
     let pushed = [repository("docs"), repository("x")];
     let found = tx.dependents_of(&pushed).await.expect("rows");
-    assert_eq!((found.len(), found[0].source_id), (1, 2));
+    assert_eq!((found.len(), found[0].source_id), (1, source_id(2)));
     assert_eq!(found[0].dependency, rows[1]);
     let instead = [dependency(2, "docs", "HEAD", "other.yaml")];
-    tx.replace_dependencies(&[2, 3], &instead)
+    tx.replace_dependencies(&ids([2, 3]), &instead)
         .await
         .expect("replaced");
-    assert_eq!(tx.dependencies_of(&[2, 3]).await.expect("rows"), instead);
+    let read = tx.dependencies_of(&ids([2, 3])).await.expect("rows");
+    assert_eq!(read, instead);
     tx.commit().await.expect("a commit");
 }
 
@@ -287,8 +309,8 @@ async fn removals_wait_for_a_confirmation(repo: &Repo) {
     let mut tx = write(repo).await;
     let mut rows: Vec<RemovalRow> = (1..=2)
         .map(|id| RemovalRow {
-            location_id: id,
-            source_id: 1,
+            location_id: LocationId::new(id),
+            source_id: source_id(1),
             installation: "acme".to_owned(),
             entities: 30,
             refs: "[\"component:default/a\"]".to_owned(),
@@ -297,10 +319,10 @@ async fn removals_wait_for_a_confirmation(repo: &Repo) {
         })
         .collect();
     tx.put_removals(&rows).await.expect("written");
-    tx.confirm_removals(&[2], 9).await.expect("confirmed");
+    tx.confirm_removals(&ids([2]), 9).await.expect("confirmed");
     rows[1].confirmed_at = 9;
     assert_eq!(tx.removals().await.expect("rows"), rows);
-    tx.remove_removals(&[1]).await.expect("removed");
+    tx.remove_removals(&ids([1])).await.expect("removed");
     assert_eq!(tx.removals().await.expect("rows"), rows[1..]);
     tx.commit().await.expect("a commit");
 }

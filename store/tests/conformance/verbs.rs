@@ -3,7 +3,9 @@
 use std::future::Future;
 use std::sync::Arc;
 
-use freshet_model::{EntityRef, ErrorClass, Problem, RelationDeclaration, RuleId};
+use freshet_model::{
+    EntityRef, ErrorClass, LocationId, Problem, RelationDeclaration, RuleId, SourceId,
+};
 use uuid::Uuid;
 
 use super::open;
@@ -16,6 +18,10 @@ use crate::repo::{
     ClaimRow, Covering, DeliveryRow, EntityRow, Location, Outcome, Repo, SourceGeneration,
     SourceKind, SourceRow, StoredProblem, Tx,
 };
+
+/// The source and location of what has only one.
+const SOURCE: SourceId = SourceId::new(1);
+const LOCATION: LocationId = LocationId::new(1);
 
 pub(super) async fn run<F, Fut>(fresh: &F)
 where
@@ -50,10 +56,24 @@ pub(super) async fn write(repo: &Repo) -> Tx {
     repo.write().await.expect("a transaction")
 }
 
-pub(super) fn source(id: i64, external_id: &str) -> SourceRow {
-    let mut source = SourceRow::new(id, SourceKind::Repository, "github.com", external_id);
+pub(super) fn source_id(number: i64) -> SourceId {
+    SourceId::new(number)
+}
+
+/// Location `number`, a file of source `source`.
+pub(super) fn location(number: i64, source: i64, path: &str) -> Location {
+    Location::new(LocationId::new(number), source_id(source), path)
+}
+
+pub(super) fn source(number: i64, external_id: &str) -> SourceRow {
+    let mut source = SourceRow::new(
+        source_id(number),
+        SourceKind::Repository,
+        "github.com",
+        external_id,
+    );
     "acme".clone_into(&mut source.names.owner);
-    source.names.name = format!("r{id}");
+    source.names.name = format!("r{number}");
     "https://github.com/acme/r".clone_into(&mut source.names.url);
     source.trigger.0.signal_id = "gh:github.com:1".to_owned();
     source.trigger.0.received_at = 7;
@@ -81,12 +101,15 @@ async fn sources_are_found_by_id_and_identity(repo: &Repo) {
     let ids = tx.new_source_ids(2).await.expect("two ids");
     assert_eq!(ids.len(), 2);
     assert_ne!(ids[0], ids[1]);
-    let rows = [source(ids[0], "11"), source(ids[1], "12")];
+    let rows = [source(ids[0].get(), "11"), source(ids[1].get(), "12")];
     tx.put_sources(&rows).await.expect("sources are written");
     tx.commit().await.expect("a commit");
 
     let mut tx = write(repo).await;
-    let found = tx.lock_sources(&[ids[1], ids[0], 99]).await.expect("rows");
+    let found = tx
+        .lock_sources(&[ids[1], ids[0], source_id(99)])
+        .await
+        .expect("rows");
     assert_eq!(found, rows);
     let found = tx
         .lock_sources_by_key(&[rows[1].key(), source(0, "13").key()])
@@ -122,7 +145,7 @@ fn delivery(guid: &str, generation: i64) -> DeliveryRow {
         guid: guid.to_owned(),
         event: "push".to_owned(),
         received_at: 100 + generation,
-        source_id: Some(1),
+        source_id: Some(SOURCE),
         generation,
         outcome: Outcome::Waiting,
         reason: String::new(),
@@ -149,7 +172,7 @@ async fn a_delivery_is_recorded_once_and_ends_once(repo: &Repo) {
 
     let mut tx = write(repo).await;
     let covering = [Covering {
-        source_id: 1,
+        source_id: SOURCE,
         generation: 2,
         outcome: Outcome::Applied,
     }];
@@ -191,8 +214,8 @@ fn change(revision: i64, op: Op, name: &str) -> ChangeRow {
         entity_ref: Some(entity_ref(name)),
         version: revision,
         uid: Some(Uuid::from_u128(7)),
-        location_id: 1,
-        source_id: 1,
+        location_id: LOCATION,
+        source_id: SOURCE,
         document: has_document.then(|| Arc::from("{\"kind\":\"Compönent\\n'\\\"\"}")),
         relations: has_document.then_some(relations),
         digest: has_document.then(|| "d".to_owned()),
@@ -206,8 +229,8 @@ fn change(revision: i64, op: Op, name: &str) -> ChangeRow {
 fn problem_row(id: i64) -> ProblemRow {
     ProblemRow {
         id,
-        location_id: 1,
-        source_id: 1,
+        location_id: LOCATION,
+        source_id: SOURCE,
         provider: "github".to_owned(),
         repository: "acme/r1".to_owned(),
         path: "a.yaml".to_owned(),
@@ -260,8 +283,8 @@ fn entity(name: &str, document_revision: i64) -> EntityRow {
         document_revision,
         digest: "d".to_owned(),
         is_orphan: document_revision > 0,
-        location_id: 1,
-        source_id: 1,
+        location_id: LOCATION,
+        source_id: SOURCE,
         claimed_at: 5,
         changed_at: 6,
     }
@@ -283,7 +306,7 @@ async fn a_snapshot_joins_entities_with_their_documents(repo: &Repo) {
         changed_at: 9,
     };
     tx.touch_entities(&[touch]).await.expect("touched");
-    let held = tx.entities_of(&[1], &[]).await.expect("rows");
+    let held = tx.entities_of(&[LOCATION], &[]).await.expect("rows");
     assert_eq!(held.len(), 1, "a tombstone holds nothing");
     assert!(held[0].is_orphan);
     let gone = entity_ref("gone");
@@ -304,11 +327,11 @@ async fn a_snapshot_joins_entities_with_their_documents(repo: &Repo) {
     assert_eq!(record.relations.len(), 2);
 }
 
-fn stored_problem(id: i64, location_id: i64) -> StoredProblem {
+fn stored_problem(id: i64) -> StoredProblem {
     StoredProblem {
         id,
-        location_id,
-        source_id: 1,
+        location_id: LOCATION,
+        source_id: SOURCE,
         problem: problem("m"),
         first_seen: 1,
         last_seen: 2,
@@ -319,11 +342,11 @@ fn stored_problem(id: i64, location_id: i64) -> StoredProblem {
 async fn claims_and_problems_come_and_go(repo: &Repo) {
     put_sources(repo, &[source(1, "1")]).await;
     let mut tx = write(repo).await;
-    tx.put_locations(&[Location::new(1, 1, "a.yaml")])
+    tx.put_locations(&[location(1, 1, "a.yaml")])
         .await
         .expect("written");
     let claim = ClaimRow {
-        location_id: 1,
+        location_id: LOCATION,
         entity_ref: "component:default/a".to_owned(),
         claimed_at: 4,
         document: "{}".to_owned(),
@@ -335,24 +358,30 @@ async fn claims_and_problems_come_and_go(repo: &Repo) {
         .await
         .expect("written");
     let found = tx
-        .claims_of(&[1], &["component:default/a"])
+        .claims_of(&[LOCATION], &["component:default/a"])
         .await
         .expect("rows");
     assert_eq!(found, [claim]);
     let key = ClaimKey {
-        location_id: 1,
+        location_id: LOCATION,
         entity_ref: "component:default/a".to_owned(),
     };
     tx.remove_claims(&[key]).await.expect("removed");
-    assert!(tx.claims_of(&[1], &[]).await.expect("rows").is_empty());
+    assert!(
+        tx.claims_of(&[LOCATION], &[])
+            .await
+            .expect("rows")
+            .is_empty()
+    );
 
-    let mut problems = vec![stored_problem(8, 1), stored_problem(9, 1)];
+    let mut problems = vec![stored_problem(8), stored_problem(9)];
     problems[1].problem.entity_ref = Some(entity_ref("a"));
     tx.put_problems(&problems).await.expect("written");
     "other".clone_into(&mut problems[1].problem.message);
     problems[1].problem.owner = None;
     tx.put_problems(&problems[1..]).await.expect("written");
-    assert_eq!(tx.problems_of(&[1, 2]).await.expect("rows"), problems);
+    let found = tx.problems_of(&[LOCATION, LocationId::new(2)]).await;
+    assert_eq!(found.expect("rows"), problems);
     tx.remove_problems(&[8]).await.expect("removed");
     tx.commit().await.expect("a commit");
     let snapshot = repo.snapshot().await.expect("a snapshot");
@@ -369,14 +398,20 @@ async fn parts_wait_for_each_other(repo: &Repo) {
         payload: payload.to_vec(),
     };
     let mut tx = write(repo).await;
-    tx.put_part(1, 3, part(1, 1, b"\0b")).await.expect("kept");
-    assert!(tx.complete_parts(1, 3).await.expect("rows").is_none());
-    tx.put_part(1, 3, part(0, 0, b"x")).await.expect("kept");
-    tx.put_part(1, 3, part(0, 0, b"a")).await.expect("kept");
-    let parts = tx.complete_parts(1, 3).await.expect("rows");
+    tx.put_part(SOURCE, 3, part(1, 1, b"\0b"))
+        .await
+        .expect("kept");
+    assert!(tx.complete_parts(SOURCE, 3).await.expect("rows").is_none());
+    tx.put_part(SOURCE, 3, part(0, 0, b"x"))
+        .await
+        .expect("kept");
+    tx.put_part(SOURCE, 3, part(0, 0, b"a"))
+        .await
+        .expect("kept");
+    let parts = tx.complete_parts(SOURCE, 3).await.expect("rows");
     assert_eq!(parts, Some(vec![part(0, 0, b"a"), part(1, 1, b"\0b")]));
-    tx.remove_parts(1, 3).await.expect("forgotten");
-    assert!(tx.complete_parts(1, 3).await.expect("rows").is_none());
+    tx.remove_parts(SOURCE, 3).await.expect("forgotten");
+    assert!(tx.complete_parts(SOURCE, 3).await.expect("rows").is_none());
     tx.commit().await.expect("a commit");
 }
 
@@ -388,23 +423,25 @@ async fn parts_of_two_attempts_do_not_mix(repo: &Repo) {
         payload: vec![1],
     };
     let mut tx = write(repo).await;
-    tx.put_part(1, 3, part(1, 0, 50)).await.expect("kept");
-    tx.put_part(1, 3, part(2, 1, 50)).await.expect("kept");
-    tx.put_part(1, 3, part(0, 0, 60)).await.expect("kept");
-    tx.put_part(1, 3, part(1, 0, 50)).await.expect("dropped");
-    assert!(tx.complete_parts(1, 3).await.expect("rows").is_none());
-    tx.put_part(1, 3, part(1, 1, 60)).await.expect("kept");
-    let parts = tx.complete_parts(1, 3).await.expect("rows");
+    tx.put_part(SOURCE, 3, part(1, 0, 50)).await.expect("kept");
+    tx.put_part(SOURCE, 3, part(2, 1, 50)).await.expect("kept");
+    tx.put_part(SOURCE, 3, part(0, 0, 60)).await.expect("kept");
+    tx.put_part(SOURCE, 3, part(1, 0, 50))
+        .await
+        .expect("dropped");
+    assert!(tx.complete_parts(SOURCE, 3).await.expect("rows").is_none());
+    tx.put_part(SOURCE, 3, part(1, 1, 60)).await.expect("kept");
+    let parts = tx.complete_parts(SOURCE, 3).await.expect("rows");
     assert_eq!(parts, Some(vec![part(0, 0, 60), part(1, 1, 60)]));
     let covering = |generation| Covering {
-        source_id: 1,
+        source_id: SOURCE,
         generation,
         outcome: Outcome::Unchanged,
     };
     tx.remove_covered_parts(&[covering(2)]).await.expect("none");
-    assert!(tx.complete_parts(1, 3).await.expect("rows").is_some());
+    assert!(tx.complete_parts(SOURCE, 3).await.expect("rows").is_some());
     tx.remove_covered_parts(&[covering(3)]).await.expect("all");
-    assert!(tx.complete_parts(1, 3).await.expect("rows").is_none());
+    assert!(tx.complete_parts(SOURCE, 3).await.expect("rows").is_none());
     tx.commit().await.expect("a commit");
 }
 
@@ -436,7 +473,7 @@ async fn outstanding_sources_are_found_when_due(repo: &Repo) {
     assert_eq!(found, rows[..1]);
     let found = tx.sources_to_enqueue(100, 40, 10).await.expect("rows");
     assert_eq!(found.len(), 3);
-    tx.set_enqueued(&[1], 90).await.expect("noted");
+    tx.set_enqueued(&[SOURCE], 90).await.expect("noted");
     let found = tx.sources_to_enqueue(50, 30, 10).await.expect("rows");
     assert!(found.is_empty());
     let requested = tx
@@ -456,7 +493,7 @@ async fn what_nobody_wants_any_more_ends(repo: &Repo) {
         .await
         .expect("recorded");
     let unwanted = [SourceGeneration {
-        source_id: 1,
+        source_id: SOURCE,
         generation: 3,
     }];
     tx.abandon_generations(&unwanted).await.expect("abandoned");

@@ -14,7 +14,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use freshet_bus::Bus;
-use freshet_model::EntityRef;
+use freshet_model::{EntityRef, SourceId};
 use freshet_proto::message::{
     Behind, Content, EntityObserved, Failed, FailureKind, Gone, Lane, ListedRepository,
     ListingObserved, LocationObserved, Observation, ProblemObserved, Push, RelationObserved,
@@ -197,7 +197,7 @@ impl World {
 
     pub(super) async fn source(&self, external_id: &str) -> SourceRow {
         let statuses = self.repo.source_statuses().await.expect("statuses");
-        let ids: Vec<i64> = statuses.iter().map(|status| status.id).collect();
+        let ids: Vec<SourceId> = statuses.iter().map(|status| status.id).collect();
         let mut tx = self.repo.read().await.expect("a transaction");
         let sources = tx.sources(&ids).await.expect("rows");
         sources
@@ -286,7 +286,7 @@ fn is_of_a_root(row: &ChangeRow) -> bool {
 
 fn whole(source: &SourceRow, generation: u64, body: observation::Body) -> Observation {
     Observation {
-        source_id: source.id,
+        source_id: source.id.get(),
         generation,
         lane: Lane::Lo.into(),
         installation: HOST.to_owned(),

@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use freshet_model::{EntityRef, ErrorClass, Problem, RelationDeclaration, RuleId};
+use freshet_model::{
+    EntityRef, ErrorClass, LocationId, Problem, RelationDeclaration, RuleId, SourceId,
+};
 use freshet_runtime::clock::Clock;
 use freshet_wait::in_time;
 use serde_json::Value;
@@ -17,6 +19,8 @@ use crate::api::*;
 use crate::change::{ChangeRow, EntityRecord, Op, ProblemRow, Snapshot};
 use crate::config::{DatabaseConfig, FeedLimits};
 use crate::feed::FeedDeps;
+
+const SOURCE: SourceId = SourceId::new(1);
 
 pub(super) struct World {
     address: SocketAddr,
@@ -253,8 +257,8 @@ fn change(revision: i64) -> ChangeRow {
         entity_ref: Some(parse("component:default/pay")),
         version: revision,
         uid: Some(Uuid::from_u128(2)),
-        location_id: 1,
-        source_id: 1,
+        location_id: LocationId::new(1),
+        source_id: SOURCE,
         document: Some(Arc::from(document)),
         relations: Some(Arc::from([])),
         digest: Some("d".to_owned()),
@@ -265,7 +269,7 @@ fn change(revision: i64) -> ChangeRow {
     }
 }
 
-fn record(number: u128, name: &str, kind: &str, spec: &str, owner: Option<&str>) -> EntityRecord {
+fn record(number: u8, name: &str, kind: &str, spec: &str, owner: Option<&str>) -> EntityRecord {
     let relations = owner.map(|owner| RelationDeclaration {
         forward: "ownedBy".to_owned(),
         reverse: Some("ownerOf".to_owned()),
@@ -273,7 +277,7 @@ fn record(number: u128, name: &str, kind: &str, spec: &str, owner: Option<&str>)
     });
     EntityRecord {
         entity_ref: parse(&format!("{}:default/{name}", kind.to_lowercase())),
-        uid: Uuid::from_u128(number),
+        uid: Uuid::from_u128(u128::from(number)),
         version: 1,
         revision: 0,
         digest: "d".to_owned(),
@@ -281,8 +285,8 @@ fn record(number: u128, name: &str, kind: &str, spec: &str, owner: Option<&str>)
             r#"{{"apiVersion":"backstage.io/v1alpha1","kind":"{kind}","metadata":{{"name":"{name}","namespace":"default"}},"spec":{spec}}}"#
         )),
         relations: relations.into_iter().collect(),
-        location_id: i64::try_from(number).expect("small"),
-        source_id: 1,
+        location_id: LocationId::new(i64::from(number)),
+        source_id: SOURCE,
         changed_at: 1,
     }
 }
@@ -290,8 +294,8 @@ fn record(number: u128, name: &str, kind: &str, spec: &str, owner: Option<&str>)
 fn catalog() -> Snapshot {
     let problem = ProblemRow {
         id: 9,
-        location_id: 2,
-        source_id: 1,
+        location_id: LocationId::new(2),
+        source_id: SOURCE,
         provider: "github".to_owned(),
         repository: "acme/pay".to_owned(),
         path: "catalog-info.yaml".to_owned(),

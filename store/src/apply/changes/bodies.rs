@@ -1,7 +1,7 @@
 //! What differs from one kind of change to the next: the part of an event that is not the same for
 //! all of them. Pure.
 
-use freshet_model::EntityRef;
+use freshet_model::{EntityRef, LocationId, SourceId};
 use freshet_proto::message::change::{
     Category, ChangeInfo, EntityInfo, ProblemInfo, RelationChanges,
 };
@@ -24,8 +24,8 @@ pub(super) struct ChangeBody {
     /// Version of the entity after.
     pub(super) version: i64,
     pub(super) change: ChangeInfo,
-    pub(super) location_id: i64,
-    pub(super) source_id: i64,
+    pub(super) location_id: LocationId,
+    pub(super) source_id: SourceId,
 }
 
 impl ChangeBody {

@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 use std::mem;
 
-use freshet_model::EntityRef;
+use freshet_model::{EntityRef, LocationId, SourceId};
 use freshet_proto::message::change::{ChangeData, Origin, RelationChanges, RevisionInfo};
 use uuid::Uuid;
 
@@ -21,7 +21,7 @@ use crate::apply::locations::problems::ProblemReview;
 use crate::change::{ChangeRow, EntityRecord, Op};
 use crate::repo::claims::ClaimKey;
 use crate::repo::entities::EntityTouch;
-use crate::repo::{ClaimRow, EntityRow, ProblemPlace, SourceRow, StoredProblem};
+use crate::repo::{ClaimRow, EntityRow, ProblemPlace, StoredProblem};
 use crate::view::CatalogState;
 
 /// Everything one transaction writes about entities, claims and problems.
@@ -29,7 +29,7 @@ use crate::view::CatalogState;
 pub(crate) struct ChangePlan {
     pub(crate) rows: Vec<ChangeRow>,
     /// The source whose reading caused each row.
-    pub(crate) triggered_by: Vec<i64>,
+    pub(crate) triggered_by: Vec<SourceId>,
     pub(crate) entities: Vec<EntityRow>,
     /// Entities whose relations changed by what others did.
     pub(crate) touched: Vec<EntityTouch>,
@@ -38,18 +38,18 @@ pub(crate) struct ChangePlan {
     pub(crate) problems_put: Vec<StoredProblem>,
     pub(crate) problems_removed: Vec<i64>,
     /// Sources whose reading changed something.
-    pub(crate) changed_sources: HashSet<i64>,
+    pub(crate) changed_sources: HashSet<SourceId>,
 }
 
 /// What a plan is made from.
 pub(crate) struct PlanInputs<'a> {
     pub(crate) state: &'a CatalogState,
-    pub(crate) stored: &'a StoredEntities,
+    pub(crate) stored: &'a StoredEntities<'a>,
     pub(crate) files: &'a [FileDeclarations],
     /// Problems that depend on who points at a file.
     pub(crate) reviews: &'a [ProblemReview],
     /// Why each source was read.
-    pub(crate) triggers: &'a HashMap<i64, ChangeTrigger>,
+    pub(crate) triggers: &'a HashMap<SourceId, ChangeTrigger>,
     /// Newest revision before this transaction.
     pub(crate) revision: i64,
     /// Microseconds UTC.
@@ -123,7 +123,7 @@ impl ChangePlanner<'_> {
         }
     }
 
-    fn put_entity(&mut self, content: EntityContent, body: ChangeBody, triggered_by: i64) {
+    fn put_entity(&mut self, content: EntityContent, body: ChangeBody, triggered_by: SourceId) {
         let change = ChangeRow {
             document: Some(content.document),
             relations: Some(content.relations),
@@ -186,7 +186,9 @@ impl ChangePlanner<'_> {
         let found_now = |id, first_seen, found: FoundProblem| StoredProblem {
             id,
             location_id,
-            source_id: location.map_or(0, |location| location.source_id),
+            source_id: location
+                .map(|location| location.source_id)
+                .unwrap_or_default(),
             status_of: found.shown_by(),
             problem: found.problem,
             first_seen,
@@ -209,13 +211,13 @@ impl ChangePlanner<'_> {
         let location = self.inputs.stored.locations.get(&problem.location_id);
         ProblemPlace {
             provider: source.map_or_else(String::new, |source| source.provider.clone()),
-            repository: source.map_or_else(String::new, SourceRow::slug),
+            repository: source.map_or_else(String::new, |source| source.slug()),
             path: location.map_or_else(String::new, |location| location.path.clone()),
         }
     }
 
     /// Takes the next revision for a change.
-    fn next_row(&mut self, body: ChangeBody, triggered_by: i64) -> ChangeRow {
+    fn next_row(&mut self, body: ChangeBody, triggered_by: SourceId) -> ChangeRow {
         self.revision += 1;
         self.plan.changed_sources.insert(triggered_by);
         self.plan.triggered_by.push(triggered_by);
@@ -254,7 +256,7 @@ impl ChangePlanner<'_> {
     }
 
     /// Absent for locations that are not part of this transaction, as of derived changes.
-    fn origin_at(&self, location_id: i64) -> Option<Origin> {
+    fn origin_at(&self, location_id: LocationId) -> Option<Origin> {
         let location = self.inputs.stored.locations.get(&location_id)?;
         let source = self.inputs.stored.sources.get(&location.source_id)?;
         Some(origin_of(source, location))

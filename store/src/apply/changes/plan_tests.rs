@@ -1,6 +1,7 @@
+use std::borrow::Cow;
 use std::sync::Arc;
 
-use freshet_model::{ErrorClass, Problem, RuleId};
+use freshet_model::{ErrorClass, LocationId, Problem, RuleId};
 
 use super::*;
 use crate::apply::entities::declarations::{DeclaredEntity, Undeclared};
@@ -25,11 +26,12 @@ fn declared(text: &str) -> DeclaredEntity {
     }
 }
 
-fn file(location_id: i64, text: &str, undeclared: Undeclared) -> FileDeclarations {
+/// File `number`, in a source of its own of the same number.
+fn file(number: i64, text: &str, undeclared: Undeclared) -> FileDeclarations {
     FileDeclarations {
-        location_id,
-        source_id: location_id,
-        triggered_by: location_id,
+        location_id: LocationId::new(number),
+        source_id: SourceId::new(number),
+        triggered_by: SourceId::new(number),
         declared: text.split_whitespace().map(declared).collect(),
         undeclared,
         problems: Some(Vec::new()),
@@ -37,12 +39,13 @@ fn file(location_id: i64, text: &str, undeclared: Undeclared) -> FileDeclaration
 }
 
 /// What is stored: `1:a@1` is held by location 1, `1:-a` is its tombstone.
-fn world(text: &str) -> (Snapshot, StoredEntities) {
+fn world(text: &str) -> (Snapshot, StoredEntities<'static>) {
     let mut snapshot = Snapshot::default();
     let mut stored = StoredEntities::default();
     for word in text.split_whitespace() {
         let (location, entity) = word.split_once(':').expect("a location");
-        let location_id: i64 = location.parse().expect("a number");
+        let number: i64 = location.parse().expect("a number");
+        let (location_id, source_id) = (LocationId::new(number), SourceId::new(number));
         let live = entity.strip_prefix('-').is_none();
         let declared = declared(&format!("{}@", entity.trim_start_matches('-')));
         let content = entity.split_once('@').map_or("", |(_, content)| content);
@@ -60,8 +63,8 @@ fn world(text: &str) -> (Snapshot, StoredEntities) {
             digest: content.to_owned(),
             is_orphan: content.starts_with("orphan:"),
             location_id,
-            source_id: location_id,
-            claimed_at: location_id,
+            source_id,
+            claimed_at: number,
             changed_at: 0,
         };
         if live {
@@ -74,7 +77,7 @@ fn world(text: &str) -> (Snapshot, StoredEntities) {
                 document: declared.document,
                 relations: declared.relations,
                 location_id,
-                source_id: location_id,
+                source_id,
                 changed_at: 0,
             });
         }
@@ -90,11 +93,12 @@ fn planned(stored: &str, files: &[FileDeclarations]) -> ChangePlan {
 
 fn planned_from(
     snapshot: Snapshot,
-    mut stored: StoredEntities,
+    mut stored: StoredEntities<'_>,
     files: &[FileDeclarations],
 ) -> ChangePlan {
     for file in files {
         let location = Location::new(file.location_id, file.source_id, "f");
+        let location = Cow::Owned(location);
         stored.locations.insert(file.location_id, location);
     }
     let view = View::load(snapshot);
@@ -171,7 +175,7 @@ fn a_ref_somebody_else_holds_is_claimed_and_not_taken() {
 fn a_conflict_is_told_at_the_line_where_the_claim_stands_now() {
     let (snapshot, mut stored) = world("2:a@1");
     stored.claims.push(ClaimRow {
-        location_id: 1,
+        location_id: LocationId::new(1),
         entity_ref: entity_ref("a").to_string(),
         claimed_at: 1,
         document: "{}".to_owned(),
@@ -193,7 +197,7 @@ fn an_entity_whose_file_moved_in_one_transaction_keeps_its_identity() {
     ];
     let plan = planned("1:a@1", &files);
     assert_eq!(spell(&plan), "~a#5");
-    assert_eq!(plan.entities[0].location_id, 2);
+    assert_eq!(plan.entities[0].location_id, LocationId::new(2));
     assert_eq!(plan.entities[0].uid, Uuid::nil().to_string());
 }
 
@@ -251,6 +255,6 @@ fn an_orphan_is_kept_with_a_mark_until_somebody_declares_it() {
     let plan = planned("1:a@orphan:1", &adopted);
     assert_eq!(
         (plan.entities[0].location_id, plan.claims_put.len()),
-        (2, 0)
+        (LocationId::new(2), 0)
     );
 }

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 
-use freshet_model::{EntityRef, Problem, RuleId};
+use freshet_model::{EntityRef, LocationId, Problem, RuleId, SourceId};
 
 use crate::apply::entities::claims::{PromotedClaim, ResolvedClaims};
 use crate::apply::entities::declarations::{FileDeclarations, FoundProblem, conflict_problem};
@@ -14,9 +14,9 @@ use crate::repo::StoredProblem;
 
 /// What happens to one problem.
 pub(crate) struct ProblemTransition<'a> {
-    pub(crate) location_id: i64,
+    pub(crate) location_id: LocationId,
     /// The source whose reading caused it.
-    pub(crate) triggered_by: i64,
+    pub(crate) triggered_by: SourceId,
     pub(crate) change: ProblemChange<'a>,
 }
 
@@ -52,8 +52,8 @@ struct ProblemKey<'a> {
 
 /// What one location has now, within a scope.
 struct Comparison<'a> {
-    location_id: i64,
-    triggered_by: i64,
+    location_id: LocationId,
+    triggered_by: SourceId,
     scope: &'a ReviewScope,
     found: Vec<Cow<'a, FoundProblem>>,
 }
@@ -63,7 +63,7 @@ pub(crate) fn compare_problems<'a>(
     files: &'a [FileDeclarations],
     reviews: &'a [ProblemReview],
     resolved: &ResolvedClaims,
-    stored: &'a StoredEntities,
+    stored: &'a StoredEntities<'a>,
 ) -> Vec<ProblemTransition<'a>> {
     let comparisons: Vec<Comparison<'a>> = files
         .iter()
@@ -90,8 +90,8 @@ pub(crate) fn compare_problems<'a>(
         .collect()
 }
 
-fn group_by_location(problems: &[StoredProblem]) -> HashMap<i64, Vec<&StoredProblem>> {
-    let mut grouped: HashMap<i64, Vec<&StoredProblem>> = HashMap::new();
+fn group_by_location(problems: &[StoredProblem]) -> HashMap<LocationId, Vec<&StoredProblem>> {
+    let mut grouped: HashMap<LocationId, Vec<&StoredProblem>> = HashMap::new();
     for problem in problems {
         grouped
             .entry(problem.location_id)
@@ -101,7 +101,7 @@ fn group_by_location(problems: &[StoredProblem]) -> HashMap<i64, Vec<&StoredProb
     grouped
 }
 
-fn locations_in(comparisons: &[Comparison<'_>], scope: &ReviewScope) -> HashSet<i64> {
+fn locations_in(comparisons: &[Comparison<'_>], scope: &ReviewScope) -> HashSet<LocationId> {
     comparisons
         .iter()
         .filter(|comparison| comparison.scope == scope)
@@ -198,7 +198,7 @@ fn reads_alike(known: &StoredProblem, found: &FoundProblem) -> bool {
 /// What was wrong with a claim that has won, in a file that was not read.
 fn resolve_conflicts<'a>(
     promoted: &PromotedClaim,
-    stored: &'a StoredEntities,
+    stored: &'a StoredEntities<'a>,
 ) -> impl Iterator<Item = ProblemTransition<'a>> {
     stored
         .problems

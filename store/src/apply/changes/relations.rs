@@ -6,7 +6,7 @@
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
-use freshet_model::{EntityRef, RelationDeclaration};
+use freshet_model::{EntityRef, RelationDeclaration, SourceId};
 use freshet_proto::message::change::{RelationChanges, RelationInfo};
 
 use crate::apply::entities::claims::{EntityChange, ResolvedChange};
@@ -21,7 +21,7 @@ pub(crate) struct RelationDelta {
     gained: BTreeSet<RelationInfo>,
     lost: BTreeSet<RelationInfo>,
     /// The source whose reading caused it first.
-    pub(crate) triggered_by: i64,
+    pub(crate) triggered_by: SourceId,
 }
 
 impl RelationDelta {
@@ -176,7 +176,7 @@ struct RelationComparison<'a> {
 }
 
 impl<'a> RelationComparison<'a> {
-    fn compare_entity(&mut self, entity_ref: &'a EntityRef, triggered_by: i64) {
+    fn compare_entity(&mut self, entity_ref: &'a EntityRef, triggered_by: SourceId) {
         let before = self.catalog.declared_by(BeforeOrAfter::Before, entity_ref);
         let after = self.catalog.declared_by(BeforeOrAfter::After, entity_ref);
         let differing = declared_only_in(before, after).chain(declared_only_in(after, before));
@@ -200,7 +200,7 @@ impl<'a> RelationComparison<'a> {
         end: &'a EntityRef,
         relation_type: &str,
         other: &'a EntityRef,
-        triggered_by: i64,
+        triggered_by: SourceId,
     ) {
         // The other end may declare it as well, and then it is shown as before.
         let is_shown = |at| self.catalog.is_shown(at, end, relation_type, other);
@@ -229,7 +229,7 @@ impl<'a> RelationComparison<'a> {
     }
 
     /// Others may have declared relations to an entity long before it came.
-    fn compare_incoming(&mut self, entity_ref: &'a EntityRef, triggered_by: i64) {
+    fn compare_incoming(&mut self, entity_ref: &'a EntityRef, triggered_by: SourceId) {
         // Only their reverse types concern it: their own relations are shown whether it exists or not.
         let state = self.catalog.state;
         for (other, relation) in state.incoming(entity_ref) {

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-use freshet_model::EntityRef;
+use freshet_model::{EntityRef, LocationId, SourceId};
 
 use crate::apply::entities::declarations::{DeclaredEntity, FileDeclarations};
 use crate::apply::entities::load::StoredEntities;
@@ -10,7 +10,7 @@ use crate::repo::{ClaimRow, EntityRow};
 
 /// One claim while it is compared.
 pub(super) struct Claim<'a> {
-    pub(super) location_id: i64,
+    pub(super) location_id: LocationId,
     pub(super) claimed_at: i64,
     pub(super) line: u32,
     pub(super) state: ClaimState<'a>,
@@ -36,7 +36,7 @@ pub(super) enum ClaimState<'a> {
 pub(super) struct RefClaims<'a> {
     pub(super) entity_ref: &'a EntityRef,
     /// A source whose reading touches the ref.
-    pub(super) triggered_by: i64,
+    pub(super) triggered_by: SourceId,
     pub(super) holder: Option<&'a EntityRow>,
     pub(super) claims: Vec<Claim<'a>>,
     /// Claims that lost before and that nobody makes any more.
@@ -45,10 +45,10 @@ pub(super) struct RefClaims<'a> {
 
 /// Claims by ref.
 pub(super) struct ClaimIndex<'a> {
-    files: HashMap<i64, &'a FileDeclarations>,
+    files: HashMap<LocationId, &'a FileDeclarations>,
     declarations: HashMap<&'a EntityRef, Vec<Declaration<'a>>>,
     losing: HashMap<EntityRef, Vec<&'a ClaimRow>>,
-    stored: &'a StoredEntities,
+    stored: &'a StoredEntities<'a>,
     now: i64,
 }
 
@@ -60,7 +60,11 @@ struct Declaration<'a> {
 
 impl<'a> ClaimIndex<'a> {
     /// The claims that stand after these files were read at `now`, in microseconds UTC.
-    pub(super) fn new(files: &'a [FileDeclarations], stored: &'a StoredEntities, now: i64) -> Self {
+    pub(super) fn new(
+        files: &'a [FileDeclarations],
+        stored: &'a StoredEntities<'a>,
+        now: i64,
+    ) -> Self {
         let mut declarations: HashMap<&EntityRef, Vec<Declaration<'_>>> = HashMap::new();
         for file in files {
             for entity in &file.declared {
@@ -84,7 +88,7 @@ impl<'a> ClaimIndex<'a> {
     }
 
     /// Every ref that a file of the batch declares, holds or claims, with the source that touches it.
-    pub(super) fn touched_refs(&self) -> BTreeMap<&EntityRef, i64> {
+    pub(super) fn touched_refs(&self) -> BTreeMap<&EntityRef, SourceId> {
         let mut touched = BTreeMap::new();
         for (entity_ref, row) in &self.stored.entities {
             if let Some(file) = self.files.get(&row.location_id).filter(|_| row.is_live()) {
@@ -113,7 +117,7 @@ impl<'a> ClaimIndex<'a> {
     pub(super) fn claims_on<'b>(
         &'b self,
         entity_ref: &'b EntityRef,
-        triggered_by: i64,
+        triggered_by: SourceId,
     ) -> RefClaims<'b> {
         let row = self.stored.entities.get(entity_ref);
         let holder = row.filter(|row| row.is_live());
@@ -196,7 +200,7 @@ impl<'a> ClaimIndex<'a> {
     fn state_of(
         &self,
         entity_ref: &EntityRef,
-        location_id: i64,
+        location_id: LocationId,
         as_before: ClaimState<'a>,
     ) -> Option<ClaimState<'a>> {
         let Some(file) = self.files.get(&location_id) else {

@@ -10,7 +10,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-use freshet_model::{EntityRef, RelationDeclaration};
+use freshet_model::{EntityRef, LocationId, RelationDeclaration, SourceId};
 
 use crate::apply::entities::claim_index::{Claim, ClaimIndex, ClaimState, RefClaims};
 use crate::apply::entities::declarations::{DeclaredEntity, FileDeclarations};
@@ -27,8 +27,8 @@ pub(crate) struct EntityContent {
     pub(crate) relations: Arc<[RelationDeclaration]>,
     pub(crate) digest: String,
     pub(crate) is_orphan: bool,
-    pub(crate) location_id: i64,
-    pub(crate) source_id: i64,
+    pub(crate) location_id: LocationId,
+    pub(crate) source_id: SourceId,
     pub(crate) claimed_at: i64,
 }
 
@@ -46,7 +46,7 @@ pub(crate) enum EntityChange {
 pub(crate) struct ResolvedChange {
     pub(crate) change: EntityChange,
     /// The source whose reading caused it.
-    pub(crate) triggered_by: i64,
+    pub(crate) triggered_by: SourceId,
 }
 
 /// What claims come to.
@@ -57,7 +57,7 @@ pub(crate) struct ResolvedClaims {
     pub(crate) claims_put: Vec<ClaimRow>,
     pub(crate) claims_removed: Vec<ClaimKey>,
     /// Every claim that lost, by location, of locations that were read.
-    pub(crate) losing: HashMap<i64, Vec<LosingClaim>>,
+    pub(crate) losing: HashMap<LocationId, Vec<LosingClaim>>,
     pub(crate) promoted: Vec<PromotedClaim>,
 }
 
@@ -71,10 +71,10 @@ pub(crate) struct LosingClaim {
 /// A claim that lost before and has won.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct PromotedClaim {
-    pub(crate) location_id: i64,
+    pub(crate) location_id: LocationId,
     pub(crate) entity_ref: EntityRef,
     /// The source whose reading freed the ref.
-    pub(crate) triggered_by: i64,
+    pub(crate) triggered_by: SourceId,
 }
 
 /// Which of several claims is the next to take a ref: the smallest.
@@ -106,7 +106,7 @@ pub(crate) fn claim_order<'a>(
 /// Decides every ref the files touch.
 pub(crate) fn resolve_claims(
     files: &[FileDeclarations],
-    stored: &StoredEntities,
+    stored: &StoredEntities<'_>,
     now: i64,
 ) -> Result<ResolvedClaims, ApplyError> {
     let index = ClaimIndex::new(files, stored, now);
@@ -121,7 +121,7 @@ impl ResolvedClaims {
     fn resolve_ref(
         &mut self,
         on_ref: &RefClaims<'_>,
-        stored: &StoredEntities,
+        stored: &StoredEntities<'_>,
     ) -> Result<(), ApplyError> {
         self.claims_removed
             .extend(on_ref.ended.iter().map(|row| row.key()));
@@ -144,7 +144,7 @@ impl ResolvedClaims {
         &mut self,
         on_ref: &RefClaims<'_>,
         winner: &Claim<'_>,
-        stored: &StoredEntities,
+        stored: &StoredEntities<'_>,
     ) -> Result<(), ApplyError> {
         // A claim that lost was kept with its content, so its file need not be read again.
         if let Some(row) = winner.losing_before {
@@ -197,7 +197,7 @@ impl ResolvedClaims {
 
 fn find_winner<'a, 'b>(
     on_ref: &'b RefClaims<'a>,
-    stored: &StoredEntities,
+    stored: &StoredEntities<'_>,
 ) -> Option<&'b Claim<'a>> {
     // An orphan yields to whoever declares it, although it is the holder.
     let is_adopted = on_ref.claims.iter().any(|claim| !claim.is_orphan);
@@ -213,10 +213,14 @@ fn find_winner<'a, 'b>(
     holding.or_else(|| counting().min_by_key(|claim| order_of(claim, stored)))
 }
 
-fn order_of<'a>(claim: &Claim<'_>, stored: &'a StoredEntities) -> ClaimOrder<'a> {
+fn order_of<'a>(claim: &Claim<'_>, stored: &'a StoredEntities<'a>) -> ClaimOrder<'a> {
     let location = stored.locations.get(&claim.location_id);
     let source = location.and_then(|location| stored.sources.get(&location.source_id));
-    claim_order(claim.claimed_at, source, location)
+    claim_order(
+        claim.claimed_at,
+        source.map(AsRef::as_ref),
+        location.map(AsRef::as_ref),
+    )
 }
 
 fn is_held_already(on_ref: &RefClaims<'_>, content: &EntityContent) -> bool {
@@ -246,7 +250,7 @@ fn claim_row(claim: &Claim<'_>, declared: &DeclaredEntity) -> ClaimRow {
 /// The content a winner brings; `None` if the catalog has it already.
 fn content_of(
     winner: &Claim<'_>,
-    stored: &StoredEntities,
+    stored: &StoredEntities<'_>,
 ) -> Result<Option<EntityContent>, ApplyError> {
     let location = stored.locations.get(&winner.location_id);
     let declared_as = |document, relations, digest: &String| EntityContent {
@@ -255,7 +259,9 @@ fn content_of(
         digest: digest.clone(),
         is_orphan: winner.is_orphan,
         location_id: winner.location_id,
-        source_id: location.map_or(0, |location| location.source_id),
+        source_id: location
+            .map(|location| location.source_id)
+            .unwrap_or_default(),
         claimed_at: winner.claimed_at,
     };
     Ok(match winner.state {

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
-use freshet_model::EntityRef;
+use freshet_model::{EntityRef, LocationId};
 use freshet_proto::message::Content;
 
 use super::annotate::{Forges, Place};
@@ -27,9 +27,9 @@ pub(crate) struct DeclarationInputs<'a> {
 /// The declarations of each file that was read, or of which something is published or removed.
 pub(crate) fn collect_declarations<'a>(
     inputs: &DeclarationInputs<'_>,
-    contents: impl Iterator<Item = (&'a i64, &'a Content)>,
+    contents: impl Iterator<Item = (&'a LocationId, &'a Content)>,
 ) -> Result<Vec<FileDeclarations>, ApplyError> {
-    let mut files: BTreeMap<i64, FileDeclarations> = BTreeMap::new();
+    let mut files: BTreeMap<LocationId, FileDeclarations> = BTreeMap::new();
     for (location_id, content) in contents {
         if let Some(location) = inputs.location(*location_id) {
             files.insert(*location_id, inputs.read_content(location, content)?);
@@ -49,7 +49,7 @@ pub(crate) fn collect_declarations<'a>(
 }
 
 impl DeclarationInputs<'_> {
-    fn location(&self, id: i64) -> Option<&Location> {
+    fn location(&self, id: LocationId) -> Option<&Location> {
         let changed = self.diff.locations.get(&id);
         changed.or_else(|| self.graph.locations.get(&id))
     }
@@ -78,7 +78,7 @@ impl DeclarationInputs<'_> {
     }
 
     /// Files whose absence counts now, whether it was seen now or before.
-    fn add_absent(&self, files: &mut BTreeMap<i64, FileDeclarations>) {
+    fn add_absent(&self, files: &mut BTreeMap<LocationId, FileDeclarations>) {
         for (location_id, triggered_by) in &self.diff.activated {
             if let Some(location) = self.location(*location_id)
                 && location.state == LocationState::Absent
@@ -90,7 +90,10 @@ impl DeclarationInputs<'_> {
     }
 
     /// Location entities that are shown from now on although their files were not read.
-    fn add_published(&self, files: &mut BTreeMap<i64, FileDeclarations>) -> Result<(), ApplyError> {
+    fn add_published(
+        &self,
+        files: &mut BTreeMap<LocationId, FileDeclarations>,
+    ) -> Result<(), ApplyError> {
         for (location_id, published) in &self.diff.published {
             let Some(location) = self.location(*location_id) else {
                 continue;
@@ -127,7 +130,7 @@ impl DeclarationInputs<'_> {
     }
 
     /// Location entities that stand for something that is not there.
-    fn add_unpublished(&self, files: &mut BTreeMap<i64, FileDeclarations>) {
+    fn add_unpublished(&self, files: &mut BTreeMap<LocationId, FileDeclarations>) {
         for (location_id, unpublished) in &self.diff.unpublished {
             let Some(location) = self.location(*location_id) else {
                 continue;

@@ -4,7 +4,9 @@ use std::collections::HashSet;
 use std::collections::hash_map::{Entry, HashMap};
 use std::sync::Arc;
 
-use freshet_model::{EntityRef, ErrorClass, Level, Problem, RelationDeclaration, RuleId};
+use freshet_model::{
+    EntityRef, ErrorClass, Level, LocationId, Problem, RelationDeclaration, RuleId, SourceId,
+};
 use freshet_proto::message::{Content, EntityObserved, ProblemObserved, RelationObserved};
 
 use crate::apply::entities::annotate::Place;
@@ -87,10 +89,10 @@ impl Undeclared {
 /// What one file declares now.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct FileDeclarations {
-    pub(crate) location_id: i64,
-    pub(crate) source_id: i64,
+    pub(crate) location_id: LocationId,
+    pub(crate) source_id: SourceId,
     /// The source whose reading caused it.
-    pub(crate) triggered_by: i64,
+    pub(crate) triggered_by: SourceId,
     pub(crate) declared: Vec<DeclaredEntity>,
     pub(crate) undeclared: Undeclared,
     /// What is wrong in it; `None` if the file was not read, and its problems stay as they are.
@@ -99,7 +101,7 @@ pub(crate) struct FileDeclarations {
 
 impl FileDeclarations {
     /// Those of a file that was not read and declares what it did.
-    pub(crate) fn unread(location: &Location, triggered_by: i64) -> Self {
+    pub(crate) fn unread(location: &Location, triggered_by: SourceId) -> Self {
         Self {
             location_id: location.id,
             source_id: location.source_id,
@@ -111,7 +113,7 @@ impl FileDeclarations {
     }
 
     /// Those of a file that is absent, or counts no more.
-    pub(crate) fn absent(location: &Location, triggered_by: i64) -> Self {
+    pub(crate) fn absent(location: &Location, triggered_by: SourceId) -> Self {
         Self {
             undeclared: Undeclared::Removed,
             problems: Some(Vec::new()),

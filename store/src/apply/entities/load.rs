@@ -1,29 +1,45 @@
 //! What the database knows about the files of a batch. One query per table, however large the batch.
 
+use std::borrow::Cow;
 use std::collections::{BTreeSet, HashMap, HashSet};
 
-use freshet_model::EntityRef;
+use freshet_model::{EntityRef, LocationId, SourceId};
 
 use crate::apply::entities::declarations::FileDeclarations;
 use crate::apply::error::ApplyError;
+use crate::apply::locations::diff::LocationDiff;
+use crate::apply::locations::graph::LocationGraph;
 use crate::repo::stored::stored_ref;
 use crate::repo::{ClaimRow, EntityRow, Location, SourceRow, StoredProblem, Tx};
 
 /// Rows as they stand under the log's lock.
 #[derive(Debug, Default)]
-pub(crate) struct StoredEntities {
-    pub(crate) sources: HashMap<i64, SourceRow>,
-    pub(crate) locations: HashMap<i64, Location>,
+pub(crate) struct StoredEntities<'a> {
+    // Most are those of the batch, which are borrowed.
+    pub(crate) sources: HashMap<SourceId, Cow<'a, SourceRow>>,
+    pub(crate) locations: HashMap<LocationId, Cow<'a, Location>>,
     /// Live entities and tombstones.
     pub(crate) entities: HashMap<EntityRef, EntityRow>,
     /// Claims that lost.
     pub(crate) claims: Vec<ClaimRow>,
     pub(crate) problems: Vec<StoredProblem>,
     /// Locations whose problems are compared although their files were not read.
-    pub(crate) reviewed: HashSet<i64>,
+    pub(crate) reviewed: HashSet<LocationId>,
 }
 
-impl StoredEntities {
+impl<'a> StoredEntities<'a> {
+    /// What is known without the database: the graph, and what the batch makes of it.
+    pub(crate) fn new(graph: &'a LocationGraph, diff: &'a LocationDiff) -> Self {
+        let sources = graph.sources.values();
+        let locations = graph.locations.values().chain(diff.locations.values());
+        Self {
+            sources: sources.map(|it| (it.id, Cow::Borrowed(it))).collect(),
+            locations: locations.map(|it| (it.id, Cow::Borrowed(it))).collect(),
+            reviewed: diff.reviews.iter().map(|it| it.location_id).collect(),
+            ..Self::default()
+        }
+    }
+
     /// Adds everything the files touch: what they held, who holds what they declare, every other
     /// claim on those refs, and the problems of all of them.
     pub(crate) async fn load(
@@ -31,9 +47,9 @@ impl StoredEntities {
         tx: &mut Tx,
         files: &[FileDeclarations],
     ) -> Result<(), ApplyError> {
-        let read: BTreeSet<i64> = files.iter().map(|file| file.location_id).collect();
+        let read: BTreeSet<LocationId> = files.iter().map(|file| file.location_id).collect();
         if !read.is_empty() {
-            let read: Vec<i64> = read.iter().copied().collect();
+            let read: Vec<LocationId> = read.iter().copied().collect();
             let declared: Vec<&str> = declared_refs(files).into_iter().collect();
             self.add_entities(tx.entities_of(&read, &declared).await?)?;
             self.load_claims(tx, &read, &declared).await?;
@@ -45,7 +61,7 @@ impl StoredEntities {
     async fn load_claims(
         &mut self,
         tx: &mut Tx,
-        read: &[i64],
+        read: &[LocationId],
         declared: &[&str],
     ) -> Result<(), ApplyError> {
         // What these files hold may be freed, and then goes to whoever else claims it.
@@ -75,19 +91,19 @@ impl StoredEntities {
     /// Where the claims were made, which decides between those of the same age.
     async fn load_claimants(&mut self, tx: &mut Tx) -> Result<(), ApplyError> {
         let claimants = self.claims.iter().map(|claim| claim.location_id);
-        let unknown: Vec<i64> = claimants
+        let unknown: Vec<LocationId> = claimants
             .filter(|id| !self.locations.contains_key(id))
             .collect();
         for location in tx.locations(&unknown).await? {
-            self.locations.insert(location.id, location);
+            self.locations.insert(location.id, Cow::Owned(location));
         }
         let sources = self.locations.values().map(|location| location.source_id);
-        let unknown: BTreeSet<i64> = sources
+        let unknown: BTreeSet<SourceId> = sources
             .filter(|id| !self.sources.contains_key(id))
             .collect();
-        let unknown: Vec<i64> = unknown.into_iter().collect();
+        let unknown: Vec<SourceId> = unknown.into_iter().collect();
         for source in tx.sources(&unknown).await? {
-            self.sources.insert(source.id, source);
+            self.sources.insert(source.id, Cow::Owned(source));
         }
         Ok(())
     }
@@ -95,13 +111,13 @@ impl StoredEntities {
     async fn load_problems(
         &mut self,
         tx: &mut Tx,
-        mut concerned: BTreeSet<i64>,
+        mut concerned: BTreeSet<LocationId>,
     ) -> Result<(), ApplyError> {
         // A claim that is promoted resolves the conflict of a file that was not read.
         concerned.extend(self.claims.iter().map(|claim| claim.location_id));
         concerned.extend(&self.reviewed);
         if !concerned.is_empty() {
-            let concerned: Vec<i64> = concerned.into_iter().collect();
+            let concerned: Vec<LocationId> = concerned.into_iter().collect();
             self.problems = tx.problems_of(&concerned).await?;
         }
         Ok(())

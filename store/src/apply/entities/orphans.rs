@@ -6,7 +6,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use freshet_model::EntityRef;
+use freshet_model::{EntityRef, LocationId, SourceId};
 
 use crate::apply::entities::annotate::mark_orphan;
 use crate::apply::entities::declarations::{DeclaredEntity, FileDeclarations};
@@ -19,10 +19,10 @@ use crate::view::CatalogState;
 /// Keeps what these files would remove, with its mark.
 pub(crate) fn keep_orphans(
     files: &mut [FileDeclarations],
-    stored: &StoredEntities,
+    stored: &StoredEntities<'_>,
     state: &CatalogState,
 ) -> Result<(), ApplyError> {
-    let mut files: HashMap<i64, &mut FileDeclarations> = files
+    let mut files: HashMap<LocationId, &mut FileDeclarations> = files
         .iter_mut()
         .map(|file| (file.location_id, file))
         .collect();
@@ -40,8 +40,12 @@ pub(crate) fn keep_orphans(
 
 /// Whether the file leaves the entity behind. What a root brought, or stands for one, is removed
 /// with the root: somebody asked for that, and nothing could ever adopt it.
-fn is_orphaned(file: &FileDeclarations, entity_ref: &EntityRef, stored: &StoredEntities) -> bool {
-    let is_of_roots = |source_id: i64| {
+fn is_orphaned(
+    file: &FileDeclarations,
+    entity_ref: &EntityRef,
+    stored: &StoredEntities<'_>,
+) -> bool {
+    let is_of_roots = |source_id: SourceId| {
         let source = stored.sources.get(&source_id);
         source.is_some_and(|source| source.kind == SourceKind::Roots)
     };

@@ -3,6 +3,7 @@
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
+use freshet_model::{LocationId, SourceId};
 use freshet_proto::message::{ListingObserved, Repository};
 
 use super::compare::{
@@ -22,12 +23,12 @@ use crate::apply::source_state::{cover, mark_listing_proved, outcome_of};
 use crate::apply::transaction::ApplyTransaction;
 use crate::ledger::{HEAD, Provider};
 use crate::repo::sources::SourceKey;
-use crate::repo::{DependencyRow, Lane, Location, SourceKind, SourceRow, Tx};
+use crate::repo::{DependencyRow, Lane, Location, SourceRow, Tx};
 
 /// The sources of a listing, as they are after it.
 struct ListedSources {
-    sources: HashMap<i64, SourceRow>,
-    locations: HashMap<i64, Vec<Location>>,
+    sources: HashMap<SourceId, SourceRow>,
+    locations: HashMap<SourceId, Vec<Location>>,
 }
 
 impl Applier {
@@ -80,9 +81,9 @@ impl Applier {
         let of = provider_key(provider);
         let mut observed = Observed::default();
         let graph = &mut observed.graph;
-        let locations = listed.locations.values().flatten();
-        graph.locations = locations.map(|it| (it.id, it.clone())).collect();
-        graph.sources.clone_from(&listed.sources);
+        let locations = listed.locations.into_values().flatten();
+        graph.locations = locations.map(|it| (it.id, it)).collect();
+        graph.sources = listed.sources;
         let request = GraphRequest {
             parents: candidates.iter().map(|it| it.file).collect(),
             ..GraphRequest::default()
@@ -124,7 +125,7 @@ impl Applier {
                 .tx
                 .lock_sources_by_key(std::slice::from_ref(of))
                 .await?;
-            let proved: BTreeSet<i64> = roots.iter().map(|source| source.id).collect();
+            let proved: BTreeSet<SourceId> = roots.iter().map(|source| source.id).collect();
             return self.forget_pending(work, &proved).await;
         }
         self.store_pending(work, &mut none, &decision.withheld)
@@ -208,12 +209,7 @@ async fn load_known(
     let keys: Vec<SourceKey> = listed
         .iter()
         .filter_map(|one| one.repository.as_ref())
-        .map(|repository| SourceKey {
-            kind: SourceKind::Repository,
-            host: source.host.clone(),
-            external_id: repository.id.to_string(),
-            git_ref: provider.source_ref(repository).to_owned(),
-        })
+        .map(|it| SourceKey::branch(&source.host, it.id, provider.source_ref(it)))
         .collect();
     let mut known = tx
         .lock_repositories_of(&source.host, &provider.organization)
@@ -224,8 +220,8 @@ async fn load_known(
         .filter(|source| provider.reads(source))
         .map(|source| (source.external_id.clone(), source))
         .collect();
-    let ids: Vec<i64> = sources.values().map(|source| source.id).collect();
-    let mut locations: HashMap<i64, Vec<Location>> = HashMap::new();
+    let ids: Vec<SourceId> = sources.values().map(|source| source.id).collect();
+    let mut locations: HashMap<SourceId, Vec<Location>> = HashMap::new();
     for location in tx.locations_of(&ids).await? {
         locations
             .entry(location.source_id)
@@ -259,16 +255,16 @@ async fn load_known(
 async fn load_dependencies(
     tx: &mut Tx,
     sources: &HashMap<String, SourceRow>,
-    locations: &HashMap<i64, Vec<Location>>,
-) -> Result<HashMap<i64, DependsOn>, ApplyError> {
-    let ids: Vec<i64> = locations.values().flatten().map(|row| row.id).collect();
-    let by_location: HashMap<i64, i64> = locations
+    locations: &HashMap<SourceId, Vec<Location>>,
+) -> Result<HashMap<SourceId, DependsOn>, ApplyError> {
+    let ids: Vec<LocationId> = locations.values().flatten().map(|row| row.id).collect();
+    let by_location: HashMap<LocationId, SourceId> = locations
         .values()
         .flatten()
         .map(|row| (row.id, row.source_id))
         .collect();
-    let by_id: HashMap<i64, &SourceRow> = sources.values().map(|it| (it.id, it)).collect();
-    let mut depends: HashMap<i64, DependsOn> = HashMap::new();
+    let by_id: HashMap<SourceId, &SourceRow> = sources.values().map(|it| (it.id, it)).collect();
+    let mut depends: HashMap<SourceId, DependsOn> = HashMap::new();
     for row in tx.dependencies_of(&ids).await? {
         let source = by_location
             .get(&row.location_id)

@@ -6,6 +6,7 @@
 
 use std::collections::{HashMap, HashSet};
 
+use freshet_model::{LocationId, SourceId};
 use freshet_proto::message::{Cause, ListedRepository, ListingObserved};
 
 use crate::apply::observed::newest::Reading;
@@ -18,11 +19,11 @@ pub(crate) struct KnownRepositories {
     /// By the provider's id of the repository.
     pub(crate) sources: HashMap<String, SourceRow>,
     /// By source.
-    pub(crate) locations: HashMap<i64, Vec<Location>>,
+    pub(crate) locations: HashMap<SourceId, Vec<Location>>,
     /// By source, where it is not nothing.
-    pub(crate) depends: HashMap<i64, DependsOn>,
-    pub(crate) new_source_ids: std::vec::IntoIter<i64>,
-    pub(crate) new_location_ids: std::vec::IntoIter<i64>,
+    pub(crate) depends: HashMap<SourceId, DependsOn>,
+    pub(crate) new_source_ids: std::vec::IntoIter<SourceId>,
+    pub(crate) new_location_ids: std::vec::IntoIter<LocationId>,
 }
 
 /// What the files of a source are made from, besides themselves.
@@ -43,7 +44,7 @@ pub(crate) struct ListingDiff {
     pub(crate) sources: Vec<SourceRow>,
     pub(crate) locations: Vec<Location>,
     /// Ids of sources that get a job.
-    pub(crate) refreshed: Vec<i64>,
+    pub(crate) refreshed: Vec<SourceId>,
 }
 
 /// How to compare.

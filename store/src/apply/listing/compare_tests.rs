@@ -31,9 +31,15 @@ fn repository(id: u64) -> Repository {
     }
 }
 
+/// The listing, and repository 7.
+const LISTING: SourceId = SourceId::new(1);
+const HELD: SourceId = SourceId::new(7);
+/// What the first new source gets.
+const NEW: SourceId = SourceId::new(100);
+
 /// Repository 7, read at head `h` with blob `b`.
 fn held() -> (SourceRow, Location) {
-    let mut source = SourceRow::new(7, SourceKind::Repository, "github.com", "7");
+    let mut source = SourceRow::new(HELD, SourceKind::Repository, "github.com", "7");
     source.adopt(&repository(7));
     source.wanted = 2;
     source.done = 2;
@@ -45,7 +51,7 @@ fn held() -> (SourceRow, Location) {
             blob: "b".to_owned(),
             emitted: Vec::new(),
         },
-        ..Location::new(7, 7, PATH)
+        ..Location::new(LocationId::new(7), HELD, PATH)
     };
     (source, location)
 }
@@ -64,7 +70,7 @@ fn compare(known: Option<(SourceRow, Location)>, listed: &[(u64, &str, &str)]) -
         })
         .collect();
     let reading = Reading {
-        source_id: 1,
+        source_id: LISTING,
         generation: 1,
         cause: Cause::default(),
         fingerprint: String::new(),
@@ -86,8 +92,8 @@ fn compare(known: Option<(SourceRow, Location)>, listed: &[(u64, &str, &str)]) -
             .map(|location: Location| (location.source_id, vec![location]))
             .collect(),
         depends: HashMap::new(),
-        new_source_ids: vec![100].into_iter(),
-        new_location_ids: vec![100].into_iter(),
+        new_source_ids: vec![NEW].into_iter(),
+        new_location_ids: vec![LocationId::new(100)].into_iter(),
     };
     let context = ListingContext {
         host: "github.com",
@@ -178,21 +184,21 @@ fn a_repository_without_the_file_is_not_read() {
     assert!(diff.refreshed.is_empty());
     assert_eq!(
         (diff.sources[0].id, diff.locations[0].source_id),
-        (100, 100)
+        (NEW, NEW)
     );
 }
 
 #[test]
 fn a_new_repository_with_the_file_is_read() {
     let diff = compare(None, &[(8, "h", "b")]);
-    assert_eq!(diff.refreshed, [100]);
+    assert_eq!(diff.refreshed, [NEW]);
     assert_eq!(diff.sources[0].wanted, 1);
 }
 
 #[test]
 fn a_missing_repository_is_looked_up_and_never_removed() {
     let found = compare(Some(held()), &[]);
-    assert_eq!(found.refreshed, [7]);
+    assert_eq!(found.refreshed, [HELD]);
     let (source, location) = held();
     let empty = Location {
         state: LocationState::Absent,
@@ -212,7 +218,7 @@ fn a_repository_that_is_listed_and_not_wanted_is_not_missing() {
         ..repository(7)
     };
     let reading = Reading {
-        source_id: 1,
+        source_id: LISTING,
         generation: 1,
         cause: Cause::default(),
         fingerprint: String::new(),
@@ -228,7 +234,7 @@ fn a_repository_that_is_listed_and_not_wanted_is_not_missing() {
     };
     let known = KnownRepositories {
         sources: HashMap::from([("7".to_owned(), source)]),
-        locations: HashMap::from([(7, vec![location])]),
+        locations: HashMap::from([(HELD, vec![location])]),
         depends: HashMap::new(),
         new_source_ids: Vec::new().into_iter(),
         new_location_ids: Vec::new().into_iter(),

@@ -1,6 +1,6 @@
 //! What enters the catalog: the newest content of a location, and the Location entities it declares.
 
-use freshet_model::EntityRef;
+use freshet_model::{EntityRef, LocationId, SourceId};
 
 use super::evaluation::{Evaluation, Rival, is_valid};
 use super::naming::{location_type, split_location};
@@ -12,7 +12,7 @@ use crate::repo::{Location, LocationEntity, LocationState, Naming, SourceKind};
 
 impl Evaluation<'_> {
     /// Lets the newest content of a location enter, or its absence count.
-    pub(crate) fn activate(&mut self, location_id: i64, triggered_by: i64) {
+    pub(crate) fn activate(&mut self, location_id: LocationId, triggered_by: SourceId) {
         // Tried whenever a link is new, so it is made to be asked twice.
         if self.removed.contains_key(&location_id) || self.activated.contains_key(&location_id) {
             return;
@@ -55,13 +55,13 @@ impl Evaluation<'_> {
 
     /// Whether somebody who points at a location allows for it not to be there. What a required target
     /// declared stays with its problem: a file that is listed and missing is a mistake, not a removal.
-    fn may_be_absent(&mut self, location_id: i64) -> bool {
+    fn may_be_absent(&mut self, location_id: LocationId) -> bool {
         // A file nobody points at is pruned, not absent, so an empty list allows nothing.
         let links = self.links_to(location_id);
         links.into_iter().any(|link| !is_required(link))
     }
 
-    fn activate_content(&mut self, mut location: Location, triggered_by: i64) {
+    fn activate_content(&mut self, mut location: Location, triggered_by: SourceId) {
         let evidence = self.evidence;
         let seen = location.seen_blob().map(str::to_owned);
         match evidence.get(&location.id) {
@@ -83,7 +83,7 @@ impl Evaluation<'_> {
         }
     }
 
-    fn activate_absence(&mut self, mut location: Location, triggered_by: i64) {
+    fn activate_absence(&mut self, mut location: Location, triggered_by: SourceId) {
         self.activated.insert(location.id, triggered_by);
         // They do not go at once: a file that moved declares them elsewhere in this batch.
         for entity_ref in self.declared_by(location.id) {
@@ -98,7 +98,7 @@ impl Evaluation<'_> {
         &mut self,
         location: &Location,
         content: &ContentEvidence,
-        triggered_by: i64,
+        triggered_by: SourceId,
     ) {
         for declared in &content.location_entities {
             self.declare_location(location, declared, triggered_by);
@@ -121,7 +121,7 @@ impl Evaluation<'_> {
         &mut self,
         location: &Location,
         declared: &DeclaredLocation,
-        triggered_by: i64,
+        triggered_by: SourceId,
     ) {
         let entity_ref = declared.entity_ref.as_str();
         // Whether somebody else holds the ref is not known from the links.
@@ -193,19 +193,16 @@ impl Evaluation<'_> {
     /// Chooses whose spelling the entities of a file carry: that of the present parent while it points at
     /// the file, else that of the one which has done so longest, of those who may let it in if there are
     /// any.
-    pub(crate) fn update_naming(&mut self, location_id: i64) {
-        let links: Vec<(String, String)> = self
-            .links_to(location_id)
-            .into_iter()
-            .map(|link| (link.parent_ref.clone(), link.url.clone()))
-            .collect();
+    pub(crate) fn update_naming(&mut self, location_id: LocationId) {
+        // That they are lacking is noted.
+        let _loaded = self.links_to(location_id);
         let Some(location) = self.location(location_id) else {
             return;
         };
         if self.graph.source_kind(location) == Some(SourceKind::Roots) {
             return;
         }
-        let Some(naming) = self.choose_naming(location, &links) else {
+        let Some(naming) = self.choose_naming(location) else {
             return;
         };
         if location.naming.as_ref() != Some(&naming) {
@@ -220,10 +217,11 @@ impl Evaluation<'_> {
         }
     }
 
-    fn choose_naming(&self, location: &Location, links: &[(String, String)]) -> Option<Naming> {
+    fn choose_naming(&self, location: &Location) -> Option<Naming> {
+        let links = self.links.of_location(location.id);
         let candidates: Vec<(&LocationEntity, &str)> = links
-            .iter()
-            .filter_map(|(parent_ref, url)| Some((self.entity(parent_ref)?, url.as_str())))
+            .into_iter()
+            .filter_map(|link| Some((self.entity(&link.parent_ref)?, link.url.as_str())))
             .collect();
         let present = location.parent_ref();
         let is_present = |parent: &LocationEntity| present == Some(parent.entity_ref.as_str());

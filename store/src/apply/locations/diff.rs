@@ -2,38 +2,40 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use freshet_model::{LocationId, SourceId};
+
 use super::evaluation::Evaluation;
 use super::naming::is_generated;
 use super::problems::{ProblemReview, ReviewScope, find_refusals, find_target_problems};
 use super::target::read_targets;
-use crate::repo::{LinkKey, Location, LocationEntity, LocationLink, LocationState};
+use crate::repo::{LinkKey, Location, LocationEntity, LocationLink, LocationState, Naming};
 
 /// How the graph differs from what is stored. Numbers are the sources whose reading caused it.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct LocationDiff {
     /// Every location that was looked at, as it is now.
-    pub(crate) locations: BTreeMap<i64, Location>,
+    pub(crate) locations: BTreeMap<LocationId, Location>,
     pub(crate) locations_put: Vec<Location>,
     /// Locations that no root reaches any more.
-    pub(crate) removed: BTreeMap<i64, i64>,
+    pub(crate) removed: BTreeMap<LocationId, SourceId>,
     pub(crate) entities_put: Vec<LocationEntity>,
     pub(crate) entities_removed: Vec<String>,
     pub(crate) links_put: Vec<LocationLink>,
     pub(crate) links_removed: Vec<LinkKey>,
     /// Sources nobody knew that something points at.
-    pub(crate) new_sources: BTreeSet<i64>,
+    pub(crate) new_sources: BTreeSet<SourceId>,
     /// Sources that must be read.
-    pub(crate) refresh_requests: BTreeMap<i64, i64>,
+    pub(crate) refresh_requests: BTreeMap<SourceId, SourceId>,
     /// Locations whose newest content, or absence, counts from now on.
-    pub(crate) activated: BTreeMap<i64, i64>,
+    pub(crate) activated: BTreeMap<LocationId, SourceId>,
     /// Location entities that the catalog shows in another version or place than before, by location.
-    pub(crate) published: BTreeMap<i64, Vec<PublishedLocation>>,
+    pub(crate) published: BTreeMap<LocationId, Vec<PublishedLocation>>,
     /// Location entities that are declared and not shown any more, by location.
-    pub(crate) unpublished: BTreeMap<i64, UnpublishedLocations>,
+    pub(crate) unpublished: BTreeMap<LocationId, UnpublishedLocations>,
     /// Location entities that stay as they are although their file declares another version.
     pub(crate) held_back: BTreeSet<String>,
     /// Who points at each location that was touched.
-    pub(crate) parents: BTreeMap<i64, Vec<String>>,
+    pub(crate) parents: BTreeMap<LocationId, Vec<String>>,
     pub(crate) reviews: Vec<ProblemReview>,
 }
 
@@ -41,14 +43,14 @@ pub(crate) struct LocationDiff {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct PublishedLocation {
     pub(crate) entity: LocationEntity,
-    pub(crate) triggered_by: i64,
+    pub(crate) triggered_by: SourceId,
 }
 
 /// Location entities of one file that the catalog shows no more.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct UnpublishedLocations {
     pub(crate) refs: Vec<String>,
-    pub(crate) triggered_by: i64,
+    pub(crate) triggered_by: SourceId,
 }
 
 impl Evaluation<'_> {
@@ -67,14 +69,8 @@ impl Evaluation<'_> {
                 Some(naming) => Some(naming),
                 None => self.graph.locations.get(&location_id).map(|it| &it.naming),
             };
-            let is_renamed = carried.is_some_and(|carried| {
-                let words = |naming: &Option<crate::repo::Naming>| {
-                    naming
-                        .as_ref()
-                        .map(|it| (it.url.clone(), it.origin.clone()))
-                };
-                words(carried) != words(&location.naming)
-            });
+            let is_renamed = carried
+                .is_some_and(|it| words_of(it.as_ref()) != words_of(location.naming.as_ref()));
             // The content is not at hand if it was not read in this batch. Without its blob the
             // next job brings it, although nothing of it has changed.
             if is_renamed && location.active_blob.is_some() {
@@ -106,7 +102,7 @@ impl Evaluation<'_> {
     }
 
     fn is_publishable(&mut self, entity_ref: &str) -> bool {
-        let links: Vec<i64> = self
+        let links: Vec<LocationId> = self
             .links_from(entity_ref)
             .into_iter()
             .map(|link| link.location_id)
@@ -137,10 +133,8 @@ impl Evaluation<'_> {
     /// Compares the graph with what is stored.
     pub(crate) fn compare_with_stored(&mut self) -> LocationDiff {
         let mut diff = LocationDiff {
-            removed: self.removed.clone(),
-            activated: self.activated.clone(),
-            held_back: self.held_back.clone(),
-            refresh_requests: self.refresh_requests.clone(),
+            activated: std::mem::take(&mut self.activated),
+            refresh_requests: std::mem::take(&mut self.refresh_requests),
             ..LocationDiff::default()
         };
         for (location_id, triggered_by) in &self.reread {
@@ -155,6 +149,9 @@ impl Evaluation<'_> {
         self.compare_links(&mut diff);
         self.compare_locations(&mut diff);
         self.review_problems(&mut diff);
+        self.hold_back_unpublished();
+        diff.held_back = std::mem::take(&mut self.held_back);
+        diff.removed = std::mem::take(&mut self.removed);
         diff
     }
 
@@ -169,13 +166,8 @@ impl Evaluation<'_> {
             };
             // Every entity that is put was given targets, and so was reviewed.
             let triggered_by = self.reviewed.get(entity_ref).copied().unwrap_or_default();
-            let shown = |entity: &LocationEntity| {
-                entity
-                    .is_published
-                    .then(|| (entity.digest.clone(), entity.declared_by))
-            };
-            let was_shown = before.and_then(shown);
-            let is_shown = shown(after);
+            let was_shown = before.and_then(shown_version);
+            let is_shown = shown_version(after);
             if is_shown.is_none() && was_shown.is_some() {
                 let unpublished = diff.unpublished.entry(after.declared_by).or_default();
                 unpublished.refs.push(entity_ref.clone());
@@ -195,16 +187,16 @@ impl Evaluation<'_> {
                 diff.entities_put.push(after.clone());
             }
         }
-        self.hold_back_unpublished(diff);
     }
 
     /// A Location entity that a file declares and that stands for nothing is not shown either.
-    fn hold_back_unpublished(&self, diff: &mut LocationDiff) {
-        let hidden = self.reviewed.keys().filter(|entity_ref| {
-            self.entity(entity_ref)
-                .is_some_and(|entity| !entity.is_published)
-        });
-        diff.held_back.extend(hidden.cloned());
+    fn hold_back_unpublished(&mut self) {
+        for entity_ref in std::mem::take(&mut self.reviewed).into_keys() {
+            let entity = self.entity(&entity_ref);
+            if entity.is_some_and(|entity| !entity.is_published) {
+                self.held_back.insert(entity_ref);
+            }
+        }
     }
 
     fn compare_links(&self, diff: &mut LocationDiff) {
@@ -224,11 +216,11 @@ impl Evaluation<'_> {
 
     fn compare_locations(&mut self, diff: &mut LocationDiff) {
         // A location that got an id and that nothing points at in the end was never there.
-        let counts = |id: i64| {
+        let counts = |id: LocationId| {
             !self.graph.new_locations.contains(&id) || self.links.leads_to(id) || self.is_root(id)
         };
         let new = self.graph.new_locations.iter().copied();
-        let looked_at: BTreeSet<i64> = new.chain(self.locations.keys().copied()).collect();
+        let looked_at: BTreeSet<LocationId> = new.chain(self.locations.keys().copied()).collect();
         for id in looked_at {
             let Some(location) = self.location(id) else {
                 continue;
@@ -273,7 +265,7 @@ impl Evaluation<'_> {
                 found: Vec::new(),
             });
         }
-        for (location_id, triggered_by) in self.touched.clone() {
+        for (location_id, triggered_by) in std::mem::take(&mut self.touched) {
             if self.removed.contains_key(&location_id) {
                 continue;
             }
@@ -288,7 +280,11 @@ impl Evaluation<'_> {
         }
     }
 
-    fn review_targets(&mut self, entity_ref: String, triggered_by: i64) -> Option<ProblemReview> {
+    fn review_targets(
+        &mut self,
+        entity_ref: String,
+        triggered_by: SourceId,
+    ) -> Option<ProblemReview> {
         let links: Vec<LocationLink> = self
             .links_from(&entity_ref)
             .into_iter()
@@ -310,7 +306,7 @@ impl Evaluation<'_> {
 
     fn review_rules(
         &self,
-        location_id: i64,
+        location_id: LocationId,
         parents: &[String],
     ) -> Vec<crate::apply::entities::declarations::FoundProblem> {
         let Some(location) = self.location(location_id) else {
@@ -320,4 +316,15 @@ impl Evaluation<'_> {
             parents.iter().filter_map(|it| self.entity(it)).collect();
         find_refusals(location, &parents, self.inputs.rules)
     }
+}
+
+/// What the entities of a file carry of the parent they are named by.
+fn words_of(naming: Option<&Naming>) -> Option<(&str, &str)> {
+    naming.map(|it| (it.url.as_str(), it.origin.as_str()))
+}
+
+/// The version of a Location entity that the catalog shows, and the file it is from.
+fn shown_version(entity: &LocationEntity) -> Option<(&str, LocationId)> {
+    let version = (entity.digest.as_str(), entity.declared_by);
+    entity.is_published.then_some(version)
 }

@@ -7,6 +7,8 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use freshet_model::{LocationId, SourceId};
+
 use super::diff::LocationDiff;
 use super::evaluation::{Evaluation, EvaluationInputs};
 use super::graph::{GraphRequest, LocationGraph, TargetKey};
@@ -27,7 +29,7 @@ pub(crate) enum Evaluated {
 /// Decides what the evidence makes of the graph.
 pub(crate) fn evaluate(
     graph: &LocationGraph,
-    evidence: &BTreeMap<i64, LocationEvidence>,
+    evidence: &BTreeMap<LocationId, LocationEvidence>,
     inputs: EvaluationInputs<'_>,
 ) -> Evaluated {
     let mut evaluation = Evaluation::new(graph, evidence, inputs);
@@ -65,17 +67,18 @@ impl<'a> Evaluation<'a> {
                 self.reread.insert(id, source_id);
             }
         }
+        let is_pattern = matches!(after.state, LocationState::Matched { .. });
+        let reads_alike = reads_alike(&before.state, &after.state);
         // Touched even if nothing enters: whoever points here may have another problem to show.
         self.touched.insert(id, source_id);
-        self.put_location(after.clone());
+        self.put_location(after);
         if self.is_root(id) {
             return self.take_over_root(id, proved, source_id);
         }
         // Whether it may enter depends on who points at it, which this very batch may change; so it
         // is tried when all targets are known, and again whenever it gains a link.
         self.activatable.insert(id, source_id);
-        let is_pattern = matches!(after.state, LocationState::Matched { .. });
-        if is_pattern || !reads_alike(&before.state, &after.state) {
+        if is_pattern || !reads_alike {
             for parent_ref in self.parents_of(id) {
                 // The links of a parent follow from what its patterns match, and those it does not list
                 // any more go once nothing it lists is unread.
@@ -84,7 +87,7 @@ impl<'a> Evaluation<'a> {
         }
     }
 
-    fn take_over_root(&mut self, id: i64, proved: &LocationEvidence, source_id: i64) {
+    fn take_over_root(&mut self, id: LocationId, proved: &LocationEvidence, source_id: SourceId) {
         match proved {
             LocationEvidence::Content(_) => {
                 self.activatable.insert(id, source_id);
@@ -125,7 +128,7 @@ impl<'a> Evaluation<'a> {
     }
 
     /// Gives a Location entity the links of its newest version.
-    fn retarget(&mut self, entity_ref: &str, triggered_by: i64) {
+    fn retarget(&mut self, entity_ref: &str, triggered_by: SourceId) {
         let Some(entity) = self.entity(entity_ref).cloned() else {
             return;
         };
@@ -158,7 +161,12 @@ impl<'a> Evaluation<'a> {
         self.drop_links(entity_ref, left, triggered_by);
     }
 
-    fn put_link(&mut self, link: LocationLink, known: Option<&LocationLink>, triggered_by: i64) {
+    fn put_link(
+        &mut self,
+        link: LocationLink,
+        known: Option<&LocationLink>,
+        triggered_by: SourceId,
+    ) {
         // Since when it points there decides whose spelling a file carries, so a new version must
         // not make it look younger.
         let location_id = link.location_id;
@@ -185,7 +193,7 @@ impl<'a> Evaluation<'a> {
         &mut self,
         entity_ref: &str,
         left: BTreeMap<LinkKey, LocationLink>,
-        triggered_by: i64,
+        triggered_by: SourceId,
     ) {
         if left.is_empty() {
             return;
@@ -216,7 +224,7 @@ impl<'a> Evaluation<'a> {
         targets: &EntityTargets,
     ) -> Vec<LocationLink> {
         let known = self.known_targets(&entity.entity_ref);
-        let mut links: BTreeMap<(i64, Option<i64>), LocationLink> = BTreeMap::new();
+        let mut links: BTreeMap<(LocationId, Option<LocationId>), LocationLink> = BTreeMap::new();
         for (ordinal, resolved) in (0_i64..).zip(&targets.targets) {
             // One that is linked already is not looked up again: a Location entity with ten
             // thousand targets would ask the database for all of them because one has recovered.
@@ -248,7 +256,10 @@ impl<'a> Evaluation<'a> {
 
     /// The locations a Location entity points at, by pattern and spelling. Those of a new version are
     /// resolved anew, for a branch may be known now that was not then.
-    fn known_targets(&mut self, entity_ref: &str) -> HashMap<(Option<i64>, &'a str), i64> {
+    fn known_targets(
+        &mut self,
+        entity_ref: &str,
+    ) -> HashMap<(Option<LocationId>, &'a str), LocationId> {
         // That its links are lacking is noted.
         let _loaded = self.links_from(entity_ref);
         if self.new_versions.contains(entity_ref) {
@@ -267,7 +278,7 @@ impl<'a> Evaluation<'a> {
     fn list_matched_links(
         &mut self,
         link: &LocationLink,
-        known: &HashMap<(Option<i64>, &str), i64>,
+        known: &HashMap<(Option<LocationId>, &str), LocationId>,
     ) -> Vec<LocationLink> {
         let Some(pattern) = self.location(link.location_id).filter(|it| it.is_pattern) else {
             return Vec::new();
@@ -294,7 +305,7 @@ impl<'a> Evaluation<'a> {
         links
     }
 
-    fn find_target(&mut self, key: TargetKey) -> Option<i64> {
+    fn find_target(&mut self, key: TargetKey) -> Option<LocationId> {
         let found = self.graph.targets.get(&key).copied();
         if found.is_none() {
             self.lacking.targets.insert(key);
@@ -303,7 +314,7 @@ impl<'a> Evaluation<'a> {
     }
 
     /// A location that nobody could read or apply so far is read now.
-    fn request_unread(&mut self, location_id: i64, triggered_by: i64) {
+    fn request_unread(&mut self, location_id: LocationId, triggered_by: SourceId) {
         let Some(location) = self.location(location_id) else {
             return;
         };

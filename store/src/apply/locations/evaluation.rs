@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use freshet_model::rules::Rule;
+use freshet_model::{LocationId, SourceId};
 
 use super::graph::{GraphRequest, LinkSet, LocationGraph};
 use crate::apply::entities::annotate::Forges;
@@ -23,54 +24,54 @@ pub(crate) struct EvaluationInputs<'a> {
 /// reading made something of it.
 pub(crate) struct Evaluation<'a> {
     pub(crate) graph: &'a LocationGraph,
-    pub(crate) evidence: &'a BTreeMap<i64, LocationEvidence>,
+    pub(crate) evidence: &'a BTreeMap<LocationId, LocationEvidence>,
     pub(crate) inputs: EvaluationInputs<'a>,
     pub(crate) lacking: GraphRequest,
     /// What is different from the graph.
-    pub(crate) locations: BTreeMap<i64, Location>,
+    pub(crate) locations: BTreeMap<LocationId, Location>,
     pub(crate) entities: BTreeMap<String, Option<LocationEntity>>,
     pub(crate) links: LinkSet,
     // Refs by the location that declares them: ten thousand roots may go in one batch.
-    stored_declarations: HashMap<i64, Vec<&'a str>>,
-    changed_declarations: HashMap<i64, BTreeSet<String>>,
+    stored_declarations: HashMap<LocationId, Vec<&'a str>>,
+    changed_declarations: HashMap<LocationId, BTreeSet<String>>,
     // What is still to be done.
-    pub(crate) retargeted: BTreeMap<String, i64>,
+    pub(crate) retargeted: BTreeMap<String, SourceId>,
     /// Of those, the ones that have a new version, whose targets are resolved anew.
     pub(crate) new_versions: BTreeSet<String>,
-    pub(crate) activatable: BTreeMap<i64, i64>,
-    pub(crate) undeclared: BTreeMap<String, i64>,
-    pub(crate) unlinked: BTreeMap<i64, i64>,
+    pub(crate) activatable: BTreeMap<LocationId, SourceId>,
+    pub(crate) undeclared: BTreeMap<String, SourceId>,
+    pub(crate) unlinked: BTreeMap<LocationId, SourceId>,
     // What came of it.
     pub(crate) rivals: BTreeMap<String, Vec<Rival>>,
-    pub(crate) touched: BTreeMap<i64, i64>,
-    pub(crate) activated: BTreeMap<i64, i64>,
+    pub(crate) touched: BTreeMap<LocationId, SourceId>,
+    pub(crate) activated: BTreeMap<LocationId, SourceId>,
     /// How each content that was activated is named in its entities.
-    pub(crate) activated_namings: BTreeMap<i64, Option<Naming>>,
+    pub(crate) activated_namings: BTreeMap<LocationId, Option<Naming>>,
     /// Location entities that stay as they are although their file declares another version.
     pub(crate) held_back: BTreeSet<String>,
-    pub(crate) removed: BTreeMap<i64, i64>,
+    pub(crate) removed: BTreeMap<LocationId, SourceId>,
     /// Location entities whose status may differ.
-    pub(crate) reviewed: BTreeMap<String, i64>,
+    pub(crate) reviewed: BTreeMap<String, SourceId>,
     /// Location entities that left a file: which file, which, and why.
     pub(crate) left_files: Vec<LeftFile>,
     /// Locations whose content is needed once more.
-    pub(crate) reread: BTreeMap<i64, i64>,
+    pub(crate) reread: BTreeMap<LocationId, SourceId>,
     /// Sources that must be read.
-    pub(crate) refresh_requests: BTreeMap<i64, i64>,
+    pub(crate) refresh_requests: BTreeMap<SourceId, SourceId>,
 }
 
 /// A Location entity that its file does not declare any more.
 #[derive(Clone, Debug)]
 pub(crate) struct LeftFile {
-    pub(crate) location_id: i64,
+    pub(crate) location_id: LocationId,
     pub(crate) entity_ref: String,
-    pub(crate) triggered_by: i64,
+    pub(crate) triggered_by: SourceId,
 }
 
 impl<'a> Evaluation<'a> {
     pub(crate) fn new(
         graph: &'a LocationGraph,
-        evidence: &'a BTreeMap<i64, LocationEvidence>,
+        evidence: &'a BTreeMap<LocationId, LocationEvidence>,
         inputs: EvaluationInputs<'a>,
     ) -> Self {
         Self {
@@ -102,7 +103,7 @@ impl<'a> Evaluation<'a> {
     }
 
     /// A location as it is now.
-    pub(crate) fn location(&self, id: i64) -> Option<&Location> {
+    pub(crate) fn location(&self, id: LocationId) -> Option<&Location> {
         self.locations
             .get(&id)
             .or_else(|| self.graph.locations.get(&id))
@@ -117,7 +118,7 @@ impl<'a> Evaluation<'a> {
     }
 
     /// Refs of the Location entities a location declares now.
-    pub(crate) fn declared_by(&mut self, location_id: i64) -> Vec<String> {
+    pub(crate) fn declared_by(&mut self, location_id: LocationId) -> Vec<String> {
         if !self.graph.loaded.declarations.contains(&location_id) {
             self.lacking.declarations.insert(location_id);
         }
@@ -135,7 +136,7 @@ impl<'a> Evaluation<'a> {
     }
 
     /// The links to a location, the oldest first.
-    pub(crate) fn links_to(&mut self, location_id: i64) -> Vec<&LocationLink> {
+    pub(crate) fn links_to(&mut self, location_id: LocationId) -> Vec<&LocationLink> {
         if !self.graph.loaded.parents.contains(&location_id) {
             self.lacking.parents.insert(location_id);
         }
@@ -143,7 +144,7 @@ impl<'a> Evaluation<'a> {
     }
 
     /// Everybody who points at a location, the oldest first.
-    pub(crate) fn parents_of(&mut self, location_id: i64) -> Vec<String> {
+    pub(crate) fn parents_of(&mut self, location_id: LocationId) -> Vec<String> {
         let links = self.links_to(location_id);
         let mut known = HashSet::with_capacity(links.len());
         let parents = links.into_iter().map(|link| &link.parent_ref);
@@ -159,7 +160,7 @@ impl<'a> Evaluation<'a> {
         self.links.of_parent(entity_ref)
     }
 
-    pub(crate) fn is_root(&self, location_id: i64) -> bool {
+    pub(crate) fn is_root(&self, location_id: LocationId) -> bool {
         !self.removed.contains_key(&location_id)
             && self
                 .location(location_id)
@@ -171,7 +172,7 @@ impl<'a> Evaluation<'a> {
     }
 
     /// Puts a Location entity of which the document is new.
-    pub(crate) fn put_new_version(&mut self, entity: LocationEntity, triggered_by: i64) {
+    pub(crate) fn put_new_version(&mut self, entity: LocationEntity, triggered_by: SourceId) {
         self.new_versions.insert(entity.entity_ref.clone());
         self.retargeted
             .insert(entity.entity_ref.clone(), triggered_by);
@@ -185,15 +186,15 @@ impl<'a> Evaluation<'a> {
             .insert(entity.entity_ref.clone(), Some(entity));
     }
 
-    pub(crate) fn unlink(&mut self, key: &LinkKey, triggered_by: i64) {
+    pub(crate) fn unlink(&mut self, key: &LinkKey, triggered_by: SourceId) {
         self.links.remove(key);
         self.unlinked.insert(key.location_id, triggered_by);
         self.touched.entry(key.location_id).or_insert(triggered_by);
     }
 }
 
-fn index_declarations(graph: &LocationGraph) -> HashMap<i64, Vec<&str>> {
-    let mut index: HashMap<i64, Vec<&str>> = HashMap::new();
+fn index_declarations(graph: &LocationGraph) -> HashMap<LocationId, Vec<&str>> {
+    let mut index: HashMap<LocationId, Vec<&str>> = HashMap::new();
     for entity in graph.entities.values() {
         let declared = index.entry(entity.declared_by).or_default();
         declared.push(&entity.entity_ref);

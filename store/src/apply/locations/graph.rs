@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use freshet_model::location::Target;
+use freshet_model::{LocationId, SourceId};
 
 use crate::repo::{
     ClaimRow, LinkKey, Location, LocationEntity, LocationLink, SourceKind, SourceRow,
@@ -16,7 +17,7 @@ pub(crate) enum TargetKey {
     /// A path of a source, as a pattern matches it.
     Place {
         /// The source.
-        source_id: i64,
+        source_id: SourceId,
         /// The path.
         path: String,
     },
@@ -25,17 +26,17 @@ pub(crate) enum TargetKey {
 /// Nodes and links that are loaded.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct LocationGraph {
-    pub(crate) sources: HashMap<i64, SourceRow>,
-    pub(crate) locations: HashMap<i64, Location>,
+    pub(crate) sources: HashMap<SourceId, SourceRow>,
+    pub(crate) locations: HashMap<LocationId, Location>,
     pub(crate) entities: HashMap<String, LocationEntity>,
     pub(crate) links: LinkSet,
     /// The location each target names.
-    pub(crate) targets: HashMap<TargetKey, i64>,
+    pub(crate) targets: HashMap<TargetKey, LocationId>,
     /// Claims on refs of Location entities that somebody else holds.
     pub(crate) losing_claims: HashMap<String, Vec<ClaimRow>>,
     /// Sources and locations that have an id and are not stored yet.
-    pub(crate) new_sources: HashSet<i64>,
-    pub(crate) new_locations: HashSet<i64>,
+    pub(crate) new_sources: HashSet<SourceId>,
+    pub(crate) new_locations: HashSet<LocationId>,
     /// Which parts are complete.
     pub(crate) loaded: LoadedParts,
 }
@@ -48,12 +49,12 @@ pub(crate) struct LoadedParts {
     /// Location entities all of whose links are there, with the locations they lead to.
     pub(crate) children: HashSet<String>,
     /// Locations all links to which are there, with the Location entities they come from.
-    pub(crate) parents: HashSet<i64>,
+    pub(crate) parents: HashSet<LocationId>,
     /// Locations all of whose Location entities are there.
-    pub(crate) declarations: HashSet<i64>,
+    pub(crate) declarations: HashSet<LocationId>,
     /// Locations with everything a chain of links leads to from them, and from which one leads to any
     /// of that.
-    pub(crate) subtrees: HashSet<i64>,
+    pub(crate) subtrees: HashSet<LocationId>,
 }
 
 /// What a decision needs that is not loaded: one kind of question for each statement.
@@ -64,13 +65,13 @@ pub(crate) struct GraphRequest {
     /// Location entities whose targets are looked at.
     pub(crate) children: BTreeSet<String>,
     /// Locations that somebody points at anew.
-    pub(crate) parents: BTreeSet<i64>,
+    pub(crate) parents: BTreeSet<LocationId>,
     /// Refs of Location entities that a file declares.
     pub(crate) entities: BTreeSet<String>,
     /// Locations that say something new, or nothing any more.
-    pub(crate) declarations: BTreeSet<i64>,
+    pub(crate) declarations: BTreeSet<LocationId>,
     /// Locations that lost a link.
-    pub(crate) subtrees: BTreeSet<i64>,
+    pub(crate) subtrees: BTreeSet<LocationId>,
     /// Refs of Location entities that are free.
     pub(crate) losing_claims: BTreeSet<String>,
 }
@@ -100,12 +101,19 @@ impl LocationGraph {
     }
 }
 
+/// The locations that are loaded, by source and path.
+pub(crate) fn index_by_place(graph: &LocationGraph) -> HashMap<(SourceId, &str), &Location> {
+    let locations = graph.locations.values();
+    let places = locations.map(|it| ((it.source_id, it.path.as_str()), it));
+    places.collect()
+}
+
 /// Links, by both ends.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct LinkSet {
     links: BTreeMap<LinkKey, LocationLink>,
     // A hub is pointed at by thousands, so the other end has an index of its own.
-    by_location: BTreeMap<i64, BTreeSet<LinkKey>>,
+    by_location: BTreeMap<LocationId, BTreeSet<LinkKey>>,
 }
 
 impl LinkSet {
@@ -113,7 +121,7 @@ impl LinkSet {
     pub(crate) fn of_parent(&self, parent_ref: &str) -> Vec<&LocationLink> {
         let first = LinkKey {
             parent_ref: parent_ref.to_owned(),
-            location_id: i64::MIN,
+            location_id: LocationId::new(i64::MIN),
             via: None,
         };
         let mut links: Vec<&LocationLink> = self
@@ -127,7 +135,7 @@ impl LinkSet {
     }
 
     /// The links to a location, the oldest first.
-    pub(crate) fn of_location(&self, location_id: i64) -> Vec<&LocationLink> {
+    pub(crate) fn of_location(&self, location_id: LocationId) -> Vec<&LocationLink> {
         let keys = self.by_location.get(&location_id).into_iter().flatten();
         let mut links: Vec<&LocationLink> = keys.filter_map(|key| self.links.get(key)).collect();
         links.sort_by_key(|link| (link.since, &link.parent_ref, link.via));
@@ -143,7 +151,7 @@ impl LinkSet {
     }
 
     /// Whether anything leads to a location.
-    pub(crate) fn leads_to(&self, location_id: i64) -> bool {
+    pub(crate) fn leads_to(&self, location_id: LocationId) -> bool {
         self.by_location.contains_key(&location_id)
     }
 

@@ -8,6 +8,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use freshet_model::{LocationId, SourceId};
+
 use super::diff::LocationDiff;
 use super::evaluate::{Evaluated, evaluate};
 use super::evaluation::EvaluationInputs;
@@ -30,7 +32,7 @@ struct TooDeepError;
 pub(crate) async fn decide(
     tx: &mut Tx,
     graph: &mut LocationGraph,
-    evidence: &BTreeMap<i64, LocationEvidence>,
+    evidence: &BTreeMap<LocationId, LocationEvidence>,
     inputs: EvaluationInputs<'_>,
     recheck: &Recheck,
 ) -> Result<LocationDiff, ApplyError> {
@@ -48,7 +50,7 @@ pub(crate) async fn decide(
 }
 
 /// Who points at what was seen, and the Location entities that stand or stood there.
-pub(crate) fn concerned_by(evidence: &BTreeMap<i64, LocationEvidence>) -> GraphRequest {
+pub(crate) fn concerned_by(evidence: &BTreeMap<LocationId, LocationEvidence>) -> GraphRequest {
     let mut request = GraphRequest::default();
     for (id, proved) in evidence {
         request.parents.insert(*id);
@@ -157,7 +159,7 @@ async fn load_children(
 async fn load_parents(
     tx: &mut Tx,
     graph: &mut LocationGraph,
-    ids: &BTreeSet<i64>,
+    ids: &BTreeSet<LocationId>,
 ) -> Result<(), ApplyError> {
     let ids = missing(ids, |id| graph.loaded.parents.contains(id));
     if ids.is_empty() {
@@ -216,7 +218,7 @@ async fn load_locations(tx: &mut Tx, graph: &mut LocationGraph) -> Result<(), Ap
     let declaring = graph.entities.values().map(|entity| entity.declared_by);
     let claiming = graph.losing_claims.values().flatten();
     let claiming = claiming.map(|claim| claim.location_id);
-    let named: BTreeSet<i64> = linked.chain(declaring).chain(claiming).collect();
+    let named: BTreeSet<LocationId> = linked.chain(declaring).chain(claiming).collect();
     let ids = missing(&named, |id| graph.locations.contains_key(id));
     if ids.is_empty() {
         return Ok(());
@@ -229,7 +231,7 @@ async fn load_locations(tx: &mut Tx, graph: &mut LocationGraph) -> Result<(), Ap
 
 async fn load_sources(tx: &mut Tx, graph: &mut LocationGraph) -> Result<(), ApplyError> {
     let named = graph.locations.values().map(|location| location.source_id);
-    let named: BTreeSet<i64> = named.collect();
+    let named: BTreeSet<SourceId> = named.collect();
     let ids = missing(&named, |id| graph.sources.contains_key(id));
     if ids.is_empty() {
         return Ok(());

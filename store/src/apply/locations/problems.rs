@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use freshet_model::location::LocationRef;
 use freshet_model::rules::{Rule, allows};
-use freshet_model::{EntityRef, ErrorClass, Problem, RuleId};
+use freshet_model::{EntityRef, ErrorClass, LocationId, Problem, RuleId, SourceId};
 
 use super::naming::split_location;
 use crate::apply::entities::declarations::FoundProblem;
@@ -19,9 +19,9 @@ const HINT_NOT_ALLOWED: &str = "Remove it, or have its kind allowed in catalog.r
 /// The problems one location has now, within a scope.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct ProblemReview {
-    pub(crate) location_id: i64,
+    pub(crate) location_id: LocationId,
     /// The source whose reading caused it.
-    pub(crate) triggered_by: i64,
+    pub(crate) triggered_by: SourceId,
     pub(crate) scope: ReviewScope,
     pub(crate) found: Vec<FoundProblem>,
 }

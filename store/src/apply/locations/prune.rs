@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 
 use freshet_model::annotation::{MANAGED_BY_LOCATION, MANAGED_BY_ORIGIN_LOCATION};
+use freshet_model::{LocationId, SourceId};
 use serde_json::Value;
 
 use super::evaluation::{Evaluation, LeftFile, Rival};
@@ -36,7 +37,7 @@ impl Evaluation<'_> {
         }
     }
 
-    fn remove_entity(&mut self, entity: &LocationEntity, triggered_by: i64) {
+    fn remove_entity(&mut self, entity: &LocationEntity, triggered_by: SourceId) {
         // Only its links go here; whether what they lead to goes with them is decided when all
         // other links are known.
         let links = self.links_from(&entity.entity_ref);
@@ -79,7 +80,7 @@ impl Evaluation<'_> {
     }
 
     /// Whether this batch says what a location declares, so that older claims of it count no more.
-    fn says_anew(&self, location_id: i64) -> bool {
+    fn says_anew(&self, location_id: LocationId) -> bool {
         match self.evidence.get(&location_id) {
             Some(LocationEvidence::Content(content)) => !content.is_invalid,
             Some(LocationEvidence::Absent) => true,
@@ -124,7 +125,7 @@ impl Evaluation<'_> {
     }
 
     /// Whether a chain of links leads from a root to a location. Circles do not hold themselves up.
-    fn is_reachable(&mut self, location_id: i64) -> bool {
+    fn is_reachable(&mut self, location_id: LocationId) -> bool {
         // Upwards and not from the roots down: a location has few parents, a root may have a
         // million below it.
         let mut visited = HashSet::from([location_id]);

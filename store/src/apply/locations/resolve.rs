@@ -3,11 +3,11 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use freshet_model::RepositoryName;
 use freshet_model::location::Target;
+use freshet_model::{LocationId, RepositoryName, SourceId};
 use freshet_proto::origin::{LOCAL_INSTALLATION, URL_INSTALLATION};
 
-use super::graph::{LocationGraph, TargetKey};
+use super::graph::{LocationGraph, TargetKey, index_by_place};
 use crate::apply::error::ApplyError;
 use crate::config::Recheck;
 use crate::micros::micros;
@@ -18,9 +18,9 @@ use crate::repo::{HEAD, Location, SourceKind, SourceRow, Tx};
 pub(crate) const BY_NAME: &str = "name:";
 
 /// Where a target leads: a source, stored or new, and a path in it.
-struct TargetPlace {
-    source_id: i64,
-    path: String,
+struct TargetPlace<'a> {
+    source_id: SourceId,
+    path: &'a str,
     is_pattern: bool,
 }
 
@@ -30,14 +30,14 @@ pub(crate) async fn resolve_targets(
     graph: &mut LocationGraph,
     targets: &BTreeSet<TargetKey>,
     recheck: &Recheck,
-) -> Result<Vec<i64>, ApplyError> {
+) -> Result<Vec<LocationId>, ApplyError> {
     let unknown = targets.iter().filter(|it| !graph.targets.contains_key(it));
     let unknown: Vec<&TargetKey> = unknown.collect();
     if unknown.is_empty() {
         return Ok(Vec::new());
     }
     let mut sources = KnownSources::load(tx, graph, &unknown).await?;
-    let mut places: Vec<TargetPlace> = unknown
+    let mut places: Vec<TargetPlace<'_>> = unknown
         .iter()
         .map(|target| sources.place_of(target, recheck))
         .collect();
@@ -71,7 +71,7 @@ impl KnownSources {
         for target in targets {
             match target {
                 TargetKey::Target(Target::RepositoryFile { repository, .. }) => {
-                    names.insert(repository.clone());
+                    names.insert(repository);
                 }
                 TargetKey::Target(Target::Url(url)) => {
                     keys.insert(key_of_url(url));
@@ -82,13 +82,13 @@ impl KnownSources {
                 TargetKey::Place { .. } => {}
             }
         }
-        let names: Vec<(String, String, String)> = names.iter().map(name_parts).collect();
+        let names: Vec<&RepositoryName> = names.into_iter().collect();
         let keys: Vec<SourceKey> = keys.into_iter().collect();
         let mut found = tx.sources_named(&names).await?;
         if !keys.is_empty() {
             found.extend(tx.lock_sources_by_key(&keys).await?);
         }
-        let mut rows: BTreeMap<i64, SourceRow> = found
+        let mut rows: BTreeMap<SourceId, SourceRow> = found
             .into_iter()
             .map(|source| (source.id, source))
             .collect();
@@ -117,38 +117,38 @@ impl KnownSources {
         }
     }
 
-    fn place_of(&mut self, target: &TargetKey, recheck: &Recheck) -> TargetPlace {
+    fn place_of<'t>(&mut self, target: &'t TargetKey, recheck: &Recheck) -> TargetPlace<'t> {
         match target {
             TargetKey::Target(Target::RepositoryFile { repository, rest }) => {
                 self.place_in_repository(repository, rest, recheck)
             }
             TargetKey::Target(Target::Url(url)) => TargetPlace {
                 source_id: self.find_other(&key_of_url(url), micros(recheck.urls)),
-                path: url.clone(),
+                path: url,
                 is_pattern: false,
             },
             TargetKey::Target(Target::LocalFile(path)) => TargetPlace {
                 source_id: self.find_other(&key_of_files(), micros(recheck.files)),
-                path: path.clone(),
+                path,
                 is_pattern: freshet_model::glob::has_magic(path),
             },
             TargetKey::Place { source_id, path } => TargetPlace {
                 source_id: *source_id,
-                path: path.clone(),
+                path,
                 is_pattern: false,
             },
         }
     }
 
-    fn place_in_repository(
+    fn place_in_repository<'t>(
         &mut self,
         repository: &RepositoryName,
-        rest: &str,
+        rest: &'t str,
         recheck: &Recheck,
-    ) -> TargetPlace {
-        let place = |source_id, path: &str| TargetPlace {
+    ) -> TargetPlace<'t> {
+        let place = |source_id, path: &'t str| TargetPlace {
             source_id,
-            path: path.to_owned(),
+            path,
             is_pattern: freshet_model::glob::has_magic(path),
         };
         let branches = self.branches.get(repository).map_or(&[][..], Vec::as_slice);
@@ -171,7 +171,7 @@ impl KnownSources {
         place(id, path)
     }
 
-    fn find_other(&mut self, key: &SourceKey, recheck_every: i64) -> i64 {
+    fn find_other(&mut self, key: &SourceKey, recheck_every: i64) -> SourceId {
         if let Some(source) = self.others.get(key) {
             return source.id;
         }
@@ -188,8 +188,8 @@ impl KnownSources {
         id
     }
 
-    fn next_id(&self) -> i64 {
-        -1 - i64::try_from(self.new.len()).unwrap_or(i64::MAX - 1)
+    fn next_id(&self) -> SourceId {
+        SourceId::new(-1 - i64::try_from(self.new.len()).unwrap_or(i64::MAX - 1))
     }
 
     fn add_new(&mut self, source: SourceRow) {
@@ -198,7 +198,11 @@ impl KnownSources {
     }
 
     /// Gives the new sources their ids; returns which got which.
-    fn add_to(self, graph: &mut LocationGraph, numbers: Vec<i64>) -> HashMap<i64, i64> {
+    fn add_to(
+        self,
+        graph: &mut LocationGraph,
+        numbers: Vec<SourceId>,
+    ) -> HashMap<SourceId, SourceId> {
         let mut ids = HashMap::with_capacity(numbers.len());
         for (source, id) in self.new.into_iter().zip(numbers) {
             ids.insert(source.id, id);
@@ -209,34 +213,18 @@ impl KnownSources {
     }
 }
 
-fn name_parts(name: &RepositoryName) -> (String, String, String) {
-    let parts = [name.host(), name.owner(), name.name()];
-    let [host, owner, name] = parts.map(str::to_owned);
-    (host, owner, name)
-}
-
 fn key_of_url(url: &str) -> SourceKey {
     let host = url.split("://").nth(1).unwrap_or_default();
     let host = host.split(['/', '?', '#']).next().unwrap_or_default();
-    SourceKey {
-        kind: SourceKind::Url,
-        host: host.to_owned(),
-        external_id: url.to_owned(),
-        git_ref: String::new(),
-    }
+    SourceKey::new(SourceKind::Url, host, url)
 }
 
 fn key_of_files() -> SourceKey {
-    SourceKey {
-        kind: SourceKind::File,
-        host: LOCAL_INSTALLATION.to_owned(),
-        external_id: LOCAL_INSTALLATION.to_owned(),
-        git_ref: String::new(),
-    }
+    SourceKey::new(SourceKind::File, LOCAL_INSTALLATION, LOCAL_INSTALLATION)
 }
 
 /// Another branch of a repository that is known.
-fn branch_of(id: i64, sibling: &SourceRow) -> SourceRow {
+fn branch_of(id: SourceId, sibling: &SourceRow) -> SourceRow {
     let kind = SourceKind::Repository;
     SourceRow {
         provider: sibling.provider.clone(),
@@ -247,7 +235,7 @@ fn branch_of(id: i64, sibling: &SourceRow) -> SourceRow {
 }
 
 /// A repository of which the name is all there is.
-fn source_by_name(id: i64, repository: &RepositoryName) -> SourceRow {
+fn source_by_name(id: SourceId, repository: &RepositoryName) -> SourceRow {
     let external_id = format!("{BY_NAME}{}", repository.slug());
     SourceRow {
         names: SourceNames {
@@ -282,39 +270,31 @@ async fn find_locations(
     tx: &mut Tx,
     graph: &mut LocationGraph,
     targets: &[&TargetKey],
-    places: Vec<TargetPlace>,
-) -> Result<Vec<i64>, ApplyError> {
-    let mut known: HashMap<(i64, String), i64> = graph
-        .locations
-        .values()
-        .map(|location| ((location.source_id, location.path.clone()), location.id))
-        .collect();
-    let unknown: Vec<(i64, &str)> = places
+    places: Vec<TargetPlace<'_>>,
+) -> Result<Vec<LocationId>, ApplyError> {
+    let known = known_places(graph, &places);
+    let unknown: Vec<(SourceId, &str)> = places
         .iter()
         // Of a source that is new, no location can be stored.
         .filter(|place| !graph.new_sources.contains(&place.source_id))
-        .filter(|place| !known.contains_key(&(place.source_id, place.path.clone())))
-        .map(|place| (place.source_id, place.path.as_str()))
+        .map(|place| (place.source_id, place.path))
+        .filter(|place| !known.contains_key(place))
         .collect();
     for location in tx.locations_at(&unknown).await? {
-        known.insert((location.source_id, location.path.clone()), location.id);
         graph.locations.insert(location.id, location);
     }
-    let missing: BTreeSet<(i64, &str)> = places
-        .iter()
-        .filter(|place| !known.contains_key(&(place.source_id, place.path.clone())))
-        .map(|place| (place.source_id, place.path.as_str()))
-        .collect();
-    let ids = new_location_ids(tx, graph, missing.len()).await?;
+    let mut known = known_places(graph, &places);
+    let all: BTreeSet<(SourceId, &str)> = places.iter().map(|it| (it.source_id, it.path)).collect();
+    let ids = new_location_ids(tx, graph, all.len() - known.len()).await?;
     let mut ids = ids.into_iter();
     let mut found = Vec::with_capacity(places.len());
     for (target, place) in targets.iter().zip(places) {
         let key = (place.source_id, place.path);
-        let id = *known.entry(key).or_insert_with_key(|(source_id, path)| {
+        let id = *known.entry(key).or_insert_with(|| {
             let id = ids.next().expect("an id was taken for every missing one");
             graph.add_new_location(Location {
                 is_pattern: place.is_pattern,
-                ..Location::new(id, *source_id, path)
+                ..Location::new(id, place.source_id, place.path)
             });
             id
         });
@@ -324,12 +304,23 @@ async fn find_locations(
     Ok(found)
 }
 
+/// Which of these places are locations that are loaded.
+fn known_places<'t>(
+    graph: &LocationGraph,
+    places: &[TargetPlace<'t>],
+) -> HashMap<(SourceId, &'t str), LocationId> {
+    let loaded = index_by_place(graph);
+    let keys = places.iter().map(|it| (it.source_id, it.path));
+    keys.filter_map(|key| Some((key, loaded.get(&key)?.id)))
+        .collect()
+}
+
 /// Ids that neither the database nor this transaction has given away.
 pub(crate) async fn new_location_ids(
     tx: &mut Tx,
     graph: &LocationGraph,
     count: usize,
-) -> Result<Vec<i64>, ApplyError> {
+) -> Result<Vec<LocationId>, ApplyError> {
     let ids = tx.new_location_ids(count).await?;
     Ok(skip_given(ids, graph.new_locations.iter().copied().max()))
 }
@@ -338,14 +329,15 @@ async fn new_source_ids(
     tx: &mut Tx,
     graph: &LocationGraph,
     count: usize,
-) -> Result<Vec<i64>, ApplyError> {
+) -> Result<Vec<SourceId>, ApplyError> {
     let ids = tx.new_source_ids(count).await?;
     Ok(skip_given(ids, graph.new_sources.iter().copied().max()))
 }
 
 // SQLite counts from the newest row, and what was given away before is not written yet.
-fn skip_given(ids: Vec<i64>, newest_given: Option<i64>) -> Vec<i64> {
-    let first = ids.first().copied().unwrap_or_default();
-    let shift = newest_given.map_or(0, |given| (given + 1 - first).max(0));
-    ids.into_iter().map(|id| id + shift).collect()
+fn skip_given<Id: From<i64> + Into<i64> + Copy>(ids: Vec<Id>, newest_given: Option<Id>) -> Vec<Id> {
+    let first = ids.first().map_or(0, |id| (*id).into());
+    let shift = newest_given.map_or(0, |given| (given.into() + 1 - first).max(0));
+    let shifted = ids.into_iter().map(|id| Id::from(id.into() + shift));
+    shifted.collect()
 }

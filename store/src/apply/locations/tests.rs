@@ -3,24 +3,24 @@
 mod world;
 
 use freshet_model::rules::Rule;
-use freshet_model::{EntityRef, ErrorClass};
+use freshet_model::{EntityRef, ErrorClass, SourceId};
 use serde_json::json;
+use world::{
+    BASE, File, REPOSITORY, ROOT, World, broken_rules, file, file_with, points, points_with_spec,
+    published,
+};
 
 use super::naming::generated_ref;
 use crate::apply::entities::declarations::Undeclared;
 use crate::apply::observed::evidence::LocationEvidence;
 use crate::repo::ClaimRow;
-use world::{
-    BASE, File, REPOSITORY, ROOT, World, broken_rules, file, file_with, points, points_with_spec,
-    published,
-};
 
 #[test]
 fn a_configured_root_stands_at_once_and_asks_for_its_file() {
     let mut world = World::new();
     let diff = world.add_root();
     assert_eq!(published(&diff), [generated_ref(ROOT)]);
-    let requests: Vec<i64> = diff.refresh_requests.keys().copied().collect();
+    let requests: Vec<SourceId> = diff.refresh_requests.keys().copied().collect();
     assert_eq!(requests, [REPOSITORY]);
     world.read("root.yaml", file("r1"));
     assert_eq!(world.active(), "root.yaml@r1");

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use freshet_model::{EntityRef, ErrorClass};
+use freshet_model::{EntityRef, ErrorClass, LocationId, SourceId};
 use freshet_proto::message::{
     Content, FailureKind, LocationObserved, RepositoryObserved, location_observed::Outcome,
 };
@@ -10,7 +10,7 @@ use freshet_proto::message::{
 use super::failure::{ReadFailure, Retryability, class_of, describe_failure};
 use super::newest::Reading;
 use crate::apply::entities::declarations::{LOCATION_KIND, Undeclared, undeclared_of};
-use crate::apply::locations::graph::{LocationGraph, TargetKey};
+use crate::apply::locations::graph::{LocationGraph, TargetKey, index_by_place};
 use crate::repo::{DependencyRow, EmittedKind, Location, LocationState, SourceKind};
 
 /// What was proved of one location.
@@ -59,8 +59,8 @@ pub(crate) struct DeclaredLocation {
 /// What a batch proves.
 #[derive(Debug, Default)]
 pub(crate) struct Evidence {
-    pub(crate) locations: BTreeMap<i64, LocationEvidence>,
-    pub(crate) contents: HashMap<i64, Content>,
+    pub(crate) locations: BTreeMap<LocationId, LocationEvidence>,
+    pub(crate) contents: HashMap<LocationId, Content>,
     /// What the contents were made from.
     pub(crate) dependencies: Vec<DependencyRow>,
 }
@@ -104,10 +104,10 @@ fn distinct_kinds(emitted: &[EmittedKind]) -> Vec<EmittedKind> {
 }
 
 /// The files that patterns match now and nobody knows.
-pub(crate) fn find_unknown_matches(
+pub(crate) fn find_unknown_matches<'a>(
     graph: &LocationGraph,
-    readings: &[Reading<RepositoryObserved>],
-) -> Vec<(i64, String)> {
+    readings: &'a [Reading<RepositoryObserved>],
+) -> BTreeSet<(SourceId, &'a str)> {
     let known = index_by_place(graph);
     let mut unknown = BTreeSet::new();
     for reading in readings {
@@ -121,18 +121,10 @@ pub(crate) fn find_unknown_matches(
             }
             let new = matched.paths.iter();
             let new = new.filter(|path| !known.contains_key(&(source_id, path.as_str())));
-            unknown.extend(new.map(|path| (source_id, path.clone())));
+            unknown.extend(new.map(|path| (source_id, path.as_str())));
         }
     }
-    unknown.into_iter().collect()
-}
-
-fn index_by_place(graph: &LocationGraph) -> HashMap<(i64, &str), &Location> {
-    graph
-        .locations
-        .values()
-        .map(|location| ((location.source_id, location.path.as_str()), location))
-        .collect()
+    unknown
 }
 
 /// Takes the contents out of the readings, and tells what is proved of every location that is known.
@@ -207,9 +199,9 @@ impl Evidence {
                     }
                 }
             }
-            Some(Outcome::Content(content)) => {
-                let proved = read_content(&content);
-                self.collect_dependencies(location.id, &content);
+            Some(Outcome::Content(mut content)) => {
+                let proved = read_content(&mut content);
+                self.collect_dependencies(location.id, &mut content);
                 self.contents.insert(location.id, content);
                 LocationEvidence::Content(proved)
             }
@@ -229,23 +221,23 @@ impl Evidence {
         }
     }
 
-    fn collect_dependencies(&mut self, location_id: i64, content: &Content) {
-        let rows = content.dependencies.iter().map(|it| DependencyRow {
+    fn collect_dependencies(&mut self, location_id: LocationId, content: &mut Content) {
+        let rows = content.dependencies.drain(..).map(|it| DependencyRow {
             location_id,
             // GitHub folds the case of names, and the table compares bytes.
             host: it.host.to_lowercase(),
             owner: it.owner.to_lowercase(),
             name: it.name.to_lowercase(),
-            git_ref: it.r#ref.clone(),
-            path: it.path.clone(),
-            blob_oid: it.blob.clone(),
-            url: it.url.clone(),
+            git_ref: it.r#ref,
+            path: it.path,
+            blob_oid: it.blob,
+            url: it.url,
         });
         self.dependencies.extend(rows);
     }
 }
 
-fn read_content(content: &Content) -> ContentEvidence {
+fn read_content(content: &mut Content) -> ContentEvidence {
     ContentEvidence {
         blob: content.blob.clone(),
         is_invalid: content.invalid,
@@ -255,7 +247,7 @@ fn read_content(content: &Content) -> ContentEvidence {
     }
 }
 
-fn read_emitted(content: &Content) -> Vec<EmittedKind> {
+fn read_emitted(content: &mut Content) -> Vec<EmittedKind> {
     // A processor that does not say what a file emits reads no other kinds than those of its entities.
     if content.emitted.is_empty() {
         let entities = content.entities.iter();
@@ -272,11 +264,11 @@ fn read_emitted(content: &Content) -> Vec<EmittedKind> {
         });
         return kinds.collect();
     }
-    let emitted = content.emitted.iter();
+    let emitted = content.emitted.drain(..);
     let kinds = emitted.map(|it| EmittedKind {
-        kind: it.kind.clone(),
-        spec_type: it.spec_type.clone(),
-        entity_ref: it.r#ref.clone(),
+        kind: it.kind,
+        spec_type: it.spec_type,
+        entity_ref: it.r#ref,
         line: it.line,
     });
     kinds.collect()
@@ -295,23 +287,24 @@ pub(crate) fn is_as_in_catalog(location: &Location) -> bool {
 }
 
 fn read_location_entities(content: &Content) -> Vec<DeclaredLocation> {
-    // Of what a file declares twice, the last counts.
-    let mut declared: BTreeMap<EntityRef, DeclaredLocation> = BTreeMap::new();
-    for entity in &content.entities {
+    let mut declared = Vec::new();
+    for entity in content.entities.iter().rev() {
         let Ok(entity_ref) = EntityRef::parse(&entity.r#ref) else {
             continue;
         };
         if entity_ref.kind() != LOCATION_KIND {
             continue;
         }
-        let location = DeclaredLocation {
-            entity_ref: entity_ref.clone(),
+        declared.push(DeclaredLocation {
+            entity_ref,
             document: entity.document.clone(),
             digest: entity.digest.clone(),
             line: entity.line,
             column: 1,
-        };
-        declared.insert(entity_ref, location);
+        });
     }
-    declared.into_values().collect()
+    // Of what a file declares twice, the last counts, which comes first here.
+    declared.sort_by(|one, other| one.entity_ref.cmp(&other.entity_ref));
+    declared.dedup_by(|one, other| one.entity_ref == other.entity_ref);
+    declared
 }

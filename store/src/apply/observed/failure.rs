@@ -1,6 +1,6 @@
 //! Why a reading proves nothing, and what follows from it. Pure.
 
-use freshet_model::ErrorClass;
+use freshet_model::{ErrorClass, SourceId};
 use freshet_proto::message::{
     FailureKind, Observation, RepositoryObserved, location_observed, observation,
 };
@@ -10,7 +10,7 @@ use crate::metrics::ObservationOutcome;
 /// A source that could not be read, wholly or in part.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct ReadFailure {
-    pub(crate) source_id: i64,
+    pub(crate) source_id: SourceId,
     pub(crate) retryability: Retryability,
     pub(crate) message: String,
     /// Class of the error, if nothing of the source can be read until somebody does something.
@@ -70,7 +70,7 @@ pub(crate) fn find_failure(observation: &Observation) -> Option<(ObservationOutc
         ),
     };
     let failure = ReadFailure {
-        source_id: observation.source_id,
+        source_id: SourceId::new(observation.source_id),
         retryability,
         message,
         class,
@@ -80,7 +80,7 @@ pub(crate) fn find_failure(observation: &Observation) -> Option<(ObservationOutc
 
 /// The first file that could not be read.
 pub(crate) fn find_unread_part(
-    source_id: i64,
+    source_id: SourceId,
     observed: &RepositoryObserved,
 ) -> Option<ReadFailure> {
     observed.locations.iter().find_map(|location| {

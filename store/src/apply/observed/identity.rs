@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeSet, HashMap};
 
+use freshet_model::{LocationId, SourceId};
 use freshet_proto::message::RepositoryObserved;
 
 use crate::apply::error::ApplyError;
@@ -11,13 +12,13 @@ use crate::apply::observed::newest::Reading;
 use crate::apply::transaction::ApplyTransaction;
 use crate::ledger::{request_refresh, source_ref};
 use crate::repo::sources::SourceKey;
-use crate::repo::{LinkKey, Location, LocationLink, LocationState, SourceKind, SourceRow};
+use crate::repo::{LinkKey, Location, LocationLink, LocationState, SourceRow};
 
 /// A source that was known by its name alone, and who it is.
 struct NamedSource {
     /// Which of the readings told it.
     reading: usize,
-    source_id: i64,
+    source_id: SourceId,
     key: SourceKey,
 }
 
@@ -26,16 +27,16 @@ struct NamedSource {
 /// sources that are to be written besides those that were read.
 pub(crate) async fn resolve_identities(
     work: &mut ApplyTransaction,
-    sources: &mut HashMap<i64, SourceRow>,
+    sources: &mut HashMap<SourceId, SourceRow>,
     readings: &mut [Reading<RepositoryObserved>],
-) -> Result<BTreeSet<i64>, ApplyError> {
+) -> Result<BTreeSet<SourceId>, ApplyError> {
     let named = update_names(sources, readings);
     let mut written = BTreeSet::new();
     if named.is_empty() {
         return Ok(written);
     }
     let keys: Vec<SourceKey> = named.iter().map(|it| it.key.clone()).collect();
-    let mut known: HashMap<SourceKey, i64> = HashMap::new();
+    let mut known: HashMap<SourceKey, SourceId> = HashMap::new();
     for source in work.tx.lock_sources_by_key(&keys).await? {
         known.insert(source.key(), source.id);
         sources.entry(source.id).or_insert(source);
@@ -69,7 +70,7 @@ pub(crate) async fn resolve_identities(
 
 /// Takes over the names, and tells which sources get an id.
 fn update_names(
-    sources: &mut HashMap<i64, SourceRow>,
+    sources: &mut HashMap<SourceId, SourceRow>,
     readings: &[Reading<RepositoryObserved>],
 ) -> Vec<NamedSource> {
     let mut named = Vec::new();
@@ -84,12 +85,11 @@ fn update_names(
             named.push(NamedSource {
                 reading: index,
                 source_id: source.id,
-                key: SourceKey {
-                    kind: SourceKind::Repository,
-                    host: source.host.clone(),
-                    external_id: repository.id.to_string(),
-                    git_ref: source_ref(repository, &source.git_ref).to_owned(),
-                },
+                key: SourceKey::branch(
+                    &source.host,
+                    repository.id,
+                    source_ref(repository, &source.git_ref),
+                ),
             });
         }
         // Also of those that keep their id: a rename or a new default branch arrives this way.
@@ -99,7 +99,11 @@ fn update_names(
 }
 
 /// Moves the locations of a source to another one, where they are read again.
-async fn move_locations(work: &mut ApplyTransaction, from: i64, to: i64) -> Result<(), ApplyError> {
+async fn move_locations(
+    work: &mut ApplyTransaction,
+    from: SourceId,
+    to: SourceId,
+) -> Result<(), ApplyError> {
     let mut held: HashMap<String, Location> = HashMap::new();
     let mut moving = Vec::new();
     for location in work.tx.locations_of(&[from, to]).await? {
@@ -110,7 +114,7 @@ async fn move_locations(work: &mut ApplyTransaction, from: i64, to: i64) -> Resu
         }
     }
     let mut written = Vec::new();
-    let mut twins: HashMap<i64, i64> = HashMap::new();
+    let mut twins: HashMap<LocationId, LocationId> = HashMap::new();
     for mut location in moving {
         if let Some(twin) = held.get(&location.path) {
             twins.insert(location.id, twin.id);
@@ -123,7 +127,7 @@ async fn move_locations(work: &mut ApplyTransaction, from: i64, to: i64) -> Resu
         location.state = LocationState::Unread;
         written.push(location);
     }
-    let ids: Vec<i64> = twins.keys().copied().collect();
+    let ids: Vec<LocationId> = twins.keys().copied().collect();
     move_links(work, &ids, &twins).await?;
     work.tx.put_locations(&written).await?;
     Ok(work.tx.remove_locations(&ids).await?)
@@ -132,8 +136,8 @@ async fn move_locations(work: &mut ApplyTransaction, from: i64, to: i64) -> Resu
 /// Whoever points at a location points at its twin.
 async fn move_links(
     work: &mut ApplyTransaction,
-    ids: &[i64],
-    twins: &HashMap<i64, i64>,
+    ids: &[LocationId],
+    twins: &HashMap<LocationId, LocationId>,
 ) -> Result<(), ApplyError> {
     let links = work.tx.links_of_locations(ids).await?;
     let keys: Vec<LinkKey> = links.iter().map(LocationLink::key).collect();

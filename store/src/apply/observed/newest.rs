@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use freshet_model::ErrorClass;
+use freshet_model::{ErrorClass, SourceId};
 use freshet_proto::message::{
     Cause, ListingObserved, Observation, RepositoryObserved, observation,
 };
@@ -17,7 +17,7 @@ use crate::repo::{SourceKind, SourceRow};
 /// A reading that counts.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Reading<T> {
-    pub(crate) source_id: i64,
+    pub(crate) source_id: SourceId,
     pub(crate) generation: i64,
     pub(crate) cause: Cause,
     pub(crate) fingerprint: String,
@@ -40,13 +40,14 @@ pub(crate) struct NewestReadings {
 /// Sorts a batch by source and generation and keeps what counts.
 pub(crate) fn choose_newest(
     observations: Vec<Observation>,
-    sources: &HashMap<i64, SourceRow>,
+    sources: &HashMap<SourceId, SourceRow>,
 ) -> NewestReadings {
-    let mut by_source: BTreeMap<i64, Vec<Observation>> = BTreeMap::new();
+    let mut by_source: BTreeMap<SourceId, Vec<Observation>> = BTreeMap::new();
     let mut newest = NewestReadings::default();
     for observation in observations {
-        if is_expected(&observation, sources.get(&observation.source_id)) {
-            let of_source = by_source.entry(observation.source_id).or_default();
+        let source_id = SourceId::new(observation.source_id);
+        if is_expected(&observation, sources.get(&source_id)) {
+            let of_source = by_source.entry(source_id).or_default();
             of_source.push(observation);
         } else {
             newest.outcomes.push(ObservationOutcome::Superseded);
@@ -132,7 +133,7 @@ impl NewestReadings {
 
 fn reading<T>(header: Observation, is_complete: bool, observed: T) -> Reading<T> {
     Reading {
-        source_id: header.source_id,
+        source_id: SourceId::new(header.source_id),
         generation: generation_of(&header),
         cause: header.cause.unwrap_or_default(),
         fingerprint: header.fingerprint,

@@ -3,9 +3,11 @@ use freshet_proto::message::{Behind, Failed, LocationObserved, Unchanged};
 use super::*;
 use freshet_proto::message::{FailureKind, location_observed};
 
+const SOURCE: SourceId = SourceId::new(1);
+
 /// A source at done 3, wanted 9.
 fn source() -> SourceRow {
-    let mut source = SourceRow::new(1, SourceKind::Repository, "github.com", "7");
+    let mut source = SourceRow::new(SOURCE, SourceKind::Repository, "github.com", "7");
     source.done = 3;
     source.wanted = 9;
     source
@@ -35,7 +37,7 @@ fn observation(text: &str) -> Observation {
         _ => repository(location_observed::Outcome::Unchanged(Unchanged::default())),
     };
     Observation {
-        source_id: 1,
+        source_id: SOURCE.get(),
         generation: generation.parse().expect("a digit"),
         body: Some(body),
         ..Observation::default()
@@ -46,7 +48,7 @@ fn observation(text: &str) -> Observation {
 #[track_caller]
 fn check(source: SourceRow, batch: &str, expected: Option<(i64, bool)>, set_back: bool) {
     let observations = batch.split(' ').map(observation).collect();
-    let newest = choose_newest(observations, &HashMap::from([(1, source)]));
+    let newest = choose_newest(observations, &HashMap::from([(SOURCE, source)]));
     let applied = newest
         .repositories
         .first()

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use freshet_model::SourceId;
 use freshet_proto::message::{Observation, observation};
 use prost::Message;
 
@@ -28,6 +29,7 @@ pub(crate) async fn reassemble(
             whole.push((*observation).clone());
             continue;
         }
+        let source_id = SourceId::new(observation.source_id);
         let generation = i64::try_from(observation.generation).unwrap_or(i64::MAX);
         let row = PartRow {
             part: i64::from(observation.part),
@@ -35,10 +37,8 @@ pub(crate) async fn reassemble(
             fetched_at: observation.fetched_at,
             payload: observation.encode_to_vec(),
         };
-        work.tx
-            .put_part(observation.source_id, generation, row)
-            .await?;
-        touched.insert((observation.source_id, generation));
+        work.tx.put_part(source_id, generation, row).await?;
+        touched.insert((source_id, generation));
         work.outcomes.push(ObservationOutcome::Staged);
     }
     for (source_id, generation) in touched {

@@ -8,6 +8,8 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 
+use freshet_model::{LocationId, SourceId};
+
 use crate::config::RemovalLimits;
 use crate::micros::micros;
 use crate::repo::RemovalRow;
@@ -18,9 +20,9 @@ const REFS_MAX: usize = 100;
 /// What one location would lose.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct LocationRemoval {
-    pub(crate) location_id: i64,
+    pub(crate) location_id: LocationId,
     /// The source whose reading takes it away.
-    pub(crate) source_id: i64,
+    pub(crate) source_id: SourceId,
     /// Whose entities they are.
     pub(crate) installation: String,
     /// The entities that would go.
@@ -108,8 +110,8 @@ pub(crate) fn check_limits(
     census: &RemovalContext<'_>,
     limits: &RemovalLimits,
     now: i64,
-) -> BTreeMap<i64, Vec<RemovalRow>> {
-    let held: HashMap<i64, &RemovalRow> = census
+) -> BTreeMap<SourceId, Vec<RemovalRow>> {
+    let held: HashMap<LocationId, &RemovalRow> = census
         .held
         .iter()
         .map(|row| (row.location_id, row))
@@ -131,7 +133,7 @@ pub(crate) fn check_limits(
         .filter(|(installation, going)| is_too_many(installation, *going, census, limits))
         .map(|(installation, _)| installation)
         .collect();
-    let mut waiting: BTreeMap<i64, Vec<RemovalRow>> = BTreeMap::new();
+    let mut waiting: BTreeMap<SourceId, Vec<RemovalRow>> = BTreeMap::new();
     for it in asked {
         if too_many.contains(it.installation.as_str()) {
             let row = removal_row(it, held.get(&it.location_id).copied(), now);
@@ -186,10 +188,10 @@ mod tests {
 
     const MINUTE: i64 = 60_000_000;
 
-    fn leaving(location_id: i64, source_id: i64, entities: usize) -> LocationRemoval {
+    fn leaving(location: i64, source: i64, entities: usize) -> LocationRemoval {
         LocationRemoval {
-            location_id,
-            source_id,
+            location_id: LocationId::new(location),
+            source_id: SourceId::new(source),
             installation: "github.com".to_owned(),
             refs: (0..entities)
                 .map(|it| format!("component:default/{it}"))
@@ -197,11 +199,11 @@ mod tests {
         }
     }
 
-    fn held(location_id: i64, since: i64, confirmed_at: i64) -> RemovalRow {
+    fn held(location: i64, since: i64, confirmed_at: i64) -> RemovalRow {
         RemovalRow {
             since,
             confirmed_at,
-            ..removal_row(&leaving(location_id, 1, 30), None, 0)
+            ..removal_row(&leaving(location, 1, 30), None, 0)
         }
     }
 
@@ -222,7 +224,8 @@ mod tests {
             held: waiting,
         };
         let found = check_limits(all, &census, &RemovalLimits::default(), 100 * MINUTE);
-        assert_eq!(found.keys().copied().collect::<Vec<_>>(), expected);
+        let found: Vec<i64> = found.keys().map(|source_id| source_id.get()).collect();
+        assert_eq!(found, expected);
     }
 
     #[test]
@@ -273,8 +276,8 @@ mod tests {
             &RemovalLimits::default(),
             100 * MINUTE,
         );
-        assert_eq!(found[&1][0].since, 99 * MINUTE);
-        assert_eq!(found[&1][0].entities, 30);
+        let row = &found[&SourceId::new(1)][0];
+        assert_eq!((row.since, row.entities), (99 * MINUTE, 30));
     }
 
     #[test]

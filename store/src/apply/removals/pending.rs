@@ -1,10 +1,11 @@
 //! What is withheld because it would take too much away, and what waits to be confirmed.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::PoisonError;
 use std::sync::atomic::Ordering;
 
-use freshet_model::EntityRef;
+use freshet_model::{EntityRef, LocationId, SourceId};
 use freshet_proto::message::RepositoryObserved;
 
 use super::check::{LocationRemoval, RemovalContext, check_limits, is_small};
@@ -26,21 +27,21 @@ pub(crate) enum Removals {
     /// It may be carried out, and takes entities of these locations away.
     Allowed {
         /// Ids of locations.
-        made: Vec<i64>,
+        made: Vec<LocationId>,
     },
     /// This has to wait, and the rest is planned without it.
-    Withhold(BTreeMap<i64, Vec<RemovalRow>>),
+    Withhold(BTreeMap<SourceId, Vec<RemovalRow>>),
 }
 
 /// What is left out of a batch because it would take too much away.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Withheld {
     /// What was seen of these locations.
-    locations: BTreeSet<i64>,
+    locations: BTreeSet<LocationId>,
     /// Everything that was seen of these sources.
-    sources: BTreeSet<i64>,
+    sources: BTreeSet<SourceId>,
     /// What waits, by location.
-    pending: BTreeMap<i64, RemovalRow>,
+    pending: BTreeMap<LocationId, RemovalRow>,
 }
 
 impl Withheld {
@@ -51,7 +52,7 @@ impl Withheld {
     /// Leaves out what takes entities away: first what was seen of the files that lose them, and if that
     /// is not it, because something else points at those files no more, all of the source. Returns
     /// whether more is left out than before.
-    pub(crate) fn extend(&mut self, by_source: BTreeMap<i64, Vec<RemovalRow>>) -> bool {
+    pub(crate) fn extend(&mut self, by_source: BTreeMap<SourceId, Vec<RemovalRow>>) -> bool {
         let size = self.locations.len() + self.sources.len();
         for (source_id, rows) in by_source {
             // A file first, and all of its source only if that was not it: one that empties itself
@@ -69,31 +70,33 @@ impl Withheld {
     }
 
     /// What goes after all, without the rest, waits no more.
-    pub(crate) fn release(&mut self, made: &[i64]) {
+    pub(crate) fn release(&mut self, made: &[LocationId]) {
         for location_id in made {
             self.pending.remove(location_id);
         }
     }
 
     /// The sources whose readings ask for what waits.
-    pub(crate) fn source_ids(&self) -> BTreeSet<i64> {
+    pub(crate) fn source_ids(&self) -> BTreeSet<SourceId> {
         self.pending.values().map(|row| row.source_id).collect()
     }
 
     /// What was seen, without what is withheld.
-    pub(crate) fn leave_out(
+    pub(crate) fn leave_out<'a>(
         &self,
-        evidence: &BTreeMap<i64, LocationEvidence>,
+        evidence: &'a BTreeMap<LocationId, LocationEvidence>,
         graph: &LocationGraph,
-    ) -> BTreeMap<i64, LocationEvidence> {
-        evidence
-            .iter()
-            .filter(|(id, proved)| !self.locations.contains(id) && !self.hides(**id, proved, graph))
-            .map(|(id, proved)| (*id, proved.clone()))
-            .collect()
+    ) -> Cow<'a, BTreeMap<LocationId, LocationEvidence>> {
+        // As good as always, and then there is nothing to copy.
+        if self.locations.is_empty() && self.sources.is_empty() {
+            return Cow::Borrowed(evidence);
+        }
+        let mut left = evidence.clone();
+        left.retain(|id, proved| !self.locations.contains(id) && !self.hides(*id, proved, graph));
+        Cow::Owned(left)
     }
 
-    fn hides(&self, id: i64, proved: &LocationEvidence, graph: &LocationGraph) -> bool {
+    fn hides(&self, id: LocationId, proved: &LocationEvidence, graph: &LocationGraph) -> bool {
         let location = graph.locations.get(&id);
         let source = location.and_then(|location| graph.sources.get(&location.source_id));
         let Some(source) = source else {
@@ -117,7 +120,7 @@ impl Withheld {
         let seen = &evidence.locations;
         let locations = self.locations.iter().filter(|id| seen.contains_key(id));
         let of_locations = locations.filter_map(|id| graph.locations.get(id));
-        let mut incomplete: BTreeSet<i64> = of_locations.map(|it| it.source_id).collect();
+        let mut incomplete: BTreeSet<SourceId> = of_locations.map(|it| it.source_id).collect();
         incomplete.extend(&self.sources);
         for reading in readings {
             reading.is_complete &= !incomplete.contains(&reading.source_id);
@@ -155,7 +158,7 @@ impl Applier {
                 return Ok(Removals::Withhold(waiting));
             }
         }
-        let made: Vec<i64> = removals.iter().map(|it| it.location_id).collect();
+        let made: Vec<LocationId> = removals.iter().map(|it| it.location_id).collect();
         // What was confirmed is made now and waits no more.
         work.tx.remove_removals(&made).await?;
         let removed = removals.into_iter().map(|it| RemovedEntities {
@@ -171,21 +174,18 @@ impl Applier {
     pub(crate) async fn store_pending(
         &self,
         work: &mut ApplyTransaction,
-        sources: &mut HashMap<i64, SourceRow>,
+        sources: &mut HashMap<SourceId, SourceRow>,
         withheld: &Withheld,
     ) -> Result<(), ApplyError> {
         if withheld.is_empty() {
             return Ok(());
         }
-        let mut by_source: BTreeMap<i64, Vec<RemovalRow>> = BTreeMap::new();
+        let mut by_source: BTreeMap<SourceId, Vec<&RemovalRow>> = BTreeMap::new();
         for row in withheld.pending.values() {
-            by_source
-                .entry(row.source_id)
-                .or_default()
-                .push(row.clone());
+            by_source.entry(row.source_id).or_default().push(row);
         }
         let others = by_source.keys().filter(|id| !sources.contains_key(id));
-        let others: Vec<i64> = others.copied().collect();
+        let others: Vec<SourceId> = others.copied().collect();
         let mut others = work.tx.lock_sources(&others).await?;
         for source in sources.values_mut().chain(&mut others) {
             if let Some(rows) = by_source.get(&source.id) {
@@ -206,7 +206,7 @@ impl Applier {
     pub(crate) async fn forget_pending(
         &self,
         work: &mut ApplyTransaction,
-        proved: &BTreeSet<i64>,
+        proved: &BTreeSet<SourceId>,
     ) -> Result<(), ApplyError> {
         // Nothing waits nearly always, and then no batch asks for it.
         if proved.is_empty() || !self.removals_wait.load(Ordering::Relaxed) {
@@ -217,7 +217,7 @@ impl Applier {
             self.removals_wait.store(false, Ordering::Relaxed);
             return Ok(());
         }
-        let taken_back: Vec<i64> = pending
+        let taken_back: Vec<LocationId> = pending
             .iter()
             .filter(|row| proved.contains(&row.source_id))
             .map(|row| row.location_id)
@@ -244,11 +244,11 @@ impl Applier {
     }
 }
 
-fn delay_for_confirmation(source: &mut SourceRow, rows: &[RemovalRow], wait: i64) {
+fn delay_for_confirmation(source: &mut SourceRow, rows: &[&RemovalRow], wait: i64) {
     let first = rows.iter().map(|row| row.since).min().unwrap_or_default();
     let entities: i64 = rows.iter().map(|row| row.entities).sum();
     tracing::warn!(
-        source.id,
+        source.id = source.id.get(),
         entities,
         "a reading would remove too many entities at once; it waits for a confirmation or a second look"
     );
@@ -259,7 +259,7 @@ fn delay_for_confirmation(source: &mut SourceRow, rows: &[RemovalRow], wait: i64
 
 /// What a plan takes away, by location.
 fn find_removals(plan: &ChangePlan, graph: &LocationGraph) -> Vec<LocationRemoval> {
-    let mut by_location: BTreeMap<i64, LocationRemoval> = BTreeMap::new();
+    let mut by_location: BTreeMap<LocationId, LocationRemoval> = BTreeMap::new();
     for (row, triggered_by) in plan.rows.iter().zip(&plan.triggered_by) {
         let (Op::Deleted, Some(entity_ref)) = (row.op, &row.entity_ref) else {
             continue;

@@ -3,6 +3,7 @@
 use std::collections::{BTreeSet, HashMap};
 use std::sync::atomic::Ordering;
 
+use freshet_model::SourceId;
 use freshet_proto::message::Cause;
 
 use super::{CONFIG, PROVIDER, WantedRoot, add_roots, provider_key, roots_key};
@@ -45,7 +46,7 @@ impl Applier {
         let mut work = self.begin().await?;
         let sources = work.tx.roots_sources().await?;
         let decided = self.filter_configured(sources);
-        let ids: BTreeSet<i64> = decided.iter().map(|source| source.id).collect();
+        let ids: BTreeSet<SourceId> = decided.iter().map(|source| source.id).collect();
         let mut observed = self.observe_configuration(&mut work, decided).await?;
         for id in observed.graph.sources.keys() {
             let cause = Cause {

@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
+use freshet_model::{LocationId, RepositoryName, SourceId};
 use freshet_proto::message::{Repository, RepositoryObserved};
 
 use super::WantedRoot;
@@ -18,7 +19,7 @@ const GENERATED: &str = "location:default/generated-";
 
 /// A file that a provider may name as a root, and the repository it is in.
 pub(crate) struct RootCandidate<'a> {
-    pub(crate) file: i64,
+    pub(crate) file: LocationId,
     pub(crate) repository: &'a Repository,
     /// The provider that wants it now; `None` if none does any more.
     pub(crate) provider: Option<&'a Provider>,
@@ -31,7 +32,7 @@ pub(crate) fn compare_roots(
     graph: &LocationGraph,
     candidates: &[RootCandidate<'_>],
 ) -> (Vec<WantedRoot>, Vec<String>) {
-    let mut parents: HashMap<i64, Vec<&str>> = HashMap::new();
+    let mut parents: HashMap<LocationId, Vec<&str>> = HashMap::new();
     for link in graph.links.iter() {
         let of_file = parents.entry(link.location_id).or_default();
         of_file.push(&link.parent_ref);
@@ -86,16 +87,16 @@ pub(crate) async fn find_abandoned_branches(
         };
         if row.state == LocationState::Unread {
             let repository = candidate.repository;
-            names.insert((
-                provider.host.clone(),
-                repository.owner.to_lowercase(),
-                repository.name.to_lowercase(),
+            names.insert(RepositoryName::new(
+                &provider.host,
+                &repository.owner,
+                &repository.name,
             ));
             read.insert(repository.id.to_string(), repository);
         }
     }
-    let names: Vec<(String, String, String)> = names.into_iter().collect();
-    let left: Vec<i64> = tx
+    let names: Vec<&RepositoryName> = names.iter().collect();
+    let left: Vec<SourceId> = tx
         .sources_named(&names)
         .await?
         .into_iter()
@@ -113,7 +114,7 @@ pub(crate) async fn find_abandoned_branches(
         return Ok(Vec::new());
     }
     let files = tx.locations_of(&left).await?;
-    let files: Vec<i64> = files.into_iter().map(|row| row.id).collect();
+    let files: Vec<LocationId> = files.into_iter().map(|row| row.id).collect();
     let links = tx.links_of_locations(&files).await?;
     let refs = links.into_iter().map(|link| link.parent_ref);
     let refs: BTreeSet<String> = refs.filter(|it| it.starts_with(GENERATED)).collect();
@@ -123,11 +124,11 @@ pub(crate) async fn find_abandoned_branches(
 /// The files of readings that a provider may name.
 pub(crate) fn find_candidates<'a>(
     graph: &LocationGraph,
-    evidence: &BTreeMap<i64, LocationEvidence>,
+    evidence: &BTreeMap<LocationId, LocationEvidence>,
     readings: &'a [Reading<RepositoryObserved>],
     providers: &'a Providers,
 ) -> Vec<RootCandidate<'a>> {
-    let mut files: HashMap<i64, Vec<(&str, i64)>> = HashMap::new();
+    let mut files: HashMap<SourceId, Vec<(&str, LocationId)>> = HashMap::new();
     for (id, proved) in evidence {
         if matches!(
             proved,

@@ -9,7 +9,7 @@ pub(crate) mod discovered;
 use std::collections::{BTreeMap, BTreeSet};
 
 use freshet_model::location::{LocationSpec, generated_location};
-use freshet_model::{EntityRef, canonical_json};
+use freshet_model::{EntityRef, LocationId, SourceId, canonical_json};
 use freshet_proto::message::Repository;
 use sha2::{Digest, Sha256};
 
@@ -39,7 +39,7 @@ pub(crate) struct WantedRoot {
     pub(crate) target: String,
     pub(crate) is_required: bool,
     /// The file it names, if that is known already.
-    pub(crate) file: Option<i64>,
+    pub(crate) file: Option<LocationId>,
 }
 
 impl WantedRoot {
@@ -58,7 +58,7 @@ impl WantedRoot {
     pub(crate) fn discovered(
         provider: &Provider,
         repository: &Repository,
-        file: i64,
+        file: LocationId,
     ) -> Option<Self> {
         let branch = provider.branch(repository);
         if branch.is_empty() || repository.html_url.is_empty() {
@@ -115,19 +115,14 @@ pub(crate) fn provider_key(provider: &Provider) -> SourceKey {
 
 /// A roots source.
 pub(crate) fn roots_key(host: &str, external_id: &str) -> SourceKey {
-    SourceKey {
-        kind: SourceKind::Roots,
-        host: host.to_owned(),
-        external_id: external_id.to_owned(),
-        git_ref: String::new(),
-    }
+    SourceKey::new(SourceKind::Roots, host, external_id)
 }
 
 /// Puts roots among what was seen.
 pub(crate) async fn add_roots(
     tx: &mut Tx,
     graph: &mut LocationGraph,
-    evidence: &mut BTreeMap<i64, LocationEvidence>,
+    evidence: &mut BTreeMap<LocationId, LocationEvidence>,
     wanted: &[WantedRoot],
     hosts: &[String],
 ) -> Result<(), ApplyError> {
@@ -169,10 +164,10 @@ async fn find_roots_sources(
     tx: &mut Tx,
     graph: &mut LocationGraph,
     wanted: &[WantedRoot],
-) -> Result<BTreeMap<SourceKey, i64>, ApplyError> {
+) -> Result<BTreeMap<SourceKey, SourceId>, ApplyError> {
     let keys: BTreeSet<SourceKey> = wanted.iter().map(|root| root.key.clone()).collect();
     let keys: Vec<SourceKey> = keys.into_iter().collect();
-    let mut ids: BTreeMap<SourceKey, i64> = BTreeMap::new();
+    let mut ids: BTreeMap<SourceKey, SourceId> = BTreeMap::new();
     for source in tx.lock_sources_by_key(&keys).await? {
         ids.insert(source.key(), source.id);
         graph.sources.insert(source.id, source);
@@ -200,7 +195,7 @@ async fn find_roots_sources(
 pub(crate) async fn remove_roots(
     tx: &mut Tx,
     graph: &mut LocationGraph,
-    evidence: &mut BTreeMap<i64, LocationEvidence>,
+    evidence: &mut BTreeMap<LocationId, LocationEvidence>,
     doubtful: Vec<String>,
     of: Option<&SourceKey>,
 ) -> Result<(), ApplyError> {
@@ -231,7 +226,7 @@ pub(crate) async fn remove_roots(
 }
 
 /// The location of a root that a provider may have named: what the configuration names is required.
-fn discovered_root(graph: &LocationGraph, entity_ref: &str) -> Option<i64> {
+fn discovered_root(graph: &LocationGraph, entity_ref: &str) -> Option<LocationId> {
     let entity = graph.entities.get(entity_ref)?;
     let document = serde_json::from_str(&entity.document).ok()?;
     // What the configuration names is required, and no listing may take it away.

@@ -1,12 +1,17 @@
 //! Sources, read and locked by id, identity, name or what is due.
 
+use freshet_model::{RepositoryName, SourceId};
+
 use super::row::{SourceKey, SourceRow};
 use crate::repo::error::RepoError;
 use crate::repo::statement::{Tx, json, select, select_in};
 
 impl Tx {
     /// The sources with these ids, locked in the order of their ids.
-    pub(crate) async fn lock_sources(&mut self, ids: &[i64]) -> Result<Vec<SourceRow>, RepoError> {
+    pub(crate) async fn lock_sources(
+        &mut self,
+        ids: &[SourceId],
+    ) -> Result<Vec<SourceRow>, RepoError> {
         // In the order of their ids, whoever locks them: two transactions that lock in the same
         // order cannot wait for each other.
         source_table!(
@@ -21,7 +26,7 @@ impl Tx {
     }
 
     /// The sources with these ids, as they are.
-    pub(crate) async fn sources(&mut self, ids: &[i64]) -> Result<Vec<SourceRow>, RepoError> {
+    pub(crate) async fn sources(&mut self, ids: &[SourceId]) -> Result<Vec<SourceRow>, RepoError> {
         source_table!(select_in: self, SourceRow, "read sources", "id" in "bigint", order: "id", ids)
     }
 
@@ -68,14 +73,16 @@ impl Tx {
         )
     }
 
-    /// Every branch of these repositories, known by (owner, name) on one host.
+    /// Every branch of these repositories.
     pub(crate) async fn sources_named(
         &mut self,
-        names: &[(String, String, String)],
+        names: &[&RepositoryName],
     ) -> Result<Vec<SourceRow>, RepoError> {
         if names.is_empty() {
             return Ok(Vec::new());
         }
+        let parts = names.iter().map(|it| [it.host(), it.owner(), it.name()]);
+        let parts: Vec<[&str; 3]> = parts.collect();
         source_table!(
             select: self, SourceRow, "find repositories by name",
             sqlite: "from (select value->>0 as k_host, value->>1 as k_owner, value->>2 as k_name \
@@ -88,7 +95,7 @@ impl Tx {
                 join source on kind = 'repository' and host = k_host \
                     and lower(owner) = k_owner and lower(name) = k_name \
                 order by id",
-            json(names),
+            json(&parts),
         )
     }
 

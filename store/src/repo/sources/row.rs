@@ -1,6 +1,6 @@
 //! A source, as its table holds it.
 
-use freshet_model::RepositoryName;
+use freshet_model::{RepositoryName, SourceId};
 use serde::{Deserialize, Serialize};
 
 use super::lane::Lane;
@@ -68,7 +68,8 @@ impl TryFrom<String> for SourceKind {
 /// What can be looked at in one go.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, sqlx::FromRow)]
 pub(crate) struct SourceRow {
-    pub(crate) id: i64,
+    #[sqlx(try_from = "i64")]
+    pub(crate) id: SourceId,
     #[sqlx(try_from = "String")]
     pub(crate) kind: SourceKind,
     pub(crate) provider: String,
@@ -164,7 +165,7 @@ impl RecheckInterval {
 
 impl SourceRow {
     /// A source nobody has looked at yet and nobody has asked for.
-    pub(crate) fn new(id: i64, kind: SourceKind, host: &str, external_id: &str) -> Self {
+    pub(crate) fn new(id: SourceId, kind: SourceKind, host: &str, external_id: &str) -> Self {
         Self {
             id,
             kind,
@@ -238,7 +239,7 @@ pub(crate) const HEAD: &str = "HEAD";
 /// A generation of a source.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub(crate) struct SourceGeneration {
-    pub(crate) source_id: i64,
+    pub(crate) source_id: SourceId,
     pub(crate) generation: i64,
 }
 
@@ -251,14 +252,36 @@ pub(crate) struct SourceKey {
     pub(crate) git_ref: String,
 }
 
+impl SourceKey {
+    /// A source without branches.
+    pub(crate) fn new(kind: super::SourceKind, host: &str, external_id: &str) -> Self {
+        Self {
+            kind,
+            host: host.to_owned(),
+            external_id: external_id.to_owned(),
+            git_ref: String::new(),
+        }
+    }
+
+    /// A branch of a repository.
+    pub(crate) fn branch(host: &str, repository_id: impl ToString, git_ref: &str) -> Self {
+        Self {
+            git_ref: git_ref.to_owned(),
+            ..Self::new(
+                super::SourceKind::Repository,
+                host,
+                &repository_id.to_string(),
+            )
+        }
+    }
+}
+
 impl SourceRow {
     /// How the world outside names it.
     pub(crate) fn key(&self) -> SourceKey {
         SourceKey {
-            kind: self.kind,
-            host: self.host.clone(),
-            external_id: self.external_id.clone(),
             git_ref: self.git_ref.clone(),
+            ..SourceKey::new(self.kind, &self.host, &self.external_id)
         }
     }
 }

@@ -1,5 +1,7 @@
 //! How sources stand, for freshness and for people.
 
+use freshet_model::SourceId;
+
 use super::row::SourceKind;
 use crate::repo::database::Repo;
 use crate::repo::error::RepoError;
@@ -10,7 +12,7 @@ use crate::repo::stored::{micros_if_any, text_if_any};
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SourceStatus {
     /// Its id.
-    pub id: i64,
+    pub id: SourceId,
     /// What it is.
     pub kind: SourceKind,
     /// Host of its provider.
@@ -38,7 +40,7 @@ pub struct SourceStatus {
 }
 
 from_row!(SourceStatus, row => Self {
-    id: row.try_get("id")?,
+    id: SourceId::new(row.try_get("id")?),
     kind: SourceKind::try_from(row.try_get::<String, _>("kind")?)
         .map_err(|error| sqlx::Error::Decode(Box::new(error)))?,
     host: row.try_get("host")?,

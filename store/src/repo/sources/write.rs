@@ -1,12 +1,18 @@
 //! Sources, written whole or in one respect.
 
+use freshet_model::SourceId;
+
 use super::row::{SourceGeneration, SourceRow};
 use crate::repo::error::RepoError;
 use crate::repo::statement::{Tx, bounded, execute, fetch_all, json, upsert};
 
 impl Tx {
     /// Notes that jobs of these sources were published.
-    pub(crate) async fn set_enqueued(&mut self, ids: &[i64], now: i64) -> Result<(), RepoError> {
+    pub(crate) async fn set_enqueued(
+        &mut self,
+        ids: &[SourceId],
+        now: i64,
+    ) -> Result<(), RepoError> {
         execute!(
             // Not under the lock of the rows: if it is overtaken, a job is offered once more and
             // refused.
@@ -65,7 +71,10 @@ impl Tx {
     }
 
     /// Ids for sources that are about to be written.
-    pub(crate) async fn new_source_ids(&mut self, count: usize) -> Result<Vec<i64>, RepoError> {
+    pub(crate) async fn new_source_ids(
+        &mut self,
+        count: usize,
+    ) -> Result<Vec<SourceId>, RepoError> {
         if count == 0 {
             return Ok(Vec::new());
         }
@@ -77,7 +86,7 @@ impl Tx {
             postgres: "select nextval('source_ids') from generate_series(1, $1)",
             bounded(count),
         )?;
-        Ok(ids.into_iter().map(|(id,)| id).collect())
+        Ok(ids.into_iter().map(|(id,)| SourceId::new(id)).collect())
     }
 
     /// Writes sources whole, new or known.

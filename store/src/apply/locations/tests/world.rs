@@ -2,9 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use freshet_model::EntityRef;
 use freshet_model::location::{Target, generated_location};
 use freshet_model::rules::Rule;
+use freshet_model::{EntityRef, LocationId, SourceId};
 use serde_json::json;
 
 use crate::apply::entities::annotate::Forges;
@@ -22,14 +22,14 @@ use crate::repo::{
 pub(super) const BASE: &str = "https://github.com/o/r/tree/main";
 pub(super) const ROOT: &str = "url:https://github.com/o/r/blob/main/root.yaml";
 /// The source of roots and the repository.
-pub(super) const ROOTS: i64 = 1;
-pub(super) const REPOSITORY: i64 = 2;
+pub(super) const ROOTS: SourceId = SourceId::new(1);
+pub(super) const REPOSITORY: SourceId = SourceId::new(2);
 const ROUNDS_MAX: usize = 50;
 
 /// Everything that is stored.
 pub(super) struct World {
     pub(super) graph: LocationGraph,
-    pub(super) ids: BTreeMap<String, i64>,
+    pub(super) ids: BTreeMap<String, LocationId>,
     pub(super) rules: Vec<Rule>,
     pub(super) claims: Vec<ClaimRow>,
     forges: Forges,
@@ -129,9 +129,12 @@ impl World {
     }
 
     /// The id of a file, or of a root by its whole name.
-    pub(super) fn id(&mut self, path: &str) -> i64 {
+    pub(super) fn id(&mut self, path: &str) -> LocationId {
         let next = i64::try_from(self.ids.len()).expect("few") + 10;
-        let id = *self.ids.entry(path.to_owned()).or_insert(next);
+        let id = *self
+            .ids
+            .entry(path.to_owned())
+            .or_insert(LocationId::new(next));
         if !self.graph.locations.contains_key(&id) {
             let is_root = path.starts_with("url:");
             let source_id = if is_root { ROOTS } else { REPOSITORY };
@@ -154,19 +157,30 @@ impl World {
         self.apply(vec![root])
     }
 
-    pub(super) fn sees_root(&mut self, presence: Option<&'static str>) -> (i64, LocationEvidence) {
+    pub(super) fn sees_root(
+        &mut self,
+        presence: Option<&'static str>,
+    ) -> (LocationId, LocationEvidence) {
         let document = generated_location("url", &ROOT["url:".len()..], presence);
         self.sees_declared_root(ROOT, document.to_string())
     }
 
     /// A root that leads to a file by another name.
-    pub(super) fn sees_other_root(&mut self, root: &str, path: &str) -> (i64, LocationEvidence) {
+    pub(super) fn sees_other_root(
+        &mut self,
+        root: &str,
+        path: &str,
+    ) -> (LocationId, LocationEvidence) {
         let target = format!("{BASE}/{path}");
         let document = generated_location("url", &target, None);
         self.sees_declared_root(root, document.to_string())
     }
 
-    fn sees_declared_root(&mut self, root: &str, document: String) -> (i64, LocationEvidence) {
+    fn sees_declared_root(
+        &mut self,
+        root: &str,
+        document: String,
+    ) -> (LocationId, LocationEvidence) {
         let declared = DeclaredLocation {
             entity_ref: EntityRef::parse(&generated_ref(root)).expect("a valid ref"),
             document,
@@ -181,11 +195,11 @@ impl World {
         (self.id(root), proved)
     }
 
-    pub(super) fn sees(&mut self, path: &str, file: File) -> (i64, LocationEvidence) {
+    pub(super) fn sees(&mut self, path: &str, file: File) -> (LocationId, LocationEvidence) {
         (self.id(path), content(file))
     }
 
-    pub(super) fn sees_no(&mut self, path: &str) -> (i64, LocationEvidence) {
+    pub(super) fn sees_no(&mut self, path: &str) -> (LocationId, LocationEvidence) {
         (self.id(path), LocationEvidence::Absent)
     }
 
@@ -193,7 +207,7 @@ impl World {
         &mut self,
         pattern: &str,
         paths: &[&str],
-    ) -> (i64, LocationEvidence) {
+    ) -> (LocationId, LocationEvidence) {
         for path in paths {
             self.id(path);
         }
@@ -208,7 +222,7 @@ impl World {
     }
 
     /// Evaluates, supplies what is requested, and stores what comes of it.
-    pub(super) fn apply(&mut self, evidence: Vec<(i64, LocationEvidence)>) -> LocationDiff {
+    pub(super) fn apply(&mut self, evidence: Vec<(LocationId, LocationEvidence)>) -> LocationDiff {
         self.now += 1;
         let evidence = evidence.into_iter().collect();
         for _ in 0..ROUNDS_MAX {
