@@ -17,7 +17,9 @@ use freshet_runtime::error_chain::Chain;
 use futures::FutureExt;
 use futures::future::join_all;
 use prost::{DecodeError, Message};
+use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
 use crate::repo::Trouble;
 
@@ -107,6 +109,9 @@ pub(crate) struct BatchConsumer<'a, H> {
     /// One for each lane; none while they are not open.
     inboxes: Vec<Inbox>,
     batch_max: usize,
+    tasks: TaskTracker,
+    /// What was handled last is acknowledged while the next batch is handled.
+    acknowledging: Option<JoinHandle<()>>,
 }
 
 impl<'a, H: BatchHandler> BatchConsumer<'a, H> {
@@ -125,6 +130,8 @@ impl<'a, H: BatchHandler> BatchConsumer<'a, H> {
             lanes,
             inboxes: Vec::new(),
             batch_max,
+            tasks: TaskTracker::new(),
+            acknowledging: None,
         }
     }
 
@@ -136,7 +143,7 @@ impl<'a, H: BatchHandler> BatchConsumer<'a, H> {
     ) -> Option<Vec<Delivery>> {
         loop {
             let received = tokio::select! {
-                () = shutdown.cancelled() => return None,
+                () = shutdown.cancelled() => break,
                 received = self.open_and_receive() => received,
             };
             match received {
@@ -150,6 +157,8 @@ impl<'a, H: BatchHandler> BatchConsumer<'a, H> {
                 }
             }
         }
+        self.finish_acknowledging().await;
+        None
     }
 
     async fn open_and_receive(&mut self) -> Result<Vec<Delivery>, IntakeError> {
@@ -169,7 +178,7 @@ impl<'a, H: BatchHandler> BatchConsumer<'a, H> {
     ///
     /// If the process has to start over; no message is acknowledged then, so all of them come again.
     pub(crate) async fn handle_batch(
-        &self,
+        &mut self,
         deliveries: Vec<Delivery>,
         shutdown: &CancellationToken,
     ) -> Result<(), H::Error> {
@@ -177,7 +186,7 @@ impl<'a, H: BatchHandler> BatchConsumer<'a, H> {
         // again in.
         let (messages, deliveries) = self.decode_readable(deliveries).await;
         let Err(error) = self.handle_with_retries(&messages).await else {
-            acknowledge(deliveries).await;
+            self.acknowledge_behind(deliveries).await;
             return Ok(());
         };
         let remedy = H::remedy(&error);
@@ -194,6 +203,19 @@ impl<'a, H: BatchHandler> BatchConsumer<'a, H> {
             pause(shutdown).await;
         }
         Ok(())
+    }
+
+    async fn acknowledge_behind(&mut self, deliveries: Vec<Delivery>) {
+        // One batch at a time, so that a slow bus slows what is handled and nothing piles up.
+        self.finish_acknowledging().await;
+        self.acknowledging = Some(self.tasks.spawn(acknowledge(deliveries)));
+    }
+
+    async fn finish_acknowledging(&mut self) {
+        if let Some(acknowledging) = self.acknowledging.take() {
+            // A panic is in the log, and what was not acknowledged comes again.
+            let _ended = acknowledging.await;
+        }
     }
 
     /// The messages that can be read, each with its delivery. The others become dead letters.

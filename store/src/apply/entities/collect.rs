@@ -1,7 +1,10 @@
 //! What the files of a batch declare, after the decision about their locations. Pure.
 
 use std::collections::{BTreeMap, HashSet};
+use std::num::NonZero;
+use std::panic::resume_unwind;
 use std::sync::Arc;
+use std::thread;
 
 use freshet_model::{EntityRef, LocationId};
 use freshet_proto::message::Content;
@@ -17,6 +20,9 @@ use crate::apply::locations::naming::{location_type, split_location};
 use crate::repo::stored::stored_ref;
 use crate::repo::{Location, LocationEntity, LocationState};
 
+/// For fewer contents another thread would cost more than it saves.
+const CONTENTS_PER_CORE_MIN: usize = 16;
+
 /// What the declarations are made from.
 pub(crate) struct DeclarationInputs<'a> {
     pub(crate) diff: &'a LocationDiff,
@@ -29,12 +35,8 @@ pub(crate) fn collect_declarations<'a>(
     inputs: &DeclarationInputs<'_>,
     contents: impl Iterator<Item = (&'a LocationId, &'a Content)>,
 ) -> Result<Vec<FileDeclarations>, ApplyError> {
-    let mut files: BTreeMap<LocationId, FileDeclarations> = BTreeMap::new();
-    for (location_id, content) in contents {
-        if let Some(location) = inputs.location(*location_id) {
-            files.insert(*location_id, inputs.read_content(location, content)?);
-        }
-    }
+    let contents = contents.filter_map(|(id, content)| Some((inputs.location(*id)?, content)));
+    let mut files = inputs.read_contents(&contents.collect::<Vec<_>>())?;
     // After the contents: a file that was read and that no root reaches any more declares nothing.
     for (location_id, triggered_by) in &inputs.diff.removed {
         if let Some(location) = inputs.location(*location_id) {
@@ -52,6 +54,39 @@ impl DeclarationInputs<'_> {
     fn location(&self, id: LocationId) -> Option<&Location> {
         let changed = self.diff.locations.get(&id);
         changed.or_else(|| self.graph.locations.get(&id))
+    }
+
+    /// Reads the contents on every core: this is most of what planning a large batch costs, and the
+    /// database waits for it.
+    fn read_contents(
+        &self,
+        contents: &[(&Location, &Content)],
+    ) -> Result<BTreeMap<LocationId, FileDeclarations>, ApplyError> {
+        let cores = thread::available_parallelism().map_or(1, NonZero::get);
+        let size = contents.len().div_ceil(cores).max(CONTENTS_PER_CORE_MIN);
+        let mut shares = contents.chunks(size);
+        let mine = shares.next().unwrap_or_default();
+        thread::scope(|scope| {
+            let others: Vec<_> = shares
+                .map(|share| scope.spawn(|| self.read_share(share)))
+                .collect();
+            let mut files = self.read_share(mine)?;
+            for other in others {
+                let read = other.join().unwrap_or_else(|panic| resume_unwind(panic));
+                files.append(&mut read?);
+            }
+            Ok(files)
+        })
+    }
+
+    fn read_share(
+        &self,
+        contents: &[(&Location, &Content)],
+    ) -> Result<BTreeMap<LocationId, FileDeclarations>, ApplyError> {
+        let files = contents.iter();
+        files
+            .map(|(location, content)| Ok((location.id, self.read_content(location, content)?)))
+            .collect()
     }
 
     fn read_content(
