@@ -19,8 +19,7 @@ use super::observed::identity::resolve_identities;
 use super::observed::newest::{Reading, choose_newest};
 use super::observed::reassemble::reassemble;
 use super::removals::pending::{Removals, Withheld};
-use super::roots::discovered::{compare_roots, find_abandoned_branches, find_candidates};
-use super::roots::{add_roots, remove_roots};
+use super::roots::discovered::update_roots;
 use super::transaction::ApplyTransaction;
 use crate::repo::{Lane, Location, SourceRow};
 
@@ -135,13 +134,9 @@ impl Applier {
         let request = concerned_by(evidence);
         load(&mut work.tx, graph, request, &self.config.recheck).await?;
         let providers = &self.config.providers;
-        let candidates = find_candidates(graph, evidence, readings, providers);
-        let (missing, mut doubtful) = compare_roots(graph, &candidates);
-        let tx = &mut work.tx;
-        doubtful.extend(find_abandoned_branches(tx, graph, &candidates, providers).await?);
-        remove_roots(tx, graph, evidence, doubtful, None).await?;
         let hosts = &self.config.forges.hosts;
-        add_roots(tx, graph, evidence, &missing, hosts).await?;
+        let tx = &mut work.tx;
+        update_roots(tx, graph, evidence, readings, providers, hosts).await?;
         Ok(observed)
     }
 

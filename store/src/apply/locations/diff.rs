@@ -55,7 +55,7 @@ pub(crate) struct UnpublishedLocations {
 
 impl Evaluation<'_> {
     /// A file whose entities carry another parent's spelling is read again.
-    pub(crate) fn update_namings(&mut self) {
+    fn update_namings(&mut self) {
         for (location_id, triggered_by) in self.touched.clone() {
             if self.removed.contains_key(&location_id) {
                 continue;
@@ -85,7 +85,7 @@ impl Evaluation<'_> {
     }
 
     /// Shows and hides the Location entities that stand for something optional.
-    pub(crate) fn update_publication(&mut self) {
+    fn update_publication(&mut self) {
         let reviewed: Vec<String> = self.reviewed.keys().cloned().collect();
         for entity_ref in reviewed {
             let is_published = self.is_publishable(&entity_ref);
@@ -130,8 +130,11 @@ impl Evaluation<'_> {
         })
     }
 
-    /// Compares the graph with what is stored.
+    /// Compares the graph with what is stored, once each file is named and each Location entity shown or
+    /// hidden as all of it asks for.
     pub(crate) fn compare_with_stored(&mut self) -> LocationDiff {
+        self.update_namings();
+        self.update_publication();
         let mut diff = LocationDiff {
             activated: std::mem::take(&mut self.activated),
             refresh_requests: std::mem::take(&mut self.refresh_requests),

@@ -35,8 +35,6 @@ pub(crate) fn evaluate(
     let mut evaluation = Evaluation::new(graph, evidence, inputs);
     evaluation.take_over_evidence();
     evaluation.work_off();
-    evaluation.update_namings();
-    evaluation.update_publication();
     let diff = evaluation.compare_with_stored();
     if evaluation.lacking.is_empty() {
         Evaluated::Decided(Box::new(diff))

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use freshet_model::{LocationId, RepositoryName, SourceId};
 use freshet_proto::message::{Repository, RepositoryObserved};
 
-use super::WantedRoot;
+use super::{WantedRoot, add_roots, provider_key, remove_roots};
 use crate::apply::error::ApplyError;
 use crate::apply::locations::graph::LocationGraph;
 use crate::apply::observed::evidence::LocationEvidence;
@@ -25,6 +25,42 @@ pub(crate) struct RootCandidate<'a> {
     pub(crate) provider: Option<&'a Provider>,
     /// Whether there is something to stand for.
     pub(crate) is_there: bool,
+}
+
+/// Puts the roots that these readings bring and take away among what was seen.
+pub(crate) async fn update_roots(
+    tx: &mut Tx,
+    graph: &mut LocationGraph,
+    evidence: &mut BTreeMap<LocationId, LocationEvidence>,
+    readings: &[Reading<RepositoryObserved>],
+    providers: &Providers,
+    hosts: &[String],
+) -> Result<(), ApplyError> {
+    let candidates = find_candidates(graph, evidence, readings, providers);
+    let (missing, mut doubtful) = compare_roots(graph, &candidates);
+    doubtful.extend(find_abandoned_branches(tx, graph, &candidates, providers).await?);
+    remove_roots(tx, graph, evidence, doubtful, None).await?;
+    add_roots(tx, graph, evidence, &missing, hosts).await
+}
+
+impl WantedRoot {
+    /// The catalog file of a repository that a provider wants. `None` while its branch has no name.
+    fn discovered(provider: &Provider, repository: &Repository, file: LocationId) -> Option<Self> {
+        let branch = provider.branch(repository);
+        if branch.is_empty() || repository.html_url.is_empty() {
+            return None;
+        }
+        Some(Self {
+            key: provider_key(provider),
+            location_type: "url".to_owned(),
+            target: format!(
+                "{}/blob/{branch}/{}",
+                repository.html_url, provider.catalog_path
+            ),
+            is_required: false,
+            file: Some(file),
+        })
+    }
 }
 
 /// The roots that are missing, and the Location entities of roots that may have been replaced.
@@ -71,7 +107,7 @@ pub(crate) fn compare_roots(
 
 /// The Location entities of roots in branches that a provider read before and has left for one of which a
 /// file was read for the first time now: what moved from one to the other moves at once.
-pub(crate) async fn find_abandoned_branches(
+async fn find_abandoned_branches(
     tx: &mut Tx,
     graph: &LocationGraph,
     candidates: &[RootCandidate<'_>],
@@ -122,7 +158,7 @@ pub(crate) async fn find_abandoned_branches(
 }
 
 /// The files of readings that a provider may name.
-pub(crate) fn find_candidates<'a>(
+fn find_candidates<'a>(
     graph: &LocationGraph,
     evidence: &BTreeMap<LocationId, LocationEvidence>,
     readings: &'a [Reading<RepositoryObserved>],

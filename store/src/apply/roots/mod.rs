@@ -10,7 +10,6 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use freshet_model::location::{LocationSpec, generated_location};
 use freshet_model::{EntityRef, LocationId, SourceId, canonical_json};
-use freshet_proto::message::Repository;
 use sha2::{Digest, Sha256};
 
 use super::entities::declarations::Undeclared;
@@ -52,28 +51,6 @@ impl WantedRoot {
             is_required: true,
             file: None,
         }
-    }
-
-    /// The catalog file of a repository that a provider wants. `None` while its branch has no name.
-    pub(crate) fn discovered(
-        provider: &Provider,
-        repository: &Repository,
-        file: LocationId,
-    ) -> Option<Self> {
-        let branch = provider.branch(repository);
-        if branch.is_empty() || repository.html_url.is_empty() {
-            return None;
-        }
-        Some(Self {
-            key: provider_key(provider),
-            location_type: "url".to_owned(),
-            target: format!(
-                "{}/blob/{branch}/{}",
-                repository.html_url, provider.catalog_path
-            ),
-            is_required: false,
-            file: Some(file),
-        })
     }
 
     /// `type:target`.
