@@ -246,7 +246,7 @@ pub(crate) struct SourceGeneration {
 /// How the world outside names a source.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
 pub(crate) struct SourceKey {
-    pub(crate) kind: super::SourceKind,
+    pub(crate) kind: SourceKind,
     pub(crate) host: String,
     pub(crate) external_id: String,
     pub(crate) git_ref: String,
@@ -254,7 +254,7 @@ pub(crate) struct SourceKey {
 
 impl SourceKey {
     /// A source without branches.
-    pub(crate) fn new(kind: super::SourceKind, host: &str, external_id: &str) -> Self {
+    pub(crate) fn new(kind: SourceKind, host: &str, external_id: &str) -> Self {
         Self {
             kind,
             host: host.to_owned(),
@@ -264,14 +264,10 @@ impl SourceKey {
     }
 
     /// A branch of a repository.
-    pub(crate) fn branch(host: &str, repository_id: impl ToString, git_ref: &str) -> Self {
+    pub(crate) fn branch(host: &str, repository_id: u64, git_ref: &str) -> Self {
         Self {
             git_ref: git_ref.to_owned(),
-            ..Self::new(
-                super::SourceKind::Repository,
-                host,
-                &repository_id.to_string(),
-            )
+            ..Self::new(SourceKind::Repository, host, &repository_id.to_string())
         }
     }
 }
