@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use freshet_model::{EntityRef, LocationId, Problem, RelationDeclaration, SourceId};
+use freshet_model::{EntityRef, LocationId, Problem, RelationDeclaration, Revision, SourceId};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -16,7 +16,7 @@ pub use freshet_proto::message::change::Verb as Op;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ChangeRow {
     /// Its place in the history; revisions have no gaps.
-    pub revision: i64,
+    pub revision: Revision,
     /// What happened.
     pub op: Op,
     /// The entity it happened to; absent for a problem of a file without an entity.
@@ -84,7 +84,7 @@ pub struct EntityRecord {
     /// +1 with each of its changes.
     pub version: i64,
     /// Revision of its newest change.
-    pub revision: i64,
+    pub revision: Revision,
     /// Digest of document and relations.
     pub digest: String,
     /// Declared document, canonical JSON.
@@ -105,7 +105,7 @@ pub struct Snapshot {
     /// Id of the change log.
     pub epoch: String,
     /// Revision it is the state of.
-    pub revision: i64,
+    pub revision: Revision,
     /// Entities that exist, in any order.
     pub entities: Vec<EntityRecord>,
     /// Problems that are open, in any order.

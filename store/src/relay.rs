@@ -13,6 +13,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use freshet_bus::{BATCH_MESSAGES_MAX, Bus, Expect, Outbound, PublishError, ReadError, Tail};
+use freshet_model::Revision;
 use freshet_proto::envelope::{EPOCH_HEADER, Envelope, REVISION_HEADER, change_id};
 use freshet_proto::stream::CHANGES;
 use freshet_proto::subject::{Subject, Subjects};
@@ -53,7 +54,7 @@ pub(crate) struct ChangeRelay {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct StreamCursor {
     /// Revision of its last message.
-    revision: i64,
+    revision: Revision,
     /// Sequence of its last message.
     sequence: u64,
 }
@@ -66,9 +67,12 @@ enum StreamMismatch {
     #[error("it is of the log {found}, the database of {expected}")]
     OtherEpoch { found: String, expected: String },
     #[error("it is at revision {stream}, ahead of the database at {database}")]
-    Ahead { stream: i64, database: i64 },
+    Ahead {
+        stream: Revision,
+        database: Revision,
+    },
     #[error("revisions after {stream} are needed, and the log begins at {oldest}")]
-    Behind { stream: i64, oldest: i64 },
+    Behind { stream: Revision, oldest: Revision },
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -141,7 +145,7 @@ impl ChangeRelay {
         self.reached.set(cursor.revision);
         if published.is_some_and(|published| published.revision > cursor.revision) {
             tracing::error!(
-                stream.revision = cursor.revision,
+                stream.revision = cursor.revision.get(),
                 "The stream of changes lost events that were published; they are published again"
             );
             self.metrics.count_rollback();
@@ -186,7 +190,7 @@ impl ChangeRelay {
             if bytes > BATCH_BYTES_MAX && !messages.is_empty() {
                 break;
             }
-            let id = change_id(epoch, row.revision);
+            let id = change_id(epoch, row.revision.get());
             let message = Outbound::new(change_subject(&self.subjects, row), body)
                 .enveloped(Envelope::with_id(id))
                 .with_headers(publication.headers());
@@ -264,6 +268,7 @@ fn locate_cursor(
             message
                 .header(REVISION_HEADER)
                 .and_then(|revision| revision.parse().ok())
+                .map(Revision::new)
                 .ok_or(StreamMismatch::Foreign)?
         }
         // Everything has aged out. What this relay published last was that message, if the sequence
@@ -271,14 +276,14 @@ fn locate_cursor(
         // revision they have, and would not know one they never got.
         None => published
             .filter(|published| published.sequence == sequence)
-            .map_or(meta.oldest - 1, |published| published.revision),
+            .map_or(meta.oldest.previous(), |published| published.revision),
     };
     if revision > meta.revision {
         let (stream, database) = (revision, meta.revision);
         return Err(StreamMismatch::Ahead { stream, database });
     }
     // A hole in a stream that promises none is worse than a stream that stands still.
-    if revision + 1 < meta.oldest {
+    if revision.next() < meta.oldest {
         let (stream, oldest) = (revision, meta.oldest);
         return Err(StreamMismatch::Behind { stream, oldest });
     }
@@ -307,8 +312,8 @@ mod tests {
     fn check(sequence: u64, message: Option<(&str, &str)>, expected: &Result<i64, StreamMismatch>) {
         let meta = LogState {
             epoch: "e1".to_owned(),
-            revision: 9,
-            oldest: 5,
+            revision: Revision::new(9),
+            oldest: Revision::new(5),
         };
         let tail = Tail {
             last_sequence: sequence,
@@ -322,12 +327,12 @@ mod tests {
             }),
         };
         let published = Some(StreamCursor {
-            revision: 8,
+            revision: Revision::new(8),
             sequence: 80,
         });
         let located = locate_cursor(&tail, &meta, published).map(|cursor| {
             assert_eq!(cursor.sequence, sequence);
-            cursor.revision
+            cursor.revision.get()
         });
         assert_eq!(located, *expected);
     }
@@ -356,16 +361,16 @@ mod tests {
             40,
             Some(("e1", "10")),
             &Err(StreamMismatch::Ahead {
-                stream: 10,
-                database: 9,
+                stream: Revision::new(10),
+                database: Revision::new(9),
             }),
         );
         check(
             40,
             Some(("e1", "3")),
             &Err(StreamMismatch::Behind {
-                stream: 3,
-                oldest: 5,
+                stream: Revision::new(3),
+                oldest: Revision::new(5),
             }),
         );
         check(40, Some(("e1", "x")), &Err(StreamMismatch::Foreign));

@@ -60,6 +60,20 @@ identifiers! {
     Revision;
 }
 
+impl Revision {
+    /// The one after it.
+    #[must_use]
+    pub const fn next(self) -> Self {
+        Self(self.0 + 1)
+    }
+
+    /// The one before it.
+    #[must_use]
+    pub const fn previous(self) -> Self {
+        Self(self.0 - 1)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -73,7 +87,14 @@ mod tests {
             serde_json::from_str::<LocationId>("8").expect("a number"),
             LocationId::from(8)
         );
-        assert!(Revision::default() < Revision::new(1));
         assert_eq!(i64::from(Revision::new(9)), Revision::new(9).get());
+    }
+
+    #[test]
+    fn revisions_are_contiguous() {
+        let first = Revision::default().next();
+        assert_eq!(first, Revision::new(1));
+        assert!(first.previous() < first);
+        assert_eq!(first.previous(), Revision::default());
     }
 }

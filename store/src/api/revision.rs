@@ -1,11 +1,13 @@
 //! `Catalog-Revision` on every answer, `minRevision` on every request; and counting both.
 
+use std::num::ParseIntError;
 use std::time::{Duration, Instant};
 
 use axum::extract::{MatchedPath, Request, State};
 use axum::http::{HeaderName, HeaderValue};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
+use freshet_model::Revision;
 
 use super::error::{ApiProblem, RequestLine};
 use super::parameters::MIN_REVISION;
@@ -35,7 +37,7 @@ pub(super) async fn stamp_revision(
     };
     response
         .headers_mut()
-        .insert(CATALOG_REVISION, HeaderValue::from(revision));
+        .insert(CATALOG_REVISION, HeaderValue::from(revision.get()));
     api.metrics.observe_answer(
         route,
         response.status().as_u16(),
@@ -44,15 +46,15 @@ pub(super) async fn stamp_revision(
     response
 }
 
-fn min_revision(query: &str) -> Result<Option<i64>, ApiProblem> {
+fn min_revision(query: &str) -> Result<Option<Revision>, ApiProblem> {
     // Nearly every request goes this way, and parses nothing.
     if !query.contains(MIN_REVISION) {
         return Ok(None);
     }
     let value = url::form_urlencoded::parse(query.as_bytes())
         .find(|(name, _)| name == MIN_REVISION)
-        .map(|(_, value)| value.parse::<i64>());
-    value.transpose().map_err(|_not_a_number| {
+        .map(|(_, value)| value.parse().map(Revision::new));
+    value.transpose().map_err(|_not_a_number: ParseIntError| {
         ApiProblem::Input(format!(
             "Query parameter '{MIN_REVISION}' must be an integer"
         ))
@@ -61,7 +63,7 @@ fn min_revision(query: &str) -> Result<Option<i64>, ApiProblem> {
 
 async fn wait_for_revision(
     api: &Api,
-    wanted: Result<Option<i64>, ApiProblem>,
+    wanted: Result<Option<Revision>, ApiProblem>,
 ) -> Result<(), ApiProblem> {
     let Some(revision) = wanted? else {
         return Ok(());

@@ -1,5 +1,7 @@
 //! Why a batch was not applied.
 
+use freshet_model::Revision;
+
 use crate::repo::{RepoError, Trouble};
 
 /// Why a batch was not applied.
@@ -15,9 +17,9 @@ pub enum ApplyError {
     #[error("the view is at revision {view} and the database at {database}")]
     Diverged {
         /// Revision of the view.
-        view: i64,
+        view: Revision,
         /// Revision of the database.
-        database: i64,
+        database: Revision,
     },
     /// A bug; the panic itself is in the log.
     #[error("applying observations panicked")]

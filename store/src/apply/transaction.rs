@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use freshet_model::SourceId;
+use freshet_model::{Revision, SourceId};
 use freshet_proto::message::Job;
 
 use super::applier::Applier;
@@ -48,7 +48,7 @@ struct Committed {
 
 impl ApplyTransaction {
     /// The newest revision, this transaction's included.
-    pub(crate) fn newest_revision(&self) -> i64 {
+    pub(crate) fn newest_revision(&self) -> Revision {
         let newest = self.rows.last().map(|row| row.revision);
         newest.unwrap_or(self.meta.revision)
     }

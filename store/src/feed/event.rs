@@ -49,7 +49,7 @@ impl<'a> Publication<'a> {
     fn attributes(&self) -> Attributes<'_> {
         Attributes {
             epoch: self.epoch,
-            revision: self.row.revision,
+            revision: self.row.revision.get(),
             verb: self.row.op,
             source: EVENT_SOURCE,
             subject: &self.subject,
@@ -136,7 +136,7 @@ fn render_data(data: &ChangeData) -> String {
 mod tests {
     use std::sync::Arc;
 
-    use freshet_model::{EntityRef, LocationId, SourceId};
+    use freshet_model::{EntityRef, LocationId, Revision, SourceId};
     use freshet_proto::message::change::{DOCUMENT_BYTES_MAX, PublishedChange};
     use serde_json::Value;
 
@@ -154,7 +154,7 @@ mod tests {
             r#"{{"op":"updated","entity":{{"ref":"component:default/a","uid":"u","kind":"Component"}},"revision":{{"catalog":7,"previous":3,"entity":2}},"change":{{"categories":["SPEC"],"derived":false,"fields":{{"added":[{{"path":"/spec/x","after":"{field}"}}],"updated":[],"deleted":[]}},"relations":{{"added":[{relations}],"removed":[]}}}},"cause":{{}},"timing":{{"committed":"2026-11-21T09:14:03.000000Z"}}}}"#
         );
         ChangeRow {
-            revision: 7,
+            revision: Revision::new(7),
             op: Op::Updated,
             entity_ref: Some(EntityRef::parse("component:default/a").expect("a valid ref")),
             version: 2,

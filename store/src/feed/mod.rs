@@ -10,6 +10,7 @@ mod position;
 
 use std::sync::Arc;
 
+use freshet_model::Revision;
 use freshet_runtime::clock::Clock;
 use freshet_runtime::error_chain::Chain;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
@@ -161,7 +162,7 @@ impl ChangeFeed {
 /// One subscription at work.
 struct FeedReader {
     epoch: String,
-    revision: i64,
+    revision: Revision,
     events: mpsc::Sender<FeedEvent>,
     feed: Arc<FeedState>,
 }
@@ -182,7 +183,10 @@ impl FeedReader {
         drop(slot);
     }
 
-    async fn wait_for_change(&self, revisions: &mut watch::Receiver<i64>) -> Result<(), FeedEnd> {
+    async fn wait_for_change(
+        &self,
+        revisions: &mut watch::Receiver<Revision>,
+    ) -> Result<(), FeedEnd> {
         let revision = self.revision;
         tokio::select! {
             () = self.feed.shutdown.cancelled() => Err(FeedEnd::Stopped),
@@ -219,7 +223,7 @@ impl FeedReader {
     async fn send_row(&mut self, row: &ChangeRow) -> Result<(), FeedEnd> {
         // Rows that were taken out of the log while we read leave a hole, which would look like
         // "nothing happened" to the reader.
-        if row.revision != self.revision + 1 {
+        if row.revision != self.revision.next() {
             return Err(FeedEnd::Failed);
         }
         let now = self.feed.clock.now_micros();

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use freshet_model::Revision;
+
 use crate::repo::LogState;
 
 /// A place in a change log. Spelled `<epoch>-<revision>`, or as the revision alone, which means
@@ -9,7 +11,7 @@ use crate::repo::LogState;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FeedPosition {
     epoch: Option<String>,
-    revision: i64,
+    revision: Revision,
 }
 
 /// A position from which the log cannot be continued. The reader must start over from a snapshot.
@@ -21,30 +23,30 @@ pub enum OutOfReach {
         /// That log.
         epoch: String,
         /// The place in it.
-        revision: i64,
+        revision: Revision,
     },
     /// What follows it has been taken out of the log.
     #[error("the log begins at revision {oldest}, after {revision}")]
     TooOld {
         /// The place.
-        revision: i64,
+        revision: Revision,
         /// The first one that is left.
-        oldest: i64,
+        oldest: Revision,
     },
     /// The log has not got that far.
     #[error("the log ends at revision {newest}, before {revision}")]
     TooNew {
         /// The place.
-        revision: i64,
+        revision: Revision,
         /// The last one there is.
-        newest: i64,
+        newest: Revision,
     },
 }
 
 impl FeedPosition {
     /// A place in the log `epoch`.
     #[must_use]
-    pub fn new(epoch: &str, revision: i64) -> Self {
+    pub fn new(epoch: &str, revision: Revision) -> Self {
         Self {
             epoch: Some(epoch.to_owned()),
             revision,
@@ -62,7 +64,7 @@ impl FeedPosition {
         let is_number = !revision.is_empty() && revision.bytes().all(|byte| byte.is_ascii_digit());
         Some(Self {
             epoch: epoch.map(str::to_owned),
-            revision: is_number.then(|| revision.parse().ok())??,
+            revision: Revision::new(is_number.then(|| revision.parse().ok())??),
         })
     }
 }
@@ -80,7 +82,7 @@ impl fmt::Display for FeedPosition {
 pub(super) fn starting_revision(
     after: Option<FeedPosition>,
     meta: &LogState,
-) -> Result<i64, OutOfReach> {
+) -> Result<Revision, OutOfReach> {
     let Some(FeedPosition { epoch, revision }) = after else {
         return Ok(meta.revision);
     };
@@ -93,7 +95,7 @@ pub(super) fn starting_revision(
         let newest = meta.revision;
         return Err(OutOfReach::TooNew { revision, newest });
     }
-    if revision + 1 < meta.oldest {
+    if revision.next() < meta.oldest {
         let oldest = meta.oldest;
         return Err(OutOfReach::TooOld { revision, oldest });
     }
@@ -109,8 +111,8 @@ mod tests {
     fn check(after: Option<&str>, expected: Result<i64, &str>) {
         let meta = LogState {
             epoch: "e1".to_owned(),
-            revision: 9,
-            oldest: 5,
+            revision: Revision::new(9),
+            oldest: Revision::new(5),
         };
         let after = after.map(|text| FeedPosition::parse(text).expect("a position"));
         let started = starting_revision(after, &meta).map_err(|error| match error {
@@ -118,7 +120,7 @@ mod tests {
             OutOfReach::TooOld { .. } => "too old",
             OutOfReach::TooNew { .. } => "too new",
         });
-        assert_eq!(started, expected);
+        assert_eq!(started.map(Revision::get), expected);
     }
 
     #[test]

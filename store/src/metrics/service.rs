@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use freshet_bus::{Bus, StreamDepth};
-use freshet_model::SourceId;
+use freshet_model::{Revision, SourceId};
 use freshet_runtime::clock::Clock;
 use freshet_runtime::error_chain::Chain;
 
@@ -35,16 +35,16 @@ impl Default for PublishedRevision {
 
 impl PublishedRevision {
     /// The newest revision in the stream.
-    pub(crate) fn set(&self, revision: i64) {
-        self.0.store(revision, Ordering::Relaxed);
+    pub(crate) fn set(&self, revision: Revision) {
+        self.0.store(revision.get(), Ordering::Relaxed);
     }
 
     /// Committed changes that are not in the stream; 0 where nothing is relayed.
-    fn lag(&self, committed: i64) -> i64 {
+    fn lag(&self, committed: Revision) -> i64 {
         match self.0.load(Ordering::Relaxed) {
             // On the memory bus nothing is relayed, and nothing lags.
             NOWHERE => 0,
-            published => (committed - published).max(0),
+            published => (committed.get() - published).max(0),
         }
     }
 }
@@ -167,14 +167,13 @@ impl ServiceMetrics {
     fn show_stored(&self, stored: &StoredFigures) {
         let now = self.clock.now_micros();
         let gauges = &self.gauges;
-        gauges.revision.set(stored.meta.revision);
-        gauges
-            .relay_lag
-            .set(self.published.lag(stored.meta.revision));
+        let committed = stored.meta.revision;
+        gauges.revision.set(committed.get());
+        gauges.relay_lag.set(self.published.lag(committed));
         gauges
             .view_lag
             // The view may have moved on since the database was asked.
-            .set((stored.meta.revision - self.view.revision()).max(0));
+            .set((committed.get() - self.view.revision().get()).max(0));
         gauges.removals.set(stored.totals.held_removals);
         gauges.uncovered.set(stored.totals.uncovered);
         gauges.behind.set(stored.totals.behind_sources);
@@ -252,11 +251,12 @@ mod tests {
     #[test]
     fn the_lag_of_a_relay_grows_while_it_is_stuck() {
         let published = PublishedRevision::default();
-        assert_eq!(published.lag(5), 0, "nothing is relayed");
-        published.clone().set(0);
-        assert_eq!(published.lag(5_000), 5_000);
-        published.set(4_990);
-        assert_eq!(published.lag(5_000), 10);
-        assert_eq!(published.lag(4_000), 0);
+        let lag = |committed| published.lag(Revision::new(committed));
+        assert_eq!(lag(5), 0, "nothing is relayed");
+        published.clone().set(Revision::default());
+        assert_eq!(lag(5_000), 5_000);
+        published.set(Revision::new(4_990));
+        assert_eq!(lag(5_000), 10);
+        assert_eq!(lag(4_000), 0);
     }
 }

@@ -151,7 +151,7 @@ impl OrderClause {
 pub(super) mod tests {
     use std::sync::Arc;
 
-    use freshet_model::{LocationId, RelationDeclaration, SourceId};
+    use freshet_model::{LocationId, RelationDeclaration, Revision, SourceId};
 
     use super::*;
     use crate::change::EntityRecord;
@@ -167,7 +167,7 @@ pub(super) mod tests {
             entity_ref: parse(name),
             uid: Uuid::from_u128(u128::from(name.bytes().map(u64::from).sum::<u64>())),
             version: 1,
-            revision: 1,
+            revision: Revision::new(1),
             digest: String::new(),
             document: Arc::from(document),
             relations: Arc::from(Vec::<RelationDeclaration>::new()),

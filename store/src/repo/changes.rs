@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use freshet_model::{EntityRef, LocationId, RelationDeclaration, SourceId};
+use freshet_model::{EntityRef, LocationId, RelationDeclaration, Revision, SourceId};
 use futures::{Stream, TryStreamExt};
 use uuid::Uuid;
 
@@ -23,7 +23,8 @@ macro_rules! columns {
 
 #[derive(sqlx::FromRow)]
 struct StoredChange {
-    revision: i64,
+    #[sqlx(try_from = "i64")]
+    revision: Revision,
     verb: String,
     #[sqlx(rename = "ref")]
     entity_ref: Option<String>,
@@ -45,7 +46,7 @@ struct StoredChange {
 #[derive(Debug, thiserror::Error)]
 #[error("change {revision} has the verb \"{verb}\", which this version does not know")]
 struct UnknownVerb {
-    revision: i64,
+    revision: Revision,
     verb: String,
 }
 
@@ -137,7 +138,7 @@ pub(crate) fn relations_from_text(text: &str) -> Result<Arc<[RelationDeclaration
 }
 
 struct NewChange<'a> {
-    revision: i64,
+    revision: Revision,
     verb: &'static str,
     entity_ref: Option<&'a str>,
     version: i64,
@@ -184,7 +185,7 @@ impl Repo {
     /// If the database does not answer, or holds what this version cannot read.
     pub async fn changes_after(
         &self,
-        revision: i64,
+        revision: Revision,
         limit: i64,
     ) -> Result<Vec<ChangeRow>, RepoError> {
         let mut tx = self.read().await?;
@@ -198,7 +199,7 @@ impl Tx {
     /// Up to `limit` changes after `revision`, in order; fewer if they are large, at least one if there is one.
     pub(crate) async fn changes_after(
         &mut self,
-        revision: i64,
+        revision: Revision,
         limit: i64,
     ) -> Result<Vec<ChangeRow>, RepoError> {
         const SQL: &str = concat!(
@@ -210,7 +211,7 @@ impl Tx {
             Self::Sqlite(tx) => {
                 page(
                     sqlx::query_as(SQL)
-                        .bind(revision)
+                        .bind(revision.get())
                         .bind(limit)
                         .fetch(&mut **tx),
                 )
@@ -219,7 +220,7 @@ impl Tx {
             Self::Postgres(tx) => {
                 page(
                     sqlx::query_as(SQL)
-                        .bind(revision)
+                        .bind(revision.get())
                         .bind(limit)
                         .fetch(&mut **tx),
                 )
@@ -290,7 +291,7 @@ async fn append_sqlite(
         ));
         statement.push_values(piece, |mut values, row| {
             values
-                .push_bind(row.revision)
+                .push_bind(row.revision.get())
                 .push_bind(row.verb)
                 .push_bind(row.entity_ref)
                 .push_bind(row.version)
@@ -326,7 +327,7 @@ async fn append_postgres(
         columns!(),
         ")"
     ))
-    .bind(column(rows, |row| row.revision))
+    .bind(column(rows, |row| row.revision.get()))
     .bind(column(rows, |row| row.verb))
     .bind(column(rows, |row| row.entity_ref))
     .bind(column(rows, |row| row.version))
@@ -372,7 +373,7 @@ mod tests {
 
     fn stored(revision: i64, bytes: usize) -> Result<StoredChange, sqlx::Error> {
         Ok(StoredChange {
-            revision,
+            revision: Revision::new(revision),
             verb: "updated".to_owned(),
             entity_ref: None,
             version: 1,

@@ -1,6 +1,6 @@
 //! Entities and tombstones, without documents: those are in the log.
 
-use freshet_model::{LocationId, SourceId};
+use freshet_model::{LocationId, Revision, SourceId};
 use serde::Serialize;
 
 use super::error::RepoError;
@@ -14,8 +14,10 @@ pub(crate) struct EntityRow {
     pub(crate) entity_ref: String,
     pub(crate) uid: String,
     pub(crate) version: i64,
-    pub(crate) revision: i64,
-    pub(crate) document_revision: i64,
+    #[sqlx(try_from = "i64")]
+    pub(crate) revision: Revision,
+    #[sqlx(try_from = "i64")]
+    pub(crate) document_revision: Revision,
     pub(crate) digest: String,
     /// Whether nothing declares it any more and it is kept all the same.
     pub(crate) is_orphan: bool,
@@ -30,7 +32,7 @@ pub(crate) struct EntityRow {
 impl EntityRow {
     /// Whether the entity is in the catalog; otherwise this is its tombstone.
     pub(crate) fn is_live(&self) -> bool {
-        self.document_revision > 0
+        self.document_revision > Revision::default()
     }
 }
 
@@ -40,7 +42,7 @@ pub(crate) struct EntityTouch {
     #[serde(rename = "ref")]
     pub(crate) entity_ref: String,
     pub(crate) version: i64,
-    pub(crate) revision: i64,
+    pub(crate) revision: Revision,
     pub(crate) changed_at: i64,
 }
 

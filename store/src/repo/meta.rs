@@ -1,5 +1,7 @@
 //! The one row that numbers the log.
 
+use freshet_model::Revision;
+
 use super::database::Repo;
 use super::error::RepoError;
 use super::statement::{Tx, execute, fetch_one};
@@ -10,9 +12,11 @@ pub struct LogState {
     /// Id of the log.
     pub epoch: String,
     /// Its newest revision; 0 if it is empty.
-    pub revision: i64,
+    #[sqlx(try_from = "i64")]
+    pub revision: Revision,
     /// First revision still in it.
-    pub oldest: i64,
+    #[sqlx(try_from = "i64")]
+    pub oldest: Revision,
 }
 
 impl Repo {
@@ -70,12 +74,12 @@ impl Tx {
 
     // Allocated under the lock of this row and never by a sequence, which would leave gaps where a
     // transaction is rolled back. Subscribers rely on there being none.
-    pub(crate) async fn set_revision(&mut self, revision: i64) -> Result<(), RepoError> {
+    pub(crate) async fn set_revision(&mut self, revision: Revision) -> Result<(), RepoError> {
         execute!(
             self, "advance the log",
             sqlite: "update catalog_meta set revision = $1 where id = 1",
             postgres: "update catalog_meta set revision = $1 where id = 1",
-            revision,
+            revision.get(),
         )
         .map(drop)
     }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use freshet_model::{LocationId, SourceId};
+use freshet_model::{LocationId, Revision, SourceId};
 
 use super::changes::{read_uid, relations_from_text};
 use super::database::Repo;
@@ -20,7 +20,8 @@ struct StoredRecord {
     entity_ref: String,
     uid: String,
     version: i64,
-    revision: i64,
+    #[sqlx(try_from = "i64")]
+    revision: Revision,
     digest: String,
     document: String,
     relations: String,

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use freshet_model::EntityRef;
+use freshet_model::{EntityRef, Revision};
 use freshet_proto::message::{
     Content, EntityObserved, Job, Lane, LocationObserved, Observation, Push, Repository,
     RepositoryObserved, Signal, job, location_observed, observation, signal,
@@ -177,7 +177,8 @@ async fn a_push_becomes_an_entity_that_survives_a_restart() {
     let running = start_in(directory.path()).await;
     running.push("d1", "h1").await;
     running.process("h1").await;
-    assert!(running.handle.view.reached(1, PATIENCE).await);
+    let first = Revision::new(1);
+    assert!(running.handle.view.reached(first, PATIENCE).await);
     let pay = EntityRef::parse("component:default/pay").expect("a valid ref");
     let served = running
         .handle
@@ -212,7 +213,7 @@ async fn a_push_becomes_an_entity_that_survives_a_restart() {
     running.stop().await;
 
     let again = start_in(directory.path()).await;
-    assert_eq!(again.handle.view.revision(), 2);
+    assert_eq!(again.handle.view.revision().get(), 2);
     assert_eq!(
         again.handle.view.read(|state| state.served_json(&pay)),
         Some(served)

@@ -88,7 +88,7 @@ impl SplicePoint {
         // Not stored with the document: they change when a relation of somebody else does, and the
         // document would be written again for each.
         let uid = record.uid.to_string();
-        let etag = etag(&uid, record.revision);
+        let etag = etag(&uid, record.revision.get());
         match self {
             Self::At(at) => splice_text(record, at, [&uid, &etag], relations, status),
             Self::Rewrite => rewrite_document(record, [&uid, &etag], relations, status),
@@ -176,7 +176,7 @@ fn rewrite_document(
 mod tests {
     use std::sync::Arc;
 
-    use freshet_model::{LocationId, SourceId};
+    use freshet_model::{LocationId, Revision, SourceId};
     use uuid::Uuid;
 
     use super::*;
@@ -186,7 +186,7 @@ mod tests {
             entity_ref: EntityRef::parse("component:default/a").expect("a valid ref"),
             uid: Uuid::nil(),
             version: 1,
-            revision: 1,
+            revision: Revision::new(1),
             digest: String::new(),
             document: Arc::from(document),
             relations: Arc::from([]),

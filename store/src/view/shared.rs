@@ -3,6 +3,7 @@
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
+use freshet_model::Revision;
 use tokio::sync::watch;
 
 use super::state::CatalogState;
@@ -12,7 +13,7 @@ use crate::change::{ChangeRow, Snapshot};
 #[derive(Debug)]
 pub struct View {
     state: RwLock<CatalogState>,
-    revisions: watch::Sender<i64>,
+    revisions: watch::Sender<Revision>,
 }
 
 impl View {
@@ -31,7 +32,7 @@ impl View {
 
     /// The revision that reads see at least.
     #[must_use]
-    pub fn revision(&self) -> i64 {
+    pub fn revision(&self) -> Revision {
         *self.revisions.borrow()
     }
 
@@ -45,8 +46,8 @@ impl View {
             for row in rows {
                 if !state.fold_row(row) {
                     tracing::warn!(
-                        revision = row.revision,
-                        view.revision = state.revision(),
+                        revision = row.revision.get(),
+                        view.revision = state.revision().get(),
                         "A row of the change log was not folded, as rows before it are missing"
                     );
                     break;
@@ -69,12 +70,12 @@ impl View {
 
     /// Every revision the view reaches, the newest only. Subscribe before looking at the state.
     #[must_use]
-    pub fn revisions(&self) -> watch::Receiver<i64> {
+    pub fn revisions(&self) -> watch::Receiver<Revision> {
         self.revisions.subscribe()
     }
 
     /// Waits until the view has reached `revision`; `false` if that takes longer than `timeout`.
-    pub async fn reached(&self, revision: i64, timeout: Duration) -> bool {
+    pub async fn reached(&self, revision: Revision, timeout: Duration) -> bool {
         let mut revisions = self.revisions();
         // It may be reached already, and then this returns at once.
         let reached = revisions.wait_for(|current| *current >= revision);

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-use freshet_model::{EntityRef, LocationId, RelationDeclaration};
+use freshet_model::{EntityRef, LocationId, RelationDeclaration, Revision};
 use uuid::Uuid;
 
 use super::served::{SplicePoint, StatusJson};
@@ -14,7 +14,7 @@ use crate::graph::{Declares, RelationGraph};
 #[derive(Debug, Default)]
 pub struct CatalogState {
     epoch: String,
-    revision: i64,
+    revision: Revision,
     entities: RelationGraph<ViewEntity>,
     by_uid: BTreeMap<Uuid, EntityRef>,
     by_kind: BTreeMap<String, usize>,
@@ -60,7 +60,7 @@ impl CatalogState {
 
     /// The revision this is the state of.
     #[must_use]
-    pub fn revision(&self) -> i64 {
+    pub fn revision(&self) -> Revision {
         self.revision
     }
 
@@ -165,10 +165,10 @@ impl CatalogState {
     /// Takes in one row; `false` if rows before it are missing. A row that is already in is skipped.
     pub(super) fn fold_row(&mut self, row: &ChangeRow) -> bool {
         // A fold that skipped a row would be wrong for ever and nobody would notice.
-        if row.revision > self.revision + 1 {
+        if row.revision > self.revision.next() {
             return false;
         }
-        if row.revision == self.revision + 1 {
+        if row.revision == self.revision.next() {
             self.apply_change(row);
             self.revision = row.revision;
         }

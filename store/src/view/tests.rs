@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use freshet_model::{
-    EntityRef, ErrorClass, LocationId, Problem, RelationDeclaration, RuleId, SourceId,
+    EntityRef, ErrorClass, LocationId, Problem, RelationDeclaration, Revision, RuleId, SourceId,
 };
 use proptest::prelude::*;
 use uuid::Uuid;
@@ -35,7 +35,7 @@ enum Step {
 /// The naive catalog: what is there now, and nothing derived.
 #[derive(Clone, Default)]
 struct Model {
-    revision: i64,
+    revision: Revision,
     entities: BTreeMap<EntityRef, EntityRecord>,
     problems: BTreeMap<i64, ProblemRow>,
     births: u128,
@@ -63,7 +63,7 @@ fn file_of(number: u8) -> LocationId {
 
 fn row(revision: i64, op: Op) -> ChangeRow {
     ChangeRow {
-        revision,
+        revision: Revision::new(revision),
         op,
         entity_ref: None,
         version: 0,
@@ -83,7 +83,7 @@ fn row(revision: i64, op: Op) -> ChangeRow {
 impl Model {
     /// The row a step commits, taken into the model; `None` if the step makes no sense here.
     fn commit(&mut self, step: &Step) -> Option<ChangeRow> {
-        let revision = self.revision + 1;
+        let revision = self.revision.get() + 1;
         let row = match step {
             Step::Put(of, to) => self.put_record(revision, *of, to),
             Step::Delete(of) => self.delete(revision, *of)?,
@@ -91,7 +91,7 @@ impl Model {
             Step::Break(of) => self.break_file(revision, *of),
             Step::Mend(of) => self.mend(revision, *of)?,
         };
-        self.revision = revision;
+        self.revision = Revision::new(revision);
         Some(row)
     }
 
@@ -115,7 +115,7 @@ impl Model {
         let record = EntityRecord {
             uid: before.map_or(Uuid::from_u128(self.births), |before| before.uid),
             version: before.map_or(1, |before| before.version + 1),
-            revision,
+            revision: Revision::new(revision),
             digest: format!("{revision}"),
             document: Arc::from(format!(
                 r#"{{"apiVersion":"v1","kind":"Component","metadata":{{"name":"e{of}"}},"spec":{{"n":{revision}}}}}"#
@@ -153,7 +153,7 @@ impl Model {
     fn relate(&mut self, revision: i64, of: u8) -> Option<ChangeRow> {
         let record = self.entities.get_mut(&name(of))?;
         record.version += 1;
-        record.revision = revision;
+        record.revision = Revision::new(revision);
         record.changed_at = revision * 10;
         Some(ChangeRow {
             entity_ref: Some(record.entity_ref.clone()),
@@ -294,17 +294,18 @@ proptest! {
 fn a_gap_is_not_folded() {
     let view = View::load(Snapshot::default());
     view.fold(&[row(1, Op::Related), row(3, Op::Related)]);
-    assert_eq!(view.revision(), 1);
+    assert_eq!(view.revision(), Revision::new(1));
     view.fold(&[row(2, Op::Related), row(3, Op::Related)]);
-    assert_eq!(view.revision(), 3);
+    assert_eq!(view.revision(), Revision::new(3));
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_reader_waits_for_a_revision_or_gives_up() {
     let view = View::load(Snapshot::default());
-    assert!(view.reached(0, Duration::ZERO).await);
-    assert!(!view.reached(1, Duration::from_secs(2)).await);
-    let waiting = view.reached(1, Duration::from_secs(2));
+    assert!(view.reached(Revision::default(), Duration::ZERO).await);
+    let first = Revision::new(1);
+    assert!(!view.reached(first, Duration::from_secs(2)).await);
+    let waiting = view.reached(first, Duration::from_secs(2));
     let folding = async { view.fold(&[row(1, Op::Related)]) };
     assert_eq!(tokio::join!(waiting, folding), (true, ()));
 }

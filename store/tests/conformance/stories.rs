@@ -2,7 +2,7 @@
 
 use std::future::Future;
 
-use freshet_model::EntityRef;
+use freshet_model::{EntityRef, Revision};
 use freshet_proto::message::Observation;
 use freshet_proto::message::change::ChangeData;
 
@@ -182,7 +182,7 @@ async fn the_oldest_claim_takes_over(world: &mut World) {
         .check("r3: gone", "~component:a !-claim.conflict")
         .await;
     let taken = existing(world, "component:default/a");
-    let freed = world.view.revision() - 2;
+    let freed = world.view.revision().previous().previous();
     for row in world.repo.changes_after(freed, 2).await.expect("rows") {
         let data: ChangeData = serde_json::from_str(&row.data).expect("the body of an event");
         assert_eq!(data.cause.actor, "rosa", "who freed the ref is the cause");
@@ -334,7 +334,8 @@ async fn an_event_tells_what_why_and_where(world: &mut World) {
         .check("r7: component:a@1>group:x", "+component:a")
         .await;
     world.check("r7: component:a@2", "~component:a").await;
-    let rows = world.repo.changes_after(2, 1).await.expect("rows");
+    let rows = world.repo.changes_after(Revision::new(2), 1).await;
+    let rows = rows.expect("rows");
     let data: ChangeData = serde_json::from_str(&rows[0].data).expect("the body of an event");
     assert_eq!(data.revision.catalog, 3);
     assert_eq!((data.revision.previous, data.revision.entity), (1, 2));

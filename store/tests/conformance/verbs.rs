@@ -4,7 +4,7 @@ use std::future::Future;
 use std::sync::Arc;
 
 use freshet_model::{
-    EntityRef, ErrorClass, LocationId, Problem, RelationDeclaration, RuleId, SourceId,
+    EntityRef, ErrorClass, LocationId, Problem, RelationDeclaration, Revision, RuleId, SourceId,
 };
 use uuid::Uuid;
 
@@ -22,6 +22,8 @@ use crate::repo::{
 /// The source and location of what has only one.
 const SOURCE: SourceId = SourceId::new(1);
 const LOCATION: LocationId = LocationId::new(1);
+/// Where an empty log stands.
+const START: Revision = Revision::new(0);
 
 pub(super) async fn run<F, Fut>(fresh: &F)
 where
@@ -89,7 +91,8 @@ pub(super) async fn put_sources(repo: &Repo, sources: &[SourceRow]) {
 async fn an_opened_database_opens_again(config: &DatabaseConfig) {
     let first = open(config).await;
     let before = first.meta().await.expect("the log has a state");
-    assert_eq!((before.revision, before.oldest), (0, 1));
+    assert_eq!(before.revision, START);
+    assert_eq!(before.oldest, START.next());
     first.close().await;
     let second = open(config).await;
     assert_eq!(second.meta().await.expect("the log has a state"), before);
@@ -209,7 +212,7 @@ fn change(revision: i64, op: Op, name: &str) -> ChangeRow {
         },
     ]);
     ChangeRow {
-        revision,
+        revision: Revision::new(revision),
         op,
         entity_ref: Some(entity_ref(name)),
         version: revision,
@@ -266,12 +269,19 @@ async fn the_log_reads_back_as_it_was_written(repo: &Repo) {
     rows[3].problem = Some(problem_row(4));
     let mut tx = write(repo).await;
     tx.append_changes(&rows).await.expect("appended");
-    tx.set_revision(4).await.expect("advanced");
+    tx.set_revision(Revision::new(4)).await.expect("advanced");
     tx.commit().await.expect("a commit");
-    assert_eq!(repo.changes_after(0, 100).await.expect("rows"), rows);
-    assert_eq!(repo.changes_after(1, 2).await.expect("rows"), rows[1..3]);
-    assert!(repo.changes_after(4, 2).await.expect("rows").is_empty());
-    assert_eq!(repo.meta().await.expect("a state").revision, 4);
+    assert_eq!(repo.changes_after(START, 100).await.expect("rows"), rows);
+    let page = repo.changes_after(rows[0].revision, 2).await;
+    assert_eq!(page.expect("rows"), rows[1..3]);
+    let newest = rows[3].revision;
+    assert!(
+        repo.changes_after(newest, 2)
+            .await
+            .expect("rows")
+            .is_empty()
+    );
+    assert_eq!(repo.meta().await.expect("a state").revision, newest);
 }
 
 fn entity(name: &str, document_revision: i64) -> EntityRow {
@@ -279,8 +289,8 @@ fn entity(name: &str, document_revision: i64) -> EntityRow {
         entity_ref: entity_ref(name).to_string(),
         uid: Uuid::from_u128(7).to_string(),
         version: 1,
-        revision: 1,
-        document_revision,
+        revision: Revision::new(1),
+        document_revision: Revision::new(document_revision),
         digest: "d".to_owned(),
         is_orphan: document_revision > 0,
         location_id: LOCATION,
@@ -295,14 +305,14 @@ async fn a_snapshot_joins_entities_with_their_documents(repo: &Repo) {
     tx.append_changes(&[change(1, Op::Created, "a"), change(2, Op::Related, "a")])
         .await
         .expect("appended");
-    tx.set_revision(2).await.expect("advanced");
+    tx.set_revision(Revision::new(2)).await.expect("advanced");
     tx.put_entities(&[entity("a", 1), entity("gone", 0)])
         .await
         .expect("written");
     let touch = EntityTouch {
         entity_ref: entity_ref("a").to_string(),
         version: 2,
-        revision: 2,
+        revision: Revision::new(2),
         changed_at: 9,
     };
     tx.touch_entities(&[touch]).await.expect("touched");
@@ -315,13 +325,13 @@ async fn a_snapshot_joins_entities_with_their_documents(repo: &Repo) {
     tx.commit().await.expect("a commit");
 
     let snapshot = repo.snapshot().await.expect("a snapshot");
-    assert_eq!(snapshot.revision, 2);
+    assert_eq!(snapshot.revision, Revision::new(2));
     let [record] = snapshot.entities.as_slice() else {
         panic!("one entity is live");
     };
     assert_eq!(
         (record.version, record.revision, record.changed_at),
-        (2, 2, 9)
+        (2, Revision::new(2), 9)
     );
     assert_eq!(record.document.as_ref(), "{\"kind\":\"Compönent\\n'\\\"\"}");
     assert_eq!(record.relations.len(), 2);
@@ -451,11 +461,16 @@ async fn a_dropped_transaction_leaves_nothing(repo: &Repo) {
     tx.append_changes(&[change(1, Op::Created, "a")])
         .await
         .expect("appended");
-    tx.set_revision(1).await.expect("advanced");
+    tx.set_revision(Revision::new(1)).await.expect("advanced");
     drop(tx);
     assert!(repo.source_statuses().await.expect("rows").is_empty());
-    assert!(repo.changes_after(0, 10).await.expect("rows").is_empty());
-    assert_eq!(repo.meta().await.expect("a state").revision, 0);
+    assert!(
+        repo.changes_after(START, 10)
+            .await
+            .expect("rows")
+            .is_empty()
+    );
+    assert_eq!(repo.meta().await.expect("a state").revision, START);
 }
 
 async fn outstanding_sources_are_found_when_due(repo: &Repo) {
@@ -512,8 +527,8 @@ async fn writers_of_the_log_take_turns(repo: &Repo) {
         let repo = repo.clone();
         writers.spawn(async move {
             let mut tx = write(&repo).await;
-            let revision = tx.lock_log().await.expect("the lock").revision + 1;
-            tx.append_changes(&[change(revision, Op::Created, "a")])
+            let revision = tx.lock_log().await.expect("the lock").revision.next();
+            tx.append_changes(&[change(revision.get(), Op::Created, "a")])
                 .await
                 .expect("appended");
             tx.set_revision(revision).await.expect("advanced");
@@ -523,7 +538,7 @@ async fn writers_of_the_log_take_turns(repo: &Repo) {
     while let Some(ended) = writers.join_next().await {
         ended.expect("no writer fails");
     }
-    let rows = repo.changes_after(0, 100).await.expect("rows");
-    let revisions: Vec<i64> = rows.iter().map(|row| row.revision).collect();
+    let rows = repo.changes_after(START, 100).await.expect("rows");
+    let revisions: Vec<i64> = rows.iter().map(|row| row.revision.get()).collect();
     assert_eq!(revisions, (1..=WRITERS).collect::<Vec<i64>>());
 }

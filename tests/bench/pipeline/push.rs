@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use freshet_github_emulator::PreparedPush;
+use freshet_model::Revision;
 use freshet_proto::timestamp::parse_rfc3339;
 use freshet_tests::backends::Profile;
 use freshet_tests::http::Http;
@@ -87,18 +88,19 @@ async fn one(world: &World, http: &Http, repository: usize, title: &str) -> Dura
 /// What the slowest and the usual pushes spent their time on, from the timing in their own change events.
 async fn steps(world: &World, pushes: usize) -> String {
     let store = &world.services.store;
-    let first = store.view.revision() - i64::try_from(pushes).expect("few pushes");
+    let newest = store.view.revision().get();
+    let mut known = Revision::new(newest - i64::try_from(pushes).expect("few pushes"));
     let mut rows = Vec::new();
     while rows.len() < pushes {
-        let known = first + i64::try_from(rows.len()).expect("few pushes");
         let page = store
             .repo
             .changes_after(known, 500)
             .await
             .expect("readable");
-        if page.is_empty() {
+        let Some(last) = page.last() else {
             break;
-        }
+        };
+        known = last.revision;
         rows.extend(page);
     }
     let timings: Vec<Value> = rows

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use freshet_model::{
-    EntityRef, ErrorClass, LocationId, Problem, RelationDeclaration, RuleId, SourceId,
+    EntityRef, ErrorClass, LocationId, Problem, RelationDeclaration, Revision, RuleId, SourceId,
 };
 use freshet_runtime::clock::Clock;
 use freshet_wait::in_time;
@@ -187,7 +187,7 @@ impl World {
             "insert into change (revision, verb, ref, version, uid, location_id, source_id, document, relations, digest, data, committed_at, fact_at) \
              values ($1, 'updated', $2, $3, $4, 1, 1, $5, '[]', 'd', $6, 1, 1)",
         )
-        .bind(row.revision)
+        .bind(row.revision.get())
         .bind("component:default/pay")
         .bind(row.version)
         .bind(Uuid::from_u128(2).to_string())
@@ -252,7 +252,7 @@ fn change(revision: i64) -> ChangeRow {
         r#"{{"apiVersion":"backstage.io/v1alpha1","kind":"Component","metadata":{{"name":"pay","namespace":"default","title":"r{revision}"}},"spec":{{"type":"service"}}}}"#
     );
     ChangeRow {
-        revision,
+        revision: Revision::new(revision),
         op: Op::Updated,
         entity_ref: Some(parse("component:default/pay")),
         version: revision,
@@ -279,7 +279,7 @@ fn record(number: u8, name: &str, kind: &str, spec: &str, owner: Option<&str>) -
         entity_ref: parse(&format!("{}:default/{name}", kind.to_lowercase())),
         uid: Uuid::from_u128(u128::from(number)),
         version: 1,
-        revision: 0,
+        revision: Revision::default(),
         digest: "d".to_owned(),
         document: Arc::from(format!(
             r#"{{"apiVersion":"backstage.io/v1alpha1","kind":"{kind}","metadata":{{"name":"{name}","namespace":"default"}},"spec":{spec}}}"#
@@ -316,7 +316,7 @@ fn catalog() -> Snapshot {
     };
     Snapshot {
         epoch: String::new(),
-        revision: 0,
+        revision: Revision::default(),
         entities: vec![
             record(
                 3,

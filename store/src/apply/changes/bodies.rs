@@ -1,7 +1,7 @@
 //! What differs from one kind of change to the next: the part of an event that is not the same for
 //! all of them. Pure.
 
-use freshet_model::{EntityRef, LocationId, SourceId};
+use freshet_model::{EntityRef, LocationId, Revision, SourceId};
 use freshet_proto::message::change::{
     Category, ChangeInfo, EntityInfo, ProblemInfo, RelationChanges,
 };
@@ -20,7 +20,7 @@ pub(super) struct ChangeBody {
     pub(super) entity: Option<EntityInfo>,
     pub(super) problem: Option<ProblemInfo>,
     /// Revision of the entity before.
-    pub(super) previous: i64,
+    pub(super) previous: Revision,
     /// Version of the entity after.
     pub(super) version: i64,
     pub(super) change: ChangeInfo,
@@ -44,7 +44,7 @@ impl ChangeBody {
             entity: Some(info),
             problem: None,
             // It goes on from its tombstone, so that an event from before never beats a new one.
-            previous: tombstone.map_or(0, |row| row.revision),
+            previous: tombstone.map(|row| row.revision).unwrap_or_default(),
             version: tombstone.map_or(0, |row| row.version) + 1,
             change: lifecycle_change(relations),
             location_id: content.location_id,
@@ -116,7 +116,7 @@ impl ChangeBody {
             uid: None,
             entity: record.map(info_of),
             problem: Some(ProblemInfo::new(problem.id, &problem.problem)),
-            previous: 0,
+            previous: Revision::default(),
             version: 0,
             change: ChangeInfo {
                 categories: vec![Category::Condition],

@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 use std::mem;
 
-use freshet_model::{EntityRef, LocationId, SourceId};
+use freshet_model::{EntityRef, LocationId, Revision, SourceId};
 use freshet_proto::message::change::{ChangeData, Origin, RelationChanges, RevisionInfo};
 use uuid::Uuid;
 
@@ -51,7 +51,7 @@ pub(crate) struct PlanInputs<'a> {
     /// Why each source was read.
     pub(crate) triggers: &'a HashMap<SourceId, ChangeTrigger>,
     /// Newest revision before this transaction.
-    pub(crate) revision: i64,
+    pub(crate) revision: Revision,
     /// Microseconds UTC.
     pub(crate) now: i64,
     /// Makes the identity of a new entity.
@@ -87,7 +87,7 @@ pub(crate) fn plan_changes(inputs: &PlanInputs<'_>) -> Result<ChangePlan, ApplyE
 /// the order in which subscribers hear of the changes.
 struct ChangePlanner<'a> {
     inputs: &'a PlanInputs<'a>,
-    revision: i64,
+    revision: Revision,
     plan: ChangePlan,
 }
 
@@ -197,7 +197,8 @@ impl ChangePlanner<'_> {
         match transition.change {
             // A problem is named by the revision that opens it: unique without another counter.
             ProblemChange::Opened(found) => {
-                found_now(self.revision + 1, self.inputs.now, found.into_owned())
+                let id = self.revision.next().get();
+                found_now(id, self.inputs.now, found.into_owned())
             }
             ProblemChange::Updated { known, found } => {
                 found_now(known.id, known.first_seen, found.into_owned())
@@ -218,7 +219,7 @@ impl ChangePlanner<'_> {
 
     /// Takes the next revision for a change.
     fn next_row(&mut self, body: ChangeBody, triggered_by: SourceId) -> ChangeRow {
-        self.revision += 1;
+        self.revision = self.revision.next();
         self.plan.changed_sources.insert(triggered_by);
         self.plan.triggered_by.push(triggered_by);
         let trigger = self.inputs.triggers.get(&triggered_by).cloned();
@@ -228,8 +229,8 @@ impl ChangePlanner<'_> {
             entity: body.entity,
             problem: body.problem,
             revision: RevisionInfo {
-                catalog: self.revision,
-                previous: body.previous,
+                catalog: self.revision.get(),
+                previous: body.previous.get(),
                 entity: body.version,
             },
             change: body.change,
@@ -285,7 +286,7 @@ fn tombstone_of(change: &ChangeRow) -> Option<EntityRow> {
         uid: change.uid?.to_string(),
         version: change.version,
         revision: change.revision,
-        document_revision: 0,
+        document_revision: Revision::default(),
         digest: String::new(),
         is_orphan: false,
         location_id: change.location_id,

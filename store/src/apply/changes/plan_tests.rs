@@ -58,8 +58,8 @@ fn world(text: &str) -> (Snapshot, StoredEntities<'static>) {
             entity_ref: entity_ref(name).to_string(),
             uid: Uuid::nil().to_string(),
             version: 4,
-            revision: 40,
-            document_revision: i64::from(live),
+            revision: Revision::new(40),
+            document_revision: Revision::new(i64::from(live)),
             digest: content.to_owned(),
             is_orphan: content.starts_with("orphan:"),
             location_id,
@@ -109,7 +109,7 @@ fn planned_from(
             files,
             reviews: &[],
             triggers: &HashMap::new(),
-            revision: 100,
+            revision: Revision::new(100),
             now: 1_000,
             new_uid: Uuid::nil,
         })
@@ -137,7 +137,7 @@ fn check(stored: &str, observed: &str, expected: &str) {
     let plan = planned(stored, &[file(1, observed, Undeclared::Removed)]);
     assert_eq!(spell(&plan), expected);
     for (row, revision) in plan.rows.iter().zip(101..) {
-        assert_eq!(row.revision, revision);
+        assert_eq!(row.revision.get(), revision);
     }
 }
 
@@ -223,7 +223,8 @@ fn a_problem_takes_a_revision_and_is_named_by_it() {
         status_of: Vec::new(),
     }]);
     let plan = planned("", &[broken]);
-    assert_eq!((plan.rows[0].revision, plan.problems_put[0].id), (101, 101));
+    let revision = plan.rows[0].revision.get();
+    assert_eq!((revision, plan.problems_put[0].id), (101, 101));
     assert_eq!(
         plan.rows[0].problem.as_ref().map(|it| it.problem.line),
         Some(2)
