@@ -34,12 +34,13 @@ pub(crate) async fn measure(profile: Profile, label: &str) -> Value {
     let world = World::start(profile, files, MEMBERS + 1).await;
     let http = Http::default();
     let mut times = Vec::new();
-    let before = world.services.store.view.revision();
+    let revision = || world.services.store.view.revision().get();
+    let before = revision();
     for round in 0..ROUNDS {
         times.push(one(&world, &http, round).await);
     }
     world.api.settles().await;
-    let changes = world.services.store.view.revision() - before;
+    let changes = revision() - before;
     let rounds = i64::try_from(ROUNDS).expect("few rounds");
     assert_eq!(
         changes,

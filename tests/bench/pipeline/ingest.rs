@@ -171,7 +171,7 @@ impl Stage {
                 .map_err(|error| error.to_string())?;
             sources
                 .first()
-                .map(|source| source.id)
+                .map(|source| source.id.get())
                 .ok_or_else(|| "no source".to_owned())
         })
         .await;
