@@ -38,14 +38,12 @@ pub(crate) fn mark_repository_proved(
     fingerprint: &Fingerprint,
     now: i64,
 ) -> bool {
-    source.head.clone_from(&reading.observed.head);
-    let again = source.fingerprint != fingerprint.as_str() && has_unchanged(&reading.observed);
+    source.set_head(&reading.observed.head);
+    let again = !source.is_read_as(fingerprint.as_str()) && has_unchanged(&reading.observed);
     // A push that renames clears the fingerprint; a reading from before it must not bring it back.
-    let is_newest = reading.generation == source.wanted || !source.fingerprint.is_empty();
+    let is_newest = reading.generation == source.wanted || source.fingerprint.is_some();
     if is_newest && !again {
-        fingerprint
-            .of_reading(&reading.fingerprint)
-            .clone_into(&mut source.fingerprint);
+        source.set_fingerprint(fingerprint.of_reading(&reading.fingerprint));
     }
     mark_proved(source, reading, now);
     if again {
@@ -70,22 +68,20 @@ pub(crate) fn mark_listing_proved(
     fingerprint: &Fingerprint,
     now: i64,
 ) {
-    fingerprint
-        .of_reading(&reading.fingerprint)
-        .clone_into(&mut source.fingerprint);
+    source.set_fingerprint(fingerprint.of_reading(&reading.fingerprint));
     mark_proved(source, reading, now);
 }
 
 fn mark_proved<T>(source: &mut SourceRow, reading: &Reading<T>, now: i64) {
     source.done = reading.generation;
-    source.verified_at = if reading.fetched_at > 0 {
+    let verified_at = if reading.fetched_at > 0 {
         reading.fetched_at
     } else {
         now
     };
-    source.mechanism.clone_from(&reading.cause.mechanism);
+    source.mark_verified(verified_at, &reading.cause.mechanism);
     source.fail_count = 0;
-    source.last_error.clear();
+    source.last_error = None;
     source.next_due_at = 0;
     if !source.is_outstanding() {
         source.push = PushRange::default();
@@ -107,7 +103,7 @@ impl Applier {
             };
             let changed = changed_sources.contains(&source.id);
             if changed {
-                source.changed_at = work.now;
+                source.changed_at = Some(work.now);
             }
             work.outcomes.push(outcome_of(reading, changed));
             // It has changed what it proved, but the generation is still owed.
@@ -190,7 +186,7 @@ pub(crate) fn back_off_source(
     jitter: f64,
 ) {
     source.fail_count += 1;
-    source.last_error.clone_from(&failure.message);
+    source.last_error = Some(failure.message.clone());
     source.next_due_at = now
         + micros(back_off_wait(
             source.fail_count,
@@ -277,10 +273,12 @@ mod tests {
         let today = Fingerprint::new("p1", &[], "");
         let spell = |text: &str| text.replace("today", today.as_str());
         let mut source = SourceRow::new(SOURCE, SourceKind::Repository, "github.com", "7");
-        source.fingerprint = spell(stored);
+        source.set_fingerprint(&spell(stored));
         source.wanted = wanted;
         let again = mark_repository_proved(&mut source, &reading(is_unchanged), &today, 60);
-        assert_eq!((source.fingerprint, again), (spell(expected.0), expected.1));
+        let (fingerprint, is_read_again) = expected;
+        let stored = source.fingerprint.unwrap_or_default();
+        assert_eq!((stored, again), (spell(fingerprint), is_read_again));
         assert_eq!(source.done, 4);
         assert_eq!(source.wanted, wanted + i64::from(again));
     }

@@ -126,16 +126,16 @@ impl SignalBatch<'_> {
             source.adopt(repository);
         }
         if untouched {
-            source.head.clone_from(&push.after);
+            source.set_head(&push.after);
             // The push is a proof of when it was received, and may have waited long for us.
-            source.verified_at = source.verified_at.max(signal.received_at);
-            "push".clone_into(&mut source.mechanism);
+            let verified_at = source.verified_at.unwrap_or_default();
+            source.mark_verified(verified_at.max(signal.received_at), "push");
             self.writes.source_ids.insert(id);
             return SignalDecision::Unchanged(id);
         }
         // Of several outstanding pushes the first starts at the commit we hold: a reading that still
         // shows it has seen none of them. The newest names where they lead.
-        let is_first = !source.is_outstanding() || source.push.before != source.head;
+        let is_first = !source.is_outstanding() || !source.is_at(&source.push.before);
         if is_first {
             source.push.before.clone_from(&push.before);
         }
@@ -155,12 +155,12 @@ impl SignalBatch<'_> {
             .repository
             .as_ref()
             .is_some_and(|repository| source.is_renamed(repository));
-        let proves = push.complete && !push.forced && push.before == source.head;
+        let proves = push.complete && !push.forced && source.is_at(&push.before);
         // While a generation is outstanding, the head we hold is one that somebody has reason to
         // doubt.
         let holds = !source.is_outstanding()
             && source.done > 0
-            && source.fingerprint == self.fingerprint
+            && source.is_read_as(self.fingerprint)
             && !renamed;
         let wanted = self
             .locations

@@ -70,8 +70,8 @@ fn held() -> SourceRow {
     source.adopt(&repository());
     source.wanted = 3;
     source.done = 3;
-    HELD.clone_into(&mut source.head);
-    "f1".clone_into(&mut source.fingerprint);
+    source.set_head(HELD);
+    source.set_fingerprint("f1");
     source
 }
 
@@ -127,7 +127,7 @@ fn a_push_that_provably_touches_nothing_wanted_is_unchanged() {
 
 #[test]
 fn an_untouched_push_proves_the_time_it_was_received() {
-    for (verified_at, expected) in [(0, 5), (7, 7)] {
+    for (verified_at, expected) in [(None, 5), (Some(7), 7)] {
         let providers = providers();
         let source = SourceRow {
             verified_at,
@@ -136,7 +136,7 @@ fn an_untouched_push_proves_the_time_it_was_received() {
         let mut batch = batch(&providers, vec![source]);
         batch.decide_signal(&signal(signal::Body::Push(harmless())));
         let source = batch.sources.values().next().expect("a source");
-        assert_eq!(source.verified_at, expected);
+        assert_eq!(source.verified_at, Some(expected));
     }
 }
 
@@ -180,7 +180,7 @@ fn a_push_without_proof_is_read() {
 
 #[test]
 fn a_source_that_was_not_read_like_this_is_read() {
-    let fingerprint = "f0".to_owned();
+    let fingerprint = Some("f0".to_owned());
     check(
         harmless(),
         SourceRow {

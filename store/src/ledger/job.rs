@@ -17,7 +17,7 @@ pub(super) fn build_job(
     fingerprint: &str,
 ) -> Option<Job> {
     // What was read in another way is read again, so the processor must not see what we hold.
-    let holds = source.fingerprint == fingerprint;
+    let holds = source.is_read_as(fingerprint);
     let wanted = || wanted_paths(locations, dependencies, holds);
     // The whole reading list every time, not what changed: a job that replaces a lost one, or
     // overtakes it, is then complete by itself.
@@ -65,7 +65,7 @@ fn repository_target(source: &SourceRow, wanted: Vec<WantedPath>) -> RepositoryT
             archived: source.names.archived,
         }),
         r#ref: source.git_ref.clone(),
-        held_head: source.head.clone(),
+        held_head: source.head.clone().unwrap_or_default(),
         before: source.push.before.clone(),
         after: source.push.after.clone(),
         wanted,

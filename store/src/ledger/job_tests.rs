@@ -9,7 +9,7 @@ const FINGERPRINT: &str = "f1";
 
 fn source(kind: SourceKind, external_id: &str) -> SourceRow {
     let mut source = SourceRow::new(SOURCE, kind, "github.com", external_id);
-    FINGERPRINT.clone_into(&mut source.fingerprint);
+    source.set_fingerprint(FINGERPRINT);
     source.wanted = 4;
     source
 }
@@ -103,7 +103,7 @@ fn every_location_is_read_with_what_it_depends_on() {
 #[test]
 fn what_was_read_in_another_way_is_read_as_if_nothing_was_held() {
     let mut before = source(SourceKind::Repository, "7");
-    "f0".clone_into(&mut before.fingerprint);
+    before.set_fingerprint("f0");
     check(&before, &[held(5, "a.yaml")], &[], "a.yaml@");
 }
 

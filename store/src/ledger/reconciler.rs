@@ -280,7 +280,7 @@ mod tests {
         let url = "https://example.com/a";
         let mut source = SourceRow::new(SourceId::new(1), SourceKind::Url, "example.com", url);
         (source.wanted, source.done) = (wanted, done);
-        (source.verified_at, source.recheck.micros) = (100, every);
+        (source.verified_at, source.recheck.micros) = (Some(100), every);
         assert_eq!(is_due(&source, now), expected);
     }
 

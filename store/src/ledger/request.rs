@@ -57,7 +57,7 @@ impl SourceRow {
     pub(crate) fn adopt(&mut self, repository: &Repository) {
         if self.is_renamed(repository) {
             // A reading list without blob ids is what makes the processor read every file.
-            self.fingerprint.clear();
+            self.fingerprint = None;
         }
         self.names = SourceNames {
             node_id: repository.node_id.clone(),

@@ -7,17 +7,24 @@ use freshet_model::SourceId;
 
 use super::deliveries::Covering;
 use super::error::RepoError;
-use super::statement::{Tx, execute, fetch_all, json};
+use super::statement::{Tx, execute, fetch_all, from_row, json};
 
 /// One part as stored.
-#[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct PartRow {
     pub(crate) part: i64,
-    pub(crate) is_last: i64,
+    pub(crate) is_last: bool,
     /// Tells attempts apart: later ones are newer.
     pub(crate) fetched_at: i64,
     pub(crate) payload: Vec<u8>,
 }
+
+from_row!(PartRow, row => Self {
+    part: row.try_get("part")?,
+    is_last: row.try_get::<i64, _>("is_last")? != 0,
+    fetched_at: row.try_get("fetched_at")?,
+    payload: row.try_get("payload")?,
+});
 
 impl Tx {
     /// Keeps one part; the same part again replaces it. Parts of older attempts are forgotten, and
@@ -55,7 +62,7 @@ impl Tx {
             source_id.get(),
             generation,
             row.part,
-            row.is_last,
+            i64::from(row.is_last),
             row.fetched_at,
             row.payload.clone(),
         )
@@ -76,14 +83,15 @@ impl Tx {
             order by part";
         // Asked whenever parts arrive. Reading all payloads each time would make a long listing
         // cost the square of its pages.
-        let held: Vec<(i64, i64)> = fetch_all!(
+        let held = fetch_all!(
             self, (i64, i64), "count parts",
             sqlite: COUNT,
             postgres: COUNT,
             source_id.get(),
             generation,
         )?;
-        let Some(last) = last_part(&held) else {
+        let held = held.into_iter().map(|(part, is_last)| (part, is_last != 0));
+        let Some(last) = last_part(held) else {
             return Ok(None);
         };
         let parts = fetch_all!(
@@ -140,32 +148,36 @@ impl Tx {
 }
 
 /// The number of the first part that says it is the last, if these (part, is last) are 0, 1, … up to it.
-fn last_part(held: &[(i64, i64)]) -> Option<i64> {
-    held.iter()
-        .zip(0_i64..)
-        .take_while(|&(&(part, _), expected)| part == expected)
-        .find(|&(&(_, is_last), _)| is_last == 1)
-        .map(|(&(part, _), _)| part)
+fn last_part(held: impl Iterator<Item = (i64, bool)>) -> Option<i64> {
+    held.zip(0_i64..)
+        .take_while(|((part, _), expected)| part == expected)
+        .find(|((_, is_last), _)| *is_last)
+        .map(|((part, _), _)| part)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    /// The parts that are held, `!` after one that says it is the last.
     #[track_caller]
-    fn check(held: &[(i64, i64)], expected: Option<i64>) {
-        assert_eq!(last_part(held), expected, "{held:?}");
+    fn check(held: &str, expected: Option<i64>) {
+        let parts = held.split_whitespace().map(|word| {
+            let number = word.trim_end_matches('!');
+            (number.parse().expect("a number"), number != word)
+        });
+        assert_eq!(last_part(parts), expected, "{held}");
     }
 
     #[test]
     fn parts_are_complete_when_they_count_up_to_the_last() {
-        check(&[(0, 1)], Some(0));
-        check(&[(0, 0), (1, 0), (2, 1)], Some(2));
-        check(&[(0, 0), (1, 1), (2, 0)], Some(1));
-        check(&[(0, 0), (1, 1), (7, 1)], Some(1));
-        check(&[], None);
-        check(&[(0, 0), (1, 0)], None);
-        check(&[(0, 0), (2, 1)], None);
-        check(&[(1, 1)], None);
+        check("0!", Some(0));
+        check("0 1 2!", Some(2));
+        check("0 1! 2", Some(1));
+        check("0 1! 7!", Some(1));
+        check("", None);
+        check("0 1", None);
+        check("0 2!", None);
+        check("1!", None);
     }
 }

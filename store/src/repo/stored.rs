@@ -13,9 +13,22 @@ pub struct UnknownWord {
     pub(super) word: String,
 }
 
-/// A text column in which nothing is an empty text.
-pub(super) fn text_if_any(text: String) -> Option<String> {
-    Some(text).filter(|text| !text.is_empty())
+/// Why a column does not hold what this version can read.
+pub(super) fn decode_error(error: impl std::error::Error + Send + Sync + 'static) -> sqlx::Error {
+    sqlx::Error::Decode(Box::new(error))
+}
+
+/// A text in which nothing is an empty text, as in columns and messages.
+pub(super) fn text_if_any<T: AsRef<str>>(text: T) -> Option<T> {
+    Some(text).filter(|text| !text.as_ref().is_empty())
+}
+
+/// Writes what [`text_if_any`] reads.
+pub(super) fn write_text<S: Serializer>(
+    text: &Option<String>,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    text.as_deref().unwrap_or_default().serialize(serializer)
 }
 
 /// A column of times or durations, in microseconds, in which none is 0.

@@ -68,7 +68,7 @@ async fn what_no_listing_sweeps_is_found_when_due(repo: &Repo) {
     let mut rows: Vec<SourceRow> = (1..=5).map(|id| source(id, &id.to_string())).collect();
     for row in &mut rows {
         (row.wanted, row.done) = (1, 1);
-        (row.verified_at, row.recheck.micros) = (100 + row.id.get(), Some(50));
+        (row.verified_at, row.recheck.micros) = (Some(100 + row.id.get()), Some(50));
     }
     rows[1].recheck.micros = None;
     rows[2].wanted = 2;

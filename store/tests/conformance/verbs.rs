@@ -127,7 +127,7 @@ async fn sources_are_found_by_id_and_identity(repo: &Repo) {
     assert!(tx.lock_sources(&[]).await.expect("rows").is_empty());
     let mut changed = rows[0].clone();
     changed.wanted = 5;
-    "it's \"away\"".clone_into(&mut changed.last_error);
+    changed.last_error = Some("it's \"away\"".to_owned());
     tx.put_sources(std::slice::from_ref(&changed))
         .await
         .expect("written");
@@ -408,18 +408,21 @@ async fn parts_wait_for_each_other(repo: &Repo) {
         payload: payload.to_vec(),
     };
     let mut tx = write(repo).await;
-    tx.put_part(SOURCE, 3, part(1, 1, b"\0b"))
+    tx.put_part(SOURCE, 3, part(1, true, b"\0b"))
         .await
         .expect("kept");
     assert!(tx.complete_parts(SOURCE, 3).await.expect("rows").is_none());
-    tx.put_part(SOURCE, 3, part(0, 0, b"x"))
+    tx.put_part(SOURCE, 3, part(0, false, b"x"))
         .await
         .expect("kept");
-    tx.put_part(SOURCE, 3, part(0, 0, b"a"))
+    tx.put_part(SOURCE, 3, part(0, false, b"a"))
         .await
         .expect("kept");
     let parts = tx.complete_parts(SOURCE, 3).await.expect("rows");
-    assert_eq!(parts, Some(vec![part(0, 0, b"a"), part(1, 1, b"\0b")]));
+    assert_eq!(
+        parts,
+        Some(vec![part(0, false, b"a"), part(1, true, b"\0b")])
+    );
     tx.remove_parts(SOURCE, 3).await.expect("forgotten");
     assert!(tx.complete_parts(SOURCE, 3).await.expect("rows").is_none());
     tx.commit().await.expect("a commit");
@@ -433,16 +436,24 @@ async fn parts_of_two_attempts_do_not_mix(repo: &Repo) {
         payload: vec![1],
     };
     let mut tx = write(repo).await;
-    tx.put_part(SOURCE, 3, part(1, 0, 50)).await.expect("kept");
-    tx.put_part(SOURCE, 3, part(2, 1, 50)).await.expect("kept");
-    tx.put_part(SOURCE, 3, part(0, 0, 60)).await.expect("kept");
-    tx.put_part(SOURCE, 3, part(1, 0, 50))
+    tx.put_part(SOURCE, 3, part(1, false, 50))
+        .await
+        .expect("kept");
+    tx.put_part(SOURCE, 3, part(2, true, 50))
+        .await
+        .expect("kept");
+    tx.put_part(SOURCE, 3, part(0, false, 60))
+        .await
+        .expect("kept");
+    tx.put_part(SOURCE, 3, part(1, false, 50))
         .await
         .expect("dropped");
     assert!(tx.complete_parts(SOURCE, 3).await.expect("rows").is_none());
-    tx.put_part(SOURCE, 3, part(1, 1, 60)).await.expect("kept");
+    tx.put_part(SOURCE, 3, part(1, true, 60))
+        .await
+        .expect("kept");
     let parts = tx.complete_parts(SOURCE, 3).await.expect("rows");
-    assert_eq!(parts, Some(vec![part(0, 0, 60), part(1, 1, 60)]));
+    assert_eq!(parts, Some(vec![part(0, false, 60), part(1, true, 60)]));
     let covering = |generation| Covering {
         source_id: SOURCE,
         generation,

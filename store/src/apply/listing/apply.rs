@@ -61,7 +61,7 @@ impl Applier {
         }
         mark_listing_proved(&mut source, &reading, &self.config.fingerprint, work.now);
         if changed {
-            source.changed_at = work.now;
+            source.changed_at = Some(work.now);
         }
         work.tx.put_sources(std::slice::from_ref(&source)).await?;
         work.outcomes.push(outcome_of(&reading, changed));
@@ -192,8 +192,7 @@ async fn mark_roots_verified(
 ) -> Result<(), ApplyError> {
     let mut roots = tx.lock_sources_by_key(&[provider_key(provider)]).await?;
     for source in &mut roots {
-        source.verified_at = reading.fetched_at;
-        source.mechanism.clone_from(&reading.cause.mechanism);
+        source.mark_verified(reading.fetched_at, &reading.cause.mechanism);
     }
     Ok(tx.put_sources(&roots).await?)
 }

@@ -165,11 +165,10 @@ impl ListingDiff {
     ) {
         // Something newer is outstanding, and will say for itself; or has said it after this listing
         // was begun, which shows an older head then.
-        if !source.is_outstanding() && reading.fetched_at >= source.verified_at {
-            source.head.clone_from(&one.head);
-            context.fingerprint.clone_into(&mut source.fingerprint);
-            source.verified_at = reading.fetched_at;
-            source.mechanism.clone_from(&reading.cause.mechanism);
+        if !source.is_outstanding() && Some(reading.fetched_at) >= source.verified_at {
+            source.set_head(&one.head);
+            source.set_fingerprint(context.fingerprint);
+            source.mark_verified(reading.fetched_at, &reading.cause.mechanism);
         }
         self.sources.push(source);
     }
@@ -197,7 +196,7 @@ fn is_equal(
     if one.blob.is_empty() && holds_nothing && held.len() <= 1 {
         return true;
     }
-    if source.done == 0 || source.fingerprint != context.fingerprint {
+    if source.done == 0 || !source.is_read_as(context.fingerprint) {
         return false;
     }
     let all_read = held
@@ -207,7 +206,7 @@ fn is_equal(
     let agrees = held
         .iter()
         .all(|it| it.path != one.path || it.seen_blob().unwrap_or_default() == one.blob);
-    let same_head = all_read && agrees && source.head == one.head;
+    let same_head = all_read && agrees && source.is_at(&one.head);
     // With a single wanted file its blob is all there is to compare, whatever else was pushed.
     let same_blob = matches!(held, [only] if only.path == one.path
         && only.holds_content()

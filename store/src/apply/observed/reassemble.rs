@@ -33,7 +33,7 @@ pub(crate) async fn reassemble(
         let generation = i64::try_from(observation.generation).unwrap_or(i64::MAX);
         let row = PartRow {
             part: i64::from(observation.part),
-            is_last: i64::from(observation.last),
+            is_last: observation.last,
             fetched_at: observation.fetched_at,
             payload: observation.encode_to_vec(),
         };

@@ -252,8 +252,9 @@ fn delay_for_confirmation(source: &mut SourceRow, rows: &[&RemovalRow], wait: i6
         entities,
         "a reading would remove too many entities at once; it waits for a confirmation or a second look"
     );
-    source.last_error =
-        format!("would remove {entities} entities; waits for a confirmation or a second look");
+    source.last_error = Some(format!(
+        "would remove {entities} entities; waits for a confirmation or a second look"
+    ));
     delay_source(source, first + wait);
 }
 

@@ -6,7 +6,9 @@ use serde::{Deserialize, Serialize};
 use super::lane::Lane;
 use super::trigger::Trigger;
 use crate::repo::statement::from_row;
-use crate::repo::stored::{UnknownWord, micros_if_any, write_flag, write_micros};
+use crate::repo::stored::{
+    UnknownWord, decode_error, micros_if_any, text_if_any, write_flag, write_micros, write_text,
+};
 
 /// What a source is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -66,11 +68,9 @@ impl TryFrom<String> for SourceKind {
 }
 
 /// What can be looked at in one go.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, sqlx::FromRow)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub(crate) struct SourceRow {
-    #[sqlx(try_from = "i64")]
     pub(crate) id: SourceId,
-    #[sqlx(try_from = "String")]
     pub(crate) kind: SourceKind,
     pub(crate) provider: String,
     pub(crate) host: String,
@@ -79,31 +79,64 @@ pub(crate) struct SourceRow {
     /// `HEAD` for the default branch, a branch or a commit; empty for what is no repository.
     pub(crate) git_ref: String,
     #[serde(flatten)]
-    #[sqlx(flatten)]
     pub(crate) names: SourceNames,
     pub(crate) wanted: i64,
     pub(crate) done: i64,
-    #[sqlx(try_from = "i64")]
     pub(crate) lane: Lane,
-    pub(crate) head: String,
+    /// The commit it was last read at.
+    #[serde(serialize_with = "write_text")]
+    pub(crate) head: Option<String>,
     #[serde(flatten)]
-    #[sqlx(flatten)]
     pub(crate) push: PushRange,
-    pub(crate) fingerprint: String,
+    /// The way in which it was last read; none after a rename, until it was read again.
+    #[serde(serialize_with = "write_text")]
+    pub(crate) fingerprint: Option<String>,
     #[serde(rename = "cause")]
-    #[sqlx(rename = "cause", try_from = "String")]
     pub(crate) trigger: Trigger,
-    pub(crate) verified_at: i64,
-    pub(crate) changed_at: i64,
-    pub(crate) mechanism: String,
+    /// When it was last proved to be as we hold it.
+    #[serde(serialize_with = "write_micros")]
+    pub(crate) verified_at: Option<i64>,
+    /// When its content last differed.
+    #[serde(serialize_with = "write_micros")]
+    pub(crate) changed_at: Option<i64>,
+    /// What proved it.
+    #[serde(serialize_with = "write_text")]
+    pub(crate) mechanism: Option<String>,
     pub(crate) fail_count: i64,
-    pub(crate) last_error: String,
+    /// The newest failure, until it is proved.
+    #[serde(serialize_with = "write_text")]
+    pub(crate) last_error: Option<String>,
     pub(crate) next_due_at: i64,
     pub(crate) enqueued_at: i64,
     #[serde(flatten)]
-    #[sqlx(flatten)]
     pub(crate) recheck: RecheckInterval,
 }
+
+from_row!(SourceRow, row => Self {
+    id: SourceId::new(row.try_get("id")?),
+    kind: SourceKind::try_from(row.try_get::<String, _>("kind")?).map_err(decode_error)?,
+    provider: row.try_get("provider")?,
+    host: row.try_get("host")?,
+    installation: row.try_get("installation")?,
+    external_id: row.try_get("external_id")?,
+    git_ref: row.try_get("git_ref")?,
+    names: sqlx::FromRow::from_row(row)?,
+    wanted: row.try_get("wanted")?,
+    done: row.try_get("done")?,
+    lane: Lane::from(row.try_get::<i64, _>("lane")?),
+    head: text_if_any(row.try_get("head")?),
+    push: sqlx::FromRow::from_row(row)?,
+    fingerprint: text_if_any(row.try_get("fingerprint")?),
+    trigger: Trigger::try_from(row.try_get::<String, _>("cause")?).map_err(decode_error)?,
+    verified_at: micros_if_any(row.try_get("verified_at")?),
+    changed_at: micros_if_any(row.try_get("changed_at")?),
+    mechanism: text_if_any(row.try_get("mechanism")?),
+    fail_count: row.try_get("fail_count")?,
+    last_error: text_if_any(row.try_get("last_error")?),
+    next_due_at: row.try_get("next_due_at")?,
+    enqueued_at: row.try_get("enqueued_at")?,
+    recheck: sqlx::FromRow::from_row(row)?,
+});
 
 /// What a source is called today, which may change at any time.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
@@ -157,9 +190,9 @@ impl RecheckInterval {
         }
     }
 
-    /// When a source proved at `verified_at` is due.
-    pub(crate) fn due_at(self, verified_at: i64) -> Option<i64> {
-        Some(verified_at.saturating_add(self.micros?))
+    /// When a source last proved at `verified_at` is due; at once if it never was.
+    pub(crate) fn due_at(self, verified_at: Option<i64>) -> Option<i64> {
+        Some(verified_at.unwrap_or_default().saturating_add(self.micros?))
     }
 }
 
@@ -184,15 +217,15 @@ impl SourceRow {
             wanted: 0,
             done: 0,
             lane: Lane::Lo,
-            head: String::new(),
+            head: None,
             push: PushRange::default(),
-            fingerprint: String::new(),
+            fingerprint: None,
             trigger: Trigger::default(),
-            verified_at: 0,
-            changed_at: 0,
-            mechanism: String::new(),
+            verified_at: None,
+            changed_at: None,
+            mechanism: None,
             fail_count: 0,
-            last_error: String::new(),
+            last_error: None,
             next_due_at: 0,
             enqueued_at: 0,
             recheck: RecheckInterval::default(),
@@ -202,6 +235,32 @@ impl SourceRow {
     /// Whether something is asked for that is not proved yet.
     pub(crate) fn is_outstanding(&self) -> bool {
         self.wanted > self.done
+    }
+
+    /// Whether it was last read at this commit; an empty text names none.
+    pub(crate) fn is_at(&self, commit: &str) -> bool {
+        self.head.as_deref() == text_if_any(commit)
+    }
+
+    /// Whether it was last read in this way.
+    pub(crate) fn is_read_as(&self, fingerprint: &str) -> bool {
+        self.fingerprint.as_deref() == Some(fingerprint)
+    }
+
+    /// Notes the commit it was read at; an empty text names none.
+    pub(crate) fn set_head(&mut self, commit: &str) {
+        self.head = text_if_any(commit).map(str::to_owned);
+    }
+
+    /// Notes the way in which it was read; an empty text names none.
+    pub(crate) fn set_fingerprint(&mut self, fingerprint: &str) {
+        self.fingerprint = text_if_any(fingerprint).map(str::to_owned);
+    }
+
+    /// Notes that it is as we hold it, since when and what proved that.
+    pub(crate) fn mark_verified(&mut self, verified_at: i64, mechanism: &str) {
+        self.verified_at = micros_if_any(verified_at);
+        self.mechanism = text_if_any(mechanism).map(str::to_owned);
     }
 
     /// The branch that is read, by name.

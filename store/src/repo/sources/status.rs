@@ -6,7 +6,7 @@ use super::row::SourceKind;
 use crate::repo::database::Repo;
 use crate::repo::error::RepoError;
 use crate::repo::statement::{fetch_all, from_row};
-use crate::repo::stored::{micros_if_any, text_if_any};
+use crate::repo::stored::{decode_error, micros_if_any, text_if_any};
 
 /// How a source stands, for freshness.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -41,8 +41,7 @@ pub struct SourceStatus {
 
 from_row!(SourceStatus, row => Self {
     id: SourceId::new(row.try_get("id")?),
-    kind: SourceKind::try_from(row.try_get::<String, _>("kind")?)
-        .map_err(|error| sqlx::Error::Decode(Box::new(error)))?,
+    kind: SourceKind::try_from(row.try_get::<String, _>("kind")?).map_err(decode_error)?,
     host: row.try_get("host")?,
     name: row.try_get("name")?,
     url: row.try_get("url")?,
