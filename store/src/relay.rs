@@ -224,7 +224,7 @@ impl ChangeRelay {
                 Duration::ZERO
             }
             RelayError::StreamMismatch(misfit) => {
-                tracing::error!(error = %Chain(error), "Changes are not published");
+                freshet_runtime::summed_up!(error, error = %Chain(error), "Changes are not published");
                 let reason = format!("the stream of changes: {misfit}");
                 self.readiness
                     .set(READINESS_CONDITION, ReadyState::NotReady(reason));
@@ -232,14 +232,14 @@ impl ChangeRelay {
             }
             // The same event would be refused again, and none after it may be published.
             RelayError::Publish(PublishError::TooLarge { .. }) => {
-                tracing::error!(error = %Chain(error), "A change is too large for its stream, and none after it is published");
+                freshet_runtime::summed_up!(error, error = %Chain(error), "A change is too large for its stream, and none after it is published");
                 let reason = "a change is too large for the stream of changes".to_owned();
                 self.readiness
                     .set(READINESS_CONDITION, ReadyState::NotReady(reason));
                 RETRY_MISFIT_AFTER
             }
             RelayError::Tail(_) | RelayError::Log(_) | RelayError::Publish(_) => {
-                tracing::warn!(error = %Chain(error), "Publishing changes was interrupted");
+                freshet_runtime::summed_up!(warn, error = %Chain(error), "Publishing changes was interrupted");
                 RETRY_AFTER
             }
         }

@@ -91,7 +91,8 @@ async fn serve_metrics(State(admin): State<Arc<Admin>>) -> Response {
             .await
             .is_err()
         {
-            tracing::warn!(
+            crate::summed_up!(
+                warn,
                 "Metrics computed at a scrape took too long and are served as they were"
             );
         }

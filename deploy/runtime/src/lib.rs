@@ -2,8 +2,8 @@
 //! signals, supervision, the clock.
 //!
 //! It knows nothing of catalogs, buses or databases, so that every service and test stands on the same
-//! ground. It keeps no process globals of its own beyond the two the libraries demand: the tracing
-//! subscriber and the TLS provider.
+//! ground. It keeps no process globals of its own beyond the two the libraries demand, the tracing
+//! subscriber and the TLS provider, and how often a line of the log was left out.
 
 pub mod admin;
 pub mod clock;
@@ -13,5 +13,6 @@ pub mod error_chain;
 pub mod listen;
 pub mod metrics;
 pub mod shutdown;
+pub mod summed_up;
 pub mod supervisor;
 pub mod telemetry;

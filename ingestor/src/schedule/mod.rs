@@ -82,7 +82,7 @@ impl Ticker {
     async fn publish_until_durable(&self, schedule: &Schedule, slot: i64) {
         let signal = make_tick(schedule, slot, self.clock.now_micros());
         while let Err(error) = self.publisher.publish_signal(&signal).await {
-            tracing::warn!(error = %error, provider.id = %schedule.provider_id, "a schedule tick could not be published");
+            freshet_runtime::summed_up!(warn, error = %error, provider.id = %schedule.provider_id, "a schedule tick could not be published");
             tokio::time::sleep(RETRY_AFTER).await;
         }
         self.metrics.count_tick();

@@ -224,7 +224,7 @@ impl WebhookReceiver {
                 _ => WebhookAnswer::Accepted,
             }),
             Err(error) => {
-                tracing::warn!(error = %error, delivery.id = %signal.id, "a delivery could not be made durable");
+                freshet_runtime::summed_up!(warn, error = %error, delivery.id = %signal.id, "a delivery could not be made durable");
                 Err(WebhookRefusal::NotDurable)
             }
         }

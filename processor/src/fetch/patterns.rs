@@ -59,7 +59,7 @@ pub(super) async fn evaluate_patterns<'t>(
             "the repository has too many folders to look for a pattern in all of them",
         )),
         Err(TreeError::Call(error)) => {
-            tracing::warn!(error = %Chain(&error), "the files of a commit could not be listed");
+            freshet_runtime::summed_up!(warn, error = %Chain(&error), "the files of a commit could not be listed");
             Err(error.failure()?)
         }
     };

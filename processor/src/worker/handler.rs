@@ -214,7 +214,7 @@ impl JobHandler {
         match bus.publish(message).await {
             Ok(_) => Ok(()),
             Err(error) => {
-                tracing::warn!(error = %Chain(&error), "an observation could not be published");
+                freshet_runtime::summed_up!(warn, error = %Chain(&error), "an observation could not be published");
                 Err(disposition_after_publish_error(&error, attempt))
             }
         }

@@ -84,7 +84,7 @@ impl JobWorker {
                 Ok(deliveries) => start_jobs(&handler, &self.source, deliveries, slot),
                 Err(ReceiveError::Closed { .. }) => break,
                 Err(error @ ReceiveError::Unavailable { .. }) => {
-                    tracing::warn!(error = %Chain(&error), "jobs cannot be received");
+                    freshet_runtime::summed_up!(warn, error = %Chain(&error), "jobs cannot be received");
                     pause_for(&shutdown, RECEIVE_AGAIN_AFTER).await;
                 }
             }

@@ -65,7 +65,7 @@ async fn move_to_dead_letters(
         }
         Err(publish_error) => {
             // The job stays where it is: losing the letter would lose the only trace of it.
-            tracing::warn!(error = %Chain(&publish_error), "a dead letter could not be published yet");
+            freshet_runtime::summed_up!(warn, error = %Chain(&publish_error), "a dead letter could not be published yet");
             delivery.retry_after(RETRY_AFTER_PANIC).await;
         }
     }

@@ -79,7 +79,7 @@ impl From<InvalidQuery> for ApiProblem {
 
 impl From<RepoError> for ApiProblem {
     fn from(error: RepoError) -> Self {
-        tracing::warn!(error = %Chain(&error), "A request could not be answered, as the database did not");
+        freshet_runtime::summed_up!(warn, error = %Chain(&error), "A request could not be answered, as the database did not");
         // The reason stays in the log: it may name hosts and users.
         Self::Unavailable("The database does not answer".to_owned())
     }

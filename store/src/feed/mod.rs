@@ -208,7 +208,7 @@ impl FeedReader {
                 .changes_after(self.revision, page_size_max)
                 .await
                 .map_err(|error| {
-                    tracing::warn!(error = %Chain(&error), "A subscription ended, as the change log could not be read");
+                    freshet_runtime::summed_up!(warn, error = %Chain(&error), "A subscription ended, as the change log could not be read");
                     FeedEnd::Failed
                 })?;
             if rows.is_empty() {

@@ -67,7 +67,7 @@ impl FreshnessPoller {
                 _ = ticks.tick() => {}
             }
             if let Err(error) = self.poll_ledger().await {
-                tracing::warn!(error = %Chain(&error), "The freshness of the sources could not be read");
+                freshet_runtime::summed_up!(warn, error = %Chain(&error), "The freshness of the sources could not be read");
             }
         }
     }

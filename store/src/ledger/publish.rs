@@ -104,7 +104,7 @@ impl JobPublisher {
             // It waits or is in flight, which is what we want.
             Err(PublishError::Refused) => {}
             Err(error) => {
-                tracing::warn!(error = %Chain(&error), source.id = job.source_id, "a job could not be published and is left to the reconciler");
+                freshet_runtime::summed_up!(warn, error = %Chain(&error), source.id = job.source_id, "a job could not be published and is left to the reconciler");
             }
         }
     }

@@ -112,7 +112,7 @@ impl Reconciler {
                 true
             }
             Err(error) => {
-                tracing::warn!(error = %Chain(&error), "sources read in another way could not be asked for");
+                freshet_runtime::summed_up!(warn, error = %Chain(&error), "sources read in another way could not be asked for");
                 false
             }
         }
@@ -134,7 +134,7 @@ impl Reconciler {
 
     async fn request_due_sources_and_log(&self) {
         if let Err(error) = self.request_due_sources().await {
-            tracing::warn!(error = %Chain(&error), "sources that are due could not be looked for");
+            freshet_runtime::summed_up!(warn, error = %Chain(&error), "sources that are due could not be looked for");
         }
     }
 
@@ -177,7 +177,7 @@ impl Reconciler {
         shutdown: &CancellationToken,
     ) {
         if let Err(error) = self.republish_lost_jobs(reason, shutdown).await {
-            tracing::warn!(error = %Chain(&error), "outstanding sources could not be looked for");
+            freshet_runtime::summed_up!(warn, error = %Chain(&error), "outstanding sources could not be looked for");
         }
     }
 

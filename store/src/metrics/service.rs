@@ -111,16 +111,21 @@ impl ServiceMetrics {
         match tokio::time::timeout(SCRAPE_TIMEOUT, self.read_stored()).await {
             Ok(Ok(stored)) => self.show_stored(&stored),
             Ok(Err(error)) => {
-                tracing::warn!(error = %Chain(&error), "The database gave no service metrics");
+                freshet_runtime::summed_up!(warn, error = %Chain(&error), "The database gave no service metrics");
             }
-            Err(_elapsed) => tracing::warn!("The database gave no service metrics in time"),
+            Err(_elapsed) => {
+                freshet_runtime::summed_up!(warn, "The database gave no service metrics in time")
+            }
         }
         match tokio::time::timeout(SCRAPE_TIMEOUT, self.bus.depths()).await {
             Ok(Ok(depths)) => self.show_depths(depths),
             Ok(Err(error)) => {
-                tracing::warn!(error = %Chain(&error), "The bus did not say how deep its queues are");
+                freshet_runtime::summed_up!(warn, error = %Chain(&error), "The bus did not say how deep its queues are");
             }
-            Err(_elapsed) => tracing::warn!("The bus did not say in time how deep its queues are"),
+            Err(_elapsed) => freshet_runtime::summed_up!(
+                warn,
+                "The bus did not say in time how deep its queues are"
+            ),
         }
     }
 

@@ -43,7 +43,7 @@ impl ViewFollower {
                 _ = ticks.tick() => {}
             }
             if let Err(error) = self.catch_up().await {
-                tracing::warn!(error = %Chain(&error), "The change log could not be followed");
+                freshet_runtime::summed_up!(warn, error = %Chain(&error), "The change log could not be followed");
             }
         }
     }

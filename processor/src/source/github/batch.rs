@@ -168,7 +168,7 @@ fn branch_of(target: &RepositoryTarget) -> BranchChoice {
 fn log_not_read(error: &CallError) -> NotRead {
     let not_read = NotRead::from(error);
     if let NotRead::Failed(_) = &not_read {
-        tracing::warn!(error = %Chain(error), "GitHub could not be read");
+        freshet_runtime::summed_up!(warn, error = %Chain(error), "GitHub could not be read");
     }
     not_read
 }

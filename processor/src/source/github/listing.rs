@@ -29,7 +29,7 @@ pub async fn read_page(
         Err(error) => {
             let not_read = NotRead::from(&error);
             if let NotRead::Failed(_) = &not_read {
-                tracing::warn!(error = %Chain(&error), "an account's repositories could not be listed");
+                freshet_runtime::summed_up!(warn, error = %Chain(&error), "an account's repositories could not be listed");
             }
             Err(not_read)
         }
