@@ -1,6 +1,5 @@
 //! Starting the store: what it is made of, and which tasks it has.
 
-use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -27,14 +26,15 @@ use crate::freshness::{AgeBounds, Freshness, FreshnessPoller};
 use crate::ledger::{Ledger, LedgerConfig, Reconciler};
 use crate::metrics::{PublishedRevision, ServiceGauges, ServiceMetrics, StoreMetrics};
 use crate::relay::ChangeRelay;
-use crate::repo::{OpenError, Repo, RepoError};
+use crate::repo::{DatabaseFileLost, NotWritable, OpenError, Repo, RepoError, WriteProof};
 use crate::view::{View, ViewFollower};
 
 const READINESS_DATABASE: &str = "store.database";
 const READINESS_BUS: &str = "store.bus";
 const READINESS_VIEW: &str = "store.view";
 const READINESS_EVERY: Duration = Duration::from_secs(1);
-const PING_TIMEOUT: Duration = Duration::from_secs(2);
+/// A database that takes longer to write one row is not ready.
+const WRITE_WITHIN: Duration = Duration::from_secs(2);
 
 /// What the store stands on.
 pub struct StoreDeps {
@@ -230,9 +230,10 @@ impl StoreParts {
             self.repo.clone(),
             self.deps.bus.clone(),
             self.deps.readiness.clone(),
+            Arc::clone(&self.metrics),
             supervisor.shutdown(),
         );
-        supervisor.spawn("store readiness", readiness);
+        supervisor.spawn("the catalog's database", readiness);
     }
 
     fn service_metrics(&self) -> ServiceMetrics {
@@ -276,8 +277,9 @@ async fn watch_readiness(
     repo: Repo,
     bus: Bus,
     readiness: Readiness,
+    metrics: Arc<StoreMetrics>,
     shutdown: CancellationToken,
-) -> Result<(), Infallible> {
+) -> Result<(), DatabaseFileLost> {
     let mut every = tokio::time::interval(READINESS_EVERY);
     every.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
@@ -285,7 +287,14 @@ async fn watch_readiness(
             () = shutdown.cancelled() => return Ok(()),
             _ = every.tick() => {}
         }
-        readiness.set(READINESS_DATABASE, check_database(&repo).await);
+        let proof = repo.prove_writable(WRITE_WITHIN).await;
+        metrics.note_writable(proof.is_ok());
+        readiness.set(READINESS_DATABASE, database_state(&proof));
+        // Nothing this process does from here on would be found again, and a new one begins with
+        // what is there now.
+        if let Err(NotWritable::FileLost(lost)) = proof {
+            return Err(lost);
+        }
         readiness.set(
             READINESS_BUS,
             ready_if(bus.is_connected(), "the bus is not connected"),
@@ -294,21 +303,12 @@ async fn watch_readiness(
 }
 
 /// Whether what is sent to this process can be kept.
-async fn check_database(repo: &Repo) -> ReadyState {
-    match tokio::time::timeout(PING_TIMEOUT, repo.prove_writable()).await {
-        Ok(Ok(())) => ReadyState::Ready,
-        Ok(Err(error)) => {
-            let reason = Chain(&error);
+fn database_state(proof: &Result<WriteProof, NotWritable>) -> ReadyState {
+    match proof {
+        Ok(WriteProof::Written | WriteProof::Queued) => ReadyState::Ready,
+        Err(error) => {
+            let reason = Chain(error);
             ReadyState::NotReady(format!("the database takes no writes: {reason}"))
-        }
-        // A large batch holds the writer for longer than that, which is no reason to send readers
-        // away. A database that hangs is as useless as one that refuses.
-        Err(_) => {
-            let answers = tokio::time::timeout(PING_TIMEOUT, repo.ping()).await;
-            ready_if(
-                matches!(answers, Ok(Ok(()))),
-                "the database does not answer",
-            )
         }
     }
 }

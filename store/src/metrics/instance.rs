@@ -48,6 +48,8 @@ freshet_runtime::metrics! {
         "feed_refused" => feed_refused: Counter by RefusedLabels { reason: RefusedRead };
         /// API requests by route and status.
         "api_requests" => requests: Counter by RequestLabels { route: &'static str, status: u16 };
+        /// 1 if the newest attempt to write to the database succeeded or only waits for a batch of this process, 0 if not.
+        "database_writable" => database_writable: Gauge;
         /// Time to answer an API request, feeds aside.
         "api_request_seconds" => request_seconds: Histogram in API_SECONDS_BUCKETS;
         /// Time since the source of an entity was last proved equal, when the entity is read.
@@ -94,6 +96,11 @@ impl StoreMetrics {
     /// An apply transaction was committed and folded.
     pub fn applied(&self, seconds: f64) {
         self.apply_seconds.observe(seconds);
+    }
+
+    /// Whether the database takes writes.
+    pub(crate) fn note_writable(&self, is_writable: bool) {
+        self.database_writable.set(i64::from(is_writable));
     }
 
     pub(crate) fn observe_publication(&self, committed_at: i64, published_at: i64) {

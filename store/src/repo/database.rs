@@ -1,10 +1,16 @@
 //! The database a process works on, and its transactions.
 
+use std::time::Duration;
+
 use super::access::AccessMode;
+use super::database_file::DatabaseFileLost;
 use super::error::{OpenError, RepoError};
 use super::statement::Tx;
 use super::{postgres, sqlite};
 use crate::config::DatabaseConfig;
+
+/// How long the first write may take; a database that others use may be busy.
+const FIRST_WRITE_WITHIN: Duration = Duration::from_secs(30);
 
 /// A handle on the database, cheap to clone.
 #[derive(Clone, Debug)]
@@ -19,11 +25,11 @@ enum Database {
 }
 
 impl Repo {
-    /// Connects and brings the schema up to date.
+    /// Connects, brings the schema up to date and proves that it can be written to.
     ///
     /// # Errors
     ///
-    /// If the database cannot be reached or a migration fails.
+    /// If the database cannot be reached, a migration fails, or nothing can be written.
     pub async fn open(config: &DatabaseConfig) -> Result<Self, OpenError> {
         let database = match config {
             // An enum and no trait object: there are two, and a statement is written for both in
@@ -33,7 +39,19 @@ impl Repo {
                 Database::Postgres(postgres::open(url, *pool_max).await?)
             }
         };
-        Ok(Self { database })
+        let repo = Self { database };
+        // A file on a read-only file system opens without a complaint, and what is opened so never
+        // writes again, whatever becomes of the file system.
+        match repo.prove_writable(FIRST_WRITE_WITHIN).await {
+            Ok(_) => Ok(repo),
+            Err(source) => Err(OpenError::NotWritable {
+                database: match &repo.database {
+                    Database::Sqlite(sqlite) => sqlite.describe(),
+                    Database::Postgres(_) => "the PostgreSQL database".to_owned(),
+                },
+                source: Box::new(source),
+            }),
+        }
     }
 
     /// Whether the database answers.
@@ -53,6 +71,39 @@ impl Repo {
         }
     }
 
+    /// Whether the file the database is in is still the one that was opened, if it is in one.
+    pub(super) fn check_file(&self) -> Result<(), DatabaseFileLost> {
+        match &self.database {
+            Database::Sqlite(sqlite) => sqlite.check_file(),
+            Database::Postgres(_) => Ok(()),
+        }
+    }
+
+    /// Leaves a file that was lost without touching what has taken its place.
+    pub(super) async fn abandon(&self) {
+        match &self.database {
+            Database::Sqlite(sqlite) => sqlite.abandon().await,
+            Database::Postgres(_) => {}
+        }
+    }
+
+    /// Whether this process had the right to write lately; nothing if it never waits for others'.
+    pub(super) fn has_written_within(&self, duration: Duration) -> Option<bool> {
+        match &self.database {
+            Database::Sqlite(sqlite) => Some(sqlite.has_written_within(duration)),
+            Database::Postgres(_) => None,
+        }
+    }
+
+    /// Lets go of what a failed write may have left behind.
+    pub(super) async fn renew_writer(&self) {
+        match &self.database {
+            Database::Sqlite(sqlite) => sqlite.renew_writer().await,
+            // A server's connection is not bound to how its disk was when it was opened.
+            Database::Postgres(_) => {}
+        }
+    }
+
     /// A transaction that may write. Dropping it rolls back.
     pub(crate) async fn write(&self) -> Result<Tx, RepoError> {
         self.begin(AccessMode::Write).await
@@ -69,34 +120,5 @@ impl Repo {
             Database::Postgres(postgres) => postgres.begin(access).await.map(Tx::Postgres),
         }
         .map_err(RepoError::of_transaction("begin a transaction"))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[tokio::test(flavor = "multi_thread")]
-    async fn a_database_that_only_answers_is_not_writable() {
-        let folder = tempfile::tempdir().expect("a temporary folder");
-        let repo = Repo::open(&DatabaseConfig::Sqlite {
-            path: folder.path().join("catalog.sqlite"),
-        })
-        .await
-        .expect("the database opens");
-        repo.prove_writable().await.expect("writable");
-        let Tx::Sqlite(mut tx) = repo.write().await.expect("the writer") else {
-            panic!("a SQLite database");
-        };
-        // Lasts longer than its transaction, as a file system that became read-only does.
-        sqlx::query("pragma query_only = 1")
-            .execute(&mut *tx)
-            .await
-            .expect("set");
-        tx.commit().await.expect("committed");
-        repo.ping().await.expect("it answers");
-        let refused = repo.prove_writable().await;
-        assert!(refused.is_err(), "nothing can be written");
-        repo.close().await;
     }
 }

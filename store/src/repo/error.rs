@@ -29,6 +29,22 @@ pub enum OpenError {
         /// Why.
         source: std::io::Error,
     },
+    /// The database file could not be opened or made.
+    #[error("cannot open the database file {}", path.display())]
+    File {
+        /// Which one.
+        path: std::path::PathBuf,
+        /// Why.
+        source: sqlx::Error,
+    },
+    /// It can be read, but nothing can be recorded in it.
+    #[error("nothing can be written to {database}")]
+    NotWritable {
+        /// Which one.
+        database: String,
+        /// What a write came to.
+        source: Box<super::write_proof::NotWritable>,
+    },
     /// The schema could not be brought up to date.
     #[error("cannot migrate the {database} database")]
     Migrate {

@@ -31,17 +31,6 @@ impl Repo {
         tx.commit().await?;
         Ok(meta)
     }
-
-    /// Writes what is there already, durably: a database that answers may still have no space, or be read-only.
-    ///
-    /// # Errors
-    ///
-    /// If nothing can be written.
-    pub async fn prove_writable(&self) -> Result<(), RepoError> {
-        let mut tx = self.write().await?;
-        tx.rewrite_log_state().await?;
-        tx.commit().await
-    }
 }
 
 impl Tx {
@@ -61,15 +50,6 @@ impl Tx {
             sqlite: "select epoch, revision, oldest from catalog_meta where id = 1",
             postgres: "select epoch, revision, oldest from catalog_meta where id = 1 for update",
         )
-    }
-
-    async fn rewrite_log_state(&mut self) -> Result<(), RepoError> {
-        execute!(
-            self, "write to the database",
-            sqlite: "update catalog_meta set oldest = oldest where id = 1",
-            postgres: "update catalog_meta set oldest = oldest where id = 1",
-        )
-        .map(drop)
     }
 
     // Allocated under the lock of this row and never by a sequence, which would leave gaps where a

@@ -13,6 +13,7 @@ pub(crate) mod claims;
 #[path = "../../tests/conformance/mod.rs"]
 pub mod conformance;
 mod database;
+mod database_file;
 mod deliveries;
 pub(crate) mod dependencies;
 pub(crate) mod entities;
@@ -31,12 +32,16 @@ mod sqlite;
 mod statement;
 pub(crate) mod stored;
 mod totals;
+mod write_proof;
+mod writer_turn;
 
 pub use database::Repo;
+pub use database_file::DatabaseFileLost;
 pub use error::{OpenError, RepoError, Trouble};
 pub use meta::LogState;
 pub use sources::{Lane, SourceKind, SourceStatus};
 pub use totals::LedgerTotals;
+pub use write_proof::{NotWritable, WriteProof};
 
 pub(crate) use claims::ClaimRow;
 pub(crate) use deliveries::{Covered, Covering, DeliveryRow, Outcome};

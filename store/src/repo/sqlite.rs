@@ -1,6 +1,8 @@
 //! SQLite: one writer, several readers, durable at every commit.
 
+use std::ops::{Deref, DerefMut};
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use sqlx::Connection as _;
@@ -10,7 +12,9 @@ use sqlx::sqlite::{
 };
 
 use super::access::AccessMode;
+use super::database_file::{DatabaseFile, DatabaseFileLost};
 use super::error::OpenError;
+use super::writer_turn::{WriterTurn, WriterTurns};
 
 const NAME: &str = "SQLite";
 const READERS_MAX: u32 = 4;
@@ -31,18 +35,98 @@ pub(super) struct Sqlite {
     // Writers queue here, in order, instead of fighting for the file's lock.
     writer: SqlitePool,
     readers: SqlitePool,
+    file: Arc<DatabaseFile>,
+    turns: WriterTurns,
+}
+
+/// A transaction on the file. Dropping it rolls back.
+#[derive(Debug)]
+pub(crate) struct SqliteTransaction {
+    inner: sqlx::Transaction<'static, sqlx::Sqlite>,
+    /// What only one that may write has.
+    writing: Option<Writing>,
+}
+
+#[derive(Debug)]
+struct Writing {
+    file: Arc<DatabaseFile>,
+    // Ends with the transaction.
+    _turn: WriterTurn,
+}
+
+impl SqliteTransaction {
+    /// Makes everything durable in the file that the next start opens, or fails.
+    pub(super) async fn commit(self) -> Result<(), sqlx::Error> {
+        self.inner.commit().await?;
+        let lost = self.writing.map(|writing| writing.file.check_in_place());
+        lost.unwrap_or(Ok(())).map_err(lost_file_error)
+    }
+}
+
+impl Deref for SqliteTransaction {
+    type Target = SqliteConnection;
+
+    fn deref(&self) -> &SqliteConnection {
+        &self.inner
+    }
+}
+
+impl DerefMut for SqliteTransaction {
+    fn deref_mut(&mut self) -> &mut SqliteConnection {
+        &mut self.inner
+    }
 }
 
 impl Sqlite {
-    pub(super) async fn begin(
-        &self,
-        access: AccessMode,
-    ) -> Result<sqlx::Transaction<'static, sqlx::Sqlite>, sqlx::Error> {
-        match access {
-            // At once: a transaction that began by reading cannot become a writer when another has
-            // written meanwhile, and would fail at its first statement that writes.
-            AccessMode::Write => self.writer.begin_with("begin immediate").await,
-            AccessMode::Read => self.readers.begin().await,
+    pub(super) async fn begin(&self, access: AccessMode) -> Result<SqliteTransaction, sqlx::Error> {
+        // A connection that is opened now would be one to whatever has the name now.
+        self.file.check_main_file().map_err(lost_file_error)?;
+        let (inner, writing) = match access {
+            AccessMode::Write => {
+                // At once: a transaction that began by reading cannot become a writer when another has
+                // written meanwhile, and would fail at its first statement that writes.
+                let inner = self.writer.begin_with("begin immediate").await?;
+                let writing = Writing {
+                    file: Arc::clone(&self.file),
+                    _turn: self.turns.begin(),
+                };
+                (inner, Some(writing))
+            }
+            AccessMode::Read => (self.readers.begin().await?, None),
+        };
+        Ok(SqliteTransaction { inner, writing })
+    }
+
+    /// What a person looks for.
+    pub(super) fn describe(&self) -> String {
+        format!("the database file {}", self.file.path().display())
+    }
+
+    /// Whether the file is still the one that was opened.
+    pub(super) fn check_file(&self) -> Result<(), DatabaseFileLost> {
+        self.file.check_main_file()
+    }
+
+    /// Whether transactions of this process got the file's lock within `duration`, or hold it now.
+    pub(super) fn has_written_within(&self, duration: Duration) -> bool {
+        self.turns.were_taken_within(duration)
+    }
+
+    /// Closes the connection that writes; whoever writes next opens another one.
+    // A connection that was opened while the file could only be read stays so for ever.
+    pub(super) async fn renew_writer(&self) {
+        if let Ok(connection) = self.writer.acquire().await {
+            // It is closed either way; what it says then is what the failed write said.
+            let _closed = connection.close().await;
+        }
+    }
+
+    /// Keeps a connection to the lost file open until the process ends.
+    // Whoever closes the last one removes the log by its name, and that may be the log of the file that
+    // has taken the place.
+    pub(super) async fn abandon(&self) {
+        if let Ok(connection) = self.writer.acquire().await {
+            Box::leak(Box::new(connection.detach()));
         }
     }
 
@@ -52,11 +136,19 @@ impl Sqlite {
     }
 }
 
+fn lost_file_error(lost: DatabaseFileLost) -> sqlx::Error {
+    sqlx::Error::Io(std::io::Error::other(lost))
+}
+
 pub(super) async fn open(path: &Path) -> Result<Sqlite, OpenError> {
     create_folder(path).await?;
-    let options = SqliteConnectOptions::new()
+    let options = connect_options(path).create_if_missing(true);
+    open_with(path, options).await
+}
+
+fn connect_options(path: &Path) -> SqliteConnectOptions {
+    SqliteConnectOptions::new()
         .filename(path)
-        .create_if_missing(true)
         .journal_mode(SqliteJournalMode::Wal)
         // A commit that was acknowledged must survive a power cut.
         .synchronous(SqliteSynchronous::Full)
@@ -64,7 +156,10 @@ pub(super) async fn open(path: &Path) -> Result<Sqlite, OpenError> {
         .foreign_keys(true)
         .busy_timeout(BUSY_TIMEOUT)
         .pragma("cache_size", CACHE_KIBIBYTES)
-        .pragma("wal_autocheckpoint", CHECKPOINT_PAGES);
+        .pragma("wal_autocheckpoint", CHECKPOINT_PAGES)
+}
+
+async fn open_with(path: &Path, options: SqliteConnectOptions) -> Result<Sqlite, OpenError> {
     let writer = SqlitePoolOptions::new()
         // SQLite has one writer anyway. Those who queue for a connection are served in order; those
         // who queue for the file's lock are not, and one may wait for ever.
@@ -76,8 +171,8 @@ pub(super) async fn open(path: &Path) -> Result<Sqlite, OpenError> {
         .after_release(|connection, _| Box::pin(is_reusable(connection)))
         .connect_with(options.clone())
         .await
-        .map_err(|source| OpenError::Connect {
-            database: NAME,
+        .map_err(|source| OpenError::File {
+            path: path.to_owned(),
             source,
         })?;
     MIGRATOR
@@ -95,7 +190,16 @@ pub(super) async fn open(path: &Path) -> Result<Sqlite, OpenError> {
         .after_release(|connection, _| Box::pin(is_reusable(connection)))
         // Lazily: the catalog is served from memory, and most of the time one reader is enough.
         .connect_lazy_with(options);
-    Ok(Sqlite { writer, readers })
+    let file = DatabaseFile::note(path).map_err(|source| OpenError::File {
+        path: path.to_owned(),
+        source: sqlx::Error::Io(source),
+    })?;
+    Ok(Sqlite {
+        writer,
+        readers,
+        file: Arc::new(file),
+        turns: WriterTurns::default(),
+    })
 }
 
 /// Whether a connection that comes back has left its transaction. One that has not is closed, and the next
@@ -108,7 +212,8 @@ async fn is_reusable(connection: &mut SqliteConnection) -> Result<bool, sqlx::Er
     connection.ping().await?;
     let is_inside = connection.is_in_transaction();
     if is_inside {
-        tracing::warn!(
+        freshet_runtime::summed_up!(
+            warn,
             "a transaction could be neither committed nor rolled back; its connection to the database is opened anew"
         );
     }
@@ -129,66 +234,5 @@ async fn create_folder(path: &Path) -> Result<(), OpenError> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[tokio::test(flavor = "multi_thread")]
-    async fn the_folder_of_a_new_database_is_made() {
-        let folder = tempfile::tempdir().expect("a temporary folder");
-        let path = folder.path().join("not/there/yet.sqlite");
-        let sqlite = open(&path).await.expect("the database opens");
-        sqlite.close().await;
-        assert!(path.exists());
-    }
-
-    /// Writes until the database may not grow any more, as on a full disk, and ends the transaction by
-    /// `end`; whoever writes next must not notice.
-    async fn check_recovery_from_a_full_disk<Ending>(
-        end: impl FnOnce(sqlx::Transaction<'static, sqlx::Sqlite>) -> Ending,
-    ) where
-        Ending: Future<Output = ()>,
-    {
-        let folder = tempfile::tempdir().expect("a temporary folder");
-        let sqlite = open(&folder.path().join("catalog.sqlite"))
-            .await
-            .expect("the database opens");
-        let mut full = sqlite.begin(AccessMode::Write).await.expect("the writer");
-        for statement in [
-            "create table filler (content blob)",
-            // Of this connection only: the next one has space again.
-            "pragma max_page_count = 1",
-        ] {
-            sqlx::query(statement)
-                .execute(&mut *full)
-                .await
-                .expect(statement);
-        }
-        let refused = sqlx::query("insert into filler values (zeroblob(1000000))")
-            .execute(&mut *full)
-            .await;
-        let message = refused.expect_err("there is no space").to_string();
-        assert!(message.contains("full"), "{message}");
-        end(full).await;
-        let mut next = sqlite.begin(AccessMode::Write).await.expect("the writer");
-        sqlx::query("create table after (number integer)")
-            .execute(&mut *next)
-            .await
-            .expect("space again");
-        next.commit().await.expect("committed");
-        sqlite.close().await;
-    }
-
-    #[tokio::test(flavor = "multi_thread")]
-    async fn a_commit_on_a_full_disk_leaves_the_next_writer_alone() {
-        check_recovery_from_a_full_disk(|full| async {
-            let refused = full.commit().await;
-            assert!(refused.is_err(), "nothing of it is durable");
-        })
-        .await;
-    }
-
-    #[tokio::test(flavor = "multi_thread")]
-    async fn a_roll_back_on_a_full_disk_leaves_the_next_writer_alone() {
-        check_recovery_from_a_full_disk(|full| async { drop(full) }).await;
-    }
-}
+#[path = "sqlite_tests.rs"]
+mod tests;

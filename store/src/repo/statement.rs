@@ -3,11 +3,12 @@
 use serde::Serialize;
 
 use super::error::RepoError;
+use super::sqlite::SqliteTransaction;
 
 /// A transaction on either database. Dropping it rolls back.
 #[derive(Debug)]
 pub(crate) enum Tx {
-    Sqlite(sqlx::Transaction<'static, sqlx::Sqlite>),
+    Sqlite(SqliteTransaction),
     Postgres(sqlx::Transaction<'static, sqlx::Postgres>),
 }
 

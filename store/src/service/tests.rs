@@ -8,6 +8,7 @@ use freshet_proto::message::{
     RepositoryObserved, Signal, job, location_observed, observation, signal,
 };
 use freshet_proto::stream::{job_consumer, topology};
+use freshet_runtime::supervisor::SupervisorError;
 use freshet_wait::{PATIENCE, eventually, in_time};
 use prost::Message as _;
 
@@ -26,7 +27,7 @@ struct Running {
     registry: Registry,
     readiness: Readiness,
     shutdown: CancellationToken,
-    tasks: tokio::task::JoinHandle<()>,
+    tasks: tokio::task::JoinHandle<Result<(), SupervisorError>>,
 }
 
 async fn start_in(directory: &std::path::Path) -> Running {
@@ -63,7 +64,7 @@ async fn start_in(directory: &std::path::Path) -> Running {
         clippy::disallowed_methods,
         reason = "a test's task ends with its runtime"
     )]
-    let tasks = tokio::spawn(async move { supervisor.run().await.expect("a graceful end") });
+    let tasks = tokio::spawn(supervisor.run());
     Running {
         handle,
         bus,
@@ -117,7 +118,8 @@ impl Running {
 
     async fn stop(self) {
         self.shutdown.cancel();
-        self.tasks.await.expect("no panic");
+        let ended = self.tasks.await.expect("no panic");
+        ended.expect("a graceful end");
         self.handle.repo.close().await;
     }
 }
@@ -219,6 +221,37 @@ async fn a_push_becomes_an_entity_that_survives_a_restart() {
         Some(served)
     );
     again.stop().await;
+}
+
+#[tokio::test]
+async fn a_store_whose_database_file_was_deleted_ends_and_says_so() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let running = start_in(directory.path()).await;
+    eventually("the database is proved to take writes", || async {
+        let metrics = running.registry.encode();
+        let is_proved = metrics.contains("catalog_database_writable 1");
+        is_proved.then_some(()).ok_or(metrics)
+    })
+    .await;
+    std::fs::remove_file(directory.path().join("catalog.sqlite")).expect("removed");
+    let ended = in_time("the end", running.tasks).await.expect("no panic");
+    let error = ended.expect_err("the file is lost");
+    let reason = Chain(&error).to_string();
+    assert!(
+        reason.starts_with("the catalog's database failed: the database file "),
+        "{reason}"
+    );
+    assert!(
+        reason.contains("catalog.sqlite was deleted while it was in use"),
+        "{reason}"
+    );
+    assert!(!running.readiness.is_ready());
+    assert!(
+        running
+            .registry
+            .encode()
+            .contains("catalog_database_writable 0")
+    );
 }
 
 #[tokio::test]
