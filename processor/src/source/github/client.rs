@@ -1,8 +1,9 @@
 //! One credential's connection to GitHub.
 //!
 //! octocrab brings connection, TLS and authentication. Its typed answers, REST and GraphQL alike, are not used: they
-//! hide the limit headers and drop what a partly failed GraphQL query did answer. Its retry and cache layers are
-//! not built in: retries without delay and a cache shared between credentials are worse than none. App tokens will be its part when there are Apps.
+//! hide the limit headers and drop what a partly failed GraphQL query did answer. Its layers for retries, redirects and a
+//! cache are not built in: retries without delay, redirects to anywhere and a cache shared between credentials are worse
+//! than none. App tokens will be its part when there are Apps.
 
 use std::time::Duration;
 
@@ -11,8 +12,10 @@ use bytes::Bytes;
 use freshet_proto::message::Lane;
 use http::{Method, Request};
 use serde::de::DeserializeOwned;
+use url::Url;
 
 use super::answer::GraphqlAnswer;
+use super::answer_limit::answer_bytes_max;
 use super::connection::{CallAnswer, GithubConnection, build_octocrab, shorten_message};
 use super::endpoints::{ClientError, Endpoints};
 use super::error::CallError;
@@ -51,8 +54,13 @@ impl GithubClient {
                 url: integration.api_base_url.clone(),
                 source: Box::new(source),
             })?;
+        let origin = Url::parse(&endpoints.origin).map_err(|source| ClientError::BaseUrl {
+            url: integration.api_base_url.clone(),
+            source: Some(source),
+        })?;
         let connection = GithubConnection {
             octocrab,
+            origin,
             installation: integration.host.clone(),
             timeouts,
             budget,
@@ -127,8 +135,9 @@ impl GithubClient {
             .uri(&self.endpoints.graphql);
         // GraphQL has a window of its own, which counts points and not calls.
         let resource = Resource::Graphql;
+        let bytes_max = answer_bytes_max(kind);
         let answered = self
-            .call(kind, lane, resource, builder, Some(&body))
+            .call(kind, lane, resource, builder, Some(&body), bytes_max)
             .await?;
         let answer: GraphqlAnswer<T> = serde_json::from_slice(&answered.body)
             .map_err(|source| CallError::Unreadable { operation, source })?;
@@ -183,21 +192,15 @@ impl GithubClient {
         oid: &str,
         size_max: usize,
     ) -> Result<Bytes, CallError> {
-        let kind = CallKind::Blob;
         let path = format!("/repos/{owner}/{name}/git/blobs/{oid}");
-        let body = self.get_rest(kind, lane, &path, RAW_MEDIA_TYPE).await?;
         // The size was shown before, but the blob endpoint is the one that is believed.
-        if body.len() > size_max {
-            let source = format!("{} bytes, more than {size_max}", body.len()).into();
-            return Err(CallError::Body {
-                operation: kind.as_str(),
-                source,
-            });
-        }
-        Ok(body)
+        let bytes_max = size_max.min(answer_bytes_max(CallKind::Blob));
+        self.get_rest(CallKind::Blob, lane, &path, RAW_MEDIA_TYPE, bytes_max)
+            .await
     }
 
-    /// Reads from the REST API, again after a moment if that may help; `path` begins behind its base URL.
+    /// Reads at most `bytes_max` from the REST API, again after a moment if that may help; `path` begins behind its
+    /// base URL.
     ///
     /// # Errors
     /// [`CallError`] if there is no answer.
@@ -207,6 +210,7 @@ impl GithubClient {
         lane: Lane,
         path: &str,
         media_type: &str,
+        bytes_max: usize,
     ) -> Result<Bytes, CallError> {
         let uri = format!("{}{path}", self.endpoints.rest);
         let once = || async {
@@ -215,7 +219,8 @@ impl GithubClient {
                 .uri(&uri)
                 .header(http::header::ACCEPT, media_type);
             let resource = Resource::Core;
-            self.call(kind, lane, resource, request, None::<&()>).await
+            self.call(kind, lane, resource, request, None::<&()>, bytes_max)
+                .await
         };
         Ok(self.retry(CallError::is_transient, once).await?.body)
     }
@@ -250,6 +255,7 @@ impl GithubClient {
         resource: Resource,
         request: http::request::Builder,
         body: Option<&(impl serde::Serialize + ?Sized)>,
+        bytes_max: usize,
     ) -> Result<CallAnswer, CallError> {
         let octocrab = &self.connection.octocrab;
         let request =
@@ -260,7 +266,7 @@ impl GithubClient {
                     source: Box::new(source),
                 })?;
         self.connection
-            .make_call(kind, lane, resource, request)
+            .make_call(kind, lane, resource, request, bytes_max)
             .await
     }
 }

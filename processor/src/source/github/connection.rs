@@ -4,26 +4,31 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use freshet_proto::message::Lane;
-use http::{Request, Response};
-use http_body_util::{BodyExt, Limited};
+use http::{HeaderMap, Method, Request, Response};
+use http_body_util::combinators::BoxBody;
+use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use octocrab::{OctoBody, Octocrab};
 use secrecy::SecretString;
 use serde::Deserialize;
+use url::Url;
 
 use super::error::CallError;
+use super::redirect::redirect_target;
 use crate::budget::RateBudget;
 use crate::budget::headers::{RateHeaders, RateLimit, Resource, limit_of};
 use crate::config::Timeouts;
 use crate::metrics::{CallKind, CallOutcome, ProcessorMetrics};
 
-/// Largest answer that is read, in bytes: a hundred files of the largest size GraphQL shows.
-const ANSWER_BYTES_MAX: usize = 64 * 1024 * 1024;
+/// Most bytes of a refusal that are read; the texts of real ones are short.
+const REFUSAL_BYTES_MAX: usize = 64 * 1024;
 /// Longest part of a refusal's message that is kept.
 const MESSAGE_CHARS_MAX: usize = 300;
 
 /// One credential's connection to GitHub.
 pub(super) struct GithubConnection {
     pub(super) octocrab: Octocrab,
+    /// What the paths of requests are below.
+    pub(super) origin: Url,
     pub(super) installation: String,
     pub(super) timeouts: Timeouts,
     pub(super) budget: RateBudget,
@@ -50,6 +55,7 @@ impl GithubConnection {
         lane: Lane,
         resource: Resource,
         request: Request<OctoBody>,
+        bytes_max: usize,
     ) -> Result<CallAnswer, CallError> {
         let operation = kind.as_str();
         let slot = self
@@ -59,7 +65,7 @@ impl GithubConnection {
             .map_err(|closed| CallError::Limited { operation, closed })?;
         let started = Instant::now();
         let result = self
-            .exchange_within_limits(operation, resource, request)
+            .exchange_within_limits(operation, resource, request, bytes_max)
             .await;
         // The next call may begin: from here on nothing of GitHub's is used.
         drop(slot);
@@ -82,14 +88,15 @@ impl GithubConnection {
         operation: &'static str,
         resource: Resource,
         request: Request<OctoBody>,
+        bytes_max: usize,
     ) -> Result<CallAnswer, CallError> {
         let after = self.timeouts.call;
-        let answer = tokio::time::timeout(after, self.send_request(operation, request))
+        let exchange = self.follow_redirects(operation, request, bytes_max);
+        let answer = tokio::time::timeout(after, exchange)
             .await
             .map_err(|_| CallError::TimedOut { operation, after })??;
         let headers = RateHeaders::parse(answer.headers());
         let (status, body) = (answer.status().as_u16(), answer.into_body());
-        // octocrab follows redirects, as after a rename, so below 400 there is an answer.
         if status < 400 {
             self.budget.learn_headers(resource, &headers);
             return Ok(CallAnswer { headers, body });
@@ -120,26 +127,93 @@ impl GithubConnection {
         CallError::Limited { operation, closed }
     }
 
+    /// Sends a request, and again to where the answer leads as far as that may be followed.
+    async fn follow_redirects(
+        &self,
+        operation: &'static str,
+        mut request: Request<OctoBody>,
+        bytes_max: usize,
+    ) -> Result<Response<Bytes>, CallError> {
+        let method = request.method().clone();
+        let headers = request.headers().clone();
+        let mut url = self.url_of(&request);
+        for followed in 0.. {
+            let answer = self.send_request(operation, request).await?;
+            if !leads_elsewhere(&answer) {
+                return read_answer(operation, answer, bytes_max).await;
+            }
+            url = redirect_target(&method, &url, answer.headers(), followed)
+                .map_err(|refusal| CallError::Redirected { operation, refusal })?;
+            request = repeat_request(&headers, &url);
+        }
+        unreachable!("redirects are followed a few times");
+    }
+
+    fn url_of(&self, request: &Request<OctoBody>) -> Url {
+        // Whatever cannot be joined is not sent either.
+        let path = request.uri().to_string();
+        self.origin
+            .join(&path)
+            .unwrap_or_else(|_| self.origin.clone())
+    }
+
     async fn send_request(
         &self,
         operation: &'static str,
         request: Request<OctoBody>,
-    ) -> Result<Response<Bytes>, CallError> {
-        let answer =
-            self.octocrab
-                .execute(request)
-                .await
-                .map_err(|source| CallError::Unreachable {
-                    operation,
-                    source: Box::new(source),
-                })?;
-        let (parts, body) = answer.into_parts();
-        // A body without end must not fill the memory of the processor.
-        let body = Limited::new(body, ANSWER_BYTES_MAX)
-            .collect()
+    ) -> Result<Answer, CallError> {
+        self.octocrab
+            .execute(request)
             .await
-            .map_err(|source| CallError::Body { operation, source })?;
-        Ok(Response::from_parts(parts, body.to_bytes()))
+            .map_err(|source| CallError::Unreachable {
+                operation,
+                source: Box::new(source),
+            })
+    }
+}
+
+type Answer = Response<BoxBody<Bytes, octocrab::Error>>;
+
+fn leads_elsewhere(answer: &Answer) -> bool {
+    // 304 is the one of its class that does not.
+    matches!(answer.status().as_u16(), 300..=303 | 305..=399)
+}
+
+/// The request without a body that `headers` belonged to, at `url` of the same origin.
+fn repeat_request(headers: &HeaderMap, url: &Url) -> Request<OctoBody> {
+    let mut request = Request::new(OctoBody::empty());
+    *request.method_mut() = Method::GET;
+    *request.headers_mut() = headers.clone();
+    // Its path alone: octocrab puts the origin and the token in front of nothing else.
+    let path = &url[url::Position::BeforePath..url::Position::AfterQuery];
+    *request.uri_mut() = path.parse().expect("the path of a URL is a URI");
+    request
+}
+
+/// Reads an answer as it arrives, and stops where it becomes longer than it may be.
+async fn read_answer(
+    operation: &'static str,
+    answer: Answer,
+    bytes_max: usize,
+) -> Result<Response<Bytes>, CallError> {
+    let (parts, body) = answer.into_parts();
+    let is_refusal = parts.status.as_u16() >= 400;
+    let bytes_max = if is_refusal {
+        REFUSAL_BYTES_MAX
+    } else {
+        bytes_max
+    };
+    match Limited::new(body, bytes_max).collect().await {
+        Ok(body) => Ok(Response::from_parts(parts, body.to_bytes())),
+        // The status says enough.
+        Err(error) if is_refusal && error.is::<LengthLimitError>() => {
+            Ok(Response::from_parts(parts, Bytes::new()))
+        }
+        Err(error) if error.is::<LengthLimitError>() => Err(CallError::TooLarge {
+            operation,
+            bytes_max,
+        }),
+        Err(source) => Err(CallError::Body { operation, source }),
     }
 }
 

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use thiserror::Error;
 
+use super::redirect::RedirectRefusal;
 use crate::budget::BudgetClosed;
 use crate::failure::Failure;
 
@@ -53,7 +54,23 @@ pub enum CallError {
         /// How long was waited.
         after: Duration,
     },
-    /// The answer's body broke off or exceeded its limit.
+    /// The answer leads to where nothing is asked.
+    #[error("{operation}: {refusal}")]
+    Redirected {
+        /// What was asked.
+        operation: &'static str,
+        /// From where to where, and why it is not followed.
+        refusal: RedirectRefusal,
+    },
+    /// The answer is longer than any that makes sense.
+    #[error("{operation}: the answer is longer than {bytes_max} bytes and was not read to its end")]
+    TooLarge {
+        /// What was asked.
+        operation: &'static str,
+        /// How long it may be.
+        bytes_max: usize,
+    },
+    /// The answer's body broke off.
     #[error("{operation}: the body of the answer could not be read")]
     Body {
         /// What was asked.
@@ -111,19 +128,25 @@ impl CallError {
             // GraphQL reports an internal error of GitHub with status 200 and no data.
             | Self::Refused { .. } => true,
             Self::Status { status, .. } => *status >= 500 || *status == 408,
-            Self::Limited { .. } | Self::Unreadable { .. } | Self::Request { .. } => false,
+            Self::Limited { .. }
+            | Self::Redirected { .. }
+            | Self::TooLarge { .. }
+            | Self::Unreadable { .. }
+            | Self::Request { .. } => false,
         }
     }
 
-    /// Whether GitHub may have taken too long over what was asked: it stops after ten seconds.
+    /// Whether less may be answered where this was not: GitHub stops after ten seconds, and we after as many
+    /// bytes as may be.
     #[must_use]
     pub fn may_be_too_large(&self) -> bool {
         match self {
-            Self::TimedOut { .. } => true,
+            Self::TimedOut { .. } | Self::TooLarge { .. } => true,
             // GitHub's gateway answers with these when ten seconds are over.
             Self::Status { status, .. } => matches!(status, 502 | 504),
             Self::Limited { .. }
             | Self::Unreachable { .. }
+            | Self::Redirected { .. }
             | Self::Body { .. }
             | Self::Refused { .. }
             | Self::Unreadable { .. }
@@ -140,6 +163,8 @@ impl CallError {
             Self::Limited { closed, .. } => Err(*closed),
             Self::Unreachable { .. }
             | Self::TimedOut { .. }
+            // Something is in the way between GitHub and us.
+            | Self::Redirected { .. }
             | Self::Body { .. }
             | Self::Refused { .. } => Ok(Failure::unreachable(self.to_string())),
             // A limit is a 403 too; headers and message have told it apart before it gets here.
@@ -152,7 +177,10 @@ impl CallError {
                 ..
             } => Ok(Failure::not_visible(self.to_string())),
             Self::Status { status: 500.., .. } => Ok(Failure::unreachable(self.to_string())),
-            Self::Status { .. } | Self::Unreadable { .. } | Self::Request { .. } => {
+            Self::Status { .. }
+            | Self::TooLarge { .. }
+            | Self::Unreadable { .. }
+            | Self::Request { .. } => {
                 Ok(Failure::unreadable(self.to_string()))
             }
         }

@@ -5,6 +5,7 @@
 //! the files of a commit.
 
 pub mod answer;
+mod answer_limit;
 mod batch;
 pub mod client;
 mod connection;
@@ -14,4 +15,5 @@ pub mod files;
 pub mod listing;
 pub mod listing_answer;
 pub mod query;
+mod redirect;
 pub mod tree;

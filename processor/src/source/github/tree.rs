@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, VecDeque};
 use freshet_proto::message::Lane;
 use serde::Deserialize;
 
+use super::answer_limit::answer_bytes_max;
 use super::client::GithubClient;
 use super::error::CallError;
 use crate::metrics::CallKind;
@@ -150,7 +151,10 @@ fn add_entries(
 
 async fn read_tree(client: &GithubClient, lane: Lane, path: &str) -> Result<TreeAnswer, CallError> {
     let kind = CallKind::Tree;
-    let body = client.get_rest(kind, lane, path, MEDIA_TYPE).await?;
+    let bytes_max = answer_bytes_max(kind);
+    let body = client
+        .get_rest(kind, lane, path, MEDIA_TYPE, bytes_max)
+        .await?;
     serde_json::from_slice(&body).map_err(|source| CallError::Unreadable {
         operation: kind.as_str(),
         source,

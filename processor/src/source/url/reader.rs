@@ -96,27 +96,46 @@ impl UrlReader {
         let Ok(mut url) = Url::parse(url) else {
             return refuse(format!("{url} is not a URL"));
         };
+        // What led here, for whoever has to mend it.
+        let mut led_by = String::new();
         for _ in 0..=HOPS_MAX {
-            match self.take_hop(&url, held, bytes_max).await {
-                RedirectStep::To(next) => url = next,
+            let reach = match self.judge_hop(&url) {
+                Ok(reach) => reach,
+                Err(reason) => return refuse(format!("{led_by}{url} is not read: {reason}")),
+            };
+            match self.take_hop(&url, reach, held, bytes_max).await {
+                RedirectStep::To(next) => {
+                    led_by = format!("{url} redirects, and ");
+                    url = next;
+                }
                 RedirectStep::End(page) => return page,
             }
         }
-        refuse(format!("more than {HOPS_MAX} redirects, the last to {url}"))
+        refuse(format!(
+            "{led_by}{url} is not read: it is redirect {} of one reading",
+            HOPS_MAX + 1
+        ))
     }
 
-    async fn take_hop(&self, url: &Url, held: &str, bytes_max: usize) -> RedirectStep {
-        let reach = match self.policy.allows_url(url) {
-            Ok(reach) => reach,
-            Err(refusal) => {
-                return RedirectStep::End(refuse(format!("{url} is not read: {refusal}")));
-            }
-        };
-        if !literal_is_within(url, reach) {
-            return RedirectStep::End(refuse(format!(
-                "{url} is not read: its address is not public"
-            )));
+    fn judge_hop(&self, url: &Url) -> Result<AddressReach, String> {
+        let reach = self
+            .policy
+            .allows_url(url)
+            .map_err(|refusal| refusal.to_string())?;
+        if literal_is_within(url, reach) {
+            Ok(reach)
+        } else {
+            Err("its address is not public".to_owned())
         }
+    }
+
+    async fn take_hop(
+        &self,
+        url: &Url,
+        reach: AddressReach,
+        held: &str,
+        bytes_max: usize,
+    ) -> RedirectStep {
         let connection = match reach {
             AddressReach::Public => &self.public,
             AddressReach::Loopback => &self.loopback,

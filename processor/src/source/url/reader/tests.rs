@@ -138,6 +138,26 @@ async fn a_redirect_leads_nowhere_that_was_not_allowed() {
 }
 
 #[tokio::test]
+async fn whoever_reads_of_a_refused_redirect_learns_from_where_to_where() {
+    for (path, to) in [
+        ("/elsewhere", "https://example.org/"),
+        ("/inside", "http://169.254.169.254/latest"),
+        ("/round", "/round"),
+    ] {
+        let Fetched::Failed(failure) = read(path, "").await else {
+            panic!("{path} is not refused")
+        };
+        let from = format!("{path} redirects, and ");
+        assert!(failure.message.contains(&from), "{}", failure.message);
+        assert!(
+            failure.message.contains(&format!("{to} is not read")),
+            "{}",
+            failure.message
+        );
+    }
+}
+
+#[tokio::test]
 async fn an_answer_without_end_is_cut_off() {
     assert!(matches!(
         read("/endless", "").await,
