@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use freshet_model::{EntityRef, LocationId, Problem, RelationDeclaration, Revision, SourceId};
 use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 
 /// What happened to an entity or a problem.
@@ -43,6 +44,22 @@ pub struct ChangeRow {
     pub committed_at: i64,
     /// When the fact behind it was received; 0 if there is none.
     pub fact_at: i64,
+}
+
+/// Bytes of a digest that tell two changes apart that have the same number.
+const SHORT_DIGEST_BYTES: usize = 6;
+
+impl ChangeRow {
+    /// Tells this change from any other that another history gave the same revision.
+    #[must_use]
+    pub fn short_digest(&self) -> String {
+        let mut hash = Sha256::new();
+        // The data names the entity, its versions and what differs; two histories that made the same
+        // change did so at different times.
+        hash.update(self.committed_at.to_be_bytes());
+        hash.update(self.data.as_bytes());
+        hex::encode(&hash.finalize()[..SHORT_DIGEST_BYTES])
+    }
 }
 
 /// A problem, where it is and since when.

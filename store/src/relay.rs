@@ -12,7 +12,9 @@ use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
-use freshet_bus::{BATCH_MESSAGES_MAX, Bus, Expect, Outbound, PublishError, ReadError, Tail};
+use freshet_bus::{
+    BATCH_MESSAGES_MAX, Bus, Expect, Outbound, PublishError, ReadError, StoredMessage, Tail,
+};
 use freshet_model::Revision;
 use freshet_proto::envelope::{EPOCH_HEADER, Envelope, REVISION_HEADER, change_id};
 use freshet_proto::stream::CHANGES;
@@ -36,6 +38,9 @@ const RETRY_AFTER: Duration = Duration::from_millis(250);
 const RETRY_MISFIT_AFTER: Duration = Duration::from_secs(5);
 /// A batch is sent in one go and held in memory by the server; rows beyond this wait for the next one.
 const BATCH_BYTES_MAX: usize = 8 * 1024 * 1024;
+
+/// What no two changes have in common that histories apart from each other gave the same revision.
+const IDENTIFYING_HEADERS: [&str; 2] = ["ce-subject", "ce-time"];
 
 /// What the relay stands on.
 pub(crate) struct ChangeRelay {
@@ -66,6 +71,8 @@ enum StreamMismatch {
     Foreign,
     #[error("it is of the log {found}, the database of {expected}")]
     OtherEpoch { found: String, expected: String },
+    #[error("its revision {revision} is another change than the database has under that number")]
+    OtherWay { revision: Revision },
     #[error("it is at revision {stream}, ahead of the database at {database}")]
     Ahead {
         stream: Revision,
@@ -142,6 +149,9 @@ impl ChangeRelay {
         let tail = self.bus.last_message(CHANGES).await?;
         let meta = self.repo.meta().await?;
         let cursor = locate_cursor(&tail, &meta, published)?;
+        if let Some(message) = &tail.message {
+            self.check_same_way(message, &meta, cursor.revision).await?;
+        }
         self.reached.set(cursor.revision);
         if published.is_some_and(|published| published.revision > cursor.revision) {
             tracing::error!(
@@ -151,6 +161,24 @@ impl ChangeRelay {
             self.metrics.count_rollback();
         }
         Ok(cursor)
+    }
+
+    /// Whether the last message is the change that the log has under its number. It is not if an older
+    /// copy of the database was put back and has grown past the stream since.
+    async fn check_same_way(
+        &self,
+        message: &StoredMessage,
+        meta: &LogState,
+        revision: i64,
+    ) -> Result<(), RelayError> {
+        let rows = self.repo.changes_after(revision - 1, 1).await?;
+        // Without the row there is nothing to compare.
+        match rows.iter().find(|row| row.revision == revision) {
+            Some(row) if !is_same_change(message, row, &meta.epoch) => {
+                Err(StreamMismatch::OtherWay { revision }.into())
+            }
+            Some(_) | None => Ok(()),
+        }
     }
 
     /// Publishes what follows the cursor; `None` if nothing does.
@@ -290,6 +318,15 @@ fn locate_cursor(
     Ok(StreamCursor { revision, sequence })
 }
 
+/// Whether a message is the event of a row: of the same thing, committed at the same time.
+fn is_same_change(message: &StoredMessage, row: &ChangeRow, epoch: &str) -> bool {
+    let headers = Publication::new(row, epoch, "").headers();
+    headers
+        .iter()
+        .filter(|(name, _)| IDENTIFYING_HEADERS.contains(&name.as_str()))
+        .all(|(name, value)| message.header(name) == Some(value))
+}
+
 fn change_subject(subjects: &Subjects, row: &ChangeRow) -> Subject {
     match (&row.problem, &row.entity_ref) {
         (None, Some(entity_ref)) => subjects.change(entity_ref, row.op),
@@ -302,9 +339,8 @@ fn change_subject(subjects: &Subjects, row: &ChangeRow) -> Subject {
 
 #[cfg(test)]
 mod tests {
-    use freshet_bus::StoredMessage;
-
     use super::*;
+    use crate::change::Op;
 
     /// The log `e1` holds revisions 5 to 9; the stream ends with sequence `sequence`, whose message has
     /// this epoch and revision.
@@ -353,6 +389,36 @@ mod tests {
     fn a_stream_whose_messages_aged_out_is_continued_if_its_end_is_known() {
         check(80, None, &Ok(8));
         check(81, None, &Ok(4));
+    }
+
+    fn row(committed_at: i64) -> ChangeRow {
+        ChangeRow {
+            revision: 7,
+            op: Op::Updated,
+            entity_ref: Some("component:default/pay".parse().expect("a valid ref")),
+            version: 2,
+            uid: None,
+            location_id: 1,
+            source_id: 1,
+            document: None,
+            relations: None,
+            digest: None,
+            problem: None,
+            data: String::new(),
+            committed_at,
+            fact_at: 0,
+        }
+    }
+
+    #[test]
+    fn a_stream_of_a_log_that_went_another_way_is_told_by_its_last_message() {
+        let last = StoredMessage {
+            sequence: 40,
+            subject: String::new(),
+            headers: Publication::new(&row(1), "e1", "").headers(),
+        };
+        assert!(is_same_change(&last, &row(1), "e1"));
+        assert!(!is_same_change(&last, &row(2), "e1"));
     }
 
     #[test]

@@ -172,29 +172,37 @@ async fn the_feed_resumes_where_the_reader_was() {
     for revision in 1..=3 {
         world.commit(revision).await;
     }
+    let mut positions = Vec::new();
     for revision in 1..=3 {
         let (id, verb, event) = live.event().await;
-        assert_eq!(
-            (id, verb.as_str()),
-            (format!("{}-{revision}", world.epoch), "updated")
-        );
+        assert_eq!(verb, "updated");
+        assert_eq!(event["id"], format!("{}-{revision}", world.epoch));
+        positions.push(id);
         assert_eq!(
             event["data"]["after"]["metadata"]["title"],
             format!("r{revision}")
         );
         assert_eq!(event["type"], "io.freshet.catalog.entity.updated.v1");
     }
-    let header = format!("last-event-id: {}-1\r\n", world.epoch);
-    let mut resumed = world.subscribe("/api/v1/changes?since=0", &header).await;
-    assert_eq!(resumed.event().await.0, format!("{}-2", world.epoch));
+    let resuming = |position: &str| format!("last-event-id: {position}\r\n");
+    // As an event had it, and as one had it before positions named what was seen.
+    for position in [positions[0].clone(), format!("{}-1", world.epoch)] {
+        let header = resuming(&position);
+        let mut resumed = world.subscribe("/api/v1/changes?since=0", &header).await;
+        assert_eq!(resumed.event().await.0, positions[1]);
+    }
     let mut since = world.subscribe("/api/v1/changes?since=2", "").await;
-    assert_eq!(since.event().await.0, format!("{}-3", world.epoch));
+    assert_eq!(since.event().await.0, positions[2]);
     world.commit(4).await;
-    assert_eq!(since.event().await.0, format!("{}-4", world.epoch));
-    let other = world
-        .request("GET", "/api/v1/changes", "last-event-id: e0-1\r\n")
-        .await;
-    assert_eq!(other.status, 410);
+    assert_eq!(since.event().await.2["id"], format!("{}-4", world.epoch));
+    let (_, seen_at_2) = positions[1].split_once('.').expect("what was seen");
+    let other_way = format!("{}-1.{seen_at_2}", world.epoch);
+    for gone in ["e0-1", &other_way] {
+        let answer = world
+            .request("GET", "/api/v1/changes", &resuming(gone))
+            .await;
+        assert_eq!(answer.status, 410, "{gone}");
+    }
     // A stop ends every subscription, or it would last as long as the slowest reader.
     world.stop().await;
 }

@@ -20,7 +20,7 @@ use tokio_util::task::TaskTracker;
 use crate::change::{ChangeRow, Op};
 use crate::config::FeedLimits;
 use crate::metrics::{FeedEnd, RefusedRead, StoreMetrics};
-use crate::repo::{Repo, RepoError};
+use crate::repo::{LogState, Repo, RepoError};
 use crate::view::View;
 
 pub(crate) use event::Publication;
@@ -137,8 +137,13 @@ impl ChangeFeed {
             .meta()
             .await
             .map_err(SubscribeError::Unreadable)?;
-        let revision = position::starting_revision(after, &meta)
-            .inspect_err(|_| refused(RefusedRead::Gone))?;
+        let revision = self
+            .find_start(after, &meta)
+            .await
+            .inspect_err(|error| match error {
+                SubscribeError::OutOfReach(_) => refused(RefusedRead::Gone),
+                SubscribeError::Full { .. } | SubscribeError::Unreadable(_) => {}
+            })?;
         // A short queue: the log itself is the buffer of a slow reader.
         let (events, receiver) = mpsc::channel(self.0.limits.pending_events_max);
         let reader = FeedReader {
@@ -150,6 +155,26 @@ impl ChangeFeed {
         self.0.metrics.count_opened_feed();
         self.0.readers.spawn(reader.run(slot));
         Ok(receiver)
+    }
+
+    /// The revision after which a reader starts, if it is in this log and is what he saw.
+    async fn find_start(
+        &self,
+        after: Option<FeedPosition>,
+        meta: &LogState,
+    ) -> Result<i64, SubscribeError> {
+        let start = position::starting_revision(after.as_ref(), meta)?;
+        let seen = after.and_then(|after| Some((after.seen_revision()?, after)));
+        let Some((revision, after)) = seen else {
+            return Ok(start);
+        };
+        let rows = self.0.repo.changes_after(revision - 1, 1).await;
+        let rows = rows.map_err(SubscribeError::Unreadable)?;
+        // The change itself may have been taken out of the log; then there is nothing to compare.
+        if let Some(row) = rows.iter().find(|row| row.revision == revision) {
+            after.check_seen(row)?;
+        }
+        Ok(start)
     }
 
     /// Waits until every subscription has ended, which a shutdown makes them do.
@@ -229,7 +254,7 @@ impl FeedReader {
         let now = self.feed.clock.now_micros();
         let publication = Publication::new(row, &self.epoch, &self.feed.base_url);
         let event = FeedEvent {
-            position: FeedPosition::new(&self.epoch, row.revision),
+            position: FeedPosition::after(&self.epoch, row),
             op: row.op,
             json: publication.structured_json(now),
         };

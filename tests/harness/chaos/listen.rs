@@ -111,7 +111,7 @@ impl Feed {
                 serde_json::from_str(&event.data).map_err(|error| error.to_string())?;
             let live = Live {
                 at: history::now(),
-                id: event.id.clone(),
+                id: structured["id"].as_str().unwrap_or_default().to_owned(),
                 sequence: 0,
                 data: structured["data"].clone(),
             };
