@@ -22,6 +22,20 @@ pub enum CliCommand {
     Serve(ServeArguments),
     /// Check catalog files before they are pushed, without a network. Exit status: 0 valid, 1 problems, 2 usage.
     Validate(ValidateArguments),
+    /// Put a backup in the place of the catalog's database, with a new epoch: subscribers are told to start over. Stop the
+    /// store before.
+    Restore(RestoreArguments),
+}
+
+/// Arguments of `freshet restore`.
+#[derive(Debug, Args)]
+pub struct RestoreArguments {
+    /// Copy of the embedded database's file. Without it, the database was restored already, as PostgreSQL's own tools do.
+    #[arg(value_name = "BACKUP")]
+    pub backup: Option<PathBuf>,
+    /// Configuration file that names the database, as for `serve`. May be repeated.
+    #[arg(long, value_name = "FILE", default_value = "app-config.yaml")]
+    pub config: Vec<PathBuf>,
 }
 
 /// Arguments of `freshet serve`.

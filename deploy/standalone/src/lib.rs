@@ -17,8 +17,10 @@ use freshet_runtime::error_chain::Chain;
 use freshet_runtime::telemetry;
 use tokio_util::sync::CancellationToken;
 
-use crate::app_config::AppConfig;
-use crate::cli::{CliCommand, CommandLine, ServeArguments, ServiceRole, ValidateArguments};
+use crate::app_config::{AppConfig, BusConfig};
+use crate::cli::{
+    CliCommand, CommandLine, RestoreArguments, ServeArguments, ServiceRole, ValidateArguments,
+};
 use crate::validate::{Colours, Strictness, ValidateRequest};
 
 /// How long, after everything has stopped, threads are waited for that nothing can interrupt: looking up
@@ -37,7 +39,31 @@ pub fn run_command(command_line: CommandLine) -> anyhow::Result<ExitCode> {
     match command_line.command {
         CliCommand::Serve(arguments) => serve_catalog(&arguments).map(|()| ExitCode::SUCCESS),
         CliCommand::Validate(arguments) => check_files(arguments),
+        CliCommand::Restore(arguments) => restore_catalog(&arguments).map(|()| ExitCode::SUCCESS),
     }
+}
+
+/// Restores the database and says where its log stands now.
+fn restore_catalog(arguments: &RestoreArguments) -> anyhow::Result<()> {
+    let app_config = read_config(&arguments.config)?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()?;
+    let restored = freshet_store::repo::restore_database(
+        &app_config.store.database,
+        arguments.backup.as_deref(),
+    );
+    let log = runtime.block_on(restored)?;
+    println!(
+        "restored: revision {}, new epoch {}; every subscriber starts over",
+        log.revision, log.epoch
+    );
+    if let BusConfig::Nats { .. } = app_config.bus {
+        println!(
+            "The streams CHANGES and KV_catalog_state still hold the old epoch: delete them before the store is started."
+        );
+    }
+    Ok(())
 }
 
 /// Checks files and prints what was found.
