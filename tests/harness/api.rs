@@ -172,6 +172,17 @@ impl Api {
         .await;
     }
 
+    /// Waits until the process says that it is not ready, and why.
+    pub async fn is_not_ready_for(&self, reason: &str) {
+        eventually("the process is not ready", || async {
+            let answer = self.http.get(&format!("{}/readyz", self.admin)).await?;
+            let body = String::from_utf8_lossy(&answer.body).into_owned();
+            let is_told = !answer.status.is_success() && body.contains(reason);
+            is_told.then_some(()).ok_or(body)
+        })
+        .await;
+    }
+
     /// Waits until the entity is there.
     pub async fn sees(&self, entity_ref: &str) -> Value {
         eventually(&format!("{entity_ref} is visible"), || async {

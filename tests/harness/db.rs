@@ -7,7 +7,7 @@ use std::fs;
 use std::io;
 use std::os::unix::fs::{PermissionsExt as _, chown};
 use std::os::unix::process::CommandExt as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -39,7 +39,16 @@ impl PostgresServer {
     ///
     /// If it cannot be started: a test without its server has nothing to say.
     pub async fn start() -> Self {
-        let server = Self::prepare().expect("the PostgreSQL cluster is made");
+        Self::start_in(&std::env::temp_dir()).await
+    }
+
+    /// The same, with its data in a folder below `parent`.
+    ///
+    /// # Panics
+    ///
+    /// If it cannot be started.
+    pub async fn start_in(parent: &Path) -> Self {
+        let server = Self::prepare(parent).expect("the PostgreSQL cluster is made");
         server.run().await;
         server
     }
@@ -93,14 +102,19 @@ impl PostgresServer {
         }
     }
 
+    /// Starts it again if it gave up by itself, and waits until it accepts connections.
+    pub async fn recover(&self) {
+        self.run().await;
+    }
+
     /// Starts it again on the same port and data; a running one is killed first.
     pub async fn restart(&self) {
         self.kill();
         self.run().await;
     }
 
-    fn prepare() -> io::Result<Self> {
-        let directory = TempDir::with_prefix("freshet-postgres-")?;
+    fn prepare(parent: &Path) -> io::Result<Self> {
+        let directory = TempDir::with_prefix_in("freshet-postgres-", parent)?;
         let data = directory.path().join("data");
         fs::create_dir(&data)?;
         fs::set_permissions(directory.path(), fs::Permissions::from_mode(0o755))?;

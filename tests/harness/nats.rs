@@ -11,6 +11,7 @@ use std::process::{Child, Command, Stdio};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use freshet_wait::{PATIENCE, try_within};
+use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::net::TcpStream;
@@ -22,6 +23,8 @@ pub const BINARY_VARIABLE: &str = "FRESHET_NATS_SERVER";
 
 /// Somebody else may take the port between our looking for one and the server's taking it.
 const START_ATTEMPTS_MAX: usize = 5;
+/// Name and password of who may look into the server.
+const SYSTEM_USER: &str = "system";
 const BINARY_NAME: &str = "nats-server";
 
 /// Why there is no server.
@@ -75,13 +78,23 @@ impl NatsServer {
     ///
     /// If there is no binary, or the server does not become ready.
     pub async fn try_start() -> Result<Self, NatsServerError> {
+        Self::try_start_in(&std::env::temp_dir()).await
+    }
+
+    /// The same, with its data in a folder below `parent`.
+    ///
+    /// # Errors
+    ///
+    /// If there is no binary, or the server does not become ready.
+    pub async fn try_start_in(parent: &Path) -> Result<Self, NatsServerError> {
         let binary = find_binary();
         let mut attempt = 1;
         loop {
-            let server = Self::prepare(&binary).map_err(|source| NatsServerError::Start {
-                binary: binary.display().to_string(),
-                source,
-            })?;
+            let server =
+                Self::prepare(&binary, parent).map_err(|source| NatsServerError::Start {
+                    binary: binary.display().to_string(),
+                    source,
+                })?;
             match server.run().await {
                 Err(NatsServerError::NotReady { .. }) if attempt < START_ATTEMPTS_MAX => {
                     attempt += 1;
@@ -124,6 +137,28 @@ impl NatsServer {
         }
     }
 
+    /// Closes the connection of every client, and says how many there were.
+    ///
+    /// # Errors
+    ///
+    /// If the server does not do it.
+    pub async fn cut_connections(&self) -> Result<usize, async_nats::Error> {
+        let options = async_nats::ConnectOptions::new()
+            .user_and_password(SYSTEM_USER.to_owned(), SYSTEM_USER.to_owned());
+        let system = options.connect(self.url()).await?;
+        let asked = system.request("$SYS.REQ.SERVER.PING.CONNZ", "".into());
+        let answer: Value = serde_json::from_slice(&asked.await?.payload)?;
+        let server = answer["server"]["id"].as_str().unwrap_or_default();
+        let kick = format!("$SYS.REQ.SERVER.{server}.KICK");
+        let connections = answer["data"]["connections"].as_array();
+        let connections = connections.map_or(&[][..], Vec::as_slice);
+        for connection in connections {
+            let client = json!({"cid": connection["cid"]}).to_string();
+            system.request(kick.clone(), client.into()).await?;
+        }
+        Ok(connections.len())
+    }
+
     /// Starts it again on the same port and data; a running one is killed first.
     ///
     /// # Panics
@@ -134,14 +169,14 @@ impl NatsServer {
         self.run().await.expect("the NATS server starts again");
     }
 
-    fn prepare(binary: &Path) -> io::Result<Self> {
-        let directory = TempDir::with_prefix("freshet-nats-")?;
+    fn prepare(binary: &Path, parent: &Path) -> io::Result<Self> {
+        let directory = TempDir::with_prefix_in("freshet-nats-", parent)?;
         let port = free_address().port();
         // One setting per line: the server does not parse `store_dir` and `sync_interval` on the same one.
         // The limits are no reservation: streams reserve what they may grow to, and a small disk would
-        // refuse the real topology.
+        // refuse the real topology. Who says nothing is the application; the system account may close connections.
         let config = format!(
-            "host: 127.0.0.1\nport: {port}\nserver_name: freshet_test\njetstream {{\n  store_dir: {store:?}\n  sync_interval: always\n  max_file_store: 1TB\n  max_memory_store: 1TB\n}}\nlog_file: {log:?}\n",
+            "host: 127.0.0.1\nport: {port}\nserver_name: freshet_test\njetstream {{\n  store_dir: {store:?}\n  sync_interval: always\n  max_file_store: 1TB\n  max_memory_store: 1TB\n}}\naccounts {{\n  APP {{ jetstream: enabled, users: [{{ user: app, password: app }}] }}\n  SYS {{ users: [{{ user: {SYSTEM_USER}, password: {SYSTEM_USER} }}] }}\n}}\nsystem_account: SYS\nno_auth_user: app\nlog_file: {log:?}\n",
             store = directory.path().join("store"),
             log = directory.path().join("log"),
         );

@@ -5,6 +5,7 @@ mod calls;
 mod cases;
 mod conformance;
 mod deviations;
+mod disk;
 mod fuzz;
 mod history_rebuild;
 mod kill_run;

@@ -40,6 +40,12 @@ pub enum Fault {
     },
     /// GraphQL answers 200 with nothing but an error, as when a query takes too long.
     GraphqlInternal,
+    /// A page for people, with status 200, as a proxy or a login in between makes it.
+    Page,
+    /// An answer that breaks off.
+    Broken,
+    /// A redirect to another host, as from something that poses as GitHub.
+    Misleading,
 }
 
 #[derive(Default)]

@@ -1,13 +1,15 @@
 //! The one HTTP server: routes, and around every route the credential check, the knobs, the rate
 //! limit, GitHub's headers and the request log.
 
+use std::io;
 use std::sync::Arc;
 use std::time::Instant;
 
 use axum::Router;
+use axum::body::Body;
 use axum::extract::{DefaultBodyLimit, MatchedPath, Request, State};
 use axum::middleware::{self, Next};
-use axum::response::{IntoResponse, Response};
+use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::{get, post};
 use axum::serve::ListenerExt;
 use http::{HeaderMap, HeaderValue, StatusCode, header};
@@ -179,7 +181,19 @@ fn fail(fault: Fault, kind: RequestKind) -> Response {
             "errors": [{ "message": "Something went wrong while executing your query. This may be the result of a timeout, or it could be a GitHub bug." }],
         }))
         .into_response(),
+        Fault::Page => bare(axum::response::Html("<!doctype html><title>Sign in</title>").into_response()),
+        Fault::Broken => bare(broken().into_response()),
+        // Nobody answers there, and clouds that do must not be asked.
+        Fault::Misleading => bare(Redirect::to("http://169.254.169.254/latest/meta-data").into_response()),
     }
+}
+
+fn broken() -> Body {
+    let pieces = [
+        Ok("{\"data\": {\"r0\": "),
+        Err(io::Error::from(io::ErrorKind::ConnectionReset)),
+    ];
+    Body::from_stream(futures::stream::iter(pieces))
 }
 
 fn exhausted(status: StatusCode, kind: RequestKind) -> Response {

@@ -1,16 +1,19 @@
-//! A run in which processes are killed while developers push, and its recorded history.
+//! A run in which things go wrong while developers push, and its recorded history.
 //!
-//! Ingestor, processor, store and nats-server are processes of their own on a real PostgreSQL. Writers
-//! commit to an emulated GitHub; every one or two seconds one process is ended with `kill -9` and started
-//! again at once. At the end the pushing stops, everything drains, and what everybody holds is written
+//! Ingestor, processor, store, nats-server and PostgreSQL are processes of their own. Writers commit to an
+//! emulated GitHub; every one or two seconds something goes wrong: a process is ended with `kill -9` and started
+//! again, stands still, loses its connections, cannot write, has no space, or GitHub is sick. At the end the pushing stops, everything drains, and what everybody holds is written
 //! down for the [`checker`](crate::checker). The run itself judges nothing.
 
+mod disturb;
 mod export;
+mod faults;
 mod listen;
 mod roles;
 mod surroundings;
 mod writers;
 
+use std::collections::BTreeMap;
 use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
@@ -25,8 +28,8 @@ use tokio_util::sync::CancellationToken;
 
 use crate::history::{self, Recorder, Run, file};
 use crate::setup::ORGANIZATION;
+use faults::Disturbance;
 use listen::Listeners;
-use roles::Target;
 use surroundings::{CATALOG_PATH, Surroundings};
 use writers::Writers;
 
@@ -34,21 +37,21 @@ use writers::Writers;
 const DRAIN_MAX: Duration = Duration::from_secs(60);
 /// How much longer the run waits before it records that nothing drained.
 const DRAIN_GRACE: Duration = Duration::from_secs(15);
-/// How long a killed nats-server may stay away.
-const NATS_AWAY: Range<Duration> = Duration::from_millis(0)..Duration::from_millis(900);
+/// How many different faults a run meets at least.
+const FAULT_KINDS_MIN: usize = 12;
 
 /// What a run does.
 #[derive(Clone, Debug)]
 pub struct Plan {
-    /// Decides who is killed when, and who pushes what.
+    /// Decides what goes wrong when, and who pushes what.
     pub seed: u64,
     /// Repositories pushed to.
     pub repositories: usize,
     /// Developers pushing at the same time.
     pub writers: usize,
-    /// Crashes.
+    /// How many times something goes wrong.
     pub faults: usize,
-    /// Time from one crash to the next.
+    /// Time from the end of one fault to the next.
     pub fault_every: Range<Duration>,
     /// Time from one sweep to the next.
     pub sweep_every: Duration,
@@ -63,8 +66,8 @@ pub struct Summary {
     pub hooks_accepted: usize,
     /// Those that were not.
     pub hooks_refused: usize,
-    /// Crashes by target.
-    pub kills: Vec<(&'static str, usize)>,
+    /// Faults by what happened to what.
+    pub faults: BTreeMap<String, usize>,
     /// Times a process gave up by itself and was started again.
     pub exits: usize,
     /// Last revision.
@@ -91,7 +94,7 @@ pub async fn run(plan: &Plan, folder: &Path) -> Result<Summary> {
     let stop = CancellationToken::new();
     let keeper = tokio::spawn(Arc::clone(&world).keep_running(stop.clone()));
     let writers = Writers::start(plan, &world, &recorder);
-    let kills = kill(plan, &world).await?;
+    let faults = disturb(plan, &world).await?;
     let pushes = writers.stop().await?;
     // A replica that lags is one of the disturbances. Left on, it would show the sweep that ends the run
     // a head that the catalog is then compared with, and found behind.
@@ -111,6 +114,7 @@ pub async fn run(plan: &Plan, folder: &Path) -> Result<Summary> {
         seed: plan.seed,
         catalog_path: CATALOG_PATH.to_owned(),
         faults_planned: plan.faults,
+        fault_kinds_planned: FAULT_KINDS_MIN.min(plan.faults),
         disturbed_until,
         drained_at,
         drain_micros_max: i64::try_from(DRAIN_MAX.as_micros())?,
@@ -122,7 +126,7 @@ pub async fn run(plan: &Plan, folder: &Path) -> Result<Summary> {
         pushes,
         hooks_accepted: end.hooks_accepted,
         hooks_refused: end.hooks_refused,
-        kills,
+        faults,
         exits: world.roles.exits(),
         revisions: end.revision,
         drained_in: drained_at.map(|at| {
@@ -132,34 +136,25 @@ pub async fn run(plan: &Plan, folder: &Path) -> Result<Summary> {
     })
 }
 
-/// Kills as planned; every target gets its turn before any gets another one.
-async fn kill(plan: &Plan, world: &Surroundings) -> Result<Vec<(&'static str, usize)>> {
+/// Disturbs as planned; every fault gets its turn before any gets another one.
+async fn disturb(plan: &Plan, world: &Surroundings) -> Result<BTreeMap<String, usize>> {
     let mut random = StdRng::seed_from_u64(plan.seed);
-    let mut kills: Vec<(Target, usize)> =
-        Target::ALL.into_iter().map(|target| (target, 0)).collect();
-    let mut round: Vec<Target> = Vec::new();
+    let mut faults = BTreeMap::new();
+    let mut round: Vec<Disturbance> = Vec::new();
     for _ in 0..plan.faults {
         pause(random.random_range(plan.fault_every.clone())).await;
         if round.is_empty() {
-            round = Target::ALL.to_vec();
+            round = Disturbance::all(world.disks());
             round.shuffle(&mut random);
         }
-        let target = round.pop().expect("a round has every target");
-        let away = if target == Target::Nats {
-            random.random_range(NATS_AWAY)
-        } else {
-            Duration::ZERO
-        };
-        world.crash(target, away).await?;
-        kills
-            .iter_mut()
-            .filter(|(killed, _)| *killed == target)
-            .for_each(|(_, count)| *count += 1);
+        let fault = round.pop().expect("a round has every fault");
+        world.disturb(fault, &mut random).await?;
+        let (kind, target) = fault.record();
+        *faults
+            .entry(format!("{} {target}", kind.name()))
+            .or_default() += 1;
     }
-    Ok(kills
-        .into_iter()
-        .map(|(target, count)| (target.name(), count))
-        .collect())
+    Ok(faults)
 }
 
 /// Waits until nothing is under way any more; `None` if that takes far too long.

@@ -23,27 +23,31 @@ const NOTE_LINES: usize = 3;
 pub(super) const BINARY: &str = "freshet";
 const LOG_FILTER: &str = "info";
 
-/// What is killed.
+/// What is killed, or stands still.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Target {
     /// One of ours.
     Service(Service),
     /// The server of the bus.
     Nats,
+    /// The server of the database.
+    Postgres,
 }
 
 impl Target {
-    pub(super) const ALL: [Self; 4] = [
+    pub(super) const ALL: [Self; 5] = [
         Self::Service(Service::Ingestor),
         Self::Service(Service::Processor),
         Self::Service(Service::Store),
         Self::Nats,
+        Self::Postgres,
     ];
 
     pub(super) fn name(self) -> &'static str {
         match self {
             Self::Service(service) => service.name(),
             Self::Nats => "nats-server",
+            Self::Postgres => "postgres",
         }
     }
 }
@@ -106,6 +110,11 @@ impl Roles {
     /// Kills a service and starts it again at once.
     pub(super) fn crash(&self, service: Service) -> Result<()> {
         Ok(self.role(service).process.restart()?)
+    }
+
+    /// The process of a service; nothing while there is none.
+    pub(super) fn pid(&self, service: Service) -> Option<u32> {
+        self.role(service).process.pid()
     }
 
     /// Starts again what ended by itself, as the supervisor of a machine does.

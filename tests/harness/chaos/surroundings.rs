@@ -1,5 +1,6 @@
 //! Everything around a run: GitHub, the servers, the processes; and whether all of it has come to rest.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,17 +12,23 @@ use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
 use tokio_util::sync::CancellationToken;
 
 use super::Plan;
-use super::roles::{BINARY, Roles, Target};
+use super::roles::{BINARY, Roles};
 use crate::api::Api;
 use crate::db::PostgresServer;
-use crate::history::{self, Fault, FaultKind, Recorder, file};
+use crate::history::Recorder;
 use crate::nats::NatsServer;
 use crate::setup::{ORGANIZATION, Setup, TOKEN, hook};
+use crate::small_disk::SmallDisk;
 
 /// The catalog file of each repository.
 pub(super) const CATALOG_PATH: &str = "catalog-info.yaml";
 /// What a supervisor waits before it starts a process again that gave up.
 const START_AGAIN_AFTER: Duration = Duration::from_millis(200);
+
+/// What a run writes, and as much again.
+const NATS_DISK_MEBIBYTES: usize = 256;
+/// The same, with the server's log of what it is about to write.
+const POSTGRES_DISK_MEBIBYTES: usize = 512;
 
 /// What the ledger of the database still waits for.
 #[derive(Clone, Copy, Debug, sqlx::FromRow)]
@@ -40,21 +47,26 @@ pub(super) struct HeardUpTo {
 
 /// Everything around the run.
 pub(super) struct Surroundings {
-    // In the order they end: the processes before what they stand on.
+    // In the order they end: the processes before what they stand on, and their disks last.
     pub(super) roles: Roles,
     pub(super) pool: PgPool,
     pub(super) api: Api,
     pub(super) nats: NatsServer,
+    pub(super) postgres: PostgresServer,
     pub(super) github: GithubEmulator,
-    recorder: Arc<Recorder>,
-    _postgres: PostgresServer,
+    pub(super) recorder: Arc<Recorder>,
+    // Nothing where disks cannot be mounted.
+    pub(super) nats_disk: Option<SmallDisk>,
+    pub(super) postgres_disk: Option<SmallDisk>,
 }
 
 impl Surroundings {
     pub(super) async fn start(plan: &Plan, recorder: Arc<Recorder>) -> Result<Self> {
         let github = github(plan.repositories).await?;
-        let nats = NatsServer::start().await;
-        let postgres = PostgresServer::start().await;
+        let nats_disk = SmallDisk::mount(NATS_DISK_MEBIBYTES)?;
+        let postgres_disk = SmallDisk::mount(POSTGRES_DISK_MEBIBYTES)?;
+        let nats = NatsServer::try_start_in(&folder_on(nats_disk.as_ref())).await?;
+        let postgres = PostgresServer::start_in(&folder_on(postgres_disk.as_ref())).await;
         let connection = postgres.create_database().await;
         let pool = pool(&connection).await?;
         let setup = Setup {
@@ -74,7 +86,9 @@ impl Surroundings {
             pool,
             roles,
             recorder,
-            _postgres: postgres,
+            postgres,
+            nats_disk,
+            postgres_disk,
         })
     }
 
@@ -95,27 +109,6 @@ impl Surroundings {
         });
         let read = read.await.map_err(anyhow::Error::msg);
         read.context("read every repository")
-    }
-
-    /// Kills and starts again, the server of the bus after `away`.
-    pub(super) async fn crash(&self, target: Target, away: Duration) -> Result<()> {
-        self.roles.record_counters().await;
-        let fault = Fault {
-            kind: FaultKind::Kill,
-            target: target.name().to_owned(),
-            at: history::now(),
-            note: String::new(),
-        };
-        self.recorder.record(file::FAULTS, &fault);
-        match target {
-            Target::Service(service) => self.roles.crash(service)?,
-            Target::Nats => {
-                self.nats.kill();
-                pause(away).await;
-                self.nats.restart().await;
-            }
-        }
-        Ok(())
     }
 
     /// Starts again what ended by itself until `stop`.
@@ -182,6 +175,10 @@ impl Drop for Surroundings {
         let _written = std::fs::write(log, self.nats.log());
         let _removed = std::fs::remove_file(self.recorder.folder().join(BINARY));
     }
+}
+
+fn folder_on(disk: Option<&SmallDisk>) -> PathBuf {
+    disk.map_or_else(std::env::temp_dir, |disk| disk.path().to_owned())
 }
 
 /// An organisation with empty repositories: the writers make the files, so that every file is in the history.

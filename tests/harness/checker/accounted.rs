@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::Finding;
-use crate::history::{FaultKind, History, Hook};
+use crate::history::{Fault, FaultKind, History, Hook};
 
 const ENDS: [&str; 5] = ["applied", "unchanged", "superseded", "ignored", "dead"];
 
@@ -66,13 +66,17 @@ pub(super) fn everything_drained_in_time(history: &History) -> Finding {
 
 pub(super) fn the_run_was_loud_enough(history: &History) -> Finding {
     let mut finding = Finding::new("loud", "the run met what it promises to survive");
-    let kills = history
-        .faults
-        .iter()
-        .filter(|fault| fault.kind == FaultKind::Kill)
-        .count();
-    let planned = history.run.faults_planned;
-    finding.expect(kills >= planned, || format!("{kills} kills of {planned}"));
+    let is_made = |fault: &&Fault| fault.kind != FaultKind::Exit;
+    let faults_made = history.faults.iter().filter(is_made);
+    let (made, planned) = (faults_made.clone().count(), history.run.faults_planned);
+    finding.expect(made >= planned, || format!("{made} faults of {planned}"));
+    let kinds: BTreeSet<_> = faults_made
+        .map(|fault| (fault.kind, &fault.target))
+        .collect();
+    let (kinds, planned) = (kinds.len(), history.run.fault_kinds_planned);
+    finding.expect(kinds >= planned, || {
+        format!("{kinds} different faults of {planned}")
+    });
     finding.expect(history.hooks.iter().any(Hook::is_accepted), || {
         "no hook was accepted".to_owned()
     });

@@ -74,6 +74,7 @@ fn run() -> Run {
     Run {
         catalog_path: "catalog-info.yaml".to_owned(),
         faults_planned: 1,
+        fault_kinds_planned: 1,
         disturbed_until: 5 * SECOND,
         drained_at: Some(6 * SECOND),
         drain_micros_max: 60 * SECOND,
@@ -373,6 +374,10 @@ fn a_run_that_does_not_drain_is_found() {
 #[test]
 fn a_run_that_was_too_quiet_is_found() {
     check_fails(["loud"], |history| history.faults.clear());
+    check_fails(["loud"], |history| history.run.fault_kinds_planned = 2);
+    check_fails(["loud"], |history| {
+        history.faults[0].kind = FaultKind::Exit;
+    });
     check_fails(["loud"], |history| history.hooks.clear());
 }
 

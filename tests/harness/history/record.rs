@@ -10,9 +10,12 @@ pub struct Run {
     pub seed: u64,
     /// Path of the catalog file in each repository.
     pub catalog_path: String,
-    /// How many crashes the run promises.
+    /// How many faults the run promises.
     pub faults_planned: usize,
-    /// When the last commit or crash was.
+    /// How many different ones.
+    #[serde(default)]
+    pub fault_kinds_planned: usize,
+    /// When the last commit or fault was.
     pub disturbed_until: i64,
     /// When everything was drained; `None` if it never was.
     pub drained_at: Option<i64>,
@@ -63,24 +66,50 @@ pub struct Commit {
     pub at: i64,
 }
 
-/// How a process came to its end.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
+/// What went wrong.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum FaultKind {
     /// `kill -9` by the run.
     Kill,
-    /// By itself. It is started again as any supervisor would.
+    /// A process ended by itself. It is started again as any supervisor would.
     Exit,
+    /// A process stands still for a while.
+    Freeze,
+    /// A server closes its clients' connections.
+    Cut,
+    /// A server refuses to write.
+    ReadOnly,
+    /// A server's disk is full for a while.
+    FullDisk,
+    /// GitHub answers nothing useful for a while.
+    Sick,
 }
 
-/// One end of a process.
+impl FaultKind {
+    /// As the records spell it.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Kill => "kill",
+            Self::Exit => "exit",
+            Self::Freeze => "freeze",
+            Self::Cut => "cut",
+            Self::ReadOnly => "read-only",
+            Self::FullDisk => "full-disk",
+            Self::Sick => "sick",
+        }
+    }
+}
+
+/// One time that something went wrong.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Fault {
     /// How.
     pub kind: FaultKind,
-    /// Which.
+    /// With whom, or with what.
     pub target: String,
-    /// When.
+    /// When it began.
     pub at: i64,
     /// What it said, if it ended by itself.
     #[serde(default, skip_serializing_if = "String::is_empty")]

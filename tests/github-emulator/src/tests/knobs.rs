@@ -50,6 +50,27 @@ async fn the_next_calls_fail_and_then_github_is_well_again() {
 }
 
 #[tokio::test]
+async fn whatever_poses_as_github_answers_as_it_likes() {
+    let world = World::start().await;
+    world.github.fail_next(1, Fault::Page);
+    world.github.fail_next(1, Fault::Misleading);
+    let page = world.get("/repos/acme/pay").await;
+    assert_eq!(page.status, StatusCode::OK);
+    assert!(
+        page.header("content-type")
+            .is_some_and(|it| it.starts_with("text/html"))
+    );
+    let misleading = world.get("/repos/acme/pay").await;
+    assert_eq!(
+        (misleading.status, misleading.header("location")),
+        (
+            StatusCode::SEE_OTHER,
+            Some("http://169.254.169.254/latest/meta-data")
+        )
+    );
+}
+
+#[tokio::test]
 async fn every_call_fails_until_healed() {
     let world = World::start().await;
     world.github.fail_all(Fault::Exhausted {
