@@ -144,15 +144,21 @@ impl NatsServer {
     /// If the server does not do it.
     pub async fn cut_connections(&self) -> Result<usize, async_nats::Error> {
         let options = async_nats::ConnectOptions::new()
-            .user_and_password(SYSTEM_USER.to_owned(), SYSTEM_USER.to_owned());
+            .user_and_password(SYSTEM_USER.to_owned(), SYSTEM_USER.to_owned())
+            .name(SYSTEM_USER);
         let system = options.connect(self.url()).await?;
         let asked = system.request("$SYS.REQ.SERVER.PING.CONNZ", "".into());
         let answer: Value = serde_json::from_slice(&asked.await?.payload)?;
         let server = answer["server"]["id"].as_str().unwrap_or_default();
         let kick = format!("$SYS.REQ.SERVER.{server}.KICK");
         let connections = answer["data"]["connections"].as_array();
-        let connections = connections.map_or(&[][..], Vec::as_slice);
-        for connection in connections {
+        let connections: Vec<&Value> = connections
+            .into_iter()
+            .flatten()
+            // Whoever asks is listed as well.
+            .filter(|connection| connection["name"] != SYSTEM_USER)
+            .collect();
+        for connection in &connections {
             let client = json!({"cid": connection["cid"]}).to_string();
             system.request(kick.clone(), client.into()).await?;
         }
