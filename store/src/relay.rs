@@ -169,9 +169,9 @@ impl ChangeRelay {
         &self,
         message: &StoredMessage,
         meta: &LogState,
-        revision: i64,
+        revision: Revision,
     ) -> Result<(), RelayError> {
-        let rows = self.repo.changes_after(revision - 1, 1).await?;
+        let rows = self.repo.changes_after(revision.previous(), 1).await?;
         // Without the row there is nothing to compare.
         match rows.iter().find(|row| row.revision == revision) {
             Some(row) if !is_same_change(message, row, &meta.epoch) => {
@@ -393,13 +393,13 @@ mod tests {
 
     fn row(committed_at: i64) -> ChangeRow {
         ChangeRow {
-            revision: 7,
+            revision: Revision::new(7),
             op: Op::Updated,
             entity_ref: Some("component:default/pay".parse().expect("a valid ref")),
             version: 2,
             uid: None,
-            location_id: 1,
-            source_id: 1,
+            location_id: 1.into(),
+            source_id: 1.into(),
             document: None,
             relations: None,
             digest: None,

@@ -162,13 +162,13 @@ impl ChangeFeed {
         &self,
         after: Option<FeedPosition>,
         meta: &LogState,
-    ) -> Result<i64, SubscribeError> {
+    ) -> Result<Revision, SubscribeError> {
         let start = position::starting_revision(after.as_ref(), meta)?;
         let seen = after.and_then(|after| Some((after.seen_revision()?, after)));
         let Some((revision, after)) = seen else {
             return Ok(start);
         };
-        let rows = self.0.repo.changes_after(revision - 1, 1).await;
+        let rows = self.0.repo.changes_after(revision.previous(), 1).await;
         let rows = rows.map_err(SubscribeError::Unreadable)?;
         // The change itself may have been taken out of the log; then there is nothing to compare.
         if let Some(row) = rows.iter().find(|row| row.revision == revision) {

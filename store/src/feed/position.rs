@@ -219,13 +219,13 @@ mod tests {
 
     fn row(title: &str, committed_at: i64) -> ChangeRow {
         ChangeRow {
-            revision: 7,
+            revision: Revision::new(7),
             op: Op::Updated,
             entity_ref: None,
             version: 2,
             uid: None,
-            location_id: 1,
-            source_id: 1,
+            location_id: 1.into(),
+            source_id: 1.into(),
             document: None,
             relations: None,
             digest: None,
@@ -243,7 +243,7 @@ mod tests {
         assert_eq!(position.check_seen(&there), Ok(()));
         for other in [row("second", 1), row("first", 2)] {
             let refused = position.check_seen(&other);
-            assert_eq!(refused, Err(OutOfReach::OtherWay { revision: 7 }));
+            assert_eq!(refused, Err(OutOfReach::OtherWay { revision: 7.into() }));
         }
     }
 

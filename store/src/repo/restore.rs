@@ -184,7 +184,7 @@ mod tests {
         let repo = Repo::open(&DatabaseConfig::Sqlite { path }).await;
         let repo = repo.expect("the database opens");
         let mut tx = repo.write().await.expect("the writer");
-        tx.set_revision(revision).await.expect("set");
+        tx.set_revision(revision.into()).await.expect("set");
         tx.commit().await.expect("committed");
         repo
     }
@@ -204,7 +204,7 @@ mod tests {
         let restored = restored.expect("restored");
         assert_eq!(
             (restored.revision, log_of(&path).await),
-            (7, restored.clone())
+            (7.into(), restored.clone())
         );
         assert_ne!(restored.epoch, old.epoch);
         assert_eq!(log_of(&backup).await, old, "a backup may be needed again");
