@@ -9,6 +9,8 @@ use freshet_proto::subject::DEFAULT_PREFIX;
 use secrecy::SecretString;
 use sha2::{Digest, Sha256};
 
+use crate::api::ExternalAccess;
+
 /// Everything the store is told.
 #[derive(Clone, Debug)]
 pub struct StoreConfig {
@@ -46,6 +48,8 @@ pub struct StoreConfig {
     pub freshness_every: Duration,
     /// Which browsers may call the API; `None` sends no CORS headers.
     pub cors: Option<CorsConfig>,
+    /// Who may call the API where it listens beyond loopback.
+    pub external_access: Vec<ExternalAccess>,
     /// Where this API is reached from outside, without a slash at the end.
     pub base_url: String,
     /// Limits of the change feed.
@@ -74,6 +78,7 @@ impl StoreConfig {
             follow_every: Duration::from_secs(1),
             freshness_every: Duration::from_secs(5),
             cors: None,
+            external_access: Vec::new(),
             base_url: "http://localhost:7007".to_owned(),
             feed: FeedLimits::default(),
         }

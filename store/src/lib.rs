@@ -22,6 +22,7 @@ pub mod repo;
 mod service;
 pub mod view;
 
+pub use api::{AccessScope, ExternalAccess};
 pub use config::{
     CorsConfig, DatabaseConfig, FeedLimits, GithubProvider, OrphanStrategy, ProviderFilters,
     Recheck, RemovalLimits, Root, Rule, StoreConfig,
