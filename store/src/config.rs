@@ -149,13 +149,28 @@ pub enum DatabaseConfig {
         /// The file; created if absent.
         path: PathBuf,
     },
+    /// A file that is gone when the process ends.
+    Temporary,
     /// A server.
     Postgres {
         /// Its URL, with credentials.
         url: SecretString,
+        /// Certificates that the URL does not name.
+        tls: PostgresTls,
         /// Most connections at once.
         pool_max: u32,
     },
+}
+
+/// Certificates of a PostgreSQL connection, each as PEM.
+#[derive(Clone, Debug, Default)]
+pub struct PostgresTls {
+    /// Whose signature the server's certificate must bear, instead of the usual authorities.
+    pub root_certificates: Option<SecretString>,
+    /// Shown to the server.
+    pub client_certificate: Option<SecretString>,
+    /// The key of that certificate.
+    pub client_key: Option<SecretString>,
 }
 
 /// One organisation whose repositories are discovered.

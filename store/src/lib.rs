@@ -24,7 +24,7 @@ pub mod view;
 
 pub use api::{AccessScope, ExternalAccess};
 pub use config::{
-    CorsConfig, DatabaseConfig, FeedLimits, GithubProvider, OrphanStrategy, ProviderFilters,
-    Recheck, RemovalLimits, Root, Rule, StoreConfig,
+    CorsConfig, DatabaseConfig, FeedLimits, GithubProvider, OrphanStrategy, PostgresTls,
+    ProviderFilters, Recheck, RemovalLimits, Root, Rule, StoreConfig,
 };
 pub use service::{StoreDeps, StoreHandle, StoreStartError, start};

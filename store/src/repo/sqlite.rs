@@ -1,6 +1,7 @@
 //! SQLite: one writer, several readers, durable at every commit.
 
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use sqlx::Connection as _;
@@ -9,10 +10,14 @@ use sqlx::sqlite::{
     SqliteSynchronous,
 };
 
+use tempfile::TempDir;
+
 use super::access::AccessMode;
 use super::error::OpenError;
 
 const NAME: &str = "SQLite";
+const TEMPORARY_PREFIX: &str = "freshet-";
+const TEMPORARY_FILE: &str = "catalog.sqlite";
 const READERS_MAX: u32 = 4;
 /// How long a statement waits for a lock another process holds.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
@@ -31,6 +36,8 @@ pub(super) struct Sqlite {
     // Writers queue here, in order, instead of fighting for the file's lock.
     writer: SqlitePool,
     readers: SqlitePool,
+    /// Of a database that nobody wants to keep; removed with the last handle on it.
+    _temporary_folder: Option<Arc<TempDir>>,
 }
 
 impl Sqlite {
@@ -53,7 +60,7 @@ impl Sqlite {
 }
 
 pub(super) async fn open(path: &Path) -> Result<Sqlite, OpenError> {
-    create_folder(path).await?;
+    createtemporary_folder(path).await?;
     let options = SqliteConnectOptions::new()
         .filename(path)
         .create_if_missing(true)
@@ -95,7 +102,26 @@ pub(super) async fn open(path: &Path) -> Result<Sqlite, OpenError> {
         .after_release(|connection, _| Box::pin(is_reusable(connection)))
         // Lazily: the catalog is served from memory, and most of the time one reader is enough.
         .connect_lazy_with(options);
-    Ok(Sqlite { writer, readers })
+    Ok(Sqlite {
+        writer,
+        readers,
+        _temporary_folder: None,
+    })
+}
+
+/// A database that is forgotten at the end.
+// A file and not SQLite's own database in memory: that one belongs to a single connection, so readers would
+// wait for the writer, and it would be lost whenever a connection has to be opened anew.
+pub(super) async fn open_temporary() -> Result<Sqlite, OpenError> {
+    let folder = TempDir::with_prefix(TEMPORARY_PREFIX).map_err(|source| OpenError::Folder {
+        folder: std::env::temp_dir(),
+        source,
+    })?;
+    let sqlite = open(&folder.path().join(TEMPORARY_FILE)).await?;
+    Ok(Sqlite {
+        _temporary_folder: Some(Arc::new(folder)),
+        ..sqlite
+    })
 }
 
 /// Whether a connection that comes back has left its transaction. One that has not is closed, and the next
@@ -116,7 +142,7 @@ async fn is_reusable(connection: &mut SqliteConnection) -> Result<bool, sqlx::Er
 }
 
 /// The folder that a fresh installation names need not be there yet.
-async fn create_folder(path: &Path) -> Result<(), OpenError> {
+async fn createtemporary_folder(path: &Path) -> Result<(), OpenError> {
     let Some(folder) = path.parent() else {
         return Ok(());
     };
@@ -133,12 +159,29 @@ mod tests {
     use super::*;
 
     #[tokio::test(flavor = "multi_thread")]
-    async fn the_folder_of_a_new_database_is_made() {
+    async fn thetemporary_folder_of_a_new_database_is_made() {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let path = folder.path().join("not/there/yet.sqlite");
         let sqlite = open(&path).await.expect("the database opens");
         sqlite.close().await;
         assert!(path.exists());
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_temporary_database_is_gone_with_its_last_handle() {
+        let sqlite = open_temporary().await.expect("the database opens");
+        let other = sqlite.clone();
+        let folder = sqlite
+            ._temporary_folder
+            .as_ref()
+            .expect("a folder")
+            .path()
+            .to_owned();
+        sqlite.close().await;
+        drop(sqlite);
+        assert!(folder.join(TEMPORARY_FILE).exists());
+        drop(other);
+        assert!(!folder.exists());
     }
 
     /// Writes until the database may not grow any more, as on a full disk, and ends the transaction by

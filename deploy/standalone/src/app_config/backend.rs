@@ -194,6 +194,7 @@ fn read_postgres(database: &Reader<'_>) -> DatabaseConfig {
     };
     DatabaseConfig::Postgres {
         url,
+        tls: freshet_store::PostgresTls::default(),
         pool_max: u32::try_from(pool_max).unwrap_or(u32::MAX),
     }
 }

@@ -66,7 +66,7 @@ fn a_backstage_configuration_is_understood() {
     let kinds = config.store.rules[0].allow.iter();
     let kinds: Vec<&str> = kinds.map(|allowed| allowed.kind.as_str()).collect();
     assert_eq!(kinds, ["Component", "System"]);
-    let DatabaseConfig::Postgres { url, pool_max } = config.store.database else {
+    let DatabaseConfig::Postgres { url, pool_max, .. } = config.store.database else {
         panic!("not PostgreSQL")
     };
     assert_eq!(pool_max, 7);
