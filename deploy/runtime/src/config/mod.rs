@@ -23,6 +23,8 @@ pub use reader::Reader;
 use node::{ConfigNode, Located};
 use resolve::ConfigResolver;
 
+const BYTE_ORDER_MARK: char = '\u{feff}';
+
 /// The merged configuration, each value with the file it came from.
 pub struct Document {
     root: Located,
@@ -84,9 +86,12 @@ impl Document {
 
 /// Reads and merges files, later ones over earlier ones, with variables from `env`.
 ///
+/// A value that cannot be resolved is a mistake of whoever reads it.
+///
 /// # Errors
 ///
-/// Every file that cannot be read and every value that cannot be resolved.
+/// Every file that cannot be read. What the others say is not looked at then: half of a configuration is
+/// full of mistakes that the whole does not have.
 pub fn load(files: &[PathBuf], env: &dyn Fn(&str) -> Option<String>) -> Result<Document, Mistakes> {
     let mut resolver = ConfigResolver::new(env);
     let root = files
@@ -111,15 +116,20 @@ pub fn load(files: &[PathBuf], env: &dyn Fn(&str) -> Option<String>) -> Result<D
 ///
 /// # Errors
 ///
-/// Every value that cannot be resolved.
+/// If it is no YAML, or no object.
 pub fn from_str(text: &str) -> Result<Document, Mistakes> {
     let mut resolver = ConfigResolver::new(&|_| None);
     let root = resolver.resolve_document(text, None, None);
     finish_document(root, resolver)
 }
 
+/// The text of a file, without the mark that some editors begin it with.
 fn read_file(file: &Path) -> std::io::Result<String> {
-    std::fs::read_to_string(file)
+    let text = std::fs::read_to_string(file)?;
+    Ok(match text.strip_prefix(BYTE_ORDER_MARK) {
+        Some(rest) => rest.to_owned(),
+        None => text,
+    })
 }
 
 fn finish_document(root: Located, resolver: ConfigResolver<'_>) -> Result<Document, Mistakes> {

@@ -188,6 +188,9 @@ impl<'a> Reader<'a> {
     #[must_use]
     pub fn strings(&self, key: &str) -> Option<Vec<String>> {
         let value = self.find_present(key)?;
+        if self.report_invalid(key, value) {
+            return None;
+        }
         let texts = match &value.node {
             ConfigNode::Text(text) => Some(vec![text.clone()]),
             ConfigNode::List(items) => items.iter().map(text_of).collect(),
@@ -200,6 +203,9 @@ impl<'a> Reader<'a> {
     #[must_use]
     pub fn duration(&self, key: &str) -> Option<Duration> {
         let value = self.find_present(key)?;
+        if self.report_invalid(key, value) {
+            return None;
+        }
         match duration::parse_duration(&value.to_json()) {
             Ok(duration) => Some(duration),
             Err(message) => self.refuse_value(key, &message),
@@ -209,7 +215,9 @@ impl<'a> Reader<'a> {
     /// The value as it stands, of whatever type.
     #[must_use]
     pub fn value(&self, key: &str) -> Option<Value> {
-        self.find_present(key).map(Located::to_json)
+        let value = self.find_present(key)?;
+        self.report_invalid(key, value);
+        Some(value.to_json())
     }
 
     /// Whether there is a value. Asking does not count as reading it.
@@ -282,6 +290,10 @@ impl<'a> Reader<'a> {
             // Shared by all readers, so that one `finish` knows the mistakes of the whole document.
             sink: Rc::clone(&self.sink),
         };
+        if let ConfigNode::Invalid { message } = &located.node {
+            child.mistake("", message);
+            return None;
+        }
         if !matches!(located.node, ConfigNode::Block(_)) {
             child.mistake(
                 "",
@@ -324,7 +336,27 @@ impl<'a> Reader<'a> {
 
     fn find_present(&self, key: &str) -> Option<&'a Located> {
         self.mark_known(key);
-        self.find_written(key).filter(|value| !value.is_absent())
+        let value = self.find_written(key).filter(|value| !value.is_absent())?;
+        if let ConfigNode::Invalid { message } = &value.node {
+            return self.refuse_value(key, message);
+        }
+        Some(value)
+    }
+
+    /// Reports everything in a value that stands for none, as a value that is read whole is read to its ends.
+    fn report_invalid(&self, key: &str, value: &Located) -> bool {
+        let invalid = value.find_invalid(&join_path(&self.path, key));
+        let found = !invalid.is_empty();
+        for (path, located) in invalid {
+            if let ConfigNode::Invalid { message } = &located.node {
+                self.sink.borrow_mut().mistakes.push(Mistake {
+                    path,
+                    file: located.file.as_deref().map(Path::to_owned),
+                    message: message.clone(),
+                });
+            }
+        }
+        found
     }
 
     fn find_written(&self, key: &str) -> Option<&'a Located> {
