@@ -1,16 +1,16 @@
 //! Typed access to the tree that collects every mistake.
 
 use std::cell::RefCell;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::rc::Rc;
-use std::sync::Arc;
 use std::time::Duration;
 
 use secrecy::SecretString;
 use serde_json::Value;
 
 use super::node::{ConfigNode, Located, join_path};
+use super::opened::{OpenedBlock, UnknownKeys};
 use super::{Mistake, Mistakes, duration};
 
 /// Texts that mean true and false, beside the booleans: a substituted variable is always text.
@@ -25,6 +25,8 @@ const FALSE: [&str; 4] = ["false", "no", "off", "0"];
 pub struct Reader<'a> {
     located: &'a Located,
     path: String,
+    /// What an unknown key means in the objects that are opened from here.
+    inside: UnknownKeys,
     sink: Rc<RefCell<ReaderState>>,
 }
 
@@ -32,25 +34,8 @@ pub struct Reader<'a> {
 #[derive(Default)]
 struct ReaderState {
     mistakes: Vec<Mistake>,
+    warnings: Vec<Mistake>,
     opened: BTreeMap<String, OpenedBlock>,
-}
-
-/// The bookkeeping of one object that was opened.
-struct OpenedBlock {
-    /// Every key written in it, with its file.
-    written: BTreeMap<String, Option<Arc<Path>>>,
-    /// Every key somebody asked for.
-    known: BTreeSet<String>,
-    unknown_keys: UnknownKeys,
-}
-
-/// What a key means that nobody asked for.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum UnknownKeys {
-    /// It belongs to another plugin.
-    Ignored,
-    /// It is a mistake, most likely a typing error.
-    Refused,
 }
 
 impl<'a> Reader<'a> {
@@ -58,15 +43,22 @@ impl<'a> Reader<'a> {
         let root = Self {
             located,
             path: String::new(),
+            inside: UnknownKeys::Warned,
             sink: Rc::default(),
         };
         root.track_keys(UnknownKeys::Ignored);
         root
     }
 
-    /// Opens an object. A key of it that nobody reads becomes a mistake.
+    /// Opens an object. A key of it that nobody reads becomes a warning; inside of an own block, a mistake.
     #[must_use]
     pub fn block(&self, key: &str) -> Option<Reader<'a>> {
+        self.open_child(key, self.inside)
+    }
+
+    /// Opens an object that nobody else reads: an unknown key, at any depth of it, is a typing error.
+    #[must_use]
+    pub fn own_block(&self, key: &str) -> Option<Reader<'a>> {
         self.open_child(key, UnknownKeys::Refused)
     }
 
@@ -82,6 +74,16 @@ impl<'a> Reader<'a> {
         self.mark_known(key);
     }
 
+    /// Every key that has a value.
+    #[must_use]
+    pub fn keys(&self) -> Vec<&'a str> {
+        let ConfigNode::Block(entries) = &self.located.node else {
+            return Vec::new();
+        };
+        let present = entries.iter().filter(|(_, value)| !value.is_absent());
+        present.map(|(key, _)| key.as_str()).collect()
+    }
+
     /// The objects of a list; empty if there is none.
     #[must_use]
     pub fn list(&self, key: &str) -> Vec<Reader<'a>> {
@@ -92,9 +94,10 @@ impl<'a> Reader<'a> {
             self.mistake(key, format!("must be a list, not {}", value.type_name()));
             return Vec::new();
         };
-        let readers = items.iter().enumerate().map(|(index, item)| {
-            self.open_object(item, &format!("{key}[{index}]"), UnknownKeys::Refused)
-        });
+        let readers = items
+            .iter()
+            .enumerate()
+            .map(|(index, item)| self.open_object(item, &format!("{key}[{index}]"), self.inside));
         readers.flatten().collect()
     }
 
@@ -220,9 +223,10 @@ impl<'a> Reader<'a> {
         Some(value.to_json())
     }
 
-    /// Whether there is a value. Asking does not count as reading it.
+    /// Whether there is a value. Asking counts as knowing the key.
     #[must_use]
     pub fn has(&self, key: &str) -> bool {
+        self.mark_known(key);
         self.find_written(key)
             .is_some_and(|value| !value.is_absent())
     }
@@ -235,41 +239,54 @@ impl<'a> Reader<'a> {
 
     /// Adds a mistake about `key`, or about the object itself if `key` is empty.
     pub fn mistake(&self, key: &str, message: impl Into<String>) {
-        let written = self.find_written(key);
-        let mut message = message.into();
+        let mut mistake = self.describe(key, message.into());
         if let Some(Located {
             node: ConfigNode::Unset { variable },
             ..
-        }) = written
+        }) = self.find_written(key)
         {
             // A missing variable is the most frequent mistake, and "is required" alone sends people
             // looking into the file.
-            message.push_str(&format!("; the environment variable {variable} is not set"));
+            mistake
+                .message
+                .push_str(&format!("; the environment variable {variable} is not set"));
         }
-        let file = written
-            .unwrap_or(self.located)
-            .file
-            .as_deref()
-            .map(Path::to_owned);
-        self.sink.borrow_mut().mistakes.push(Mistake {
-            path: join_path(&self.path, key),
-            file,
-            message,
-        });
+        self.sink.borrow_mut().mistakes.push(mistake);
     }
 
-    /// Ends the reading, with the mistakes of every reader of the document.
+    /// Says that `key` is not honoured, and that going on without it does no harm.
+    pub fn warn(&self, key: &str, message: impl Into<String>) {
+        self.mark_known(key);
+        let warning = self.describe(key, message.into());
+        self.sink.borrow_mut().warnings.push(warning);
+    }
+
+    /// Ends the reading, with what every reader of the document has found.
     ///
     /// # Errors
     ///
-    /// All mistakes, sorted by path, if there is any.
-    pub fn finish(&self) -> Result<(), Mistakes> {
+    /// All mistakes, if there is any; else the warnings are answered. Both are sorted by path.
+    pub fn finish(&self) -> Result<Vec<Mistake>, Mistakes> {
         let sink = self.sink.borrow();
-        let unknown = sink
-            .opened
-            .iter()
-            .flat_map(|(path, opened)| opened.find_unknown(path));
-        Mistakes::from_list(sink.mistakes.iter().cloned().chain(unknown).collect())
+        let unknown = |sort| {
+            let opened = sink.opened.iter();
+            opened.flat_map(move |(path, opened)| opened.find_unknown(path, sort))
+        };
+        let mistakes = sink.mistakes.iter().cloned();
+        let warnings = sink.warnings.iter().cloned();
+        Mistakes::from_lists(
+            mistakes.chain(unknown(UnknownKeys::Refused)).collect(),
+            warnings.chain(unknown(UnknownKeys::Warned)).collect(),
+        )
+    }
+
+    fn describe(&self, key: &str, message: String) -> Mistake {
+        let located = self.find_written(key).unwrap_or(self.located);
+        Mistake {
+            path: join_path(&self.path, key),
+            file: located.file.as_deref().map(Path::to_owned),
+            message,
+        }
     }
 
     fn open_child(&self, key: &str, unknown_keys: UnknownKeys) -> Option<Reader<'a>> {
@@ -287,6 +304,10 @@ impl<'a> Reader<'a> {
         let child = Self {
             located,
             path,
+            inside: self.inside.max(match unknown_keys {
+                UnknownKeys::Refused => UnknownKeys::Refused,
+                UnknownKeys::Ignored | UnknownKeys::Warned => UnknownKeys::Warned,
+            }),
             // Shared by all readers, so that one `finish` knows the mistakes of the whole document.
             sink: Rc::clone(&self.sink),
         };
@@ -305,32 +326,21 @@ impl<'a> Reader<'a> {
         Some(child)
     }
 
-    /// Begins or widens the bookkeeping of this object.
+    /// Begins or tightens the bookkeeping of this object.
     fn track_keys(&self, unknown_keys: UnknownKeys) {
         let ConfigNode::Block(entries) = &self.located.node else {
             return;
         };
         let mut sink = self.sink.borrow_mut();
-        let opened = sink
-            .opened
+        sink.opened
             .entry(self.path.clone())
-            .or_insert_with(|| OpenedBlock {
-                written: entries
-                    .iter()
-                    .map(|(key, value)| (key.clone(), value.file.clone()))
-                    .collect(),
-                known: BTreeSet::new(),
-                unknown_keys,
-            });
-        // Whoever opened it strictly decides, whether before or after the one who did not mind.
-        if unknown_keys == UnknownKeys::Refused {
-            opened.unknown_keys = UnknownKeys::Refused;
-        }
+            .or_insert_with(|| OpenedBlock::new(entries, unknown_keys))
+            .tighten(unknown_keys);
     }
 
     fn mark_known(&self, key: &str) {
         if let Some(opened) = self.sink.borrow_mut().opened.get_mut(&self.path) {
-            opened.known.insert(key.to_owned());
+            opened.mark_known(key);
         }
     }
 
@@ -369,30 +379,6 @@ impl<'a> Reader<'a> {
     fn refuse_value<T>(&self, key: &str, message: &str) -> Option<T> {
         self.mistake(key, message);
         None
-    }
-}
-
-impl OpenedBlock {
-    fn find_unknown(&self, path: &str) -> Vec<Mistake> {
-        if self.unknown_keys == UnknownKeys::Ignored {
-            return Vec::new();
-        }
-        let known = self
-            .known
-            .iter()
-            .map(String::as_str)
-            .collect::<Vec<_>>()
-            .join(", ");
-        let unknown = self
-            .written
-            .iter()
-            .filter(|(key, _)| !self.known.contains(*key));
-        let mistake = |(key, file): (&String, &Option<Arc<Path>>)| Mistake {
-            path: join_path(path, key),
-            file: file.as_deref().map(Path::to_owned),
-            message: format!("is not a known key (known here: {known})"),
-        };
-        unknown.map(mistake).collect()
     }
 }
 

@@ -66,9 +66,20 @@ fn check_mistakes(text: &str, read: impl FnOnce(&Reader<'_>), expected: &[&str])
     let mistakes = root
         .finish()
         .err()
-        .map(|mistakes| mistakes.0)
+        .map(|mistakes| mistakes.fatal)
         .unwrap_or_default();
     let lines: Vec<String> = mistakes.iter().map(ToString::to_string).collect();
+    assert_eq!(lines, expected, "{text}");
+}
+
+/// Reads `text` with `read`, finds no mistake and compares every warning.
+#[track_caller]
+fn check_warnings(text: &str, read: impl FnOnce(&Reader<'_>), expected: &[&str]) {
+    let document = document(text);
+    let root = document.reader();
+    read(&root);
+    let warnings = root.finish().expect("no mistakes");
+    let lines: Vec<String> = warnings.iter().map(ToString::to_string).collect();
     assert_eq!(lines, expected, "{text}");
 }
 
@@ -222,9 +233,9 @@ fn a_text_alone_cannot_name_files() {
     let root = document.reader();
     assert_eq!(root.string("a"), None);
     let mistakes = root.finish().expect_err("no directory");
-    assert_eq!(mistakes.0.len(), 1);
+    assert_eq!(mistakes.fatal.len(), 1);
     assert_eq!(
-        mistakes.0[0].to_string(),
+        mistakes.fatal[0].to_string(),
         "a: names a file, but this configuration is not in one"
     );
 }
@@ -324,33 +335,73 @@ fn every_value_of_a_wrong_type_is_reported_with_its_path() {
     );
 }
 
+const UNKNOWN_KEYS: &str = "techdocs: {builder: local}\nbackend: {auth: {}, listen: ':1'}\ncatalog: {rules: [{alow: [API]}], colour: red, import: {}, gone: null}";
+
+fn read_unknown_keys(root: &Reader<'_>, catalog: &Reader<'_>) {
+    let _ = root
+        .open_block("backend")
+        .and_then(|backend| backend.string("listen"));
+    catalog.ignore("import");
+    for rule in catalog.list("rules") {
+        let _ = rule.strings("allow");
+    }
+}
+
+const FOUND_UNKNOWN: [&str; 2] = [
+    "catalog.colour: is not a known key (known here: import, rules)",
+    "catalog.rules[0].alow: is not a known key; did you mean `allow`?",
+];
+
 #[test]
-fn an_unknown_key_in_a_block_is_a_mistake_and_elsewhere_not() {
+fn an_unknown_key_is_a_warning_where_others_read_too() {
+    check_warnings(
+        UNKNOWN_KEYS,
+        |root| read_unknown_keys(root, &root.block("catalog").expect("a block")),
+        &FOUND_UNKNOWN,
+    );
+}
+
+#[test]
+fn an_unknown_key_is_a_mistake_where_nobody_else_reads() {
     check_mistakes(
-        "techdocs: {builder: local}\nbackend: {auth: {}, listen: ':1'}\ncatalog: {rules: [{alow: [API]}], colour: red, import: {}}",
-        |root| {
-            let _ = root
-                .open_block("backend")
-                .and_then(|backend| backend.string("listen"));
-            let catalog = root.block("catalog").expect("a block");
-            catalog.ignore("import");
-            for rule in catalog.list("rules") {
-                let _ = rule.strings("allow");
-            }
-        },
-        &[
-            "catalog.colour: is not a known key (known here: import, rules)",
-            "catalog.rules[0].alow: is not a known key (known here: allow)",
-        ],
+        UNKNOWN_KEYS,
+        |root| read_unknown_keys(root, &root.own_block("catalog").expect("a block")),
+        &FOUND_UNKNOWN,
+    );
+}
+
+#[test]
+fn what_is_not_honoured_is_told_beside_the_mistakes() {
+    let document = document("a: {b: 1, c: 2}");
+    let root = document.reader();
+    let a = root.block("a").expect("a block");
+    a.warn("b", "is not read");
+    assert_eq!(
+        root.finish()
+            .expect("no mistakes")
+            .iter()
+            .map(ToString::to_string)
+            .collect::<Vec<_>>(),
+        [
+            "a.b: is not read",
+            "a.c: is not a known key (known here: b)"
+        ]
+    );
+    a.mistake("c", "must be 3");
+    let mistakes = root.finish().expect_err("a mistake").to_string();
+    assert_eq!(
+        mistakes,
+        "the configuration has mistakes\n  a.c: must be 3\nalso, though these alone would not stop it\n  a.b: is not read\n  a.c: is not a known key (known here: b)"
     );
 }
 
 #[test]
 fn a_block_that_is_read_in_several_places_knows_the_keys_of_all() {
     check_mistakes(
-        "p: {github: {acme: {organization: acme}, umbrella: {organisation: u}}}",
+        "own: {p: {github: {acme: {organization: acme}, umbrella: {organisation: u}}}}",
         |root| {
-            let p = root.open_block("p").expect("a block");
+            let own = root.own_block("own").expect("a block");
+            let p = own.open_block("p").expect("a block");
             assert_eq!(
                 p.open_block("github")
                     .expect("a block")
@@ -370,8 +421,8 @@ fn a_block_that_is_read_in_several_places_knows_the_keys_of_all() {
             }
         },
         &[
-            "p.github.umbrella.organisation: is not a known key (known here: organization)",
-            "p.github.umbrella.organization: is required",
+            "own.p.github.umbrella.organisation: is not a known key; did you mean `organization`?",
+            "own.p.github.umbrella.organization: is required",
         ],
     );
 }
@@ -399,7 +450,7 @@ fn a_mistake_names_the_file_its_value_came_from() {
     let _ = (a.string("x"), a.string("y"));
     let mistakes = root.finish().expect_err("two mistakes");
     let files: Vec<_> = mistakes
-        .0
+        .fatal
         .iter()
         .map(|mistake| mistake.file.clone().expect("a file"))
         .collect();

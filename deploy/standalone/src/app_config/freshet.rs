@@ -55,7 +55,7 @@ pub(super) struct FreshetBlock {
 
 /// Reads the block; everything in it has a default.
 pub(super) fn read_freshet(root: &Reader<'_>, integrations: &[GithubIntegration]) -> FreshetBlock {
-    let block = root.block("freshet");
+    let block = root.own_block("freshet");
     let block = block.as_ref();
     let admin = block.and_then(|block| block.block("admin"));
     FreshetBlock {

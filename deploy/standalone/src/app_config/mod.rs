@@ -1,7 +1,7 @@
 //! From Backstage's app-config and its `freshet:` block to the configuration of each service.
 //!
 //! One file per block. Keys of other plugins are ignored; an unknown key inside a block Freshet reads is
-//! a mistake; all mistakes are reported together, each with its path.
+//! a warning, and inside its own a mistake; all are reported together, each with its path.
 
 mod addresses;
 mod backend;
@@ -14,7 +14,7 @@ mod webhooks;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use freshet_runtime::config::{Document, Mistakes};
+use freshet_runtime::config::{Document, Mistake, Mistakes};
 use freshet_runtime::telemetry::TelemetryConfig;
 
 pub use freshet::BusConfig;
@@ -36,6 +36,8 @@ pub struct AppConfig {
     pub processor: freshet_processor::ProcessorConfig,
     /// The store's part.
     pub store: freshet_store::StoreConfig,
+    /// What is not honoured, each with its path.
+    pub warnings: Vec<Mistake>,
 }
 
 /// Where the listeners bind.
@@ -61,9 +63,10 @@ impl AppConfig {
         let integrations = integrations::read_integrations(&root);
         let catalog = catalog::read_catalog(&root, &integrations);
         let freshet = freshet::read_freshet(&root, &integrations);
-        // Assembled although there may be mistakes: only `finish` knows which keys nobody has read.
-        let config = Self::assemble(backend, integrations, catalog, freshet);
-        root.finish()?;
+        // Last of all: only now is it known which keys nobody has read.
+        let warnings = root.finish()?;
+        let mut config = Self::assemble(backend, integrations, catalog, freshet);
+        config.warnings = warnings;
         Ok(config)
     }
 
@@ -126,6 +129,7 @@ impl AppConfig {
             ingestor,
             processor,
             store,
+            warnings: Vec::new(),
         }
     }
 }
