@@ -9,6 +9,7 @@ use freshet_proto::stream::topology;
 use freshet_proto::subject::Subjects;
 use freshet_runtime::admin::{Admin, Readiness};
 use freshet_runtime::clock::Clock;
+use freshet_runtime::listen::ListenAddress;
 use freshet_runtime::metrics::Registry;
 use freshet_runtime::supervisor::{Supervisor, SupervisorError};
 use tokio::net::TcpListener;
@@ -89,7 +90,7 @@ pub async fn start_services(
             clock: clock.clone(),
             registry: registry.clone(),
             readiness: readiness.clone(),
-            listener: bind_listener(config.listeners.api, "backend.listen").await?,
+            listener: bind_listener(&config.listeners.api, "backend.listen").await?,
         };
         let handle = freshet_store::start(config.store, deps, &mut supervisor)
             .await
@@ -117,7 +118,7 @@ pub async fn start_services(
             clock,
             registry,
             readiness,
-            listener: bind_listener(config.listeners.webhooks, "freshet.webhooks.listen").await?,
+            listener: bind_listener(&config.listeners.webhooks, "freshet.webhooks.listen").await?,
         };
         let handle = freshet_ingestor::start(config.ingestor, deps, &mut supervisor)
             .context("cannot start the ingestor")?;
@@ -125,7 +126,7 @@ pub async fn start_services(
     }
 
     // Last, so that `/readyz` cannot answer before every service has registered what it waits for.
-    let admin_listener = bind_listener(config.listeners.admin, "freshet.admin.listen").await?;
+    let admin_listener = bind_listener(&config.listeners.admin, "freshet.admin.listen").await?;
     let addresses = Addresses {
         api: store.as_ref().map(|handle| handle.api_address),
         webhooks,
@@ -166,8 +167,9 @@ async fn connect_bus(config: &BusConfig, prefix: &str, role: ServiceRole) -> any
     Ok(bus)
 }
 
-async fn bind_listener(address: SocketAddr, setting: &str) -> anyhow::Result<TcpListener> {
-    TcpListener::bind(address)
+async fn bind_listener(address: &ListenAddress, setting: &str) -> anyhow::Result<TcpListener> {
+    address
+        .bind()
         .await
         .with_context(|| format!("cannot listen on {address} ({setting})"))
 }
