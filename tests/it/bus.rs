@@ -7,14 +7,14 @@ mod conformance;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use freshet_bus::{Bus, Delivery, Inbox, Outbound, nats};
+use freshet_bus::{Bus, ConnectError, Delivery, Inbox, Outbound, nats};
 use freshet_proto::envelope::Envelope;
 use freshet_proto::message::Lane;
 use freshet_proto::stream::{self, ConsumerSpec};
 use freshet_proto::subject::Subjects;
 
 use conformance::Lab;
-use freshet_tests::nats::NatsServer;
+use freshet_tests::nats::{NatsServer, NatsSettings};
 use freshet_wait::{eventually, in_time};
 
 const ACK_WAIT_SHORT: Duration = Duration::from_millis(500);
@@ -222,4 +222,35 @@ async fn collect(mut signals: Inbox, count: u64) -> BTreeSet<u64> {
         }
     }
     seen
+}
+
+/// Connects to `server` as `login` says, before the `@`.
+async fn connect_as(server: &NatsServer, login: &str) -> Result<Bus, ConnectError> {
+    let url = format!("nats://{login}{}", server.address());
+    Bus::connect(&nats::NatsConfig::new(url, "it")).await
+}
+
+async fn check_login(authorization: &'static str, login: &str) {
+    let server = NatsServer::start_with(NatsSettings {
+        more: authorization,
+        ..NatsSettings::default()
+    })
+    .await;
+    let refused = connect_as(&server, "").await;
+    assert!(refused.is_err(), "nobody enters without credentials");
+    let bus = connect_as(&server, login).await.expect("they are right");
+    let subjects = Subjects::default();
+    bus.provision(&stream::topology(&subjects, 1))
+        .await
+        .expect("the topology is new");
+    // The next connection has them too.
+    crash(&server, &bus).await;
+    let _published = bus.publish(signal(&subjects, 1)).await.expect("stored");
+}
+
+#[tokio::test]
+async fn credentials_in_the_address_are_used() {
+    const USER: &str = r#"authorization {user: u, password: "p@ss/word"}"#;
+    check_login(USER, "u:p%40ss%2Fword@").await;
+    check_login(r#"authorization {token: "t0ken"}"#, "t0ken@").await;
 }

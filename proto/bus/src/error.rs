@@ -124,6 +124,11 @@ pub enum ConnectError {
         #[source]
         source: std::io::Error,
     },
+    /// A connection has one user, whichever server it is made to.
+    #[error(
+        "the addresses of the NATS servers name different credentials, and a connection can have only one"
+    )]
+    SeveralLogins,
     /// The server did not accept a connection.
     #[error("cannot connect to the NATS server")]
     Refused {

@@ -28,7 +28,7 @@ pub enum BusConfig {
     Memory,
     /// A NATS server with JetStream.
     Nats {
-        /// Its addresses, separated by commas; may hold a user and a password.
+        /// Its addresses, separated by commas; may hold a user and a password, or a token.
         url: SecretString,
         /// File with NATS credentials.
         credentials_file: Option<std::path::PathBuf>,
