@@ -19,7 +19,8 @@ pub const DEAD_LETTERS: &str = "DEAD_LETTERS";
 /// Name of the key-value bucket with the newest declared document of each entity.
 pub const STATE_BUCKET: &str = "catalog_state";
 
-const MEBIBYTE: i64 = 1024 * 1024;
+/// A MiB, the unit of sizes of streams.
+pub const MEBIBYTE: i64 = 1024 * 1024;
 const GIBIBYTE: i64 = 1024 * MEBIBYTE;
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
@@ -47,7 +48,7 @@ pub enum Retention {
 pub enum Storage {
     /// On disk: survives a restart of the server.
     File,
-    /// In memory: rebuilt from SQL after a restart.
+    /// In memory: rebuilt from SQL after a restart. On disk where a server has no memory for streams.
     Memory,
 }
 

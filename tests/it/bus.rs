@@ -10,7 +10,7 @@ use std::time::Duration;
 use freshet_bus::{Bus, ConnectError, Delivery, Inbox, Outbound, nats};
 use freshet_proto::envelope::Envelope;
 use freshet_proto::message::Lane;
-use freshet_proto::stream::{self, ConsumerSpec};
+use freshet_proto::stream::{self, ConsumerSpec, PAYLOAD_BYTES_MAX};
 use freshet_proto::subject::Subjects;
 
 use conformance::Lab;
@@ -253,4 +253,68 @@ async fn credentials_in_the_address_are_used() {
     const USER: &str = r#"authorization {user: u, password: "p@ss/word"}"#;
     check_login(USER, "u:p%40ss%2Fword@").await;
     check_login(r#"authorization {token: "t0ken"}"#, "t0ken@").await;
+}
+
+/// What is said of a server that cannot be used.
+async fn provision_with(settings: NatsSettings) -> Result<(), String> {
+    let server = NatsServer::start_with(settings).await;
+    let topology = stream::topology(&Subjects::default(), 1);
+    let provisioned = connect(&server).await.provision(&topology).await;
+    provisioned.map_err(|error| error.to_string())
+}
+
+#[tokio::test]
+async fn a_server_that_cannot_be_used_is_told_what_it_lacks() {
+    let without_jetstream = NatsSettings {
+        jetstream: None,
+        more: "",
+    };
+    assert_eq!(
+        provision_with(without_jetstream).await,
+        Err("JetStream is not enabled on this server or account".to_owned())
+    );
+    let without_jetstream_for_some = NatsSettings {
+        more: "accounts {A {users: [{user: u, password: p}]}, B {jetstream: enabled}}\nno_auth_user: u",
+        ..NatsSettings::default()
+    };
+    assert_eq!(
+        provision_with(without_jetstream_for_some).await,
+        Err("JetStream is not enabled on this server or account".to_owned())
+    );
+    let of_small_messages = NatsSettings {
+        more: "max_payload: 262144",
+        ..NatsSettings::default()
+    };
+    assert_eq!(
+        provision_with(of_small_messages).await,
+        Err("the NATS server takes messages of at most 262144 bytes (max_payload), and Freshet needs 589824".to_owned())
+    );
+}
+
+#[tokio::test]
+async fn a_server_without_memory_for_streams_keeps_them_on_its_disk() {
+    let server = NatsServer::start_with(NatsSettings {
+        jetstream: Some("max_file_store: 10GB\n  max_memory_store: 0"),
+        more: "max_payload: 600000",
+    })
+    .await;
+    let (bus, subjects) = provisioned(&server).await;
+    let mut jobs = open(
+        &bus,
+        &stream::job_consumer(&subjects, Lane::Hi, "github.com"),
+    )
+    .await;
+    let _published = bus.publish(job(&subjects, 1, "job")).await.expect("stored");
+    assert_eq!(text(&take_one(&mut jobs).await), "job");
+    // Those who come later find them as they are.
+    let other = connect(&server).await;
+    other
+        .provision(&stream::topology(&subjects, 1))
+        .await
+        .expect("nothing differs");
+    let largest = Outbound::new(
+        subjects.observation(Lane::Hi, "github.com", 1),
+        vec![0; PAYLOAD_BYTES_MAX],
+    );
+    let _published = bus.publish(largest).await.expect("it fits");
 }

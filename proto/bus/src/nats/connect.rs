@@ -205,11 +205,16 @@ async fn restore_topology(core: &NatsCore) {
         match core.make_again().await {
             Ok(()) => return,
             // Waiting would not change it, and what can be used should be.
-            Err(error @ ProvisionError::Drift(_)) => {
-                tracing::error!(error = %error, "Somebody changed the streams while the server was away.");
+            Err(error @ (ProvisionError::Drift(_) | ProvisionError::SmallPayload { .. })) => {
+                tracing::error!(error = %error, "Somebody changed the server or its streams while it was away.");
                 return;
             }
-            Err(error @ ProvisionError::Unavailable { .. }) => {
+            // A server that starts says so of JetStream too, until it has read its disk.
+            Err(
+                error @ (ProvisionError::Unavailable { .. }
+                | ProvisionError::NoJetStream
+                | ProvisionError::NoRoom { .. }),
+            ) => {
                 tracing::debug!(error = %error, "The streams are not there yet.");
             }
         }

@@ -11,6 +11,7 @@ mod kv;
 mod provision;
 mod publisher;
 mod receipt;
+mod server;
 mod settings;
 
 use std::path::PathBuf;
