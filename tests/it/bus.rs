@@ -10,7 +10,7 @@ use std::time::Duration;
 use freshet_bus::{Bus, ConnectError, Delivery, Inbox, Outbound, nats};
 use freshet_proto::envelope::Envelope;
 use freshet_proto::message::Lane;
-use freshet_proto::stream::{self, ConsumerSpec, PAYLOAD_BYTES_MAX};
+use freshet_proto::stream::{self, ConsumerSpec, MEBIBYTE, PAYLOAD_BYTES_MAX, StreamSizes};
 use freshet_proto::subject::Subjects;
 
 use conformance::Lab;
@@ -256,21 +256,22 @@ async fn credentials_in_the_address_are_used() {
 }
 
 /// What is said of a server that cannot be used.
-async fn provision_with(settings: NatsSettings) -> Result<(), String> {
+async fn provision_with(settings: NatsSettings, sizes: &StreamSizes) -> Result<(), String> {
     let server = NatsServer::start_with(settings).await;
-    let topology = stream::topology(&Subjects::default(), 1);
+    let topology = stream::topology_of_sizes(&Subjects::default(), 1, sizes);
     let provisioned = connect(&server).await.provision(&topology).await;
     provisioned.map_err(|error| error.to_string())
 }
 
 #[tokio::test]
 async fn a_server_that_cannot_be_used_is_told_what_it_lacks() {
+    let sizes = StreamSizes::default();
     let without_jetstream = NatsSettings {
         jetstream: None,
         more: "",
     };
     assert_eq!(
-        provision_with(without_jetstream).await,
+        provision_with(without_jetstream, &sizes).await,
         Err("JetStream is not enabled on this server or account".to_owned())
     );
     let without_jetstream_for_some = NatsSettings {
@@ -278,7 +279,7 @@ async fn a_server_that_cannot_be_used_is_told_what_it_lacks() {
         ..NatsSettings::default()
     };
     assert_eq!(
-        provision_with(without_jetstream_for_some).await,
+        provision_with(without_jetstream_for_some, &sizes).await,
         Err("JetStream is not enabled on this server or account".to_owned())
     );
     let of_small_messages = NatsSettings {
@@ -286,15 +287,29 @@ async fn a_server_that_cannot_be_used_is_told_what_it_lacks() {
         ..NatsSettings::default()
     };
     assert_eq!(
-        provision_with(of_small_messages).await,
+        provision_with(of_small_messages, &sizes).await,
         Err("the NATS server takes messages of at most 262144 bytes (max_payload), and Freshet needs 589824".to_owned())
     );
+    let small = NatsSettings {
+        jetstream: Some("max_file_store: 600MB\n  max_memory_store: 0"),
+        more: "",
+    };
+    let said = provision_with(small, &sizes).await.expect_err("no room");
+    assert!(
+        said.contains("no room for OBSERVATIONS: it needs 256 MiB of file storage; this account has 512 MiB set aside"),
+        "{said}"
+    );
+    let smaller = StreamSizes {
+        signals: 64 * MEBIBYTE,
+        ..sizes
+    };
+    assert_eq!(provision_with(small, &smaller).await, Ok(()));
 }
 
 #[tokio::test]
 async fn a_server_without_memory_for_streams_keeps_them_on_its_disk() {
     let server = NatsServer::start_with(NatsSettings {
-        jetstream: Some("max_file_store: 10GB\n  max_memory_store: 0"),
+        jetstream: Some("max_file_store: 1GB\n  max_memory_store: 0"),
         more: "max_payload: 600000",
     })
     .await;

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 use freshet_bus::Bus;
-use freshet_proto::stream::topology;
+use freshet_proto::stream::{StreamSizes, topology_of_sizes};
 use freshet_proto::subject::Subjects;
 use freshet_runtime::admin::{Admin, Readiness};
 use freshet_runtime::clock::Clock;
@@ -142,12 +142,13 @@ pub async fn start_services(
 }
 
 async fn connect_bus(config: &BusConfig, prefix: &str, role: ServiceRole) -> anyhow::Result<Bus> {
-    let (bus, replicas) = match config {
-        BusConfig::Memory => (Bus::memory(), 1),
+    let (bus, replicas, sizes) = match config {
+        BusConfig::Memory => (Bus::memory(), 1, StreamSizes::default()),
         BusConfig::Nats {
             url,
             credentials_file,
             replicas,
+            sizes,
         } => {
             // The role is in the name, so that the server's list of connections says which process is which.
             let mut nats =
@@ -156,12 +157,14 @@ async fn connect_bus(config: &BusConfig, prefix: &str, role: ServiceRole) -> any
             (
                 Bus::connect(&nats).await.context("cannot reach NATS")?,
                 *replicas,
+                *sizes,
             )
         }
     };
     // Every role provisions, as any of them may start first. It is idempotent, and refuses streams that differ
     // from what this version expects rather than use them.
-    bus.provision(&topology(&Subjects::new(prefix), replicas))
+    let subjects = Subjects::new(prefix);
+    bus.provision(&topology_of_sizes(&subjects, replicas, &sizes))
         .await
         .context("cannot provision the streams")?;
     Ok(bus)

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use freshet_model::{KindSpec, Kinds};
+use freshet_proto::stream::{MEBIBYTE, StreamSizes};
 use freshet_proto::subject::DEFAULT_PREFIX;
 use freshet_runtime::config::Reader;
 use freshet_runtime::listen::ListenAddress;
@@ -34,6 +35,8 @@ pub enum BusConfig {
         credentials_file: Option<std::path::PathBuf>,
         /// Copies of each stream.
         replicas: u8,
+        /// How much each stream may hold.
+        sizes: StreamSizes,
     },
 }
 
@@ -205,6 +208,35 @@ fn read_nats(nats: &Reader<'_>) -> BusConfig {
         url: SecretString::from(read_nats_url(nats)),
         credentials_file: nats.string("credentialsFile").map(Into::into),
         replicas: u8::try_from(replicas).unwrap_or(1),
+        sizes: read_stream_sizes(nats),
+    }
+}
+
+fn read_stream_sizes(nats: &Reader<'_>) -> StreamSizes {
+    let defaults = StreamSizes::default();
+    let Some(block) = nats.block("streamMebibytes") else {
+        return defaults;
+    };
+    let size = |key, default| {
+        let Some(mebibytes) = block.integer(key) else {
+            return default;
+        };
+        let bytes = i64::try_from(mebibytes)
+            .ok()
+            .and_then(|mebibytes| mebibytes.checked_mul(MEBIBYTE));
+        // None at all would refuse every message, and no bound is what JetStream reads a negative one as.
+        match bytes {
+            Some(bytes) if bytes > 0 => bytes,
+            _ => {
+                block.mistake(key, "must be a number of MiB, at least 1");
+                default
+            }
+        }
+    };
+    StreamSizes {
+        signals: size("signals", defaults.signals),
+        observations: size("observations", defaults.observations),
+        dead_letters: size("deadLetters", defaults.dead_letters),
     }
 }
 
