@@ -231,6 +231,28 @@ impl<'a> Reader<'a> {
             .is_some_and(|value| !value.is_absent())
     }
 
+    /// Whether an object is written there. What stands in it is not looked at.
+    #[must_use]
+    pub fn is_object(&self, key: &str) -> bool {
+        let written = self.find_written(key);
+        written.is_some_and(|value| matches!(value.node, ConfigNode::Block(_)))
+    }
+
+    /// Whether nothing is asked for: absent, false, or an empty list or object. What stands in it is not
+    /// looked at.
+    #[must_use]
+    pub fn is_off(&self, key: &str) -> bool {
+        self.mark_known(key);
+        self.find_written(key)
+            .is_none_or(|value| match &value.node {
+                ConfigNode::List(items) => items.is_empty(),
+                ConfigNode::Block(entries) => entries.is_empty(),
+                ConfigNode::Bool(is_on) => !is_on,
+                ConfigNode::Null | ConfigNode::Unset { .. } => true,
+                ConfigNode::Invalid { .. } | ConfigNode::Number(_) | ConfigNode::Text(_) => false,
+            })
+    }
+
     /// Where this object is, such as `catalog.providers`. Empty for the root.
     #[must_use]
     pub fn path(&self) -> String {

@@ -223,6 +223,22 @@ fn a_value_that_cannot_be_resolved_is_a_mistake_of_whoever_reads_it() {
 }
 
 #[test]
+fn what_is_there_can_be_asked_without_reading_it() {
+    let document = document(
+        "on: {x: {$file: a}}\nfile: {$file: a}\nnone: null\nfalse: false\nlist: []\nobject: {}\nall: [{}]",
+    );
+    let root = document.reader();
+    assert!(root.is_object("on") && !root.is_object("all") && !root.is_object("absent"));
+    for key in ["on", "file", "all"] {
+        assert!(!root.is_off(key), "{key}");
+    }
+    for key in ["absent", "none", "false", "list", "object"] {
+        assert!(root.is_off(key), "{key}");
+    }
+    root.finish().expect("nothing was read");
+}
+
+#[test]
 fn a_later_file_takes_the_place_of_what_cannot_be_resolved() {
     check_merge(&["a: {$file: nowhere}", "a: x"], &json!({"a": "x"}));
 }

@@ -22,10 +22,7 @@ pub(super) fn read_external_access(backend: &Reader<'_>) -> Vec<ExternalAccess> 
             "is not honoured: beyond loopback the API never answers without credentials",
         );
     }
-    if !auth
-        .value("keys")
-        .is_none_or(|keys| keys == serde_json::json!([]))
-    {
+    if !auth.is_off("keys") {
         auth.warn(
             "keys",
             "is not honoured; name the secret in backend.auth.externalAccess, with `type: legacy`",

@@ -45,7 +45,7 @@ pub(super) fn read_backend(root: &Reader<'_>) -> BackendBlock {
             "leaves loopback, and backend.auth.externalAccess names nobody who could be let in: every request to the API is answered 401",
         );
     }
-    if block.value("https").is_some_and(|https| https != false) {
+    if !block.is_off("https") {
         block.warn(
             "https",
             "is not honoured: Freshet speaks plain HTTP; put something in front of it that speaks TLS",

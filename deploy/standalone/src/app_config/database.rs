@@ -19,6 +19,9 @@ const MEMORY: &str = ":memory:";
 const POSTGRES_PORT: u64 = 5432;
 const POSTGRES_DATABASE: &str = "freshet";
 const POOL_MAX: u64 = 10;
+const VERIFIED: &str = "sslmode=verify-full";
+const UNVERIFIED: &str = "sslmode=require";
+const UNSAID: &str = "sslmode=prefer";
 
 /// Keys of a connection that only the one client has.
 const SQLITE_KEYS: [&str; 2] = ["directory", "filename"];
@@ -84,23 +87,22 @@ fn read_sqlite(database: &Reader<'_>) -> DatabaseConfig {
             path: PathBuf::from(path),
         }
     };
-    match database.value("connection") {
-        None => embedded_default(),
-        Some(Value::String(path)) => at(path),
-        Some(_) => {
-            let Some(connection) = database.block("connection") else {
-                return embedded_default();
-            };
-            POSTGRES_KEYS.iter().for_each(|key| connection.ignore(key));
-            match (
-                connection.string("directory"),
-                connection.string("filename"),
-            ) {
-                (Some(directory), _) => sqlite_in(&directory),
-                (None, Some(path)) => at(path),
-                (None, None) => embedded_default(),
-            }
-        }
+    if !database.is_object("connection") {
+        return database
+            .string("connection")
+            .map_or_else(embedded_default, at);
+    }
+    let Some(connection) = database.block("connection") else {
+        return embedded_default();
+    };
+    POSTGRES_KEYS.iter().for_each(|key| connection.ignore(key));
+    match (
+        connection.string("directory"),
+        connection.string("filename"),
+    ) {
+        (Some(directory), _) => sqlite_in(&directory),
+        (None, Some(path)) => at(path),
+        (None, None) => embedded_default(),
     }
 }
 
@@ -109,28 +111,32 @@ fn read_postgres(database: &Reader<'_>) -> DatabaseConfig {
         .open_block("pool")
         .and_then(|pool| pool.integer("max"))
         .unwrap_or(POOL_MAX);
-    let (url, tls) = match database.value("connection") {
-        // Of a base file that names SQLite, if the one over it leaves the connection out.
-        Some(Value::String(url)) if url != MEMORY => {
-            (SecretString::from(url), PostgresTls::default())
-        }
-        Some(Value::Object(_)) => database
-            .block("connection")
+    let (url, tls) = if database.is_object("connection") {
+        let connection = database.block("connection");
+        connection
             .map(|connection| read_connection(&connection))
-            .unwrap_or_default(),
-        _ => {
-            database.mistake(
-                "connection",
-                "is required for `pg`: a URL, or host, port, user, password, database",
-            );
-            Default::default()
-        }
+            .unwrap_or_default()
+    } else {
+        (read_whole_url(database), PostgresTls::default())
     };
     DatabaseConfig::Postgres {
         url,
         tls,
         pool_max: u32::try_from(pool_max).unwrap_or(u32::MAX),
     }
+}
+
+fn read_whole_url(database: &Reader<'_>) -> SecretString {
+    let url = database.string("connection");
+    // A base file names SQLite's, if the one over it leaves the connection out.
+    let url = url.filter(|url| url != MEMORY);
+    if url.is_none() {
+        database.mistake(
+            "connection",
+            "is required for `pg`: a URL, or host, port, user, password, database",
+        );
+    }
+    SecretString::from(url.unwrap_or_default())
 }
 
 fn read_connection(connection: &Reader<'_>) -> (SecretString, PostgresTls) {
@@ -179,11 +185,16 @@ fn read_plain(connection: &Reader<'_>, key: &str) -> Option<String> {
 
 /// As strict as node-postgres: with TLS, the server's certificate and name are verified unless told otherwise.
 fn read_tls(connection: &Reader<'_>) -> (&'static str, PostgresTls) {
-    const VERIFIED: &str = "sslmode=verify-full";
-    if !matches!(connection.value("ssl"), Some(Value::Object(_))) {
-        let mode = match connection.bool("ssl") {
-            Some(true) => VERIFIED,
-            Some(false) | None => "sslmode=prefer",
+    if !connection.is_object("ssl") {
+        let mode = match connection.value("ssl") {
+            Some(Value::Bool(true)) => VERIFIED,
+            Some(Value::String(text)) => match text.as_str() {
+                "no-verify" => UNVERIFIED,
+                "" | "0" | "disable" | "false" | "no" | "off" => UNSAID,
+                // The `require` that many files have, for one, is as good as true.
+                _ => VERIFIED,
+            },
+            _ => UNSAID,
         };
         return (mode, PostgresTls::default());
     }
@@ -192,7 +203,7 @@ fn read_tls(connection: &Reader<'_>) -> (&'static str, PostgresTls) {
     };
     ssl.ignore("require");
     let mode = match ssl.bool("rejectUnauthorized") {
-        Some(false) => "sslmode=require",
+        Some(false) => UNVERIFIED,
         Some(true) | None => VERIFIED,
     };
     let certificate = |key| {

@@ -363,6 +363,9 @@ fn a_database_reached_by_tls_proves_who_it_is_unless_told_otherwise() {
     check_ssl("false", "?sslmode=prefer");
     check_ssl("true", "?sslmode=verify-full");
     check_ssl("'true'", "?sslmode=verify-full");
+    check_ssl("'false'", "?sslmode=prefer");
+    check_ssl("require", "?sslmode=verify-full");
+    check_ssl("no-verify", "?sslmode=require");
     check_ssl("{rejectUnauthorized: true}", "?sslmode=verify-full");
     check_ssl("{rejectUnauthorized: false}", "?sslmode=require");
     check_ssl("{require: true}", "?sslmode=verify-full");
