@@ -10,6 +10,7 @@
 //! for others. Values never appear in either, because any of them may be a secret.
 
 mod duration;
+mod findings;
 mod node;
 mod opened;
 mod reader;
@@ -182,5 +183,7 @@ fn sort_mistakes(mut mistakes: Vec<Mistake>) -> Vec<Mistake> {
     mistakes
 }
 
+#[cfg(test)]
+mod resolve_tests;
 #[cfg(test)]
 mod tests;

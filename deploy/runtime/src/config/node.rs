@@ -6,6 +6,8 @@ use std::sync::Arc;
 
 use serde_json::{Number, Value};
 
+use super::Mistake;
+
 /// A value and the file it came from.
 #[derive(Clone)]
 pub(super) struct Located {
@@ -89,10 +91,14 @@ impl Located {
         }
     }
 
-    /// Everything in it that stands for no value, each with its path.
-    pub(super) fn find_invalid<'a>(&'a self, path: &str) -> Vec<(String, &'a Self)> {
+    /// A mistake for everything in it that stands for no value.
+    pub(super) fn find_invalid(&self, path: &str) -> Vec<Mistake> {
         match &self.node {
-            ConfigNode::Invalid { .. } => vec![(path.to_owned(), self)],
+            ConfigNode::Invalid { message } => vec![Mistake {
+                path: path.to_owned(),
+                file: self.file.as_deref().map(Path::to_owned),
+                message: message.clone(),
+            }],
             ConfigNode::List(items) => items
                 .iter()
                 .enumerate()

@@ -1,7 +1,6 @@
 //! Typed access to the tree that collects every mistake.
 
 use std::cell::RefCell;
-use std::collections::BTreeMap;
 use std::path::Path;
 use std::rc::Rc;
 use std::time::Duration;
@@ -9,8 +8,9 @@ use std::time::Duration;
 use secrecy::SecretString;
 use serde_json::Value;
 
+use super::findings::Findings;
 use super::node::{ConfigNode, Located, join_path};
-use super::opened::{OpenedBlock, UnknownKeys};
+use super::opened::UnknownKeys;
 use super::{Mistake, Mistakes, duration};
 
 /// Texts that mean true and false, beside the booleans: a substituted variable is always text.
@@ -27,15 +27,7 @@ pub struct Reader<'a> {
     path: String,
     /// What an unknown key means in the objects that are opened from here.
     inside: UnknownKeys,
-    sink: Rc<RefCell<ReaderState>>,
-}
-
-/// What all readers of a document share.
-#[derive(Default)]
-struct ReaderState {
-    mistakes: Vec<Mistake>,
-    warnings: Vec<Mistake>,
-    opened: BTreeMap<String, OpenedBlock>,
+    findings: Rc<RefCell<Findings>>,
 }
 
 impl<'a> Reader<'a> {
@@ -44,7 +36,7 @@ impl<'a> Reader<'a> {
             located,
             path: String::new(),
             inside: UnknownKeys::Warned,
-            sink: Rc::default(),
+            findings: Rc::default(),
         };
         root.track_keys(UnknownKeys::Ignored);
         root
@@ -273,14 +265,14 @@ impl<'a> Reader<'a> {
                 .message
                 .push_str(&format!("; the environment variable {variable} is not set"));
         }
-        self.sink.borrow_mut().mistakes.push(mistake);
+        self.findings.borrow_mut().add_mistakes([mistake]);
     }
 
     /// Says that `key` is not honoured, and that going on without it does no harm.
     pub fn warn(&self, key: &str, message: impl Into<String>) {
         self.mark_known(key);
         let warning = self.describe(key, message.into());
-        self.sink.borrow_mut().warnings.push(warning);
+        self.findings.borrow_mut().add_warning(warning);
     }
 
     /// Ends the reading, with what every reader of the document has found.
@@ -289,17 +281,7 @@ impl<'a> Reader<'a> {
     ///
     /// All mistakes, if there is any; else the warnings are answered. Both are sorted by path.
     pub fn finish(&self) -> Result<Vec<Mistake>, Mistakes> {
-        let sink = self.sink.borrow();
-        let unknown = |sort| {
-            let opened = sink.opened.iter();
-            opened.flat_map(move |(path, opened)| opened.find_unknown(path, sort))
-        };
-        let mistakes = sink.mistakes.iter().cloned();
-        let warnings = sink.warnings.iter().cloned();
-        Mistakes::from_lists(
-            mistakes.chain(unknown(UnknownKeys::Refused)).collect(),
-            warnings.chain(unknown(UnknownKeys::Warned)).collect(),
-        )
+        self.findings.borrow().finish()
     }
 
     fn describe(&self, key: &str, message: String) -> Mistake {
@@ -330,8 +312,7 @@ impl<'a> Reader<'a> {
                 UnknownKeys::Refused => UnknownKeys::Refused,
                 UnknownKeys::Ignored | UnknownKeys::Warned => UnknownKeys::Warned,
             }),
-            // Shared by all readers, so that one `finish` knows the mistakes of the whole document.
-            sink: Rc::clone(&self.sink),
+            findings: Rc::clone(&self.findings),
         };
         if let ConfigNode::Invalid { message } = &located.node {
             child.mistake("", message);
@@ -348,22 +329,15 @@ impl<'a> Reader<'a> {
         Some(child)
     }
 
-    /// Begins or tightens the bookkeeping of this object.
     fn track_keys(&self, unknown_keys: UnknownKeys) {
-        let ConfigNode::Block(entries) = &self.located.node else {
-            return;
-        };
-        let mut sink = self.sink.borrow_mut();
-        sink.opened
-            .entry(self.path.clone())
-            .or_insert_with(|| OpenedBlock::new(entries, unknown_keys))
-            .tighten(unknown_keys);
+        if let ConfigNode::Block(entries) = &self.located.node {
+            let mut findings = self.findings.borrow_mut();
+            findings.track_keys(&self.path, entries, unknown_keys);
+        }
     }
 
     fn mark_known(&self, key: &str) {
-        if let Some(opened) = self.sink.borrow_mut().opened.get_mut(&self.path) {
-            opened.mark_known(key);
-        }
+        self.findings.borrow_mut().mark_known(&self.path, key);
     }
 
     fn find_present(&self, key: &str) -> Option<&'a Located> {
@@ -379,15 +353,7 @@ impl<'a> Reader<'a> {
     fn report_invalid(&self, key: &str, value: &Located) -> bool {
         let invalid = value.find_invalid(&join_path(&self.path, key));
         let found = !invalid.is_empty();
-        for (path, located) in invalid {
-            if let ConfigNode::Invalid { message } = &located.node {
-                self.sink.borrow_mut().mistakes.push(Mistake {
-                    path,
-                    file: located.file.as_deref().map(Path::to_owned),
-                    message: message.clone(),
-                });
-            }
-        }
+        self.findings.borrow_mut().add_mistakes(invalid);
         found
     }
 
