@@ -17,7 +17,7 @@ pub(super) enum UnknownKeys {
     Ignored,
     /// It belongs to nobody who reads this file. A Backstage that reads it too starts all the same.
     Warned,
-    /// It is a typing error: only we read this object.
+    /// It is a typing error: only we read this object, or going on without it would do harm.
     Refused,
 }
 

@@ -79,18 +79,13 @@ impl<'a> Reader<'a> {
     /// The objects of a list; empty if there is none.
     #[must_use]
     pub fn list(&self, key: &str) -> Vec<Reader<'a>> {
-        let Some(value) = self.find_present(key) else {
-            return Vec::new();
-        };
-        let ConfigNode::List(items) = &value.node else {
-            self.mistake(key, format!("must be a list, not {}", value.type_name()));
-            return Vec::new();
-        };
-        let readers = items
-            .iter()
-            .enumerate()
-            .map(|(index, item)| self.open_object(item, &format!("{key}[{index}]"), self.inside));
-        readers.flatten().collect()
+        self.open_list(key, self.inside)
+    }
+
+    /// The objects of a list in which an unknown key would do harm: at any depth of them it is a mistake.
+    #[must_use]
+    pub fn strict_list(&self, key: &str) -> Vec<Reader<'a>> {
+        self.open_list(key, UnknownKeys::Refused)
     }
 
     /// The entries of the object under `key`, whose keys the user chose; all of them must be objects.
@@ -291,6 +286,21 @@ impl<'a> Reader<'a> {
             file: located.file.as_deref().map(Path::to_owned),
             message,
         }
+    }
+
+    fn open_list(&self, key: &str, unknown_keys: UnknownKeys) -> Vec<Reader<'a>> {
+        let Some(value) = self.find_present(key) else {
+            return Vec::new();
+        };
+        let ConfigNode::List(items) = &value.node else {
+            self.mistake(key, format!("must be a list, not {}", value.type_name()));
+            return Vec::new();
+        };
+        let readers = items
+            .iter()
+            .enumerate()
+            .map(|(index, item)| self.open_object(item, &format!("{key}[{index}]"), unknown_keys));
+        readers.flatten().collect()
     }
 
     fn open_child(&self, key: &str, unknown_keys: UnknownKeys) -> Option<Reader<'a>> {

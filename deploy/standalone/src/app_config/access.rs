@@ -28,7 +28,8 @@ pub(super) fn read_external_access(backend: &Reader<'_>) -> Vec<ExternalAccess> 
             "is not honoured; name the secret in backend.auth.externalAccess, with `type: legacy`",
         );
     }
-    let entries = auth.list("externalAccess");
+    // Strictly: a restriction whose key is misspelt would be no restriction.
+    let entries = auth.strict_list("externalAccess");
     entries.iter().filter_map(read_entry).collect()
 }
 
