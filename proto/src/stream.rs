@@ -19,8 +19,8 @@ pub const DEAD_LETTERS: &str = "DEAD_LETTERS";
 /// Name of the key-value bucket with the newest declared document of each entity.
 pub const STATE_BUCKET: &str = "catalog_state";
 
-const MEBIBYTE: i64 = 1024 * 1024;
-const GIBIBYTE: i64 = 1024 * MEBIBYTE;
+/// A MiB, the unit of sizes of streams.
+pub const MEBIBYTE: i64 = 1024 * 1024;
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// How long a handler may be silent before its message is delivered again.
@@ -47,7 +47,7 @@ pub enum Retention {
 pub enum Storage {
     /// On disk: survives a restart of the server.
     File,
-    /// In memory: rebuilt from SQL after a restart.
+    /// In memory: rebuilt from SQL after a restart. On disk where a server has no memory for streams.
     Memory,
 }
 
@@ -128,16 +128,45 @@ pub struct Topology {
     pub buckets: Vec<BucketSpec>,
 }
 
-/// The streams and buckets of one installation, with `replicas` copies of each.
+/// How much each stream may hold whose size is bounded, in bytes. A server sets that much aside.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct StreamSizes {
+    /// Signals that wait for the ledger.
+    pub signals: i64,
+    /// Observations that wait to be applied.
+    pub observations: i64,
+    /// Messages that wait for a person.
+    pub dead_letters: i64,
+}
+
+impl Default for StreamSizes {
+    /// Together less than a GiB: what the smallest servers have.
+    fn default() -> Self {
+        Self {
+            // About a KiB each: half a million pushes while the store is away.
+            signals: 512 * MEBIBYTE,
+            observations: 256 * MEBIBYTE,
+            dead_letters: 128 * MEBIBYTE,
+        }
+    }
+}
+
+/// The streams and buckets of one installation, with `replicas` copies of each, of the default sizes.
 #[must_use]
 pub fn topology(subjects: &Subjects, replicas: u8) -> Topology {
+    topology_of_sizes(subjects, replicas, &StreamSizes::default())
+}
+
+/// The streams and buckets of one installation, with `replicas` copies of each.
+#[must_use]
+pub fn topology_of_sizes(subjects: &Subjects, replicas: u8, sizes: &StreamSizes) -> Topology {
     Topology {
         streams: vec![
-            signals_stream(subjects, replicas),
+            signals_stream(subjects, replicas, sizes.signals),
             jobs_stream(subjects, replicas),
-            observations_stream(subjects, replicas),
+            observations_stream(subjects, replicas, sizes.observations),
             changes_stream(subjects, replicas),
-            dead_letters_stream(subjects, replicas),
+            dead_letters_stream(subjects, replicas, sizes.dead_letters),
         ],
         buckets: vec![state_bucket(subjects, replicas)],
     }
@@ -161,11 +190,11 @@ fn base_stream(name: &str, subjects: Vec<SubjectFilter>, replicas: u8) -> Stream
     }
 }
 
-fn signals_stream(subjects: &Subjects, replicas: u8) -> StreamSpec {
+fn signals_stream(subjects: &Subjects, replicas: u8, bytes_max: i64) -> StreamSpec {
     StreamSpec {
         // Full means unprocessed. The publisher is refused, the webhook answers 503 and GitHub
         // keeps the delivery; dropping the oldest would lose a push and tell nobody.
-        bytes_max: Some(4 * GIBIBYTE),
+        bytes_max: Some(bytes_max),
         // Only a pre-filter for quick repetitions: what decides for ever is the table of
         // deliveries.
         duplicate_window: Duration::from_secs(600),
@@ -185,12 +214,12 @@ fn jobs_stream(subjects: &Subjects, replicas: u8) -> StreamSpec {
     }
 }
 
-fn observations_stream(subjects: &Subjects, replicas: u8) -> StreamSpec {
+fn observations_stream(subjects: &Subjects, replicas: u8, bytes_max: i64) -> StreamSpec {
     StreamSpec {
         storage: Storage::Memory,
         // Never coalesced: two observations of a source may each prove what the other lacks. A full
         // stream makes the processors wait, which slows reading down to what can be applied.
-        bytes_max: Some(GIBIBYTE),
+        bytes_max: Some(bytes_max),
         ..base_stream(OBSERVATIONS, vec![subjects.observations_all()], replicas)
     }
 }
@@ -214,10 +243,10 @@ fn changes_stream(subjects: &Subjects, replicas: u8) -> StreamSpec {
     }
 }
 
-fn dead_letters_stream(subjects: &Subjects, replicas: u8) -> StreamSpec {
+fn dead_letters_stream(subjects: &Subjects, replicas: u8, bytes_max: i64) -> StreamSpec {
     StreamSpec {
         retention: Retention::Limits,
-        bytes_max: Some(GIBIBYTE),
+        bytes_max: Some(bytes_max),
         // Long enough that a person finds it after a holiday; nothing reads it back by itself.
         age_max: Some(90 * DAY),
         ..base_stream(DEAD_LETTERS, vec![subjects.dead_all()], replicas)

@@ -9,6 +9,8 @@ use freshet_proto::subject::DEFAULT_PREFIX;
 use secrecy::SecretString;
 use sha2::{Digest, Sha256};
 
+use crate::api::ExternalAccess;
+
 /// Everything the store is told.
 #[derive(Clone, Debug)]
 pub struct StoreConfig {
@@ -46,6 +48,8 @@ pub struct StoreConfig {
     pub freshness_every: Duration,
     /// Which browsers may call the API; `None` sends no CORS headers.
     pub cors: Option<CorsConfig>,
+    /// Who may call the API where it listens beyond loopback.
+    pub external_access: Vec<ExternalAccess>,
     /// Where this API is reached from outside, without a slash at the end.
     pub base_url: String,
     /// Limits of the change feed.
@@ -74,6 +78,7 @@ impl StoreConfig {
             follow_every: Duration::from_secs(1),
             freshness_every: Duration::from_secs(5),
             cors: None,
+            external_access: Vec::new(),
             base_url: "http://localhost:7007".to_owned(),
             feed: FeedLimits::default(),
         }
@@ -144,13 +149,28 @@ pub enum DatabaseConfig {
         /// The file; created if absent.
         path: PathBuf,
     },
+    /// A file that is gone when the process ends.
+    Temporary,
     /// A server.
     Postgres {
         /// Its URL, with credentials.
         url: SecretString,
+        /// Certificates that the URL does not name.
+        tls: PostgresTls,
         /// Most connections at once.
         pool_max: u32,
     },
+}
+
+/// Certificates of a PostgreSQL connection, each as PEM.
+#[derive(Clone, Debug, Default)]
+pub struct PostgresTls {
+    /// Whose signature the server's certificate must bear, instead of the usual authorities.
+    pub root_certificates: Option<SecretString>,
+    /// Shown to the server.
+    pub client_certificate: Option<SecretString>,
+    /// The key of that certificate.
+    pub client_key: Option<SecretString>,
 }
 
 /// One organisation whose repositories are discovered.

@@ -22,8 +22,9 @@ pub mod repo;
 mod service;
 pub mod view;
 
+pub use api::{AccessScope, ExternalAccess};
 pub use config::{
-    CorsConfig, DatabaseConfig, FeedLimits, GithubProvider, OrphanStrategy, ProviderFilters,
-    Recheck, RemovalLimits, Root, Rule, StoreConfig,
+    CorsConfig, DatabaseConfig, FeedLimits, GithubProvider, OrphanStrategy, PostgresTls,
+    ProviderFilters, Recheck, RemovalLimits, Root, Rule, StoreConfig,
 };
 pub use service::{StoreDeps, StoreHandle, StoreStartError, start};

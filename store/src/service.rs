@@ -18,7 +18,7 @@ use tokio::sync::Notify;
 use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 
-use crate::api::{Api, ApiDeps, may_listen_on};
+use crate::api::{Api, ApiAccess, ApiDeps};
 use crate::apply::{Applier, ApplyError};
 use crate::config::StoreConfig;
 use crate::feed::{ChangeFeed, FeedDeps};
@@ -85,16 +85,13 @@ pub enum StoreStartError {
     /// The API's listener has no address.
     #[error("cannot read the address of the API's listener")]
     Address(#[source] std::io::Error),
-    /// The API has no authentication, so nobody but this machine may reach it.
-    #[error("the API may listen on loopback only, as it has no authentication, and not on {0}")]
-    BeyondLoopback(SocketAddr),
 }
 
 /// Opens the database, loads the view and starts the store's tasks in `supervisor`.
 ///
 /// # Errors
 ///
-/// If the database cannot be opened or read, or the API would be reachable from elsewhere.
+/// If the database cannot be opened or read.
 pub async fn start(
     config: StoreConfig,
     deps: StoreDeps,
@@ -104,11 +101,7 @@ pub async fn start(
         .listener
         .local_addr()
         .map_err(StoreStartError::Address)?;
-    // Before anything is opened: a mistake in the configuration must not leave traces in a
-    // database.
-    if !may_listen_on(api_address) {
-        return Err(StoreStartError::BeyondLoopback(api_address));
-    }
+    let access = decide_access(api_address, &config);
     let repo = Repo::open(&config.database).await?;
     // Before the pipeline: apply plans against the view, which must not be behind the log when it
     // begins.
@@ -140,8 +133,17 @@ pub async fn start(
         api_address,
         service_metrics: parts.service_metrics(),
     };
-    parts.spawn_api(confirmed, supervisor);
+    parts.spawn_api(access, confirmed, supervisor);
     Ok(handle)
+}
+
+/// Who may call the API. Asked of the listener and not of the configuration: a name may lead anywhere.
+fn decide_access(api_address: SocketAddr, config: &StoreConfig) -> ApiAccess {
+    if api_address.ip().is_loopback() {
+        ApiAccess::Open
+    } else {
+        ApiAccess::Guarded(config.external_access.clone())
+    }
 }
 
 /// What the tasks share.
@@ -248,7 +250,7 @@ impl StoreParts {
         }
     }
 
-    fn spawn_api(self, confirmed: Arc<Notify>, supervisor: &mut Supervisor) {
+    fn spawn_api(self, access: ApiAccess, confirmed: Arc<Notify>, supervisor: &mut Supervisor) {
         let feed = ChangeFeed::new(FeedDeps {
             repo: self.repo.clone(),
             view: Arc::clone(&self.view),
@@ -267,6 +269,7 @@ impl StoreParts {
             clock: self.deps.clock,
             metrics: self.metrics,
             confirmed,
+            access,
         });
         let serving = api.serve(self.config.cors, self.deps.listener, supervisor.shutdown());
         supervisor.spawn("catalog API", serving);

@@ -25,6 +25,14 @@ pub const BINARY_VARIABLE: &str = "FRESHET_NATS_SERVER";
 const START_ATTEMPTS_MAX: usize = 5;
 /// Name and password of who may look into the server.
 const SYSTEM_USER: &str = "system";
+/// Who says nothing is the application; the system account may look into the server and close connections.
+const SYSTEM_ACCOUNT: &str = "\
+accounts {
+  APP { jetstream: enabled, users: [{ user: app, password: app }] }
+  SYS { users: [{ user: system, password: system }] }
+}
+system_account: SYS
+no_auth_user: app";
 const BINARY_NAME: &str = "nats-server";
 
 /// Why there is no server.
@@ -54,11 +62,33 @@ enum Startup {
     Failed,
 }
 
+/// What is unusual about a server.
+#[derive(Clone, Copy, Debug)]
+pub struct NatsSettings {
+    /// Its limits, one setting per line; `None` has no JetStream.
+    pub jetstream: Option<&'static str>,
+    /// More settings, one per line.
+    pub more: &'static str,
+}
+
+impl Default for NatsSettings {
+    /// As much room as anybody could ask for: streams reserve what they may grow to, and a small disk would
+    /// refuse the real topology.
+    fn default() -> Self {
+        Self {
+            jetstream: Some("max_file_store: 1TB\n  max_memory_store: 1TB"),
+            more: SYSTEM_ACCOUNT,
+        }
+    }
+}
+
 /// A running (or killed) server. Dropping it kills the process and removes its data.
 pub struct NatsServer {
     binary: PathBuf,
     port: u16,
     directory: TempDir,
+    /// What of its greeting says that it is ready.
+    greeting: &'static str,
     process: Mutex<Option<Child>>,
 }
 
@@ -69,7 +99,18 @@ impl NatsServer {
     ///
     /// If it cannot be started: a test without its server has nothing to say.
     pub async fn start() -> Self {
-        Self::try_start().await.expect("the NATS server starts")
+        Self::start_with(NatsSettings::default()).await
+    }
+
+    /// Starts an unusual server and waits until it accepts connections.
+    ///
+    /// # Panics
+    ///
+    /// If it cannot be started.
+    pub async fn start_with(settings: NatsSettings) -> Self {
+        Self::try_start(settings)
+            .await
+            .expect("the NATS server starts")
     }
 
     /// Starts a server and waits until it accepts connections.
@@ -77,8 +118,8 @@ impl NatsServer {
     /// # Errors
     ///
     /// If there is no binary, or the server does not become ready.
-    pub async fn try_start() -> Result<Self, NatsServerError> {
-        Self::try_start_in(&std::env::temp_dir()).await
+    pub async fn try_start(settings: NatsSettings) -> Result<Self, NatsServerError> {
+        Self::try_start_in(&std::env::temp_dir(), settings).await
     }
 
     /// The same, with its data in a folder below `parent`.
@@ -86,15 +127,19 @@ impl NatsServer {
     /// # Errors
     ///
     /// If there is no binary, or the server does not become ready.
-    pub async fn try_start_in(parent: &Path) -> Result<Self, NatsServerError> {
+    pub async fn try_start_in(
+        parent: &Path,
+        settings: NatsSettings,
+    ) -> Result<Self, NatsServerError> {
         let binary = find_binary();
         let mut attempt = 1;
         loop {
-            let server =
-                Self::prepare(&binary, parent).map_err(|source| NatsServerError::Start {
+            let server = Self::prepare(&binary, parent, settings).map_err(|source| {
+                NatsServerError::Start {
                     binary: binary.display().to_string(),
                     source,
-                })?;
+                }
+            })?;
             match server.run().await {
                 Err(NatsServerError::NotReady { .. }) if attempt < START_ATTEMPTS_MAX => {
                     attempt += 1;
@@ -175,22 +220,31 @@ impl NatsServer {
         self.run().await.expect("the NATS server starts again");
     }
 
-    fn prepare(binary: &Path, parent: &Path) -> io::Result<Self> {
+    fn prepare(binary: &Path, parent: &Path, settings: NatsSettings) -> io::Result<Self> {
         let directory = TempDir::with_prefix_in("freshet-nats-", parent)?;
         let port = free_address().port();
         // One setting per line: the server does not parse `store_dir` and `sync_interval` on the same one.
-        // The limits are no reservation: streams reserve what they may grow to, and a small disk would
-        // refuse the real topology. Who says nothing is the application; the system account may close connections.
-        let config = format!(
-            "host: 127.0.0.1\nport: {port}\nserver_name: freshet_test\njetstream {{\n  store_dir: {store:?}\n  sync_interval: always\n  max_file_store: 1TB\n  max_memory_store: 1TB\n}}\naccounts {{\n  APP {{ jetstream: enabled, users: [{{ user: app, password: app }}] }}\n  SYS {{ users: [{{ user: {SYSTEM_USER}, password: {SYSTEM_USER} }}] }}\n}}\nsystem_account: SYS\nno_auth_user: app\nlog_file: {log:?}\n",
-            store = directory.path().join("store"),
+        let mut config = format!(
+            "host: 127.0.0.1\nport: {port}\nserver_name: freshet_test\nlog_file: {log:?}\n{more}\n",
             log = directory.path().join("log"),
+            more = settings.more,
         );
+        if let Some(limits) = settings.jetstream {
+            let store = directory.path().join("store");
+            config.push_str(&format!(
+                "jetstream {{\n  store_dir: {store:?}\n  sync_interval: always\n  {limits}\n}}\n"
+            ));
+        }
+        let greeting = match settings.jetstream {
+            Some(_) => "\"jetstream\":true",
+            None => "\"server_id\"",
+        };
         fs::write(directory.path().join("config"), config)?;
         Ok(Self {
             binary: binary.to_owned(),
             port,
             directory,
+            greeting,
             process: Mutex::new(None),
         })
     }
@@ -224,14 +278,14 @@ impl NatsServer {
         Err(NatsServerError::NotReady { log: self.log() })
     }
 
-    /// Whether it greets with JetStream enabled.
+    /// Whether it greets, and with JetStream enabled if it has one.
     async fn is_ready(&self) -> bool {
         let greet = async {
             let mut lines = BufReader::new(TcpStream::connect(self.address()).await?).lines();
             lines.next_line().await
         };
         match tokio::time::timeout(PATIENCE, greet).await {
-            Ok(Ok(Some(line))) => line.starts_with("INFO ") && line.contains("\"jetstream\":true"),
+            Ok(Ok(Some(line))) => line.starts_with("INFO ") && line.contains(self.greeting),
             Ok(Ok(None) | Err(_)) | Err(_) => false,
         }
     }

@@ -7,14 +7,14 @@ mod conformance;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use freshet_bus::{Bus, Delivery, Inbox, Outbound, nats};
+use freshet_bus::{Bus, ConnectError, Delivery, Inbox, Outbound, nats};
 use freshet_proto::envelope::Envelope;
 use freshet_proto::message::Lane;
-use freshet_proto::stream::{self, ConsumerSpec};
+use freshet_proto::stream::{self, ConsumerSpec, MEBIBYTE, PAYLOAD_BYTES_MAX, StreamSizes};
 use freshet_proto::subject::Subjects;
 
 use conformance::Lab;
-use freshet_tests::nats::NatsServer;
+use freshet_tests::nats::{NatsServer, NatsSettings};
 use freshet_wait::{eventually, in_time};
 
 const ACK_WAIT_SHORT: Duration = Duration::from_millis(500);
@@ -222,4 +222,114 @@ async fn collect(mut signals: Inbox, count: u64) -> BTreeSet<u64> {
         }
     }
     seen
+}
+
+/// Connects to `server` as `login` says, before the `@`.
+async fn connect_as(server: &NatsServer, login: &str) -> Result<Bus, ConnectError> {
+    let url = format!("nats://{login}{}", server.address());
+    Bus::connect(&nats::NatsConfig::new(url, "it")).await
+}
+
+async fn check_login(authorization: &'static str, login: &str) {
+    let server = NatsServer::start_with(NatsSettings {
+        more: authorization,
+        ..NatsSettings::default()
+    })
+    .await;
+    let refused = connect_as(&server, "").await;
+    assert!(refused.is_err(), "nobody enters without credentials");
+    let bus = connect_as(&server, login).await.expect("they are right");
+    let subjects = Subjects::default();
+    bus.provision(&stream::topology(&subjects, 1))
+        .await
+        .expect("the topology is new");
+    // The next connection has them too.
+    crash(&server, &bus).await;
+    let _published = bus.publish(signal(&subjects, 1)).await.expect("stored");
+}
+
+#[tokio::test]
+async fn credentials_in_the_address_are_used() {
+    const USER: &str = r#"authorization {user: u, password: "p@ss/word"}"#;
+    check_login(USER, "u:p%40ss%2Fword@").await;
+    check_login(r#"authorization {token: "t0ken"}"#, "t0ken@").await;
+}
+
+/// What is said of a server that cannot be used.
+async fn provision_with(settings: NatsSettings, sizes: &StreamSizes) -> Result<(), String> {
+    let server = NatsServer::start_with(settings).await;
+    let topology = stream::topology_of_sizes(&Subjects::default(), 1, sizes);
+    let provisioned = connect(&server).await.provision(&topology).await;
+    provisioned.map_err(|error| error.to_string())
+}
+
+#[tokio::test]
+async fn a_server_that_cannot_be_used_is_told_what_it_lacks() {
+    let sizes = StreamSizes::default();
+    let without_jetstream = NatsSettings {
+        jetstream: None,
+        more: "",
+    };
+    assert_eq!(
+        provision_with(without_jetstream, &sizes).await,
+        Err("JetStream is not enabled on this server or account".to_owned())
+    );
+    let without_jetstream_for_some = NatsSettings {
+        more: "accounts {A {users: [{user: u, password: p}]}, B {jetstream: enabled}}\nno_auth_user: u",
+        ..NatsSettings::default()
+    };
+    assert_eq!(
+        provision_with(without_jetstream_for_some, &sizes).await,
+        Err("JetStream is not enabled on this server or account".to_owned())
+    );
+    let of_small_messages = NatsSettings {
+        more: "max_payload: 262144",
+        ..NatsSettings::default()
+    };
+    assert_eq!(
+        provision_with(of_small_messages, &sizes).await,
+        Err("the NATS server takes messages of at most 262144 bytes (max_payload), and Freshet needs 589824".to_owned())
+    );
+    let small = NatsSettings {
+        jetstream: Some("max_file_store: 600MB\n  max_memory_store: 0"),
+        more: "",
+    };
+    let said = provision_with(small, &sizes).await.expect_err("no room");
+    assert!(
+        said.contains("no room for OBSERVATIONS: it needs 256 MiB of file storage; this account has 512 MiB set aside"),
+        "{said}"
+    );
+    let smaller = StreamSizes {
+        signals: 64 * MEBIBYTE,
+        ..sizes
+    };
+    assert_eq!(provision_with(small, &smaller).await, Ok(()));
+}
+
+#[tokio::test]
+async fn a_server_without_memory_for_streams_keeps_them_on_its_disk() {
+    let server = NatsServer::start_with(NatsSettings {
+        jetstream: Some("max_file_store: 1GB\n  max_memory_store: 0"),
+        more: "max_payload: 600000",
+    })
+    .await;
+    let (bus, subjects) = provisioned(&server).await;
+    let mut jobs = open(
+        &bus,
+        &stream::job_consumer(&subjects, Lane::Hi, "github.com"),
+    )
+    .await;
+    let _published = bus.publish(job(&subjects, 1, "job")).await.expect("stored");
+    assert_eq!(text(&take_one(&mut jobs).await), "job");
+    // Those who come later find them as they are.
+    let other = connect(&server).await;
+    other
+        .provision(&stream::topology(&subjects, 1))
+        .await
+        .expect("nothing differs");
+    let largest = Outbound::new(
+        subjects.observation(Lane::Hi, "github.com", 1),
+        vec![0; PAYLOAD_BYTES_MAX],
+    );
+    let _published = bus.publish(largest).await.expect("it fits");
 }

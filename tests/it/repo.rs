@@ -1,7 +1,7 @@
 //! The store's repository on a real PostgreSQL server: the conformance suite, and a crash of the server.
 
-use freshet_store::DatabaseConfig;
 use freshet_store::repo::{Repo, Trouble, conformance};
+use freshet_store::{DatabaseConfig, PostgresTls};
 
 use freshet_tests::db::PostgresServer;
 use freshet_wait::eventually;
@@ -11,6 +11,7 @@ const POOL_MAX: u32 = 8;
 async fn database(server: &PostgresServer) -> DatabaseConfig {
     DatabaseConfig::Postgres {
         url: server.create_database_url().await.into(),
+        tls: PostgresTls::default(),
         pool_max: POOL_MAX,
     }
 }

@@ -5,10 +5,11 @@ use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 use freshet_bus::Bus;
-use freshet_proto::stream::topology;
+use freshet_proto::stream::{StreamSizes, topology_of_sizes};
 use freshet_proto::subject::Subjects;
 use freshet_runtime::admin::{Admin, Readiness};
 use freshet_runtime::clock::Clock;
+use freshet_runtime::listen::ListenAddress;
 use freshet_runtime::metrics::Registry;
 use freshet_runtime::supervisor::{Supervisor, SupervisorError};
 use tokio::net::TcpListener;
@@ -89,7 +90,7 @@ pub async fn start_services(
             clock: clock.clone(),
             registry: registry.clone(),
             readiness: readiness.clone(),
-            listener: bind_listener(config.listeners.api, "backend.listen").await?,
+            listener: bind_listener(&config.listeners.api, "backend.listen").await?,
         };
         let handle = freshet_store::start(config.store, deps, &mut supervisor)
             .await
@@ -117,7 +118,7 @@ pub async fn start_services(
             clock,
             registry,
             readiness,
-            listener: bind_listener(config.listeners.webhooks, "freshet.webhooks.listen").await?,
+            listener: bind_listener(&config.listeners.webhooks, "freshet.webhooks.listen").await?,
         };
         let handle = freshet_ingestor::start(config.ingestor, deps, &mut supervisor)
             .context("cannot start the ingestor")?;
@@ -125,7 +126,7 @@ pub async fn start_services(
     }
 
     // Last, so that `/readyz` cannot answer before every service has registered what it waits for.
-    let admin_listener = bind_listener(config.listeners.admin, "freshet.admin.listen").await?;
+    let admin_listener = bind_listener(&config.listeners.admin, "freshet.admin.listen").await?;
     let addresses = Addresses {
         api: store.as_ref().map(|handle| handle.api_address),
         webhooks,
@@ -141,12 +142,13 @@ pub async fn start_services(
 }
 
 async fn connect_bus(config: &BusConfig, prefix: &str, role: ServiceRole) -> anyhow::Result<Bus> {
-    let (bus, replicas) = match config {
-        BusConfig::Memory => (Bus::memory(), 1),
+    let (bus, replicas, sizes) = match config {
+        BusConfig::Memory => (Bus::memory(), 1, StreamSizes::default()),
         BusConfig::Nats {
             url,
             credentials_file,
             replicas,
+            sizes,
         } => {
             // The role is in the name, so that the server's list of connections says which process is which.
             let mut nats =
@@ -155,19 +157,22 @@ async fn connect_bus(config: &BusConfig, prefix: &str, role: ServiceRole) -> any
             (
                 Bus::connect(&nats).await.context("cannot reach NATS")?,
                 *replicas,
+                *sizes,
             )
         }
     };
     // Every role provisions, as any of them may start first. It is idempotent, and refuses streams that differ
     // from what this version expects rather than use them.
-    bus.provision(&topology(&Subjects::new(prefix), replicas))
+    let subjects = Subjects::new(prefix);
+    bus.provision(&topology_of_sizes(&subjects, replicas, &sizes))
         .await
         .context("cannot provision the streams")?;
     Ok(bus)
 }
 
-async fn bind_listener(address: SocketAddr, setting: &str) -> anyhow::Result<TcpListener> {
-    TcpListener::bind(address)
+async fn bind_listener(address: &ListenAddress, setting: &str) -> anyhow::Result<TcpListener> {
+    address
+        .bind()
         .await
         .with_context(|| format!("cannot listen on {address} ({setting})"))
 }

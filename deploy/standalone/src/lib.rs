@@ -12,7 +12,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use freshet_runtime::config;
+use freshet_runtime::config::{self, Mistake};
 use freshet_runtime::error_chain::Chain;
 use freshet_runtime::telemetry;
 use tokio_util::sync::CancellationToken;
@@ -118,6 +118,7 @@ fn serve_catalog(arguments: &ServeArguments) -> anyhow::Result<()> {
     let app_config = read_config(&arguments.config)?;
     // Held to the end: dropping it flushes the spans that are still queued.
     let _telemetry = telemetry::init(&app_config.telemetry)?;
+    log_warnings(&app_config.warnings);
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()?;
@@ -125,6 +126,19 @@ fn serve_catalog(arguments: &ServeArguments) -> anyhow::Result<()> {
     // Dropping the runtime would wait for its blocking threads without a bound.
     runtime.shutdown_timeout(THREADS_TIMEOUT);
     outcome
+}
+
+/// Says of each setting that is not honoured where it stands.
+fn log_warnings(warnings: &[Mistake]) {
+    for warning in warnings {
+        let Mistake {
+            path,
+            file,
+            message,
+        } = warning;
+        let file = file.as_ref().map(|file| file.display().to_string());
+        tracing::warn!(config.path = path, config.file = file, "{path} {message}");
+    }
 }
 
 async fn serve_until_stopped(app_config: AppConfig, role: ServiceRole) -> anyhow::Result<()> {

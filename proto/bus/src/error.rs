@@ -124,6 +124,11 @@ pub enum ConnectError {
         #[source]
         source: std::io::Error,
     },
+    /// A connection has one user, whichever server it is made to.
+    #[error(
+        "the addresses of the NATS servers name different credentials, and a connection can have only one"
+    )]
+    SeveralLogins,
     /// The server did not accept a connection.
     #[error("cannot connect to the NATS server")]
     Refused {
@@ -224,6 +229,30 @@ pub enum ProvisionError {
     /// Streams or buckets exist with other settings. Nothing was changed: an operator decides.
     #[error("the server's streams are not the ones this version expects: {0}")]
     Drift(Drifts),
+    /// There is nothing that could hold a stream.
+    #[error("JetStream is not enabled on this server or account")]
+    NoJetStream,
+    /// What has to be sent in one message does not fit into one.
+    #[error(
+        "the NATS server takes messages of at most {bytes_max} bytes (max_payload), and Freshet needs {bytes_needed}"
+    )]
+    SmallPayload {
+        /// What the server takes.
+        bytes_max: usize,
+        /// What it has to take.
+        bytes_needed: usize,
+    },
+    /// The server has too little room, on its disk or in its memory.
+    #[error("the NATS server has no room for {name}: {room}")]
+    NoRoom {
+        /// The stream or bucket.
+        name: String,
+        /// How much is needed, and what is known of how much there is.
+        room: String,
+        /// The server's words.
+        #[source]
+        source: Cause,
+    },
     /// A stream or bucket could not be created or looked at.
     #[error("cannot provision {name}")]
     Unavailable {

@@ -23,6 +23,10 @@ pub(super) enum ApiProblem {
     NotFound(String),
     /// It was there and will not come back.
     Gone(String),
+    /// Nobody knows who asks.
+    Unauthenticated(String),
+    /// Whoever asks may not.
+    NotAllowed(String),
     /// Not now.
     Unavailable(String),
     /// Our fault. What it was is in the log, not in the answer.
@@ -92,6 +96,8 @@ impl ApiProblem {
             Self::Input(_) => ("InputError", StatusCode::BAD_REQUEST),
             Self::NotFound(_) => ("NotFoundError", StatusCode::NOT_FOUND),
             Self::Gone(_) => ("GoneError", StatusCode::GONE),
+            Self::Unauthenticated(_) => ("AuthenticationError", StatusCode::UNAUTHORIZED),
+            Self::NotAllowed(_) => ("NotAllowedError", StatusCode::FORBIDDEN),
             Self::Unavailable(_) => ("ServiceUnavailableError", StatusCode::SERVICE_UNAVAILABLE),
             Self::Internal => ("Error", StatusCode::INTERNAL_SERVER_ERROR),
         }
@@ -104,6 +110,8 @@ impl fmt::Display for ApiProblem {
             Self::Input(message)
             | Self::NotFound(message)
             | Self::Gone(message)
+            | Self::Unauthenticated(message)
+            | Self::NotAllowed(message)
             | Self::Unavailable(message) => formatter.write_str(message),
             Self::Internal => formatter.write_str("An internal error occurred"),
         }

@@ -4,22 +4,24 @@
 //! answer; what queries mean is decided in `query`. Reads never touch the database, but for the ledger's
 //! own (`/api/v1/sources`, `/api/v1/removals`), the feed, and links to files with problems.
 //!
-//! Every answer carries `Catalog-Revision`: what is served contains at least that revision. Every route
+//! Every answer to whoever may ask carries `Catalog-Revision`: what is served contains at least that revision. Every route
 //! takes `minRevision` and waits for it.
 //!
-//! There is no authentication yet. Whoever binds the listener keeps it on loopback.
+//! A listener on loopback is open. On any other, a request needs the credentials of an external caller of
+//! Backstage's configuration; those of its users and plugins are not known yet, and so they are refused.
 
+mod access;
 mod changes;
 mod dangling;
 mod entities;
 mod error;
+mod guard;
 mod parameters;
 mod problems;
 mod removals;
 mod revision;
 mod sources;
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 
 use axum::Router;
@@ -38,6 +40,7 @@ use tower::Layer as _;
 use tower::util::MapRequestLayer;
 use tower_http::cors::{AllowOrigin, CorsLayer};
 
+pub use access::{AccessScope, ApiAccess, ExternalAccess};
 pub use entities::is_valid as is_valid_query;
 
 use crate::config::CorsConfig;
@@ -49,6 +52,9 @@ use crate::view::View;
 
 /// Lists computed at once. A list may look at every entity; more of them than processors only compete.
 const LISTS_AT_ONCE_MAX: usize = 4;
+
+/// Where it is asked whether the process lives, below this path and without credentials.
+const HEALTH: &str = "/.backstage/health/";
 
 /// What handlers stand on.
 #[derive(Clone)]
@@ -72,6 +78,8 @@ pub struct ApiDeps {
     pub metrics: Arc<StoreMetrics>,
     /// Told when a removal was confirmed.
     pub confirmed: Arc<Notify>,
+    /// Who may call.
+    pub access: ApiAccess,
 }
 
 struct ApiState {
@@ -121,6 +129,8 @@ impl Api {
             .fallback(answer_not_found)
             .method_not_allowed_fallback(answer_not_found)
             .layer(from_fn_with_state(self.clone(), revision::stamp_revision))
+            // Before it, as who has no credentials is not waited with for a revision.
+            .layer(from_fn_with_state(self.clone(), guard::check_credentials))
             .with_state(self);
         match cors {
             // Outermost, so that errors carry the headers too; a browser hides the reason
@@ -156,12 +166,6 @@ impl Api {
         feed.wait_until_closed().await;
         Ok(())
     }
-}
-
-/// Whether an address is one the API may listen on while it has no authentication.
-#[must_use]
-pub fn may_listen_on(address: SocketAddr) -> bool {
-    address.ip().is_loopback()
 }
 
 /// The address as the client wrote it.

@@ -4,7 +4,10 @@ mod world;
 
 use uuid::Uuid;
 
+use secrecy::SecretString;
+
 use self::world::World;
+use super::{AccessScope, ExternalAccess};
 use crate::config::{CorsConfig, FeedLimits};
 
 #[tokio::test]
@@ -308,5 +311,79 @@ async fn nothing_that_does_not_wait_can_be_confirmed() {
         let answer = world.post(path, content_type, body).await;
         assert_eq!(answer.status, status, "{content_type} {body}");
     }
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn beyond_loopback_nobody_is_answered_without_credentials() {
+    let world = World::start_guarded(Vec::new()).await;
+    let expected = serde_json::json!({
+        "error": {"name": "AuthenticationError", "message": "Missing credentials"},
+        "request": {"method": "GET", "url": "/entities?limit=1"},
+        "response": {"statusCode": 401},
+    });
+    let answer = world.get("/api/catalog/entities?limit=1").await;
+    assert_eq!((answer.status, answer.json()), (401, expected));
+    for target in [
+        "/",
+        "/API/Catalog/entities",
+        "/api/catalog/entities/by-name/component/default/pay",
+        "/api/catalog/entities?minRevision=7",
+        "/api/v1/changes",
+        "/api/v1/sources",
+        "/nothing",
+    ] {
+        let answer = world.get(target).await;
+        assert_eq!(answer.status, 401, "{target}");
+        assert_eq!(answer.header("catalog-revision"), None, "{target}");
+        let illegal = "authorization: Bearer somebody-else\r\n";
+        let answer = world.request("GET", target, illegal).await;
+        assert_eq!(answer.json()["error"]["message"], "Illegal token");
+    }
+    let confirm = world
+        .post("/api/v1/removals/confirm", "application/json", "{}")
+        .await;
+    assert_eq!(confirm.status, 401);
+    let health = world.get("/.backstage/health/v1/liveness").await;
+    assert_eq!(health.status, 200);
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn callers_with_credentials_may_do_what_these_are_good_for() {
+    let caller =
+        |token, scope| ExternalAccess::with_token(&SecretString::from(token), "a-tool", scope);
+    let world = World::start_guarded(vec![
+        caller("all-of-it", AccessScope::Everything),
+        caller("only-reads", AccessScope::Reads),
+    ])
+    .await;
+    for (method, target, token, status) in [
+        ("GET", "/api/catalog/entities", "all-of-it", 200),
+        ("GET", "/api/catalog/entities", "only-reads", 200),
+        ("POST", "/api/v1/removals/confirm", "only-reads", 403),
+        ("POST", "/api/v1/removals/confirm", "all-of-it", 400),
+    ] {
+        let headers = format!("authorization: Bearer {token}\r\ncontent-length: 0\r\n");
+        let answer = world.request(method, target, &headers).await;
+        assert_eq!(answer.status, status, "{token} {target}");
+    }
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn a_browser_may_ask_what_it_may_send_before_it_has_credentials() {
+    let world = World::start_guarded(Vec::new()).await;
+    let headers = "origin: http://localhost:3000\r\naccess-control-request-method: GET\r\naccess-control-request-headers: authorization\r\n";
+    let preflight = world
+        .request("OPTIONS", "/api/catalog/entities", headers)
+        .await;
+    assert_eq!(preflight.status, 200);
+    let answer = world.request("GET", "/api/catalog/entities", headers).await;
+    assert_eq!(answer.status, 401);
+    assert_eq!(
+        answer.header("access-control-allow-origin"),
+        Some("http://localhost:3000")
+    );
     world.stop().await;
 }

@@ -35,8 +35,9 @@ impl Repo {
             // An enum and no trait object: there are two, and a statement is written for both in
             // one place.
             DatabaseConfig::Sqlite { path } => Database::Sqlite(sqlite::open(path).await?),
-            DatabaseConfig::Postgres { url, pool_max } => {
-                Database::Postgres(postgres::open(url, *pool_max).await?)
+            DatabaseConfig::Temporary => Database::Sqlite(sqlite::open_temporary().await?),
+            DatabaseConfig::Postgres { url, tls, pool_max } => {
+                Database::Postgres(postgres::open(url, tls, *pool_max).await?)
             }
         };
         let repo = Self { database };

@@ -8,6 +8,7 @@ use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
 
 use super::access::AccessMode;
 use super::error::OpenError;
+use crate::config::PostgresTls;
 
 const NAME: &str = "PostgreSQL";
 /// How long a caller waits for a connection; while the database is away, also how soon it hears so.
@@ -49,7 +50,11 @@ impl Postgres {
     }
 }
 
-pub(super) async fn open(url: &SecretString, pool_max: u32) -> Result<Postgres, OpenError> {
+pub(super) async fn open(
+    url: &SecretString,
+    tls: &PostgresTls,
+    pool_max: u32,
+) -> Result<Postgres, OpenError> {
     let options = PgConnectOptions::from_str(url.expose_secret())
         .map_err(|source| OpenError::Address {
             database: NAME,
@@ -67,6 +72,7 @@ pub(super) async fn open(url: &SecretString, pool_max: u32) -> Result<Postgres, 
             // An acknowledged commit is on disk, whatever the server's default.
             ("synchronous_commit", "on"),
         ]);
+    let options = with_certificates(options, tls);
     let pool = PgPoolOptions::new()
         .max_connections(pool_max)
         .acquire_timeout(ACQUIRE_TIMEOUT)
@@ -84,4 +90,22 @@ pub(super) async fn open(url: &SecretString, pool_max: u32) -> Result<Postgres, 
             source,
         })?;
     Ok(Postgres { pool })
+}
+
+fn with_certificates(mut options: PgConnectOptions, tls: &PostgresTls) -> PgConnectOptions {
+    let PostgresTls {
+        root_certificates,
+        client_certificate,
+        client_key,
+    } = tls;
+    if let Some(pem) = root_certificates {
+        options = options.ssl_root_cert_from_pem(pem.expose_secret().as_bytes().to_vec());
+    }
+    if let Some(pem) = client_certificate {
+        options = options.ssl_client_cert_from_pem(pem.expose_secret());
+    }
+    if let Some(pem) = client_key {
+        options = options.ssl_client_key_from_pem(pem.expose_secret());
+    }
+    options
 }

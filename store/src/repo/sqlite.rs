@@ -11,12 +11,16 @@ use sqlx::sqlite::{
     SqliteSynchronous,
 };
 
+use tempfile::TempDir;
+
 use super::access::AccessMode;
 use super::database_file::{DatabaseFile, DatabaseFileLost};
 use super::error::OpenError;
 use super::writer_turn::{WriterTurn, WriterTurns};
 
 const NAME: &str = "SQLite";
+const TEMPORARY_PREFIX: &str = "freshet-";
+const TEMPORARY_FILE: &str = "catalog.sqlite";
 const READERS_MAX: u32 = 4;
 /// How long a statement waits for a lock another process holds.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
@@ -37,6 +41,8 @@ pub(super) struct Sqlite {
     readers: SqlitePool,
     file: Arc<DatabaseFile>,
     turns: WriterTurns,
+    /// Of a database that nobody wants to keep; removed with the last handle on it.
+    _temporary_folder: Option<Arc<TempDir>>,
 }
 
 /// A transaction on the file. Dropping it rolls back.
@@ -199,6 +205,22 @@ async fn open_with(path: &Path, options: SqliteConnectOptions) -> Result<Sqlite,
         readers,
         file: Arc::new(file),
         turns: WriterTurns::default(),
+        _temporary_folder: None,
+    })
+}
+
+/// A database that is forgotten at the end.
+// A file and not SQLite's own database in memory: that one belongs to a single connection, so readers would
+// wait for the writer, and it would be lost whenever a connection has to be opened anew.
+pub(super) async fn open_temporary() -> Result<Sqlite, OpenError> {
+    let folder = TempDir::with_prefix(TEMPORARY_PREFIX).map_err(|source| OpenError::Folder {
+        folder: std::env::temp_dir(),
+        source,
+    })?;
+    let sqlite = open(&folder.path().join(TEMPORARY_FILE)).await?;
+    Ok(Sqlite {
+        _temporary_folder: Some(Arc::new(folder)),
+        ..sqlite
     })
 }
 

@@ -11,6 +11,19 @@ async fn the_folder_of_a_new_database_is_made() {
     assert!(path.exists());
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_temporary_database_is_gone_with_its_last_handle() {
+    let sqlite = open_temporary().await.expect("the database opens");
+    let other = sqlite.clone();
+    let folder = sqlite._temporary_folder.as_ref();
+    let folder = folder.expect("a folder").path().to_owned();
+    sqlite.close().await;
+    drop(sqlite);
+    assert!(folder.join(TEMPORARY_FILE).exists());
+    drop(other);
+    assert!(!folder.exists());
+}
+
 /// Writes until the database may not grow any more, as on a full disk, and ends the transaction by
 /// `end`; whoever writes next must not notice.
 async fn check_recovery_from_a_full_disk<Ending>(end: impl FnOnce(SqliteTransaction) -> Ending)

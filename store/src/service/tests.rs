@@ -11,6 +11,8 @@ use freshet_proto::stream::{job_consumer, topology};
 use freshet_runtime::supervisor::SupervisorError;
 use freshet_wait::{PATIENCE, eventually, in_time};
 use prost::Message as _;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
 
 use freshet_bus::Outbound;
 use freshet_proto::envelope::Envelope;
@@ -31,6 +33,10 @@ struct Running {
 }
 
 async fn start_in(directory: &std::path::Path) -> Running {
+    start_at("127.0.0.1:0", directory).await
+}
+
+async fn start_at(address: &str, directory: &std::path::Path) -> Running {
     let config = StoreConfig {
         providers: vec![GithubProvider {
             id: "acme".to_owned(),
@@ -57,7 +63,7 @@ async fn start_in(directory: &std::path::Path) -> Running {
         clock: Clock::system(),
         registry: registry.clone(),
         readiness: readiness.clone(),
-        listener: TcpListener::bind("127.0.0.1:0").await.expect("a port"),
+        listener: TcpListener::bind(address).await.expect("a port"),
     };
     let handle = start(config, deps, &mut supervisor).await.expect("a store");
     #[expect(
@@ -255,19 +261,26 @@ async fn a_store_whose_database_file_was_deleted_ends_and_says_so() {
 }
 
 #[tokio::test]
-async fn the_api_is_refused_an_address_that_others_can_reach() {
+async fn an_api_that_others_can_reach_answers_nobody_without_credentials() {
     let directory = tempfile::tempdir().expect("a directory");
-    let config = StoreConfig::new(DatabaseConfig::Sqlite {
-        path: directory.path().join("catalog.sqlite"),
-    });
-    let deps = StoreDeps {
-        bus: Bus::memory(),
-        clock: Clock::system(),
-        registry: Registry::new("catalog"),
-        readiness: Readiness::default(),
-        listener: TcpListener::bind("0.0.0.0:0").await.expect("a port"),
-    };
-    let mut supervisor = Supervisor::new(CancellationToken::new(), PATIENCE);
-    let started = start(config, deps, &mut supervisor).await;
-    assert!(matches!(started, Err(StoreStartError::BeyondLoopback(_))));
+    let running = start_at("0.0.0.0:0", directory.path()).await;
+    let port = running.handle.api_address.port();
+    let answer = in_time("an answer", ask_for_entities(port)).await;
+    assert!(answer.starts_with("HTTP/1.1 401 "), "{answer}");
+    assert!(answer.contains("AuthenticationError"), "{answer}");
+    running.stop().await;
+}
+
+async fn ask_for_entities(port: u16) -> String {
+    let mut stream = TcpStream::connect(("127.0.0.1", port))
+        .await
+        .expect("a listener");
+    let request = "GET /api/catalog/entities HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n";
+    stream
+        .write_all(request.as_bytes())
+        .await
+        .expect("a request sent");
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.expect("an answer");
+    answer
 }

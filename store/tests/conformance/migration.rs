@@ -49,6 +49,7 @@ async fn fill(config: &DatabaseConfig) {
             filled.expect("the rows of before");
             pool.close().await;
         }
+        DatabaseConfig::Temporary => panic!("it cannot be filled before it is opened"),
         DatabaseConfig::Postgres { url, .. } => {
             let pool = PgPool::connect(url.expose_secret()).await.expect("a pool");
             let migrated = POSTGRES.run_to(BEFORE_THE_TREE, &pool).await;

@@ -16,7 +16,7 @@ use super::roles::{BINARY, Roles};
 use crate::api::Api;
 use crate::db::PostgresServer;
 use crate::history::Recorder;
-use crate::nats::NatsServer;
+use crate::nats::{NatsServer, NatsSettings};
 use crate::setup::{ORGANIZATION, Setup, TOKEN, hook};
 use crate::small_disk::SmallDisk;
 
@@ -65,7 +65,9 @@ impl Surroundings {
         let github = github(plan.repositories).await?;
         let nats_disk = SmallDisk::mount(NATS_DISK_MEBIBYTES)?;
         let postgres_disk = SmallDisk::mount(POSTGRES_DISK_MEBIBYTES)?;
-        let nats = NatsServer::try_start_in(&folder_on(nats_disk.as_ref())).await?;
+        let nats =
+            NatsServer::try_start_in(&folder_on(nats_disk.as_ref()), NatsSettings::default())
+                .await?;
         let postgres = PostgresServer::start_in(&folder_on(postgres_disk.as_ref())).await;
         let connection = postgres.create_database().await;
         let pool = pool(&connection).await?;

@@ -6,10 +6,13 @@
 //! elsewhere. A text with a variable that is not set counts as not written at all.
 //!
 //! Reading never stops at the first mistake: whoever starts a process learns all of them at once, each
-//! with its path and file. Values never appear in a mistake, because any of them may be a secret.
+//! with its path and file. What is not honoured and does no harm is a warning, as most of a file was written
+//! for others. Values never appear in either, because any of them may be a secret.
 
 mod duration;
+mod findings;
 mod node;
+mod opened;
 mod reader;
 mod resolve;
 mod substitute;
@@ -23,14 +26,21 @@ pub use reader::Reader;
 use node::{ConfigNode, Located};
 use resolve::ConfigResolver;
 
+const BYTE_ORDER_MARK: char = '\u{feff}';
+
 /// The merged configuration, each value with the file it came from.
 pub struct Document {
     root: Located,
 }
 
-/// Everything that is wrong with a configuration.
+/// Why a configuration cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Mistakes(pub Vec<Mistake>);
+pub struct Mistakes {
+    /// What has to be mended first.
+    pub fatal: Vec<Mistake>,
+    /// What alone would have been passed over; it often explains the others.
+    pub warnings: Vec<Mistake>,
+}
 
 /// One thing that is wrong with a configuration.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -48,10 +58,19 @@ impl std::error::Error for Mistakes {}
 impl fmt::Display for Mistakes {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str("the configuration has mistakes")?;
-        self.0
-            .iter()
-            .try_for_each(|mistake| write!(formatter, "\n  {mistake}"))
+        write_list(formatter, &self.fatal)?;
+        if self.warnings.is_empty() {
+            return Ok(());
+        }
+        formatter.write_str("\nalso, though these alone would not stop it")?;
+        write_list(formatter, &self.warnings)
     }
+}
+
+fn write_list(formatter: &mut fmt::Formatter<'_>, mistakes: &[Mistake]) -> fmt::Result {
+    mistakes
+        .iter()
+        .try_for_each(|mistake| write!(formatter, "\n  {mistake}"))
 }
 
 impl fmt::Display for Mistake {
@@ -84,9 +103,12 @@ impl Document {
 
 /// Reads and merges files, later ones over earlier ones, with variables from `env`.
 ///
+/// A value that cannot be resolved is a mistake of whoever reads it.
+///
 /// # Errors
 ///
-/// Every file that cannot be read and every value that cannot be resolved.
+/// Every file that cannot be read. What the others say is not looked at then: half of a configuration is
+/// full of mistakes that the whole does not have.
 pub fn load(files: &[PathBuf], env: &dyn Fn(&str) -> Option<String>) -> Result<Document, Mistakes> {
     let mut resolver = ConfigResolver::new(env);
     let root = files
@@ -111,19 +133,24 @@ pub fn load(files: &[PathBuf], env: &dyn Fn(&str) -> Option<String>) -> Result<D
 ///
 /// # Errors
 ///
-/// Every value that cannot be resolved.
+/// If it is no YAML, or no object.
 pub fn from_str(text: &str) -> Result<Document, Mistakes> {
     let mut resolver = ConfigResolver::new(&|_| None);
     let root = resolver.resolve_document(text, None, None);
     finish_document(root, resolver)
 }
 
+/// The text of a file, without the mark that some editors begin it with.
 fn read_file(file: &Path) -> std::io::Result<String> {
-    std::fs::read_to_string(file)
+    let text = std::fs::read_to_string(file)?;
+    Ok(match text.strip_prefix(BYTE_ORDER_MARK) {
+        Some(rest) => rest.to_owned(),
+        None => text,
+    })
 }
 
 fn finish_document(root: Located, resolver: ConfigResolver<'_>) -> Result<Document, Mistakes> {
-    Mistakes::from_list(resolver.into_mistakes())?;
+    Mistakes::from_lists(resolver.into_mistakes(), Vec::new())?;
     // An empty file is an empty configuration: whether something is missing in it is for its
     // readers to say.
     let root = if root.is_absent() {
@@ -138,18 +165,25 @@ fn finish_document(root: Located, resolver: ConfigResolver<'_>) -> Result<Docume
 }
 
 impl Mistakes {
-    /// Sorted by path, each once; no mistakes is no error.
-    fn from_list(mut mistakes: Vec<Mistake>) -> Result<(), Self> {
-        // Two readers may have asked for the same key, and each has noted its own mistake about it.
-        mistakes.sort();
-        mistakes.dedup();
-        if mistakes.is_empty() {
-            Ok(())
+    /// Each once and sorted by path: the warnings, if there is nothing worse.
+    fn from_lists(fatal: Vec<Mistake>, warnings: Vec<Mistake>) -> Result<Vec<Mistake>, Self> {
+        let (fatal, warnings) = (sort_mistakes(fatal), sort_mistakes(warnings));
+        if fatal.is_empty() {
+            Ok(warnings)
         } else {
-            Err(Self(mistakes))
+            Err(Self { fatal, warnings })
         }
     }
 }
 
+/// Two readers may have asked for the same key, and each has noted its own mistake about it.
+fn sort_mistakes(mut mistakes: Vec<Mistake>) -> Vec<Mistake> {
+    mistakes.sort();
+    mistakes.dedup();
+    mistakes
+}
+
+#[cfg(test)]
+mod resolve_tests;
 #[cfg(test)]
 mod tests;

@@ -6,6 +6,8 @@ use std::sync::Arc;
 
 use serde_json::{Number, Value};
 
+use super::Mistake;
+
 /// A value and the file it came from.
 #[derive(Clone)]
 pub(super) struct Located {
@@ -21,6 +23,11 @@ pub(super) enum ConfigNode {
     /// Written with an environment variable that is not set: as if not written, remembered for the message.
     Unset {
         variable: String,
+    },
+    /// Written in a way that stands for no value. A mistake of whoever reads it, and of nobody else: most of
+    /// a configuration belongs to others.
+    Invalid {
+        message: String,
     },
     Bool(bool),
     Number(Number),
@@ -46,6 +53,7 @@ impl Located {
     pub(super) fn type_name(&self) -> &'static str {
         match &self.node {
             ConfigNode::Null | ConfigNode::Unset { .. } => "nothing",
+            ConfigNode::Invalid { .. } => "what stands for no value",
             ConfigNode::Bool(_) => "a boolean",
             ConfigNode::Number(_) => "a number",
             ConfigNode::Text(_) => "text",
@@ -83,10 +91,36 @@ impl Located {
         }
     }
 
+    /// A mistake for everything in it that stands for no value.
+    pub(super) fn find_invalid(&self, path: &str) -> Vec<Mistake> {
+        match &self.node {
+            ConfigNode::Invalid { message } => vec![Mistake {
+                path: path.to_owned(),
+                file: self.file.as_deref().map(Path::to_owned),
+                message: message.clone(),
+            }],
+            ConfigNode::List(items) => items
+                .iter()
+                .enumerate()
+                .flat_map(|(index, item)| item.find_invalid(&format!("{path}[{index}]")))
+                .collect(),
+            ConfigNode::Block(entries) => entries
+                .iter()
+                .flat_map(|(key, value)| value.find_invalid(&join_path(path, key)))
+                .collect(),
+            ConfigNode::Null
+            | ConfigNode::Unset { .. }
+            | ConfigNode::Bool(_)
+            | ConfigNode::Number(_)
+            | ConfigNode::Text(_) => Vec::new(),
+        }
+    }
+
     /// The value as JSON, without what is absent.
     pub(super) fn to_json(&self) -> Value {
         match &self.node {
-            ConfigNode::Null | ConfigNode::Unset { .. } => Value::Null,
+            // What is invalid was reported before anybody asked for the JSON.
+            ConfigNode::Null | ConfigNode::Unset { .. } | ConfigNode::Invalid { .. } => Value::Null,
             ConfigNode::Bool(value) => Value::Bool(*value),
             ConfigNode::Number(value) => Value::Number(value.clone()),
             ConfigNode::Text(value) => Value::String(value.clone()),

@@ -1,16 +1,16 @@
 //! Typed access to the tree that collects every mistake.
 
 use std::cell::RefCell;
-use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::rc::Rc;
-use std::sync::Arc;
 use std::time::Duration;
 
 use secrecy::SecretString;
 use serde_json::Value;
 
+use super::findings::Findings;
 use super::node::{ConfigNode, Located, join_path};
+use super::opened::UnknownKeys;
 use super::{Mistake, Mistakes, duration};
 
 /// Texts that mean true and false, beside the booleans: a substituted variable is always text.
@@ -25,32 +25,9 @@ const FALSE: [&str; 4] = ["false", "no", "off", "0"];
 pub struct Reader<'a> {
     located: &'a Located,
     path: String,
-    sink: Rc<RefCell<ReaderState>>,
-}
-
-/// What all readers of a document share.
-#[derive(Default)]
-struct ReaderState {
-    mistakes: Vec<Mistake>,
-    opened: BTreeMap<String, OpenedBlock>,
-}
-
-/// The bookkeeping of one object that was opened.
-struct OpenedBlock {
-    /// Every key written in it, with its file.
-    written: BTreeMap<String, Option<Arc<Path>>>,
-    /// Every key somebody asked for.
-    known: BTreeSet<String>,
-    unknown_keys: UnknownKeys,
-}
-
-/// What a key means that nobody asked for.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum UnknownKeys {
-    /// It belongs to another plugin.
-    Ignored,
-    /// It is a mistake, most likely a typing error.
-    Refused,
+    /// What an unknown key means in the objects that are opened from here.
+    inside: UnknownKeys,
+    findings: Rc<RefCell<Findings>>,
 }
 
 impl<'a> Reader<'a> {
@@ -58,15 +35,22 @@ impl<'a> Reader<'a> {
         let root = Self {
             located,
             path: String::new(),
-            sink: Rc::default(),
+            inside: UnknownKeys::Warned,
+            findings: Rc::default(),
         };
         root.track_keys(UnknownKeys::Ignored);
         root
     }
 
-    /// Opens an object. A key of it that nobody reads becomes a mistake.
+    /// Opens an object. A key of it that nobody reads becomes a warning; inside of an own block, a mistake.
     #[must_use]
     pub fn block(&self, key: &str) -> Option<Reader<'a>> {
+        self.open_child(key, self.inside)
+    }
+
+    /// Opens an object that nobody else reads: an unknown key, at any depth of it, is a typing error.
+    #[must_use]
+    pub fn own_block(&self, key: &str) -> Option<Reader<'a>> {
         self.open_child(key, UnknownKeys::Refused)
     }
 
@@ -82,20 +66,26 @@ impl<'a> Reader<'a> {
         self.mark_known(key);
     }
 
+    /// Every key that has a value.
+    #[must_use]
+    pub fn keys(&self) -> Vec<&'a str> {
+        let ConfigNode::Block(entries) = &self.located.node else {
+            return Vec::new();
+        };
+        let present = entries.iter().filter(|(_, value)| !value.is_absent());
+        present.map(|(key, _)| key.as_str()).collect()
+    }
+
     /// The objects of a list; empty if there is none.
     #[must_use]
     pub fn list(&self, key: &str) -> Vec<Reader<'a>> {
-        let Some(value) = self.find_present(key) else {
-            return Vec::new();
-        };
-        let ConfigNode::List(items) = &value.node else {
-            self.mistake(key, format!("must be a list, not {}", value.type_name()));
-            return Vec::new();
-        };
-        let readers = items.iter().enumerate().map(|(index, item)| {
-            self.open_object(item, &format!("{key}[{index}]"), UnknownKeys::Refused)
-        });
-        readers.flatten().collect()
+        self.open_list(key, self.inside)
+    }
+
+    /// The objects of a list in which an unknown key would do harm: at any depth of them it is a mistake.
+    #[must_use]
+    pub fn strict_list(&self, key: &str) -> Vec<Reader<'a>> {
+        self.open_list(key, UnknownKeys::Refused)
     }
 
     /// The entries of the object under `key`, whose keys the user chose; all of them must be objects.
@@ -188,6 +178,9 @@ impl<'a> Reader<'a> {
     #[must_use]
     pub fn strings(&self, key: &str) -> Option<Vec<String>> {
         let value = self.find_present(key)?;
+        if self.report_invalid(key, value) {
+            return None;
+        }
         let texts = match &value.node {
             ConfigNode::Text(text) => Some(vec![text.clone()]),
             ConfigNode::List(items) => items.iter().map(text_of).collect(),
@@ -200,6 +193,9 @@ impl<'a> Reader<'a> {
     #[must_use]
     pub fn duration(&self, key: &str) -> Option<Duration> {
         let value = self.find_present(key)?;
+        if self.report_invalid(key, value) {
+            return None;
+        }
         match duration::parse_duration(&value.to_json()) {
             Ok(duration) => Some(duration),
             Err(message) => self.refuse_value(key, &message),
@@ -209,14 +205,39 @@ impl<'a> Reader<'a> {
     /// The value as it stands, of whatever type.
     #[must_use]
     pub fn value(&self, key: &str) -> Option<Value> {
-        self.find_present(key).map(Located::to_json)
+        let value = self.find_present(key)?;
+        self.report_invalid(key, value);
+        Some(value.to_json())
     }
 
-    /// Whether there is a value. Asking does not count as reading it.
+    /// Whether there is a value. Asking counts as knowing the key.
     #[must_use]
     pub fn has(&self, key: &str) -> bool {
+        self.mark_known(key);
         self.find_written(key)
             .is_some_and(|value| !value.is_absent())
+    }
+
+    /// Whether an object is written there. What stands in it is not looked at.
+    #[must_use]
+    pub fn is_object(&self, key: &str) -> bool {
+        let written = self.find_written(key);
+        written.is_some_and(|value| matches!(value.node, ConfigNode::Block(_)))
+    }
+
+    /// Whether nothing is asked for: absent, false, or an empty list or object. What stands in it is not
+    /// looked at.
+    #[must_use]
+    pub fn is_off(&self, key: &str) -> bool {
+        self.mark_known(key);
+        self.find_written(key)
+            .is_none_or(|value| match &value.node {
+                ConfigNode::List(items) => items.is_empty(),
+                ConfigNode::Block(entries) => entries.is_empty(),
+                ConfigNode::Bool(is_on) => !is_on,
+                ConfigNode::Null | ConfigNode::Unset { .. } => true,
+                ConfigNode::Invalid { .. } | ConfigNode::Number(_) | ConfigNode::Text(_) => false,
+            })
     }
 
     /// Where this object is, such as `catalog.providers`. Empty for the root.
@@ -227,41 +248,59 @@ impl<'a> Reader<'a> {
 
     /// Adds a mistake about `key`, or about the object itself if `key` is empty.
     pub fn mistake(&self, key: &str, message: impl Into<String>) {
-        let written = self.find_written(key);
-        let mut message = message.into();
+        let mut mistake = self.describe(key, message.into());
         if let Some(Located {
             node: ConfigNode::Unset { variable },
             ..
-        }) = written
+        }) = self.find_written(key)
         {
             // A missing variable is the most frequent mistake, and "is required" alone sends people
             // looking into the file.
-            message.push_str(&format!("; the environment variable {variable} is not set"));
+            mistake
+                .message
+                .push_str(&format!("; the environment variable {variable} is not set"));
         }
-        let file = written
-            .unwrap_or(self.located)
-            .file
-            .as_deref()
-            .map(Path::to_owned);
-        self.sink.borrow_mut().mistakes.push(Mistake {
-            path: join_path(&self.path, key),
-            file,
-            message,
-        });
+        self.findings.borrow_mut().add_mistakes([mistake]);
     }
 
-    /// Ends the reading, with the mistakes of every reader of the document.
+    /// Says that `key` is not honoured, and that going on without it does no harm.
+    pub fn warn(&self, key: &str, message: impl Into<String>) {
+        self.mark_known(key);
+        let warning = self.describe(key, message.into());
+        self.findings.borrow_mut().add_warning(warning);
+    }
+
+    /// Ends the reading, with what every reader of the document has found.
     ///
     /// # Errors
     ///
-    /// All mistakes, sorted by path, if there is any.
-    pub fn finish(&self) -> Result<(), Mistakes> {
-        let sink = self.sink.borrow();
-        let unknown = sink
-            .opened
+    /// All mistakes, if there is any; else the warnings are answered. Both are sorted by path.
+    pub fn finish(&self) -> Result<Vec<Mistake>, Mistakes> {
+        self.findings.borrow().finish()
+    }
+
+    fn describe(&self, key: &str, message: String) -> Mistake {
+        let located = self.find_written(key).unwrap_or(self.located);
+        Mistake {
+            path: join_path(&self.path, key),
+            file: located.file.as_deref().map(Path::to_owned),
+            message,
+        }
+    }
+
+    fn open_list(&self, key: &str, unknown_keys: UnknownKeys) -> Vec<Reader<'a>> {
+        let Some(value) = self.find_present(key) else {
+            return Vec::new();
+        };
+        let ConfigNode::List(items) = &value.node else {
+            self.mistake(key, format!("must be a list, not {}", value.type_name()));
+            return Vec::new();
+        };
+        let readers = items
             .iter()
-            .flat_map(|(path, opened)| opened.find_unknown(path));
-        Mistakes::from_list(sink.mistakes.iter().cloned().chain(unknown).collect())
+            .enumerate()
+            .map(|(index, item)| self.open_object(item, &format!("{key}[{index}]"), unknown_keys));
+        readers.flatten().collect()
     }
 
     fn open_child(&self, key: &str, unknown_keys: UnknownKeys) -> Option<Reader<'a>> {
@@ -279,9 +318,16 @@ impl<'a> Reader<'a> {
         let child = Self {
             located,
             path,
-            // Shared by all readers, so that one `finish` knows the mistakes of the whole document.
-            sink: Rc::clone(&self.sink),
+            inside: self.inside.max(match unknown_keys {
+                UnknownKeys::Refused => UnknownKeys::Refused,
+                UnknownKeys::Ignored | UnknownKeys::Warned => UnknownKeys::Warned,
+            }),
+            findings: Rc::clone(&self.findings),
         };
+        if let ConfigNode::Invalid { message } = &located.node {
+            child.mistake("", message);
+            return None;
+        }
         if !matches!(located.node, ConfigNode::Block(_)) {
             child.mistake(
                 "",
@@ -293,38 +339,32 @@ impl<'a> Reader<'a> {
         Some(child)
     }
 
-    /// Begins or widens the bookkeeping of this object.
     fn track_keys(&self, unknown_keys: UnknownKeys) {
-        let ConfigNode::Block(entries) = &self.located.node else {
-            return;
-        };
-        let mut sink = self.sink.borrow_mut();
-        let opened = sink
-            .opened
-            .entry(self.path.clone())
-            .or_insert_with(|| OpenedBlock {
-                written: entries
-                    .iter()
-                    .map(|(key, value)| (key.clone(), value.file.clone()))
-                    .collect(),
-                known: BTreeSet::new(),
-                unknown_keys,
-            });
-        // Whoever opened it strictly decides, whether before or after the one who did not mind.
-        if unknown_keys == UnknownKeys::Refused {
-            opened.unknown_keys = UnknownKeys::Refused;
+        if let ConfigNode::Block(entries) = &self.located.node {
+            let mut findings = self.findings.borrow_mut();
+            findings.track_keys(&self.path, entries, unknown_keys);
         }
     }
 
     fn mark_known(&self, key: &str) {
-        if let Some(opened) = self.sink.borrow_mut().opened.get_mut(&self.path) {
-            opened.known.insert(key.to_owned());
-        }
+        self.findings.borrow_mut().mark_known(&self.path, key);
     }
 
     fn find_present(&self, key: &str) -> Option<&'a Located> {
         self.mark_known(key);
-        self.find_written(key).filter(|value| !value.is_absent())
+        let value = self.find_written(key).filter(|value| !value.is_absent())?;
+        if let ConfigNode::Invalid { message } = &value.node {
+            return self.refuse_value(key, message);
+        }
+        Some(value)
+    }
+
+    /// Reports everything in a value that stands for none, as a value that is read whole is read to its ends.
+    fn report_invalid(&self, key: &str, value: &Located) -> bool {
+        let invalid = value.find_invalid(&join_path(&self.path, key));
+        let found = !invalid.is_empty();
+        self.findings.borrow_mut().add_mistakes(invalid);
+        found
     }
 
     fn find_written(&self, key: &str) -> Option<&'a Located> {
@@ -337,30 +377,6 @@ impl<'a> Reader<'a> {
     fn refuse_value<T>(&self, key: &str, message: &str) -> Option<T> {
         self.mistake(key, message);
         None
-    }
-}
-
-impl OpenedBlock {
-    fn find_unknown(&self, path: &str) -> Vec<Mistake> {
-        if self.unknown_keys == UnknownKeys::Ignored {
-            return Vec::new();
-        }
-        let known = self
-            .known
-            .iter()
-            .map(String::as_str)
-            .collect::<Vec<_>>()
-            .join(", ");
-        let unknown = self
-            .written
-            .iter()
-            .filter(|(key, _)| !self.known.contains(*key));
-        let mistake = |(key, file): (&String, &Option<Arc<Path>>)| Mistake {
-            path: join_path(path, key),
-            file: file.as_deref().map(Path::to_owned),
-            message: format!("is not a known key (known here: {known})"),
-        };
-        unknown.map(mistake).collect()
     }
 }
 

@@ -1,4 +1,8 @@
 //! From the text of a file to a tree: YAML, variables, `$env`, `$file`, `$include`.
+//!
+//! What stands for no value, such as `$file` of a file that is not there, becomes a node that says so. It is
+//! a mistake only once somebody reads it: the file holds the settings of many plugins, and those of others
+//! may be meant for other machines.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -92,46 +96,41 @@ impl<'a> ConfigResolver<'a> {
         let value = match serde_yaml::from_str(text) {
             Ok(value) => value,
             Err(error) => {
-                self.report_wrong(place, format!("is not valid YAML: {error}"));
+                let message = format!("is not valid YAML: {error}");
+                self.add_mistake("", file.map(AsRef::as_ref), message);
                 Value::Null
             }
         };
-        match value {
+        match untag(value) {
             Value::Null => Located {
                 file: file.cloned(),
                 ..Located::empty()
             },
-            Value::Mapping(_) => self.resolve_value(value, place),
+            value @ Value::Mapping(_) => self.resolve_value(value, place),
             Value::Bool(_)
             | Value::Number(_)
             | Value::String(_)
             | Value::Sequence(_)
             | Value::Tagged(_) => {
-                self.report_wrong(place, "must be an object at the top level");
+                let message = "must be an object at the top level";
+                self.add_mistake("", file.map(AsRef::as_ref), message);
                 Located::empty()
             }
         }
     }
 
-    fn report_wrong(&mut self, place: ValuePlace<'_>, message: impl Into<String>) -> ConfigNode {
-        self.add_mistake(place.path, place.file.map(AsRef::as_ref), message);
-        ConfigNode::Null
-    }
-
-    fn resolve_value(&mut self, value: Value, place: ValuePlace<'_>) -> Located {
+    fn resolve_value(&self, value: Value, place: ValuePlace<'_>) -> Located {
         let node = match value {
             Value::Null => ConfigNode::Null,
             Value::Bool(value) => ConfigNode::Bool(value),
             Value::Number(number) => match json_number(&number) {
                 Some(number) => ConfigNode::Number(number),
-                None => self.report_wrong(place, "must be a finite number"),
+                None => invalid("must be a finite number"),
             },
             Value::String(text) => self.resolve_text(&text),
             Value::Sequence(items) => ConfigNode::List(self.resolve_list(items, place)),
             Value::Mapping(entries) => return self.resolve_mapping(entries, place),
-            Value::Tagged(_) => {
-                self.report_wrong(place, "has a YAML tag, which means nothing here")
-            }
+            tagged @ Value::Tagged(_) => return self.resolve_value(untag(tagged), place),
         };
         Located {
             node,
@@ -147,7 +146,7 @@ impl<'a> ConfigResolver<'a> {
     }
 
     /// The items, without those whose variable is not set.
-    fn resolve_list(&mut self, items: Vec<Value>, place: ValuePlace<'_>) -> Vec<Located> {
+    fn resolve_list(&self, items: Vec<Value>, place: ValuePlace<'_>) -> Vec<Located> {
         let resolved = items.into_iter().enumerate().map(|(index, item)| {
             let path = format!("{}[{index}]", place.path);
             self.resolve_value(
@@ -164,7 +163,7 @@ impl<'a> ConfigResolver<'a> {
             .collect()
     }
 
-    fn resolve_mapping(&mut self, entries: serde_yaml::Mapping, place: ValuePlace<'_>) -> Located {
+    fn resolve_mapping(&self, entries: serde_yaml::Mapping, place: ValuePlace<'_>) -> Located {
         let node = match ValueReference::ALL
             .into_iter()
             .find(|reference| entries.contains_key(reference.key()))
@@ -178,14 +177,10 @@ impl<'a> ConfigResolver<'a> {
         }
     }
 
-    fn resolve_block(&mut self, entries: serde_yaml::Mapping, place: ValuePlace<'_>) -> ConfigNode {
+    fn resolve_block(&self, entries: serde_yaml::Mapping, place: ValuePlace<'_>) -> ConfigNode {
         let mut block = BTreeMap::new();
         for (key, value) in entries {
-            // YAML allows a list as a key; nobody could ask for it.
-            let Some(key) = key_text(&key) else {
-                self.report_wrong(place, "has a key that is not text");
-                continue;
-            };
+            let key = key_text(&key);
             let path = join_path(place.path, &key);
             block.insert(
                 key,
@@ -202,7 +197,7 @@ impl<'a> ConfigResolver<'a> {
     }
 
     fn resolve_reference(
-        &mut self,
+        &self,
         reference: ValueReference,
         entries: &serde_yaml::Mapping,
         place: ValuePlace<'_>,
@@ -216,10 +211,9 @@ impl<'a> ConfigResolver<'a> {
             // With anything beside it, it is unclear which of the two was meant.
             Some(Value::String(target)) if entries.len() == 1 => self.resolve_text(target),
             _ => {
-                return here(self.report_wrong(
-                    place,
-                    format!("must hold `{key}: TEXT` and nothing beside it"),
-                ));
+                return here(invalid(format!(
+                    "must hold `{key}: TEXT` and nothing beside it"
+                )));
             }
         };
         match (reference, target) {
@@ -242,33 +236,16 @@ impl<'a> ConfigResolver<'a> {
         }
     }
 
-    fn resolve_file(&mut self, file: &str, place: ValuePlace<'_>) -> ConfigNode {
-        match self.read_named_file(file, place) {
-            Some((_, text)) => ConfigNode::Text(text.trim().to_owned()),
-            None => ConfigNode::Null,
+    fn resolve_file(&self, file: &str, place: ValuePlace<'_>) -> ConfigNode {
+        match read_named_file(file, place) {
+            Ok((_, text)) => ConfigNode::Text(text.trim().to_owned()),
+            Err(message) => invalid(message),
         }
     }
 
-    /// `file` or `file#path.inside`.
-    fn resolve_include(&mut self, target: &str, place: ValuePlace<'_>) -> Located {
-        let null = Located {
-            node: ConfigNode::Null,
-            file: place.file.cloned(),
-        };
-        // A depth and no list of files seen: the same file may be included twice on purpose.
-        if place.depth >= INCLUDE_DEPTH_MAX {
-            self.report_wrong(
-                place,
-                format!("includes files more than {INCLUDE_DEPTH_MAX} deep"),
-            );
-            return null;
-        }
-        let (file, inside) = target.split_once('#').unwrap_or((target, ""));
-        let Some((path, text)) = self.read_named_file(file, place) else {
-            return null;
-        };
-        match serde_yaml::from_str(&text).map(|value| select_part(value, inside)) {
-            Ok(Some(value)) => {
+    fn resolve_include(&self, target: &str, place: ValuePlace<'_>) -> Located {
+        match read_included(target, place) {
+            Ok((path, value)) => {
                 let source: Arc<Path> = path.into();
                 self.resolve_value(
                     value,
@@ -280,41 +257,62 @@ impl<'a> ConfigResolver<'a> {
                     },
                 )
             }
-            Ok(None) => {
-                self.report_wrong(
-                    place,
-                    format!("includes `{inside}`, which {file} does not have"),
-                );
-                null
-            }
-            Err(error) => {
-                self.report_wrong(
-                    place,
-                    format!("includes {file}, which is not valid YAML: {error}"),
-                );
-                null
-            }
+            Err(message) => Located {
+                node: invalid(message),
+                file: place.file.cloned(),
+            },
         }
     }
+}
 
-    fn read_named_file(&mut self, file: &str, place: ValuePlace<'_>) -> Option<(PathBuf, String)> {
-        // Never relative to the working directory: the same file would mean something else when
-        // started from elsewhere.
-        let Some(directory) = place.directory else {
-            self.report_wrong(place, "names a file, but this configuration is not in one");
-            return None;
-        };
-        let path = directory.join(file);
-        match super::read_file(&path) {
-            Ok(text) => Some((path, text)),
-            Err(error) => {
-                self.report_wrong(
-                    place,
-                    format!("names {}, which cannot be read: {error}", path.display()),
-                );
-                None
-            }
-        }
+fn invalid(message: impl Into<String>) -> ConfigNode {
+    ConfigNode::Invalid {
+        message: message.into(),
+    }
+}
+
+/// `file` or `file#path.inside`; the error is why there is no value.
+fn read_included(target: &str, place: ValuePlace<'_>) -> Result<(PathBuf, Value), String> {
+    // A depth and no list of files seen: the same file may be included twice on purpose.
+    if place.depth >= INCLUDE_DEPTH_MAX {
+        return Err(format!("includes files more than {INCLUDE_DEPTH_MAX} deep"));
+    }
+    let (file, inside) = target.split_once('#').unwrap_or((target, ""));
+    let (path, text) = read_named_file(file, place)?;
+    let value = serde_yaml::from_str(&text)
+        .map_err(|error| format!("includes {file}, which is not valid YAML: {error}"))?;
+    let part = select_part(value, inside)
+        .ok_or_else(|| format!("includes `{inside}`, which {file} does not have"))?;
+    Ok((path, part))
+}
+
+fn read_named_file(file: &str, place: ValuePlace<'_>) -> Result<(PathBuf, String), String> {
+    // Never relative to the working directory: the same file would mean something else when
+    // started from elsewhere.
+    let directory = place
+        .directory
+        .ok_or("names a file, but this configuration is not in one")?;
+    let path = directory.join(file);
+    match super::read_file(&path) {
+        Ok(text) => Ok((path, text)),
+        Err(error) => Err(format!(
+            "names {}, which cannot be read: {error}",
+            path.display()
+        )),
+    }
+}
+
+/// What a value is without its tag, as in Backstage, to which tags mean nothing: what stands behind one is
+/// text, unless it is a list or an object.
+fn untag(value: Value) -> Value {
+    let Value::Tagged(tagged) = value else {
+        return value;
+    };
+    match untag(tagged.value) {
+        Value::Null => Value::String(String::new()),
+        Value::Bool(value) => Value::String(value.to_string()),
+        Value::Number(value) => Value::String(value.to_string()),
+        other => other,
     }
 }
 
@@ -327,12 +325,16 @@ fn select_part(value: Value, inside: &str) -> Option<Value> {
     })
 }
 
-fn key_text(key: &Value) -> Option<String> {
+/// A key as text. YAML allows a list as a key; it gets a name that nobody asks for.
+fn key_text(key: &Value) -> String {
     match key {
-        Value::String(text) => Some(text.clone()),
-        Value::Number(number) => Some(number.to_string()),
-        Value::Bool(value) => Some(value.to_string()),
-        Value::Null | Value::Sequence(_) | Value::Mapping(_) | Value::Tagged(_) => None,
+        Value::String(text) => text.clone(),
+        Value::Number(number) => number.to_string(),
+        Value::Bool(value) => value.to_string(),
+        Value::Null => String::new(),
+        Value::Sequence(_) | Value::Mapping(_) | Value::Tagged(_) => {
+            serde_json::to_string(key).unwrap_or_else(|_| "{…}".to_owned())
+        }
     }
 }
 

@@ -1,30 +1,23 @@
 //! `backend`: where the API listens, who may call it from a browser, where the catalog is stored.
 
-use std::net::{Ipv4Addr, SocketAddr};
-use std::path::PathBuf;
-
 use freshet_processor::ReadingAllow;
 use freshet_runtime::config::Reader;
-use freshet_store::{CorsConfig, DatabaseConfig};
-use secrecy::SecretString;
-use url::Url;
+use freshet_runtime::listen::ListenAddress;
+use freshet_store::{CorsConfig, DatabaseConfig, ExternalAccess};
 
 use super::addresses::{is_url, read_listen};
+use super::{access, database};
 
-const API: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 7007);
-/// Where the embedded database lives unless configured otherwise.
-const DATA_DIRECTORY: &str = "freshet-data";
-const DATABASE_FILE: &str = "freshet.sqlite";
-const POSTGRES_PORT: u64 = 5432;
-const POSTGRES_DATABASE: &str = "freshet";
-const POOL_MAX: u64 = 10;
+const API_PORT: u16 = 7007;
 
 /// What the block says.
 pub(super) struct BackendBlock {
-    pub(super) listen: SocketAddr,
+    pub(super) listen: ListenAddress,
     /// Where the API is reached from outside, without a slash at the end.
     pub(super) base_url: String,
     pub(super) cors: Option<CorsConfig>,
+    /// Who may call an API that others can reach.
+    pub(super) external_access: Vec<ExternalAccess>,
     pub(super) database: DatabaseConfig,
     /// Plain URLs that may be read.
     pub(super) reading_allow: Vec<ReadingAllow>,
@@ -33,28 +26,37 @@ pub(super) struct BackendBlock {
 /// Reads the block. Other plugins have keys in it, so unknown ones are theirs.
 pub(super) fn read_backend(root: &Reader<'_>) -> BackendBlock {
     let Some(block) = root.open_block("backend") else {
+        let listen = ListenAddress::loopback(API_PORT);
         return BackendBlock {
-            listen: API,
-            base_url: to_url(API),
+            base_url: to_url(&listen),
+            listen,
             cors: None,
-            database: sqlite_in(None),
+            external_access: Vec::new(),
+            database: database::embedded_default(),
             reading_allow: Vec::new(),
         };
     };
-    let api = read_listen(&block, "listen", API);
-    // Refused, not warned of: whoever copies a Backstage configuration that listens on 0.0.0.0 would publish the
-    // catalog to the network.
-    if !api.ip().is_loopback() {
-        block.mistake(
+    let listen = read_listen(&block, "listen", API_PORT);
+    let external_access = access::read_external_access(&block);
+    // Every file made by Backstage's own tool listens everywhere. The API is not open there: see the store.
+    if !listen.is_loopback() && external_access.is_empty() {
+        block.warn(
             "listen",
-            "must be a loopback address such as 127.0.0.1:7007: the API has no authentication yet",
+            "leaves loopback, and backend.auth.externalAccess names nobody who could be let in: every request to the API is answered 401",
+        );
+    }
+    if !block.is_off("https") {
+        block.warn(
+            "https",
+            "is not honoured: Freshet speaks plain HTTP; put something in front of it that speaks TLS",
         );
     }
     BackendBlock {
-        listen: api,
-        base_url: read_base_url(&block, api),
+        base_url: read_base_url(&block, &listen),
+        listen,
         cors: read_cors(&block),
-        database: read_database(&block),
+        external_access,
+        database: database::read_database(&block),
         reading_allow: read_reading_allow(&block),
     }
 }
@@ -64,28 +66,30 @@ fn read_reading_allow(block: &Reader<'_>) -> Vec<ReadingAllow> {
         return Vec::new();
     };
     let entries = reading.list("allow");
-    let entries = entries.iter().map(|entry| {
+    let entries = entries.iter().filter_map(|entry| {
         let allow = ReadingAllow {
             host: entry.required_string("host"),
             paths: entry.strings("paths"),
         };
-        if !allow.host.is_empty() && !allow.is_valid() {
-            entry.mistake(
-                "host",
-                "must be a host such as example.com, *.example.com or example.com:8443",
-            );
+        if allow.host.is_empty() || allow.is_valid() {
+            return Some(allow);
         }
-        allow
+        // As in Backstage it allows nothing, so nothing is lost with it.
+        entry.warn(
+            "host",
+            "allows nothing: it must be a host such as example.com, *.example.com or example.com:8443",
+        );
+        None
     });
     entries.collect()
 }
 
-fn to_url(address: SocketAddr) -> String {
+fn to_url(address: &ListenAddress) -> String {
     format!("http://{address}")
 }
 
 /// Links in change events start with it.
-fn read_base_url(block: &Reader<'_>, api: SocketAddr) -> String {
+fn read_base_url(block: &Reader<'_>, api: &ListenAddress) -> String {
     let Some(base_url) = block.string("baseUrl") else {
         return to_url(api);
     };
@@ -117,136 +121,21 @@ fn read_cors(block: &Reader<'_>) -> Option<CorsConfig> {
     })
 }
 
-/// Browsers refuse `*` where they send cookies, so the standard forbids to answer it.
 fn read_cors_names(cors: &Reader<'_>, key: &str, credentials: bool) -> Vec<String> {
-    let names = cors.strings(key).unwrap_or_default();
+    let mut names = cors.strings(key).unwrap_or_default();
+    // Browsers refuse `*` where they send cookies, so the standard forbids to answer it.
     if credentials && names.iter().any(|name| name == "*") {
-        cors.mistake(
+        cors.warn(
             key,
-            "cannot be `*` together with `credentials: true`; name each",
+            "has `*`, which counts for nothing together with `credentials: true`; name each",
         );
+        names.retain(|name| name != "*");
+    }
+    if names
+        .iter()
+        .any(|name| name.len() > 1 && name.contains('*'))
+    {
+        cors.warn(key, "has a pattern, which matches nothing here; name each");
     }
     names
-}
-
-fn read_database(block: &Reader<'_>) -> DatabaseConfig {
-    let Some(database) = block.open_block("database") else {
-        return sqlite_in(None);
-    };
-    match database.string("client").as_deref() {
-        // Backstage's names of the drivers, as the file is read by both.
-        None | Some("better-sqlite3" | "sqlite3") => read_sqlite(&database),
-        Some("pg") => read_postgres(&database),
-        Some(other) => {
-            database.mistake(
-                "client",
-                format!("is `{other}`; Freshet knows `better-sqlite3` and `pg`"),
-            );
-            sqlite_in(None)
-        }
-    }
-}
-
-fn sqlite_in(directory: Option<String>) -> DatabaseConfig {
-    let directory = PathBuf::from(directory.unwrap_or_else(|| DATA_DIRECTORY.to_owned()));
-    DatabaseConfig::Sqlite {
-        path: directory.join(DATABASE_FILE),
-    }
-}
-
-fn read_sqlite(database: &Reader<'_>) -> DatabaseConfig {
-    match database.value("connection") {
-        None => sqlite_in(None),
-        Some(serde_json::Value::String(text)) if text == ":memory:" => {
-            database.mistake("connection", "is `:memory:`, which forgets the catalog at every stop; name a directory: `connection: {directory: …}`");
-            sqlite_in(None)
-        }
-        Some(serde_json::Value::String(path)) => DatabaseConfig::Sqlite {
-            path: PathBuf::from(path),
-        },
-        Some(_) => {
-            let directory = database
-                .block("connection")
-                .map(|connection| connection.required_string("directory"));
-            sqlite_in(directory)
-        }
-    }
-}
-
-fn read_postgres(database: &Reader<'_>) -> DatabaseConfig {
-    let pool_max = database
-        .open_block("pool")
-        .and_then(|pool| pool.integer("max"))
-        .unwrap_or(POOL_MAX);
-    let url = match database.value("connection") {
-        Some(serde_json::Value::String(url)) => SecretString::from(url),
-        Some(serde_json::Value::Object(_)) => database
-            .block("connection")
-            .map(|connection| read_connection_url(&connection))
-            .unwrap_or_default(),
-        _ => {
-            database.mistake(
-                "connection",
-                "is required for `pg`: a URL, or host, port, user, password, database",
-            );
-            SecretString::default()
-        }
-    };
-    DatabaseConfig::Postgres {
-        url,
-        pool_max: u32::try_from(pool_max).unwrap_or(u32::MAX),
-    }
-}
-
-fn read_connection_url(connection: &Reader<'_>) -> SecretString {
-    use secrecy::ExposeSecret as _;
-
-    // Built through `Url`, so that a password with `@` or `/` in it is encoded and not read as a host.
-    let mut url = Url::parse("postgres://localhost").expect("a constant URL");
-    let host = connection.required_string("host");
-    let port = connection.integer("port").unwrap_or(POSTGRES_PORT);
-    let user = connection.string("user").unwrap_or_default();
-    let database = connection
-        .string("database")
-        .unwrap_or_else(|| POSTGRES_DATABASE.to_owned());
-    let accepted = url.set_host(Some(&host)).is_ok()
-        && url.set_port(u16::try_from(port).ok()).is_ok()
-        && url.set_username(&user).is_ok()
-        && match connection.secret("password") {
-            Some(password) => url.set_password(Some(password.expose_secret())).is_ok(),
-            None => true,
-        };
-    if !accepted {
-        connection.mistake(
-            "host",
-            "does not make a valid connection with port, user and password",
-        );
-    }
-    url.set_path(&database);
-    url.set_query(Some(read_ssl_mode(connection)));
-    SecretString::from(url.to_string())
-}
-
-/// As strict as node-postgres: with TLS, the server's certificate and name are verified unless told otherwise.
-fn read_ssl_mode(connection: &Reader<'_>) -> &'static str {
-    const VERIFIED: &str = "sslmode=verify-full";
-    if !matches!(connection.value("ssl"), Some(serde_json::Value::Object(_))) {
-        return match connection.bool("ssl") {
-            Some(true) => VERIFIED,
-            Some(false) | None => "sslmode=prefer",
-        };
-    }
-    let Some(ssl) = connection.block("ssl") else {
-        return VERIFIED;
-    };
-    ssl.ignore("require");
-    for file in ["ca", "cert", "key"] {
-        if ssl.value(file).is_some() {
-            ssl.mistake(file, "is not supported yet; write the connection as a URL with sslmode=verify-full and sslrootcert, sslcert or sslkey, which name files");
-        }
-    }
-    match ssl.bool("rejectUnauthorized") {
-        Some(false) => "sslmode=require",
-        Some(true) | None => VERIFIED,
-    }
 }

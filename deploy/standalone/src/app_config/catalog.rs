@@ -3,13 +3,13 @@
 use std::time::Duration;
 
 use freshet_ingestor::Schedule;
-use freshet_processor::GithubIntegration;
 use freshet_runtime::config::Reader;
 use freshet_store::{GithubProvider, OrphanStrategy, ProviderFilters, Root, Rule};
 use regex::Regex;
 use sha2::{Digest as _, Sha256};
 
-use super::addresses::GITHUB_COM;
+use super::addresses::read_host;
+use super::integrations::Integrations;
 use super::rules;
 
 /// Backstage's default schedule of GitHub discovery.
@@ -22,7 +22,9 @@ const DEFAULT_ID: &str = "default";
 const SETTINGS_DIGITS: usize = 16;
 
 /// Keys of Backstage's `catalog` block that steer what Freshet does not do, or does by itself.
-const KEYS_WITHOUT_MEANING: [&str; 7] = [
+const KEYS_WITHOUT_MEANING: [&str; 9] = [
+    "actions",
+    "experimentalPagination",
     "import",
     "orphanProviderStrategy",
     "processingInterval",
@@ -31,6 +33,17 @@ const KEYS_WITHOUT_MEANING: [&str; 7] = [
     "stitchingStrategy",
     "useUrlReadersSearch",
 ];
+/// Keys of the same block whose effect somebody would miss.
+const KEYS_NOT_HONOURED: [&str; 4] = [
+    "defaultLocationConflictStrategy",
+    "disableDefaultProcessors",
+    "processorOptions",
+    "providerOptions",
+];
+const PROVIDER: &str = "github";
+const SLUG_PROCESSOR: &str = "annotateScmSlug";
+/// Values of `filters.visibility`, which together leave nobody out.
+const VISIBILITIES: [&str; 3] = ["public", "internal", "private"];
 
 /// What the block says.
 pub(super) struct CatalogBlock {
@@ -44,7 +57,7 @@ pub(super) struct CatalogBlock {
 }
 
 /// Reads the block; absent, it names no provider and Backstage's default rules.
-pub(super) fn read_catalog(root: &Reader<'_>, integrations: &[GithubIntegration]) -> CatalogBlock {
+pub(super) fn read_catalog(root: &Reader<'_>, integrations: &Integrations<'_>) -> CatalogBlock {
     let mut catalog = CatalogBlock {
         providers: Vec::new(),
         schedules: Vec::new(),
@@ -59,6 +72,7 @@ pub(super) fn read_catalog(root: &Reader<'_>, integrations: &[GithubIntegration]
     for key in KEYS_WITHOUT_MEANING {
         block.ignore(key);
     }
+    warn_of_others(&block, &KEYS_NOT_HONOURED, "is not honoured by Freshet");
     if block.has("rules") {
         catalog.rules = block.list("rules").iter().map(rules::read_rule).collect();
     }
@@ -73,10 +87,14 @@ pub(super) fn read_catalog(root: &Reader<'_>, integrations: &[GithubIntegration]
         catalog.rules.extend(own_rules);
     }
     if let Some(providers) = block.open_block("providers") {
-        // A mistake and not ignored: people would miss their groups and users without being told why.
-        if providers.has("githubOrg") {
-            providers.mistake("githubOrg", "is not supported yet");
-        }
+        let mut others = providers.keys();
+        others.retain(|key| *key != PROVIDER);
+        // Told, as people would miss their groups and users without knowing why.
+        warn_of_others(
+            &providers,
+            &others,
+            "is not supported yet: Freshet discovers the repositories of GitHub (`github`) and nothing else",
+        );
         for (id, reader) in list_github_providers(&providers) {
             let (provider, schedule) = read_provider(id, &reader, integrations);
             // Two services need the same block: the store keeps who is listed, the ingestor when.
@@ -85,6 +103,13 @@ pub(super) fn read_catalog(root: &Reader<'_>, integrations: &[GithubIntegration]
         }
     }
     catalog
+}
+
+/// Says of each of these keys that is there what becomes of it.
+fn warn_of_others(block: &Reader<'_>, keys: &[&str], message: &str) {
+    for key in keys.iter().filter(|key| block.has(key)) {
+        block.warn(key, message);
+    }
 }
 
 fn read_orphan_strategy(block: &Reader<'_>) -> OrphanStrategy {
@@ -100,8 +125,17 @@ fn read_orphan_strategy(block: &Reader<'_>) -> OrphanStrategy {
 
 /// Without `kinds` the processor of that name annotates components; without its block, nothing.
 fn read_scm_slug_kinds(block: &Reader<'_>) -> Vec<String> {
-    let processors = block.open_block("processors");
-    let Some(processor) = processors.and_then(|it| it.block("annotateScmSlug")) else {
+    let Some(processors) = block.open_block("processors") else {
+        return Vec::new();
+    };
+    let mut others = processors.keys();
+    others.retain(|key| *key != SLUG_PROCESSOR);
+    warn_of_others(
+        &processors,
+        &others,
+        "is of a processor that Freshet does not have",
+    );
+    let Some(processor) = processors.block(SLUG_PROCESSOR) else {
         return Vec::new();
     };
     processor
@@ -113,44 +147,35 @@ fn read_scm_slug_kinds(block: &Reader<'_>) -> Vec<String> {
 fn list_github_providers<'a>(providers: &'a Reader<'a>) -> Vec<(String, Reader<'a>)> {
     // Backstage tells the two forms apart by this key too.
     let is_single = providers
-        .open_block("github")
+        .open_block(PROVIDER)
         .is_some_and(|github| github.string("organization").is_some());
     if is_single {
         return providers
-            .block("github")
+            .block(PROVIDER)
             .map(|github| (DEFAULT_ID.to_owned(), github))
             .into_iter()
             .collect();
     }
-    providers.entries("github")
+    providers.entries(PROVIDER)
 }
 
 fn read_provider(
     id: String,
     reader: &Reader<'_>,
-    integrations: &[GithubIntegration],
+    integrations: &Integrations<'_>,
 ) -> (GithubProvider, Schedule) {
-    let host = reader
-        .string("host")
-        .unwrap_or_else(|| GITHUB_COM.to_owned());
-    match integrations
-        .iter()
-        .find(|integration| integration.host == host)
-    {
+    let host = read_host(reader);
+    match integrations.find(&host) {
         None => reader.mistake(
             "host",
             format!("integrations.github has no entry for {host}"),
         ),
-        Some(integration) if integration.token.is_none() => {
-            reader.mistake("host", format!("the entry for {host} in integrations.github needs a token: GitHub lists repositories to nobody without one"));
-        }
-        Some(_) => {}
+        Some(integration) => integration.require_token(&reader.path()),
     }
     if reader.has("app") {
-        reader.ignore("app");
-        reader.mistake(
+        reader.warn(
             "app",
-            "GitHub Apps are not supported yet; configure `organization`",
+            "is not honoured, as GitHub Apps are not supported yet; `organization` says what is listed",
         );
     }
     reader.ignore("validateLocationsExist");
@@ -239,27 +264,29 @@ fn read_frequency(schedule: &Reader<'_>) -> Duration {
     let written = schedule.value("frequency");
     let has = |key| written.as_ref().is_some_and(|it| it.get(key).is_some());
     for unsupported in ["cron", "trigger"] {
-        // A schedule that is silently another one would look like an outage of discovery.
+        // Told, as a schedule that is silently another one would look like an outage of discovery.
         if has(unsupported) {
+            let hours = FREQUENCY.as_secs() / (60 * 60);
             let message = format!(
-                "`{unsupported}` is not supported yet; write a duration such as {{hours: 3}}"
+                "is `{unsupported}`, which is not supported yet; every {hours} hours is assumed. Write a duration such as {{hours: {hours}}}"
             );
-            schedule.mistake("frequency", message);
+            schedule.warn("frequency", message);
             return FREQUENCY;
         }
     }
     schedule.duration("frequency").unwrap_or(FREQUENCY)
 }
 
+/// A filter that would not be applied is a mistake, and no warning: what it keeps out would come in.
 fn read_filters(reader: &Reader<'_>) -> (ProviderFilters, Option<String>) {
     let Some(block) = reader.block("filters") else {
         return (ProviderFilters::default(), None);
     };
-    for unsupported in ["topic", "visibility"] {
-        if block.has(unsupported) {
-            block.ignore(unsupported);
-            block.mistake(unsupported, "is not supported yet");
-        }
+    if filters_by_topic(&block) {
+        block.mistake("topic", "is not supported yet");
+    }
+    if filters_by_visibility(&block) {
+        block.mistake("visibility", "is not supported yet");
     }
     let defaults = ProviderFilters::default();
     let allow_forks = block.bool("allowForks").unwrap_or(defaults.allow_forks);
@@ -274,6 +301,25 @@ fn read_filters(reader: &Reader<'_>) -> (ProviderFilters, Option<String>) {
         allow_forks,
     };
     (filters, block.string("branch"))
+}
+
+/// Empty lists keep nobody out.
+fn filters_by_topic(filters: &Reader<'_>) -> bool {
+    let Some(topic) = filters.block("topic") else {
+        return false;
+    };
+    let mut lists = ["include", "exclude"].into_iter();
+    lists.any(|key| topic.strings(key).is_some_and(|topics| !topics.is_empty()))
+}
+
+fn filters_by_visibility(filters: &Reader<'_>) -> bool {
+    let Some(visibilities) = filters.strings("visibility") else {
+        return false;
+    };
+    !visibilities.is_empty()
+        && VISIBILITIES
+            .iter()
+            .any(|one| !visibilities.iter().any(|listed| listed == one))
 }
 
 /// Backstage reads JavaScript's patterns, some of which cannot be matched in bounded time.

@@ -1,20 +1,21 @@
 //! `freshet`: what Backstage's configuration has no key for.
 
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use freshet_model::{KindSpec, Kinds};
-use freshet_processor::GithubIntegration;
+use freshet_proto::stream::{MEBIBYTE, StreamSizes};
 use freshet_proto::subject::DEFAULT_PREFIX;
 use freshet_runtime::config::Reader;
+use freshet_runtime::listen::ListenAddress;
 use freshet_runtime::telemetry::{LogFormat, TelemetryConfig, check_log_filter};
 use freshet_store::{Recheck, RemovalLimits};
 use secrecy::SecretString;
 
 use super::addresses::{is_url, read_listen};
+use super::integrations::Integrations;
 use super::webhooks::{self, WebhooksBlock};
 
-const ADMIN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 7009);
+const ADMIN_PORT: u16 = 7009;
 const STOP_DEADLINE: Duration = Duration::from_secs(20);
 /// octocrab logs every failed call as an error; the processor says what became of it.
 const LOG_FILTER: &str = "info,octocrab=off";
@@ -28,12 +29,14 @@ pub enum BusConfig {
     Memory,
     /// A NATS server with JetStream.
     Nats {
-        /// Its addresses, separated by commas; may hold a user and a password.
+        /// Its addresses, separated by commas; may hold a user and a password, or a token.
         url: SecretString,
         /// File with NATS credentials.
         credentials_file: Option<std::path::PathBuf>,
         /// Copies of each stream.
         replicas: u8,
+        /// How much each stream may hold.
+        sizes: StreamSizes,
     },
 }
 
@@ -41,7 +44,7 @@ pub enum BusConfig {
 pub(super) struct FreshetBlock {
     pub(super) bus: BusConfig,
     pub(super) webhooks: WebhooksBlock,
-    pub(super) admin_listen: SocketAddr,
+    pub(super) admin_listen: ListenAddress,
     pub(super) subject_prefix: String,
     pub(super) stop_deadline: Duration,
     pub(super) telemetry: TelemetryConfig,
@@ -54,14 +57,16 @@ pub(super) struct FreshetBlock {
 }
 
 /// Reads the block; everything in it has a default.
-pub(super) fn read_freshet(root: &Reader<'_>, integrations: &[GithubIntegration]) -> FreshetBlock {
-    let block = root.block("freshet");
+pub(super) fn read_freshet(root: &Reader<'_>, integrations: &Integrations<'_>) -> FreshetBlock {
+    let block = root.own_block("freshet");
     let block = block.as_ref();
     let admin = block.and_then(|block| block.block("admin"));
     FreshetBlock {
         bus: read_bus(block),
         webhooks: webhooks::read_webhooks(root, block, integrations),
-        admin_listen: admin.map_or(ADMIN, |admin| read_listen(&admin, "listen", ADMIN)),
+        admin_listen: admin.map_or(ListenAddress::loopback(ADMIN_PORT), |admin| {
+            read_listen(&admin, "listen", ADMIN_PORT)
+        }),
         subject_prefix: block
             .and_then(|block| block.string("subjectPrefix"))
             .unwrap_or_else(|| DEFAULT_PREFIX.to_owned()),
@@ -203,6 +208,35 @@ fn read_nats(nats: &Reader<'_>) -> BusConfig {
         url: SecretString::from(read_nats_url(nats)),
         credentials_file: nats.string("credentialsFile").map(Into::into),
         replicas: u8::try_from(replicas).unwrap_or(1),
+        sizes: read_stream_sizes(nats),
+    }
+}
+
+fn read_stream_sizes(nats: &Reader<'_>) -> StreamSizes {
+    let defaults = StreamSizes::default();
+    let Some(block) = nats.block("streamMebibytes") else {
+        return defaults;
+    };
+    let size = |key, default| {
+        let Some(mebibytes) = block.integer(key) else {
+            return default;
+        };
+        let bytes = i64::try_from(mebibytes)
+            .ok()
+            .and_then(|mebibytes| mebibytes.checked_mul(MEBIBYTE));
+        // None at all would refuse every message, and no bound is what JetStream reads a negative one as.
+        match bytes {
+            Some(bytes) if bytes > 0 => bytes,
+            _ => {
+                block.mistake(key, "must be a number of MiB, at least 1");
+                default
+            }
+        }
+    };
+    StreamSizes {
+        signals: size("signals", defaults.signals),
+        observations: size("observations", defaults.observations),
+        dead_letters: size("deadLetters", defaults.dead_letters),
     }
 }
 

@@ -4,55 +4,99 @@ use freshet_processor::GithubIntegration;
 use freshet_processor::source::github::endpoints::Endpoints;
 use freshet_runtime::config::Reader;
 
-use super::addresses::GITHUB_COM;
+use super::addresses::{GITHUB_COM, read_host};
 
 const GITHUB_COM_API: &str = "https://api.github.com";
 
 /// The GitHub integrations, as Backstage's configuration names them.
-pub(super) fn read_integrations(root: &Reader<'_>) -> Vec<GithubIntegration> {
-    let Some(integrations) = root.open_block("integrations") else {
-        return Vec::new();
-    };
-    integrations
-        .list("github")
-        .iter()
-        .map(read_integration)
-        .collect()
+pub(super) struct Integrations<'a>(Vec<Integration<'a>>);
+
+/// One host, and where it is configured.
+pub(super) struct Integration<'a> {
+    github: GithubIntegration,
+    reader: Reader<'a>,
+    has_apps: bool,
 }
 
-fn read_integration(reader: &Reader<'_>) -> GithubIntegration {
-    let host = reader
-        .string("host")
-        .unwrap_or_else(|| GITHUB_COM.to_owned());
+/// Reads the integrations. Those of other hosts are for other plugins.
+pub(super) fn read_integrations<'a>(root: &Reader<'a>) -> Integrations<'a> {
+    let entries = root
+        .open_block("integrations")
+        .map(|integrations| integrations.list("github"));
+    let entries = entries.unwrap_or_default();
+    Integrations(entries.into_iter().map(read_integration).collect())
+}
+
+impl<'a> Integrations<'a> {
+    /// The integration of a host.
+    pub(super) fn find(&self, host: &str) -> Option<&Integration<'a>> {
+        self.0.iter().find(|entry| entry.github.host == host)
+    }
+
+    /// The host of each.
+    pub(super) fn hosts(&self) -> Vec<&str> {
+        self.0
+            .iter()
+            .map(|entry| entry.github.host.as_str())
+            .collect()
+    }
+
+    /// What a processor is told of them.
+    pub(super) fn into_configs(self) -> Vec<GithubIntegration> {
+        self.0.into_iter().map(|entry| entry.github).collect()
+    }
+}
+
+impl Integration<'_> {
+    /// A provider lists the repositories of this host, which needs a token.
+    pub(super) fn require_token(&self, provider: &str) {
+        // With an App it worked in Backstage. It was warned of, and what is in the catalog stays: a listing
+        // that fails removes nothing.
+        if self.github.token.is_none() && !self.has_apps {
+            let host = &self.github.host;
+            self.reader.mistake(
+                "token",
+                format!("is required, as {provider} lists repositories of {host}, which GitHub shows to nobody without one"),
+            );
+        }
+    }
+}
+
+fn read_integration(reader: Reader<'_>) -> Integration<'_> {
+    let host = read_host(&reader);
     let api_base_url = reader
         .string("apiBaseUrl")
-        .unwrap_or_else(|| default_api(reader, &host));
+        .unwrap_or_else(|| default_api(&reader, &host));
     if Endpoints::parse(&api_base_url).is_err() {
         reader.mistake("apiBaseUrl", "must be a URL such as https://HOST/api/v3");
     }
     // Files are read through GraphQL and blobs, never as raw pages.
     reader.ignore("rawBaseUrl");
-    if reader.has("apps") {
-        reader.ignore("apps");
-        reader.mistake(
+    let has_apps = reader.has("apps");
+    if has_apps {
+        reader.warn(
             "apps",
-            "GitHub Apps are not supported yet; configure `token`",
+            "is not honoured, as GitHub Apps are not supported yet; without a `token`, nothing of this host is discovered",
         );
     }
-    GithubIntegration {
-        token: reader.secret("token"),
-        host,
-        api_base_url,
+    Integration {
+        github: GithubIntegration {
+            token: reader.secret("token"),
+            host,
+            api_base_url,
+        },
+        reader,
+        has_apps,
     }
 }
 
 fn default_api(reader: &Reader<'_>, host: &str) -> String {
-    if host != GITHUB_COM {
-        // No guess: with the API of github.com, a token of the company's server would be sent to strangers.
-        reader.mistake(
-            "apiBaseUrl",
-            "is required for hosts other than github.com, such as https://HOST/api/v3",
-        );
+    if host == GITHUB_COM {
+        return GITHUB_COM_API.to_owned();
     }
-    GITHUB_COM_API.to_owned()
+    // The same host and never the API of github.com: a token of the company's server would be sent to
+    // strangers.
+    let assumed = format!("https://{host}/api/v3");
+    reader.warn("apiBaseUrl", format!("is missing; {assumed} is assumed"));
+    assumed
 }

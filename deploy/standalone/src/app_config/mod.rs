@@ -1,20 +1,23 @@
 //! From Backstage's app-config and its `freshet:` block to the configuration of each service.
 //!
-//! One file per block. Keys of other plugins are ignored; an unknown key inside a block Freshet reads is
-//! a mistake; all mistakes are reported together, each with its path.
+//! One file per block. Keys of other plugins are ignored; what a Backstage that starts with the same file
+//! passes over, or Freshet cannot honour, is a warning; a mistake is what would do harm, and anything unknown
+//! below `freshet:`. All are reported together, each with its path.
 
+mod access;
 mod addresses;
 mod backend;
 mod catalog;
+mod database;
 mod freshet;
 mod integrations;
 mod rules;
 mod webhooks;
 
-use std::net::SocketAddr;
 use std::time::Duration;
 
-use freshet_runtime::config::{Document, Mistakes};
+use freshet_runtime::config::{Document, Mistake, Mistakes};
+use freshet_runtime::listen::ListenAddress;
 use freshet_runtime::telemetry::TelemetryConfig;
 
 pub use freshet::BusConfig;
@@ -36,17 +39,19 @@ pub struct AppConfig {
     pub processor: freshet_processor::ProcessorConfig,
     /// The store's part.
     pub store: freshet_store::StoreConfig,
+    /// What is not honoured, each with its path.
+    pub warnings: Vec<Mistake>,
 }
 
 /// Where the listeners bind.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Listeners {
-    /// The catalog API. Loopback only, as it has no authentication.
-    pub api: SocketAddr,
+    /// The catalog API. Beyond loopback it answers callers with credentials only.
+    pub api: ListenAddress,
     /// Webhooks. Anywhere, once every hook has a secret.
-    pub webhooks: SocketAddr,
+    pub webhooks: ListenAddress,
     /// Health and metrics; no entity data.
-    pub admin: SocketAddr,
+    pub admin: ListenAddress,
 }
 
 impl AppConfig {
@@ -61,9 +66,10 @@ impl AppConfig {
         let integrations = integrations::read_integrations(&root);
         let catalog = catalog::read_catalog(&root, &integrations);
         let freshet = freshet::read_freshet(&root, &integrations);
-        // Assembled although there may be mistakes: only `finish` knows which keys nobody has read.
-        let config = Self::assemble(backend, integrations, catalog, freshet);
-        root.finish()?;
+        // Last of all: only now is it known which keys nobody has read.
+        let warnings = root.finish()?;
+        let mut config = Self::assemble(backend, integrations.into_configs(), catalog, freshet);
+        config.warnings = warnings;
         Ok(config)
     }
 
@@ -111,6 +117,7 @@ impl AppConfig {
             // What is read under one configuration is read again under another; only the processor knows what matters.
             fingerprint: freshet_processor::fingerprint(&processor),
             cors: backend.cors,
+            external_access: backend.external_access,
             base_url: backend.base_url,
             ..freshet_store::StoreConfig::new(backend.database)
         };
@@ -126,6 +133,7 @@ impl AppConfig {
             ingestor,
             processor,
             store,
+            warnings: Vec::new(),
         }
     }
 }

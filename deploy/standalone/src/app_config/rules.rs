@@ -100,7 +100,12 @@ pub(super) fn read_location(reader: &Reader<'_>, folder: &Path) -> (Option<Root>
         // The store names locations by their target; the same file must have one name wherever it is started from.
         FILE => make_absolute(&target, folder),
         _ => {
-            reader.mistake("type", "must be `url` or `file`");
+            // Of a processor that only Backstage has. It was never read here, so leaving it out removes nothing.
+            reader.ignore("rules");
+            reader.warn(
+                "type",
+                "is neither `url` nor `file`, and Freshet reads no other; the location is left out",
+            );
             return (None, Vec::new());
         }
     };

@@ -1,19 +1,18 @@
 //! `freshet.webhooks`, and the secret of hooks that a Backstage installation has already.
 
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
-
 use freshet_ingestor::WebhookSecret;
-use freshet_processor::GithubIntegration;
 use freshet_runtime::config::Reader;
+use freshet_runtime::listen::ListenAddress;
 use secrecy::{ExposeSecret as _, SecretString};
 
-use super::addresses::{GITHUB_COM, read_listen};
+use super::addresses::{read_host, read_listen};
+use super::integrations::Integrations;
 
-const WEBHOOKS: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 7008);
+const WEBHOOKS_PORT: u16 = 7008;
 
 /// What the block says.
 pub(super) struct WebhooksBlock {
-    pub(super) listen: SocketAddr,
+    pub(super) listen: ListenAddress,
     /// Whose webhooks are received.
     pub(super) secrets: Vec<WebhookSecret>,
 }
@@ -22,12 +21,14 @@ pub(super) struct WebhooksBlock {
 pub(super) fn read_webhooks(
     root: &Reader<'_>,
     block: Option<&Reader<'_>>,
-    integrations: &[GithubIntegration],
+    integrations: &Integrations<'_>,
 ) -> WebhooksBlock {
     let block = block.and_then(|block| block.block("webhooks"));
     let listen = block
         .as_ref()
-        .map_or(WEBHOOKS, |block| read_listen(block, "listen", WEBHOOKS));
+        .map_or(ListenAddress::loopback(WEBHOOKS_PORT), |block| {
+            read_listen(block, "listen", WEBHOOKS_PORT)
+        });
     let hooks = block.as_ref().map(|block| block.list("github"));
     let mut secrets = read_hooks(&hooks.unwrap_or_default(), integrations);
     if secrets.is_empty() {
@@ -36,7 +37,7 @@ pub(super) fn read_webhooks(
     // An open listener that accepts nothing is a mistake somebody finds weeks later, by stale entities.
     if let Some(block) = &block
         && secrets.is_empty()
-        && !listen.ip().is_loopback()
+        && !listen.is_loopback()
     {
         block.mistake(
             "listen",
@@ -47,7 +48,7 @@ pub(super) fn read_webhooks(
 }
 
 /// The configured hooks. A delivery is told to be from a host by its secret alone.
-fn read_hooks(hooks: &[Reader<'_>], integrations: &[GithubIntegration]) -> Vec<WebhookSecret> {
+fn read_hooks(hooks: &[Reader<'_>], integrations: &Integrations<'_>) -> Vec<WebhookSecret> {
     let mut webhooks: Vec<WebhookSecret> = Vec::new();
     for hook in hooks {
         let webhook = read_hook(hook, integrations);
@@ -74,34 +75,36 @@ fn share_a_secret(one: &WebhookSecret, other: &WebhookSecret) -> bool {
     one.host != other.host && one.secrets.iter().any(is_of_other)
 }
 
-/// Backstage has one secret for all hooks, so it can only be that of the only host.
+/// `events.modules.github.webhookSecret`, where a Backstage installation keeps the secret of its hooks: one
+/// for all of them, so it can only be that of the only host.
 fn read_backstage_hook(
     root: &Reader<'_>,
-    integrations: &[GithubIntegration],
+    integrations: &Integrations<'_>,
 ) -> Option<WebhookSecret> {
-    let secret = read_backstage_secret(root)?;
-    match integrations {
+    let module = root
+        .open_block("events")?
+        .open_block("modules")?
+        .open_block("github")?;
+    let secret = module.secret("webhookSecret")?;
+    match integrations.hosts().as_slice() {
         [] => None,
         [only] => Some(WebhookSecret {
-            host: only.host.clone(),
+            host: (*only).to_owned(),
             secrets: vec![secret],
         }),
         [_, _, ..] => {
-            root.mistake(
-                "freshet.webhooks.github",
-                "is required: integrations.github has several hosts, and events.modules.github.webhookSecret does not say whose hooks it signs",
+            module.warn(
+                "webhookSecret",
+                "does not say whose hooks it signs, as integrations.github has several hosts; name each in freshet.webhooks.github, or no hook is accepted",
             );
             None
         }
     }
 }
 
-fn read_hook(hook: &Reader<'_>, integrations: &[GithubIntegration]) -> WebhookSecret {
-    let host = hook.string("host").unwrap_or_else(|| GITHUB_COM.to_owned());
-    if !integrations
-        .iter()
-        .any(|integration| integration.host == host)
-    {
+fn read_hook(hook: &Reader<'_>, integrations: &Integrations<'_>) -> WebhookSecret {
+    let host = read_host(hook);
+    if integrations.find(&host).is_none() {
         hook.mistake(
             "host",
             format!("integrations.github has no entry for {host}"),
@@ -121,12 +124,4 @@ fn read_hook(hook: &Reader<'_>, integrations: &[GithubIntegration]) -> WebhookSe
         .chain(hook.secret("previousSecret"))
         .collect();
     WebhookSecret { host, secrets }
-}
-
-/// `events.modules.github.webhookSecret`, where a Backstage installation keeps the secret of its hooks.
-fn read_backstage_secret(root: &Reader<'_>) -> Option<SecretString> {
-    root.open_block("events")?
-        .open_block("modules")?
-        .open_block("github")?
-        .secret("webhookSecret")
 }

@@ -4,10 +4,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_nats::{ConnectOptions, Event, ServerAddr};
+use percent_encoding::percent_decode_str;
 use secrecy::ExposeSecret as _;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
+use url::Url;
 
 use super::{LinkState, Nats, NatsConfig, NatsCore};
 use crate::{ConnectError, ProvisionError, RETRY_UNAVAILABLE_AFTER};
@@ -25,8 +27,8 @@ impl Nats {
             connections: 0,
             is_up: true,
         });
-        let options = build_options(config, link).await?;
-        let servers = parse_servers(config)?;
+        let (servers, login) = parse_servers(config)?;
+        let options = build_options(config, link, login).await?;
         let client = options
             .connect(servers)
             .await
@@ -57,6 +59,7 @@ impl Nats {
 async fn build_options(
     config: &NatsConfig,
     link: watch::Sender<LinkState>,
+    login: Option<Login>,
 ) -> Result<ConnectOptions, ConnectError> {
     let options = ConnectOptions::new()
         .name(&config.name)
@@ -73,6 +76,11 @@ async fn build_options(
             note_event(&link, &event);
             std::future::ready(())
         });
+    let options = match login {
+        None => options,
+        Some(Login::User { name, password }) => options.user_and_password(name, password),
+        Some(Login::Token(token)) => options.token(token),
+    };
     match &config.credentials_file {
         None => Ok(options),
         Some(path) => {
@@ -87,17 +95,53 @@ async fn build_options(
     }
 }
 
-fn parse_servers(config: &NatsConfig) -> Result<Vec<ServerAddr>, ConnectError> {
+/// The addresses without credentials, and the credentials.
+// The client takes the address apart and forgets who is named in it.
+fn parse_servers(config: &NatsConfig) -> Result<(Vec<ServerAddr>, Option<Login>), ConnectError> {
     let addresses = config.url.expose_secret().split(',').map(str::trim);
-    addresses
-        .map(|address| {
-            address
-                .parse()
-                .map_err(|error: std::io::Error| ConnectError::Refused {
-                    source: error.into(),
-                })
-        })
-        .collect()
+    let mut servers = Vec::new();
+    let mut logins: Vec<Login> = Vec::new();
+    for address in addresses {
+        let refused = |error: std::io::Error| ConnectError::Refused {
+            source: error.into(),
+        };
+        let mut url = address.parse::<ServerAddr>().map_err(refused)?.into_inner();
+        logins.extend(Login::of_url(&url));
+        // What the server itself tells of the cluster has none either, and must look the same.
+        let _has_a_host = (url.set_username(""), url.set_password(None));
+        servers.push(ServerAddr::from_url(url).map_err(refused)?);
+    }
+    logins.dedup();
+    match logins.len() {
+        0 | 1 => Ok((servers, logins.pop())),
+        _ => Err(ConnectError::SeveralLogins),
+    }
+}
+
+/// Who connects.
+#[derive(Clone, PartialEq, Eq)]
+enum Login {
+    User { name: String, password: String },
+    Token(String),
+}
+
+impl Login {
+    /// As NATS writes it: `user:password@`, or a token alone.
+    fn of_url(url: &Url) -> Option<Self> {
+        let name = decode(url.username());
+        match url.password() {
+            Some(password) => Some(Self::User {
+                name,
+                password: decode(password),
+            }),
+            None if name.is_empty() => None,
+            None => Some(Self::Token(name)),
+        }
+    }
+}
+
+fn decode(text: &str) -> String {
+    percent_decode_str(text).decode_utf8_lossy().into_owned()
 }
 
 fn note_event(link: &watch::Sender<LinkState>, event: &Event) {
@@ -161,14 +205,58 @@ async fn restore_topology(core: &NatsCore) {
         match core.make_again().await {
             Ok(()) => return,
             // Waiting would not change it, and what can be used should be.
-            Err(error @ ProvisionError::Drift(_)) => {
-                tracing::error!(error = %error, "Somebody changed the streams while the server was away.");
+            Err(error @ (ProvisionError::Drift(_) | ProvisionError::SmallPayload { .. })) => {
+                tracing::error!(error = %error, "Somebody changed the server or its streams while it was away.");
                 return;
             }
-            Err(error @ ProvisionError::Unavailable { .. }) => {
+            // A server that starts says so of JetStream too, until it has read its disk.
+            Err(
+                error @ (ProvisionError::Unavailable { .. }
+                | ProvisionError::NoJetStream
+                | ProvisionError::NoRoom { .. }),
+            ) => {
                 tracing::debug!(error = %error, "The streams are not there yet.");
             }
         }
         tokio::time::sleep(RETRY_UNAVAILABLE_AFTER).await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(url: &str, expected: &str) {
+        let parsed = parse_servers(&NatsConfig::new(url, "test"));
+        let found = match parsed {
+            Err(error) => error.to_string(),
+            Ok((servers, login)) => {
+                let servers: Vec<&str> = servers.iter().map(ServerAddr::as_url_str).collect();
+                let login = match login {
+                    None => "nobody".to_owned(),
+                    Some(Login::User { name, password }) => format!("{name}/{password}"),
+                    Some(Login::Token(token)) => format!("token {token}"),
+                };
+                format!("{login} at {}", servers.join(" "))
+            }
+        };
+        assert_eq!(found, expected, "{url}");
+    }
+
+    #[test]
+    fn credentials_are_taken_out_of_the_addresses() {
+        check("nats://a:4222", "nobody at nats://a:4222");
+        check("nats://u:pass@a:4222", "u/pass at nats://a:4222");
+        check("u:p%40ss%2F%C3%A9@a", "u/p@ss/\u{e9} at nats://a");
+        check("nats://t0ken@a", "token t0ken at nats://a");
+        check(
+            "tls://u:p@a, tls://u:p@b,c",
+            "u/p at tls://a tls://b nats://c",
+        );
+        check(
+            "nats://u:p@a,nats://v:p@b",
+            "the addresses of the NATS servers name different credentials, and a connection can have only one",
+        );
     }
 }

@@ -11,6 +11,7 @@ mod kv;
 mod provision;
 mod publisher;
 mod receipt;
+mod server;
 mod settings;
 
 use std::path::PathBuf;
@@ -39,7 +40,7 @@ const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
 /// How to reach the server.
 #[derive(Clone, Debug)]
 pub struct NatsConfig {
-    /// Addresses, separated by commas; may hold a user and a password.
+    /// Addresses, separated by commas; may hold a user and a password, or a token.
     pub url: SecretString,
     /// A credentials file, for servers with accounts.
     pub credentials_file: Option<PathBuf>,

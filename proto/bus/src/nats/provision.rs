@@ -1,10 +1,11 @@
 //! Streams, buckets and consumers: creating what is missing, refusing what differs.
 
 use async_nats::jetstream::context::GetStreamErrorKind;
-use async_nats::jetstream::stream::{Config, ConsumerErrorKind, RawMessageErrorKind};
+use async_nats::jetstream::stream::{Config, ConsumerErrorKind, RawMessageErrorKind, StorageType};
 use async_nats::jetstream::{ErrorCode, stream};
 use freshet_proto::stream::{ConsumerSpec, Topology};
 
+use super::server::is_out_of_room;
 use super::settings::{
     bucket_config, consumer_config, consumer_fields, drift_between, stream_config, stream_fields,
 };
@@ -168,6 +169,7 @@ impl NatsCore {
     }
 
     async fn provision(&self, topology: &Topology) -> Result<(), ProvisionError> {
+        self.check_server().await?;
         let streams = topology.streams.iter().map(stream_config);
         let buckets = topology.buckets.iter().map(bucket_config);
         let mut drifts = Vec::new();
@@ -181,26 +183,22 @@ impl NatsCore {
         }
     }
 
-    async fn provision_stream(&self, wanted: Config) -> Result<Vec<Drift>, ProvisionError> {
+    async fn provision_stream(&self, mut wanted: Config) -> Result<Vec<Drift>, ProvisionError> {
         let name = wanted.name.clone();
-        let unavailable = |source: crate::Cause| ProvisionError::Unavailable {
-            name: name.clone(),
-            source,
-        };
         let found = match self.look_up(&name).await {
             Ok(stream) => stream.cached_info().config.clone(),
-            Err(ReadError::Missing { .. }) => {
-                match self.context.create_stream(wanted.clone()).await {
-                    Ok(stream) => stream.cached_info().config.clone(),
-                    // Somebody else created it meanwhile, or it cannot be created; looking tells which.
-                    Err(error) => match self.look_up(&name).await {
-                        Ok(stream) => stream.cached_info().config.clone(),
-                        Err(_) => return Err(unavailable(error.into())),
-                    },
-                }
+            Err(ReadError::Missing { .. }) => self.create_stream(&wanted).await?,
+            Err(error @ ReadError::Unavailable { .. }) => {
+                return Err(ProvisionError::Unavailable {
+                    name,
+                    source: error.into(),
+                });
             }
-            Err(error @ ReadError::Unavailable { .. }) => return Err(unavailable(error.into())),
         };
+        // What need not outlive the server may all the same; where it has no memory for it, it does.
+        if wanted.storage == StorageType::Memory {
+            wanted.storage = found.storage;
+        }
         // Compared and never updated: two versions running side by side during a rollout would
         // change the settings to and fro, and nobody would notice.
         Ok(drift_between(
@@ -208,6 +206,29 @@ impl NatsCore {
             stream_fields(&found),
             stream_fields(&wanted),
         ))
+    }
+
+    /// Creates a stream; one that may be in memory is on disk if there is no memory for it.
+    async fn create_stream(&self, wanted: &Config) -> Result<Config, ProvisionError> {
+        match self.context.create_stream(wanted.clone()).await {
+            Ok(stream) => Ok(stream.cached_info().config.clone()),
+            Err(error) if wanted.storage == StorageType::Memory && is_out_of_room(&error) => {
+                tracing::info!(
+                    stream = wanted.name,
+                    "The NATS server has no memory for a stream, which is kept on its disk."
+                );
+                let on_disk = Config {
+                    storage: StorageType::File,
+                    ..wanted.clone()
+                };
+                Box::pin(self.create_stream(&on_disk)).await
+            }
+            // Somebody else created it meanwhile, or it cannot be created; looking tells which.
+            Err(error) => match self.look_up(&wanted.name).await {
+                Ok(stream) => Ok(stream.cached_info().config.clone()),
+                Err(_) => Err(self.explain_refusal(wanted, error).await),
+            },
+        }
     }
 
     pub(super) async fn open_consumer(&self, spec: &ConsumerSpec) -> Result<(), ConsumeError> {

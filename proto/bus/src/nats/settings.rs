@@ -14,11 +14,14 @@ use crate::{Drift, Drifts, HEADER_BYTES_MAX};
 
 /// Room for what the server adds to a message's own headers.
 const SERVER_HEADER_BYTES: usize = 4 * 1024;
+/// Largest message there is: a payload of the greatest size with headers of theirs.
+// The server counts headers in.
+pub(super) const MESSAGE_BYTES_MAX: usize =
+    PAYLOAD_BYTES_MAX + HEADER_BYTES_MAX + SERVER_HEADER_BYTES;
 const UNBOUNDED: i64 = -1;
 const BUCKET_DUPLICATE_WINDOW: Duration = Duration::from_secs(120);
 
 pub(super) fn stream_config(spec: &StreamSpec) -> Config {
-    let message_bytes_max = PAYLOAD_BYTES_MAX + HEADER_BYTES_MAX + SERVER_HEADER_BYTES;
     Config {
         name: spec.name.clone(),
         subjects: spec
@@ -43,9 +46,7 @@ pub(super) fn stream_config(spec: &StreamSpec) -> Config {
         max_messages_per_subject: spec.messages_per_subject_max.unwrap_or(UNBOUNDED),
         max_consumers: -1,
         max_age: spec.age_max.unwrap_or(Duration::ZERO),
-        // The server counts headers in; a payload of the greatest size with headers of theirs must
-        // pass.
-        max_message_size: i32::try_from(message_bytes_max)
+        max_message_size: i32::try_from(MESSAGE_BYTES_MAX)
             .expect("a message is smaller than 2 GiB"),
         duplicate_window: spec.duplicate_window,
         compression: Some(if spec.compressed {

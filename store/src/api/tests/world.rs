@@ -1,5 +1,6 @@
 //! A served catalog, and a client of it.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use freshet_model::{
@@ -66,7 +67,25 @@ impl World {
         Self::start_with(None, FeedLimits::default()).await
     }
 
+    /// A catalog that answers nobody but these callers.
+    pub(super) async fn start_guarded(callers: Vec<ExternalAccess>) -> Self {
+        let cors = CorsConfig {
+            origins: vec!["http://localhost:3000".to_owned()],
+            ..CorsConfig::default()
+        };
+        let access = ApiAccess::Guarded(callers);
+        Self::start_accessible(Some(cors), FeedLimits::default(), access).await
+    }
+
     pub(super) async fn start_with(cors: Option<CorsConfig>, limits: FeedLimits) -> Self {
+        Self::start_accessible(cors, limits, ApiAccess::Open).await
+    }
+
+    async fn start_accessible(
+        cors: Option<CorsConfig>,
+        limits: FeedLimits,
+        access: ApiAccess,
+    ) -> Self {
         let directory = tempfile::tempdir().expect("a directory");
         let path = directory.path().join("catalog.sqlite");
         let repo = Repo::open(&DatabaseConfig::Sqlite { path: path.clone() })
@@ -101,6 +120,7 @@ impl World {
             clock,
             metrics,
             confirmed: Arc::default(),
+            access,
         });
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let address = listener.local_addr().expect("an address");
