@@ -37,20 +37,25 @@ impl PendingFile {
     pub fn parse(bytes: &[u8], limits: &ReadLimits) -> Self {
         // Most files have none, and to look at the bytes is cheaper than to walk the documents.
         let may_have_placeholders = find::may_hold_placeholders(bytes);
-        let pending = |document: ParsedDocument| PendingDocument {
-            placeholders: if may_have_placeholders {
-                find::find_placeholders(&document.value)
-            } else {
-                Vec::new()
-            },
-            is_ownerless: codeowners::is_ownerless(&document.value),
-            document,
+        let pending = |mut document: ParsedDocument| {
+            // First, so that nothing is read for what is written over in any case.
+            freshet_model::drop_overwritten(&mut document.value);
+            PendingDocument {
+                placeholders: if may_have_placeholders {
+                    find::find_placeholders(&document.value)
+                } else {
+                    Vec::new()
+                },
+                is_ownerless: codeowners::is_ownerless(&document.value),
+                document,
+            }
         };
         let documents = read_documents(bytes, limits)
             .into_iter()
             .map(|document| document.map(pending))
             .collect();
         Self { documents }
+    }
     }
 
     /// What has to be fetched before the file can be validated. Placeholders that may not be read, or name
