@@ -33,8 +33,12 @@ pub struct ReadLimits {
 
 /// 5 MiB: the largest descriptor seen in practice embeds an API definition of about 4 MiB.
 const FILE_BYTES_MAX: usize = 5 * 1024 * 1024;
-const DOCUMENTS_MAX: usize = 1_000;
+/// Generated files reach thousands: an organisation's people in one.
+const DOCUMENTS_MAX: usize = 10_000;
 const DEPTH_MAX: usize = 100;
+/// The deepest nesting that may be allowed: readers of JSON stop at 128, and events and answers
+/// wrap what is read here.
+pub const DEPTH_HIGHEST: usize = 120;
 /// The default of the npm package `yaml`, which Backstage does not change.
 const ALIAS_USES_MAX: u64 = 100;
 // An empty list takes two bytes of text and many times that in memory.

@@ -73,8 +73,9 @@ pub(super) fn split_documents(
     for (number, line) in (1u32..).zip(text.split_inclusive('\n')) {
         splitter.take_line(offset, number, line);
         offset += line.len();
-        // Here and not after parsing: a file of `---` alone would be a million documents.
-        if splitter.chunks.len() > documents_max {
+        // Here and not after parsing: a file of `---` alone would be a million documents. The one
+        // that has just begun counts.
+        if splitter.chunks.len() + usize::from(splitter.open.is_some()) > documents_max {
             splitter.chunks.truncate(documents_max);
             splitter.chunks.push(Err(SyntaxProblem {
                 rule: RuleId::YamlLimitDocuments,

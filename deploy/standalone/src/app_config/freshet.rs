@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use freshet_model::{KindSpec, Kinds};
 use freshet_processor::GithubIntegration;
+use freshet_processor::limits::{DEPTH_HIGHEST, ReadLimits};
 use freshet_proto::subject::DEFAULT_PREFIX;
 use freshet_runtime::config::Reader;
 use freshet_runtime::telemetry::{LogFormat, TelemetryConfig, check_log_filter};
@@ -49,6 +50,7 @@ pub(super) struct FreshetBlock {
     /// Repositories that placeholders of any other may read.
     pub(super) placeholders: Vec<String>,
     pub(super) codeowners: bool,
+    pub(super) limits: ReadLimits,
     pub(super) removals: RemovalLimits,
     pub(super) recheck: Recheck,
 }
@@ -76,6 +78,10 @@ pub(super) fn read_freshet(root: &Reader<'_>, integrations: &[GithubIntegration]
             .unwrap_or_default(),
         codeowners: block
             .and_then(|block| block.bool("codeowners"))
+            .unwrap_or_default(),
+        limits: block
+            .and_then(|block| block.block("limits"))
+            .map(|block| read_limits(&block))
             .unwrap_or_default(),
         removals: block
             .and_then(|block| block.block("removals"))
@@ -136,6 +142,31 @@ fn read_placeholders(block: &Reader<'_>) -> Vec<String> {
         }
     }
     repositories
+}
+
+/// How much of one catalog file is looked at.
+fn read_limits(block: &Reader<'_>) -> ReadLimits {
+    let defaults = ReadLimits::default();
+    let number = |key, default| {
+        let value = block.integer(key);
+        let value = value.map_or(default, |value| {
+            usize::try_from(value).unwrap_or(usize::MAX)
+        });
+        // Nothing could be read, and everything would stay as it is without a word.
+        if value == 0 {
+            block.mistake(key, "must be at least 1");
+        }
+        value
+    };
+    let depth = number("depth", defaults.depth);
+    if depth > DEPTH_HIGHEST {
+        block.mistake("depth", format!("must be at most {DEPTH_HIGHEST}"));
+    }
+    ReadLimits {
+        documents: number("documents", defaults.documents),
+        depth,
+        ..defaults
+    }
 }
 
 fn read_removals(block: &Reader<'_>) -> RemovalLimits {

@@ -84,6 +84,7 @@ impl AppConfig {
                 .iter()
                 .any(|root| root.location_type == freshet_model::location::FILE),
             kinds: freshet.kinds,
+            limits: freshet.limits,
             github: integrations,
             ..freshet_processor::ProcessorConfig::default()
         };

@@ -388,10 +388,15 @@ fn limits_are_kept() {
     let content = Some(RuleId::YamlLimitContent);
     let broken = |rule| [Some(rule)];
     assert_eq!(rules(&" ".repeat(101)), broken(RuleId::YamlLimitFileSize));
-    assert_eq!(
-        rules("--- 1\n--- 2\n--- 3\n--- 4"),
-        [None, None, Some(RuleId::YamlLimitDocuments)]
-    );
+    assert_eq!(rules("--- 1\n--- 2\n"), [None, None]);
+    for beyond in [
+        "--- 1\n--- 2\n--- 3",
+        "1\n---\n2\n...\n3",
+        "--- 1\n--- 2\n--- 3\n---",
+    ] {
+        let documents = Some(RuleId::YamlLimitDocuments);
+        assert_eq!(rules(beyond), [None, None, documents], "{beyond}");
+    }
     assert_eq!(rules("[[[1]]]"), [None]);
     assert_eq!(rules("[[[[1]]]]"), broken(RuleId::YamlLimitDepth));
     assert_eq!(rules("[1, 2, 3, 4, 5, 6, 7]"), [None]);
