@@ -7,7 +7,9 @@ use freshet_model::RuleId;
 use serde_json::Value;
 
 use super::anchors::Anchors;
+use super::causes;
 use super::collection::{CollectionContent, CollectionTag, CompleteNode, OpenCollection};
+use super::document::OddSpace;
 use super::key::KeyIdentity;
 use super::position::{NodeParent, Positions, TextPosition};
 use super::problem::{SyntaxProblem, syntax_problem};
@@ -25,6 +27,7 @@ pub(super) struct Composer<'a> {
     anchors: Anchors,
     budget: &'a mut SizeBudget,
     root: Option<Value>,
+    odd_space: Option<OddSpace>,
 }
 
 /// What a node has besides its value.
@@ -56,12 +59,18 @@ impl<'a> Composer<'a> {
             anchors: Anchors::new(document.text.contains('*'), limits.alias_uses),
             budget,
             root: None,
+            odd_space: None,
         }
     }
 
     /// The value, null if there is none, and where its parts stand.
     pub(super) fn into_value(self) -> (Value, Positions) {
         (self.root.unwrap_or(Value::Null), self.positions)
+    }
+
+    /// The first key that begins with what only looks like a space.
+    pub(super) fn odd_space(&self) -> Option<OddSpace> {
+        self.odd_space
     }
 
     pub(super) fn add_scalar(
@@ -72,6 +81,9 @@ impl<'a> Composer<'a> {
         at: TextPosition,
     ) -> Result<(), SyntaxProblem> {
         let node = self.begin_node(at);
+        if quoting == Quoting::Plain && self.odd_space.is_none() {
+            self.odd_space = self.find_odd_space(text, at);
+        }
         let before = self.budget.spent();
         self.budget.spend(ValueSize::of_scalar(text.len()), at)?;
         let tag = properties.tag.as_deref();
@@ -186,6 +198,15 @@ impl<'a> Composer<'a> {
             position: start,
             node,
             merge_key: false,
+        })
+    }
+
+    fn find_odd_space(&self, text: &str, position: TextPosition) -> Option<OddSpace> {
+        let is_key = self.frames.last()?.content.expects_key();
+        let character = text.chars().next().filter(|_| is_key)?;
+        causes::is_odd_space(character).then_some(OddSpace {
+            position,
+            character,
         })
     }
 

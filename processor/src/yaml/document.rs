@@ -3,6 +3,7 @@
 use freshet_model::RuleId;
 use serde_json::Value;
 
+use super::causes;
 use super::composer::Composer;
 use super::position::{Positions, TextPosition};
 use super::problem::SyntaxProblem;
@@ -21,6 +22,23 @@ pub struct ParsedDocument {
     pub positions: Positions,
     /// Where the document itself starts.
     pub start: TextPosition,
+    /// The first key that begins with what only looks like a space.
+    pub odd_space: Option<OddSpace>,
+}
+
+/// A key that begins with what only looks like a space: most likely it was to be indented by it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct OddSpace {
+    /// Where it is.
+    pub position: TextPosition,
+    /// The character.
+    pub character: char,
+}
+
+impl std::fmt::Display for OddSpace {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&causes::name_space(self.character))
+    }
 }
 
 /// Reads a document.
@@ -35,11 +53,13 @@ pub(super) fn read_document(
     let mut resolver = Resolver::new(document, &mut composer, is_cut);
     let Some(fault) = fault else {
         resolver.resolve_document(&tree)?;
+        let odd_space = composer.odd_space();
         let (value, positions) = composer.into_value();
         return Ok(ParsedDocument {
             value,
             positions,
             start: document.start,
+            odd_space,
         });
     };
     let is_limit = fault.rule != RuleId::YamlSyntax;

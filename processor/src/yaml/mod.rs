@@ -17,9 +17,11 @@
 //! panic. It does no I/O and knows nothing of where a file came from.
 
 mod anchors;
+mod causes;
 mod collection;
 mod composer;
 mod document;
+mod encoding;
 mod key;
 mod number;
 pub mod position;
@@ -34,7 +36,8 @@ mod syntax;
 mod tests;
 mod yaml11;
 
-pub use document::ParsedDocument;
+pub use document::{OddSpace, ParsedDocument};
+pub use encoding::find_wrong_byte;
 pub use position::{Positions, TextPosition};
 pub use problem::SyntaxProblem;
 
@@ -60,12 +63,24 @@ pub fn read_documents(
             TextPosition::START,
         ))];
     }
+    if let Some(encoding) = encoding::name_encoding(bytes) {
+        let message = format!("the file is {encoding}, and must be UTF-8");
+        return vec![Err(syntax_problem(
+            RuleId::YamlEncoding,
+            message,
+            TextPosition::START,
+        ))];
+    }
     // As Node.js decodes, so that what Backstage shows is what is here.
     let text = String::from_utf8_lossy(bytes);
     let text = text.strip_prefix('\u{FEFF}').unwrap_or(&text);
     let mut budget = SizeBudget::new(limits);
     split::split_documents(text, limits.documents)
         .into_iter()
-        .map(|chunk| document::read_document(&chunk?, limits, &mut budget))
+        .map(|chunk| {
+            let chunk = chunk?;
+            document::read_document(&chunk, limits, &mut budget)
+                .map_err(|problem| causes::find_cause(problem, &chunk))
+        })
         .collect()
 }

@@ -152,6 +152,10 @@ word_enum! {
         YamlLimitProblems = "yaml.limit.problems",
         /// A document is not a mapping.
         YamlRoot = "yaml.root",
+        /// The file is in another encoding than UTF-8.
+        YamlEncoding = "yaml.encoding",
+        /// A key begins with a space that YAML does not take for one.
+        YamlSpace = "yaml.space",
         /// The file declares more than one observation should carry.
         FileLimitObserved = "file.limit.observed",
         /// The file could not be read from the disk.

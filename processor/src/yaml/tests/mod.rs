@@ -260,11 +260,7 @@ fn a_byte_order_mark_is_ignored_only_at_the_start() {
 fn bytes_that_are_not_text_are_replaced() {
     check(b"a: \xff", &json!({"a": "\u{FFFD}"}));
     check(b"a: x\0y", &json!({"a": "x\0y"}));
-    assert!(
-        outcome([0xff, 0xfe, b'a', 0, b':', 0])
-            .iter()
-            .all(Value::is_string)
-    );
+    check_broken([0xff, 0xfe, b'a', 0, b':', 0], RuleId::YamlEncoding, 1, 1);
 }
 
 #[test]
