@@ -81,6 +81,8 @@ impl Resolver<'_, '_> {
             self.check_implicit_value(key, value, &key_properties, &value_properties)?;
         }
         let at = self.composer.last_key_position();
+        // What follows a written out key without a `:` is no value of it, as in the package.
+        let value = value.filter(|_| value_properties.found.is_some());
         let value = value.map_or(NodeToResolve::Empty(at), NodeToResolve::Node);
         self.resolve_node(value, &value_properties)?;
         Ok(true)

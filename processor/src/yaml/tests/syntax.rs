@@ -51,6 +51,7 @@ fn tabs_indent_nothing() {
 fn a_key_may_be_written_out() {
     check("a:\n  ? x\n   : 1", &json!({"a": {"x": 1}}));
     check("?", &json!({"": null}));
+    check("? x\n\n  # c\n c", &json!({"x": null}));
     check("[a, ? b, :]", &json!(["a", {"b": null}, {"": null}]));
     check("a: {{ a | b }}", &json!({"a": {"{ a | b }": null}}));
 }
