@@ -93,6 +93,11 @@ pub(super) fn split_documents(
 
 impl<'a> Splitter<'a> {
     fn take_line(&mut self, offset: usize, number: u32, line: &str) {
+        // Between documents a byte order mark says nothing: files are put together as they are.
+        let (offset, line) = match line.strip_prefix('\u{FEFF}') {
+            Some(rest) if self.open.is_none() => (offset + line.len() - rest.len(), rest),
+            Some(_) | None => (offset, line),
+        };
         match (find_marker(line), self.open.is_some()) {
             (Some(DocumentMarker::Start), _) => {
                 self.close_document(offset);

@@ -254,6 +254,10 @@ fn a_byte_order_mark_is_ignored_only_at_the_start() {
         "a: 1\n---\n\u{FEFF}b: 1",
         &json!([{"a": 1}, {"\u{FEFF}b": 1}]),
     );
+    check_all(
+        "a: 1\n...\n\u{FEFF}b: 1\n...\n\u{FEFF}---\nc: 1",
+        &json!([{"a": 1}, {"b": 1}, {"c": 1}]),
+    );
 }
 
 #[test]
