@@ -351,7 +351,7 @@ fn a_file_that_cannot_be_applied_is_its_own_problem_and_holds_nothing_back() {
         .with("all.yaml", &location("targets: [./bad.yaml, ./a.yaml]"))
         .with("bad.yaml", "kind: [\n")
         .with("a.yaml", GROUP);
-    let report = world.check(&["all.yaml"], &["error yaml.syntax bad.yaml:2"]);
+    let report = world.check(&["all.yaml"], &["error yaml.syntax bad.yaml:1"]);
     assert_eq!(report.valid_entities, 2);
 }
 

@@ -322,6 +322,10 @@ impl<'t> TreeParser<'t> {
 
     fn outside_of_flow(&self) -> Fault {
         let at = self.token.end();
+        let outermost = self.stack.iter().find(|it| it.kind.is_flow_collection());
+        if let Some(flow) = outermost.filter(|_| self.text[at..].trim().is_empty()) {
+            return Fault::new(flow.offset, "this bracket is never closed");
+        }
         let message = if self.text[at..].starts_with([']', '}']) {
             "this bracket is further left than the line on which the first one of its pair is"
         } else {
