@@ -59,7 +59,7 @@ fn find_odd_indentation(
                 .find(|(_, c)| is_odd_space(*c))?;
             let column = u32::try_from(at + 1).unwrap_or(u32::MAX);
             let position = TextPosition { line, column };
-            let message = format!("the indentation of this line has {} in it", name_space(c));
+            let message = format!("{}, is in the indentation of this line", name_space(c));
             Some(syntax_problem(RuleId::YamlSpace, message, position))
         })
         .last()
