@@ -95,9 +95,9 @@ impl FileChecker<'_> {
         let asked = pending.requests(&base, &policy, limits);
         let fetched = fetch_from_tree(&file.tree, asked, limits.placeholder_bytes);
         for asked in fetched.unchecked {
-            let (at, message) = describe_unchecked(&asked, bytes);
-            self.set
-                .add_note(index, RuleId::PlaceholderUnchecked, at, message);
+            self.set.add_note(index, RuleId::PlaceholderUnchecked, || {
+                describe_unchecked(&asked, bytes)
+            });
         }
         let parsed = pending.finish(&base, &policy, &fetched.files, &self.settings.kinds, limits);
         self.follow_locations(index, file, &parsed, bytes);
@@ -144,7 +144,7 @@ impl FileChecker<'_> {
             }
             for (at, message) in targets.unchecked {
                 self.set
-                    .add_note(index, RuleId::LocationTargetUnchecked, at, message);
+                    .add_note(index, RuleId::LocationTargetUnchecked, || (at, message));
             }
             for path in targets.files {
                 self.add_reached(file, &path);

@@ -84,6 +84,7 @@ pub fn validate_files(
     }
     cross_check::report_conflicts(&mut set);
     cross_check::note_unknown_references(&mut set, &settings.limits);
+    set.sum_up_notes();
     Ok(make_report(set, bytes_max).sorted(request.strictness))
 }
 
