@@ -160,6 +160,8 @@ word_enum! {
         FileLimitObserved = "file.limit.observed",
         /// The file could not be read from the disk.
         FileUnreadable = "file.unreadable",
+        /// The file looks like one that a template still has to fill in.
+        FileUnfilled = "file.unfilled",
         /// Two documents declare the same entity.
         EntityDuplicate = "entity.duplicate",
         /// A value looks like a secret.

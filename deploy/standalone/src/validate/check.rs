@@ -4,8 +4,9 @@
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
-use freshet_model::{ErrorClass, Problem, RuleId};
+use freshet_model::{ErrorClass, Level, Problem, RuleId};
 use freshet_processor::catalog_file::{CatalogFile, FileOrigin, PendingFile};
+use freshet_processor::limits::ReadLimits;
 use freshet_processor::yaml::TextPosition;
 
 use super::content::{FileContent, display_path};
@@ -15,6 +16,7 @@ use super::placeholders::{describe_unchecked, fetch_from_tree};
 use super::positions::FilePositions;
 use super::settings::CheckSettings;
 use super::targets::check_targets;
+use super::unfilled::find_unfilled;
 
 /// Most files that are checked besides the given ones.
 const REACHED_FILES_MAX: usize = 10_000;
@@ -45,6 +47,19 @@ pub(super) fn check_files(
         checker.set.checked.push(checked);
     }
     Ok(checker.set)
+}
+
+/// Why a file has problems, if it is because something still has to be filled in.
+fn find_why_unfilled(file: &CatalogFile, bytes: &[u8], limits: &ReadLimits) -> Option<Problem> {
+    if file.problems.iter().all(|it| it.level != Level::Error) {
+        return None;
+    }
+    let at = find_unfilled(&String::from_utf8_lossy(bytes), limits)?;
+    let message = "this looks like an unfilled template: something still has to be filled in here";
+    let problem = Problem::error(RuleId::FileUnfilled, ErrorClass::Error, message);
+    let hint =
+        "Check what comes out of the template instead; in a directory such files are left out.";
+    Some(problem.with_hint(hint).at(at.line, at.column))
 }
 
 struct FileChecker<'a> {
@@ -100,6 +115,10 @@ impl FileChecker<'_> {
             });
         }
         let parsed = pending.finish(&base, &policy, &fetched.files, &self.settings.kinds, limits);
+        if let Some(problem) = find_why_unfilled(&parsed, bytes, limits) {
+            self.set.add_problem(index, problem);
+            return CheckedFile::default();
+        }
         self.follow_locations(index, file, &parsed, bytes);
         self.note_parsed(index, parsed)
     }

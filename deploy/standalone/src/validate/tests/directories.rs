@@ -1,6 +1,62 @@
 //! Which files are looked at, and how much is said about them.
 
-use super::{COMPONENT, World};
+use super::{COMPONENT, GROUP, World};
+
+/// The files that a check of the whole work tree looks at.
+fn found(world: &World) -> Vec<String> {
+    let report = world.try_check(&[""]).expect("something to check");
+    report.files.into_iter().map(|file| file.path).collect()
+}
+
+#[test]
+fn a_place_to_fill_in_that_tells_nothing_hides_no_mistake() {
+    let text = COMPONENT.replace(
+        "name: pay",
+        "name: a b\n  description: needs ${{ secrets.KEY }}",
+    );
+    let world = World::new().with("catalog-info.yaml", &format!("# ${{{{ x }}}}\n{text}"));
+    world.check(&[""], &["error metadata.name.format catalog-info.yaml:5"]);
+}
+
+#[test]
+fn what_has_to_be_filled_in_first_is_left_out_of_a_directory() {
+    let named = |name: &str| COMPONENT.replace("name: pay", &format!("name: {name}"));
+    let world = World::new()
+        .with(
+            "skeleton/catalog-info.yaml",
+            &named("{{ cookiecutter.id }}"),
+        )
+        .with(
+            "content/catalog-info.yaml",
+            &named("{{ a }}\n  {%- if b %}\n  title: b\n  {%- endif %}"),
+        )
+        .with(
+            "chart/templates/catalog.yaml",
+            &format!("{{{{- if .a }}}}\n{COMPONENT}{{{{- end }}}}\n"),
+        )
+        .with("good.yaml", GROUP);
+    assert_eq!(found(&world), ["good.yaml"]);
+    let path = "content/catalog-info.yaml";
+    let report = world.check(
+        &[path],
+        &["error file.unfilled content/catalog-info.yaml:4"],
+    );
+    assert!(
+        report.problems[0]
+            .message
+            .contains("looks like an unfilled template")
+    );
+}
+
+#[test]
+fn what_a_template_copies_is_left_out_of_a_directory() {
+    let template = "apiVersion: scaffolder.backstage.io/v1beta3\nkind: Template\nmetadata: {name: t}\nspec:\n  type: service\n  owner: team-a\n  steps:\n    - {id: a, action: 'fetch:template', input: {url: ./parts/}}\n";
+    let world = World::new()
+        .with("t/parts/deep/catalog-info.yaml", "not: finished\n")
+        .with("t/template.yaml", template)
+        .with("parts/group.yaml", GROUP);
+    assert_eq!(found(&world), ["parts/group.yaml", "t/template.yaml"]);
+}
 
 #[test]
 fn notes_of_one_kind_are_summed_up() {
