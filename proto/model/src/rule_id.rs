@@ -162,6 +162,8 @@ word_enum! {
         FileUnreadable = "file.unreadable",
         /// The file looks like one that a template still has to fill in.
         FileUnfilled = "file.unfilled",
+        /// The file has a name under which discovery does not look for it.
+        FileName = "file.name",
         /// Two documents declare the same entity.
         EntityDuplicate = "entity.duplicate",
         /// A value looks like a secret.

@@ -17,6 +17,7 @@ use std::time::Duration;
 use freshet_runtime::config::{Document, Mistakes};
 use freshet_runtime::telemetry::TelemetryConfig;
 
+pub(crate) use catalog::CATALOG_PATH;
 pub use freshet::BusConfig;
 
 /// Everything one process is told.

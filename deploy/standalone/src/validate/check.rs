@@ -21,6 +21,10 @@ use super::unfilled::find_unfilled;
 /// Most files that are checked besides the given ones.
 const REACHED_FILES_MAX: usize = 10_000;
 
+/// The ending of catalog files that discovery looks for, and the one that it does not.
+const USUAL_ENDING: &str = ".yaml";
+const OTHER_ENDING: &str = ".yml";
+
 /// The kind of entities that point at files, as documents spell it.
 const LOCATION_KIND: &str = "Location";
 
@@ -119,8 +123,30 @@ impl FileChecker<'_> {
             self.set.add_problem(index, problem);
             return CheckedFile::default();
         }
+        self.note_name(index, file);
         self.follow_locations(index, file, &parsed, bytes);
         self.note_parsed(index, parsed)
+    }
+
+    /// A given file that discovery would read if it had the other ending.
+    fn note_name(&mut self, index: usize, file: &FileToCheck) {
+        let path = file.tree.in_repository(&file.path).path;
+        let Some(stem) = path
+            .strip_suffix(OTHER_ENDING)
+            .filter(|_| index < self.given)
+        else {
+            return;
+        };
+        let usual = format!("{stem}{USUAL_ENDING}");
+        if self.settings.is_discovered(&path) || !self.settings.is_discovered(&usual) {
+            return;
+        }
+        self.set.add_note(index, RuleId::FileName, || {
+            let message = format!(
+                "discovery reads {usual} and not {path}, so that nothing reads this file unless a Location points at it; rename it"
+            );
+            (TextPosition::START, message)
+        });
     }
 
     fn note_parsed(&mut self, index: usize, file: CatalogFile) -> CheckedFile {

@@ -74,3 +74,32 @@ fn notes_of_one_kind_are_summed_up() {
             .any(|problem| problem.message == message)
     );
 }
+
+#[test]
+fn a_file_that_discovery_does_not_read_is_noted() {
+    let mut world = World::new()
+        .with("catalog-info.yml", GROUP)
+        .with("team.yml", GROUP)
+        .with("sub/catalog-info.yml", GROUP);
+    world.check(
+        &["catalog-info.yml"],
+        &["note file.name catalog-info.yml:1"],
+    );
+    world.check(&["team.yml"], &[]);
+    world.check(&["sub/catalog-info.yml"], &[]);
+    let config = "integrations: {github: [{host: github.com, token: t}]}\ncatalog:\n  providers:\n    github:\n      a: {organization: acme, catalogPath: /catalog-info.yml}\n      b: {organization: acme, catalogPath: /sub/catalog-info.yaml}\n";
+    world = world.with("app-config.yaml", config);
+    world.request.config = vec![world.folder.path().join("app-config.yaml")];
+    let allowed = "error rules.not-allowed";
+    world.check(
+        &["catalog-info.yml"],
+        &[&format!("{allowed} catalog-info.yml:1")],
+    );
+    world.check(
+        &["sub/catalog-info.yml"],
+        &[
+            &format!("{allowed} sub/catalog-info.yml:1"),
+            "note file.name sub/catalog-info.yml:1",
+        ],
+    );
+}
