@@ -232,7 +232,7 @@ impl Resolver<'_, '_> {
     /// The anchor and the tag of a sequence in lines stand on a line before it.
     fn check_sequence_properties(&mut self, properties: &Properties) -> Result<(), SyntaxProblem> {
         let tokens = properties.anchor.into_iter().chain(properties.tag);
-        let Some(last) = tokens.max_by_key(|token| token.start()) else {
+        let Some(last) = tokens.max_by_key(Token::start) else {
             return Ok(());
         };
         let newline = properties.newline_after;

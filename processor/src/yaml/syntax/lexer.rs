@@ -253,7 +253,7 @@ impl<'t> Lexer<'t> {
                 Some(b'-' | b'?' | b':') => {
                     let next = self.ahead(1);
                     let is_in_flow = self.flow_level > 0;
-                    if !is_blank(next) && !(is_in_flow && is_flow_indicator(next)) {
+                    if !(is_blank(next) || is_in_flow && is_flow_indicator(next)) {
                         return;
                     }
                     if is_in_flow {

@@ -28,7 +28,7 @@ fn the_answers_are_those_of_the_npm_package() {
     assert!(different.is_empty(), "{}", different.join("\n"));
 }
 
-pub(super) fn answers(text: &str) -> Value {
+fn answers(text: &str) -> Value {
     let answer = |document| match document {
         Ok(super::ParsedDocument { value, .. }) => json!({ "value": value }),
         Err(_) => json!({ "error": true }),
@@ -37,7 +37,7 @@ pub(super) fn answers(text: &str) -> Value {
 }
 
 /// The value with every number as JavaScript compares it.
-pub(super) fn as_doubles(value: Value) -> Value {
+fn as_doubles(value: Value) -> Value {
     match value {
         Value::Number(number) => json!(number.as_f64()),
         Value::Array(items) => items.into_iter().map(as_doubles).collect(),
