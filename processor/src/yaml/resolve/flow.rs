@@ -28,19 +28,9 @@ impl Resolver<'_, '_> {
         let mut offset = flow.offset + 1;
         let last = flow.items.len().saturating_sub(1);
         for (index, item) in flow.items.iter().enumerate() {
-            let place = match index {
-                0 if last == 0 => ItemPlace {
-                    is_first: true,
-                    is_last: true,
-                },
-                0 => ItemPlace {
-                    is_first: true,
-                    is_last: false,
-                },
-                _ => ItemPlace {
-                    is_first: false,
-                    is_last: index == last,
-                },
+            let place = ItemPlace {
+                is_first: index == 0,
+                is_last: index == last,
             };
             offset = self.resolve_flow_item(flow, item, place, offset)?;
         }
@@ -78,23 +68,7 @@ impl Resolver<'_, '_> {
             let at = key.map_or(properties.start, |key| key.offset);
             return Err(self.problem_at(at, MULTILINE_KEY));
         }
-        match (place.is_first, properties.comma) {
-            (true, Some(comma)) => {
-                return Err(
-                    self.problem_at(comma.start(), "unexpected `,` before the first element")
-                );
-            }
-            (false, None) => {
-                let at = key.or(value).map_or(properties.start, |node| node.offset);
-                let message = if is_map {
-                    "expected `,` or `}` in this mapping in braces"
-                } else {
-                    "expected `,` or `]` in this list in brackets"
-                };
-                return Err(self.problem_at(at, message));
-            }
-            (true, None) | (false, Some(_)) => {}
-        }
+        self.check_comma(flow, item, place, &properties)?;
         if !is_map && separator.is_none() && !is_explicit {
             let at = self.position_at(properties.end);
             let node = value.map_or(NodeToResolve::Empty(at), NodeToResolve::Node);
@@ -103,6 +77,28 @@ impl Resolver<'_, '_> {
             return Ok(properties.end);
         }
         self.resolve_flow_pair(flow, item, &properties)
+    }
+
+    /// A comma is before every item but the first.
+    fn check_comma(
+        &mut self,
+        flow: &Node,
+        item: &Item,
+        place: ItemPlace,
+        properties: &Properties,
+    ) -> Result<(), SyntaxProblem> {
+        match (place.is_first, properties.comma) {
+            (true, None) | (false, Some(_)) => Ok(()),
+            (true, Some(comma)) => {
+                let message = "unexpected `,` before the first element";
+                Err(self.problem_at(comma.start(), message))
+            }
+            (false, None) => {
+                let node = item.key.as_deref().or(item.value.as_deref());
+                let at = node.map_or(properties.start, |node| node.offset);
+                Err(self.problem_at(at, name_expected(flow.kind)))
+            }
+        }
     }
 
     /// Between two commas something must be; before the closing bracket nothing need be.
@@ -182,12 +178,7 @@ impl Resolver<'_, '_> {
         if self.text[value.source.clone()].starts_with(':') {
             return self.problem_at(value.offset, "a space is missing behind this `:`");
         }
-        let message = if flow.kind == NodeKind::FlowMap {
-            "expected `,` or `}` in this mapping in braces"
-        } else {
-            "expected `,` or `]` in this list in brackets"
-        };
-        self.problem_at(properties.start, message)
+        self.problem_at(properties.start, name_expected(flow.kind))
     }
 
     fn check_no_block(&mut self, node: Option<&Node>) -> Result<(), SyntaxProblem> {
@@ -224,6 +215,14 @@ impl Resolver<'_, '_> {
                 Err(self.problem_at(flow.offset, message))
             }
         }
+    }
+}
+
+/// What may stand behind an item.
+fn name_expected(kind: NodeKind) -> &'static str {
+    match kind {
+        NodeKind::FlowMap => "expected `,` or `}` in this mapping in braces",
+        _ => "expected `,` or `]` in this list in brackets",
     }
 }
 
