@@ -19,11 +19,6 @@ pub struct ReadLimits {
     pub nodes: usize,
     /// Most bytes of keys and scalars in one file, with aliases expanded.
     pub scalar_bytes: usize,
-    /// Most characters in one document that may begin, name or separate values. The scanner
-    /// holds a whole flow collection as tokens, at some hundred bytes for each of them.
-    pub indicators: usize,
-    /// Most bytes read again because the scanner stopped at a tab it need not have stopped at.
-    pub reread_bytes: usize,
     /// Most problems reported for one file; a file with more says so in its last one.
     pub problems: usize,
     /// Most placeholders in one file.
@@ -38,16 +33,18 @@ pub struct ReadLimits {
 
 /// 5 MiB: the largest descriptor seen in practice embeds an API definition of about 4 MiB.
 const FILE_BYTES_MAX: usize = 5 * 1024 * 1024;
-const DOCUMENTS_MAX: usize = 1_000;
+/// Generated files reach thousands: an organisation's people in one.
+const DOCUMENTS_MAX: usize = 10_000;
 const DEPTH_MAX: usize = 100;
+/// The deepest nesting that may be allowed: readers of JSON stop at 128, and events and answers
+/// wrap what is read here.
+pub const DEPTH_HIGHEST: usize = 120;
 /// The default of the npm package `yaml`, which Backstage does not change.
 const ALIAS_USES_MAX: u64 = 100;
 // An empty list takes two bytes of text and many times that in memory.
 const NODES_MAX: usize = 500_000;
 // More than a file may have, because an alias brings its text again for a few bytes.
 const SCALAR_BYTES_MAX: usize = 16 * 1024 * 1024;
-const INDICATORS_MAX: usize = 500_000;
-const REREAD_BYTES_MAX: usize = 16 * 1024 * 1024;
 const PROBLEMS_MAX: usize = 1_000;
 const PLACEHOLDERS_MAX: usize = 200;
 const PLACEHOLDER_BYTES_MAX: usize = 10 * 1024 * 1024;
@@ -63,8 +60,6 @@ impl Default for ReadLimits {
             alias_uses: ALIAS_USES_MAX,
             nodes: NODES_MAX,
             scalar_bytes: SCALAR_BYTES_MAX,
-            indicators: INDICATORS_MAX,
-            reread_bytes: REREAD_BYTES_MAX,
             problems: PROBLEMS_MAX,
             placeholders: PLACEHOLDERS_MAX,
             placeholder_bytes: PLACEHOLDER_BYTES_MAX,

@@ -12,11 +12,15 @@ use super::hints::hint_for;
 use super::secrets::{self, blank_secrets, secret_values};
 use super::subject::DocumentSubject;
 use crate::limits::ReadLimits;
-use crate::yaml::{ParsedDocument, Positions, SyntaxProblem, TextPosition, read_documents};
+use crate::yaml::{
+    OddSpace, ParsedDocument, Positions, SyntaxProblem, TextPosition, find_wrong_byte,
+    read_documents,
+};
 
 /// Reads a catalog file: its documents, each validated by itself. Placeholders stay what they are.
 pub fn read_catalog_file(bytes: &[u8], kinds: &Kinds, limits: &ReadLimits) -> CatalogFile {
     let mut builder = CatalogFileBuilder::new(limits);
+    builder.warn_of_encoding(find_wrong_byte(bytes));
     for document in read_documents(bytes, limits) {
         match document {
             Ok(document) => builder.add_document(document, |_| Vec::new(), kinds),
@@ -113,6 +117,7 @@ impl CatalogFileBuilder {
             mut value,
             positions,
             start,
+            odd_space,
         } = document;
         match &value {
             // An empty document declares nothing.
@@ -136,7 +141,14 @@ impl CatalogFileBuilder {
         // With the contents of placeholders in place, for what they bring is shown to everybody
         // too.
         self.warn_of_secrets(&value, &declared, &positions);
-        match freshet_model::validate(value, kinds) {
+        let validated = freshet_model::validate(value, kinds);
+        if let Some(odd_space) = odd_space {
+            let violations = validated.as_ref().err().map(Vec::as_slice);
+            if self.report_odd_space(odd_space, violations, &declared) {
+                return;
+            }
+        }
+        match validated {
             Ok(checked) if invalid.is_empty() => self.add_entity(checked, start, &positions),
             Ok(_) => self.report_invalid(invalid, &[], &declared, start, &positions),
             Err(violations) => {
@@ -163,6 +175,47 @@ impl CatalogFileBuilder {
                 }
             });
         }
+    }
+
+    /// What only looks like indentation. Whether that is all there is to say about the document: what
+    /// is missing elsewhere is in the lines that are not indented.
+    fn report_odd_space(
+        &mut self,
+        odd_space: OddSpace,
+        violations: Option<&[Violation]>,
+        about: &DocumentSubject,
+    ) -> bool {
+        let is_file = violations.is_some_and(|violations| {
+            let mut violations = violations.iter();
+            violations.any(|it| it.blast_radius == BlastRadius::File)
+        });
+        self.is_invalid |= is_file;
+        let rule = RuleId::YamlSpace;
+        self.add_problem(|| Problem {
+            message: format!("this key begins with {odd_space}"),
+            hint: hint_for(rule).to_owned(),
+            level: match violations {
+                Some(_) => Level::Error,
+                None => Level::Warning,
+            },
+            is_file,
+            ..about.problem_of(rule, ErrorClass::InputError, odd_space.position)
+        });
+        violations.is_some()
+    }
+
+    /// What was not UTF-8 is shown to everybody as U+FFFD.
+    pub(crate) fn warn_of_encoding(&mut self, wrong: Option<(TextPosition, u8)>) {
+        let Some((at, byte)) = wrong else { return };
+        let rule = RuleId::YamlEncoding;
+        self.add_problem(|| Problem {
+            message: format!(
+                "the byte 0x{byte:02X} here is no UTF-8, so that U+FFFD is shown in its place; is the file Latin-1?"
+            ),
+            hint: hint_for(rule).to_owned(),
+            level: Level::Warning,
+            ..DocumentSubject::default().problem_of(rule, ErrorClass::Error, at)
+        });
     }
 
     fn begin_document(&mut self) {

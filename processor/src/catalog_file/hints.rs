@@ -10,7 +10,7 @@ pub(super) fn hint_for(broken: RuleId) -> &'static str {
         }
         RuleId::YamlDuplicateKey => "Keep one of the two keys.",
         RuleId::YamlAliasUndefined => {
-            "Define the anchor earlier in the same document; anchors do not reach across `---`."
+            "Put the text in quotes; or define the anchor earlier in the same document, for anchors do not reach across `---`."
         }
         RuleId::YamlAliasCycle => {
             "Write the value out instead of referring to the one it is part of."
@@ -24,6 +24,8 @@ pub(super) fn hint_for(broken: RuleId) -> &'static str {
         }
         RuleId::YamlLimitDocuments => "Split the file, and list the parts in a Location entity.",
         RuleId::YamlLimitProblems => "Mend the problems above first.",
+        RuleId::YamlEncoding => "Save the file as UTF-8.",
+        RuleId::YamlSpace => "Indent with the usual space.",
         RuleId::YamlRoot => {
             "Write an entity, with apiVersion, kind, metadata and spec, at the root of the document."
         }

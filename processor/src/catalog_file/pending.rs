@@ -15,12 +15,14 @@ use super::placeholders::target;
 use super::request::{FileOrigin, FileRequest};
 use crate::limits::ReadLimits;
 use crate::source::fetched::Fetched;
-use crate::yaml::{ParsedDocument, SyntaxProblem, read_documents};
+use crate::yaml::{ParsedDocument, SyntaxProblem, TextPosition, find_wrong_byte, read_documents};
 
 /// A catalog file that was read but not validated yet, for it may need other files first.
 #[derive(Debug)]
 pub struct PendingFile {
     documents: Vec<Result<PendingDocument, SyntaxProblem>>,
+    /// The first byte that is no text.
+    wrong_byte: Option<(TextPosition, u8)>,
 }
 
 #[derive(Debug)]
@@ -37,20 +39,27 @@ impl PendingFile {
     pub fn parse(bytes: &[u8], limits: &ReadLimits) -> Self {
         // Most files have none, and to look at the bytes is cheaper than to walk the documents.
         let may_have_placeholders = find::may_hold_placeholders(bytes);
-        let pending = |document: ParsedDocument| PendingDocument {
-            placeholders: if may_have_placeholders {
-                find::find_placeholders(&document.value)
-            } else {
-                Vec::new()
-            },
-            is_ownerless: codeowners::is_ownerless(&document.value),
-            document,
+        let pending = |mut document: ParsedDocument| {
+            // First, so that nothing is read for what is written over in any case.
+            freshet_model::drop_overwritten(&mut document.value);
+            PendingDocument {
+                placeholders: if may_have_placeholders {
+                    find::find_placeholders(&document.value)
+                } else {
+                    Vec::new()
+                },
+                is_ownerless: codeowners::is_ownerless(&document.value),
+                document,
+            }
         };
         let documents = read_documents(bytes, limits)
             .into_iter()
             .map(|document| document.map(pending))
             .collect();
-        Self { documents }
+        Self {
+            documents,
+            wrong_byte: find_wrong_byte(bytes),
+        }
     }
 
     /// What has to be fetched before the file can be validated. Placeholders that may not be read, or name
@@ -89,6 +98,7 @@ impl PendingFile {
     ) -> CatalogFile {
         let mut filler = PlaceholderFiller::new(origin, policy, fetched, limits);
         let mut builder = CatalogFileBuilder::new(limits);
+        builder.warn_of_encoding(self.wrong_byte);
         for document in self.documents {
             match document {
                 Ok(pending) => {

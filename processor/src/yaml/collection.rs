@@ -83,6 +83,14 @@ impl CollectionContent {
         }
     }
 
+    /// The key whose value comes next.
+    pub(super) fn pending_key(&self) -> Option<&MappingKey> {
+        match self {
+            Self::Sequence(_) => None,
+            Self::Mapping { pending, .. } => pending.as_ref(),
+        }
+    }
+
     /// Whether what comes next is a key.
     pub(super) fn expects_key(&self) -> bool {
         matches!(self, Self::Mapping { pending: None, .. })

@@ -1,18 +1,16 @@
-//! One document from its text, fixed up as often as the scanner asks for it.
-
-use std::borrow::Cow;
+//! One document from its text.
 
 use freshet_model::RuleId;
-use saphyr_parser::Parser;
 use serde_json::Value;
 
-use super::compat::char_substitution::CharSubstitution;
-use super::compat::trailing_indent::find_trailing_indent;
-use super::composer::{ComposeStop, Composer};
+use super::causes;
+use super::composer::Composer;
 use super::position::{Positions, TextPosition};
-use super::problem::{SyntaxProblem, syntax_problem};
+use super::problem::SyntaxProblem;
+use super::resolve::Resolver;
 use super::size_budget::SizeBudget;
 use super::split::DocumentText;
+use super::syntax::parse_tree;
 use crate::limits::ReadLimits;
 
 /// One YAML document of a stream, with positions.
@@ -24,107 +22,54 @@ pub struct ParsedDocument {
     pub positions: Positions,
     /// Where the document itself starts.
     pub start: TextPosition,
+    /// The first key that begins with what only looks like a space.
+    pub odd_space: Option<OddSpace>,
 }
 
-/// Reads the document in `chunk`.
+/// A key that begins with what only looks like a space: most likely it was to be indented by it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct OddSpace {
+    /// Where it is.
+    pub position: TextPosition,
+    /// The character.
+    pub character: char,
+}
+
+impl std::fmt::Display for OddSpace {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&causes::name_space(self.character))
+    }
+}
+
+/// Reads a document.
 pub(super) fn read_document(
-    chunk: &DocumentText<'_>,
-    substitution: &CharSubstitution,
+    document: &DocumentText<'_>,
     limits: &ReadLimits,
     budget: &mut SizeBudget,
 ) -> Result<ParsedDocument, SyntaxProblem> {
-    // Before the scanner sees it: a flow collection of a million brackets is held as tokens before
-    // the first event comes.
-    check_density(chunk, limits.indicators)?;
-    check_indentation(chunk)?;
-    let mut text = Cow::Borrowed(chunk.text);
-    let mut inserted = Vec::new();
-    loop {
-        let before = budget.spent();
-        let mut composer = Composer::new(chunk, substitution, limits, budget);
-        composer.inserted = std::mem::take(&mut inserted);
-        composer.trailing_indent = find_trailing_indent(&text);
-        match composer.run_parser(Parser::new_from_str(&text)) {
-            Ok(()) => {
-                let (value, positions) = composer.into_value();
-                return Ok(ParsedDocument {
-                    value,
-                    positions,
-                    start: chunk.start,
-                });
-            }
-            Err(ComposeStop::Problem(problem)) => return Err(problem),
-            Err(ComposeStop::Fixable { fixup, at, problem }) => {
-                inserted = std::mem::take(&mut composer.inserted);
-                let Some(fixed) = fixup.applied_to(&text, at.index()) else {
-                    return Err(problem);
-                };
-                // Each fixup reads from the start, so a file made of nothing else would cost its
-                // square.
-                if !budget.allow_reread(text.len()) {
-                    return Err(problem);
-                }
-                // What was spent on the attempt that failed is spent again by the next one.
-                budget.rewind_to(before);
-                text = Cow::Owned(fixed);
-                if fixup.inserts_character() {
-                    inserted.push((at.line(), at.col()));
-                }
-            }
-        }
-    }
-}
-
-/// Refuses a text that could become too many tokens. What stands in a scalar counts too: only
-/// the scanner could tell, and by then it would be too late.
-fn check_density(chunk: &DocumentText<'_>, indicators_max: usize) -> Result<(), SyntaxProblem> {
-    if chunk.text.len() <= indicators_max {
-        return Ok(());
-    }
-    let indicators = chunk
-        .text
-        .bytes()
-        .filter(|b| b":,[]{}?&*!".contains(b))
-        .count();
-    if indicators <= indicators_max {
-        return Ok(());
-    }
-    let message = format!("the document has more than {indicators_max} indicator characters");
-    Err(syntax_problem(
-        RuleId::YamlLimitContent,
-        message,
-        chunk.start,
-    ))
-}
-
-/// Refuses a document whose first line of content is indented with a tab, unless that line
-/// begins a flow collection. The scanner would not mind.
-fn check_indentation(chunk: &DocumentText<'_>) -> Result<(), SyntaxProblem> {
-    let is_content = |line: &str| {
-        let content = line.trim_matches([' ', '\t', '\r']);
-        !content.is_empty() && !content.starts_with('#')
+    let (tree, fault) = parse_tree(document.text, limits);
+    let is_cut = fault.is_some();
+    let mut composer = Composer::new(document, limits, budget);
+    let mut resolver = Resolver::new(document, &mut composer, is_cut);
+    let Some(fault) = fault else {
+        resolver.resolve_document(&tree)?;
+        let odd_space = composer.odd_space();
+        let (value, positions) = composer.into_value();
+        return Ok(ParsedDocument {
+            value,
+            positions,
+            start: document.start,
+            odd_space,
+        });
     };
-    let first = (1u32..)
-        .zip(chunk.text.split('\n'))
-        .map(|(number, line)| (number, line.strip_prefix("---").unwrap_or(line)))
-        .find(|(_, line)| is_content(line));
-    let Some((number, line)) = first else {
-        return Ok(());
-    };
-    let content = line.trim_start_matches([' ', '\t']);
-    let indentation = &line[..line.len() - content.len()];
-    // After its `---` a document may begin on the same line, which then is not indentation.
-    let same_line = number == 1 && chunk.text.starts_with("---");
-    let Some(before) = indentation.find('\t') else {
-        return Ok(());
-    };
-    if same_line || content.starts_with(['{', '[']) {
-        return Ok(());
+    let is_limit = fault.rule != RuleId::YamlSyntax;
+    let fault = resolver.problem_of(fault);
+    if is_limit {
+        return Err(fault);
     }
-    let position = TextPosition {
-        line: number.saturating_add(chunk.lines_before),
-        column: u32::try_from(before).unwrap_or(u32::MAX).saturating_add(1),
-    };
-    let message = "tabs are not allowed as indentation";
-    Err(syntax_problem(RuleId::YamlSyntax, message, position))
+    // What is wrong before the end of the tree may well be why it ends there.
+    match resolver.resolve_document(&tree) {
+        Err(problem) if problem.position < fault.position => Err(problem),
+        Err(_) | Ok(()) => Err(fault),
+    }
 }

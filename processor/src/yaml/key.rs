@@ -8,6 +8,7 @@ use std::collections::HashSet;
 use serde_json::{Map, Value};
 
 use super::number;
+use super::scalar::{self, Quoting, ScalarSchema};
 use super::scalar_value::ScalarValue;
 
 /// What a node is when it is compared as a key.
@@ -127,16 +128,35 @@ fn write_flow_member((name, value): (&String, &Value)) -> String {
 }
 
 fn write_flow_text(text: &str) -> String {
-    let safe = |c: char| c.is_alphanumeric() || matches!(c, '_' | '-' | '.' | '/' | ' ' | '$');
-    let plain = text.starts_with(|c: char| c.is_alphabetic() || matches!(c, '_' | '/' | '$' | '.'))
-        && !text.ends_with(' ')
-        && text.chars().all(safe)
-        && !matches!(text, "true" | "false" | "null");
-    if plain {
+    if stays_plain(text) {
         text.to_owned()
+    } else if text.contains('"') && !text.contains('\'') {
+        format!("'{text}'")
     } else {
         Value::String(text.to_owned()).to_string()
     }
+}
+
+/// Whether a text inside brackets needs no quotes, by the rules that the npm package writes by.
+fn stays_plain(text: &str) -> bool {
+    let is_meant = |pair: &[char]| match pair {
+        [':', ' ' | '\t'] | [' ' | '\t', '#'] => true,
+        _ => pair.contains(&'\n'),
+    };
+    let characters: Vec<char> = text.chars().collect();
+    let (Some(first), Some(last)) = (characters.first(), characters.last()) else {
+        return false;
+    };
+    let starts_node = matches!(
+        first,
+        '\t' | ' ' | '#' | '&' | '*' | '!' | '|' | '>' | '\'' | '"' | '%' | '@' | '`'
+    ) || (matches!(first, '?' | '-')
+        && matches!(characters.get(1), None | Some(' ' | '\t')));
+    let ends_node = matches!(last, '\n' | '\t' | ' ' | ':' | '-');
+    let has_indicator = text.contains(['[', ']', '{', '}', ',']);
+    let is_text = scalar::resolve_scalar(text, Quoting::Plain, None, ScalarSchema::Core)
+        == Ok(ScalarValue::Text);
+    is_text && !starts_node && !ends_node && !has_indicator && !characters.windows(2).any(is_meant)
 }
 
 #[cfg(test)]
@@ -158,6 +178,13 @@ mod tests {
         check(json!({"x": null}), "{ x }");
         check(json!({"a": "b", "c d": {}}), "{ a: b, c d: {} }");
         check(json!(["a: b", "true", ""]), r#"[ "a: b", "true", "" ]"#);
+        check(json!({"a | b": null}), "{ a | b }");
+        check(
+            json!([
+                "a:b", "x #", "*a", "- a", "-a", "a-", "=b", "a'b", "\"", "a[0]"
+            ]),
+            r#"[ a:b, "x #", "*a", "- a", -a, "a-", =b, a'b, '"', "a[0]" ]"#,
+        );
         assert_eq!(
             KeyIdentity::Number(f64::INFINITY).into_name(Value::Null),
             "Infinity"

@@ -17,6 +17,48 @@ impl TextPosition {
     pub const START: Self = Self { line: 1, column: 1 };
 }
 
+/// Turns offsets into places, at little cost if they come in order.
+pub(super) struct PositionCursor<'t> {
+    text: &'t str,
+    lines_before: u32,
+    offset: usize,
+    at: TextPosition,
+}
+
+impl<'t> PositionCursor<'t> {
+    /// In a text with so many lines of the file before it.
+    pub(super) fn new(text: &'t str, lines_before: u32) -> Self {
+        Self {
+            text,
+            lines_before,
+            offset: 0,
+            at: TextPosition {
+                line: lines_before.saturating_add(1),
+                column: 1,
+            },
+        }
+    }
+
+    /// The place of the character at `offset`.
+    pub(super) fn position_at(&mut self, offset: usize) -> TextPosition {
+        if offset < self.offset {
+            *self = Self::new(self.text, self.lines_before);
+        }
+        let end = offset.min(self.text.len());
+        for byte in &self.text.as_bytes()[self.offset..end] {
+            if *byte == b'\n' {
+                self.at.line = self.at.line.saturating_add(1);
+                self.at.column = 1;
+            } else if !(0x80..0xC0).contains(byte) {
+                // Not within a character: those bytes are of the one before.
+                self.at.column = self.at.column.saturating_add(1);
+            }
+        }
+        self.offset = end;
+        self.at
+    }
+}
+
 /// JSON pointer to the places where its key and its value start.
 ///
 /// A value that came through an alias has the place of the alias, and so has all below it.
@@ -208,6 +250,14 @@ mod tests {
         let positions = sample();
         assert_eq!(positions.shown_at("/a"), at(1, 1));
         assert_eq!(positions.shown_at("/a/1/b~1c"), at(3, 10));
+    }
+
+    #[test]
+    fn a_place_counts_characters() {
+        let mut cursor = PositionCursor::new("aé: b\r\n  c", 3);
+        for (offset, place) in [(0, at(4, 1)), (3, at(4, 3)), (10, at(5, 3)), (5, at(4, 5))] {
+            assert_eq!(cursor.position_at(offset), place);
+        }
     }
 
     #[test]

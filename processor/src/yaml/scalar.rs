@@ -4,11 +4,9 @@
 //! ten. A document that asks for YAML 1.1 gets its booleans, octals, sexagesimals and dates.
 //! The patterns are those of the npm package `yaml`, which is what Backstage reads with.
 
-use saphyr_parser::Tag;
-
-use super::compat::yaml11;
 use super::number;
 use super::scalar_value::{ScalarValue, is_null, parse_special_float, without_sign};
+use super::yaml11;
 
 /// The rules by which a plain scalar becomes a value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,7 +28,7 @@ pub(super) const YAML_TAGS: &str = "tag:yaml.org,2002:";
 pub(super) fn resolve_scalar(
     text: &str,
     style: Quoting,
-    tag: Option<&Tag>,
+    tag: Option<&str>,
     schema: ScalarSchema,
 ) -> Result<ScalarValue, TagMismatch> {
     match tag {
@@ -49,12 +47,8 @@ pub(super) enum Quoting {
 }
 
 /// The part of a tag after `tag:yaml.org,2002:`, if it is one of those.
-pub(super) fn yaml_tag_name(tag: &Tag) -> Option<&str> {
-    match tag.handle.as_str() {
-        YAML_TAGS => Some(&tag.suffix),
-        "" => tag.suffix.strip_prefix(YAML_TAGS),
-        _ => None,
-    }
+pub(super) fn yaml_tag_name(tag: &str) -> Option<&str> {
+    tag.strip_prefix(YAML_TAGS)
 }
 
 fn resolve_plain(text: &str, schema: ScalarSchema) -> ScalarValue {
@@ -66,7 +60,7 @@ fn resolve_plain(text: &str, schema: ScalarSchema) -> ScalarValue {
 
 /// A tag chooses among the meanings that the text can have; if it has none of them the tag is
 /// ignored and the text stays text.
-fn resolve_tagged(text: &str, tag: &Tag, schema: ScalarSchema) -> Result<ScalarValue, TagMismatch> {
+fn resolve_tagged(text: &str, tag: &str, schema: ScalarSchema) -> Result<ScalarValue, TagMismatch> {
     let Some(name) = yaml_tag_name(tag) else {
         return Ok(ScalarValue::Text);
     };
@@ -270,10 +264,7 @@ mod tests {
 
     #[track_caller]
     fn check_tag(suffix: &str, text: &str, expected: &Result<ScalarValue, TagMismatch>) {
-        let tag = Tag {
-            handle: YAML_TAGS.to_owned(),
-            suffix: suffix.to_owned(),
-        };
+        let tag = format!("{YAML_TAGS}{suffix}");
         assert_eq!(
             &resolve_scalar(text, Quoting::Quoted, Some(&tag), ScalarSchema::Core),
             expected,
@@ -305,12 +296,8 @@ mod tests {
 
     #[test]
     fn an_unknown_tag_leaves_the_text() {
-        let tag = Tag {
-            handle: "!".to_owned(),
-            suffix: "custom".to_owned(),
-        };
         assert_eq!(
-            resolve_scalar("12", Quoting::Plain, Some(&tag), ScalarSchema::Core),
+            resolve_scalar("12", Quoting::Plain, Some("!custom"), ScalarSchema::Core),
             Ok(ScalarValue::Text)
         );
     }

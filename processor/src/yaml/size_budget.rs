@@ -52,7 +52,6 @@ impl Sub for ValueSize {
 /// What has been spent of a file's limits.
 pub(super) struct SizeBudget {
     spent: ValueSize,
-    reread_bytes: usize,
     nodes_max: usize,
     bytes_max: usize,
 }
@@ -61,7 +60,6 @@ impl SizeBudget {
     pub(super) fn new(limits: &ReadLimits) -> Self {
         Self {
             spent: ValueSize::default(),
-            reread_bytes: limits.reread_bytes,
             nodes_max: limits.nodes,
             bytes_max: limits.scalar_bytes,
         }
@@ -88,18 +86,6 @@ impl SizeBudget {
     /// Spending for what stands at this place.
     pub(super) fn spend_at(&mut self, at: TextPosition) -> SpendingAt<'_> {
         SpendingAt { budget: self, at }
-    }
-
-    /// Forgets what was spent on an attempt that is made again.
-    pub(super) fn rewind_to(&mut self, spent: ValueSize) {
-        self.spent = spent;
-    }
-
-    /// Whether a document of so many bytes may be read once more.
-    pub(super) fn allow_reread(&mut self, bytes: usize) -> bool {
-        let left = self.reread_bytes.checked_sub(bytes);
-        self.reread_bytes = left.unwrap_or(self.reread_bytes);
-        left.is_some()
     }
 }
 

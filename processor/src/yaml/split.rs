@@ -13,8 +13,10 @@ use super::scalar::ScalarSchema;
 /// The text of one document and how to read it.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct DocumentText<'a> {
-    /// From its `---` (or its `%TAG`, or its first line of content) up to the next marker.
+    /// From its `---` (or its first line of content) up to the next marker.
     pub text: &'a str,
+    /// Handles of tags that `%TAG` declares, and what they stand for.
+    pub tags: Vec<(String, String)>,
     /// Lines of the file before `text`.
     pub lines_before: u32,
     /// Where the document itself starts.
@@ -32,9 +34,8 @@ enum DocumentMarker {
 /// What the directives before a document have said.
 #[derive(Default)]
 struct Directives {
-    /// Offset and line of the first directive since the last document.
-    first: Option<(usize, u32)>,
-    has_tags: bool,
+    /// Whether there was one since the last document.
+    any: bool,
     problem: Option<SyntaxProblem>,
 }
 
@@ -42,8 +43,9 @@ struct Splitter<'a> {
     text: &'a str,
     chunks: Vec<Result<DocumentText<'a>, SyntaxProblem>>,
     directives: Directives,
-    /// A `%YAML 1.1` stays in force until the next directive.
+    /// A `%YAML 1.1` stays in force until the next directive, and so do the tags beside it.
     schema: ScalarSchema,
+    tags: Vec<(String, String)>,
     open: Option<OpenDocument>,
 }
 
@@ -64,14 +66,16 @@ pub(super) fn split_documents(
         chunks: Vec::new(),
         directives: Directives::default(),
         schema: ScalarSchema::Core,
+        tags: Vec::new(),
         open: None,
     };
     let mut offset = 0;
     for (number, line) in (1u32..).zip(text.split_inclusive('\n')) {
         splitter.take_line(offset, number, line);
         offset += line.len();
-        // Here and not after parsing: a file of `---` alone would be a million documents.
-        if splitter.chunks.len() > documents_max {
+        // Here and not after parsing: a file of `---` alone would be a million documents. The one
+        // that has just begun counts.
+        if splitter.chunks.len() + usize::from(splitter.open.is_some()) > documents_max {
             splitter.chunks.truncate(documents_max);
             splitter.chunks.push(Err(SyntaxProblem {
                 rule: RuleId::YamlLimitDocuments,
@@ -89,6 +93,11 @@ pub(super) fn split_documents(
 
 impl<'a> Splitter<'a> {
     fn take_line(&mut self, offset: usize, number: u32, line: &str) {
+        // Between documents a byte order mark says nothing: files are put together as they are.
+        let (offset, line) = match line.strip_prefix('\u{FEFF}') {
+            Some(rest) if self.open.is_none() => (offset + line.len() - rest.len(), rest),
+            Some(_) | None => (offset, line),
+        };
         match (find_marker(line), self.open.is_some()) {
             (Some(DocumentMarker::Start), _) => {
                 self.close_document(offset);
@@ -97,20 +106,16 @@ impl<'a> Splitter<'a> {
             (Some(DocumentMarker::End), _) => self.end_document(offset, number, line),
             (None, true) => {}
             (None, false) if is_blank_or_comment(line) => {}
-            (None, false) if line.starts_with('%') => self.take_directive(offset, number, line),
+            (None, false) if line.starts_with('%') => self.take_directive(number, line),
             (None, false) => self.start_implicit(offset, number),
         }
     }
 
     fn start_explicit(&mut self, offset: usize, number: u32) {
         let directives = std::mem::take(&mut self.directives);
-        let (offset, first_line) = match directives.first {
-            Some(first) if directives.has_tags => first,
-            _ => (offset, number),
-        };
         self.open = Some(OpenDocument {
             offset,
-            lines_before: first_line - 1,
+            lines_before: number - 1,
             start: TextPosition {
                 line: number,
                 column: 1,
@@ -127,7 +132,7 @@ impl<'a> Splitter<'a> {
         };
         let problem = directives.problem.or_else(|| {
             // Directives belong to a document that says where it begins.
-            directives.first.map(|_| {
+            directives.any.then(|| {
                 syntax_problem(
                     RuleId::YamlSyntax,
                     "a document after directives must start with ---",
@@ -163,15 +168,15 @@ impl<'a> Splitter<'a> {
         self.close_document(offset);
     }
 
-    fn take_directive(&mut self, offset: usize, number: u32, line: &str) {
+    fn take_directive(&mut self, number: u32, line: &str) {
         let position = TextPosition {
             line: number,
             column: 1,
         };
-        if self.directives.first.is_none() {
-            self.directives.first = Some((offset, number));
+        if !std::mem::replace(&mut self.directives.any, true) {
             // Any directive ends the reign of the one before, as in the package.
             self.schema = ScalarSchema::Core;
+            self.tags.clear();
         }
         let line = line.split(" #").next().unwrap_or(line);
         let mut words = line.split_ascii_whitespace();
@@ -186,7 +191,16 @@ impl<'a> Splitter<'a> {
                     position,
                 ));
             }
-            (Some("%TAG"), _, _) => self.directives.has_tags = true,
+            (Some("%TAG"), Some(handle), Some(prefix)) if words.next().is_none() => {
+                self.tags.push((handle.to_owned(), prefix.to_owned()));
+            }
+            (Some("%TAG"), _, _) => {
+                self.directives.problem = Some(syntax_problem(
+                    RuleId::YamlSyntax,
+                    "a %TAG directive needs a handle and what it stands for",
+                    position,
+                ));
+            }
             _ => {}
         }
     }
@@ -200,8 +214,12 @@ impl<'a> Splitter<'a> {
                 lines_before: open.lines_before,
                 start: open.start,
                 schema: self.schema,
+                tags: self.tags.clone(),
             }),
         });
+        if self.schema == ScalarSchema::Core {
+            self.tags.clear();
+        }
     }
 
     fn into_chunks(mut self, end: usize) -> Vec<Result<DocumentText<'a>, SyntaxProblem>> {
@@ -222,7 +240,8 @@ fn find_marker(line: &str) -> Option<DocumentMarker> {
 
 fn is_blank_or_comment(line: &str) -> bool {
     let content = line.trim_start_matches([' ', '\t']);
-    content.trim_end_matches(['\r', '\n']).is_empty() || content.starts_with('#')
+    // A carriage return is part of a line break only before a line feed.
+    matches!(content, "" | "\n" | "\r\n") || content.starts_with('#')
 }
 
 fn is_version(word: &str) -> bool {

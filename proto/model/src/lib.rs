@@ -40,6 +40,6 @@ pub use problem::Problem;
 pub use relation::RelationDeclaration;
 pub use repository_name::RepositoryName;
 pub use rule_id::RuleId;
-pub use validate::{ValidDocument, validate};
+pub use validate::{ValidDocument, drop_overwritten, may_be_annotations, validate};
 pub use violation::{BlastRadius, Violation};
 pub use word::UnknownWordError;

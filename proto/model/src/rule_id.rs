@@ -152,10 +152,18 @@ word_enum! {
         YamlLimitProblems = "yaml.limit.problems",
         /// A document is not a mapping.
         YamlRoot = "yaml.root",
+        /// The file is in another encoding than UTF-8.
+        YamlEncoding = "yaml.encoding",
+        /// A key begins with a space that YAML does not take for one.
+        YamlSpace = "yaml.space",
         /// The file declares more than one observation should carry.
         FileLimitObserved = "file.limit.observed",
         /// The file could not be read from the disk.
         FileUnreadable = "file.unreadable",
+        /// The file looks like one that a template still has to fill in.
+        FileUnfilled = "file.unfilled",
+        /// The file has a name under which discovery does not look for it.
+        FileName = "file.name",
         /// Two documents declare the same entity.
         EntityDuplicate = "entity.duplicate",
         /// A value looks like a secret.

@@ -14,7 +14,8 @@ use super::rules;
 
 /// Backstage's default schedule of GitHub discovery.
 const FREQUENCY: Duration = Duration::from_secs(3 * 60 * 60);
-const CATALOG_PATH: &str = "catalog-info.yaml";
+/// What discovery reads in a repository unless it is told otherwise.
+pub(crate) const CATALOG_PATH: &str = "catalog-info.yaml";
 /// Id of a provider configured without one.
 const DEFAULT_ID: &str = "default";
 

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use freshet_model::{KindSpec, Kinds};
+use freshet_processor::limits::{DEPTH_HIGHEST, ReadLimits};
 use freshet_proto::stream::{MEBIBYTE, StreamSizes};
 use freshet_proto::subject::DEFAULT_PREFIX;
 use freshet_runtime::config::Reader;
@@ -52,6 +53,7 @@ pub(super) struct FreshetBlock {
     /// Repositories that placeholders of any other may read.
     pub(super) placeholders: Vec<String>,
     pub(super) codeowners: bool,
+    pub(super) limits: ReadLimits,
     pub(super) removals: RemovalLimits,
     pub(super) recheck: Recheck,
 }
@@ -81,6 +83,10 @@ pub(super) fn read_freshet(root: &Reader<'_>, integrations: &Integrations<'_>) -
             .unwrap_or_default(),
         codeowners: block
             .and_then(|block| block.bool("codeowners"))
+            .unwrap_or_default(),
+        limits: block
+            .and_then(|block| block.block("limits"))
+            .map(|block| read_limits(&block))
             .unwrap_or_default(),
         removals: block
             .and_then(|block| block.block("removals"))
@@ -141,6 +147,31 @@ fn read_placeholders(block: &Reader<'_>) -> Vec<String> {
         }
     }
     repositories
+}
+
+/// How much of one catalog file is looked at.
+fn read_limits(block: &Reader<'_>) -> ReadLimits {
+    let defaults = ReadLimits::default();
+    let number = |key, default| {
+        let value = block.integer(key);
+        let value = value.map_or(default, |value| {
+            usize::try_from(value).unwrap_or(usize::MAX)
+        });
+        // Nothing could be read, and everything would stay as it is without a word.
+        if value == 0 {
+            block.mistake(key, "must be at least 1");
+        }
+        value
+    };
+    let depth = number("depth", defaults.depth);
+    if depth > DEPTH_HIGHEST {
+        block.mistake("depth", format!("must be at most {DEPTH_HIGHEST}"));
+    }
+    ReadLimits {
+        documents: number("documents", defaults.documents),
+        depth,
+        ..defaults
+    }
 }
 
 fn read_removals(block: &Reader<'_>) -> RemovalLimits {

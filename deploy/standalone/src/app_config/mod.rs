@@ -20,6 +20,7 @@ use freshet_runtime::config::{Document, Mistake, Mistakes};
 use freshet_runtime::listen::ListenAddress;
 use freshet_runtime::telemetry::TelemetryConfig;
 
+pub(crate) use catalog::CATALOG_PATH;
 pub use freshet::BusConfig;
 
 /// Everything one process is told.
@@ -90,6 +91,7 @@ impl AppConfig {
                 .iter()
                 .any(|root| root.location_type == freshet_model::location::FILE),
             kinds: freshet.kinds,
+            limits: freshet.limits,
             github: integrations,
             ..freshet_processor::ProcessorConfig::default()
         };

@@ -285,13 +285,15 @@ fn a_mistake_in_a_kind_names_the_kind_and_where_it_stands() {
 #[test]
 fn what_else_freshet_is_told_reaches_the_services() {
     let config = read(
-        "backend: {reading: {allow: [{host: '*.acme.example', paths: [/catalog/]}]}}\nfreshet: {placeholders: {repositories: ['github.com/acme/*']}, codeowners: true, removals: {percent: 5, entities: 7, wait: {minutes: 1}}, recheck: {files: {seconds: 1}, urls: {minutes: 3}}}\n",
+        "backend: {reading: {allow: [{host: '*.acme.example', paths: [/catalog/]}]}}\nfreshet: {placeholders: {repositories: ['github.com/acme/*']}, codeowners: true, limits: {documents: 7, depth: 9}, removals: {percent: 5, entities: 7, wait: {minutes: 1}}, recheck: {files: {seconds: 1}, urls: {minutes: 3}}}\n",
     );
     let config = config.unwrap_or_else(|mistakes| panic!("{mistakes}"));
     assert_eq!(config.processor.reading_allow[0].host, "*.acme.example");
     assert_eq!(config.processor.placeholders, ["github.com/acme/*"]);
     assert!(config.processor.codeowners);
     assert!(!config.processor.file_locations);
+    let limits = config.processor.limits;
+    assert_eq!((limits.documents, limits.depth), (7, 9));
     let removals = config.store.removals;
     assert_eq!((removals.percent, removals.entities), (5, 7));
     assert_eq!(removals.wait, Duration::from_secs(60));

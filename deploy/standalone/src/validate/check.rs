@@ -4,8 +4,9 @@
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
-use freshet_model::{ErrorClass, Problem, RuleId};
+use freshet_model::{ErrorClass, Level, Problem, RuleId};
 use freshet_processor::catalog_file::{CatalogFile, FileOrigin, PendingFile};
+use freshet_processor::limits::ReadLimits;
 use freshet_processor::yaml::TextPosition;
 
 use super::content::{FileContent, display_path};
@@ -15,9 +16,14 @@ use super::placeholders::{describe_unchecked, fetch_from_tree};
 use super::positions::FilePositions;
 use super::settings::CheckSettings;
 use super::targets::check_targets;
+use super::unfilled::find_unfilled;
 
 /// Most files that are checked besides the given ones.
 const REACHED_FILES_MAX: usize = 10_000;
+
+/// The ending of catalog files that discovery looks for, and the one that it does not.
+const USUAL_ENDING: &str = ".yaml";
+const OTHER_ENDING: &str = ".yml";
 
 /// The kind of entities that point at files, as documents spell it.
 const LOCATION_KIND: &str = "Location";
@@ -45,6 +51,19 @@ pub(super) fn check_files(
         checker.set.checked.push(checked);
     }
     Ok(checker.set)
+}
+
+/// Why a file has problems, if it is because something still has to be filled in.
+fn find_why_unfilled(file: &CatalogFile, bytes: &[u8], limits: &ReadLimits) -> Option<Problem> {
+    if file.problems.iter().all(|it| it.level != Level::Error) {
+        return None;
+    }
+    let at = find_unfilled(&String::from_utf8_lossy(bytes), limits)?;
+    let message = "this looks like an unfilled template: something still has to be filled in here";
+    let problem = Problem::error(RuleId::FileUnfilled, ErrorClass::Error, message);
+    let hint =
+        "Check what comes out of the template instead; in a directory such files are left out.";
+    Some(problem.with_hint(hint).at(at.line, at.column))
 }
 
 struct FileChecker<'a> {
@@ -95,13 +114,39 @@ impl FileChecker<'_> {
         let asked = pending.requests(&base, &policy, limits);
         let fetched = fetch_from_tree(&file.tree, asked, limits.placeholder_bytes);
         for asked in fetched.unchecked {
-            let (at, message) = describe_unchecked(&asked, bytes);
-            self.set
-                .add_note(index, RuleId::PlaceholderUnchecked, at, message);
+            self.set.add_note(index, RuleId::PlaceholderUnchecked, || {
+                describe_unchecked(&asked, bytes)
+            });
         }
         let parsed = pending.finish(&base, &policy, &fetched.files, &self.settings.kinds, limits);
+        if let Some(problem) = find_why_unfilled(&parsed, bytes, limits) {
+            self.set.add_problem(index, problem);
+            return CheckedFile::default();
+        }
+        self.note_name(index, file);
         self.follow_locations(index, file, &parsed, bytes);
         self.note_parsed(index, parsed)
+    }
+
+    /// A given file that discovery would read if it had the other ending.
+    fn note_name(&mut self, index: usize, file: &FileToCheck) {
+        let path = file.tree.in_repository(&file.path).path;
+        let Some(stem) = path
+            .strip_suffix(OTHER_ENDING)
+            .filter(|_| index < self.given)
+        else {
+            return;
+        };
+        let usual = format!("{stem}{USUAL_ENDING}");
+        if self.settings.is_discovered(&path) || !self.settings.is_discovered(&usual) {
+            return;
+        }
+        self.set.add_note(index, RuleId::FileName, || {
+            let message = format!(
+                "discovery reads {usual} and not {path}, so that nothing reads this file unless a Location points at it; rename it"
+            );
+            (TextPosition::START, message)
+        });
     }
 
     fn note_parsed(&mut self, index: usize, file: CatalogFile) -> CheckedFile {
@@ -144,7 +189,7 @@ impl FileChecker<'_> {
             }
             for (at, message) in targets.unchecked {
                 self.set
-                    .add_note(index, RuleId::LocationTargetUnchecked, at, message);
+                    .add_note(index, RuleId::LocationTargetUnchecked, || (at, message));
             }
             for path in targets.files {
                 self.add_reached(file, &path);

@@ -8,6 +8,7 @@ use freshet_model::{EntityRef, ErrorClass, Problem, RuleId};
 use freshet_processor::limits::ReadLimits;
 use freshet_processor::yaml::TextPosition;
 
+use super::content::FileContent;
 use super::files::{EntityReference, FileSet};
 use super::positions::FilePositions;
 
@@ -84,37 +85,48 @@ pub(super) fn report_conflicts(set: &mut FileSet) {
 /// One note for each entity that nobody declares, where it is first referred to: the catalog may well
 /// have it from another repository.
 pub(super) fn note_unknown_references(set: &mut FileSet, limits: &ReadLimits) {
-    let mut notes = Vec::new();
     let mut last: Option<(usize, FilePositions)> = None;
-    for (index, reference, count) in find_unknown_references(set) {
-        // They come file by file, and a file is read again for its positions only if it has one.
-        if last.as_ref().is_none_or(|(file, _)| *file != index) {
-            let bytes = set.files[index].content.read(limits.file_bytes);
-            last = Some((
-                index,
-                FilePositions::read(&bytes.unwrap_or_default(), limits),
-            ));
-        }
-        let target = &reference.target;
-        let at = last.as_ref().map_or(reference.document, |(_, positions)| {
-            positions.find_reference(reference.document, target)
+    let unknown: Vec<UnknownReference> = find_unknown_references(set);
+    let contents: Vec<FileContent> = set.files.iter().map(|file| file.content.clone()).collect();
+    for unknown in unknown {
+        let UnknownReference {
+            file,
+            document,
+            target,
+            count,
+        } = unknown;
+        set.add_note(file, RuleId::ReferenceUnknown, || {
+            // They come file by file, and a file is read again for its positions only if it has one.
+            if last.as_ref().is_none_or(|(known, _)| *known != file) {
+                let bytes = contents[file].read(limits.file_bytes).unwrap_or_default();
+                last = Some((file, FilePositions::read(&bytes, limits)));
+            }
+            let at = last.as_ref().map_or(document, |(_, positions)| {
+                positions.find_reference(document, &target)
+            });
+            let more = match count {
+                1 => String::new(),
+                count => format!(" (and {} more references)", count - 1),
+            };
+            let message =
+                format!("{target} is referred to, but none of the checked files declares it{more}");
+            (at, message)
         });
-        let more = match count {
-            1 => String::new(),
-            count => format!(" (and {} more references)", count - 1),
-        };
-        let message =
-            format!("{target} is referred to, but none of the checked files declares it{more}");
-        notes.push((index, at, message));
     }
-    for (index, at, message) in notes {
-        set.add_note(index, RuleId::ReferenceUnknown, at, message);
-    }
+}
+
+/// An entity that nobody declares, where it is first referred to.
+struct UnknownReference {
+    file: usize,
+    document: TextPosition,
+    target: EntityRef,
+    /// How many references there are in that file.
+    count: usize,
 }
 
 /// The first reference in the first file to each entity that nobody declares, and how many there are in
 /// that file, file by file.
-fn find_unknown_references(set: &FileSet) -> Vec<(usize, &EntityReference, usize)> {
+fn find_unknown_references(set: &FileSet) -> Vec<UnknownReference> {
     let declared: HashSet<&EntityRef> = set
         .checked
         .iter()
@@ -134,6 +146,11 @@ fn find_unknown_references(set: &FileSet) -> Vec<(usize, &EntityReference, usize
     }
     let unknown = unknown.into_iter();
     unknown
-        .map(|((file, _), (reference, count))| (file, reference, count))
+        .map(|((file, target), (reference, count))| UnknownReference {
+            file,
+            document: reference.document,
+            target: target.clone(),
+            count,
+        })
         .collect()
 }

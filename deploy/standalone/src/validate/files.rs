@@ -1,5 +1,6 @@
 //! The files on their way through the check.
 
+use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use freshet_model::location::LocationRef;
@@ -10,6 +11,9 @@ use freshet_processor::yaml::TextPosition;
 use super::content::FileContent;
 use super::report::ReportedProblem;
 use super::work_tree::WorkTree;
+
+/// Most notes of one kind about one file; the rest of them is counted.
+const NOTES_OF_A_KIND_MAX: usize = 10;
 
 /// A file to check.
 #[derive(Clone, Debug)]
@@ -56,6 +60,8 @@ pub(super) struct FileSet {
     pub(super) checked: Vec<CheckedFile>,
     /// What was found.
     pub(super) problems: Vec<ReportedProblem>,
+    /// How many notes of a kind there are about a file, and where the last one is that was kept.
+    notes: BTreeMap<(usize, RuleId), (usize, TextPosition)>,
 }
 
 impl FileSet {
@@ -77,15 +83,37 @@ impl FileSet {
         self.problems.push(ReportedProblem::new(file, problem));
     }
 
-    /// Reports what could not be looked at.
+    /// Reports what could not be looked at. Where that is, and what to say, is asked only if it is
+    /// not one of very many.
     pub(super) fn add_note(
         &mut self,
         file: usize,
         rule: RuleId,
-        at: TextPosition,
-        message: String,
+        note: impl FnOnce() -> (TextPosition, String),
     ) {
+        let (count, last) = self
+            .notes
+            .entry((file, rule))
+            .or_insert((0, TextPosition::START));
+        *count += 1;
+        if *count > NOTES_OF_A_KIND_MAX {
+            return;
+        }
+        let (at, message) = note();
+        *last = at;
         self.problems
             .push(ReportedProblem::note(file, rule, at, message));
+    }
+
+    /// Says once how many notes there would have been besides those that were kept.
+    pub(super) fn sum_up_notes(&mut self) {
+        for ((file, rule), (count, last)) in std::mem::take(&mut self.notes) {
+            let left_out = count.saturating_sub(NOTES_OF_A_KIND_MAX);
+            if left_out > 0 {
+                let message = format!("there are {left_out} more notes of this kind in the file");
+                self.problems
+                    .push(ReportedProblem::note(file, rule, last, message));
+            }
+        }
     }
 }

@@ -3,17 +3,19 @@
 //!
 //! A directory holds other YAML too: manifests of Kubernetes, Helm charts that are no YAML
 //! until rendered, the skeletons that software templates fill in. What git ignores, what has no
-//! document of the catalog's API versions and what still has to be filled in is left out; a
-//! file that is named is always read.
+//! document of the catalog's API versions, what still has to be filled in and what a Template
+//! copies is left out; a file that is named is always read.
 
 use std::collections::HashSet;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
-use freshet_model::Kinds;
+use freshet_processor::limits::ReadLimits;
 
 use super::content::walk_files;
 use super::error::UsageError;
+use super::settings::CheckSettings;
+use super::unfilled::{find_unfilled, list_skeletons};
 
 /// Where a file to check comes from.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,10 +40,6 @@ const CATALOG_FILE: &str = "catalog-info.yaml";
 const EXTENSIONS: [&str; 2] = ["yaml", "yml"];
 /// The end of the group in every API version of Backstage.
 const API_GROUP: &str = "backstage.io/";
-/// What software templates replace in the files they copy.
-const UNFILLED: [&str; 2] = ["${{", "{{cookiecutter"];
-/// The kind whose documents have such places of their own.
-const TEMPLATE: &str = "kind: Template";
 
 /// The files that the paths name, in order, each once.
 ///
@@ -49,11 +47,8 @@ const TEMPLATE: &str = "kind: Template";
 /// The first path that is not there or cannot be listed.
 pub(super) fn find_inputs(
     paths: &[PathBuf],
-    kinds: &Kinds,
-    bytes_max: usize,
+    settings: &CheckSettings,
 ) -> Result<Vec<InputFile>, UsageError> {
-    let is_own_version = |version: &str| kinds.api_versions().any(|known| known == version);
-    let is_meant = |file: &Path| is_meant(file, &is_own_version, bytes_max);
     let mut inputs = Vec::new();
     let mut seen = HashSet::new();
     for path in paths {
@@ -67,7 +62,7 @@ pub(super) fn find_inputs(
         // Canonical, so that a file that is given by name and by its directory is checked once.
         let canonical = canonicalize(path)?;
         if canonical.is_dir() {
-            let found = search_directory(path, &canonical, &is_meant)?;
+            let found = search_directory(path, &canonical, settings)?;
             inputs.extend(found.into_iter().filter(|input| is_new(&mut seen, input)));
         } else {
             let input = InputFile::OnDisk {
@@ -104,9 +99,10 @@ fn name_of(path: &Path) -> String {
 fn search_directory(
     directory: &Path,
     given_directory: &Path,
-    is_meant: &dyn Fn(&Path) -> bool,
+    settings: &CheckSettings,
 ) -> Result<Vec<InputFile>, UsageError> {
     let mut inputs = Vec::new();
+    let mut skeletons = Vec::new();
     for entry in walk_files(directory) {
         let entry = entry.map_err(|source| UsageError::Directory {
             path: directory.to_owned(),
@@ -115,27 +111,53 @@ fn search_directory(
         let is_file = entry.file_type().is_some_and(|kind| kind.is_file());
         let extension = entry.path().extension().and_then(|it| it.to_str());
         let is_yaml = extension.is_some_and(|it| EXTENSIONS.contains(&it));
-        if is_file && is_yaml && is_meant(entry.path()) {
-            inputs.push(InputFile::OnDisk {
-                path: canonicalize(entry.path())?,
-                name: name_of(entry.path()),
-                given_directory: Some(given_directory.to_owned()),
-            });
+        if !is_file || !is_yaml {
+            continue;
         }
+        let Some(text) = read_meant(entry.path(), settings) else {
+            continue;
+        };
+        let path = canonicalize(entry.path())?;
+        skeletons.extend(find_skeletons(&path, &text, &settings.limits));
+        inputs.push(InputFile::OnDisk {
+            path,
+            name: name_of(entry.path()),
+            given_directory: Some(given_directory.to_owned()),
+        });
     }
+    // Only now: a Template may come behind what it copies.
+    inputs.retain(|input| match input {
+        InputFile::Stdin => true,
+        InputFile::OnDisk { path, .. } => !skeletons.iter().any(|it| path.starts_with(it)),
+    });
     Ok(inputs)
 }
 
-fn is_meant(file: &Path, api_versions: &dyn Fn(&str) -> bool, bytes_max: usize) -> bool {
+/// The folders that the templates of a file copy from.
+fn find_skeletons(path: &Path, text: &str, limits: &ReadLimits) -> Vec<PathBuf> {
+    let folder = path.parent().unwrap_or(path);
+    let skeletons = list_skeletons(text, limits).into_iter();
+    skeletons
+        .filter_map(|skeleton| folder.join(skeleton).canonicalize().ok())
+        // A Template is not part of what it copies.
+        .filter(|skeleton| !path.starts_with(skeleton))
+        .collect()
+}
+
+/// The text of a file that is meant for the catalog.
+fn read_meant(file: &Path, settings: &CheckSettings) -> Option<String> {
     let mut text = Vec::new();
     let opened = std::fs::File::open(file);
-    let bytes_max = u64::try_from(bytes_max).unwrap_or(u64::MAX);
+    let bytes_max = u64::try_from(settings.limits.file_bytes).unwrap_or(u64::MAX);
     let read = opened.and_then(|file| file.take(bytes_max).read_to_end(&mut text));
     let is_named = file.file_name().is_some_and(|name| name == CATALOG_FILE);
     // Lossy, because a file that is not UTF-8 is to be reported rather than left out in silence.
-    let text = String::from_utf8_lossy(&text);
+    let text = String::from_utf8_lossy(&text).into_owned();
+    let is_own_version =
+        |version: &str| settings.kinds.api_versions().any(|known| known == version);
     // What cannot be read is reported when it is checked.
-    !is_skeleton(&text) && (is_named || read.is_err() || is_for_catalog(&text, api_versions))
+    let is_meant = is_named || read.is_err() || is_for_catalog(&text, &is_own_version);
+    (is_meant && find_unfilled(&text, &settings.limits).is_none()).then_some(text)
 }
 
 /// Whether a document at the margin of the text has an API version of the catalog. The text need
@@ -156,12 +178,6 @@ fn read_api_version(line: &str) -> Option<&str> {
     is_key.then(|| value.split(['"', '\'', ' ', ',', '\r']).next())?
 }
 
-/// Whether something still has to be filled in before this is a catalog file.
-fn is_skeleton(text: &str) -> bool {
-    UNFILLED.iter().any(|mark| text.contains(mark))
-        && !text.lines().any(|line| line.trim_end() == TEMPLATE)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -169,7 +185,7 @@ mod tests {
     #[track_caller]
     fn check(text: &str, expected: bool) {
         let is_own = |version: &str| version == "acme.example/v1";
-        let is_meant = !is_skeleton(text) && is_for_catalog(text, &is_own);
+        let is_meant = is_for_catalog(text, &is_own);
         assert_eq!(is_meant, expected, "{text}");
     }
 
@@ -197,18 +213,5 @@ mod tests {
         );
         check("openapi: 3.0.0\n", false);
         check("", false);
-    }
-
-    #[test]
-    fn what_has_to_be_filled_in_first_is_left_out() {
-        let head = "apiVersion: backstage.io/v1alpha1\n";
-        check(
-            &format!("{head}kind: Component\nname: ${{{{ values.name }}}}\n"),
-            false,
-        );
-        check(
-            &format!("{head}kind: Template\nname: ${{{{ parameters.name }}}}\n"),
-            true,
-        );
     }
 }

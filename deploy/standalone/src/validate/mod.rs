@@ -20,6 +20,7 @@ mod settings;
 mod targets;
 #[cfg(test)]
 mod tests;
+mod unfilled;
 mod work_tree;
 mod work_trees;
 
@@ -64,7 +65,7 @@ pub fn validate_files(
     let bytes_max = settings.limits.file_bytes;
     let mut trees = WorkTrees::new(GivenPlace::read(request)?);
     let mut files = Vec::new();
-    for input in find_inputs(&request.paths, &settings.kinds, bytes_max)? {
+    for input in find_inputs(&request.paths, &settings)? {
         let file = match input {
             InputFile::Stdin => trees.place_stdin(stdin, bytes_max)?,
             InputFile::OnDisk {
@@ -84,6 +85,7 @@ pub fn validate_files(
     }
     cross_check::report_conflicts(&mut set);
     cross_check::note_unknown_references(&mut set, &settings.limits);
+    set.sum_up_notes();
     Ok(make_report(set, bytes_max).sorted(request.strictness))
 }
 

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use freshet_model::Kinds;
+use freshet_model::glob::Pattern;
 use freshet_model::rules::Rule;
 use freshet_processor::catalog_file::ReadPolicy;
 use freshet_processor::limits::ReadLimits;
@@ -10,7 +11,7 @@ use freshet_runtime::config;
 use url::Url;
 
 use super::error::UsageError;
-use crate::app_config::{AppConfig, read_variable};
+use crate::app_config::{AppConfig, CATALOG_PATH, read_variable};
 
 /// What stands for a variable that is not set.
 const UNSET: &str = "unset";
@@ -29,6 +30,8 @@ pub(super) struct CheckSettings {
     pub(super) policy: ReadPolicy,
     /// Which kinds may come from where; `None` if all may.
     pub(super) rules: Option<Vec<Rule>>,
+    /// Which files discovery reads.
+    discovered: Vec<Pattern>,
 }
 
 impl CheckSettings {
@@ -43,6 +46,7 @@ impl CheckSettings {
                 limits: ReadLimits::default(),
                 policy: ReadPolicy::default(),
                 rules: None,
+                discovered: compile_paths([CATALOG_PATH]),
             }
         } else {
             Self::of_config(read_app_config(config)?)
@@ -55,7 +59,9 @@ impl CheckSettings {
         let AppConfig {
             processor, store, ..
         } = config;
+        let paths = store.providers.iter().map(|it| it.catalog_path.as_str());
         Self {
+            discovered: compile_paths(paths),
             policy: ReadPolicy::from_config(&processor),
             kinds: processor.kinds,
             limits: processor.limits,
@@ -70,10 +76,23 @@ impl CheckSettings {
         }
     }
 
+    /// Whether discovery reads the file at this path of a repository.
+    pub(super) fn is_discovered(&self, path: &str) -> bool {
+        self.discovered.iter().any(|pattern| pattern.is_match(path))
+    }
+
     /// Whether the reader of plain URLs would read this one.
     pub(super) fn may_read(&self, url: &str) -> bool {
         Url::parse(url).is_ok_and(|url| self.policy.allows_url(&url).is_ok())
     }
+}
+
+fn compile_paths<'p>(paths: impl IntoIterator<Item = &'p str>) -> Vec<Pattern> {
+    let paths = paths.into_iter();
+    // One that cannot be read is a mistake of the configuration, and told with the others.
+    paths
+        .filter_map(|path| Pattern::new(path.trim_start_matches('/')).ok())
+        .collect()
 }
 
 /// Reads the operator's configuration. Whoever checks files need not hold the service's credentials: where

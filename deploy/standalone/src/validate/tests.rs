@@ -6,6 +6,8 @@ use tempfile::TempDir;
 
 use super::*;
 
+mod directories;
+
 const COMPONENT: &str = "apiVersion: backstage.io/v1alpha1\nkind: Component\nmetadata:\n  name: pay\nspec:\n  type: service\n  lifecycle: production\n  owner: team-a\n";
 const GROUP: &str = "apiVersion: backstage.io/v1alpha1\nkind: Group\nmetadata:\n  name: team-a\nspec:\n  type: team\n  children: []\n";
 
@@ -351,7 +353,7 @@ fn a_file_that_cannot_be_applied_is_its_own_problem_and_holds_nothing_back() {
         .with("all.yaml", &location("targets: [./bad.yaml, ./a.yaml]"))
         .with("bad.yaml", "kind: [\n")
         .with("a.yaml", GROUP);
-    let report = world.check(&["all.yaml"], &["error yaml.syntax bad.yaml:2"]);
+    let report = world.check(&["all.yaml"], &["error yaml.syntax bad.yaml:1"]);
     assert_eq!(report.valid_entities, 2);
 }
 

@@ -77,10 +77,9 @@ pub(in crate::catalog_file) fn has_envelope(document: &Value) -> bool {
         && metadata
             .get("namespace")
             .is_none_or(|namespace| is_text(Some(namespace)))
-        && matches!(
-            metadata.get("annotations"),
-            None | Some(Value::Null | Value::Object(_))
-        )
+        && metadata
+            .get("annotations")
+            .is_none_or(freshet_model::may_be_annotations)
 }
 
 fn find_below(value: &Value, pointer: &mut String, found: &mut Vec<Placeholder>) {

@@ -1,5 +1,8 @@
 //! From the bytes of a file to the value that a placeholder becomes.
 
+use std::borrow::Cow;
+use std::ops::Range;
+
 use freshet_model::RuleId;
 use serde_json::Value;
 
@@ -35,8 +38,12 @@ fn load_json(bytes: &[u8], limits: &ReadLimits) -> Result<Value, UnfitContent> {
     let text = String::from_utf8_lossy(bytes);
     // The parser itself stops at a depth that is harmless.
     // Not our own reader: a number in JSON stays as it is, and a trailing comma is an error.
-    let value: Value =
-        serde_json::from_str(&text).map_err(|error| unfit(format!("is not JSON: {error}")))?;
+    let value: Value = serde_json::from_str(&text)
+        .or_else(|error| match mend_json(&text) {
+            Cow::Borrowed(_) => Err(error),
+            Cow::Owned(mended) => serde_json::from_str(&mended),
+        })
+        .map_err(|error| unfit(format!("is not JSON: {error}")))?;
     if is_deeper(&value, limits.depth) {
         return Err(unfit(format!(
             "is nested deeper than {} levels",
@@ -44,6 +51,56 @@ fn load_json(bytes: &[u8], limits: &ReadLimits) -> Result<Value, UnfitContent> {
         )));
     }
     Ok(value)
+}
+
+/// The text without what JavaScript reads and cannot write: a number that is too large for it is
+/// infinite, and then null; half a character (`\ud83d` alone) is none.
+fn mend_json(text: &str) -> Cow<'_, str> {
+    let mut mended = String::new();
+    let mut copied = 0;
+    let mut replace = |range: Range<usize>, by: &str| {
+        mended.push_str(&text[copied..range.start]);
+        mended.push_str(by);
+        copied = range.end;
+    };
+    let bytes = text.as_bytes();
+    let (mut at, mut is_in_text) = (0, false);
+    while let Some(byte) = bytes.get(at) {
+        let start = at;
+        at += 1;
+        match byte {
+            b'"' => is_in_text = !is_in_text,
+            b'\\' if is_in_text => match (read_half(text, start), read_half(text, start + 6)) {
+                (Some(0xD800..=0xDBFF), Some(0xDC00..=0xDFFF)) => at = start + 12,
+                (Some(0xD800..=0xDFFF), _) => {
+                    at = start + 6;
+                    replace(start..at, "\\ufffd");
+                }
+                _ => at = start + 2,
+            },
+            b'-' | b'0'..=b'9' if !is_in_text => {
+                let is_number = |byte: &u8| byte.is_ascii_digit() || b"+-.eE".contains(byte);
+                while bytes.get(at).is_some_and(is_number) {
+                    at += 1;
+                }
+                if text[start..at].parse().is_ok_and(f64::is_infinite) {
+                    replace(start..at, "null");
+                }
+            }
+            _ => {}
+        }
+    }
+    if copied == 0 {
+        return Cow::Borrowed(text);
+    }
+    mended.push_str(&text[copied..]);
+    Cow::Owned(mended)
+}
+
+/// The unit of UTF-16 that is escaped at `at`.
+fn read_half(text: &str, at: usize) -> Option<u16> {
+    let digits = text.get(at..at + 6)?.strip_prefix("\\u")?;
+    u16::from_str_radix(digits, 16).ok()
 }
 
 fn is_deeper(value: &Value, levels: usize) -> bool {

@@ -8,8 +8,8 @@
 //! The answers are those of Backstage, apart from what a placeholder may read: files of its own
 //! repository, at any branch of it, and nothing else unless the operator allows it. Targets are
 //! resolved to (repository, branch, path), never to a text that somebody resolves again; whatever could
-//! mean two things to two readers (`..` beyond the root, a backslash, an encoded dot or slash, a
-//! control character) is refused.
+//! mean two things to two readers (`..` beyond the root, an encoded dot or slash, a control
+//! character) is refused.
 
 pub(super) mod fill;
 pub(super) mod find;

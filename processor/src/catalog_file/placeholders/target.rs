@@ -28,6 +28,8 @@ pub(in crate::catalog_file) fn resolve_target(
     // As the URL parser of Backstage does: a folded block ends with a line break.
     let value = value.trim_matches(|c: char| c <= ' ');
     check_spelling(value)?;
+    // As in every URL of the web, a backslash is a slash.
+    let value = &value.replace('\\', "/");
     if let Ok(url) = Url::parse(value) {
         return resolve_absolute(origin, value, &url, policy);
     }
@@ -46,11 +48,12 @@ pub(in crate::catalog_file) fn resolve_target(
 }
 
 fn check_spelling(value: &str) -> Result<(), TargetRefusal> {
-    if value.contains('\\') || value.chars().any(char::is_control) {
-        return Err(refuse_value(
-            value,
-            "has a backslash or a control character in it",
-        ));
+    if value.chars().any(char::is_control) {
+        return Err(refuse_value(value, "has a control character in it"));
+    }
+    // Backstage looks for the slash in front before it reads the URL: this is the root of the host.
+    if value.starts_with('\\') {
+        return Err(refuse_value(value, "has a backslash in front"));
     }
     let lower = value.to_ascii_lowercase();
     if AMBIGUOUS.iter().any(|escape| lower.contains(escape)) {
@@ -163,6 +166,10 @@ fn resolve_relative(base: &RepositoryFile, value: &str) -> Result<RepositoryFile
     // Backstage resolves the value as a URL, so what is behind a question mark never was part of
     // the path.
     let path = value.split(['?', '#']).next().unwrap_or_default();
+    // What adds nothing to the URL of the file is that URL.
+    if path.is_empty() {
+        return Ok(base.clone());
+    }
     let folder: Vec<&str> = match (path.strip_prefix('/'), base.path.rsplit_once('/')) {
         (None, Some((folder, _))) => folder.split('/').collect(),
         // A path with a slash in front starts at the root of the repository and not of the disk.

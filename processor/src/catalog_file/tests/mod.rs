@@ -1,4 +1,5 @@
 //! What catalog files come to.
 
 mod cases;
+mod causes;
 mod entities;

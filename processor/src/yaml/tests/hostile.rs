@@ -129,6 +129,10 @@ fn hostile_files_are_read_in_bounded_time() {
         .join("---\n"),
     );
     check_hostile("nested 2,000 deep", &"[".repeat(2000));
+    check_hostile(
+        "keys within keys",
+        &format!("{}a{}", "{".repeat(90), "}".repeat(90)),
+    );
     check_hostile("100,000 documents", &"---\n".repeat(100_000));
     let nested_anchors: String = (0..90).map(|level| format!("&x{level} [")).collect();
     check_hostile(

@@ -5,6 +5,7 @@
 mod golden;
 mod hostile;
 mod property;
+mod syntax;
 
 use freshet_model::RuleId;
 use serde_json::{Value, json};
@@ -198,8 +199,8 @@ fn tags_choose_a_meaning_or_are_ignored() {
         &json!({"a": {}, "b": {}}),
     );
     check("!!pairs [x: 1, x: 2]", &json!([{"x": 1}, {"x": 2}]));
-    check_broken("!!set {x: 1}", RuleId::YamlSyntax, 1, 1);
-    check_broken("!!timestamp x", RuleId::YamlSyntax, 1, 1);
+    check_broken("!!set {x: 1}", RuleId::YamlSyntax, 1, 7);
+    check_broken("!!timestamp x", RuleId::YamlSyntax, 1, 13);
 }
 
 #[test]
@@ -253,17 +254,17 @@ fn a_byte_order_mark_is_ignored_only_at_the_start() {
         "a: 1\n---\n\u{FEFF}b: 1",
         &json!([{"a": 1}, {"\u{FEFF}b": 1}]),
     );
+    check_all(
+        "a: 1\n...\n\u{FEFF}b: 1\n...\n\u{FEFF}---\nc: 1",
+        &json!([{"a": 1}, {"b": 1}, {"c": 1}]),
+    );
 }
 
 #[test]
 fn bytes_that_are_not_text_are_replaced() {
     check(b"a: \xff", &json!({"a": "\u{FFFD}"}));
     check(b"a: x\0y", &json!({"a": "x\0y"}));
-    assert!(
-        outcome([0xff, 0xfe, b'a', 0, b':', 0])
-            .iter()
-            .all(Value::is_string)
-    );
+    check_broken([0xff, 0xfe, b'a', 0, b':', 0], RuleId::YamlEncoding, 1, 1);
 }
 
 #[test]
@@ -285,28 +286,7 @@ fn block_scalars_are_folded_and_chomped() {
 }
 
 #[test]
-fn json_is_yaml() {
-    check(
-        "{\n\t\"a\": [1, {\"b\": null}],\n\t\"c\":true\n}",
-        &json!({"a": [1, {"b": null}], "c": true}),
-    );
-    check(
-        r#""\ud83d\ude00 \u00e9 \/ \x41""#,
-        &json!("\u{1F600} é / A"),
-    );
-    check(r"'\ud83d\ude00'", &json!(r"\ud83d\ude00"));
-}
-
-#[test]
-fn what_the_scanner_is_too_strict_about_is_read() {
-    check("a:\tb\nc:\t\td", &json!({"a": "b", "c": "d"}));
-    check("{a:[b],c:{},d: e}", &json!({"a": ["b"], "c": {}, "d": "e"}));
-    check("a: [\n]\nb: {\n}", &json!({"a": [], "b": {}}));
-    check_broken("a:\tb: c", RuleId::YamlSyntax, 1, 5);
-}
-
-#[test]
-fn a_mended_line_keeps_its_columns() {
+fn columns_are_those_of_the_file() {
     let documents = read("{a:[b],c:[d], a: 1}");
     let problem = documents[0].as_ref().expect_err("duplicate key");
     assert_eq!(
@@ -408,10 +388,15 @@ fn limits_are_kept() {
     let content = Some(RuleId::YamlLimitContent);
     let broken = |rule| [Some(rule)];
     assert_eq!(rules(&" ".repeat(101)), broken(RuleId::YamlLimitFileSize));
-    assert_eq!(
-        rules("--- 1\n--- 2\n--- 3\n--- 4"),
-        [None, None, Some(RuleId::YamlLimitDocuments)]
-    );
+    assert_eq!(rules("--- 1\n--- 2\n"), [None, None]);
+    for beyond in [
+        "--- 1\n--- 2\n--- 3",
+        "1\n---\n2\n...\n3",
+        "--- 1\n--- 2\n--- 3\n---",
+    ] {
+        let documents = Some(RuleId::YamlLimitDocuments);
+        assert_eq!(rules(beyond), [None, None, documents], "{beyond}");
+    }
     assert_eq!(rules("[[[1]]]"), [None]);
     assert_eq!(rules("[[[[1]]]]"), broken(RuleId::YamlLimitDepth));
     assert_eq!(rules("[1, 2, 3, 4, 5, 6, 7]"), [None]);
@@ -419,11 +404,4 @@ fn limits_are_kept() {
     assert_eq!(rules("[1, 2, 3]\n---\n[1, 2, 3, 4]"), [None, content]);
     assert_eq!(rules("a: 12345678901"), [content]);
     assert_eq!(rules("a: &a 12345\nb: *a"), [content]);
-    let limits = ReadLimits {
-        indicators: 3,
-        ..ReadLimits::default()
-    };
-    let dense = |text: &str| read_documents(text.as_bytes(), &limits)[0].is_err();
-    assert!(!dense("[a, b]"));
-    assert!(dense("[a, b, c]"));
 }

@@ -133,22 +133,36 @@ fn read_text<'d>(value: &'d Value, field: &TextField, findings: &mut Findings) -
     None
 }
 
-/// `metadata.annotations` must be a mapping already for the catalog to add its own; null
-/// counts as absent.
-fn check_annotations_shape(metadata: &Map<String, Value>, findings: &mut Findings) {
-    match metadata.get("annotations") {
-        None | Some(Value::Null | Value::Object(_)) => {}
-        Some(value) => findings.add_file_violation(
-            ErrorClass::Error,
-            RuleId::MetadataAnnotationsType,
-            to_pointer(&["metadata".into(), "annotations".into()]),
-            format!(
-                "metadata.annotations must be a mapping, but is {}",
-                type_name(value)
-            ),
-            "Write annotations as \"key: value\" lines.",
-        ),
+/// Whether a value may stand for annotations: a mapping, or what counts as none.
+#[must_use]
+pub fn may_be_annotations(value: &Value) -> bool {
+    match value {
+        Value::Null | Value::Bool(false) | Value::Object(_) => true,
+        Value::Number(number) => number.as_f64() == Some(0.0),
+        Value::String(text) => text.is_empty(),
+        Value::Bool(true) | Value::Array(_) => false,
     }
+}
+
+/// `metadata.annotations` must be a mapping already for the catalog to add its own. What is false
+/// to JavaScript counts as absent: `annotations: ""` is what a generator writes that has none.
+fn check_annotations_shape(metadata: &Map<String, Value>, findings: &mut Findings) {
+    let Some(value) = metadata.get("annotations") else {
+        return;
+    };
+    if may_be_annotations(value) {
+        return;
+    }
+    findings.add_file_violation(
+        ErrorClass::Error,
+        RuleId::MetadataAnnotationsType,
+        to_pointer(&["metadata".into(), "annotations".into()]),
+        format!(
+            "metadata.annotations must be a mapping, but is {}",
+            type_name(value)
+        ),
+        "Write annotations as \"key: value\" lines.",
+    );
 }
 
 /// The generic schema of a document, then the root fields a declared one may have.

@@ -15,6 +15,9 @@ mod normalise;
 mod relations;
 mod schema;
 
+pub use envelope::may_be_annotations;
+pub use normalise::drop_overwritten;
+
 use serde_json::{Map, Value};
 
 use crate::{DEFAULT_NAMESPACE, Entity, EntityRef, Kinds, RelationDeclaration, Violation};
@@ -32,12 +35,13 @@ pub struct ValidDocument {
 /// Checks a declared document against every rule of the model.
 ///
 /// The document of the result has its namespace filled in, its relation lists sorted, and
-/// lacks what only the catalog may say: `metadata.uid`, `metadata.etag` and the orphan
-/// annotation.
+/// lacks what only the catalog may say: `metadata.uid`, `metadata.etag` and the annotations
+/// about its location and about orphans.
 ///
 /// # Errors
 /// Every violation, first the one Backstage would report.
 pub fn validate(mut document: Value, kinds: &Kinds) -> Result<ValidDocument, Vec<Violation>> {
+    normalise::drop_overwritten(&mut document);
     let mut findings = Findings::default();
     let passed = run_stages(&document, kinds, &mut findings);
     let violations = findings.into_violations();

@@ -19,6 +19,24 @@ const SORTED_LISTS: [&str; 7] = [
 /// Metadata only the catalog may set. An author's own would defeat change detection.
 const SERVED_METADATA: [&str; 2] = ["uid", "etag"];
 
+/// Annotations that the catalog writes over the author's before anybody looks at them.
+const OVERWRITTEN_ANNOTATIONS: [&str; 2] = [
+    annotation::MANAGED_BY_LOCATION,
+    annotation::MANAGED_BY_ORIGIN_LOCATION,
+];
+
+/// Takes out what the catalog writes over in any case. Nothing is wrong with it, whatever it is,
+/// and no file is read for it.
+pub fn drop_overwritten(document: &mut Value) {
+    let annotations = document.pointer_mut("/metadata/annotations");
+    if let Some(Value::Object(annotations)) = annotations {
+        for key in OVERWRITTEN_ANNOTATIONS {
+            // Keeps the order of the other keys.
+            annotations.shift_remove(key);
+        }
+    }
+}
+
 /// `list_fields` are the relation fields of the kind, below `spec`.
 pub(super) fn normalise_document(document: &mut Value, list_fields: &[&str]) {
     if let Some(Value::Object(metadata)) = document.get_mut("metadata") {
@@ -49,8 +67,9 @@ fn normalise_metadata(metadata: &mut Map<String, Value>) {
         Some(Value::Object(annotations)) => {
             annotations.shift_remove(annotation::ORPHAN);
         }
-        // Null counts as absent, and the catalog needs a mapping to add its own annotations to.
-        Some(null) => *null = Value::Object(Map::new()),
+        // Anything else that passed counts as absent, and the catalog needs a mapping to add its own
+        // annotations to.
+        Some(absent) => *absent = Value::Object(Map::new()),
         None => {}
     }
 }

@@ -317,7 +317,9 @@ impl Evaluation<'_> {
         };
         let parents: Vec<&LocationEntity> =
             parents.iter().filter_map(|it| self.entity(it)).collect();
-        find_refusals(location, &parents, self.inputs.rules)
+        // A file of which nothing was taken over yet has no name but those.
+        let links = self.links.of_location(location_id);
+        find_refusals(location, &parents, &links, self.inputs.rules)
     }
 }
 

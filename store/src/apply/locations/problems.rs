@@ -174,6 +174,7 @@ pub(crate) fn find_refused<'a>(
 pub(crate) fn find_refusals(
     location: &Location,
     parents: &[&LocationEntity],
+    links: &[&LocationLink],
     rules: &[Rule],
 ) -> Vec<FoundProblem> {
     let mut found: Vec<FoundProblem> = Vec::new();
@@ -193,7 +194,9 @@ pub(crate) fn find_refusals(
                 Some(index) => found[*index].status_of.push(parent.entity_ref.clone()),
                 None => {
                     known.insert(key, found.len());
-                    found.push(not_allowed(parent, refused, location));
+                    let link = links.iter().find(|it| it.parent_ref == parent.entity_ref);
+                    let url = link.map_or(location.url(), |link| &link.url);
+                    found.push(not_allowed(parent, refused, url));
                 }
             }
         }
@@ -201,16 +204,11 @@ pub(crate) fn find_refusals(
     found
 }
 
-fn not_allowed(
-    parent: &LocationEntity,
-    refused: &EmittedKind,
-    location: &Location,
-) -> FoundProblem {
+fn not_allowed(parent: &LocationEntity, refused: &EmittedKind, url: &str) -> FoundProblem {
+    let (own_type, _) = split_location(&parent.own);
     let message = format!(
-        "Entity {} at url:{} is not of an allowed kind for that location, whose origin is {}",
-        refused.entity_ref,
-        location.url(),
-        parent.origin
+        "Entity {} at {own_type}:{url} is not of an allowed kind for that location, whose origin is {}",
+        refused.entity_ref, parent.origin
     );
     let mut problem = Problem::error(
         RuleId::RulesNotAllowed,

@@ -1,6 +1,6 @@
 //! From the targets of a Location entity to what they name. Pure.
 
-use freshet_model::location::{LocationRef, LocationSpec, ResolvedTarget, check_type};
+use freshet_model::location::{LocationRef, LocationSpec, ResolvedTarget, URL, check_type};
 use freshet_model::{ErrorClass, RuleId};
 
 use super::graph::TargetKey;
@@ -53,10 +53,13 @@ pub(crate) fn read_targets(entity: &LocationEntity, hosts: &[String]) -> EntityT
     // Backstage refuses the entity itself here: whoever may edit a file in a repository must not be
     // able to read the disk of the server.
     if let Err(error) = check_type(&own, &location_type) {
+        let allowed = match own.location_type() {
+            URL => format!("\"{URL}\""),
+            own_type => format!("\"{URL}\" or \"{own_type}\""),
+        };
         let message = format!(
-            "Location type \"{location_type}\" is not allowed in {}; it must be \"url\" or \"{}\"",
-            entity.own,
-            own.location_type()
+            "Location type \"{location_type}\" is not allowed in {}; it must be {allowed}",
+            entity.own
         );
         found.refusal = Some(problem_of(entity, error.rule(), error.class(), message));
         return found;

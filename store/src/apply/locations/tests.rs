@@ -6,8 +6,8 @@ use freshet_model::rules::Rule;
 use freshet_model::{EntityRef, ErrorClass, SourceId};
 use serde_json::json;
 use world::{
-    BASE, File, REPOSITORY, ROOT, World, broken_rules, file, file_with, points, points_with_spec,
-    published,
+    BASE, File, REPOSITORY, ROOT, World, broken_rules, file, file_with, messages, points,
+    points_with_spec, published,
 };
 
 use super::naming::generated_ref;
@@ -196,6 +196,12 @@ fn rules_decide_about_what_a_file_emits_by_the_origin_of_who_points_at_it() {
     assert_eq!(world.active(), "!a.yaml@a1 b.yaml@b2 root.yaml@r1");
     let told = ("rules.not-allowed", vec!["location:default/p".to_owned()]);
     assert_eq!(broken_rules(&diff), [told]);
+    let told = messages(&diff);
+    assert!(
+        told.iter()
+            .any(|it| it.contains(&format!(" at url:{BASE}/a.yaml is not"))),
+        "{told:?}"
+    );
     world.rules.push(Rule::everywhere(&["Group"]));
     world.read("a.yaml", group());
     assert_eq!(world.active(), "a.yaml@a2 b.yaml@b2 root.yaml@r1");
@@ -239,6 +245,7 @@ fn a_location_entity_of_a_type_that_is_not_allowed_is_told_and_never_shown() {
         vec!["location:default/p".to_owned()],
     );
     assert_eq!(broken_rules(&diff), [told]);
+    assert!(messages(&diff)[0].ends_with("it must be \"url\""));
     assert_eq!(world.active(), "root.yaml@r1", "its file is in order");
     let diff = world.read("root.yaml", file_with("r2", local()));
     assert!(

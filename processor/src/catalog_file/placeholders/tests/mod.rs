@@ -153,7 +153,39 @@ fn relative_and_rooted_paths_are_read() {
     world.check_text("{ $text: ../ok.txt }", "up");
     world.check_text("{ $text: /ok.txt }", "up");
     world.check_text("{ $text: s.txt }", "beside");
+    world.check_text("{ $text: '..\\ok.txt' }", "up");
     world.check_text("\n    $text: >\n      ./s.txt\n", "beside");
+}
+
+#[test]
+fn nothing_is_the_file_itself() {
+    let own = FileRequest::File(file("main", "sub/catalog-info.yaml"));
+    for value in ["", "  ", "#part", "?raw=1"] {
+        check_asked(value, &own);
+    }
+}
+
+#[test]
+fn what_the_catalog_overwrites_is_not_read() {
+    let text = api("x").replace(
+        "name: a\n",
+        "name: a\n  annotations: {backstage.io/managed-by-location: {$text: ./x}}\n",
+    );
+    World::new().check_value(&text, "/metadata/annotations", &json!({}));
+}
+
+#[test]
+fn what_javascript_cannot_write_is_null_or_no_character() {
+    let world = World::new().with_file(
+        "sub/a.json",
+        r#"{"a": [1E400, -1e999, 1e3, "1E400 \\\"\ud83d \ud83d\ude00"]}"#,
+    );
+    let text = api("x").replace("owner: team-a", "owner: team-a\n  data: {$json: ./a.json}");
+    world.check_value(
+        &text,
+        "/spec/data/a",
+        &json!([null, null, 1000.0, "1E400 \\\"\u{FFFD} \u{1F600}"]),
+    );
 }
 
 #[test]

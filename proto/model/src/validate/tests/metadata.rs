@@ -141,6 +141,17 @@ fn annotations_have_checked_keys_and_any_text() {
         let document = metadata("annotations", annotations);
         poisons(&document, ErrorClass::Error, "metadata.annotations.type");
     }
+    for absent in [json!(""), json!(0), json!(-0.0), json!(false)] {
+        let checked = accepts(&metadata("annotations", absent));
+        assert_eq!(
+            checked.entity.document()["metadata"]["annotations"],
+            json!({})
+        );
+    }
+    for annotations in [json!(1), json!(true)] {
+        let document = metadata("annotations", annotations);
+        poisons(&document, ErrorClass::Error, "metadata.annotations.type");
+    }
     let checked = accepts(&metadata("annotations", Value::Null));
     assert_eq!(
         checked.entity.document()["metadata"]["annotations"],
@@ -259,5 +270,19 @@ fn a_nul_is_refused_wherever_it_stands() {
         &with(base(), "/spec/x", json!([{"a\0": 1}])),
         "/spec/x/0/a\0",
         "document.nul",
+    );
+}
+
+#[test]
+fn what_the_catalog_overwrites_is_never_wrong() {
+    let annotations = json!({
+        crate::annotation::MANAGED_BY_LOCATION: 5,
+        "a": "b",
+        crate::annotation::MANAGED_BY_ORIGIN_LOCATION: {"$text": "./x"},
+    });
+    let checked = accepts(&metadata("annotations", annotations));
+    assert_eq!(
+        checked.entity.document()["metadata"]["annotations"],
+        json!({"a": "b"})
     );
 }

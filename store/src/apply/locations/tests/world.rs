@@ -353,6 +353,12 @@ pub(super) fn published(diff: &LocationDiff) -> Vec<&str> {
     published.map(|it| it.entity.entity_ref.as_str()).collect()
 }
 
+/// What the problems say.
+pub(super) fn messages(diff: &LocationDiff) -> Vec<&str> {
+    let found = diff.reviews.iter().flat_map(|review| &review.found);
+    found.map(|found| found.problem.message.as_str()).collect()
+}
+
 /// Each problem by its rule, with those whose status shows it.
 pub(super) fn broken_rules(diff: &LocationDiff) -> Vec<(&str, Vec<String>)> {
     let found = diff.reviews.iter().flat_map(|review| &review.found);

@@ -8,7 +8,7 @@ use crate::yaml::number;
 use crate::yaml::scalar_value::{ScalarValue, is_null, parse_special_float, without_sign};
 
 /// The meaning of a plain scalar in YAML 1.1.
-pub(in crate::yaml) fn resolve_plain(text: &str) -> ScalarValue {
+pub(super) fn resolve_plain(text: &str) -> ScalarValue {
     if is_null(text) {
         return ScalarValue::Null;
     }
@@ -45,7 +45,7 @@ fn parse_boolean(text: &str) -> Option<bool> {
 }
 
 /// Binary, octal (`010`), decimal and hexadecimal, each with `_` between digits.
-pub(in crate::yaml) fn parse_integer(text: &str) -> Option<f64> {
+pub(super) fn parse_integer(text: &str) -> Option<f64> {
     let digits = without_sign(text);
     let sign = if text.starts_with('-') { -1.0 } else { 1.0 };
     let all =
@@ -124,7 +124,7 @@ fn parse_sexagesimal(text: &str) -> Option<f64> {
 }
 
 /// A date with or without time, as `Date.toJSON` writes it; null if there is no such time.
-pub(in crate::yaml) fn parse_timestamp(text: &str) -> Option<Value> {
+pub(super) fn parse_timestamp(text: &str) -> Option<Value> {
     let (date, time) = match text.find(['t', 'T', ' ', '\t']) {
         Some(at) => (&text[..at], Some(&text[at..])),
         None => (text, None),
@@ -240,7 +240,7 @@ fn format_iso(milliseconds: i64) -> Value {
 
 /// The bytes of base 64 text as Node.js writes a buffer to JSON. As lenient as Node.js: what
 /// is not base 64 is skipped, and `=` ends it.
-pub(in crate::yaml) fn decode_buffer(text: &str) -> Value {
+pub(super) fn decode_buffer(text: &str) -> Value {
     let mut bytes = Vec::new();
     let (mut bits, mut held) = (0u32, 0u32);
     for byte in text.bytes().take_while(|b| *b != b'=') {
