@@ -20,7 +20,7 @@ use freshet_proto::message::{Dependency, Repository, RepositoryTarget};
 
 pub use self::plan::{DependencyState, ReadPlan, git_ref_of, repository_of};
 pub use self::push::forget_old_push;
-use self::push::is_behind;
+use self::push::{is_behind, is_null_commit};
 use self::question::fill_in;
 pub use self::question::{QuestionBase, RepositoryQuestion};
 pub use self::shown::{ObjectShown, RepositoryShown, TextShown};
@@ -90,7 +90,10 @@ const TEXTS_AT_ONCE_MAX: usize = 20;
 #[must_use]
 pub fn first_question(plan: &ReadPlan) -> RepositoryQuestion {
     let target = &plan.target;
-    let pushed = !target.after.is_empty() && target.after != target.held_head;
+    // Of a branch that was deleted there is no commit to be read at.
+    let pushed = !target.after.is_empty()
+        && !is_null_commit(&target.after)
+        && target.after != target.held_head;
     // A push touches a file or two, so the texts of a long list would mostly be read for nothing.
     let few = target.wanted.len() <= TEXTS_AT_ONCE_MAX;
     let texts = target

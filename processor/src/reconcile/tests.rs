@@ -186,6 +186,18 @@ fn only_the_head_from_before_the_push_is_behind() {
 }
 
 #[test]
+#[test]
+fn a_branch_that_was_deleted_is_looked_at_by_its_name() {
+    let deleted = RepositoryTarget {
+        r#ref: "trial".to_owned(),
+        ..job("h1", &format!("h1..{ZERO}"), "a")
+    };
+    let question = first_question(&ReadPlan::new(&deleted, "github.com"));
+    assert_eq!(question.base, QuestionBase::Branch);
+    check(&deleted, shown("h1", "a"), "behind h1");
+    check(&deleted, shown("-", "-"), "read : gone");
+}
+
 fn a_later_push_is_read_at_the_later_head() {
     check(
         &job("h1", "h1..h2", "a"),

@@ -88,12 +88,12 @@ impl SignalBatch<'_> {
         if provider.is_none() && known.is_empty() {
             return IgnoreReason::OtherBranch.into();
         }
-        // Whether a deleted branch is gone for good, or was pushed anew a moment later, is for a
-        // read to find out. A webhook alone never takes anything away.
-        if push.deleted {
+        if push.deleted && known.is_empty() {
             return IgnoreReason::BranchDeleted.into();
         }
-        if let Some(provider) = provider {
+        // Whether a deleted branch is gone for good, or was pushed anew a moment later, is for a
+        // read to find out, at once. A webhook alone never takes anything away.
+        if let Some(provider) = provider.filter(|_| !push.deleted) {
             // A repository made a minute ago must not wait for the next sweep.
             let id = self.ensure_source(&key);
             self.ensure_location(id, &provider.catalog_path);
@@ -117,7 +117,7 @@ impl SignalBatch<'_> {
     }
 
     fn decide_push_to(&mut self, key: &SourceKey, signal: &Signal, push: &Push) -> SignalDecision {
-        let untouched = self.is_untouched(key, push);
+        let untouched = !push.deleted && self.is_untouched(key, push);
         let (now, trigger) = (self.now, trigger_of_push(signal, push));
         let source = self.source_mut(key);
         let id = source.id;
