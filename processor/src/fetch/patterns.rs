@@ -82,32 +82,45 @@ struct SoughtPattern {
 }
 
 impl SoughtPattern {
-    fn is_match(&self, path: &str) -> bool {
+    fn is_wanted(&self, path: &str) -> bool {
         self.pattern
             .as_ref()
-            .is_ok_and(|pattern| pattern.is_match(path))
+            .is_ok_and(|pattern| pattern.is_match(path) || pattern.is_name_of(path))
+    }
+
+    /// The file that has this name; only if there is none, those it matches as a pattern.
+    // People name folders `[id]` and `{a,b}`, and copy the URL of a file in one.
+    fn find_matches(&self, files: &TreeFiles) -> Vec<String> {
+        let Ok(pattern) = &self.pattern else {
+            return Vec::new();
+        };
+        if let Some(path) = files.keys().find(|path| pattern.is_name_of(path)) {
+            return vec![path.clone()];
+        }
+        let paths = files.keys().filter(|path| pattern.is_match(path));
+        paths.cloned().collect()
     }
 }
 
 impl PatternSet {
     fn new(patterns: &[&WantedPath]) -> Self {
-        let sought = |wanted: &&WantedPath| SoughtPattern {
-            pattern: Pattern::new(&wanted.path),
-            folder: find_literal_folder(&wanted.path),
-            // Only two stars cross slashes, so without them the depth of a match is that of the
-            // pattern.
-            depth: (!wanted.path.contains("**")).then(|| wanted.path.matches('/').count()),
+        let sought = |wanted: &&WantedPath| {
+            let path = wanted.path.trim_start_matches('/');
+            SoughtPattern {
+                pattern: Pattern::new(path),
+                folder: find_literal_folder(path),
+                // Only two stars cross slashes, so without them the depth of a match is that of the
+                // pattern.
+                depth: (!path.contains("**")).then(|| path.matches('/').count()),
+            }
         };
         Self(patterns.iter().map(sought).collect())
     }
 
     /// For each pattern what became of it; a pattern that cannot be understood spoils no other.
     fn match_files(&self, files: &TreeFiles) -> Result<Vec<Outcome>, Failure> {
-        let matching = |pattern: &SoughtPattern| -> Vec<String> {
-            let paths = files.keys().filter(|path| pattern.is_match(path));
-            paths.cloned().collect()
-        };
-        let paths: Vec<Vec<String>> = self.0.iter().map(matching).collect();
+        let matches = self.0.iter().map(|sought| sought.find_matches(files));
+        let paths: Vec<Vec<String>> = matches.collect();
         let all: BTreeSet<&String> = paths.iter().flatten().collect();
         // Each match is a location of its own in the catalog and a file to be read.
         if all.len() > MATCHES_MAX {
@@ -129,7 +142,7 @@ impl PatternSet {
 
 impl PathFilter for PatternSet {
     fn is_file_wanted(&self, path: &str) -> bool {
-        self.0.iter().any(|sought| sought.is_match(path))
+        self.0.iter().any(|sought| sought.is_wanted(path))
     }
 
     fn is_folder_wanted(&self, path: &str) -> bool {
@@ -197,7 +210,7 @@ mod tests {
                 (path.to_owned(), file)
             })
             .into();
-        let outcomes = pattern_set(&["sub/*.yaml", "*.yaml", "x/*"]).match_files(&files);
+        let outcomes = pattern_set(&["/sub/*.yaml", "/*.yaml", "/x/*"]).match_files(&files);
         let expected: [&[&str]; 3] = [&["sub/x.yaml", "sub/y.yaml"], &["a.yaml"], &[]];
         let expected = expected.map(|paths| {
             let paths = paths.iter().map(|path| (*path).to_owned()).collect();

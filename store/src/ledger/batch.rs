@@ -179,7 +179,8 @@ impl SignalBatch<'_> {
             if !location.is_pattern {
                 location.path == path
             } else {
-                Pattern::new(&location.path).is_ok_and(|pattern| pattern.is_match(path))
+                Pattern::new(&location.path)
+                    .is_ok_and(|pattern| pattern.is_match(path) || pattern.is_name_of(path))
             }
         });
         named

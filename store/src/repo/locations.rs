@@ -111,6 +111,13 @@ impl Location {
         }
     }
 
+    /// How the path of a pattern is kept: from the root, with a slash in front.
+    // No file is written like that. So the pattern `[a].yaml` and the file of that name are two locations,
+    // and a pattern may match a file that is called as it is.
+    pub(crate) fn path_of_pattern(pattern: &str) -> String {
+        format!("/{pattern}")
+    }
+
     /// Whether the source has content there.
     pub(crate) fn holds_content(&self) -> bool {
         self.seen_blob().is_some()

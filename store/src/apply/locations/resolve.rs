@@ -3,8 +3,8 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use freshet_model::RepositoryName;
-use freshet_model::location::Target;
+use freshet_model::location::{Target, split_ref};
+use freshet_model::{RepositoryName, glob};
 use freshet_proto::origin::{LOCAL_INSTALLATION, URL_INSTALLATION};
 
 use super::graph::{LocationGraph, TargetKey};
@@ -22,6 +22,22 @@ struct TargetPlace {
     source_id: i64,
     path: String,
     is_pattern: bool,
+}
+
+impl TargetPlace {
+    /// A file or a pattern of a source.
+    fn new(source_id: i64, path: &str, is_pattern: bool) -> Self {
+        let path = if is_pattern {
+            Location::path_of_pattern(path)
+        } else {
+            path.to_owned()
+        };
+        Self {
+            source_id,
+            path,
+            is_pattern,
+        }
+    }
 }
 
 /// Finds the locations of these targets, and returns them.
@@ -76,7 +92,7 @@ impl KnownSources {
                 TargetKey::Target(Target::Url(url)) => {
                     keys.insert(key_of_url(url));
                 }
-                TargetKey::Target(Target::LocalFile(_)) => {
+                TargetKey::Target(Target::LocalFile { .. }) => {
                     keys.insert(key_of_files());
                 }
                 TargetKey::Place { .. } => {}
@@ -119,19 +135,23 @@ impl KnownSources {
 
     fn place_of(&mut self, target: &TargetKey, recheck: &Recheck) -> TargetPlace {
         match target {
-            TargetKey::Target(Target::RepositoryFile { repository, rest }) => {
-                self.place_in_repository(repository, rest, recheck)
+            TargetKey::Target(Target::RepositoryFile {
+                repository,
+                rest,
+                is_pattern,
+            }) => {
+                let (source_id, path) = self.place_in_repository(repository, rest, recheck);
+                TargetPlace::new(source_id, &path, *is_pattern)
             }
             TargetKey::Target(Target::Url(url)) => TargetPlace {
                 source_id: self.find_other(&key_of_url(url), micros(recheck.urls)),
                 path: url.clone(),
                 is_pattern: false,
             },
-            TargetKey::Target(Target::LocalFile(path)) => TargetPlace {
-                source_id: self.find_other(&key_of_files(), micros(recheck.files)),
-                path: path.clone(),
-                is_pattern: freshet_model::glob::has_magic(path),
-            },
+            TargetKey::Target(Target::LocalFile { path, is_pattern }) => {
+                let source_id = self.find_other(&key_of_files(), micros(recheck.files));
+                TargetPlace::new(source_id, path, *is_pattern)
+            }
             TargetKey::Place { source_id, path } => TargetPlace {
                 source_id: *source_id,
                 path: path.clone(),
@@ -145,30 +165,26 @@ impl KnownSources {
         repository: &RepositoryName,
         rest: &str,
         recheck: &Recheck,
-    ) -> TargetPlace {
-        let place = |source_id, path: &str| TargetPlace {
-            source_id,
-            path: path.to_owned(),
-            is_pattern: freshet_model::glob::has_magic(path),
-        };
+    ) -> (i64, String) {
         let branches = self.branches.get(repository).map_or(&[][..], Vec::as_slice);
         if let Some((source, path)) = split_known_branch(rest, branches) {
-            return place(source.id, path);
+            return (source.id, path.to_owned());
         }
         // Nobody knows where the ref ends. The first slash is right for most; if it is wrong, the
         // processor finds the branch and reads the path behind it.
-        let (git_ref, path) = rest.split_once('/').unwrap_or((rest, ""));
+        let (git_ref, path) = split_ref(rest).unwrap_or((rest, ""));
         let id = self.next_id();
         let mut source = match branches.first() {
             Some(sibling) => branch_of(id, sibling),
             None => source_by_name(id, repository),
         };
         let default_branch = &source.names.default_branch;
-        let is_default = !default_branch.is_empty() && default_branch == git_ref;
-        if is_default { HEAD } else { git_ref }.clone_into(&mut source.git_ref);
+        let git_ref = glob::unescape(git_ref);
+        let is_default = !default_branch.is_empty() && *default_branch == git_ref;
+        source.git_ref = if is_default { HEAD.to_owned() } else { git_ref };
         source.recheck = RecheckInterval::every(micros(recheck.repositories));
         self.add_new(source);
-        place(id, path)
+        (id, path.to_owned())
     }
 
     fn find_other(&mut self, key: &SourceKey, recheck_every: i64) -> i64 {
@@ -271,8 +287,11 @@ fn split_known_branch<'a, 'b>(
         .flat_map(|source| [(source, source.branch()), (source, source.git_ref.as_str())])
         .filter(|(_, name)| !name.is_empty())
         .filter_map(|(source, name)| {
-            let path = rest.strip_prefix(name)?.strip_prefix('/')?;
-            Some((source, path))
+            let front = rest
+                .strip_prefix(name)
+                // In a pattern the names in front of it are escaped.
+                .or_else(|| rest.strip_prefix(&*glob::escape(name)));
+            Some((source, front?.strip_prefix('/')?))
         })
         // What was known by its name alone has moved to the source that is known by its id.
         .min_by_key(|(source, path)| (path.len(), source.external_id.starts_with(BY_NAME)))
