@@ -12,7 +12,7 @@ use super::fetched_file::FetchedFile;
 use super::repository::canonical_ref;
 use crate::budget::BudgetClosed;
 use crate::failure::Failure;
-use crate::reconcile::{ObjectShown, RepositoryShown, TextShown};
+use crate::reconcile::{ObjectShown, RepositoryShown, TextShown, describe_missing_ref};
 use crate::source::fetched::Fetched;
 use crate::source::github::client::GithubClient;
 use crate::source::github::error::NotRead;
@@ -72,11 +72,13 @@ impl PlacedFile {
             .collect()
     }
 
-    fn evidence_of_absence(&self, branch_exists: bool) -> String {
+    fn absent(&self, branch_exists: bool) -> Fetched {
         match &self.place.at {
-            PlaceRevision::Commit(commit) => format!("not at commit {commit}"),
-            PlaceRevision::Branch(branch) if branch_exists => format!("not at branch {branch}"),
-            PlaceRevision::Branch(branch) => format!("the repository has no branch {branch}"),
+            PlaceRevision::Commit(commit) => Fetched::absent(format!("not at commit {commit}")),
+            PlaceRevision::Branch(branch) if branch_exists => {
+                Fetched::absent(format!("not at {branch}"))
+            }
+            PlaceRevision::Branch(branch) => Fetched::absent_because(describe_missing_ref(branch)),
         }
     }
 }
@@ -212,9 +214,7 @@ impl GithubFileReader<'_> {
             }
             ObjectShown::Unreadable(reason) => Fetched::Failed(Failure::unreadable(reason)),
             // A folder where a file is asked for is no file, which Backstage reports the same way.
-            ObjectShown::NotAFile | ObjectShown::Absent => Fetched::Absent {
-                evidence: file.evidence_of_absence(branch_exists),
-            },
+            ObjectShown::NotAFile | ObjectShown::Absent => file.absent(branch_exists),
         };
         let FetchedFile {
             fetched,

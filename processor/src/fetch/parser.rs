@@ -52,8 +52,9 @@ impl FileParser {
             Fetched::Unchanged { version } => {
                 return ParseStep::Done(Outcome::Unchanged(Unchanged { blob: version }));
             }
-            Fetched::Absent { evidence } => {
-                return ParseStep::Done(Outcome::Gone(Gone { evidence }));
+            Fetched::Absent { evidence, reason } => {
+                let reason = reason.unwrap_or_default();
+                return ParseStep::Done(Outcome::Gone(Gone { evidence, reason }));
             }
             Fetched::TooLarge { version, bytes, .. } => {
                 let content = too_large(version, bytes, &self.limits);

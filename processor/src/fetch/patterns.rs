@@ -12,6 +12,7 @@ use freshet_runtime::error_chain::Chain;
 use super::repository::RepositoryAtCommit;
 use crate::budget::BudgetClosed;
 use crate::failure::Failure;
+use crate::reconcile::describe_missing_ref;
 use crate::source::github::client::GithubClient;
 use crate::source::github::tree::{self, PathFilter, TreeError, TreeFiles};
 
@@ -35,9 +36,11 @@ pub(super) async fn evaluate_patterns<'t>(
         Ok(patterns.map(|wanted| (*wanted, outcome(wanted))).collect())
     };
     if home.head.is_empty() {
+        let reason = describe_missing_ref(&home.git_ref);
         return for_all(&|_| {
             Outcome::Gone(Gone {
-                evidence: "the branch has no commit".to_owned(),
+                evidence: reason.clone(),
+                reason: reason.clone(),
             })
         });
     }

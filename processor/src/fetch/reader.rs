@@ -219,9 +219,9 @@ fn fetched_from_object(
     object: ObjectShown,
 ) -> Option<FetchedFile> {
     let fetched = match object {
-        ObjectShown::Absent | ObjectShown::NotAFile => Fetched::Absent {
-            evidence: format!("not at commit {}", home.head),
-        },
+        ObjectShown::Absent | ObjectShown::NotAFile => {
+            Fetched::absent(format!("not at commit {}", home.head))
+        }
         ObjectShown::Blob {
             oid,
             text: TextShown::Text(text),

@@ -48,6 +48,7 @@ pub(super) fn shown(head: &str, objects: &str) -> RepositoryShown {
         },
         is_empty: false,
         head: (head != "-").then(|| head.to_owned()),
+        at_ref: RefKind::Expected,
         commit_shown: true,
         objects: objects.split_whitespace().map(object).collect(),
     }
@@ -186,7 +187,6 @@ fn only_the_head_from_before_the_push_is_behind() {
 }
 
 #[test]
-#[test]
 fn a_branch_that_was_deleted_is_looked_at_by_its_name() {
     let deleted = RepositoryTarget {
         r#ref: "trial".to_owned(),
@@ -198,6 +198,7 @@ fn a_branch_that_was_deleted_is_looked_at_by_its_name() {
     check(&deleted, shown("-", "-"), "read : gone");
 }
 
+#[test]
 fn a_later_push_is_read_at_the_later_head() {
     check(
         &job("h1", "h1..h2", "a"),

@@ -41,7 +41,10 @@ pub(crate) enum LocationState {
         emitted: Vec<EmittedKind>,
     },
     /// Proved not to be in its source.
-    Absent,
+    Absent {
+        /// What is missing instead of it, such as its branch.
+        reason: Option<String>,
+    },
     /// A pattern whose matches are known.
     Matched {
         /// Of the files that match.
@@ -128,7 +131,7 @@ impl Location {
         match &self.state {
             LocationState::Valid { blob, .. } | LocationState::Invalid { blob, .. } => Some(blob),
             LocationState::Unread
-            | LocationState::Absent
+            | LocationState::Absent { .. }
             | LocationState::Matched { .. }
             | LocationState::Failed { .. } => None,
         }
@@ -141,7 +144,7 @@ impl Location {
                 emitted
             }
             LocationState::Unread
-            | LocationState::Absent
+            | LocationState::Absent { .. }
             | LocationState::Matched { .. }
             | LocationState::Failed { .. } => &[],
         }
@@ -154,7 +157,7 @@ impl Location {
             LocationState::Unread
             | LocationState::Valid { .. }
             | LocationState::Invalid { .. }
-            | LocationState::Absent
+            | LocationState::Absent { .. }
             | LocationState::Failed { .. } => &[],
         }
     }
@@ -221,7 +224,7 @@ struct LocationRow {
     seen_oid: String,
     #[sqlx(try_from = "String")]
     outcome: OutcomeWord,
-    /// `<class>: <message>` of a failure.
+    /// `<class>: <message>` of a failure; what is missing instead of a file that is absent.
     failure: String,
     /// JSON: what the rules judge of a file, what a pattern matches.
     emitted: String,
@@ -242,7 +245,9 @@ impl From<LocationRow> for Location {
                 blob: row.seen_oid,
                 emitted: list_from_text(&row.emitted),
             },
-            OutcomeWord::Absent => LocationState::Absent,
+            OutcomeWord::Absent => LocationState::Absent {
+                reason: some_text(row.failure),
+            },
             OutcomeWord::Matched => LocationState::Matched {
                 paths: list_from_text(&row.emitted),
             },
@@ -286,7 +291,11 @@ impl From<&Location> for LocationRow {
             LocationState::Invalid { blob, emitted } => {
                 (OutcomeWord::Invalid, text(blob, emitted), String::new())
             }
-            LocationState::Absent => (OutcomeWord::Absent, nothing, String::new()),
+            LocationState::Absent { reason } => (
+                OutcomeWord::Absent,
+                nothing,
+                reason.clone().unwrap_or_default(),
+            ),
             LocationState::Matched { paths } => (
                 OutcomeWord::Matched,
                 (String::new(), json(paths)),

@@ -61,7 +61,7 @@ pub(crate) fn concerned_by(evidence: &BTreeMap<i64, LocationEvidence>) -> GraphR
                     .extend(declared.map(|it| it.entity_ref.to_string()));
             }
             // What it declared goes, or moves.
-            LocationEvidence::Absent => {
+            LocationEvidence::Absent { .. } => {
                 request.declarations.insert(*id);
             }
             LocationEvidence::Unchanged

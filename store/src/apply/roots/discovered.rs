@@ -131,7 +131,7 @@ pub(crate) fn find_candidates<'a>(
     for (id, proved) in evidence {
         if matches!(
             proved,
-            LocationEvidence::Content(_) | LocationEvidence::Absent
+            LocationEvidence::Content(_) | LocationEvidence::Absent { .. }
         ) && let Some(row) = graph.locations.get(id)
         {
             let of_source = files.entry(row.source_id).or_default();

@@ -186,7 +186,7 @@ impl World {
     }
 
     pub(super) fn sees_no(&mut self, path: &str) -> (i64, LocationEvidence) {
-        (self.id(path), LocationEvidence::Absent)
+        (self.id(path), LocationEvidence::Absent { reason: None })
     }
 
     pub(super) fn sees_matches(
