@@ -135,7 +135,7 @@ impl PatternSet {
         let outcome = |(paths, sought): (Vec<String>, &SoughtPattern)| match &sought.pattern {
             Ok(_) => Outcome::Matched(Matched { paths }),
             Err(error) => {
-                let failure = Failure::unreadable(error.to_string());
+                let failure = Failure::refused(error.to_string());
                 Outcome::Failed(Failed::from(failure))
             }
         };
