@@ -14,7 +14,7 @@ use crate::budget::BudgetClosed;
 use crate::failure::Failure;
 use crate::reconcile::describe_missing_ref;
 use crate::source::github::client::GithubClient;
-use crate::source::github::tree::{self, PathFilter, TreeError, TreeFiles};
+use crate::source::github::tree::{self, PathFilter, TreeError, TreeFile, TreeFiles};
 
 /// Most files that the patterns of one reading list may match together.
 const MATCHES_MAX: usize = 5_000;
@@ -97,11 +97,15 @@ impl SoughtPattern {
         let Ok(pattern) = &self.pattern else {
             return Vec::new();
         };
-        if let Some(path) = files.keys().find(|path| pattern.is_name_of(path)) {
-            return vec![path.clone()];
+        // What a link leads to is found where it is, and would be declared twice; who names the link
+        // itself gets what it leads to.
+        let files = files.iter().filter(|(_, file)| **file == TreeFile::File);
+        let paths: Vec<&String> = files.map(|(path, _)| path).collect();
+        if let Some(path) = paths.iter().find(|path| pattern.is_name_of(path)) {
+            return vec![(*path).clone()];
         }
-        let paths = files.keys().filter(|path| pattern.is_match(path));
-        paths.cloned().collect()
+        let matching = paths.into_iter().filter(|path| pattern.is_match(path));
+        matching.cloned().collect()
     }
 }
 
@@ -205,13 +209,7 @@ mod tests {
     #[test]
     fn each_pattern_has_its_files_in_order() {
         let files = ["a.yaml", "sub/deep/z.yaml", "sub/y.yaml", "sub/x.yaml"]
-            .map(|path| {
-                let file = tree::TreeFile {
-                    oid: "b1".to_owned(),
-                    size: 1,
-                };
-                (path.to_owned(), file)
-            })
+            .map(|path| (path.to_owned(), TreeFile::File))
             .into();
         let outcomes = pattern_set(&["/sub/*.yaml", "/*.yaml", "/x/*"]).match_files(&files);
         let expected: [&[&str]; 3] = [&["sub/x.yaml", "sub/y.yaml"], &["a.yaml"], &[]];
@@ -220,5 +218,25 @@ mod tests {
             Outcome::Matched(Matched { paths })
         });
         assert_eq!(outcomes.expect("few matches"), expected);
+    }
+
+    #[test]
+    fn a_file_of_that_name_comes_before_what_the_name_matches() {
+        let tree = |paths: &[&str]| -> TreeFiles {
+            let file = |path: &&str| ((*path).to_owned(), TreeFile::File);
+            paths.iter().map(file).collect()
+        };
+        let matched = |paths: &[&str]| {
+            let outcomes = pattern_set(&["/svc/[id]/c.yaml"]).match_files(&tree(paths));
+            match outcomes.as_deref() {
+                Ok([Outcome::Matched(matched)]) => matched.paths.clone(),
+                other => panic!("{other:?}"),
+            }
+        };
+        assert_eq!(
+            matched(&["svc/[id]/c.yaml", "svc/i/c.yaml"]),
+            ["svc/[id]/c.yaml"]
+        );
+        assert_eq!(matched(&["svc/d/c.yaml", "svc/i/c.yaml"]).len(), 2);
     }
 }
