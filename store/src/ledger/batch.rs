@@ -7,7 +7,7 @@ use freshet_proto::message::{Push, Signal, Tick, signal};
 
 use super::decision::{IgnoreReason, SignalDecision};
 use super::dependents::PushedBranch;
-use super::providers::Providers;
+use super::providers::{Provider, Providers};
 use super::request::{request_refresh, trigger_of, trigger_of_push};
 use super::subject::{SignalSubject, branch_of, key_by_branch_name, source_ref};
 use crate::repo::dependencies::Dependent;
@@ -96,7 +96,7 @@ impl SignalBatch<'_> {
         if let Some(provider) = provider.filter(|_| !push.deleted) {
             // A repository made a minute ago must not wait for the next sweep.
             let id = self.ensure_source(&key);
-            self.ensure_location(id, &provider.catalog_path);
+            self.ensure_location(id, provider);
             if !known.contains(&key) {
                 known.insert(0, key);
             }
@@ -274,16 +274,19 @@ impl SignalBatch<'_> {
         id
     }
 
-    fn ensure_location(&mut self, source_id: i64, path: &str) {
+    fn ensure_location(&mut self, source_id: i64, provider: &Provider) {
         let held = self.locations.entry(source_id).or_default();
-        if held.iter().any(|location| location.path == path) {
+        if held
+            .iter()
+            .any(|location| location.path == provider.catalog_path)
+        {
             return;
         }
         let id = self
             .new_location_ids
             .next()
             .expect("an id was taken for every missing location");
-        let location = Location::new(id, source_id, path);
+        let location = provider.location_in(id, source_id);
         held.push(location.clone());
         self.writes.locations.push(location);
     }

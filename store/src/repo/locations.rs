@@ -121,6 +121,11 @@ impl Location {
         format!("/{pattern}")
     }
 
+    /// Whether the source has content there, or files that match.
+    pub(crate) fn holds_anything(&self) -> bool {
+        self.holds_content() || !self.matched_paths().is_empty()
+    }
+
     /// Whether the source has content there.
     pub(crate) fn holds_content(&self) -> bool {
         self.seen_blob().is_some()

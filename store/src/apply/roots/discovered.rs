@@ -131,7 +131,9 @@ pub(crate) fn find_candidates<'a>(
     for (id, proved) in evidence {
         if matches!(
             proved,
-            LocationEvidence::Content(_) | LocationEvidence::Absent { .. }
+            LocationEvidence::Content(_)
+                | LocationEvidence::Absent { .. }
+                | LocationEvidence::Matched(_)
         ) && let Some(row) = graph.locations.get(id)
         {
             let of_source = files.entry(row.source_id).or_default();
@@ -158,7 +160,16 @@ pub(crate) fn find_candidates<'a>(
                 file: *id,
                 repository,
                 provider,
-                is_there: matches!(evidence.get(id), Some(LocationEvidence::Content(_))),
+                is_there: match evidence.get(id) {
+                    Some(LocationEvidence::Content(_)) => true,
+                    Some(LocationEvidence::Matched(paths)) => !paths.is_empty(),
+                    Some(
+                        LocationEvidence::Unchanged
+                        | LocationEvidence::Absent { .. }
+                        | LocationEvidence::Failed { .. },
+                    )
+                    | None => false,
+                },
             });
         }
     }

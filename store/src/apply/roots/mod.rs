@@ -69,7 +69,8 @@ impl WantedRoot {
             location_type: "url".to_owned(),
             target: format!(
                 "{}/blob/{branch}/{}",
-                repository.html_url, provider.catalog_path
+                repository.html_url,
+                provider.path_in_repository()
             ),
             is_required: false,
             file: Some(file),
