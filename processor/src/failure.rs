@@ -48,6 +48,21 @@ impl Failure {
         }
     }
 
+    /// What is there can be no file of the catalog, which lasts until its owner does something.
+    #[must_use]
+    pub fn refused(message: impl Into<String>) -> Self {
+        Self {
+            kind: FailureKind::Refused,
+            message: message.into(),
+        }
+    }
+
+    /// Whether nobody but the provider can end it.
+    #[must_use]
+    pub fn is_outage(&self) -> bool {
+        !self.is_hidden() && self.kind != FailureKind::Refused
+    }
+
     /// Whether the provider keeps it from us, which lasts, unlike an outage.
     #[must_use]
     pub fn is_hidden(&self) -> bool {

@@ -114,6 +114,26 @@ pub(crate) const DEVIATIONS: &[Deviation] = &[
         "one_missing_target_holds_back_neither_its_siblings_nor_the_location_entity",
     ),
     deviation(
+        "Of two documents that declare one entity the first counts even if it is invalid, and then there is none.",
+        "A valid one counts, and the error stays with the other's file.",
+        "a_broken_document_puts_no_error_on_the_entity_of_another",
+    ),
+    deviation(
+        "What is percent-encoded in a target is a pattern all the same, and so are folders such as `[id]`.",
+        "It is a name; and a file of that very name comes before what the name matches.",
+        "folders_may_be_called_anything",
+    ),
+    deviation(
+        "A question mark in a target begins a query, and braces in a relative one are encoded.",
+        "They are wildcards, unless `key=` follows.",
+        "patterns_have_the_meaning_of_minimatch",
+    ),
+    deviation(
+        "Of a ref with slashes, such as refs/heads/main or a tag written in full, nothing can be read.",
+        "It can, and a ref that is missing is told as that.",
+        "a_file_is_read_at_a_tag_or_a_short_commit",
+    ),
+    deviation(
         "An error is announced whenever it is seen again.",
         "It is announced when it comes and when it goes.",
         "a_problem_is_announced_when_it_comes_and_when_it_goes",

@@ -11,7 +11,8 @@ use serde_json::{Map, Value};
 use super::request::{FileOrigin, FileRequest, RepositoryFile};
 use crate::source::fetched::Fetched;
 
-const CANDIDATES: [&str; 3] = [".github/CODEOWNERS", "CODEOWNERS", "docs/CODEOWNERS"];
+/// Where the file may be; most repositories have none of them.
+pub(crate) const CANDIDATES: [&str; 3] = [".github/CODEOWNERS", "CODEOWNERS", "docs/CODEOWNERS"];
 const KINDS: [&str; 5] = ["API", "Component", "Domain", "Resource", "System"];
 
 /// Whether the document is of a kind that has an owner, and names none.

@@ -3,7 +3,7 @@
 //! A [`PendingFile`] is a file that was read but not validated, for its [`placeholders`] may need other files.
 
 mod builder;
-mod codeowners;
+pub(crate) mod codeowners;
 pub mod content;
 pub mod entities;
 mod hints;

@@ -14,9 +14,16 @@ pub(crate) struct FetchedFile {
     pub(crate) fetched: Fetched,
     /// What to compare next time.
     pub(crate) dependency: Dependency,
+    /// Where symbolic links led from there, to be compared as well.
+    pub(crate) linked: Vec<Dependency>,
 }
 
 impl FetchedFile {
+    /// Everything to compare next time.
+    pub(crate) fn dependencies(&self) -> impl Iterator<Item = &Dependency> {
+        [&self.dependency].into_iter().chain(&self.linked)
+    }
+
     /// What to ask for to know whether something is as it was.
     pub(crate) fn request_of(dependency: &Dependency) -> FileRequest {
         if !dependency.url.is_empty() {

@@ -73,7 +73,10 @@ impl FileFetcher {
                 let mut fetched = files[&place_of(asker.at, file)].clone();
                 // It was read at a commit, but what matters next time is the branch.
                 if let Some(home) = asker.at.filter(|home| home.holds(file)) {
-                    fetched.dependency.r#ref = home.canonical_ref().into();
+                    let compared = fetched.linked.iter_mut();
+                    for dependency in compared.chain([&mut fetched.dependency]) {
+                        dependency.r#ref = home.canonical_ref().into();
+                    }
                 }
                 fetched
             }
@@ -138,6 +141,7 @@ impl FileFetcher {
             let file = FetchedFile {
                 fetched,
                 dependency,
+                linked: Vec::new(),
             };
             (*url, file)
         });

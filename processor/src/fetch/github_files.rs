@@ -12,7 +12,7 @@ use super::fetched_file::FetchedFile;
 use super::repository::canonical_ref;
 use crate::budget::BudgetClosed;
 use crate::failure::Failure;
-use crate::reconcile::{ObjectShown, RepositoryShown, TextShown};
+use crate::reconcile::{ObjectShown, RepositoryShown, TextShown, describe_missing_ref};
 use crate::source::fetched::Fetched;
 use crate::source::github::client::GithubClient;
 use crate::source::github::error::NotRead;
@@ -46,6 +46,7 @@ impl PlacedFile {
         FetchedFile {
             fetched,
             dependency,
+            linked: Vec::new(),
         }
     }
 
@@ -72,11 +73,13 @@ impl PlacedFile {
             .collect()
     }
 
-    fn evidence_of_absence(&self, branch_exists: bool) -> String {
+    fn absent(&self, branch_exists: bool) -> Fetched {
         match &self.place.at {
-            PlaceRevision::Commit(commit) => format!("not at commit {commit}"),
-            PlaceRevision::Branch(branch) if branch_exists => format!("not at branch {branch}"),
-            PlaceRevision::Branch(branch) => format!("the repository has no branch {branch}"),
+            PlaceRevision::Commit(commit) => Fetched::absent(format!("not at commit {commit}")),
+            PlaceRevision::Branch(branch) if branch_exists => {
+                Fetched::absent(format!("not at {branch}"))
+            }
+            PlaceRevision::Branch(branch) => Fetched::absent_because(describe_missing_ref(branch)),
         }
     }
 }
@@ -85,11 +88,22 @@ impl PlacedFile {
 #[derive(Clone)]
 struct ShownFile {
     repository: Repository,
-    branch_exists: bool,
+    /// Head of its branch; `None` if the branch does not exist.
+    head: Option<String>,
     object: ObjectShown,
 }
 
 type ShownFiles = HashMap<PlacedFile, Result<ShownFile, NotRead>>;
+
+/// What came of fetching a file, and where it was found.
+#[derive(Clone, Debug)]
+pub(super) struct LocatedFile {
+    pub(super) file: FetchedFile,
+    pub(super) repository: Option<Repository>,
+    /// The commit it was shown at.
+    pub(super) commit: Option<String>,
+    pub(super) path: String,
+}
 
 /// Reads files of one GitHub.
 pub(super) struct GithubFileReader<'a> {
@@ -100,7 +114,7 @@ pub(super) struct GithubFileReader<'a> {
 }
 
 impl GithubFileReader<'_> {
-    /// All these files of its host.
+    /// All these files of its host, with what links lead to in their place.
     ///
     /// # Errors
     /// Until when GitHub's limits forbid reading one of them.
@@ -108,22 +122,31 @@ impl GithubFileReader<'_> {
         &self,
         files: BTreeSet<PlacedFile>,
     ) -> Result<Vec<(PlacedFile, FetchedFile)>, BudgetClosed> {
+        let located = self.locate_files(files).await?;
+        self.follow_links(located).await
+    }
+
+    /// The files as they are in the repository.
+    pub(super) async fn locate_files(
+        &self,
+        files: BTreeSet<PlacedFile>,
+    ) -> Result<Vec<(PlacedFile, LocatedFile)>, BudgetClosed> {
         let shown = self.show_files(&files).await;
         let lacks_branch =
-            |file: &&PlacedFile| matches!(shown.get(file), Some(Ok(it)) if !it.branch_exists);
+            |file: &&PlacedFile| matches!(shown.get(file), Some(Ok(it)) if it.head.is_none());
         let longer = files.iter().filter(lacks_branch);
         let longer = longer.flat_map(PlacedFile::at_longer_branches).collect();
         // All guesses at once, for a query more costs more than the objects in it.
         let shown_longer = self.show_files(&longer).await;
         let found_longer =
-            |file: &PlacedFile| matches!(shown_longer.get(file), Some(Ok(it)) if it.branch_exists);
+            |file: &PlacedFile| matches!(shown_longer.get(file), Some(Ok(it)) if it.head.is_some());
         futures::stream::iter(files)
             .map(|asked| {
                 let longer = asked.at_longer_branches().into_iter().find(found_longer);
                 let file = longer.unwrap_or_else(|| asked.clone());
                 let answer = shown_longer.get(&file).or_else(|| shown.get(&file));
                 let answer = answer.cloned();
-                async move { Ok((asked, self.fetch_shown(&file, answer).await?)) }
+                async move { Ok((asked, self.locate_shown(file, answer).await?)) }
             })
             .buffer_unordered(BLOBS_AT_ONCE)
             .try_collect()
@@ -166,7 +189,7 @@ impl GithubFileReader<'_> {
                     .map(|object| {
                         Ok(ShownFile {
                             repository: repository.clone(),
-                            branch_exists: head.is_some(),
+                            head: head.clone(),
                             object,
                         })
                     })
@@ -178,6 +201,25 @@ impl GithubFileReader<'_> {
         shown
     }
 
+    async fn locate_shown(
+        &self,
+        file: PlacedFile,
+        answer: Option<Result<ShownFile, NotRead>>,
+    ) -> Result<LocatedFile, BudgetClosed> {
+        let shown = answer.as_ref().and_then(|answer| answer.as_ref().ok());
+        let repository = shown.map(|shown| shown.repository.clone());
+        let commit = match &file.place.at {
+            PlaceRevision::Commit(commit) => Some(commit.clone()),
+            PlaceRevision::Branch(_) => shown.and_then(|shown| shown.head.clone()),
+        };
+        Ok(LocatedFile {
+            file: self.fetch_shown(&file, answer).await?,
+            repository,
+            commit,
+            path: file.path,
+        })
+    }
+
     async fn fetch_shown(
         &self,
         file: &PlacedFile,
@@ -185,7 +227,7 @@ impl GithubFileReader<'_> {
     ) -> Result<FetchedFile, BudgetClosed> {
         let ShownFile {
             repository,
-            branch_exists,
+            head,
             object,
         } = match answer {
             Some(Ok(shown)) => shown,
@@ -212,13 +254,12 @@ impl GithubFileReader<'_> {
             }
             ObjectShown::Unreadable(reason) => Fetched::Failed(Failure::unreadable(reason)),
             // A folder where a file is asked for is no file, which Backstage reports the same way.
-            ObjectShown::NotAFile | ObjectShown::Absent => Fetched::Absent {
-                evidence: file.evidence_of_absence(branch_exists),
-            },
+            ObjectShown::NotAFile | ObjectShown::Absent => file.absent(head.is_some()),
         };
         let FetchedFile {
             fetched,
             dependency,
+            linked,
         } = file.fetched_as(fetched);
         let dependency = Dependency {
             r#ref: canonical_ref(&file.place.git_ref(), &repository).into(),
@@ -230,6 +271,7 @@ impl GithubFileReader<'_> {
         Ok(FetchedFile {
             fetched,
             dependency,
+            linked,
         })
     }
 

@@ -3,6 +3,7 @@
 pub(crate) mod fetched_file;
 pub(crate) mod fetcher;
 mod github_files;
+mod links;
 pub(crate) mod parser;
 mod patterns;
 pub(crate) mod pending;

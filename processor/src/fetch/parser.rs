@@ -8,6 +8,7 @@ use freshet_proto::message::location_observed::Outcome;
 use freshet_proto::message::{Dependency, Failed, Gone, Unchanged};
 
 use super::fetched_file::FetchedFiles;
+use super::links::refuse_pointer;
 use crate::catalog_file::content::{content_of, too_large};
 use crate::catalog_file::{FileOrigin, FileRequest, PendingFile, ReadPolicy};
 use crate::limits::ReadLimits;
@@ -32,6 +33,8 @@ pub(crate) struct WaitingFile {
     pub(crate) requests: BTreeSet<FileRequest>,
     pending: PendingFile,
     origin: FileOrigin,
+    /// Where symbolic links led to it.
+    linked: Vec<Dependency>,
     bytes: usize,
 }
 
@@ -45,15 +48,21 @@ pub(crate) enum ParseStep {
 }
 
 impl FileParser {
-    /// Reads what was fetched from `origin`.
-    pub(crate) async fn parse_file(&self, origin: FileOrigin, fetched: Fetched) -> ParseStep {
-        let (version, bytes) = match fetched {
+    /// Reads what was fetched from `origin`, by way of these links.
+    pub(crate) async fn parse_file(
+        &self,
+        origin: FileOrigin,
+        fetched: Fetched,
+        linked: Vec<Dependency>,
+    ) -> ParseStep {
+        let (version, bytes) = match refuse_pointer(fetched) {
             Fetched::Content { version, bytes } => (version, bytes),
             Fetched::Unchanged { version } => {
                 return ParseStep::Done(Outcome::Unchanged(Unchanged { blob: version }));
             }
-            Fetched::Absent { evidence } => {
-                return ParseStep::Done(Outcome::Gone(Gone { evidence }));
+            Fetched::Absent { evidence, reason } => {
+                let reason = reason.unwrap_or_default();
+                return ParseStep::Done(Outcome::Gone(Gone { evidence, reason }));
             }
             Fetched::TooLarge { version, bytes, .. } => {
                 let content = too_large(version, bytes, &self.limits);
@@ -72,6 +81,7 @@ impl FileParser {
             requests: pending.requests(&origin, &self.policy, &limits),
             pending,
             origin,
+            linked,
             bytes: size,
         };
         if file.requests.is_empty() {
@@ -87,6 +97,7 @@ impl FileParser {
             version,
             pending,
             origin,
+            linked,
             bytes,
             ..
         } = file;
@@ -97,7 +108,8 @@ impl FileParser {
             policy,
         } = self.clone();
         let content = run_off_thread(bytes + fetched_bytes, move || {
-            let (fetched, dependencies) = split_dependencies(had);
+            let (fetched, mut dependencies) = split_dependencies(had);
+            dependencies.extend(linked);
             let file = pending.finish(&origin, &policy, &fetched, &kinds, &limits);
             content_of(version, file, dependencies, &limits)
         });
@@ -119,9 +131,14 @@ fn count_bytes(fetched: &Fetched) -> usize {
 fn split_dependencies(had: FetchedFiles) -> (HashMap<FileRequest, Fetched>, Vec<Dependency>) {
     let mut had: Vec<_> = had.into_iter().collect();
     had.sort_by(|(a, _), (b, _)| a.cmp(b));
-    had.into_iter()
-        .map(|(request, file)| ((request, file.fetched), file.dependency))
-        .unzip()
+    let mut fetched = HashMap::with_capacity(had.len());
+    let mut dependencies = Vec::with_capacity(had.len());
+    for (request, file) in had {
+        dependencies.push(file.dependency);
+        dependencies.extend(file.linked);
+        fetched.insert(request, file.fetched);
+    }
+    (fetched, dependencies)
 }
 
 /// Does work on so many bytes where it does not hold up others.

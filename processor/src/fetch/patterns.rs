@@ -12,8 +12,9 @@ use freshet_runtime::error_chain::Chain;
 use super::repository::RepositoryAtCommit;
 use crate::budget::BudgetClosed;
 use crate::failure::Failure;
+use crate::reconcile::describe_missing_ref;
 use crate::source::github::client::GithubClient;
-use crate::source::github::tree::{self, PathFilter, TreeError, TreeFiles};
+use crate::source::github::tree::{self, PathFilter, TreeError, TreeFile, TreeFiles};
 
 /// Most files that the patterns of one reading list may match together.
 const MATCHES_MAX: usize = 5_000;
@@ -35,9 +36,11 @@ pub(super) async fn evaluate_patterns<'t>(
         Ok(patterns.map(|wanted| (*wanted, outcome(wanted))).collect())
     };
     if home.head.is_empty() {
+        let reason = describe_missing_ref(&home.git_ref);
         return for_all(&|_| {
             Outcome::Gone(Gone {
-                evidence: "the branch has no commit".to_owned(),
+                evidence: reason.clone(),
+                reason: reason.clone(),
             })
         });
     }
@@ -82,32 +85,49 @@ struct SoughtPattern {
 }
 
 impl SoughtPattern {
-    fn is_match(&self, path: &str) -> bool {
+    fn is_wanted(&self, path: &str) -> bool {
         self.pattern
             .as_ref()
-            .is_ok_and(|pattern| pattern.is_match(path))
+            .is_ok_and(|pattern| pattern.is_match(path) || pattern.is_name_of(path))
+    }
+
+    /// The file that has this name; only if there is none, those it matches as a pattern.
+    // People name folders `[id]` and `{a,b}`, and copy the URL of a file in one.
+    fn find_matches(&self, files: &TreeFiles) -> Vec<String> {
+        let Ok(pattern) = &self.pattern else {
+            return Vec::new();
+        };
+        // What a link leads to is found where it is, and would be declared twice; who names the link
+        // itself gets what it leads to.
+        let files = files.iter().filter(|(_, file)| **file == TreeFile::File);
+        let paths: Vec<&String> = files.map(|(path, _)| path).collect();
+        if let Some(path) = paths.iter().find(|path| pattern.is_name_of(path)) {
+            return vec![(*path).clone()];
+        }
+        let matching = paths.into_iter().filter(|path| pattern.is_match(path));
+        matching.cloned().collect()
     }
 }
 
 impl PatternSet {
     fn new(patterns: &[&WantedPath]) -> Self {
-        let sought = |wanted: &&WantedPath| SoughtPattern {
-            pattern: Pattern::new(&wanted.path),
-            folder: find_literal_folder(&wanted.path),
-            // Only two stars cross slashes, so without them the depth of a match is that of the
-            // pattern.
-            depth: (!wanted.path.contains("**")).then(|| wanted.path.matches('/').count()),
+        let sought = |wanted: &&WantedPath| {
+            let path = wanted.path.trim_start_matches('/');
+            SoughtPattern {
+                pattern: Pattern::new(path),
+                folder: find_literal_folder(path),
+                // Only two stars cross slashes, so without them the depth of a match is that of the
+                // pattern.
+                depth: (!path.contains("**")).then(|| path.matches('/').count()),
+            }
         };
         Self(patterns.iter().map(sought).collect())
     }
 
     /// For each pattern what became of it; a pattern that cannot be understood spoils no other.
     fn match_files(&self, files: &TreeFiles) -> Result<Vec<Outcome>, Failure> {
-        let matching = |pattern: &SoughtPattern| -> Vec<String> {
-            let paths = files.keys().filter(|path| pattern.is_match(path));
-            paths.cloned().collect()
-        };
-        let paths: Vec<Vec<String>> = self.0.iter().map(matching).collect();
+        let matches = self.0.iter().map(|sought| sought.find_matches(files));
+        let paths: Vec<Vec<String>> = matches.collect();
         let all: BTreeSet<&String> = paths.iter().flatten().collect();
         // Each match is a location of its own in the catalog and a file to be read.
         if all.len() > MATCHES_MAX {
@@ -119,7 +139,7 @@ impl PatternSet {
         let outcome = |(paths, sought): (Vec<String>, &SoughtPattern)| match &sought.pattern {
             Ok(_) => Outcome::Matched(Matched { paths }),
             Err(error) => {
-                let failure = Failure::unreadable(error.to_string());
+                let failure = Failure::refused(error.to_string());
                 Outcome::Failed(Failed::from(failure))
             }
         };
@@ -129,7 +149,7 @@ impl PatternSet {
 
 impl PathFilter for PatternSet {
     fn is_file_wanted(&self, path: &str) -> bool {
-        self.0.iter().any(|sought| sought.is_match(path))
+        self.0.iter().any(|sought| sought.is_wanted(path))
     }
 
     fn is_folder_wanted(&self, path: &str) -> bool {
@@ -189,20 +209,34 @@ mod tests {
     #[test]
     fn each_pattern_has_its_files_in_order() {
         let files = ["a.yaml", "sub/deep/z.yaml", "sub/y.yaml", "sub/x.yaml"]
-            .map(|path| {
-                let file = tree::TreeFile {
-                    oid: "b1".to_owned(),
-                    size: 1,
-                };
-                (path.to_owned(), file)
-            })
+            .map(|path| (path.to_owned(), TreeFile::File))
             .into();
-        let outcomes = pattern_set(&["sub/*.yaml", "*.yaml", "x/*"]).match_files(&files);
+        let outcomes = pattern_set(&["/sub/*.yaml", "/*.yaml", "/x/*"]).match_files(&files);
         let expected: [&[&str]; 3] = [&["sub/x.yaml", "sub/y.yaml"], &["a.yaml"], &[]];
         let expected = expected.map(|paths| {
             let paths = paths.iter().map(|path| (*path).to_owned()).collect();
             Outcome::Matched(Matched { paths })
         });
         assert_eq!(outcomes.expect("few matches"), expected);
+    }
+
+    #[test]
+    fn a_file_of_that_name_comes_before_what_the_name_matches() {
+        let tree = |paths: &[&str]| -> TreeFiles {
+            let file = |path: &&str| ((*path).to_owned(), TreeFile::File);
+            paths.iter().map(file).collect()
+        };
+        let matched = |paths: &[&str]| {
+            let outcomes = pattern_set(&["/svc/[id]/c.yaml"]).match_files(&tree(paths));
+            match outcomes.as_deref() {
+                Ok([Outcome::Matched(matched)]) => matched.paths.clone(),
+                other => panic!("{other:?}"),
+            }
+        };
+        assert_eq!(
+            matched(&["svc/[id]/c.yaml", "svc/i/c.yaml"]),
+            ["svc/[id]/c.yaml"]
+        );
+        assert_eq!(matched(&["svc/d/c.yaml", "svc/i/c.yaml"]).len(), 2);
     }
 }

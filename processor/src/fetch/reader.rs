@@ -8,10 +8,11 @@ use std::collections::{BTreeSet, HashMap};
 
 use bytes::Bytes;
 use freshet_proto::message::location_observed::Outcome;
-use freshet_proto::message::{Failed, Lane, RepositoryTarget, Unchanged};
+use freshet_proto::message::{Dependency, Failed, Lane, RepositoryTarget, Unchanged};
 
 use super::fetched_file::{FetchedFile, FetchedFiles};
 use super::github_files::fetch_raw_blob;
+use super::links::{may_be_link, refuse_pointer};
 use super::parser::{FileParser, WaitingFile};
 use super::patterns::evaluate_patterns;
 use super::pending::{FileState, PendingFiles, WantedFile};
@@ -64,7 +65,16 @@ impl FileReader<'_> {
                 FileFound::Fetched(Fetched::Absent { .. }) if home.may_be_longer_branch(&path) => {
                     FileState::Unread
                 }
-                FileFound::Fetched(fetched) => self.parse_file(&home, &path, fetched).await,
+                FileFound::Fetched(Fetched::Content { bytes, .. }) if may_be_link(&bytes) => {
+                    FileState::Unread
+                }
+                // A submodule may be where its folder should be, which only the tree tells.
+                FileFound::Fetched(Fetched::Absent { reason: None, .. }) if path.contains('/') => {
+                    FileState::Unread
+                }
+                FileFound::Fetched(fetched) => {
+                    self.parse_file(&home, &path, fetched, Vec::new()).await
+                }
                 FileFound::RawBlob { oid, size } => {
                     self.read_raw_blob(&home, &path, oid, size).await?
                 }
@@ -138,8 +148,8 @@ impl FileReader<'_> {
                     let request = FileRequest::File(pending.home.file_at(&path));
                     match fetched.get(&request) {
                         Some(file) => {
-                            let fetched = file.fetched.clone();
-                            self.parse_file(&pending.home, &path, fetched).await
+                            let (fetched, linked) = (file.fetched.clone(), file.linked.clone());
+                            self.parse_file(&pending.home, &path, fetched, linked).await
                         }
                         None => FileState::Unread,
                     }
@@ -174,9 +184,10 @@ impl FileReader<'_> {
         home: &RepositoryAtCommit,
         path: &str,
         fetched: Fetched,
+        linked: Vec<Dependency>,
     ) -> FileState {
         let origin = FileOrigin::Repository(home.file_at(path));
-        self.parser.parse_file(origin, fetched).await.into()
+        self.parser.parse_file(origin, fetched, linked).await.into()
     }
 
     async fn read_raw_blob(
@@ -190,7 +201,7 @@ impl FileReader<'_> {
         let repository = &home.repository;
         let fetched =
             fetch_raw_blob(self.client, self.lane, repository, oid, size, bytes_max).await?;
-        Ok(self.parse_file(home, path, fetched).await)
+        Ok(self.parse_file(home, path, fetched, Vec::new()).await)
     }
 
     // An outage of the provider is no mistake of the file's owner: the file fails and is tried
@@ -198,7 +209,7 @@ impl FileReader<'_> {
     async fn finish_file(&self, file: WaitingFile, had: FetchedFiles) -> Outcome {
         let outage = had.iter().find_map(|(request, file)| match &file.fetched {
             Fetched::Failed(failure)
-                if matches!(request, FileRequest::File(_)) && !failure.is_hidden() =>
+                if matches!(request, FileRequest::File(_)) && failure.is_outage() =>
             {
                 let reason = file.fetched.describe_missing();
                 Some(Failure::unreachable(format!("{request}: {reason}")))
@@ -219,9 +230,9 @@ fn fetched_from_object(
     object: ObjectShown,
 ) -> Option<FetchedFile> {
     let fetched = match object {
-        ObjectShown::Absent | ObjectShown::NotAFile => Fetched::Absent {
-            evidence: format!("not at commit {}", home.head),
-        },
+        ObjectShown::Absent | ObjectShown::NotAFile => {
+            Fetched::absent(format!("not at commit {}", home.head))
+        }
         ObjectShown::Blob {
             oid,
             text: TextShown::Text(text),
@@ -232,8 +243,15 @@ fn fetched_from_object(
         },
         ObjectShown::Blob { .. } | ObjectShown::Unreadable(_) => return None,
     };
+    // Whether it is a link is known only where the tree is asked.
+    if let Fetched::Content { bytes, .. } = &fetched
+        && may_be_link(bytes)
+    {
+        return None;
+    }
     Some(FetchedFile {
         dependency: home.dependency_on(path, fetched.version().to_owned()),
-        fetched,
+        fetched: refuse_pointer(fetched),
+        linked: Vec::new(),
     })
 }

@@ -16,17 +16,26 @@ mod staleness;
 
 use std::collections::BTreeMap;
 
+use freshet_model::GitRef;
 use freshet_proto::message::{Dependency, Repository, RepositoryTarget};
 
 pub use self::plan::{DependencyState, ReadPlan, git_ref_of, repository_of};
 pub use self::push::forget_old_push;
-use self::push::is_behind;
+use self::push::{is_behind, is_null_commit};
 use self::question::fill_in;
 pub use self::question::{QuestionBase, RepositoryQuestion};
-pub use self::shown::{ObjectShown, RepositoryShown, TextShown};
+pub use self::shown::{ObjectShown, RefKind, RepositoryShown, TextShown};
 use self::staleness::{find_obstacle, find_unread, find_worst, has_moved, is_stale};
 use crate::failure::Failure;
 use crate::source::fetched::Fetched;
+
+/// What is missing if a repository does not have a ref.
+pub fn describe_missing_ref(git_ref: &GitRef) -> String {
+    match git_ref {
+        GitRef::DefaultBranch => "the repository has no commits".to_owned(),
+        GitRef::Named(name) => format!("the repository has no branch, tag or commit {name}"),
+    }
+}
 
 /// What follows from an answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -90,7 +99,10 @@ const TEXTS_AT_ONCE_MAX: usize = 20;
 #[must_use]
 pub fn first_question(plan: &ReadPlan) -> RepositoryQuestion {
     let target = &plan.target;
-    let pushed = !target.after.is_empty() && target.after != target.held_head;
+    // Of a branch that was deleted there is no commit to be read at.
+    let pushed = !target.after.is_empty()
+        && !is_null_commit(&target.after)
+        && target.after != target.held_head;
     // A push touches a file or two, so the texts of a long list would mostly be read for nothing.
     let few = target.wanted.len() <= TEXTS_AT_ONCE_MAX;
     let texts = target
@@ -179,20 +191,18 @@ fn find_other_repository(target: &RepositoryTarget, shown: &Repository) -> Optio
 
 fn answer_without_head(plan: &ReadPlan, shown: RepositoryShown) -> AnswerOutcome {
     let target = &plan.target;
-    let evidence = if shown.is_empty {
+    let reason = if shown.is_empty {
         "the repository has no commits".to_owned()
     } else if git_ref_of(&target.r#ref).is_default_branch() {
         return AnswerOutcome::Failed(Failure::unreadable(
             "the repository shows no default branch",
         ));
     } else {
-        format!("the repository has no branch {}", target.r#ref)
+        describe_missing_ref(&git_ref_of(&target.r#ref))
     };
     let absent = |path: &str| LocationRead {
         path: path.to_owned(),
-        found: FileFound::Fetched(Fetched::Absent {
-            evidence: evidence.clone(),
-        }),
+        found: FileFound::Fetched(Fetched::absent_because(reason.clone())),
     };
     AnswerOutcome::Read(RepositoryReading {
         repository: shown.repository,
@@ -268,12 +278,8 @@ fn read_at_commit(
 
 fn find_file(stale: bool, object: ObjectShown, head: &str) -> FileFound {
     let fetched = match object {
-        ObjectShown::Absent => Fetched::Absent {
-            evidence: format!("not at commit {head}"),
-        },
-        ObjectShown::NotAFile => Fetched::Absent {
-            evidence: format!("no file at commit {head}"),
-        },
+        ObjectShown::Absent => Fetched::absent(format!("not at commit {head}")),
+        ObjectShown::NotAFile => Fetched::absent(format!("no file at commit {head}")),
         ObjectShown::Unreadable(message) => Fetched::Failed(Failure::unreadable(message)),
         ObjectShown::Blob { oid, .. } if !stale => Fetched::Unchanged { version: oid },
         ObjectShown::Blob {

@@ -39,6 +39,6 @@ pub(super) fn is_behind(target: &RepositoryTarget, head: &str) -> bool {
 }
 
 /// GitHub writes the commit before the first and after the last as zeros.
-fn is_null_commit(oid: &str) -> bool {
+pub(super) fn is_null_commit(oid: &str) -> bool {
     oid.bytes().all(|byte| byte == b'0')
 }

@@ -11,10 +11,21 @@ pub struct RepositoryShown {
     pub is_empty: bool,
     /// Head of the wanted branch; `None` if the branch does not exist.
     pub head: Option<String>,
+    /// As what the wanted ref was found.
+    pub at_ref: RefKind,
     /// Whether the commit of a pinned question could be read; true for a question by branch.
     pub commit_shown: bool,
     /// For each wanted path what is there.
     pub objects: Vec<ObjectShown>,
+}
+
+/// As what a ref was found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RefKind {
+    /// As what it was asked for with its files.
+    Expected,
+    /// As a tag or the beginning of a commit's id: its files were not asked for there.
+    Other,
 }
 
 /// What is at one path.

@@ -48,6 +48,7 @@ pub(super) fn shown(head: &str, objects: &str) -> RepositoryShown {
         },
         is_empty: false,
         head: (head != "-").then(|| head.to_owned()),
+        at_ref: RefKind::Expected,
         commit_shown: true,
         objects: objects.split_whitespace().map(object).collect(),
     }
@@ -183,6 +184,18 @@ fn only_the_head_from_before_the_push_is_behind() {
         shown("h1", "a"),
         "read h1: same:a",
     );
+}
+
+#[test]
+fn a_branch_that_was_deleted_is_looked_at_by_its_name() {
+    let deleted = RepositoryTarget {
+        r#ref: "trial".to_owned(),
+        ..job("h1", &format!("h1..{ZERO}"), "a")
+    };
+    let question = first_question(&ReadPlan::new(&deleted, "github.com"));
+    assert_eq!(question.base, QuestionBase::Branch);
+    check(&deleted, shown("h1", "a"), "behind h1");
+    check(&deleted, shown("-", "-"), "read : gone");
 }
 
 #[test]

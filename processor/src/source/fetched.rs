@@ -24,6 +24,8 @@ pub enum Fetched {
     Absent {
         /// What proves it, for people.
         evidence: String,
+        /// What is missing instead of the file, such as its branch.
+        reason: Option<String>,
     },
     /// More than may be read, so it was not.
     TooLarge {
@@ -45,6 +47,24 @@ impl Fetched {
         Self::Failed(Failure { kind, message })
     }
 
+    /// Nothing is there.
+    #[must_use]
+    pub fn absent(evidence: impl Into<String>) -> Self {
+        Self::Absent {
+            evidence: evidence.into(),
+            reason: None,
+        }
+    }
+
+    /// Nothing is there, and not even where it should be.
+    #[must_use]
+    pub fn absent_because(reason: String) -> Self {
+        Self::Absent {
+            evidence: reason.clone(),
+            reason: Some(reason),
+        }
+    }
+
     /// What to compare with next time; empty if there is nothing to compare.
     #[must_use]
     pub fn version(&self) -> &str {
@@ -63,7 +83,11 @@ impl Fetched {
         match self {
             Self::Content { .. } => "it was read".to_owned(),
             Self::Unchanged { .. } => "it could not be read: it was not sent".to_owned(),
-            Self::Absent { .. } => "there is no such file".to_owned(),
+            Self::Absent {
+                reason: Some(reason),
+                ..
+            } => format!("there is no such file: {reason}"),
+            Self::Absent { reason: None, .. } => "there is no such file".to_owned(),
             Self::TooLarge {
                 bytes, bytes_max, ..
             } => format!("it has {bytes} bytes, more than {bytes_max}"),

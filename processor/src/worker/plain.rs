@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use freshet_proto::message::location_observed::Outcome;
 use freshet_proto::message::{
-    Failed, FailureKind, Job, LocationObserved, Matched, Unchanged, WantedPath, job,
+    Dependency, Failed, FailureKind, Job, LocationObserved, Matched, Unchanged, WantedPath, job,
 };
 use futures::{StreamExt, TryStreamExt};
 
@@ -141,7 +141,7 @@ impl PlainFileWorker<'_> {
         };
         let fetched = self.fetch(&origin, &wanted.path, held).await;
         let parser = &self.handler.context.parser;
-        let file = match parser.parse_file(origin, fetched).await {
+        let file = match parser.parse_file(origin, fetched, Vec::new()).await {
             ParseStep::Done(outcome) => return Ok(outcome),
             ParseStep::Waiting(file) => file,
         };
@@ -187,13 +187,16 @@ impl PlainLocation {
 
 /// Whether everything that was read besides the file is as it is held.
 fn are_as_held(fetched: &FetchedFiles, wanted: &WantedPath) -> bool {
-    fetched.len() == wanted.dependencies.len()
+    let now = fetched.values().flat_map(FetchedFile::dependencies);
+    let now: Vec<&Dependency> = now.collect();
+    // Nothing read and nothing held look alike; only content proves the same.
+    let is_content = |file: &FetchedFile| matches!(file.fetched, Fetched::Content { .. });
+    now.len() == wanted.dependencies.len()
+        && fetched.values().all(is_content)
         && wanted.dependencies.iter().all(|held| {
-            let now = fetched.get(&FetchedFile::request_of(held));
-            now.is_some_and(|now| {
-                // Nothing read and nothing held look alike; only content proves the same.
-                now.dependency.blob == held.blob && matches!(now.fetched, Fetched::Content { .. })
-            })
+            let request = FetchedFile::request_of(held);
+            now.iter()
+                .any(|now| now.blob == held.blob && FetchedFile::request_of(now) == request)
         })
 }
 

@@ -49,7 +49,8 @@ impl Repository {
         let fields = node.as_object_mut().expect("an object");
         let branch = format!("refs/heads/{}", self.branch);
         if question.contains(&format!("branch: object(expression: \"{branch}\")")) {
-            fields.insert("branch".to_owned(), json!({"oid": self.head}));
+            let commit = json!({"__typename": "Commit", "oid": self.head});
+            fields.insert("branch".to_owned(), commit);
         }
         // pN: object(expression: "base:path") { … text? }
         for part in question.split(" p").skip(1) {

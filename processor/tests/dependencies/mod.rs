@@ -79,17 +79,17 @@ fn definition(content: &Content) -> String {
 
 #[tokio::test]
 async fn a_file_that_reads_another_is_read_with_it() {
-    let pay = Repository::new("pay", "h2", &[("a.yaml", API), ("openapi.yaml", "v1")]);
+    let pay = Repository::new("pay", "h2", &[("a.yaml", API), ("openapi.yaml", "v1\n")]);
     let mut world = World::start(github::start(vec![pay]).await).await;
     let list = vec![wanted("a.yaml", "", Vec::new())];
     world
         .publish(&job(1, Lane::Hi, target("", ("", ""), list)))
         .await;
     let content = content(&world.repository_observed(Lane::Hi).await, "a.yaml");
-    assert_eq!(definition(&content), "v1");
+    assert_eq!(definition(&content), "v1\n");
     assert_eq!(
         content.dependencies,
-        [dependency("pay", "openapi.yaml", &oid("v1"))]
+        [dependency("pay", "openapi.yaml", &oid("v1\n"))]
     );
     assert_eq!(world.github.requests().len(), 2);
     world.stop().await;
@@ -97,19 +97,19 @@ async fn a_file_that_reads_another_is_read_with_it() {
 
 #[tokio::test]
 async fn a_push_that_changes_what_a_file_reads_is_one_call() {
-    let pay = Repository::new("pay", "h2", &[("a.yaml", API), ("openapi.yaml", "v2")]);
+    let pay = Repository::new("pay", "h2", &[("a.yaml", API), ("openapi.yaml", "v2\n")]);
     let mut world = World::start(github::start(vec![pay]).await).await;
-    let held = vec![dependency("pay", "openapi.yaml", &oid("v1"))];
+    let held = vec![dependency("pay", "openapi.yaml", &oid("v1\n"))];
     let list = vec![wanted("a.yaml", &oid(API), held)];
     world
         .publish(&job(1, Lane::Hi, target("h1", ("h1", "h2"), list)))
         .await;
     let content = content(&world.repository_observed(Lane::Hi).await, "a.yaml");
-    assert_eq!(definition(&content), "v2");
+    assert_eq!(definition(&content), "v2\n");
     assert_eq!(content.blob, oid(API));
     assert_eq!(
         content.dependencies,
-        [dependency("pay", "openapi.yaml", &oid("v2"))]
+        [dependency("pay", "openapi.yaml", &oid("v2\n"))]
     );
     assert_eq!(world.github.requests().len(), 1);
     world.stop().await;
@@ -117,11 +117,11 @@ async fn a_push_that_changes_what_a_file_reads_is_one_call() {
 
 #[tokio::test]
 async fn a_sweep_of_files_that_read_unchanged_ones_is_one_call() {
-    let pay = Repository::new("pay", "h1", &[("a.yaml", API), ("openapi.yaml", "v1")]);
+    let pay = Repository::new("pay", "h1", &[("a.yaml", API), ("openapi.yaml", "v1\n")]);
     let shared = Repository::new("shared", "s1", &[("x.txt", "x")]);
     let mut world = World::start(github::start(vec![pay, shared]).await).await;
     let held = vec![
-        dependency("pay", "openapi.yaml", &oid("v1")),
+        dependency("pay", "openapi.yaml", &oid("v1\n")),
         dependency("pay", "CODEOWNERS", ""),
         dependency("shared", "x.txt", &oid("x")),
         dependency("gone", "x.txt", ""),
@@ -141,11 +141,11 @@ async fn a_sweep_of_files_that_read_unchanged_ones_is_one_call() {
 
 #[tokio::test]
 async fn a_change_in_another_repository_reads_the_file_again() {
-    let pay = Repository::new("pay", "h1", &[("a.yaml", API), ("openapi.yaml", "v1")]);
+    let pay = Repository::new("pay", "h1", &[("a.yaml", API), ("openapi.yaml", "v1\n")]);
     let shared = Repository::new("shared", "s1", &[("x.txt", "new")]);
     let mut world = World::start(github::start(vec![pay, shared]).await).await;
     let held = vec![
-        dependency("pay", "openapi.yaml", &oid("v1")),
+        dependency("pay", "openapi.yaml", &oid("v1\n")),
         dependency("shared", "x.txt", &oid("x")),
     ];
     let list = vec![wanted("a.yaml", &oid(API), held)];
@@ -156,7 +156,7 @@ async fn a_change_in_another_repository_reads_the_file_again() {
     // The file itself reads only its own repository now.
     assert_eq!(
         content.dependencies,
-        [dependency("pay", "openapi.yaml", &oid("v1"))]
+        [dependency("pay", "openapi.yaml", &oid("v1\n"))]
     );
     world.stop().await;
 }
@@ -167,17 +167,17 @@ async fn a_file_at_a_branch_with_slashes_is_found() {
     let api = API.replace("./openapi.yaml", &url);
     let pay = Repository {
         branch: "release/1.0",
-        ..Repository::new("pay", "h2", &[("a.yaml", &api), ("openapi.yaml", "v1")])
+        ..Repository::new("pay", "h2", &[("a.yaml", &api), ("openapi.yaml", "v1\n")])
     };
     let mut world = World::start(github::start(vec![pay]).await).await;
     let list = vec![wanted("a.yaml", "", Vec::new())];
     let target = target("", ("", ""), list);
     world.publish(&job(1, Lane::Hi, target)).await;
     let content = content(&world.repository_observed(Lane::Hi).await, "a.yaml");
-    assert_eq!(definition(&content), "v1");
+    assert_eq!(definition(&content), "v1\n");
     let there = Dependency {
         r#ref: "release/1.0".to_owned(),
-        ..dependency("pay", "openapi.yaml", &oid("v1"))
+        ..dependency("pay", "openapi.yaml", &oid("v1\n"))
     };
     assert_eq!(content.dependencies, [there]);
     world.stop().await;
@@ -189,7 +189,7 @@ async fn another_repository_is_read_if_the_operator_allows_it() {
     let api = API.replace("./openapi.yaml", &url);
     for allowed in [false, true] {
         let pay = Repository::new("pay", "h2", &[("a.yaml", &api)]);
-        let shared = Repository::new("shared", "s1", &[("x.txt", "theirs")]);
+        let shared = Repository::new("shared", "s1", &[("x.txt", "theirs\n")]);
         let github = github::start(vec![pay, shared]).await;
         let mut world = World::start_with(github, |config| {
             if allowed {
@@ -202,9 +202,9 @@ async fn another_repository_is_read_if_the_operator_allows_it() {
         world.publish(&job(1, Lane::Hi, target)).await;
         let content = content(&world.repository_observed(Lane::Hi).await, "a.yaml");
         if allowed {
-            assert_eq!(definition(&content), "theirs");
+            assert_eq!(definition(&content), "theirs\n");
             // The URL says main, which is the default branch there.
-            let there = dependency("shared", "x.txt", &oid("theirs"));
+            let there = dependency("shared", "x.txt", &oid("theirs\n"));
             assert_eq!(content.dependencies, [there]);
         } else {
             assert_eq!(content.problems[0].rule, "placeholder.repository");
@@ -220,7 +220,7 @@ async fn an_owner_comes_from_codeowners_if_the_operator_wants_that() {
     let api = API.replace("  owner: team-a\n", "");
     let files = [
         ("a.yaml", &*api),
-        ("openapi.yaml", "v1"),
+        ("openapi.yaml", "v1\n"),
         ("CODEOWNERS", "* @acme/pay\n"),
     ];
     let github = github::start(vec![Repository::new("pay", "h2", &files)]).await;
@@ -245,7 +245,7 @@ async fn an_owner_comes_from_codeowners_if_the_operator_wants_that() {
 
 #[tokio::test]
 async fn what_a_hundred_files_ask_for_is_fetched_in_one_call() {
-    let pay = Repository::new("pay", "h2", &[("a.yaml", API), ("openapi.yaml", "v1")]);
+    let pay = Repository::new("pay", "h2", &[("a.yaml", API), ("openapi.yaml", "v1\n")]);
     let mut world = World::start(github::start(vec![pay]).await).await;
     for source in 1..=100 {
         let list = vec![wanted("a.yaml", "", Vec::new())];

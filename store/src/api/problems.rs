@@ -1,6 +1,7 @@
 //! `GET /api/v1/problems`: what owners of files must fix.
 
 use std::cmp::Ordering;
+use std::collections::BTreeSet;
 
 use axum::extract::{Request, State};
 use axum::response::Response;
@@ -62,15 +63,26 @@ struct ProblemList {
     total_items: usize,
 }
 
-/// A problem with who has to fix it, as far as that is known.
+/// A problem with who shows it and who has to fix it, as far as that is known.
 struct OwnedProblem {
     row: ProblemRow,
-    owner: Option<EntityRef>,
+    shown_by: Vec<EntityRef>,
+    /// The entity it is about, unless it is an error of a document that does not count.
+    named: Option<EntityRef>,
+    owners: BTreeSet<EntityRef>,
 }
 
 impl From<OwnedProblem> for ProblemItem {
-    fn from(OwnedProblem { row, owner }: OwnedProblem) -> Self {
+    fn from(owned: OwnedProblem) -> Self {
+        let OwnedProblem {
+            row,
+            shown_by,
+            owners,
+            ..
+        } = owned;
         let problem = row.problem;
+        // Of a file with entities of several teams nobody alone is the owner.
+        let owner = owners.first().filter(|_| owners.len() == 1).cloned();
         Self {
             id: row.id,
             repository: row.repository,
@@ -84,7 +96,7 @@ impl From<OwnedProblem> for ProblemItem {
             message: problem.message,
             hint: problem.hint,
             entity_ref: problem.entity_ref,
-            status_of: row.status_of,
+            status_of: shown_by,
             owner,
             first_seen: rfc3339(row.first_seen),
             last_seen: rfc3339(row.last_seen),
@@ -112,14 +124,21 @@ fn find_problems(api: &Api, parameters: &Parameters) -> Result<ProblemList, ApiP
         .integer_value("offset", 0_usize)?
         .unwrap_or_default();
     let mut problems: Vec<OwnedProblem> = api.view.read(|state| {
-        state
-            .problems()
-            .map(|row| (row, owner_of(row, state)))
-            .filter(|(row, owner)| is_wanted(row, owner.as_ref(), parameters))
-            .map(|(row, owner)| OwnedProblem {
-                row: row.clone(),
-                owner,
+        let rows: Vec<&ProblemRow> = state.problems().collect();
+        let shown_by = state.shown_by(&rows);
+        rows.into_iter()
+            .zip(shown_by)
+            .map(|(row, shown_by)| {
+                let named = row.problem.entity_ref.as_ref();
+                let named = named.filter(|_| !state.is_error_of_rival(row));
+                OwnedProblem {
+                    owners: owners_of(row, named, &shown_by, state),
+                    shown_by: shown_by.into_iter().cloned().collect(),
+                    named: named.cloned(),
+                    row: row.clone(),
+                }
             })
+            .filter(|problem| is_wanted(problem, parameters))
             .collect()
     });
     // By place and not by time, so that an offset means the same on the next page.
@@ -132,7 +151,8 @@ fn find_problems(api: &Api, parameters: &Parameters) -> Result<ProblemList, ApiP
     })
 }
 
-fn is_wanted(row: &ProblemRow, owner: Option<&EntityRef>, parameters: &Parameters) -> bool {
+fn is_wanted(problem: &OwnedProblem, parameters: &Parameters) -> bool {
+    let row = &problem.row;
     let any = |name: &'static str, holds: &dyn Fn(&str) -> bool| {
         let mut values = parameters.values_of(name).peekable();
         values.peek().is_none() || values.any(holds)
@@ -141,39 +161,48 @@ fn is_wanted(row: &ProblemRow, owner: Option<&EntityRef>, parameters: &Parameter
         && any("rule", &|it| row.problem.rule.as_str() == it)
         && any("level", &|it| row.problem.level.as_str() == it)
         && any("kind", &|it| {
-            entities_of(row).any(|entity_ref| entity_ref.kind().eq_ignore_ascii_case(it))
+            entities_of(problem).any(|entity_ref| entity_ref.kind().eq_ignore_ascii_case(it))
         })
         && any("entity", &|it| {
             let wanted = it.to_lowercase();
-            entities_of(row).any(|entity_ref| entity_ref.as_str() == wanted)
+            entities_of(problem).any(|entity_ref| entity_ref.as_str() == wanted)
         })
         && any("owner", &|it| {
             let wanted = it.to_lowercase();
-            owner.is_some_and(|owner| owner.as_str() == wanted || owner.name() == wanted)
+            let mut owners = problem.owners.iter();
+            owners.any(|owner| owner.as_str() == wanted || owner.name() == wanted)
         })
 }
 
 /// The entities a problem is about: those whose status shows it, else the one it names.
-fn entities_of(row: &ProblemRow) -> impl Iterator<Item = &EntityRef> {
-    let named = row.problem.entity_ref.iter();
-    row.status_of
-        .iter()
-        .chain(named.filter(|_| row.status_of.is_empty()))
+fn entities_of(problem: &OwnedProblem) -> impl Iterator<Item = &EntityRef> {
+    let shown_by = &problem.shown_by;
+    let named = problem.named.iter().filter(|_| shown_by.is_empty());
+    shown_by.iter().chain(named)
 }
 
-/// Whose it is: as the broken document says, else as the catalog knows the entity.
-fn owner_of(row: &ProblemRow, state: &CatalogState) -> Option<EntityRef> {
-    let entity_ref = row.problem.entity_ref.as_ref();
+/// Whose it is: as the broken document says, else as the catalog knows the entity, or all that the broken
+/// file declared.
+fn owners_of(
+    row: &ProblemRow,
+    named: Option<&EntityRef>,
+    shown_by: &[&EntityRef],
+    state: &CatalogState,
+) -> BTreeSet<EntityRef> {
     // The document may have moved to another owner in the very version that is broken.
     if let Some(owner) = &row.problem.owner {
+        let entity_ref = row.problem.entity_ref.as_ref();
         let namespace = entity_ref.map_or("default", EntityRef::namespace);
-        return EntityRef::parse_with(owner, Some(OWNER_KIND), namespace).ok();
+        let owner = EntityRef::parse_with(owner, Some(OWNER_KIND), namespace);
+        return owner.into_iter().collect();
     }
-    let relations = state.relations(entity_ref?);
-    relations
-        .into_iter()
-        .find(|(relation, _)| *relation == "ownedBy")
-        .map(|(_, owner)| owner.clone())
+    let about = named.map_or_else(|| shown_by.to_vec(), |it| vec![it]);
+    let owner_of = |entity_ref: &&EntityRef| {
+        let mut relations = state.relations(entity_ref).into_iter();
+        let owned = relations.find(|(relation, _)| *relation == "ownedBy");
+        owned.map(|(_, owner)| owner.clone())
+    };
+    about.iter().filter_map(owner_of).collect()
 }
 
 fn compare_places(left: &ProblemRow, right: &ProblemRow) -> Ordering {

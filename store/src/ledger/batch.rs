@@ -8,7 +8,7 @@ use freshet_proto::message::{Push, Signal, Tick, signal};
 
 use super::decision::{IgnoreReason, SignalDecision};
 use super::dependents::PushedBranch;
-use super::providers::Providers;
+use super::providers::{Provider, Providers};
 use super::request::{request_refresh, trigger_of, trigger_of_push};
 use super::subject::{SignalSubject, branch_of, key_by_branch_name, source_ref};
 use crate::repo::dependencies::Dependent;
@@ -89,15 +89,15 @@ impl SignalBatch<'_> {
         if provider.is_none() && known.is_empty() {
             return IgnoreReason::OtherBranch.into();
         }
-        // Whether a deleted branch is gone for good, or was pushed anew a moment later, is for a
-        // read to find out. A webhook alone never takes anything away.
-        if push.deleted {
+        if push.deleted && known.is_empty() {
             return IgnoreReason::BranchDeleted.into();
         }
-        if let Some(provider) = provider {
+        // Whether a deleted branch is gone for good, or was pushed anew a moment later, is for a
+        // read to find out, at once. A webhook alone never takes anything away.
+        if let Some(provider) = provider.filter(|_| !push.deleted) {
             // A repository made a minute ago must not wait for the next sweep.
             let id = self.ensure_source(&key);
-            self.ensure_location(id, &provider.catalog_path);
+            self.ensure_location(id, provider);
             if !known.contains(&key) {
                 known.insert(0, key);
             }
@@ -118,7 +118,7 @@ impl SignalBatch<'_> {
     }
 
     fn decide_push_to(&mut self, key: &SourceKey, signal: &Signal, push: &Push) -> SignalDecision {
-        let untouched = self.is_untouched(key, push);
+        let untouched = !push.deleted && self.is_untouched(key, push);
         let (now, trigger) = (self.now, trigger_of_push(signal, push));
         let source = self.source_mut(key);
         let id = source.id;
@@ -180,7 +180,8 @@ impl SignalBatch<'_> {
             if !location.is_pattern {
                 location.path == path
             } else {
-                Pattern::new(&location.path).is_ok_and(|pattern| pattern.is_match(path))
+                Pattern::new(&location.path)
+                    .is_ok_and(|pattern| pattern.is_match(path) || pattern.is_name_of(path))
             }
         });
         named
@@ -279,16 +280,19 @@ impl SignalBatch<'_> {
         id
     }
 
-    fn ensure_location(&mut self, source_id: SourceId, path: &str) {
+    fn ensure_location(&mut self, source_id: SourceId, provider: &Provider) {
         let held = self.locations.entry(source_id).or_default();
-        if held.iter().any(|location| location.path == path) {
+        if held
+            .iter()
+            .any(|location| location.path == provider.catalog_path)
+        {
             return;
         }
         let id = self
             .new_location_ids
             .next()
             .expect("an id was taken for every missing location");
-        let location = Location::new(id, source_id, path);
+        let location = provider.location_in(id, source_id);
         held.push(location.clone());
         self.writes.locations.push(location);
     }

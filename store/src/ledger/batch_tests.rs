@@ -197,6 +197,20 @@ fn a_source_that_was_not_read_like_this_is_read() {
 }
 
 #[test]
+fn a_branch_that_is_deleted_is_read_at_once_if_it_is_known() {
+    let deleted = || Push {
+        deleted: true,
+        ..harmless()
+    };
+    check(deleted(), held(), REQUESTED);
+    let providers = providers();
+    let mut batch = batch(&providers, Vec::new());
+    batch.decide_signal(&signal(signal::Body::Push(deleted())));
+    assert_eq!(batch.writes.deliveries[0].reason, "branch-deleted");
+    assert!(batch.sources.is_empty(), "nothing is known of it");
+}
+
+#[test]
 fn pushes_nobody_reads_are_ignored_with_a_reason() {
     let ignored = |reason| (Outcome::Ignored, reason, 0);
     let git_ref = "refs/heads/dev".to_owned();
@@ -216,14 +230,6 @@ fn pushes_nobody_reads_are_ignored_with_a_reason() {
         },
         held(),
         ignored("not-a-branch"),
-    );
-    check(
-        Push {
-            deleted: true,
-            ..harmless()
-        },
-        held(),
-        ignored("branch-deleted"),
     );
     let foreign = Some(Repository {
         id: 8,

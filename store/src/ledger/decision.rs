@@ -13,7 +13,7 @@ pub(super) enum IgnoreReason {
     NotABranch,
     /// A branch nobody reads.
     OtherBranch,
-    /// The branch was deleted; the sweep finds out what that means.
+    /// The branch was deleted before anybody read it.
     BranchDeleted,
     /// The source it names does not exist.
     NoSuchSource,

@@ -49,7 +49,7 @@ fn listing_target(source: &SourceRow, providers: &Providers) -> Option<ListingTa
     Some(ListingTarget {
         provider_id: provider.id.clone(),
         organization: provider.organization.clone(),
-        catalog_path: provider.catalog_path.clone(),
+        catalog_path: provider.path_in_repository().to_owned(),
     })
 }
 

@@ -1,10 +1,11 @@
 //! Which sources the configuration asks for. Pure.
 
+use freshet_model::glob;
 use freshet_proto::message::Repository;
 use regex::Regex;
 
 use crate::config::GithubProvider;
-use crate::repo::{HEAD, SourceRow};
+use crate::repo::{HEAD, Location, SourceRow};
 
 /// Every configured provider.
 #[derive(Clone, Debug, Default)]
@@ -18,7 +19,9 @@ pub(crate) struct Provider {
     pub(crate) id: String,
     pub(crate) host: String,
     pub(crate) organization: String,
+    /// The file that is looked for in each repository, or a pattern, as locations are kept.
     pub(crate) catalog_path: String,
+    pub(crate) is_pattern: bool,
     /// [`HEAD`] or a branch.
     pub(crate) git_ref: String,
     names: NameFilter,
@@ -85,11 +88,19 @@ impl Providers {
 
 impl Provider {
     fn new(configured: &GithubProvider) -> Self {
+        let path = configured.catalog_path.trim_start_matches('/');
+        let is_pattern = glob::has_magic(path);
+        let catalog_path = if is_pattern {
+            Location::path_of_pattern(path)
+        } else {
+            path.to_owned()
+        };
         Self {
             id: configured.id.clone(),
             host: configured.host.clone(),
             organization: configured.organization.clone(),
-            catalog_path: configured.catalog_path.trim_start_matches('/').to_owned(),
+            catalog_path,
+            is_pattern,
             git_ref: configured.branch.clone().unwrap_or_else(|| HEAD.to_owned()),
             names: NameFilter::new(configured.filters.repository.as_deref(), &configured.id),
             allow_archived: configured.filters.allow_archived,
@@ -102,6 +113,19 @@ impl Provider {
             // An archived repository is read-only; Backstage leaves it out unless told otherwise.
             && (self.allow_archived || !repository.archived)
             && self.names.includes(&repository.name)
+    }
+
+    /// The path from the root of a repository, as URLs have it.
+    pub(crate) fn path_in_repository(&self) -> &str {
+        self.catalog_path.trim_start_matches('/')
+    }
+
+    /// Its catalog file, or pattern, in a source where nobody has looked for it yet.
+    pub(crate) fn location_in(&self, id: i64, source_id: i64) -> Location {
+        Location {
+            is_pattern: self.is_pattern,
+            ..Location::new(id, source_id, &self.catalog_path)
+        }
     }
 
     /// How the source of this repository that is read is called.
@@ -161,6 +185,37 @@ mod tests {
             ..Repository::default()
         };
         assert_eq!(provider.wants(&repository), expected, "{owner}/{name}");
+    }
+
+    fn provider(catalog_path: &str) -> Provider {
+        Provider::new(&GithubProvider {
+            id: "p".to_owned(),
+            host: "github.com".to_owned(),
+            organization: "acme".to_owned(),
+            catalog_path: catalog_path.to_owned(),
+            frequency: Duration::from_secs(60),
+            branch: None,
+            filters: ProviderFilters::default(),
+        })
+    }
+
+    #[test]
+    fn a_catalog_path_is_a_file_or_a_pattern_of_files() {
+        let file = provider("/catalog-info.yaml");
+        assert_eq!(
+            file.location_in(1, 2),
+            Location::new(1, 2, "catalog-info.yaml")
+        );
+        for path in [
+            "catalog-info.{yml,yaml}",
+            "[Cc]atalog-info.yaml",
+            "catalog-info.y?ml",
+        ] {
+            let provider = provider(path);
+            let location = provider.location_in(1, 2);
+            assert!(location.is_pattern, "{path}");
+            assert_eq!(provider.path_in_repository(), path);
+        }
     }
 
     #[test]

@@ -41,7 +41,10 @@ pub(crate) enum LocationState {
         emitted: Vec<EmittedKind>,
     },
     /// Proved not to be in its source.
-    Absent,
+    Absent {
+        /// What is missing instead of it, such as its branch.
+        reason: Option<String>,
+    },
     /// A pattern whose matches are known.
     Matched {
         /// Of the files that match.
@@ -111,6 +114,18 @@ impl Location {
         }
     }
 
+    /// How the path of a pattern is kept: from the root, with a slash in front.
+    // No file is written like that. So the pattern `[a].yaml` and the file of that name are two locations,
+    // and a pattern may match a file that is called as it is.
+    pub(crate) fn path_of_pattern(pattern: &str) -> String {
+        format!("/{pattern}")
+    }
+
+    /// Whether the source has content there, or files that match.
+    pub(crate) fn holds_anything(&self) -> bool {
+        self.holds_content() || !self.matched_paths().is_empty()
+    }
+
     /// Whether the source has content there.
     pub(crate) fn holds_content(&self) -> bool {
         self.seen_blob().is_some()
@@ -121,7 +136,7 @@ impl Location {
         match &self.state {
             LocationState::Valid { blob, .. } | LocationState::Invalid { blob, .. } => Some(blob),
             LocationState::Unread
-            | LocationState::Absent
+            | LocationState::Absent { .. }
             | LocationState::Matched { .. }
             | LocationState::Failed { .. } => None,
         }
@@ -134,7 +149,7 @@ impl Location {
                 emitted
             }
             LocationState::Unread
-            | LocationState::Absent
+            | LocationState::Absent { .. }
             | LocationState::Matched { .. }
             | LocationState::Failed { .. } => &[],
         }
@@ -147,7 +162,7 @@ impl Location {
             LocationState::Unread
             | LocationState::Valid { .. }
             | LocationState::Invalid { .. }
-            | LocationState::Absent
+            | LocationState::Absent { .. }
             | LocationState::Failed { .. } => &[],
         }
     }
@@ -216,7 +231,7 @@ struct LocationRow {
     seen_oid: String,
     #[sqlx(try_from = "String")]
     outcome: OutcomeWord,
-    /// `<class>: <message>` of a failure.
+    /// `<class>: <message>` of a failure; what is missing instead of a file that is absent.
     failure: String,
     /// JSON: what the rules judge of a file, what a pattern matches.
     emitted: String,
@@ -237,7 +252,9 @@ impl From<LocationRow> for Location {
                 blob: row.seen_oid,
                 emitted: list_from_text(&row.emitted),
             },
-            OutcomeWord::Absent => LocationState::Absent,
+            OutcomeWord::Absent => LocationState::Absent {
+                reason: some_text(row.failure),
+            },
             OutcomeWord::Matched => LocationState::Matched {
                 paths: list_from_text(&row.emitted),
             },
@@ -281,7 +298,11 @@ impl From<&Location> for LocationRow {
             LocationState::Invalid { blob, emitted } => {
                 (OutcomeWord::Invalid, text(blob, emitted), String::new())
             }
-            LocationState::Absent => (OutcomeWord::Absent, nothing, String::new()),
+            LocationState::Absent { reason } => (
+                OutcomeWord::Absent,
+                nothing,
+                reason.clone().unwrap_or_default(),
+            ),
             LocationState::Matched { paths } => (
                 OutcomeWord::Matched,
                 (String::new(), json(paths)),

@@ -1,6 +1,6 @@
 //! What the view holds, and how one row of the log changes it.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use freshet_model::{EntityRef, LocationId, RelationDeclaration, Revision};
@@ -127,13 +127,60 @@ impl CatalogState {
         self.problems.values().flat_map(BTreeMap::values)
     }
 
-    /// Problems that the status of this entity shows, in the order they were opened.
+    /// Problems that the status of this entity shows, in the order they were opened: its own, those of
+    /// what it points at, and those that keep its whole file from being taken over.
     pub fn problems_shown_by(&self, entity_ref: &EntityRef) -> impl Iterator<Item = &ProblemRow> {
-        self.shown_by
-            .get(entity_ref)
-            .into_iter()
-            .flatten()
+        let record = self.entity(entity_ref);
+        let named = self.shown_by.get(entity_ref).into_iter().flatten();
+        let named = named
             .filter_map(|(id, location_id)| self.problems.get(location_id)?.get(id))
+            .filter(|problem| record.is_none_or(|record| !is_of_rival(problem, record)));
+        let of_file = record
+            .into_iter()
+            .flat_map(|record| self.problems_of(record.location_id))
+            .filter(|problem| problem.problem.is_error() && problem.problem.is_file);
+        let shown: BTreeMap<i64, &ProblemRow> =
+            named.chain(of_file).map(|it| (it.id, it)).collect();
+        shown.into_values()
+    }
+
+    /// Whether it is an error of a document that declares an entity which another file holds.
+    pub(crate) fn is_error_of_rival(&self, problem: &ProblemRow) -> bool {
+        let about = problem.problem.entity_ref.as_ref();
+        let record = about.and_then(|it| self.entity(it));
+        problem.problem.is_error() && record.is_some_and(|record| is_of_rival(problem, record))
+    }
+
+    /// The entities whose status shows each of these problems, in the order of the problems.
+    pub(crate) fn shown_by<'a>(&'a self, problems: &[&'a ProblemRow]) -> Vec<Vec<&'a EntityRef>> {
+        let mut of_files: HashMap<i64, Vec<&EntityRef>> = problems
+            .iter()
+            .filter(|it| it.problem.is_error() && it.problem.is_file)
+            .map(|it| (it.location_id, Vec::new()))
+            .collect();
+        // One pass over all, and that only while a file is broken: an index would cost more memory than
+        // this costs time.
+        if !of_files.is_empty() {
+            for (entity_ref, held) in self.entities.iter() {
+                if let Some(refs) = of_files.get_mut(&held.record.location_id) {
+                    refs.push(entity_ref);
+                }
+            }
+        }
+        let shown = problems.iter().map(|problem| {
+            let is_own = |it: &&EntityRef| {
+                self.entity(it)
+                    .is_none_or(|record| !is_of_rival(problem, record))
+            };
+            let named = problem.status_of.iter().filter(is_own);
+            let is_of_file = problem.problem.is_error() && problem.problem.is_file;
+            let of_file = of_files.get(&problem.location_id).filter(|_| is_of_file);
+            let all: BTreeSet<&EntityRef> = named
+                .chain(of_file.into_iter().flatten().copied())
+                .collect();
+            all.into_iter().collect()
+        });
+        shown.collect()
     }
 
     /// Refs that relations point at and nobody declares, in no particular order.
@@ -288,6 +335,13 @@ impl CatalogState {
             }
         }
     }
+}
+
+/// Whether a problem is one of a document that declares the entity elsewhere and does not count: nobody
+/// can put an error on what another file declares.
+fn is_of_rival(problem: &ProblemRow, record: &EntityRecord) -> bool {
+    let is_about = problem.problem.entity_ref.as_ref() == Some(&record.entity_ref);
+    is_about && problem.location_id != record.location_id
 }
 
 /// The entity after a row that carries one. `None` if the row lacks a part, which the log's writer

@@ -309,3 +309,63 @@ async fn a_reader_waits_for_a_revision_or_gives_up() {
     let folding = async { view.fold(&[row(1, Op::Related)]) };
     assert_eq!(tokio::join!(waiting, folding), (true, ()));
 }
+
+/// A problem of a file: of all of it, or of the document that declares an entity.
+fn problem_of(id: i64, location_id: i64, about: Option<u8>) -> ProblemRow {
+    let error = Problem::error(
+        RuleId::SpecSchema,
+        ErrorClass::InputError,
+        "broken".to_owned(),
+    );
+    ProblemRow {
+        id,
+        location_id,
+        source_id: 1,
+        provider: "github".to_owned(),
+        repository: "acme/pay".to_owned(),
+        path: "catalog-info.yaml".to_owned(),
+        problem: Problem {
+            entity_ref: about.map(name),
+            is_file: about.is_none(),
+            ..error
+        },
+        first_seen: 1,
+        last_seen: 1,
+        status_of: about.map(name).into_iter().collect(),
+    }
+}
+
+#[track_caller]
+fn check_shown(problem: &ProblemRow, expected: &[u8]) {
+    let mut model = Model::default();
+    for of in 0..NAMES {
+        let put = Step::Put(of, Vec::new());
+        model.commit(&put).expect("it makes sense");
+    }
+    let view = View::load(Snapshot {
+        problems: vec![problem.clone()],
+        ..model.snapshot()
+    });
+    view.read(|state| {
+        let shows = |of: &u8| state.problems_shown_by(&name(*of)).count() > 0;
+        let shown: Vec<u8> = (0..NAMES).filter(shows).collect();
+        assert_eq!(shown, expected);
+        let by_problem = state.shown_by(&[problem]);
+        let expected: Vec<EntityRef> = expected.iter().copied().map(name).collect();
+        assert!(
+            by_problem[0].iter().copied().eq(&expected),
+            "{by_problem:?}"
+        );
+    });
+}
+
+#[test]
+fn a_broken_document_puts_no_error_on_what_another_file_declares() {
+    check_shown(&problem_of(1, file_of(4), Some(4)), &[4]);
+    check_shown(&problem_of(1, file_of(5), Some(4)), &[]);
+}
+
+#[test]
+fn a_broken_file_is_shown_by_all_that_it_declared() {
+    check_shown(&problem_of(1, file_of(1), None), &[1, 4]);
+}

@@ -322,6 +322,7 @@ fn outcome(reading: &str, head: &str) -> location_observed::Outcome {
     match reading {
         "gone" => location_observed::Outcome::Gone(Gone {
             evidence: "absent".to_owned(),
+            ..Gone::default()
         }),
         "same" => location_observed::Outcome::Unchanged(Unchanged {
             blob: String::new(),

@@ -140,7 +140,10 @@ pub fn location_url(data: &[u8]) {
 
 /// A target on a GitHub host stays there: it never leaves the repository it names.
 fn check_target(target: &Target) {
-    if let Target::RepositoryFile { repository, rest } = target {
+    if let Target::RepositoryFile {
+        repository, rest, ..
+    } = target
+    {
         assert_eq!(repository.host(), "github.com");
         assert!(
             !repository.owner().is_empty() && !repository.name().is_empty() && !rest.is_empty()

@@ -156,6 +156,19 @@ impl Engine {
         message: &str,
         onto: Onto,
     ) -> Result<Moved> {
+        self.commit_entries(full_name, branch, files, EntryKind::Blob, message, onto)
+    }
+
+    /// As [`commit`](Self::commit), for entries of this kind: of a submodule the content is a commit's id.
+    pub(super) fn commit_entries(
+        &self,
+        full_name: &str,
+        branch: Option<&str>,
+        files: &FileChanges<'_>,
+        kind: EntryKind,
+        message: &str,
+        onto: Onto,
+    ) -> Result<Moved> {
         let _one_at_a_time = self.committing.lock().expect("no committer panics");
         let repository = self.repository(full_name)?;
         let facts = repository.facts();
@@ -181,7 +194,7 @@ impl Engine {
                 .with_context(|| format!("read the tree of {parent}"))?,
             None => Arc::default(),
         };
-        let (after, blobs) = apply(&repository, &before, files)?;
+        let (after, blobs) = apply(&repository, &before, files, kind)?;
         let tree = after.root.context("a written tree has an id")?;
         let record = repository.bare.write_commit(&NewCommit {
             tree,
@@ -216,6 +229,41 @@ impl Engine {
                 commits,
             },
         })
+    }
+
+    /// Points a ref at a commit, or removes it. Nobody is told.
+    pub(super) fn move_ref(
+        &self,
+        full_name: &str,
+        ref_name: &str,
+        after: Option<Oid>,
+    ) -> Result<Moved> {
+        let repository = self.repository(full_name)?;
+        let before = repository.facts().refs.get(ref_name).copied();
+        match after {
+            Some(oid) => repository.bare.set_ref(ref_name, oid)?,
+            None => repository.bare.remove_ref(ref_name)?,
+        }
+        let facts = repository.pushed(&[(ref_name.to_owned(), after)], &[], now_signed());
+        Ok(Moved {
+            repository,
+            facts,
+            push: Push {
+                ref_name: ref_name.to_owned(),
+                before,
+                after,
+                forced: false,
+                commits: Vec::new(),
+            },
+        })
+    }
+
+    /// Puts an annotated tag on the head of the default branch. Nobody is told.
+    pub(super) fn annotate_tag(&self, full_name: &str, name: &str) -> Result<Moved> {
+        let repository = self.repository(full_name)?;
+        let head = repository.facts().head().context("there is a commit")?;
+        let tag = repository.bare.write_tag(name, head, &author())?;
+        self.move_ref(full_name, &format!("refs/tags/{name}"), Some(tag))
     }
 
     /// Takes over a ref that real git has moved. `None`: nothing moved.
@@ -411,6 +459,7 @@ fn apply(
     repository: &Repository,
     before: &Snapshot,
     files: &FileChanges<'_>,
+    kind: EntryKind,
 ) -> Result<(Snapshot, Vec<(Oid, Bytes)>)> {
     let mut listing = before.files.clone();
     let mut blobs = Vec::new();
@@ -419,14 +468,11 @@ fn apply(
             listing.remove(*path);
             continue;
         };
-        let oid = repository.bare.write_blob(content)?;
-        listing.insert(
-            (*path).to_owned(),
-            FileEntry {
-                kind: EntryKind::Blob,
-                oid,
-            },
-        );
+        let oid = match kind {
+            EntryKind::Commit => Oid::from_hex(content).context("read the id of a commit")?,
+            _ => repository.bare.write_blob(content)?,
+        };
+        listing.insert((*path).to_owned(), FileEntry { kind, oid });
         blobs.push((oid, Bytes::copy_from_slice(content)));
     }
     Ok((repository.bare.write_trees(listing)?, blobs))

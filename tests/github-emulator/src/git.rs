@@ -197,6 +197,23 @@ impl Bare {
         })
     }
 
+    /// Writes an annotated tag on a commit; no ref is made.
+    pub(super) fn write_tag(&self, name: &str, commit: Oid, tagger: &Person) -> Result<Oid> {
+        self.write_whole(&gix::objs::Tag {
+            target: commit,
+            target_kind: gix::objs::Kind::Commit,
+            name: name.into(),
+            tagger: Some(signature(tagger, 0)),
+            message: name.into(),
+            signature: None,
+        })
+    }
+
+    /// Removes a ref.
+    pub(super) fn remove_ref(&self, name: &str) -> Result<()> {
+        fs::remove_file(self.directory.join(name)).with_context(|| format!("remove {name}"))
+    }
+
     /// Moves or creates a ref, atomically for readers.
     pub(super) fn set_ref(&self, name: &str, oid: Oid) -> Result<()> {
         self.replace(name, &format!("{oid}\n"))

@@ -18,6 +18,7 @@ mod ids;
 mod knobs;
 mod payload;
 mod rate;
+mod ref_verbs;
 mod repository;
 mod requests;
 mod rest;

@@ -149,6 +149,11 @@ pub(super) struct View {
 #[derive(Clone, Debug)]
 pub(super) enum Found {
     Commit(Oid),
+    /// An annotated tag, and the commit it is put on.
+    Tag {
+        oid: Oid,
+        commit: Oid,
+    },
     Tree {
         oid: Oid,
         path: String,
@@ -309,6 +314,26 @@ impl Repository {
         Some(content)
     }
 
+    /// The commit that an annotated tag is put on; anything else is itself.
+    pub(super) fn peel(&self, oid: Oid) -> Oid {
+        if self.state().snapshots.contains_key(&oid) {
+            return oid;
+        }
+        let opened = self.bare.open().ok();
+        let target = opened.and_then(|opened| {
+            let tag = opened.find_object(oid).ok()?.try_into_tag().ok()?;
+            Some(tag.target_id().ok()?.detach())
+        });
+        target.unwrap_or(oid)
+    }
+
+    /// The object whose id begins with these digits, if there is one only.
+    pub(super) fn find_short(&self, digits: &str) -> Option<Oid> {
+        let prefix = gix::hash::Prefix::from_hex(digits).ok()?;
+        let found = self.bare.open().ok()?.objects.lookup_prefix(prefix, None);
+        found.ok()??.ok()
+    }
+
     /// What a commit says about itself. `None`: no such commit.
     pub(super) fn commit_record(&self, id: Oid) -> Option<CommitRecord> {
         git::commit_record(&self.bare.open().ok()?, id).ok()
@@ -367,6 +392,9 @@ impl View {
             None => (expression, None),
         };
         let commit = self.commit(revision);
+        if let (Some(tag), Some(commit), None) = (self.tag(revision), commit, path) {
+            return Some(Found::Tag { oid: tag, commit });
+        }
         match (commit, path) {
             (Some(commit), None) => Some(Found::Commit(commit)),
             (Some(commit), Some(path)) => self.entry(commit, path),
@@ -380,16 +408,27 @@ impl View {
         if revision == "HEAD" {
             return self.facts.head();
         }
+        if let Some(oid) = self.find_ref(revision) {
+            return Some(self.repository.peel(oid));
+        }
+        let oid = full_oid(revision).or_else(|| self.repository.find_short(revision))?;
+        (!self.hidden.contains(&oid) && self.repository.snapshot(oid).is_some()).then_some(oid)
+    }
+
+    fn find_ref(&self, revision: &str) -> Option<Oid> {
         let candidates = [
             revision.to_owned(),
             format!("refs/heads/{revision}"),
             format!("refs/tags/{revision}"),
         ];
-        if let Some(oid) = candidates.iter().find_map(|name| self.facts.refs.get(name)) {
-            return Some(*oid);
-        }
-        let oid = full_oid(revision)?;
-        (!self.hidden.contains(&oid) && self.repository.snapshot(oid).is_some()).then_some(oid)
+        let mut found = candidates.iter().map(|name| self.facts.refs.get(name));
+        found.find_map(Option::copied)
+    }
+
+    /// The tag object a revision names, if the tag has one.
+    fn tag(&self, revision: &str) -> Option<Oid> {
+        let oid = self.find_ref(revision)?;
+        (self.repository.peel(oid) != oid).then_some(oid)
     }
 
     /// A file or directory of a commit; the empty path is the root tree.
@@ -404,6 +443,10 @@ impl View {
             });
         }
         if let Some(entry) = snapshot.files.get(path) {
+            // The commit of a submodule is in another repository.
+            if entry.kind == EntryKind::Commit {
+                return None;
+            }
             return Some(Found::File {
                 path: path.to_owned(),
                 entry: *entry,

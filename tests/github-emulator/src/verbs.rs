@@ -216,7 +216,7 @@ impl GithubEmulator {
         people.teams = teams;
     }
 
-    fn announce(&self, moved: &Moved) -> CommitSha {
+    pub(super) fn announce(&self, moved: &Moved) -> CommitSha {
         if let Some(event) = self.engine.push_event(moved) {
             self.engine.hooks.fire(event);
         }

@@ -7,3 +7,4 @@ mod rules;
 mod safety;
 mod search;
 mod state;
+mod targets;

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use freshet_ingestor::Schedule;
+use freshet_model::glob;
 use freshet_runtime::config::Reader;
 use freshet_store::{GithubProvider, OrphanStrategy, ProviderFilters, Root, Rule};
 use regex::Regex;
@@ -238,11 +239,24 @@ fn read_catalog_path(reader: &Reader<'_>) -> String {
     let path = reader
         .string("catalogPath")
         .unwrap_or_else(|| CATALOG_PATH.to_owned());
-    // The listing asks GitHub for one path per repository, which is what makes a sweep cost a call per hundred.
-    if path.contains('*') {
-        reader.mistake("catalogPath", "globs are not supported yet; name one file");
+    let steps: Vec<&str> = path
+        .split('/')
+        .filter(|step| !matches!(*step, "" | "."))
+        .collect();
+    // A path that can match nothing would leave the catalog empty without a word.
+    if steps.is_empty() || path.ends_with('/') {
+        reader.mistake("catalogPath", "names a folder; name a file or a pattern");
     }
-    path.trim_start_matches('/').to_owned()
+    if steps.contains(&"..") {
+        reader.mistake("catalogPath", "leaves the repository with `..`");
+    }
+    let path = steps.join("/");
+    if glob::has_magic(&path)
+        && let Err(error) = glob::Pattern::new(&path)
+    {
+        reader.mistake("catalogPath", error.to_string());
+    }
+    path
 }
 
 fn read_schedule(reader: &Reader<'_>) -> (Duration, Duration) {

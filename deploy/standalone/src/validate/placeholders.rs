@@ -47,9 +47,7 @@ fn fetch_asked(tree: &WorkTree, asked: &FileRequest, bytes_max: usize) -> Option
     }
     match tree.on_disk(&file.path) {
         DiskFile::Found(path) => Some(fetch_file(path, bytes_max)),
-        DiskFile::Missing => Some(Fetched::Absent {
-            evidence: "it is not in the work tree".to_owned(),
-        }),
+        DiskFile::Missing => Some(Fetched::absent("it is not in the work tree")),
         DiskFile::Outside if tree.below_root(&file.path).is_none() => None,
         // A link that leads out of the work tree leads nowhere for GitHub.
         DiskFile::Outside => Some(Fetched::Failed(Failure::denied(

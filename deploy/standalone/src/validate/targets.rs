@@ -8,7 +8,7 @@
 
 use std::path::PathBuf;
 
-use freshet_model::glob::{self, Pattern};
+use freshet_model::glob::{Pattern, PatternError, unescape};
 use freshet_model::location::{
     LocationRef, LocationSpec, ResolvedTarget, Target, TargetError, URL, check_type,
 };
@@ -104,7 +104,11 @@ impl TargetCheck<'_> {
     fn refuse(&mut self, error: &TargetError, at: TextPosition) {
         let hint = match error {
             TargetError::Type { .. } => "Remove the type, or write `type: url`.",
-            TargetError::Folder { .. } | TargetError::Resolve(_) | TargetError::NoFile { .. } => {
+            TargetError::LocalFolder { .. }
+            | TargetError::NotAbsolute { .. }
+            | TargetError::Folder { .. }
+            | TargetError::Resolve(_)
+            | TargetError::NoFile { .. } => {
                 "Write a path such as ./other.yaml, or the URL of a file."
             }
         };
@@ -115,17 +119,23 @@ impl TargetCheck<'_> {
     fn check_target(&mut self, target: Target, at: TextPosition) {
         let tree = &self.file.tree;
         match target {
-            Target::RepositoryFile { repository, rest } => {
+            Target::RepositoryFile {
+                repository,
+                rest,
+                is_pattern,
+            } => {
                 let is_own = tree.is_in(&repository);
                 // A ref may hold slashes, so only who knows the ref can tell where the path begins.
                 match tree.behind_ref(&rest).filter(|_| is_own) {
-                    Some(path) => self.check_in_tree(path, at),
+                    Some(path) => self.check_in_tree(path, is_pattern, at),
                     None => self.note_elsewhere(at, repository.written_slug(), &rest),
                 }
             }
             Target::Url(url) => self.check_url(&url, at),
             // Only a local file leads to local files, and there is none here.
-            Target::LocalFile(path) => self.note_elsewhere(at, "the local file system", &path),
+            Target::LocalFile { path, .. } => {
+                self.note_elsewhere(at, "the local file system", &path);
+            }
         }
     }
 
@@ -149,7 +159,7 @@ impl TargetCheck<'_> {
         self.add_unreadable(at, ErrorClass::NotAllowedError, message, hint);
     }
 
-    fn check_in_tree(&mut self, path: &str, at: TextPosition) {
+    fn check_in_tree(&mut self, path: &str, is_pattern: bool, at: TextPosition) {
         let tree = &self.file.tree;
         if tree.below_root(path).is_none() {
             let message =
@@ -161,7 +171,7 @@ impl TargetCheck<'_> {
         if path == tree.in_repository(&self.file.path).path {
             return;
         }
-        let files = match find_files(tree, path) {
+        let files = match find_files(tree, path, is_pattern) {
             Ok(files) => files,
             Err(error) => {
                 let hint = "Write a simpler pattern.";
@@ -191,15 +201,19 @@ impl TargetCheck<'_> {
 }
 
 /// The files of the work tree that a path or a pattern names, in order.
-fn find_files(tree: &WorkTree, path: &str) -> Result<Vec<PathBuf>, glob::PatternError> {
+fn find_files(tree: &WorkTree, path: &str, is_pattern: bool) -> Result<Vec<PathBuf>, PatternError> {
     let find_file = |path: &str| match tree.on_disk(path) {
         DiskFile::Found(file) => Some(file),
         DiskFile::Missing | DiskFile::Outside => None,
     };
-    if !glob::has_magic(path) {
+    if !is_pattern {
         return Ok(find_file(path).into_iter().collect());
     }
     let pattern = Pattern::new(path)?;
+    // As the service does: people name folders `[id]`, and copy the URL of a file in one.
+    if let Some(file) = find_file(&unescape(path)) {
+        return Ok(vec![file]);
+    }
     let paths = tree.files().iter();
     Ok(paths
         .map(|path| tree.in_repository(path).path)

@@ -8,7 +8,7 @@ use std::fs::{self, File};
 use std::io::{self, ErrorKind, Read as _};
 use std::path::Path;
 
-use freshet_model::glob::{Pattern, has_magic};
+use freshet_model::glob::{Pattern, has_magic, unescape};
 use freshet_proto::message::FailureKind;
 use ignore::WalkBuilder;
 
@@ -37,9 +37,7 @@ pub fn read_file(path: &str, held: &str, bytes_max: usize) -> Fetched {
         Ok(Fetched::Content { version, .. }) if version == held => Fetched::Unchanged { version },
         Ok(fetched) => fetched,
         Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
-            Fetched::Absent {
-                evidence: "there is no such file".to_owned(),
-            }
+            Fetched::absent("there is no such file")
         }
         Err(error) => Fetched::failed(FailureKind::Unreadable, format!("{path}: {error}")),
     }
@@ -72,16 +70,26 @@ fn read_regular_file(path: &str, bytes_max: usize) -> io::Result<Fetched> {
     })
 }
 
-/// The files that a pattern matches, in order.
+/// The files that a pattern matches, in order; if there is a file of that very name, only that.
 ///
 /// # Errors
 /// If it is no absolute pattern, if a folder cannot be read, or if there are too many files.
 pub fn find_matches(pattern: &str) -> Result<Vec<String>, Failure> {
     let compiled = Pattern::new(pattern).map_err(|error| refuse(error.to_string()))?;
-    let folder = find_folder(pattern);
     if !pattern.starts_with('/') || pattern.contains('\0') {
         return Err(refuse(format!("{pattern:?} is not an absolute path")));
     }
+    // A pattern is written with a slash more than a path.
+    let pattern = pattern
+        .strip_prefix('/')
+        .filter(|it| it.starts_with('/'))
+        .unwrap_or(pattern);
+    let name = unescape(pattern);
+    if Path::new(&name).is_file() {
+        return Ok(vec![name]);
+    }
+    let folder = unescape(find_folder(pattern));
+    let folder = folder.as_str();
     match Path::new(folder).try_exists() {
         Ok(true) => {}
         Ok(false) => return Ok(Vec::new()),
@@ -151,6 +159,10 @@ mod tests {
         folder.join(name).to_string_lossy().into_owned()
     }
 
+    fn pattern_at(folder: &Path, pattern: &str) -> String {
+        format!("/{}", at(folder, pattern))
+    }
+
     fn folder() -> tempfile::TempDir {
         let folder = tempfile::tempdir().expect("a folder");
         for path in [
@@ -159,6 +171,8 @@ mod tests {
             "sub/y.yaml",
             "sub/deep/z.yaml",
             "sub/.h.yaml",
+            "[id]/{a,b}/c.yml",
+            "i/c.yml",
         ] {
             let path = folder.path().join(path);
             fs::create_dir_all(path.parent().expect("a parent")).expect("a folder");
@@ -170,7 +184,7 @@ mod tests {
     #[track_caller]
     fn check(pattern: &str, expected: &[&str]) {
         let folder = folder();
-        let found = find_matches(&at(folder.path(), pattern)).expect("matches");
+        let found = find_matches(&pattern_at(folder.path(), pattern)).expect("matches");
         let expected: Vec<String> = expected.iter().map(|it| at(folder.path(), it)).collect();
         assert_eq!(found, expected, "{pattern}");
     }
@@ -182,6 +196,14 @@ mod tests {
         check("**/[xz].yaml", &["sub/deep/z.yaml", "sub/x.yaml"]);
         check("no/*.yaml", &[]);
         check("s*b/x.yaml", &["sub/x.yaml"]);
+        check("!(sub)/c.yml", &["i/c.yml"]);
+        check(r"\[id\]/*/c.yml", &["[id]/{a,b}/c.yml"]);
+        check("[id]/c.yml", &["i/c.yml"]);
+    }
+
+    #[test]
+    fn a_file_of_that_name_comes_before_what_the_name_matches() {
+        check("[id]/{a,b}/c.yml", &["[id]/{a,b}/c.yml"]);
     }
 
     #[test]
@@ -189,7 +211,7 @@ mod tests {
         let (inside, outside) = (folder(), folder());
         symlink(outside.path(), inside.path().join("out")).expect("a link");
         symlink(outside.path().join("a.yaml"), inside.path().join("b.yaml")).expect("a link");
-        let found = find_matches(&at(inside.path(), "**/*.yaml")).expect("matches");
+        let found = find_matches(&pattern_at(inside.path(), "**/*.yaml")).expect("matches");
         assert!(
             found
                 .iter()
@@ -202,7 +224,7 @@ mod tests {
     fn a_folder_that_cannot_be_looked_into_proves_nothing() {
         let folder = folder();
         symlink("round", folder.path().join("round")).expect("a link");
-        let found = find_matches(&at(folder.path(), "round/*.yaml"));
+        let found = find_matches(&pattern_at(folder.path(), "round/*.yaml"));
         assert!(found.is_err(), "{found:?}");
     }
 

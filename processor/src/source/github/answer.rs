@@ -8,9 +8,9 @@ use std::collections::HashMap;
 use freshet_proto::message::Repository;
 use serde::Deserialize;
 
-use super::query::{BRANCH_ALIAS, COMMIT_ALIAS, path_alias, repository_alias};
+use super::query::{COMMIT_ALIAS, REF_ALIASES, path_alias, repository_alias};
 use crate::failure::Failure;
-use crate::reconcile::{ObjectShown, RepositoryQuestion, RepositoryShown, TextShown};
+use crate::reconcile::{ObjectShown, RefKind, RepositoryQuestion, RepositoryShown, TextShown};
 
 /// A GraphQL answer.
 #[derive(Debug, Deserialize)]
@@ -122,6 +122,19 @@ pub(super) struct ObjectNode {
     is_binary: Option<bool>,
     is_truncated: Option<bool>,
     text: Option<String>,
+    /// What an annotated tag is put on.
+    target: Option<Box<ObjectNode>>,
+}
+
+impl ObjectNode {
+    /// The commit it is, or stands for.
+    fn into_commit(self) -> Option<String> {
+        match self.typename.as_str() {
+            "Commit" => Some(self.oid),
+            "Tag" => self.target?.into_commit(),
+            _ => None,
+        }
+    }
 }
 
 impl RepositoryIdentity {
@@ -212,13 +225,9 @@ fn read_repository(
     if let Some(error) = own.iter().find(|error| !concerns_path(error)) {
         return Err(error.failure());
     }
-    let head = match branch {
-        BranchChoice::Default => node.identity.head(),
-        BranchChoice::Named => node
-            .objects
-            .remove(BRANCH_ALIAS)
-            .flatten()
-            .map(|object| object.oid),
+    let (head, at_ref) = match branch {
+        BranchChoice::Default => (node.identity.head(), RefKind::Expected),
+        BranchChoice::Named => find_head(&mut node.objects),
     };
     // A branch that is missing without any error counts as deleted, with all its files.
     if let (None, Some(error)) = (&head, whole) {
@@ -247,9 +256,22 @@ fn read_repository(
         repository,
         is_empty: node.identity.is_empty,
         head,
+        at_ref,
         commit_shown,
         objects,
     })
+}
+
+/// The commit that a ref leads to, and as what.
+fn find_head(objects: &mut HashMap<String, Option<ObjectNode>>) -> (Option<String>, RefKind) {
+    let commit_at = |alias: &&str| objects.remove(*alias).flatten()?.into_commit();
+    let found = REF_ALIASES.iter().map(commit_at).enumerate();
+    let found = found.filter_map(|(index, commit)| Some((index, commit?)));
+    match found.collect::<Vec<_>>().into_iter().next() {
+        Some((0, commit)) => (Some(commit), RefKind::Expected),
+        Some((_, commit)) => (Some(commit), RefKind::Other),
+        None => (None, RefKind::Expected),
+    }
 }
 
 fn concerns_path(error: &GraphqlError) -> bool {

@@ -15,7 +15,7 @@ use super::error::{CallError, NotRead};
 use super::query::{self, REPOSITORIES_PER_QUERY_MAX};
 use crate::failure::Failure;
 use crate::metrics::CallKind;
-use crate::reconcile::{RepositoryQuestion, RepositoryShown, git_ref_of};
+use crate::reconcile::{QuestionBase, RefKind, RepositoryQuestion, RepositoryShown, git_ref_of};
 
 /// Most objects in one query; GitHub computes each of them separately and stops after ten seconds.
 const OBJECTS_PER_QUERY_MAX: usize = 500;
@@ -39,8 +39,39 @@ impl<'a> QuestionAsker<'a> {
         }
     }
 
-    /// Asks each question once.
+    /// Asks each question, and once more those about a ref that is no branch.
     pub(super) async fn ask_all(
+        &mut self,
+        asked: &[(&RepositoryTarget, &RepositoryQuestion)],
+    ) -> Vec<Result<RepositoryShown, NotRead>> {
+        let mut shown = self.ask_once(asked).await;
+        let pinned: Vec<(usize, RepositoryQuestion)> = asked
+            .iter()
+            .zip(&shown)
+            .enumerate()
+            .filter_map(|(index, ((_, question), shown))| {
+                Some((index, pin_to_other_ref(question, shown.as_ref().ok()?)?))
+            })
+            .collect();
+        let again: Vec<_> = pinned
+            .iter()
+            .map(|(index, question)| (asked[*index].0, question))
+            .collect();
+        let answers = self.ask_once(&again).await;
+        for ((index, _), answer) in pinned.iter().zip(answers) {
+            shown[*index] = answer.and_then(|shown| {
+                // Without the commit every file is null, and none of them is absent.
+                let lags = || Failure::unreadable("the commit of a tag is not shown yet");
+                let is_shown = shown.commit_shown;
+                is_shown
+                    .then_some(shown)
+                    .ok_or_else(|| NotRead::Failed(lags()))
+            });
+        }
+        shown
+    }
+
+    async fn ask_once(
         &mut self,
         asked: &[(&RepositoryTarget, &RepositoryQuestion)],
     ) -> Vec<Result<RepositoryShown, NotRead>> {
@@ -105,6 +136,22 @@ impl<'a> QuestionAsker<'a> {
             .map(|(target, question)| (*question, branch_of(target)))
             .collect();
         Ok(answer::read_repositories(answer, &questions))
+    }
+}
+
+/// The same question at the commit of a tag, where the answer shows that the ref is one.
+// Which of the two a name is cannot be known before, and asking for every file at both would double the
+// queries of all branches.
+fn pin_to_other_ref(
+    question: &RepositoryQuestion,
+    shown: &RepositoryShown,
+) -> Option<RepositoryQuestion> {
+    match (&question.base, shown.at_ref) {
+        (QuestionBase::Branch, RefKind::Other) => Some(RepositoryQuestion {
+            base: QuestionBase::Shown(shown.head.clone()?),
+            ..question.clone()
+        }),
+        (QuestionBase::Pushed(_) | QuestionBase::Shown(_), _) | (_, RefKind::Expected) => None,
     }
 }
 

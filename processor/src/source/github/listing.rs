@@ -25,7 +25,16 @@ pub async fn read_page(
         .ask_graphql::<ListingData>(CallKind::Listing, lane, &query)
         .await
     {
-        Ok(answer) => read_listing(answer, &target.catalog_path).map_err(NotRead::Failed),
+        Ok(answer) => read_listing(answer, &target.catalog_path).map_err(|failure| {
+            // GitHub has answered, so no call has failed; a name that is spelled wrong looks like this.
+            tracing::warn!(
+                provider.id = %target.provider_id,
+                organization = %target.organization,
+                reason = %failure.message,
+                "the repositories of an organisation could not be listed; is its name right, and may the token see it?"
+            );
+            NotRead::Failed(failure)
+        }),
         Err(error) => {
             let not_read = NotRead::from(&error);
             if let NotRead::Failed(_) = &not_read {

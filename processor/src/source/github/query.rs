@@ -16,6 +16,7 @@ pub const REPOSITORIES_PER_QUERY_MAX: usize = 100;
 const IDENTITY: &str = "fragment I on Repository { id databaseId name url isArchived isEmpty owner { login } \
      defaultBranchRef { name target { oid } } }";
 const BLOB_ID: &str = "{ __typename oid ... on Blob { byteSize } }";
+const COMMIT_ID: &str = "{ __typename oid ... on Tag { target { __typename oid } } }";
 const BLOB_TEXT: &str = "{ __typename oid ... on Blob { byteSize isBinary isTruncated text } }";
 
 /// The alias of the `index`-th repository.
@@ -30,10 +31,15 @@ pub fn path_alias(index: usize) -> String {
     format!("p{index}")
 }
 
-/// Alias of the head of a branch that is not the default one.
-pub const BRANCH_ALIAS: &str = "branch";
+/// Aliases of what a ref that is no default branch may be, in the order in which it is taken for that.
+pub const REF_ALIASES: [&str; 3] = ["branch", "tag", "revision"];
 /// Alias of the commit a question is pinned to.
 pub const COMMIT_ALIAS: &str = "commit";
+
+/// Digits of the id of a commit.
+const COMMIT_DIGITS: usize = 40;
+/// Fewest digits by which git takes a word for the beginning of one.
+const SHORT_COMMIT_DIGITS_MIN: usize = 4;
 
 /// One query for many repositories.
 #[must_use]
@@ -72,11 +78,11 @@ fn write_repository(
         format_args!("{alias}: {selector} {{ ... on Repository {{ ...I "),
     );
     let git_ref = git_ref_of(&target.r#ref);
-    if !git_ref.is_default_branch() {
-        let branch = quote_literal(&branch_expression(&git_ref));
+    for (alias, expression) in REF_ALIASES.iter().zip(ref_expressions(&git_ref)) {
+        let expression = quote_literal(&expression);
         push_formatted(
             query,
-            format_args!("{BRANCH_ALIAS}: object(expression: {branch}) {{ oid }} "),
+            format_args!("{alias}: object(expression: {expression}) {COMMIT_ID} "),
         );
     }
     if let Some(commit) = question.base.commit() {
@@ -106,18 +112,39 @@ fn write_repository(
     query.push_str("} } ");
 }
 
-/// A branch, or a commit, as git names it; GitHub resolves `HEAD` to the default branch.
+/// What the files of a ref are asked for at first, as git names it; GitHub resolves `HEAD` to the default
+/// branch.
 fn branch_expression(git_ref: &GitRef) -> String {
     match git_ref {
-        GitRef::Named(name) if !is_commit(name) => format!("refs/heads/{name}"),
+        GitRef::Named(name) if !is_unambiguous(name) => format!("refs/heads/{name}"),
         GitRef::Named(_) | GitRef::DefaultBranch => git_ref.to_string(),
     }
 }
 
-/// Whether a ref is the id of a commit. A branch with such a name cannot be asked for; GitHub refuses to
-/// make one.
-fn is_commit(git_ref: &str) -> bool {
-    git_ref.len() == 40 && git_ref.bytes().all(|byte| byte.is_ascii_hexdigit())
+/// What a ref that is no default branch may be, as git names it: in full, for to git a tag comes before a
+/// branch of that name, and on GitHub's pages after it.
+fn ref_expressions(git_ref: &GitRef) -> Vec<String> {
+    let GitRef::Named(name) = git_ref else {
+        return Vec::new();
+    };
+    let mut expressions = vec![branch_expression(git_ref)];
+    if !is_unambiguous(name) {
+        expressions.push(format!("refs/tags/{name}"));
+        if is_hexadecimal(name) && name.len() >= SHORT_COMMIT_DIGITS_MIN {
+            expressions.push(name.clone());
+        }
+    }
+    expressions
+}
+
+/// Whether a ref can be one thing only. A branch named like a commit cannot be asked for; GitHub refuses
+/// to make one.
+fn is_unambiguous(name: &str) -> bool {
+    name.starts_with("refs/") || (name.len() == COMMIT_DIGITS && is_hexadecimal(name))
+}
+
+fn is_hexadecimal(name: &str) -> bool {
+    name.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
 
 /// One page of an account's repositories: heads and blob ids, no texts.
@@ -225,10 +252,23 @@ mod tests {
             &target("R_1", "release/1", &["a.yaml"]),
             &question,
             &[
-                r#"branch: object(expression: "refs/heads/release/1") { oid }"#,
+                r#"branch: object(expression: "refs/heads/release/1") { __typename oid"#,
+                r#"tag: object(expression: "refs/tags/release/1") { __typename oid"#,
                 r#"p0: object(expression: "refs/heads/release/1:a.yaml")"#,
             ],
         );
+    }
+
+    #[test]
+    fn a_name_may_be_that_of_a_branch_a_tag_or_a_short_commit() {
+        let expressions = |name: &str| ref_expressions(&GitRef::Named(name.to_owned()));
+        assert_eq!(ref_expressions(&GitRef::DefaultBranch), [""; 0]);
+        assert_eq!(expressions("v1.2"), ["refs/heads/v1.2", "refs/tags/v1.2"]);
+        assert_eq!(
+            expressions("0123abc"),
+            ["refs/heads/0123abc", "refs/tags/0123abc", "0123abc"]
+        );
+        assert_eq!(expressions("refs/tags/v1.2"), ["refs/tags/v1.2"]);
     }
 
     #[test]
@@ -238,7 +278,7 @@ mod tests {
             &target("R_1", commit, &["a.yaml"]),
             &RepositoryQuestion::new(QuestionBase::Branch, vec![false]),
             &[
-                r#"branch: object(expression: "0123456789abcdef0123456789abcdef01234567") { oid }"#,
+                r#"branch: object(expression: "0123456789abcdef0123456789abcdef01234567") { __typename oid"#,
                 r#"p0: object(expression: "0123456789abcdef0123456789abcdef01234567:a.yaml")"#,
             ],
         );

@@ -16,16 +16,18 @@ use crate::metrics::CallKind;
 /// Most folders of one commit that are listed one by one.
 const FOLDERS_MAX: usize = 300;
 const MEDIA_TYPE: &str = "application/vnd.github+json";
-/// What the mode of a symbolic link begins with; a link is not followed, and its own text is no catalog file.
+/// The mode of a symbolic link.
 const LINK_MODE: &str = "120000";
 
-/// A file of a commit.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct TreeFile {
-    /// Its blob id.
-    pub oid: String,
-    /// Its size in bytes.
-    pub size: u64,
+/// What is at a path of a commit that is no folder.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TreeFile {
+    /// An ordinary file.
+    File,
+    /// A symbolic link, whose blob is the path it leads to.
+    Link,
+    /// A submodule: a commit of another repository.
+    Submodule,
 }
 
 /// The files of a commit by path, in their order.
@@ -62,8 +64,6 @@ struct TreeEntry {
     #[serde(rename = "type")]
     class: String,
     sha: String,
-    #[serde(default)]
-    size: u64,
 }
 
 /// Which paths are looked for.
@@ -74,7 +74,7 @@ pub trait PathFilter {
     fn is_folder_wanted(&self, path: &str) -> bool;
 }
 
-/// Lists the wanted files of a commit.
+/// Lists the wanted files of a commit, and the submodules that stand where there may be one.
 ///
 /// # Errors
 /// [`TreeError`] if the list would not be complete.
@@ -135,11 +135,19 @@ fn add_entries(
     for entry in entries {
         let path = format!("{folder}{}", entry.path);
         match entry.class.as_str() {
-            "blob" if entry.mode != LINK_MODE && wanted.is_file_wanted(&path) => {
-                let TreeEntry { sha, size, .. } = entry;
-                files.insert(path, TreeFile { oid: sha, size });
+            "blob" if wanted.is_file_wanted(&path) => {
+                let is_link = entry.mode == LINK_MODE;
+                let file = if is_link {
+                    TreeFile::Link
+                } else {
+                    TreeFile::File
+                };
+                files.insert(path, file);
             }
             // Submodules are commits and no trees: what is in them belongs to another repository.
+            "commit" if wanted.is_folder_wanted(&path) => {
+                files.insert(path, TreeFile::Submodule);
+            }
             "tree" if wanted.is_folder_wanted(&path) => {
                 folders.push((format!("{path}/"), entry.sha));
             }

@@ -215,9 +215,9 @@ async fn read_answer(
         StatusCode::NOT_MODIFIED if held.starts_with(BY_TAG) => Fetched::Unchanged {
             version: held.to_owned(),
         },
-        StatusCode::NOT_FOUND | StatusCode::GONE => Fetched::Absent {
-            evidence: format!("{url} answers {status}"),
-        },
+        StatusCode::NOT_FOUND | StatusCode::GONE => {
+            Fetched::absent(format!("{url} answers {status}"))
+        }
         _ if status.is_redirection() => match redirect_target(url, &response) {
             Some(next) => return RedirectStep::To(next),
             None => Fetched::failed(

@@ -9,6 +9,7 @@ use std::fmt;
 use url::Url;
 
 use super::ResolveError;
+use super::target::{shorten_ref, split_ref};
 
 /// A file of a repository on GitHub.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -77,15 +78,13 @@ impl Spelling {
 }
 
 impl GithubFileUrl {
-    /// Reads the URL, taking the first step behind the page as the ref.
+    /// Reads the URL, taking the shortest ref that may stand behind the page.
     ///
     /// # Errors
     /// If it names no file.
     pub fn parse(url: &str) -> Result<Self, GithubUrlError> {
         let (parts, rest) = Self::parse_front(url)?;
-        let split = rest
-            .split_once('/')
-            .map(|(git_ref, path)| (git_ref.to_owned(), path.to_owned()));
+        let split = split_ref(&rest).map(|(git_ref, path)| (git_ref.to_owned(), path.to_owned()));
         parts.with_split(split, url)
     }
 
@@ -128,7 +127,7 @@ impl GithubFileUrl {
             .unwrap_or(repository)
             .to_owned();
         let spelling = Spelling::parse(step()?).ok_or_else(not_a_file)?;
-        let rest = step()?.to_owned();
+        let rest = shorten_ref(step()?).to_owned();
         let base = parsed.origin().ascii_serialization();
         let parts = Self {
             base,
@@ -227,6 +226,24 @@ impl fmt::Display for GithubFileUrl {
             Encoded(&self.path)
         )
     }
+}
+
+/// The URL of a file that a pattern matched, from the URL of the pattern and its path.
+///
+/// # Errors
+/// If the first is no URL.
+pub fn matched_url(pattern_url: &str, pattern: &str, path: &str) -> Result<String, GithubUrlError> {
+    let url = Url::parse(pattern_url).map_err(|_| GithubUrlError::NotAUrl {
+        url: pattern_url.to_owned(),
+    })?;
+    let count = |path: &str| path.split('/').filter(|step| !step.is_empty()).count();
+    let steps = url.path().split('/').filter(|step| !step.is_empty());
+    // A branch may have slashes, so what stands in front of the pattern is counted from its end.
+    let front: Vec<&str> = steps
+        .take(count(url.path()).saturating_sub(count(pattern)))
+        .collect();
+    let base = url.origin().ascii_serialization();
+    Ok(format!("{base}/{}/{}", front.join("/"), Encoded(path)))
 }
 
 /// A path, written so that the URL parser reads the same path back.

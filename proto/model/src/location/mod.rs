@@ -6,15 +6,16 @@ mod location_entity;
 mod reference;
 mod resolve;
 mod target;
+mod url_path;
 
-pub use github::{GithubFileUrl, GithubUrlError, Spelling};
+pub use github::{GithubFileUrl, GithubUrlError, Spelling, matched_url};
 pub use location_entity::{LocationSpec, generated_location};
 pub use reference::{
     LocationRef, LocationRefError, PINNED_COMMIT_DIGITS, generated_location_name, is_pinned,
     is_script_url,
 };
 pub use resolve::{ResolveError, edit_url, resolve, source_location};
-pub use target::{FILE, ResolvedTarget, Target, TargetError, URL, check_type};
+pub use target::{FILE, ResolvedTarget, Target, TargetError, URL, check_type, split_ref};
 
 #[cfg(test)]
 mod tests;

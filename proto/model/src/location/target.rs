@@ -2,13 +2,18 @@
 
 use url::Url;
 
+use super::url_path::{UrlPath, encode_wildcards};
 use super::{LocationRef, ResolveError, resolve};
+use crate::glob;
 use crate::{ErrorClass, RepositoryName, RuleId};
 
 /// Type of locations that are read over the network.
 pub const URL: &str = "url";
 /// Type of locations on the local file system.
 pub const FILE: &str = "file";
+
+/// Steps of the path of a page on a GitHub host before the ref: owner, repository, page.
+const STEPS_BEFORE_REF: usize = 3;
 
 /// Where a target leads.
 ///
@@ -22,11 +27,19 @@ pub enum Target {
         /// `<ref>/<path>`, not percent-encoded; a ref may hold slashes, so only who knows the
         /// repository can part them.
         rest: String,
+        /// Whether it is a pattern, in which the names of folders are escaped; else a name, whatever
+        /// characters it has.
+        is_pattern: bool,
     },
     /// Another URL.
     Url(String),
-    /// A path or a pattern on the local file system.
-    LocalFile(String),
+    /// A file, or a pattern of files, on the local file system.
+    LocalFile {
+        /// Its path.
+        path: String,
+        /// As in a repository.
+        is_pattern: bool,
+    },
 }
 
 /// A target and the name under which what is found there is known.
@@ -52,9 +65,21 @@ pub enum TargetError {
     },
     /// A local path ends like a folder.
     #[error("\"{target}\" names a folder, not a file")]
-    Folder {
+    LocalFolder {
         /// The target.
         target: String,
+    },
+    /// A local path says neither by a slash nor by a dot where it begins.
+    #[error("\"{target}\" is not an absolute path; write ./{target} if it is beside this file")]
+    NotAbsolute {
+        /// The target.
+        target: String,
+    },
+    /// A URL ends like a folder, so that no file can be there.
+    #[error("{url} names a folder, not a file")]
+    Folder {
+        /// The URL.
+        url: String,
     },
     /// It cannot be resolved.
     #[error(transparent)]
@@ -73,7 +98,8 @@ impl TargetError {
     pub fn rule(&self) -> RuleId {
         match self {
             Self::Type { .. } => RuleId::LocationTypeNotAllowed,
-            Self::Folder { .. } | Self::Resolve(_) | Self::NoFile { .. } => {
+            Self::Folder { .. } | Self::NotAbsolute { .. } => RuleId::LocationTargetMissing,
+            Self::LocalFolder { .. } | Self::Resolve(_) | Self::NoFile { .. } => {
                 RuleId::LocationTargetUnreadable
             }
         }
@@ -83,7 +109,8 @@ impl TargetError {
     #[must_use]
     pub fn class(&self) -> ErrorClass {
         match self {
-            Self::Type { .. } | Self::Folder { .. } => ErrorClass::InputError,
+            Self::Type { .. } | Self::LocalFolder { .. } => ErrorClass::InputError,
+            Self::Folder { .. } | Self::NotAbsolute { .. } => ErrorClass::NotFoundError,
             Self::Resolve(_) | Self::NoFile { .. } => ErrorClass::Error,
         }
     }
@@ -117,22 +144,28 @@ impl ResolvedTarget {
     ) -> Result<Self, TargetError> {
         check_type(own, location_type)?;
         if location_type == FILE {
-            let path = resolve_path(own, target)?;
-            return Ok(Self {
-                target: Target::LocalFile(path.clone()),
-                spelling: path,
-            });
+            return resolve_path(own, target);
         }
         let is_same_type = own.location_type() == location_type;
-        let url = if is_same_type && host_of(own.target()).is_some_and(|it| hosts.contains(&it)) {
-            resolve(own.target(), target)?
+        let is_beside = is_same_type && host_of(own.target()).is_some_and(|it| hosts.contains(&it));
+        let url = if is_beside {
+            resolve(own.target(), &encode_wildcards(target))?
         } else if is_same_type {
             join_leniently(own.target(), target)
         } else {
             target.to_owned()
         };
         let target = match host_of(&url).filter(|host| hosts.contains(host)) {
-            Some(host) => read_repository_file(&url, &host)?,
+            Some(host) => {
+                // Not the URL, in which the braces of a pattern are encoded as those of a name are.
+                let path = if is_beside && Url::parse(target).is_err() {
+                    let here = UrlPath::of_file(own.target());
+                    here.and_then(|here| here.join(target, STEPS_BEFORE_REF + 1))
+                } else {
+                    UrlPath::parse(target)
+                };
+                read_repository_file(path, &url, &host)?
+            }
             None => Target::Url(url.clone()),
         };
         Ok(Self {
@@ -168,48 +201,90 @@ fn host_of(url: &str) -> Option<String> {
     })
 }
 
-fn read_repository_file(url: &str, host: &str) -> Result<Target, TargetError> {
-    let path = Url::parse(url)
-        .ok()
-        .and_then(|url| super::github::decode_percent(url.path()));
-    let steps = path
-        .as_deref()
-        .map(|path| path.trim_start_matches('/').splitn(4, '/'));
-    let steps: Vec<&str> = steps.into_iter().flatten().collect();
-    match steps.as_slice() {
-        [owner, name, "blob" | "tree" | "raw", rest]
-            if !owner.is_empty()
-                && !name.is_empty()
-                // A ref alone is a folder, and a Location points at files.
-                && rest.contains('/')
-                && !rest.ends_with('/') =>
-        {
-            let name = name.strip_suffix(".git").unwrap_or(name);
-            Ok(Target::RepositoryFile {
-                repository: RepositoryName::new(host, owner, name),
-                rest: (*rest).to_owned(),
-            })
-        }
-        _ => Err(TargetError::NoFile {
+fn read_repository_file(
+    path: Option<UrlPath>,
+    url: &str,
+    host: &str,
+) -> Result<Target, TargetError> {
+    let no_file = || TargetError::NoFile {
+        url: url.to_owned(),
+    };
+    let path = path.ok_or_else(no_file)?;
+    let names: Vec<&str> = path.names().collect();
+    match names.as_slice() {
+        [_, _, "blob" | "tree" | "raw", _, ..] if path.is_folder() => Err(TargetError::Folder {
             url: url.to_owned(),
         }),
+        // A ref alone is a folder, and a Location points at files.
+        [owner, name, "blob" | "tree" | "raw", _, _, ..] => {
+            let name = name.strip_suffix(".git").unwrap_or(name);
+            let (rest, is_pattern) = path.behind(STEPS_BEFORE_REF);
+            let rest = shorten_ref(&rest).to_owned();
+            split_ref(&rest).ok_or_else(no_file)?;
+            Ok(Target::RepositoryFile {
+                repository: RepositoryName::new(host, owner, name),
+                rest,
+                is_pattern,
+            })
+        }
+        _ => Err(no_file()),
     }
 }
 
-fn resolve_path(own: &LocationRef, target: &str) -> Result<String, TargetError> {
-    if target.ends_with(['/', '\\']) {
-        return Err(TargetError::Folder {
-            target: target.to_owned(),
-        });
+/// `<ref>/<path>` without what GitHub puts in front of a branch where a tag could be meant as well.
+pub(super) fn shorten_ref(rest: &str) -> &str {
+    rest.strip_prefix("refs/heads/").unwrap_or(rest)
+}
+
+/// Parts `<ref>/<path>` behind the shortest ref that it may begin with.
+#[must_use]
+pub fn split_ref(rest: &str) -> Option<(&str, &str)> {
+    // In `refs/tags/v1` no slash ends the ref but the last.
+    let slashes = if rest.starts_with("refs/") { 2 } else { 0 };
+    let (end, _) = rest.match_indices('/').nth(slashes)?;
+    Some((&rest[..end], &rest[end + 1..]))
+}
+
+fn resolve_path(own: &LocationRef, target: &str) -> Result<ResolvedTarget, TargetError> {
+    // As Backstage reads it, so that who writes on Windows writes for all.
+    let target = target.replace('\\', "/");
+    if target.ends_with('/') {
+        return Err(TargetError::LocalFolder { target });
     }
+    let is_pattern = glob::has_magic(&target);
     // Only a leading dot makes a path relative, as in Backstage.
     if own.location_type() != FILE || !target.starts_with('.') {
-        return Ok(target.to_owned());
+        // Backstage looks in the folder it was started in, which says nothing of a catalog.
+        if !target.starts_with('/') {
+            return Err(TargetError::NotAbsolute { target });
+        }
+        return Ok(ResolvedTarget {
+            spelling: target.clone(),
+            target: Target::LocalFile {
+                path: target,
+                is_pattern,
+            },
+        });
     }
-    let folder = own
-        .target()
-        .rsplit_once('/')
-        .map_or("", |(folder, _)| folder);
+    let path = join_path(own.target(), &target);
+    let target = if is_pattern {
+        // The folder is a name, whatever it is called.
+        join_path(&glob::escape(own.target()), &target)
+    } else {
+        path.clone()
+    };
+    Ok(ResolvedTarget {
+        target: Target::LocalFile {
+            path: target,
+            is_pattern,
+        },
+        spelling: path,
+    })
+}
+
+/// A relative path from the folder of a file.
+fn join_path(file: &str, target: &str) -> String {
+    let folder = file.rsplit_once('/').map_or("", |(folder, _)| folder);
     let mut steps: Vec<&str> = folder.split('/').filter(|step| !step.is_empty()).collect();
     for step in target.split('/') {
         match step {
@@ -221,133 +296,10 @@ fn resolve_path(own: &LocationRef, target: &str) -> Result<String, TargetError> 
             step => steps.push(step),
         }
     }
-    let root = if folder.starts_with('/') || own.target().starts_with('/') {
-        "/"
-    } else {
-        ""
-    };
-    Ok(format!("{root}{}", steps.join("/")))
+    let root = if file.starts_with('/') { "/" } else { "" };
+    format!("{root}{}", steps.join("/"))
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn own(text: &str) -> LocationRef {
-        LocationRef::parse(text).expect("a location")
-    }
-
-    fn hosts() -> Vec<String> {
-        vec!["github.com".to_owned()]
-    }
-
-    const FILE_OF: &str = "url:https://github.com/o/r/blob/main/sub/c.yaml";
-
-    #[track_caller]
-    fn check(base: &str, location_type: &str, target: &str, expected: &str) {
-        let shown = match ResolvedTarget::resolve(&own(base), location_type, target, &hosts()) {
-            Ok(ResolvedTarget { target, spelling }) => match target {
-                Target::RepositoryFile { repository, rest } => {
-                    format!("{} {rest} {spelling}", repository.slug())
-                }
-                Target::Url(url) => format!("url {url}"),
-                Target::LocalFile(path) => format!("file {path}"),
-            },
-            Err(error) => error.class().to_string(),
-        };
-        assert_eq!(shown, expected, "{target} in {base}");
-    }
-
-    #[test]
-    fn targets_of_a_repository_are_spelled_tree() {
-        let tree = "https://github.com/o/r/tree/main";
-        for (target, rest, url) in [
-            ("./a.yaml", "main/sub/a.yaml", format!("{tree}/sub/a.yaml")),
-            (
-                "x/*.yaml",
-                "main/sub/x/*.yaml",
-                format!("{tree}/sub/x/*.yaml"),
-            ),
-            ("/b.yaml", "main/b.yaml", format!("{tree}/b.yaml")),
-        ] {
-            check(FILE_OF, URL, target, &format!("o/r {rest} {url}"));
-        }
-        check(
-            FILE_OF,
-            URL,
-            "https://github.com/o/r2/blob/main/c.yaml",
-            "o/r2 main/c.yaml https://github.com/o/r2/tree/main/c.yaml",
-        );
-    }
-
-    #[test]
-    fn alternatives_in_a_relative_target_are_kept() {
-        check(
-            FILE_OF,
-            URL,
-            "./{a,b}.yaml",
-            "o/r main/sub/{a,b}.yaml https://github.com/o/r/tree/main/sub/%7Ba,b%7D.yaml",
-        );
-    }
-
-    #[test]
-    fn a_branch_with_slashes_stays_whole_beside_its_files() {
-        check(
-            "url:https://github.com/o/r/tree/feature/x/sub/c.yaml",
-            URL,
-            "../a.yaml",
-            "o/r feature/x/a.yaml https://github.com/o/r/tree/feature/x/a.yaml",
-        );
-    }
-
-    #[test]
-    fn a_url_location_points_at_urls_only() {
-        check(FILE_OF, FILE, "/etc/passwd", "InputError");
-        check(FILE_OF, "foo", "x", "InputError");
-    }
-
-    #[test]
-    fn a_url_named_by_a_local_file_stays_as_it_is_written() {
-        check(
-            "file:/srv/c.yaml",
-            URL,
-            "https://github.com/o/r/blob/main/c.yaml",
-            "o/r main/c.yaml https://github.com/o/r/blob/main/c.yaml",
-        );
-    }
-
-    #[test]
-    fn only_a_path_with_a_dot_is_relative() {
-        check("file:/srv/a/c.yaml", FILE, "./x.yaml", "file /srv/a/x.yaml");
-        check("file:/srv/a/c.yaml", FILE, "../x.yaml", "file /srv/x.yaml");
-        check("file:/srv/a/c.yaml", FILE, "sub/x.yaml", "file sub/x.yaml");
-        check("file:/srv/a/c.yaml", FILE, "/x.yaml", "file /x.yaml");
-    }
-
-    #[test]
-    fn a_local_folder_is_no_target() {
-        check("file:/srv/c.yaml", FILE, "./sub/", "InputError");
-    }
-
-    #[test]
-    fn a_target_that_leaves_the_repository_leads_nowhere() {
-        check(FILE_OF, URL, "../../../../x.yaml", "Error");
-        check(FILE_OF, URL, "https://github.com/o/r", "Error");
-    }
-
-    #[test]
-    fn another_host_is_read_as_a_url() {
-        check(
-            FILE_OF,
-            URL,
-            "https://example.com/x.yaml",
-            "url https://example.com/x.yaml",
-        );
-        check(
-            "url:https://example.com/a/c.yaml?t=1",
-            URL,
-            "./x.yaml",
-            "url https://example.com/a/x.yaml?t=1",
-        );
-    }
-}
+#[path = "target_tests.rs"]
+mod tests;

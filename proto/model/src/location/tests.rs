@@ -284,3 +284,46 @@ fn a_path_joins_within_the_repository_whatever_the_branch_is_called() {
     check_join("./", None);
     check_join("/", None);
 }
+
+#[track_caller]
+fn check_matched(pattern_url: &str, pattern: &str, path: &str, expected: &str) {
+    let url = matched_url(pattern_url, pattern, path).expect("a URL");
+    assert_eq!(url, expected, "{path} of {pattern_url}");
+}
+
+#[test]
+fn the_url_of_a_match_is_encoded_as_backstage_does() {
+    let tree = "https://github.com/o/r/tree/main";
+    for (path, encoded) in [
+        ("a b.yaml", "a%20b.yaml"),
+        ("a#b.yaml", "a%23b.yaml"),
+        ("what?/c.yaml", "what%3F/c.yaml"),
+        ("{a,b}/c.yaml", "%7Ba,b%7D/c.yaml"),
+        ("[id]/c.yaml", "[id]/c.yaml"),
+        ("é/c.yaml", "%C3%A9/c.yaml"),
+        ("a\\b.yaml", "a%5Cb.yaml"),
+        // Backstage leaves it, and then reads another file.
+        ("a%20b/c.yaml", "a%2520b/c.yaml"),
+    ] {
+        let url = format!("{tree}/**/*.yaml");
+        check_matched(&url, "/**/*.yaml", path, &format!("{tree}/{encoded}"));
+    }
+}
+
+#[test]
+fn the_url_of_a_match_keeps_what_is_in_front_of_the_pattern() {
+    let branch = "https://github.com/o/r/tree/feature/x";
+    let encoded = format!("{branch}/sub//%7Ba,b%7D/*.yaml");
+    check_matched(
+        &encoded,
+        "/sub/{a,b}/*.yaml",
+        "sub/a/c.yaml",
+        &format!("{branch}/sub/a/c.yaml"),
+    );
+    check_matched(
+        "http://127.0.0.1:4567/o/r/blob/main/x/../*.yaml",
+        "/*.yaml",
+        "c.yaml",
+        "http://127.0.0.1:4567/o/r/blob/main/c.yaml",
+    );
+}

@@ -116,7 +116,7 @@ impl DeclarationInputs<'_> {
     fn add_absent(&self, files: &mut BTreeMap<LocationId, FileDeclarations>) {
         for (location_id, triggered_by) in &self.diff.activated {
             if let Some(location) = self.location(*location_id)
-                && location.state == LocationState::Absent
+                && matches!(location.state, LocationState::Absent { .. })
             {
                 let absent = FileDeclarations::absent(location, *triggered_by);
                 files.entry(*location_id).or_insert(absent);

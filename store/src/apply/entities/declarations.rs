@@ -155,12 +155,23 @@ pub(crate) fn declarations_of_content(
         file.undeclared = file.undeclared.and_keeps(read.held_back);
         file.declared = read.declared;
     }
-    let found = content.problems.iter();
-    file.problems = Some(
+    let mut problems: Vec<FoundProblem> = content
+        .problems
+        .iter()
+        .map(|it| found_problem(it, conditions.parents))
+        .collect();
+    // Of two documents of a file with one ref the valid one counts, and is in order.
+    let declared: HashSet<&str> = file
+        .declared
+        .iter()
+        .map(|it| it.entity_ref.as_str())
+        .collect();
+    for found in problems.iter_mut().filter(|found| !found.problem.is_file) {
         found
-            .map(|it| found_problem(it, conditions.parents))
-            .collect(),
-    );
+            .status_of
+            .retain(|entity_ref| !declared.contains(entity_ref.as_str()));
+    }
+    file.problems = Some(problems);
     Ok(file)
 }
 

@@ -176,7 +176,7 @@ fn find_candidates<'a>(
             repository,
             provider: Some(provider).filter(|provider| provider.wants(repository)),
             // A listing shows the default branch, and so says nothing of a file on another one.
-            is_there: file.holds_content() || (*has_file && source.git_ref == HEAD),
+            is_there: file.holds_anything() || (*has_file && source.git_ref == HEAD),
         }));
     }
     // Sources come out of a map: without an order, two runs would give roots different ids.

@@ -99,7 +99,7 @@ pub(crate) fn compare_listing(
             .locations
             .get(&source.id)
             .map_or(&[][..], Vec::as_slice);
-        if held.iter().any(Location::holds_content) {
+        if held.iter().any(Location::holds_anything) {
             diff.request_refresh(source, &reading.cause, context.now);
         }
     }
@@ -142,7 +142,7 @@ impl ListingDiff {
                 .new_location_ids
                 .next()
                 .expect("an id was taken for every missing location");
-            let location = Location::new(id, source.id, path);
+            let location = context.provider.location_in(id, source.id);
             held.push(location.clone());
             self.locations.push(location);
         }
@@ -192,8 +192,11 @@ fn is_equal(
     if source.git_ref != HEAD {
         return false;
     }
-    let holds_nothing = !held.iter().any(Location::holds_content);
-    if one.blob.is_empty() && holds_nothing && held.len() <= 1 {
+    let holds_nothing = !held.iter().any(Location::holds_anything);
+    // Of what a pattern matches a listing says nothing, unless there is nothing at all.
+    let shows_nothing =
+        one.blob.is_empty() && (!context.provider.is_pattern || one.head.is_empty());
+    if shows_nothing && holds_nothing && held.len() <= 1 {
         return true;
     }
     if source.done == 0 || !source.is_read_as(context.fingerprint) {

@@ -175,7 +175,7 @@ fn what_is_made_from_other_files_is_not_proved_by_its_own_blob() {
 fn a_repository_without_the_file_is_not_read() {
     let (source, location) = held();
     let gone = Location {
-        state: LocationState::Absent,
+        state: LocationState::Absent { reason: None },
         active_blob: None,
         ..location
     };
@@ -201,7 +201,7 @@ fn a_missing_repository_is_looked_up_and_never_removed() {
     assert_eq!(found.refreshed, [HELD]);
     let (source, location) = held();
     let empty = Location {
-        state: LocationState::Absent,
+        state: LocationState::Absent { reason: None },
         ..location
     };
     let found = compare(Some((source, empty)), &[]);

@@ -27,11 +27,11 @@ impl Evaluation<'_> {
             LocationState::Valid { .. } if self.may_enter(&location) => {
                 self.activate_content(location, triggered_by);
             }
-            LocationState::Absent if self.may_be_absent(location_id) => {
+            LocationState::Absent { .. } if self.may_be_absent(location_id) => {
                 self.activate_absence(location, triggered_by);
             }
             LocationState::Valid { .. }
-            | LocationState::Absent
+            | LocationState::Absent { .. }
             | LocationState::Unread
             | LocationState::Invalid { .. }
             | LocationState::Matched { .. }

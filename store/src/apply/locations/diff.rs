@@ -126,7 +126,7 @@ impl Evaluation<'_> {
         states.fold(false, |is_there, state| match state {
             LocationState::Valid { .. } | LocationState::Invalid { .. } => true,
             LocationState::Unread | LocationState::Failed { .. } => is_there || entity.is_published,
-            LocationState::Absent | LocationState::Matched { .. } => is_there,
+            LocationState::Absent { .. } | LocationState::Matched { .. } => is_there,
         })
     }
 

@@ -92,7 +92,7 @@ impl<'a> Evaluation<'a> {
             }
             // A root is there because somebody names it. No link can hold it up, so nothing has to
             // be searched.
-            LocationEvidence::Absent => {
+            LocationEvidence::Absent { .. } => {
                 self.removed.insert(id, source_id);
                 for entity_ref in self.declared_by(id) {
                     self.undeclared.insert(entity_ref, source_id);
@@ -321,9 +321,9 @@ impl<'a> Evaluation<'a> {
             LocationState::Unread
             | LocationState::Failed { .. }
             | LocationState::Invalid { .. } => true,
-            LocationState::Valid { .. } | LocationState::Absent | LocationState::Matched { .. } => {
-                false
-            }
+            LocationState::Valid { .. }
+            | LocationState::Absent { .. }
+            | LocationState::Matched { .. } => false,
         };
         let source_id = location.source_id;
         if is_unknown {

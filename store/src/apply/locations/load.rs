@@ -63,7 +63,7 @@ pub(crate) fn concerned_by(evidence: &BTreeMap<LocationId, LocationEvidence>) ->
                     .extend(declared.map(|it| it.entity_ref.to_string()));
             }
             // What it declared goes, or moves.
-            LocationEvidence::Absent => {
+            LocationEvidence::Absent { .. } => {
                 request.declarations.insert(*id);
             }
             LocationEvidence::Unchanged

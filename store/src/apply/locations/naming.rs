@@ -1,11 +1,8 @@
 //! How locations are spelled, and what generated Location entities are called.
 
-use freshet_model::location::{FILE, URL, generated_location_name};
+use freshet_model::location::{self, FILE, URL, generated_location_name};
 
 use crate::repo::{LocationEntity, SourceKind};
-
-/// Steps of the URL of a file on a forge before its path: account, repository, page and branch.
-const STEPS_BEFORE_PATH: usize = 4;
 
 /// The type of the locations of a source, as location references spell it.
 pub(crate) fn location_type(kind: SourceKind) -> &'static str {
@@ -39,16 +36,8 @@ pub(crate) fn presence_of(is_required: bool) -> Option<&'static str> {
     (!is_required).then_some("optional")
 }
 
-/// The URL of a file that a pattern matched, from the URL and path of the pattern. A local file's
-/// is its path.
+/// How a file that a pattern matched is spelled, from the spelling and path of the pattern. A local
+/// file is its path.
 pub(crate) fn matched_url(pattern_url: &str, pattern: &str, path: &str) -> String {
-    if let Some(front) = pattern_url.strip_suffix(pattern) {
-        return format!("{front}{path}");
-    }
-    // Percent-encoding or a doubled slash can keep the pattern from ending its own URL.
-    let Some((scheme, rest)) = pattern_url.split_once("://") else {
-        return path.to_owned();
-    };
-    let front: Vec<&str> = rest.split('/').take(STEPS_BEFORE_PATH + 1).collect();
-    format!("{scheme}://{}/{path}", front.join("/"))
+    location::matched_url(pattern_url, pattern, path).unwrap_or_else(|_| path.to_owned())
 }

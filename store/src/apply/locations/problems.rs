@@ -104,15 +104,17 @@ fn problem_of_target(
 ) -> Option<FoundProblem> {
     let is_required = is_required(link);
     match &location.state {
-        LocationState::Absent if is_required => Some(missing(entity, link)),
+        LocationState::Absent { reason } if is_required => {
+            Some(missing(entity, link, reason.as_deref()))
+        }
         LocationState::Matched { paths } if paths.is_empty() && is_required => {
-            Some(missing(entity, link))
+            Some(missing(entity, link, None))
         }
         LocationState::Failed { class, message } => failed(entity, link, *class, message),
         LocationState::Unread
         | LocationState::Valid { .. }
         | LocationState::Invalid { .. }
-        | LocationState::Absent
+        | LocationState::Absent { .. }
         | LocationState::Matched { .. } => None,
     }
 }
@@ -123,10 +125,11 @@ pub(crate) fn is_required(link: &LocationLink) -> bool {
     link.is_required && link.via.is_none()
 }
 
-fn missing(entity: &LocationEntity, link: &LocationLink) -> FoundProblem {
+fn missing(entity: &LocationEntity, link: &LocationLink, reason: Option<&str>) -> FoundProblem {
     let (own_type, _) = split_location(&entity.own);
+    let reason = reason.map_or_else(String::new, |reason| format!(": {reason}"));
     let message = format!(
-        "Unable to read {own_type}, no matching files found for {}",
+        "Unable to read {own_type}, no matching files found for {}{reason}",
         link.url
     );
     let rule = RuleId::LocationTargetMissing;

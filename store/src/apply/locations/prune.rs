@@ -83,7 +83,7 @@ impl Evaluation<'_> {
     fn says_anew(&self, location_id: LocationId) -> bool {
         match self.evidence.get(&location_id) {
             Some(LocationEvidence::Content(content)) => !content.is_invalid,
-            Some(LocationEvidence::Absent) => true,
+            Some(LocationEvidence::Absent { .. }) => true,
             Some(
                 LocationEvidence::Unchanged
                 | LocationEvidence::Matched(_)

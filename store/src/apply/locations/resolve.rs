@@ -1,10 +1,11 @@
 //! Finds the locations that targets name. Those nobody knows get an id, and are written if something
 //! points at them in the end.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use freshet_model::location::Target;
-use freshet_model::{LocationId, RepositoryName, SourceId};
+use freshet_model::location::{Target, split_ref};
+use freshet_model::{LocationId, RepositoryName, SourceId, glob};
 use freshet_proto::origin::{LOCAL_INSTALLATION, URL_INSTALLATION};
 
 use super::graph::{LocationGraph, TargetKey, index_by_place};
@@ -20,8 +21,24 @@ pub(crate) const BY_NAME: &str = "name:";
 /// Where a target leads: a source, stored or new, and a path in it.
 struct TargetPlace<'a> {
     source_id: SourceId,
-    path: &'a str,
+    path: Cow<'a, str>,
     is_pattern: bool,
+}
+
+impl<'a> TargetPlace<'a> {
+    /// A file or a pattern of a source.
+    fn new(source_id: SourceId, path: &'a str, is_pattern: bool) -> Self {
+        let path = if is_pattern {
+            Cow::Owned(Location::path_of_pattern(path))
+        } else {
+            Cow::Borrowed(path)
+        };
+        Self {
+            source_id,
+            path,
+            is_pattern,
+        }
+    }
 }
 
 /// Finds the locations of these targets, and returns them.
@@ -50,7 +67,7 @@ pub(crate) async fn resolve_targets(
             .copied()
             .unwrap_or(place.source_id);
     }
-    find_locations(tx, graph, &unknown, places).await
+    find_locations(tx, graph, &unknown, &places).await
 }
 
 /// Sources by what targets say of them. New ones have negative ids until all are counted.
@@ -76,7 +93,7 @@ impl KnownSources {
                 TargetKey::Target(Target::Url(url)) => {
                     keys.insert(key_of_url(url));
                 }
-                TargetKey::Target(Target::LocalFile(_)) => {
+                TargetKey::Target(Target::LocalFile { .. }) => {
                     keys.insert(key_of_files());
                 }
                 TargetKey::Place { .. } => {}
@@ -119,22 +136,26 @@ impl KnownSources {
 
     fn place_of<'t>(&mut self, target: &'t TargetKey, recheck: &Recheck) -> TargetPlace<'t> {
         match target {
-            TargetKey::Target(Target::RepositoryFile { repository, rest }) => {
-                self.place_in_repository(repository, rest, recheck)
+            TargetKey::Target(Target::RepositoryFile {
+                repository,
+                rest,
+                is_pattern,
+            }) => {
+                let (source_id, path) = self.place_in_repository(repository, rest, recheck);
+                TargetPlace::new(source_id, path, *is_pattern)
             }
             TargetKey::Target(Target::Url(url)) => TargetPlace {
                 source_id: self.find_other(&key_of_url(url), micros(recheck.urls)),
-                path: url,
+                path: Cow::Borrowed(url),
                 is_pattern: false,
             },
-            TargetKey::Target(Target::LocalFile(path)) => TargetPlace {
-                source_id: self.find_other(&key_of_files(), micros(recheck.files)),
-                path,
-                is_pattern: freshet_model::glob::has_magic(path),
-            },
+            TargetKey::Target(Target::LocalFile { path, is_pattern }) => {
+                let source_id = self.find_other(&key_of_files(), micros(recheck.files));
+                TargetPlace::new(source_id, path, *is_pattern)
+            }
             TargetKey::Place { source_id, path } => TargetPlace {
                 source_id: *source_id,
-                path,
+                path: Cow::Borrowed(path),
                 is_pattern: false,
             },
         }
@@ -145,30 +166,26 @@ impl KnownSources {
         repository: &RepositoryName,
         rest: &'t str,
         recheck: &Recheck,
-    ) -> TargetPlace<'t> {
-        let place = |source_id, path: &'t str| TargetPlace {
-            source_id,
-            path,
-            is_pattern: freshet_model::glob::has_magic(path),
-        };
+    ) -> (SourceId, &'t str) {
         let branches = self.branches.get(repository).map_or(&[][..], Vec::as_slice);
         if let Some((source, path)) = split_known_branch(rest, branches) {
-            return place(source.id, path);
+            return (source.id, path);
         }
         // Nobody knows where the ref ends. The first slash is right for most; if it is wrong, the
         // processor finds the branch and reads the path behind it.
-        let (git_ref, path) = rest.split_once('/').unwrap_or((rest, ""));
+        let (git_ref, path) = split_ref(rest).unwrap_or((rest, ""));
         let id = self.next_id();
         let mut source = match branches.first() {
             Some(sibling) => branch_of(id, sibling),
             None => source_by_name(id, repository),
         };
         let default_branch = &source.names.default_branch;
-        let is_default = !default_branch.is_empty() && default_branch == git_ref;
-        if is_default { HEAD } else { git_ref }.clone_into(&mut source.git_ref);
+        let git_ref = glob::unescape(git_ref);
+        let is_default = !default_branch.is_empty() && *default_branch == git_ref;
+        source.git_ref = if is_default { HEAD.to_owned() } else { git_ref };
         source.recheck = RecheckInterval::every(micros(recheck.repositories));
         self.add_new(source);
-        place(id, path)
+        (id, path)
     }
 
     fn find_other(&mut self, key: &SourceKey, recheck_every: i64) -> SourceId {
@@ -259,8 +276,11 @@ fn split_known_branch<'a, 'b>(
         .flat_map(|source| [(source, source.branch()), (source, source.git_ref.as_str())])
         .filter(|(_, name)| !name.is_empty())
         .filter_map(|(source, name)| {
-            let path = rest.strip_prefix(name)?.strip_prefix('/')?;
-            Some((source, path))
+            let front = rest
+                .strip_prefix(name)
+                // In a pattern the names in front of it are escaped.
+                .or_else(|| rest.strip_prefix(&*glob::escape(name)));
+            Some((source, front?.strip_prefix('/')?))
         })
         // What was known by its name alone has moved to the source that is known by its id.
         .min_by_key(|(source, path)| (path.len(), source.external_id.starts_with(BY_NAME)))
@@ -270,31 +290,32 @@ async fn find_locations(
     tx: &mut Tx,
     graph: &mut LocationGraph,
     targets: &[&TargetKey],
-    places: Vec<TargetPlace<'_>>,
+    places: &[TargetPlace<'_>],
 ) -> Result<Vec<LocationId>, ApplyError> {
-    let known = known_places(graph, &places);
+    let known = known_places(graph, places);
     let unknown: Vec<(SourceId, &str)> = places
         .iter()
         // Of a source that is new, no location can be stored.
         .filter(|place| !graph.new_sources.contains(&place.source_id))
-        .map(|place| (place.source_id, place.path))
+        .map(|place| (place.source_id, &*place.path))
         .filter(|place| !known.contains_key(place))
         .collect();
     for location in tx.locations_at(&unknown).await? {
         graph.locations.insert(location.id, location);
     }
-    let mut known = known_places(graph, &places);
-    let all: BTreeSet<(SourceId, &str)> = places.iter().map(|it| (it.source_id, it.path)).collect();
+    let mut known = known_places(graph, places);
+    let all: BTreeSet<(SourceId, &str)> =
+        places.iter().map(|it| (it.source_id, &*it.path)).collect();
     let ids = new_location_ids(tx, graph, all.len() - known.len()).await?;
     let mut ids = ids.into_iter();
     let mut found = Vec::with_capacity(places.len());
     for (target, place) in targets.iter().zip(places) {
-        let key = (place.source_id, place.path);
+        let key = (place.source_id, &*place.path);
         let id = *known.entry(key).or_insert_with(|| {
             let id = ids.next().expect("an id was taken for every missing one");
             graph.add_new_location(Location {
                 is_pattern: place.is_pattern,
-                ..Location::new(id, place.source_id, place.path)
+                ..Location::new(id, place.source_id, &place.path)
             });
             id
         });
@@ -305,12 +326,12 @@ async fn find_locations(
 }
 
 /// Which of these places are locations that are loaded.
-fn known_places<'t>(
+fn known_places<'p>(
     graph: &LocationGraph,
-    places: &[TargetPlace<'t>],
-) -> HashMap<(SourceId, &'t str), LocationId> {
+    places: &'p [TargetPlace<'_>],
+) -> HashMap<(SourceId, &'p str), LocationId> {
     let loaded = index_by_place(graph);
-    let keys = places.iter().map(|it| (it.source_id, it.path));
+    let keys = places.iter().map(|it| (it.source_id, &*it.path));
     keys.filter_map(|key| Some((key, loaded.get(&key)?.id)))
         .collect()
 }

@@ -67,6 +67,8 @@ pub(crate) fn read_targets(entity: &LocationEntity, hosts: &[String]) -> EntityT
     for target in &spec.targets {
         match ResolvedTarget::resolve(&own, &location_type, target, hosts) {
             Ok(target) => found.targets.push(target),
+            // What is not there need not be.
+            Err(error) if !spec.is_required && error.class() == ErrorClass::NotFoundError => {}
             Err(error) => {
                 let message = format!("Unable to read {location_type}, {target}: {error}");
                 let problem = problem_of(entity, error.rule(), error.class(), message);

@@ -215,10 +215,10 @@ fn a_pattern_gains_and_loses_files() {
         "root.yaml",
         file_with("r1", points("p", "1", &["./sub/*.yaml"])),
     );
-    let none = world.sees_matches("sub/*.yaml", &[]);
+    let none = world.sees_matches("/sub/*.yaml", &[]);
     let diff = world.apply(vec![none]);
     assert_eq!(broken_rules(&diff).len(), 1, "nothing matches");
-    let both = world.sees_matches("sub/*.yaml", &["sub/x.yaml", "sub/y.yaml"]);
+    let both = world.sees_matches("/sub/*.yaml", &["sub/x.yaml", "sub/y.yaml"]);
     let x = world.sees("sub/x.yaml", file("x1"));
     let y = world.sees("sub/y.yaml", file("y1"));
     world.apply(vec![both, x, y]);
@@ -227,7 +227,7 @@ fn a_pattern_gains_and_loses_files() {
         world.location("sub/x.yaml").url(),
         format!("{BASE}/sub/x.yaml")
     );
-    let one = world.sees_matches("sub/*.yaml", &["sub/y.yaml"]);
+    let one = world.sees_matches("/sub/*.yaml", &["sub/y.yaml"]);
     let diff = world.apply(vec![one]);
     assert_eq!(diff.removed.len(), 1);
     assert_eq!(world.active(), "root.yaml@r1 sub/y.yaml@y1");
@@ -283,6 +283,36 @@ fn what_cannot_be_read_is_told_and_removes_nothing_of_its_own() {
     assert_eq!(broken_rules(&diff)[0].0, "location.target-missing");
     assert!(diff.removed.is_empty());
     assert_eq!(world.active(), "!a.yaml@a1 b.yaml@b1 root.yaml@r1");
+}
+
+#[test]
+fn what_cannot_be_seen_and_is_optional_hides_neither_its_siblings_nor_the_location_entity() {
+    let mut world = World::new();
+    world.add_root();
+    let targets = ["./a.yaml", "./b.yaml"];
+    let optional = points_with_spec("p", "1", &targets, json!({"presence": "optional"}));
+    let diff = world.read("root.yaml", file_with("r1", optional));
+    assert_eq!(published(&diff), ["location:default/p"]);
+    let hidden = |world: &mut World| {
+        let failed = LocationEvidence::Failed {
+            class: ErrorClass::NotFoundError,
+            message: "not visible: o/r".to_owned(),
+        };
+        (world.id("a.yaml"), failed)
+    };
+    let (a, b) = (hidden(&mut world), world.sees("b.yaml", file("b1")));
+    let diff = world.apply(vec![a, b]);
+    assert!(broken_rules(&diff).is_empty(), "it need not be there");
+    assert!(diff.unpublished.is_empty());
+    assert_eq!(world.active(), "!a.yaml@ b.yaml@b1 root.yaml@r1");
+    world.read("a.yaml", file("a1"));
+    let a = hidden(&mut world);
+    world.apply(vec![a]);
+    assert_eq!(
+        world.active(),
+        "!a.yaml@a1 b.yaml@b1 root.yaml@r1",
+        "nothing proves that it is gone"
+    );
 }
 
 #[test]

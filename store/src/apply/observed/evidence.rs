@@ -21,7 +21,10 @@ pub(crate) enum LocationEvidence {
     /// The content that is in the catalog.
     Unchanged,
     /// It is not in its source.
-    Absent,
+    Absent {
+        /// What is missing instead of it, such as its branch.
+        reason: Option<String>,
+    },
     /// What a pattern matches.
     Matched(Vec<String>),
     /// It cannot be read until somebody does something.
@@ -81,7 +84,9 @@ impl LocationEvidence {
                 })
             }
             Self::Unchanged => None,
-            Self::Absent => Some(LocationState::Absent),
+            Self::Absent { reason } => Some(LocationState::Absent {
+                reason: reason.clone(),
+            }),
             Self::Matched(paths) => Some(LocationState::Matched {
                 paths: paths.clone(),
             }),
@@ -181,7 +186,9 @@ impl Evidence {
                 }
                 LocationEvidence::Unchanged
             }
-            Some(Outcome::Gone(_)) => LocationEvidence::Absent,
+            Some(Outcome::Gone(gone)) => LocationEvidence::Absent {
+                reason: Some(gone.reason).filter(|reason| !reason.is_empty()),
+            },
             Some(Outcome::Matched(matched)) => LocationEvidence::Matched(matched.paths),
             Some(Outcome::Failed(failed)) => {
                 let failure = failed.kind();
@@ -191,7 +198,7 @@ impl Evidence {
                 }
                 // A plain URL has no repository whose visibility would have to be proved first.
                 if failure == FailureKind::NotFound && kind == Some(SourceKind::Url) {
-                    LocationEvidence::Absent
+                    LocationEvidence::Absent { reason: None }
                 } else {
                     LocationEvidence::Failed {
                         class: class_of(failure),
@@ -280,7 +287,7 @@ pub(crate) fn is_as_in_catalog(location: &Location) -> bool {
         LocationState::Valid { blob, .. } => location.active_blob.as_ref() == Some(blob),
         LocationState::Unread
         | LocationState::Invalid { .. }
-        | LocationState::Absent
+        | LocationState::Absent { .. }
         | LocationState::Matched { .. }
         | LocationState::Failed { .. } => false,
     }

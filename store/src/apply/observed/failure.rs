@@ -78,13 +78,19 @@ pub(crate) fn find_failure(observation: &Observation) -> Option<(ObservationOutc
     Some((outcome, failure))
 }
 
-/// The first file that could not be read.
+/// The first file that could not be read. What is refused is known: that lasts until the file or the
+/// configuration is another one, so there is nothing to try again.
 pub(crate) fn find_unread_part(
     source_id: SourceId,
     observed: &RepositoryObserved,
 ) -> Option<ReadFailure> {
     observed.locations.iter().find_map(|location| {
         let (retryability, what) = match &location.outcome {
+            Some(location_observed::Outcome::Failed(failed))
+                if failed.kind() == FailureKind::Refused =>
+            {
+                return None;
+            }
             Some(location_observed::Outcome::Failed(failed)) => {
                 let kind = failed.kind();
                 (kind.into(), describe_failure(kind, &failed.message))

@@ -13,7 +13,8 @@ fn source() -> SourceRow {
     source
 }
 
-/// `5=b` reads head `b` at generation 5, `5?b` cannot read a file of it, `5!` failed, `5<` is behind.
+/// `5=b` reads head `b` at generation 5, `5?b` cannot read a file of it, `5~b` is refused one, `5!` failed,
+/// `5<` is behind.
 fn observation(text: &str) -> Observation {
     let (generation, rest) = text.split_at(1);
     let failed = Failed {
@@ -34,6 +35,10 @@ fn observation(text: &str) -> Observation {
         "!" => observation::Body::Failed(failed),
         "<" => observation::Body::Behind(Behind::default()),
         "?" => repository(location_observed::Outcome::Failed(failed)),
+        "~" => repository(location_observed::Outcome::Failed(Failed {
+            kind: FailureKind::Refused.into(),
+            ..failed
+        })),
         _ => repository(location_observed::Outcome::Unchanged(Unchanged::default())),
     };
     Observation {
@@ -86,4 +91,9 @@ fn a_failure_counts_only_if_nothing_newer_was_read() {
     check(source(), "5! 6=b", Some((6, true)), false);
     check(source(), "5?b", Some((5, false)), true);
     check(source(), "5<", None, true);
+}
+
+#[test]
+fn a_file_that_is_refused_is_known_and_not_tried_again() {
+    check(source(), "5~b", Some((5, true)), false);
 }

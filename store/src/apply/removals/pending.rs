@@ -105,7 +105,7 @@ impl Withheld {
         if source.kind == SourceKind::Roots {
             // Roots that are new come in all the same. What takes too much away is no file that was
             // read, so it may be any root that goes.
-            return *proved == LocationEvidence::Absent && !self.sources.is_empty();
+            return matches!(proved, LocationEvidence::Absent { .. }) && !self.sources.is_empty();
         }
         self.sources.contains(&source.id)
     }

@@ -94,7 +94,7 @@ impl Applier {
             for location in work.tx.locations_of(&[source.id]).await? {
                 // A provider that is no longer configured names nothing.
                 if !(is_config && names.contains(&location.path)) {
-                    evidence.insert(location.id, LocationEvidence::Absent);
+                    evidence.insert(location.id, LocationEvidence::Absent { reason: None });
                 }
                 graph.locations.insert(location.id, location);
             }

@@ -55,7 +55,8 @@ impl WantedRoot {
             location_type: "url".to_owned(),
             target: format!(
                 "{}/blob/{branch}/{}",
-                repository.html_url, provider.catalog_path
+                repository.html_url,
+                provider.path_in_repository()
             ),
             is_required: false,
             file: Some(file),
@@ -168,7 +169,9 @@ fn find_candidates<'a>(
     for (id, proved) in evidence {
         if matches!(
             proved,
-            LocationEvidence::Content(_) | LocationEvidence::Absent
+            LocationEvidence::Content(_)
+                | LocationEvidence::Absent { .. }
+                | LocationEvidence::Matched(_)
         ) && let Some(row) = graph.locations.get(id)
         {
             let of_source = files.entry(row.source_id).or_default();
@@ -195,7 +198,16 @@ fn find_candidates<'a>(
                 file: *id,
                 repository,
                 provider,
-                is_there: matches!(evidence.get(id), Some(LocationEvidence::Content(_))),
+                is_there: match evidence.get(id) {
+                    Some(LocationEvidence::Content(_)) => true,
+                    Some(LocationEvidence::Matched(paths)) => !paths.is_empty(),
+                    Some(
+                        LocationEvidence::Unchanged
+                        | LocationEvidence::Absent { .. }
+                        | LocationEvidence::Failed { .. },
+                    )
+                    | None => false,
+                },
             });
         }
     }

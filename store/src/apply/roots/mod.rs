@@ -196,7 +196,9 @@ pub(crate) async fn remove_roots(
         });
         if is_discovered {
             // What was named again in this batch stays.
-            evidence.entry(id).or_insert(LocationEvidence::Absent);
+            evidence
+                .entry(id)
+                .or_insert(LocationEvidence::Absent { reason: None });
         }
     }
     Ok(())

@@ -30,6 +30,7 @@ const SHORT_OID: usize = 7;
 )]
 pub(super) enum GitObject {
     Commit(CommitNode),
+    Tag(TagNode),
     Tree(TreeNode),
     Blob(BlobNode),
 }
@@ -39,6 +40,7 @@ impl GitObject {
         let view = view.clone();
         match found {
             Found::Commit(oid) => Self::Commit(CommitNode { view, oid }),
+            Found::Tag { oid, commit } => Self::Tag(TagNode { view, oid, commit }),
             Found::Tree {
                 oid,
                 path,
@@ -188,7 +190,7 @@ impl CommitNode {
                 path,
                 snapshot,
             }),
-            Some(Found::Commit(_) | Found::File { .. }) | None => {
+            Some(Found::Commit(_) | Found::Tag { .. } | Found::File { .. }) | None => {
                 Err("Something went wrong while executing your query.".into())
             }
         }
@@ -209,8 +211,41 @@ impl CommitNode {
                     oid,
                 },
             }),
-            Found::Commit(_) => None,
+            Found::Commit(_) | Found::Tag { .. } => None,
         }
+    }
+}
+
+/// An annotated tag.
+pub(super) struct TagNode {
+    view: View,
+    oid: Oid,
+    commit: Oid,
+}
+
+#[Object(name = "Tag")]
+impl TagNode {
+    async fn id(&self) -> ID {
+        global_id(&self.view, "TA", self.oid)
+    }
+
+    async fn oid(&self) -> GitObjectId {
+        GitObjectId(self.oid.to_string())
+    }
+
+    async fn abbreviated_oid(&self) -> String {
+        self.oid.to_hex_with_len(SHORT_OID).to_string()
+    }
+
+    async fn commit_url(&self, context: &Context<'_>) -> Uri {
+        page_of(context, &self.view, self.commit)
+    }
+
+    async fn target(&self) -> GitObject {
+        GitObject::Commit(CommitNode {
+            view: self.view.clone(),
+            oid: self.commit,
+        })
     }
 }
 

@@ -79,7 +79,7 @@ pub(super) async fn at_path(
             oid,
             snapshot,
         }) => directory(&engine, &view, &path, oid, &snapshot, request.headers()),
-        Some(Found::Commit(_)) | None => missing(),
+        Some(Found::Commit(_) | Found::Tag { .. }) | None => missing(),
     }
 }
 

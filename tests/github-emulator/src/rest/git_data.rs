@@ -5,6 +5,7 @@ use std::sync::Arc;
 use axum::Json;
 use axum::extract::{Path, Query, Request, State};
 use axum::response::{IntoResponse, Response};
+use gix::objs::tree::EntryKind;
 use http::{HeaderMap, StatusCode, header};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -88,7 +89,8 @@ fn listing(
         let path = local(path)?;
         let size = view.repository.blob(file.oid).map_or(0, |content| content.len());
         let mode = format!("{:06o}", file.kind as u16);
-        Some(json!({ "path": path, "mode": mode, "type": "blob", "sha": file.oid.to_string(), "size": size, "url": format!("{api}/git/blobs/{}", file.oid) }))
+        let class = if file.kind == EntryKind::Commit { "commit" } else { "blob" };
+        Some(json!({ "path": path, "mode": mode, "type": class, "sha": file.oid.to_string(), "size": size, "url": format!("{api}/git/blobs/{}", file.oid) }))
     });
     let mut entries: Vec<Value> = directories.chain(files).collect();
     entries.sort_by(|a, b| a["path"].as_str().cmp(&b["path"].as_str()));

@@ -82,9 +82,7 @@ impl World {
                 let found = self.files.get(&asked).cloned();
                 (
                     asked,
-                    found.unwrap_or_else(|| Fetched::Absent {
-                        evidence: "nobody wrote it".to_owned(),
-                    }),
+                    found.unwrap_or_else(|| Fetched::absent("nobody wrote it")),
                 )
             })
             .collect();

@@ -139,7 +139,7 @@ impl World {
             let is_root = path.starts_with("url:");
             let source_id = if is_root { ROOTS } else { REPOSITORY };
             self.graph.add_new_location(Location {
-                is_pattern: freshet_model::glob::has_magic(path) && !is_root,
+                is_pattern: path.starts_with('/'),
                 naming: is_root.then(|| Naming {
                     parent_ref: None,
                     url: path["url:".len()..].to_owned(),
@@ -200,7 +200,7 @@ impl World {
     }
 
     pub(super) fn sees_no(&mut self, path: &str) -> (LocationId, LocationEvidence) {
-        (self.id(path), LocationEvidence::Absent)
+        (self.id(path), LocationEvidence::Absent { reason: None })
     }
 
     pub(super) fn sees_matches(
@@ -256,11 +256,14 @@ impl World {
         }
         for key in request.targets {
             let path = match &key {
-                TargetKey::Target(Target::RepositoryFile { rest, .. }) => {
-                    rest["main/".len()..].to_owned()
+                TargetKey::Target(Target::RepositoryFile {
+                    rest, is_pattern, ..
+                }) => {
+                    let front = if *is_pattern { "/" } else { "" };
+                    format!("{front}{}", &rest["main/".len()..])
                 }
                 TargetKey::Place { path, .. } => path.clone(),
-                TargetKey::Target(Target::Url(_) | Target::LocalFile(_)) => {
+                TargetKey::Target(Target::Url(_) | Target::LocalFile { .. }) => {
                     panic!("there is one repository: {key:?}")
                 }
             };

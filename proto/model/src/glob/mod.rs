@@ -1,0 +1,262 @@
+//! Patterns over paths and URLs, with the meaning of JavaScript's minimatch.
+//!
+//! `*` and `?` stop at a slash, a step `**` spans any number of steps, `{a,b}` and `{1..3}` are
+//! alternatives, `[a-z]` and `[[:alpha:]]` are sets of characters, and `@(a|b)`, `?(a)`, `*(a)`,
+//! `+(a)`, `!(a)` are groups. Steps that begin with a dot are only matched by what is written with
+//! one, unless asked otherwise. A pattern is matched step by step and character by character over
+//! tables, so that no pattern backtracks; one that is too long or has too many alternatives or
+//! groups is refused.
+
+mod braces;
+mod class;
+mod parse;
+mod step;
+
+use braces::expand_braces;
+use step::PatternStep;
+
+/// Most characters of a pattern.
+pub const PATTERN_CHARACTERS_MAX: usize = 2_000;
+/// Most alternatives that the braces of a pattern may multiply to.
+pub const ALTERNATIVES_MAX: usize = 256;
+/// Most groups, such as `!(a|b)`, of one step of a pattern.
+pub const GROUPS_MAX: usize = 32;
+
+/// Characters that mean something in a pattern, in at least one place.
+const SPECIAL: &[char] = &[
+    '*', '?', '[', ']', '{', '}', '(', ')', '!', '+', '@', '|', ',', '\\',
+];
+
+/// Why a text is no pattern.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum PatternError {
+    /// It is longer than [`PATTERN_CHARACTERS_MAX`].
+    #[error("a pattern has at most {PATTERN_CHARACTERS_MAX} characters")]
+    TooLong,
+    /// Its braces multiply to more than [`ALTERNATIVES_MAX`].
+    #[error("the braces of a pattern make at most {ALTERNATIVES_MAX} alternatives")]
+    TooManyAlternatives,
+    /// One of its steps has more than [`GROUPS_MAX`] groups.
+    #[error("\"{step}\" has more than {GROUPS_MAX} groups between two slashes")]
+    TooManyGroups {
+        /// The step.
+        step: String,
+    },
+    /// It would match every path but those that are meant.
+    #[error(
+        "a pattern that begins with an exclamation mark would match all other files; write !(…) for a single step, or \\! for a name that begins with one"
+    )]
+    Negated,
+}
+
+/// How a pattern is matched.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PatternOptions {
+    /// Whether wildcards match steps that begin with a dot.
+    pub dot: bool,
+    /// Whether case is ignored.
+    pub ignores_case: bool,
+}
+
+/// A compiled pattern.
+#[derive(Clone, Debug)]
+pub struct Pattern {
+    rows: Vec<Vec<RowStep>>,
+    /// The pattern read as the name of one file.
+    name: String,
+    options: PatternOptions,
+    /// Whether a slash in front says nothing.
+    is_rooted: bool,
+}
+
+#[derive(Clone, Debug)]
+enum RowStep {
+    /// `**`.
+    Any,
+    One(PatternStep),
+}
+
+/// Whether a path is a pattern rather than the name of one file.
+#[must_use]
+pub fn has_magic(path: &str) -> bool {
+    match expand_braces(path).as_deref() {
+        Some([one]) => one.split('/').any(step::has_magic),
+        Some([]) => false,
+        Some(_) | None => true,
+    }
+}
+
+/// The pattern that matches this path and no other.
+#[must_use]
+pub fn escape(path: &str) -> String {
+    let mut pattern = String::with_capacity(path.len());
+    for character in path.chars() {
+        if SPECIAL.contains(&character) {
+            pattern.push('\\');
+        }
+        pattern.push(character);
+    }
+    pattern
+}
+
+/// A pattern read as the name of one file.
+#[must_use]
+pub fn unescape(pattern: &str) -> String {
+    let mut name = String::with_capacity(pattern.len());
+    let mut rest = pattern.chars();
+    while let Some(character) = rest.next() {
+        match character {
+            '\\' => name.push(rest.next().unwrap_or(character)),
+            _ => name.push(character),
+        }
+    }
+    name
+}
+
+impl Pattern {
+    /// A pattern of file paths: dotfiles are left alone, case counts. Both are read from the root,
+    /// with or without a slash in front.
+    ///
+    /// # Errors
+    /// If it is no pattern.
+    pub fn new(pattern: &str) -> Result<Self, PatternError> {
+        let options = PatternOptions {
+            dot: false,
+            ignores_case: false,
+        };
+        let pattern = pattern.trim_start_matches('/');
+        // To minimatch it is everything but what follows, which nobody can mean who names files.
+        if pattern.starts_with('!') && !pattern.starts_with("!(") {
+            return Err(PatternError::Negated);
+        }
+        Ok(Self {
+            is_rooted: true,
+            ..Self::with(pattern, options)?
+        })
+    }
+
+    /// A pattern with the given options.
+    ///
+    /// # Errors
+    /// If it is no pattern.
+    pub fn with(pattern: &str, options: PatternOptions) -> Result<Self, PatternError> {
+        if pattern.chars().count() > PATTERN_CHARACTERS_MAX {
+            return Err(PatternError::TooLong);
+        }
+        let rows = expand_braces(pattern)
+            .ok_or(PatternError::TooManyAlternatives)?
+            .iter()
+            .map(|row| compile_row(row, options))
+            .collect::<Result<Vec<_>, _>>()?;
+        Ok(Self {
+            rows,
+            name: unescape(pattern),
+            options,
+            is_rooted: false,
+        })
+    }
+
+    /// Whether the whole path matches.
+    #[must_use]
+    pub fn is_match(&self, path: &str) -> bool {
+        let steps = split_steps(self.strip_root(path));
+        // `a/*` matches `a/b/` as well.
+        let shorter = match steps.as_slice() {
+            [front @ .., ""] if !front.is_empty() => front,
+            _ => &[],
+        };
+        self.rows.iter().any(|row| {
+            self.matches_steps(row, &steps)
+                || (!shorter.is_empty() && self.matches_steps(row, shorter))
+        })
+    }
+
+    /// Whether the path is the pattern, read as the name of one file: people name folders `[id]`.
+    #[must_use]
+    pub fn is_name_of(&self, path: &str) -> bool {
+        self.strip_root(path) == self.name
+    }
+
+    fn strip_root<'p>(&self, path: &'p str) -> &'p str {
+        if self.is_rooted {
+            path.trim_start_matches('/')
+        } else {
+            path
+        }
+    }
+
+    /// `reached[j]`: whether the steps of the pattern so far match the first `j` steps.
+    fn matches_steps(&self, row: &[RowStep], steps: &[&str]) -> bool {
+        // A table and no backtracking: `**/a*a*/` a hundred times over takes a backtracking matcher
+        // for ever, and patterns are written by whoever can write a Location.
+        let mut reached = vec![false; steps.len() + 1];
+        reached[0] = true;
+        for (index, step) in row.iter().enumerate() {
+            let mut next = vec![false; steps.len() + 1];
+            match step {
+                RowStep::Any => {
+                    let is_last = index + 1 == row.len();
+                    let mut open = false;
+                    for (index, was) in reached.iter().enumerate() {
+                        // At the end `**` stands for something: `a/**` is not `a`.
+                        next[index] = open || (*was && !is_last);
+                        open |= was;
+                        open &= steps.get(index).is_some_and(|step| self.may_span(step));
+                    }
+                }
+                RowStep::One(one) => {
+                    for (index, step) in steps.iter().enumerate() {
+                        next[index + 1] = reached[index] && one.is_match(step, self.options);
+                    }
+                }
+            }
+            reached = next;
+        }
+        reached[steps.len()]
+    }
+
+    /// Whether `**` may pass a step of a path.
+    fn may_span(&self, step: &str) -> bool {
+        !matches!(step, "." | "..") && (self.options.dot || !step.starts_with('.'))
+    }
+}
+
+/// Steps of a path; repeated slashes are one.
+fn split_steps(path: &str) -> Vec<&str> {
+    let mut steps: Vec<&str> = Vec::new();
+    // The empty step in front of a leading slash stays: `/a` is not `a`.
+    for (index, step) in path.split('/').enumerate() {
+        if index == 0 || !step.is_empty() {
+            steps.push(step);
+        }
+    }
+    if path.len() > 1 && path.ends_with('/') {
+        steps.push("");
+    }
+    steps
+}
+
+fn compile_row(row: &str, options: PatternOptions) -> Result<Vec<RowStep>, PatternError> {
+    let mut steps: Vec<RowStep> = Vec::new();
+    let mut names: Vec<&str> = Vec::new();
+    for step in split_steps(row) {
+        let goes_back = names
+            .last()
+            .is_some_and(|last| !matches!(*last, "" | "." | ".." | "**"));
+        match step {
+            ".." if goes_back => {
+                names.pop();
+                steps.pop();
+                continue;
+            }
+            "**" if names.last() == Some(&"**") => continue,
+            "**" => steps.push(RowStep::Any),
+            _ => steps.push(RowStep::One(PatternStep::compile(step, options)?)),
+        }
+        names.push(step);
+    }
+    Ok(steps)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,237 @@
+//! Whether one step of a pattern matches one step of a path.
+
+use std::collections::HashMap;
+use std::rc::Rc;
+
+use super::parse::{Group, GroupKind, Item, parse_step};
+use super::{GROUPS_MAX, PatternError, PatternOptions};
+
+/// One step of a pattern, compiled.
+#[derive(Clone, Debug)]
+pub(super) struct PatternStep {
+    items: Vec<Item>,
+}
+
+/// For each place between two characters of a name, whether it can be reached.
+// As bits, for groups within groups of a long name unite many of them.
+#[derive(Clone, Debug)]
+struct Places(Vec<u64>);
+
+impl Places {
+    fn none(characters: usize) -> Self {
+        Self(vec![0; characters / 64 + 1])
+    }
+
+    fn one(characters: usize, at: usize) -> Self {
+        let mut places = Self::none(characters);
+        places.set(at, true);
+        places
+    }
+
+    fn contains(&self, at: usize) -> bool {
+        self.0[at / 64] >> (at % 64) & 1 == 1
+    }
+
+    fn set(&mut self, at: usize, is_reached: bool) {
+        let bit = 1 << (at % 64);
+        if is_reached {
+            self.0[at / 64] |= bit;
+        } else {
+            self.0[at / 64] &= !bit;
+        }
+    }
+
+    fn add(&mut self, others: &Self) {
+        for (word, other) in self.0.iter_mut().zip(&others.0) {
+            *word |= other;
+        }
+    }
+
+    fn is_empty(&self) -> bool {
+        self.0.iter().all(|word| *word == 0)
+    }
+
+    /// Takes out the first one.
+    fn pop(&mut self) -> Option<usize> {
+        let index = self.0.iter().position(|word| *word != 0)?;
+        let word = &mut self.0[index];
+        let bit = word.trailing_zeros() as usize;
+        *word &= *word - 1;
+        Some(index * 64 + bit)
+    }
+
+    /// Those that are not among the others.
+    fn without(&self, others: &Self) -> Self {
+        let words = self.0.iter().zip(&others.0);
+        Self(words.map(|(word, other)| word & !other).collect())
+    }
+}
+
+/// Whether a step of a pattern stands for more than its own name.
+pub(super) fn has_magic(step: &str) -> bool {
+    let (items, _) = parse_step(step, false);
+    let is_magic = |item: &Item| match item {
+        Item::Char(_) => false,
+        Item::Any | Item::Star | Item::Class(_) | Item::Never | Item::Group(_) => true,
+    };
+    items.iter().any(is_magic)
+}
+
+impl PatternStep {
+    pub(super) fn compile(step: &str, options: PatternOptions) -> Result<Self, PatternError> {
+        let (items, groups) = parse_step(step, options.ignores_case);
+        if groups > GROUPS_MAX {
+            return Err(PatternError::TooManyGroups {
+                step: step.to_owned(),
+            });
+        }
+        Ok(Self { items })
+    }
+
+    pub(super) fn is_match(&self, name: &str, options: PatternOptions) -> bool {
+        // `*` alone stands for at least one character.
+        if name.is_empty() {
+            return self.items.is_empty();
+        }
+        let characters: Vec<char> = name.chars().collect();
+        let mut places = Places::one(characters.len(), 0);
+        let mut matching = Matching {
+            is_dots: matches!(name, "." | ".."),
+            is_hidden: !options.dot && name.starts_with('.'),
+            ignores_case: options.ignores_case,
+            name: characters,
+            known: HashMap::new(),
+        };
+        matching.advance(&self.items, &mut places, Wildcards::Restricted);
+        places.contains(matching.name.len())
+    }
+}
+
+/// Whether a leading dot keeps wildcards out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Wildcards {
+    Restricted,
+    /// Inside of `!(…)`, which keeps them out as a whole.
+    Free,
+}
+
+/// One name while it is matched.
+struct Matching {
+    name: Vec<char>,
+    is_dots: bool,
+    is_hidden: bool,
+    ignores_case: bool,
+    /// Where one turn of a group can end, by the group and where it begins. Looked up and not searched
+    /// again, so that groups within groups do not multiply.
+    known: HashMap<(usize, usize), Rc<Places>>,
+}
+
+impl Matching {
+    /// Whether a wildcard may not take the character there.
+    fn is_kept_out(&self, at: usize, wildcards: Wildcards) -> bool {
+        wildcards == Wildcards::Restricted && (self.is_dots || (self.is_hidden && at == 0))
+    }
+
+    /// Moves the places past all items.
+    fn advance(&mut self, items: &[Item], places: &mut Places, wildcards: Wildcards) {
+        for item in items {
+            if places.is_empty() {
+                return;
+            }
+            match item {
+                Item::Char(expected) => {
+                    let ignores_case = self.ignores_case;
+                    self.advance_one(places, |_, it| is_same(*expected, it, ignores_case));
+                }
+                Item::Any => {
+                    self.advance_one(places, |this, at| !this.is_kept_out(at.index, wildcards));
+                }
+                Item::Class(class) => self.advance_one(places, |this, at| {
+                    !this.is_kept_out(at.index, wildcards) && class.is_match(at.character)
+                }),
+                Item::Never => *places = Places::none(self.name.len()),
+                Item::Star => {
+                    let mut open = false;
+                    for at in 0..=self.name.len() {
+                        // It cannot even be nothing in front of a dot.
+                        open = (open || places.contains(at)) && !self.is_kept_out(at, wildcards);
+                        places.set(at, open);
+                    }
+                }
+                Item::Group(group) => *places = self.advance_group(group, places, wildcards),
+            }
+        }
+    }
+
+    /// Moves the places past one character that is accepted.
+    fn advance_one(&self, places: &mut Places, accepts: impl Fn(&Self, CharacterAt) -> bool) {
+        // From the end, so that no place is moved twice.
+        for (index, character) in self.name.iter().copied().enumerate().rev() {
+            let at = CharacterAt { index, character };
+            let is_reached = places.contains(index) && accepts(self, at);
+            places.set(index + 1, is_reached);
+        }
+        places.set(0, false);
+    }
+
+    fn advance_group(&mut self, group: &Group, from: &Places, wildcards: Wildcards) -> Places {
+        let mut ends = match group.kind {
+            GroupKind::Once | GroupKind::Some | GroupKind::Not => Places::none(self.name.len()),
+            GroupKind::Optional | GroupKind::Any => from.clone(),
+        };
+        let mut open = from.clone();
+        let mut seen = from.clone();
+        while let Some(start) = open.pop() {
+            if group.kind == GroupKind::Not {
+                let inside = self.find_ends(group, start, Wildcards::Free);
+                let last = if self.is_kept_out(start, wildcards) {
+                    start
+                } else {
+                    self.name.len()
+                };
+                for at in (start..=last).filter(|at| !inside.contains(*at)) {
+                    ends.set(at, true);
+                }
+                continue;
+            }
+            let reached = self.find_ends(group, start, wildcards);
+            ends.add(&reached);
+            if matches!(group.kind, GroupKind::Any | GroupKind::Some) {
+                open.add(&reached.without(&seen));
+                seen.add(&reached);
+            }
+        }
+        ends
+    }
+
+    /// Where one turn of a group can end that begins at `start`.
+    fn find_ends(&mut self, group: &Group, start: usize, wildcards: Wildcards) -> Rc<Places> {
+        if let Some(known) = self.known.get(&(group.id, start)) {
+            return Rc::clone(known);
+        }
+        let mut ends = Places::none(self.name.len());
+        for alternative in &group.alternatives {
+            let mut places = Places::one(self.name.len(), start);
+            self.advance(alternative, &mut places, wildcards);
+            ends.add(&places);
+        }
+        let ends = Rc::new(ends);
+        self.known.insert((group.id, start), Rc::clone(&ends));
+        ends
+    }
+}
+
+/// A character of a name, and which one it is.
+#[derive(Clone, Copy)]
+struct CharacterAt {
+    index: usize,
+    character: char,
+}
+
+fn is_same(expected: char, at: CharacterAt, ignores_case: bool) -> bool {
+    let shown = at.character;
+    expected == shown
+        || (ignores_case
+            && (expected.to_lowercase().eq(shown.to_lowercase())
+                || expected.to_uppercase().eq(shown.to_uppercase())))
+}

@@ -1,0 +1,156 @@
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+
+use super::*;
+
+/// What minimatch 11.0.9 says: for each pattern the paths that match, by their index. `folded` is
+/// with `dot` and `nocase`.
+#[derive(Deserialize)]
+struct Recorded {
+    paths: Vec<String>,
+    patterns: BTreeMap<String, Vec<usize>>,
+    folded: BTreeMap<String, Vec<usize>>,
+}
+
+fn recorded() -> Recorded {
+    serde_json::from_str(include_str!("minimatch.json")).expect("a table")
+}
+
+fn find_differences(
+    paths: &[String],
+    patterns: &BTreeMap<String, Vec<usize>>,
+    options: PatternOptions,
+) -> Vec<String> {
+    let mut different = Vec::new();
+    for (text, matching) in patterns {
+        let pattern = Pattern::with(text, options).expect("a pattern");
+        for (index, path) in paths.iter().enumerate() {
+            let expected = matching.contains(&index);
+            if pattern.is_match(path) != expected {
+                different.push(format!("{text:?} of {path:?} is {expected}"));
+            }
+        }
+    }
+    different
+}
+
+#[test]
+fn patterns_match_what_minimatch_matches() {
+    let Recorded {
+        paths,
+        patterns,
+        folded,
+    } = recorded();
+    let options = PatternOptions {
+        dot: false,
+        ignores_case: false,
+    };
+    assert_eq!(find_differences(&paths, &patterns, options), [""; 0]);
+    let options = PatternOptions {
+        dot: true,
+        ignores_case: true,
+    };
+    assert_eq!(find_differences(&paths, &folded, options), [""; 0]);
+}
+
+#[track_caller]
+fn check(pattern: &str, matching: &[&str], other: &[&str]) {
+    let compiled = Pattern::new(pattern).expect("a pattern");
+    for path in matching {
+        assert!(compiled.is_match(path), "{pattern} matches {path}");
+    }
+    for path in other {
+        assert!(!compiled.is_match(path), "{pattern} does not match {path}");
+    }
+}
+
+#[test]
+fn a_question_mark_is_one_character_however_many_bytes_it_has() {
+    check("?.yaml", &["é.yaml", "😀.yaml"], &["éé.yaml", ".yaml"]);
+    check("[é-ü].yaml", &["ö.yaml"], &["o.yaml"]);
+}
+
+#[test]
+fn a_path_is_read_from_the_root_with_or_without_a_slash() {
+    check("/a/*.yaml", &["a/b.yaml", "/a/b.yaml"], &["b/a/b.yaml"]);
+    check("*.yaml", &["/a.yaml", "a.yaml"], &["/a/b.yaml"]);
+}
+
+#[test]
+fn a_name_is_no_pattern() {
+    for (path, expected) in [
+        ("a/b.yaml", false),
+        ("a{b}.yaml", false),
+        ("a(b)!.yaml", false),
+        ("a[b.yaml", false),
+        ("a\\*.yaml", false),
+        ("*.yaml", true),
+        ("a?.yaml", true),
+        ("[ab].yaml", true),
+        ("{a,b}.yaml", true),
+        ("{1..3}.yaml", true),
+        ("!(a)/b.yaml", true),
+        ("@(a|b).yaml", true),
+    ] {
+        assert_eq!(has_magic(path), expected, "{path}");
+    }
+}
+
+#[test]
+fn an_escaped_path_is_a_pattern_of_itself_alone() {
+    for path in [
+        "svc/[slug]/more.yaml",
+        "{a,b}/x.yaml",
+        "what?/*.yaml",
+        "!(a)+(b)@(c)|d.yaml",
+        "a\\b.yaml",
+        "é,.yaml",
+    ] {
+        let pattern = escape(path);
+        assert!(!has_magic(&pattern), "{pattern}");
+        assert_eq!(unescape(&pattern), path);
+        check(&pattern, &[path], &["svc/s/more.yaml", "a/x.yaml"]);
+    }
+}
+
+#[test]
+fn a_pattern_is_also_the_name_of_a_file() {
+    let pattern = Pattern::new("/svc/[slug]/\\{a}.yaml").expect("a pattern");
+    assert!(pattern.is_name_of("svc/[slug]/{a}.yaml"));
+    assert!(!pattern.is_name_of("svc/s/{a}.yaml"));
+}
+
+#[test]
+fn a_pattern_that_means_everything_else_is_refused() {
+    assert_eq!(
+        Pattern::new("!drafts/*.yaml").err(),
+        Some(PatternError::Negated)
+    );
+    check("!(drafts)/*.yaml", &["a/b.yaml"], &["drafts/b.yaml"]);
+}
+
+#[test]
+fn a_hostile_pattern_is_refused_or_quick() {
+    let refused = |pattern: &str| Pattern::new(pattern).err();
+    for braces in [
+        "{a,b}".repeat(20),
+        "{1..1000}".to_owned(),
+        "{a,{b,{c..z}}}".repeat(9),
+    ] {
+        assert_eq!(refused(&braces), Some(PatternError::TooManyAlternatives));
+    }
+    assert_eq!(refused(&"a".repeat(3_000)), Some(PatternError::TooLong));
+    let groups = "!(a)".repeat(GROUPS_MAX + 1);
+    assert_eq!(
+        refused(&groups),
+        Some(PatternError::TooManyGroups { step: groups })
+    );
+    let stars = format!("{}b", "**/a*a*/".repeat(100));
+    check(&stars, &[], &[&"aaaaaaaa/".repeat(200)]);
+    let depth = GROUPS_MAX;
+    for group in ["*(", "!(", "+("] {
+        let nested = format!("{}a*a*{}b", group.repeat(depth), ")".repeat(depth));
+        check(&nested, &[], &[&"a".repeat(255)]);
+    }
+}
