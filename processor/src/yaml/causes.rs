@@ -1,12 +1,28 @@
 //! What most often is behind a mistake, where the mistake itself does not tell.
 
+use freshet_model::RuleId;
+
 use super::position::TextPosition;
 use super::problem::{SyntaxProblem, syntax_problem};
 use super::split::DocumentText;
-use freshet_model::RuleId;
 
 /// How git marks what it could not merge, at the start of a line.
 const CONFLICT_MARKERS: [&str; 3] = ["<<<<<<< ", "=======", ">>>>>>> "];
+
+/// A key that begins with what only looks like a space: most likely it was to be indented by it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct OddSpace {
+    /// Where it is.
+    pub position: TextPosition,
+    /// The character.
+    pub character: char,
+}
+
+impl std::fmt::Display for OddSpace {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&name_space(self.character))
+    }
+}
 
 /// The problem, or the one that is behind it.
 pub(super) fn find_cause(problem: SyntaxProblem, document: &DocumentText<'_>) -> SyntaxProblem {

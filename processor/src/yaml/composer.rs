@@ -7,9 +7,8 @@ use freshet_model::RuleId;
 use serde_json::Value;
 
 use super::anchors::Anchors;
-use super::causes;
+use super::causes::{self, OddSpace};
 use super::collection::{CollectionContent, CollectionTag, CompleteNode, OpenCollection};
-use super::document::OddSpace;
 use super::key::KeyIdentity;
 use super::position::{NodeParent, Positions, TextPosition};
 use super::problem::{SyntaxProblem, syntax_problem};

@@ -3,7 +3,7 @@
 use freshet_model::RuleId;
 use serde_json::Value;
 
-use super::causes;
+use super::causes::OddSpace;
 use super::composer::Composer;
 use super::position::{Positions, TextPosition};
 use super::problem::SyntaxProblem;
@@ -24,21 +24,6 @@ pub struct ParsedDocument {
     pub start: TextPosition,
     /// The first key that begins with what only looks like a space.
     pub odd_space: Option<OddSpace>,
-}
-
-/// A key that begins with what only looks like a space: most likely it was to be indented by it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct OddSpace {
-    /// Where it is.
-    pub position: TextPosition,
-    /// The character.
-    pub character: char,
-}
-
-impl std::fmt::Display for OddSpace {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(&causes::name_space(self.character))
-    }
 }
 
 /// Reads a document.

@@ -36,7 +36,8 @@ mod syntax;
 mod tests;
 mod yaml11;
 
-pub use document::{OddSpace, ParsedDocument};
+pub use causes::OddSpace;
+pub use document::ParsedDocument;
 pub use encoding::find_wrong_byte;
 pub use position::{Positions, TextPosition};
 pub use problem::SyntaxProblem;
