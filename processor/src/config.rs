@@ -119,9 +119,7 @@ impl Default for ProcessorConfig {
             retry: RetryPolicy::default(),
             listing_page: 100,
             read_batch: REPOSITORIES_PER_QUERY_MAX,
-            // More than a busy machine needs between two jobs of one sweep: 50 ms cost five calls more
-            // for a thousand repositories beside two busy loops. Nobody waits for a sweep's last page.
-            sweep_linger: Duration::from_millis(200),
+            sweep_linger: Duration::from_millis(50),
             max_concurrent_calls: 20,
             // Seven seconds together, which the replicas of GitHub stay within.
             behind_delays: [1, 2, 4].map(Duration::from_secs).to_vec(),
