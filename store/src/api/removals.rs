@@ -145,12 +145,8 @@ async fn load_waiting(api: &Api) -> Result<Vec<RemovalRow>, RepoError> {
 /// The listing that decides about the roots of a provider.
 fn listing_of(source: &SourceRow) -> Option<SourceKey> {
     let provider_id = source.external_id.strip_prefix(PROVIDER_ROOTS)?;
-    (source.kind == SourceKind::Roots).then(|| SourceKey {
-        kind: SourceKind::Listing,
-        host: source.host.clone(),
-        external_id: provider_id.to_owned(),
-        git_ref: String::new(),
-    })
+    (source.kind == SourceKind::Roots)
+        .then(|| SourceKey::new(SourceKind::Listing, &source.host, provider_id))
 }
 
 async fn confirm_matching(

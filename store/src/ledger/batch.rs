@@ -204,6 +204,7 @@ impl SignalBatch<'_> {
             .filter(|it| pushed.may_change(it, push))
             .map(|it| it.source_id)
             .collect();
+        let called = source_ref(&repository.default_branch, branch);
         let (now, trigger) = (self.now, trigger_of_push(signal, push));
         let concerned = self
             .sources
@@ -211,8 +212,7 @@ impl SignalBatch<'_> {
             .filter(|source| dependent_ids.contains(&source.id));
         for source in concerned {
             // Its own push says what it wants for itself.
-            let is_own_branch =
-                source.git_ref == source_ref(repository, branch) || source.git_ref == branch;
+            let is_own_branch = source.git_ref == called || source.git_ref_text() == branch;
             let is_own = source.host == signal.host && source.repository_id() == repository.id;
             if is_own && is_own_branch {
                 continue;

@@ -3,13 +3,13 @@
 use freshet_model::SourceId;
 
 use super::*;
-use crate::repo::DependencyRow;
+use crate::repo::{DependencyRow, git_ref_if_any};
 
 /// A branch of the repository that has a source of its own.
 fn held_branch(number: i64, git_ref: &str) -> SourceRow {
     SourceRow {
         id: SourceId::new(number),
-        git_ref: git_ref.to_owned(),
+        git_ref: git_ref_if_any(git_ref),
         ..held()
     }
 }
@@ -63,7 +63,7 @@ fn a_provider_with_a_branch_reads_the_source_of_that_branch() {
             ..harmless()
         })));
         let source = batch.sources.values().next().expect("a source");
-        assert_eq!((source.git_ref.as_str(), source.wanted), (git_ref, 1));
+        assert_eq!((source.git_ref_text(), source.wanted), (git_ref, 1));
     }
 }
 
@@ -113,7 +113,7 @@ fn dependent(number: i64, git_ref: &str, path: &str) -> Dependent {
             host: "github.com".to_owned(),
             owner: "acme".to_owned(),
             name: "pay".to_owned(),
-            git_ref: git_ref.to_owned(),
+            git_ref: git_ref_if_any(git_ref),
             path: path.to_owned(),
             blob_oid: "b".to_owned(),
             url: String::new(),

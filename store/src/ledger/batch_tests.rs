@@ -4,7 +4,7 @@ use freshet_proto::message::{Cause, Ignored, Repository};
 
 use super::*;
 use crate::config::{GithubProvider, ProviderFilters};
-use crate::repo::{HEAD, LocationState, SourceKind};
+use crate::repo::{LocationState, SourceKind};
 
 /// The source and location that are held, and the next of each.
 const SOURCE: SourceId = SourceId::new(1);
@@ -12,6 +12,8 @@ const NEW_SOURCE: SourceId = SourceId::new(2);
 const LOCATION: LocationId = LocationId::new(1);
 const NEW_LOCATION: LocationId = LocationId::new(2);
 const HELD: &str = "aaaa";
+/// How the default branch is stored.
+const HEAD: &str = "HEAD";
 const PATH: &str = "catalog-info.yaml";
 
 fn provider() -> GithubProvider {

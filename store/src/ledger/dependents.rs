@@ -1,17 +1,17 @@
 //! What reads a file of a repository without being a file of it. Pure.
 
-use freshet_model::RepositoryName;
+use freshet_model::{GitRef, RepositoryName};
 use freshet_proto::message::{Push, Repository};
 
 use super::subject::source_ref;
-use crate::repo::SourceRow;
 use crate::repo::dependencies::Dependent;
+use crate::repo::{SourceRow, git_ref_if_any};
 
 /// A branch that was pushed to, as dependencies name it.
-pub(super) struct PushedBranch<'a> {
+pub(super) struct PushedBranch {
     repository: RepositoryName,
     /// The branch by name, and as sources call it.
-    refs: [&'a str; 2],
+    refs: [Option<GitRef>; 2],
 }
 
 /// The repository a push names.
@@ -19,19 +19,22 @@ pub(super) fn repository_name(host: &str, repository: &Repository) -> Repository
     RepositoryName::new(host, &repository.owner, &repository.name)
 }
 
-impl<'a> PushedBranch<'a> {
-    pub(super) fn new(host: &str, repository: &Repository, branch: &'a str) -> Self {
+impl PushedBranch {
+    pub(super) fn new(host: &str, repository: &Repository, branch: &str) -> Self {
         Self {
             repository: repository_name(host, repository),
-            refs: [branch, source_ref(repository, branch)],
+            refs: [
+                git_ref_if_any(branch),
+                source_ref(&repository.default_branch, branch),
+            ],
         }
     }
 
     /// Whether a push to it may have changed what was read.
     pub(super) fn may_change(&self, dependent: &Dependent, push: &Push) -> bool {
         let dependency = &dependent.dependency;
-        let is_here = dependency.repository() == self.repository
-            && self.refs.contains(&dependency.git_ref.as_str());
+        let is_here =
+            dependency.repository() == self.repository && self.refs.contains(&dependency.git_ref);
         // A push that was forced, or whose list of paths was cut off, may have touched anything.
         is_here && (!push.complete || push.forced || push.touched.contains(&dependency.path))
     }
@@ -42,9 +45,7 @@ impl Dependent {
     pub(super) fn reads_path_of(&self, source: &SourceRow, path: &str) -> bool {
         let dependency = &self.dependency;
         let is_here = dependency.repository() == source.repository_name()
-            && (dependency.git_ref == source.git_ref
-                || (source.git_ref == crate::repo::HEAD
-                    && dependency.git_ref == source.names.default_branch));
+            && [source.git_ref_text(), source.branch()].contains(&dependency.git_ref_text());
         is_here && dependency.path == path
     }
 }

@@ -2,6 +2,7 @@ use freshet_model::{LocationId, SourceId};
 use freshet_proto::message::job::Target;
 
 use super::*;
+use crate::repo::git_ref_if_any;
 use crate::repo::sources::SourceNames;
 
 const SOURCE: SourceId = SourceId::new(3);
@@ -28,7 +29,7 @@ fn dependency(location: i64, path: &str, url: &str) -> DependencyRow {
         host: String::new(),
         owner: String::new(),
         name: String::new(),
-        git_ref: String::new(),
+        git_ref: None,
         path: path.to_owned(),
         blob_oid: "d1".to_owned(),
         url: url.to_owned(),
@@ -137,7 +138,7 @@ fn a_repository_that_is_known_by_name_is_asked_for_by_name() {
             name: "pay".to_owned(),
             ..SourceNames::default()
         },
-        git_ref: "dev".to_owned(),
+        git_ref: git_ref_if_any("dev"),
         ..source(SourceKind::Repository, "name:acme/pay")
     };
     let Some(Target::Repository(target)) = target(&named, &[], &[]) else {

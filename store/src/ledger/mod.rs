@@ -19,7 +19,6 @@ mod record;
 mod request;
 mod subject;
 
-pub(crate) use crate::repo::HEAD;
 pub use config::LedgerConfig;
 pub(crate) use providers::{Provider, Providers};
 pub(crate) use publish::{JobPublisher, build_jobs};

@@ -1,11 +1,12 @@
 //! Which sources the configuration asks for. Pure.
 
-use freshet_model::glob;
+use freshet_model::{GitRef, LocationId, SourceId, glob};
 use freshet_proto::message::Repository;
 use regex::Regex;
 
+use super::subject::source_ref;
 use crate::config::GithubProvider;
-use crate::repo::{HEAD, Location, SourceRow};
+use crate::repo::{Location, SourceRow, git_ref_if_any};
 
 /// Every configured provider.
 #[derive(Clone, Debug, Default)]
@@ -22,8 +23,7 @@ pub(crate) struct Provider {
     /// The file that is looked for in each repository, or a pattern, as locations are kept.
     pub(crate) catalog_path: String,
     pub(crate) is_pattern: bool,
-    /// [`HEAD`] or a branch.
-    pub(crate) git_ref: String,
+    git_ref: GitRef,
     names: NameFilter,
     allow_archived: bool,
 }
@@ -101,7 +101,11 @@ impl Provider {
             organization: configured.organization.clone(),
             catalog_path,
             is_pattern,
-            git_ref: configured.branch.clone().unwrap_or_else(|| HEAD.to_owned()),
+            git_ref: configured
+                .branch
+                .as_deref()
+                .and_then(git_ref_if_any)
+                .unwrap_or(GitRef::DefaultBranch),
             names: NameFilter::new(configured.filters.repository.as_deref(), &configured.id),
             allow_archived: configured.filters.allow_archived,
         }
@@ -121,7 +125,7 @@ impl Provider {
     }
 
     /// Its catalog file, or pattern, in a source where nobody has looked for it yet.
-    pub(crate) fn location_in(&self, id: i64, source_id: i64) -> Location {
+    pub(crate) fn location_in(&self, id: LocationId, source_id: SourceId) -> Location {
         Location {
             is_pattern: self.is_pattern,
             ..Location::new(id, source_id, &self.catalog_path)
@@ -129,31 +133,18 @@ impl Provider {
     }
 
     /// How the source of this repository that is read is called.
-    pub(crate) fn source_ref<'a>(&'a self, repository: &Repository) -> &'a str {
-        if self.git_ref == repository.default_branch {
-            HEAD
-        } else {
-            &self.git_ref
-        }
+    pub(crate) fn source_ref(&self, repository: &Repository) -> Option<GitRef> {
+        source_ref(&repository.default_branch, self.git_ref.as_str())
     }
 
     /// Whether this is the branch of the repository that is read.
     pub(crate) fn reads(&self, source: &SourceRow) -> bool {
-        let git_ref = if self.git_ref == source.names.default_branch {
-            HEAD
-        } else {
-            &self.git_ref
-        };
-        source.git_ref == git_ref
+        source.git_ref == source_ref(&source.names.default_branch, self.git_ref.as_str())
     }
 
     /// The branch that is read of this repository.
     pub(crate) fn branch<'a>(&'a self, repository: &'a Repository) -> &'a str {
-        if self.git_ref == HEAD {
-            &repository.default_branch
-        } else {
-            &self.git_ref
-        }
+        self.git_ref.resolve_name(&repository.default_branch)
     }
 }
 
@@ -203,8 +194,8 @@ mod tests {
     fn a_catalog_path_is_a_file_or_a_pattern_of_files() {
         let file = provider("/catalog-info.yaml");
         assert_eq!(
-            file.location_in(1, 2),
-            Location::new(1, 2, "catalog-info.yaml")
+            file.location_in(LocationId::new(1), SourceId::new(2)),
+            Location::new(LocationId::new(1), SourceId::new(2), "catalog-info.yaml")
         );
         for path in [
             "catalog-info.{yml,yaml}",
@@ -212,7 +203,7 @@ mod tests {
             "catalog-info.y?ml",
         ] {
             let provider = provider(path);
-            let location = provider.location_in(1, 2);
+            let location = provider.location_in(LocationId::new(1), SourceId::new(2));
             assert!(location.is_pattern, "{path}");
             assert_eq!(provider.path_in_repository(), path);
         }

@@ -1,10 +1,10 @@
 //! Which source a signal is about, before anything is read. Pure.
 
-use freshet_model::SourceId;
-use freshet_proto::message::{Push, Repository, Signal, signal};
+use freshet_model::{GitRef, SourceId};
+use freshet_proto::message::{Push, Signal, signal};
 
 use crate::repo::sources::SourceKey;
-use crate::repo::{HEAD, SourceKind};
+use crate::repo::{SourceKind, git_ref_if_any};
 
 const BRANCH_PREFIX: &str = "refs/heads/";
 
@@ -18,12 +18,12 @@ pub(super) enum SignalSubject {
 
 impl SignalSubject {
     pub(super) fn of(signal: &Signal) -> Self {
-        let key = |kind, external_id, git_ref: &str| {
+        let key = |kind, external_id, git_ref| {
             Self::Key(SourceKey {
                 kind,
                 host: signal.host.clone(),
                 external_id,
-                git_ref: git_ref.to_owned(),
+                git_ref,
             })
         };
         match &signal.body {
@@ -34,11 +34,11 @@ impl SignalSubject {
                 },
             )) => {
                 let branch = branch_of(push).unwrap_or_default();
-                let git_ref = source_ref(repository, branch);
+                let git_ref = source_ref(&repository.default_branch, branch);
                 key(SourceKind::Repository, repository.id.to_string(), git_ref)
             }
             Some(signal::Body::Tick(tick)) => {
-                key(SourceKind::Listing, tick.provider_id.clone(), "")
+                key(SourceKind::Listing, tick.provider_id.clone(), None)
             }
             Some(signal::Body::Refresh(refresh)) => Self::Id(SourceId::new(refresh.source_id)),
             Some(signal::Body::Push(_) | signal::Body::Ignored(_)) | None => Self::Nothing,
@@ -59,10 +59,12 @@ impl SignalSubject {
 pub(super) fn key_by_branch_name(signal: &Signal) -> Option<SourceKey> {
     let key = SignalSubject::of(signal).into_key()?;
     match &signal.body {
-        Some(signal::Body::Push(push)) if key.git_ref == HEAD => Some(SourceKey {
-            git_ref: branch_of(push)?.to_owned(),
-            ..key
-        }),
+        Some(signal::Body::Push(push)) if key.git_ref == Some(GitRef::DefaultBranch) => {
+            Some(SourceKey {
+                git_ref: git_ref_if_any(branch_of(push)?),
+                ..key
+            })
+        }
         _ => None,
     }
 }
@@ -74,10 +76,10 @@ pub(super) fn branch_of(push: &Push) -> Option<&str> {
 
 /// How the source of a branch is called: the default branch goes by what it is, not by its name, so
 /// that a repository whose default branch is renamed keeps its source and its entities.
-pub(crate) fn source_ref<'a>(repository: &Repository, branch: &'a str) -> &'a str {
-    if branch == repository.default_branch {
-        HEAD
+pub(crate) fn source_ref(default_branch: &str, branch: &str) -> Option<GitRef> {
+    if branch == default_branch {
+        Some(GitRef::DefaultBranch)
     } else {
-        branch
+        git_ref_if_any(branch)
     }
 }

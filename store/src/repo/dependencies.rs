@@ -1,31 +1,49 @@
 //! Dependencies: the files that entities are made from besides the one that declares them.
 
-use freshet_model::{LocationId, RepositoryName, SourceId};
+use freshet_model::{GitRef, LocationId, RepositoryName, SourceId};
 use serde::Serialize;
 
 use super::error::RepoError;
-use super::statement::{Tx, delete_in, json, select, select_in, upsert};
+use super::statement::{Tx, delete_in, from_row, json, select, select_in, upsert};
+use super::stored::{git_ref_if_any, git_ref_text, write_git_ref};
 
 /// A file that a location's entities are made from, besides the location itself.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, sqlx::FromRow)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub(crate) struct DependencyRow {
-    #[sqlx(try_from = "i64")]
     pub(crate) location_id: LocationId,
     /// Of a repository, in lower case like owner and name; empty for a URL.
     pub(crate) host: String,
     pub(crate) owner: String,
     pub(crate) name: String,
-    pub(crate) git_ref: String,
+    /// None for a URL.
+    #[serde(serialize_with = "write_git_ref")]
+    pub(crate) git_ref: Option<GitRef>,
     pub(crate) path: String,
     /// What was read; empty if there was nothing.
     pub(crate) blob_oid: String,
     pub(crate) url: String,
 }
 
+from_row!(DependencyRow, row => Self {
+    location_id: LocationId::new(row.try_get("location_id")?),
+    host: row.try_get("host")?,
+    owner: row.try_get("owner")?,
+    name: row.try_get("name")?,
+    git_ref: git_ref_if_any(row.try_get("git_ref")?),
+    path: row.try_get("path")?,
+    blob_oid: row.try_get("blob_oid")?,
+    url: row.try_get("url")?,
+});
+
 impl DependencyRow {
     /// The repository it is in; all parts are empty if it is a plain URL.
     pub(crate) fn repository(&self) -> RepositoryName {
         RepositoryName::new(&self.host, &self.owner, &self.name)
+    }
+
+    /// Its git ref as messages hold it; empty for a URL.
+    pub(crate) fn git_ref_text(&self) -> &str {
+        git_ref_text(self.git_ref.as_ref())
     }
 }
 

@@ -53,6 +53,9 @@ pub enum RestoreError {
     /// The log could not be given a new epoch.
     #[error("cannot start a new epoch")]
     Epoch(#[source] RepoError),
+    /// Nothing is kept.
+    #[error("a database in memory is new at every start, so there is nothing to restore")]
+    Temporary,
 }
 
 /// Puts `backup` in the place of the database, or takes it as restored already, and starts a new epoch.
@@ -67,6 +70,7 @@ pub async fn restore_database(
     backup: Option<&Path>,
 ) -> Result<LogState, RestoreError> {
     match (database, backup) {
+        (DatabaseConfig::Temporary, _) => Err(RestoreError::Temporary),
         (_, None) => start_new_epoch(database).await,
         (DatabaseConfig::Postgres { .. }, Some(_)) => Err(RestoreError::BackupOfServer),
         (DatabaseConfig::Sqlite { path }, Some(backup)) => {

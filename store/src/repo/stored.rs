@@ -2,7 +2,7 @@
 
 use std::str::FromStr;
 
-use freshet_model::{EntityRef, RefError};
+use freshet_model::{EntityRef, GitRef, RefError};
 use serde::{Serialize, Serializer};
 
 /// A stored word that this version does not know.
@@ -29,6 +29,24 @@ pub(super) fn write_text<S: Serializer>(
     serializer: S,
 ) -> Result<S::Ok, S::Error> {
     text.as_deref().unwrap_or_default().serialize(serializer)
+}
+
+/// The git ref of a column or a message; `None` for what is in no repository, whose text is empty.
+pub(crate) fn git_ref_if_any(text: &str) -> Option<GitRef> {
+    GitRef::parse(text).ok()
+}
+
+/// The text that [`git_ref_if_any`] reads.
+pub(super) fn git_ref_text(git_ref: Option<&GitRef>) -> &str {
+    git_ref.map_or("", GitRef::as_str)
+}
+
+/// Writes what [`git_ref_if_any`] reads.
+pub(super) fn write_git_ref<S: Serializer>(
+    git_ref: &Option<GitRef>,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    git_ref_text(git_ref.as_ref()).serialize(serializer)
 }
 
 /// A column of times or durations, in microseconds, in which none is 0.

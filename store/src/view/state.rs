@@ -153,7 +153,7 @@ impl CatalogState {
 
     /// The entities whose status shows each of these problems, in the order of the problems.
     pub(crate) fn shown_by<'a>(&'a self, problems: &[&'a ProblemRow]) -> Vec<Vec<&'a EntityRef>> {
-        let mut of_files: HashMap<i64, Vec<&EntityRef>> = problems
+        let mut of_files: HashMap<LocationId, Vec<&EntityRef>> = problems
             .iter()
             .filter(|it| it.problem.is_error() && it.problem.is_file)
             .map(|it| (it.location_id, Vec::new()))

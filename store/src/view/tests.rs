@@ -311,7 +311,7 @@ async fn a_reader_waits_for_a_revision_or_gives_up() {
 }
 
 /// A problem of a file: of all of it, or of the document that declares an entity.
-fn problem_of(id: i64, location_id: i64, about: Option<u8>) -> ProblemRow {
+fn problem_of(id: i64, location_id: LocationId, about: Option<u8>) -> ProblemRow {
     let error = Problem::error(
         RuleId::SpecSchema,
         ErrorClass::InputError,
@@ -320,7 +320,7 @@ fn problem_of(id: i64, location_id: i64, about: Option<u8>) -> ProblemRow {
     ProblemRow {
         id,
         location_id,
-        source_id: 1,
+        source_id: SourceId::new(1),
         provider: "github".to_owned(),
         repository: "acme/pay".to_owned(),
         path: "catalog-info.yaml".to_owned(),

@@ -12,7 +12,7 @@ use super::open;
 use crate::change::Snapshot;
 use crate::config::DatabaseConfig;
 use crate::repo::sources::SourceKey;
-use crate::repo::{Location, LocationState, Repo, SourceKind, SourceRow};
+use crate::repo::{Location, LocationState, Repo, SourceKind, SourceRow, git_ref_if_any};
 
 static SQLITE: Migrator = sqlx::migrate!("migrations/sqlite");
 static POSTGRES: Migrator = sqlx::migrate!("migrations/postgres");
@@ -69,7 +69,7 @@ async fn find(repo: &Repo, kind: SourceKind, external_id: &str, git_ref: &str) -
         kind,
         host: "github.com".to_owned(),
         external_id: external_id.to_owned(),
-        git_ref: git_ref.to_owned(),
+        git_ref: git_ref_if_any(git_ref),
     };
     let mut tx = repo.write().await.expect("a transaction");
     let found = tx.lock_sources_by_key(&[key]).await.expect("rows");

@@ -9,7 +9,7 @@ use super::verbs::{location, put_sources, source, source_id, write};
 use crate::config::DatabaseConfig;
 use crate::repo::{
     DependencyRow, EmittedKind, Location, LocationEntity, LocationLink, LocationState, Naming,
-    RemovalRow, Repo, SourceRow,
+    RemovalRow, Repo, SourceRow, git_ref_if_any,
 };
 
 pub(super) async fn run<F, Fut>(fresh: &F)
@@ -41,7 +41,7 @@ fn ids<const COUNT: usize>(numbers: [i64; COUNT]) -> [LocationId; COUNT] {
 
 fn branch(number: i64, name: &str, git_ref: &str) -> SourceRow {
     let mut branch = SourceRow {
-        git_ref: git_ref.to_owned(),
+        git_ref: git_ref_if_any(git_ref),
         ..source(number, "7")
     };
     name.clone_into(&mut branch.names.name);
@@ -231,7 +231,7 @@ fn dependency(location: i64, name: &str, git_ref: &str, path: &str) -> Dependenc
         host: "github.com".to_owned(),
         owner: "acme".to_owned(),
         name: name.to_owned(),
-        git_ref: git_ref.to_owned(),
+        git_ref: git_ref_if_any(git_ref),
         path: path.to_owned(),
         blob_oid: "b1".to_owned(),
         url: String::new(),

@@ -10,7 +10,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-use freshet_model::{EntityRef, LocationId, RelationDeclaration, SourceId};
+use freshet_model::{EntityRef, GitRef, LocationId, RelationDeclaration, SourceId};
 
 use crate::apply::entities::claim_index::{Claim, ClaimIndex, ClaimState, RefClaims};
 use crate::apply::entities::declarations::{DeclaredEntity, FileDeclarations};
@@ -82,7 +82,7 @@ pub(crate) struct PromotedClaim {
 pub(crate) struct ClaimOrder<'a> {
     claimed_at: i64,
     repository_id: u64,
-    git_ref: &'a str,
+    git_ref: Option<&'a GitRef>,
     path: &'a str,
 }
 
@@ -98,7 +98,7 @@ pub(crate) fn claim_order<'a>(
     ClaimOrder {
         claimed_at,
         repository_id: source.map_or(u64::MAX, SourceRow::repository_id),
-        git_ref: source.map_or("", |source| &source.git_ref),
+        git_ref: source.and_then(|source| source.git_ref.as_ref()),
         path: location.map_or("", |location| &location.path),
     }
 }

@@ -21,7 +21,7 @@ use crate::apply::roots::discovered::{RootCandidate, compare_roots};
 use crate::apply::roots::{add_roots, provider_key, remove_roots};
 use crate::apply::source_state::{cover, mark_listing_proved, outcome_of};
 use crate::apply::transaction::ApplyTransaction;
-use crate::ledger::{HEAD, Provider};
+use crate::ledger::Provider;
 use crate::repo::sources::SourceKey;
 use crate::repo::{DependencyRow, Lane, Location, SourceRow, Tx};
 
@@ -176,7 +176,7 @@ fn find_candidates<'a>(
             repository,
             provider: Some(provider).filter(|provider| provider.wants(repository)),
             // A listing shows the default branch, and so says nothing of a file on another one.
-            is_there: file.holds_anything() || (*has_file && source.git_ref == HEAD),
+            is_there: file.holds_anything() || (*has_file && source.follows_default_branch()),
         }));
     }
     // Sources come out of a map: without an order, two runs would give roots different ids.

@@ -10,7 +10,7 @@ use freshet_model::{LocationId, SourceId};
 use freshet_proto::message::{Cause, ListedRepository, ListingObserved};
 
 use crate::apply::observed::newest::Reading;
-use crate::ledger::{HEAD, Provider, request_refresh};
+use crate::ledger::{Provider, request_refresh};
 use crate::repo::{Lane, Location, LocationState, SourceKind, SourceRow};
 
 /// The sources a listing is about.
@@ -129,10 +129,7 @@ impl ListingDiff {
                 context.host,
                 &repository.id.to_string(),
             );
-            context
-                .provider
-                .source_ref(repository)
-                .clone_into(&mut source.git_ref);
+            source.git_ref = context.provider.source_ref(repository);
             source
         });
         let held = known.locations.entry(source.id).or_default();
@@ -189,7 +186,7 @@ fn is_equal(
     context: &ListingContext<'_>,
 ) -> bool {
     // A listing shows the default branch, and so says nothing about another one.
-    if source.git_ref != HEAD {
+    if !source.follows_default_branch() {
         return false;
     }
     let holds_nothing = !held.iter().any(Location::holds_anything);

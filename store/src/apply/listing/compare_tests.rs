@@ -275,7 +275,7 @@ fn another_branch_is_not_compared_with_the_default_one() {
         now: 60,
     };
     let (mut source, location) = held();
-    "live".clone_into(&mut source.git_ref);
+    source.git_ref = provider.source_ref(&repository(7));
     let listed = |blob: &str| ListedRepository {
         head: "h".to_owned(),
         blob: blob.to_owned(),

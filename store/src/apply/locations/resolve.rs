@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use freshet_model::location::{Target, split_ref};
-use freshet_model::{LocationId, RepositoryName, SourceId, glob};
+use freshet_model::{GitRef, LocationId, RepositoryName, SourceId, glob};
 use freshet_proto::origin::{LOCAL_INSTALLATION, URL_INSTALLATION};
 
 use super::graph::{LocationGraph, TargetKey, index_by_place};
@@ -13,7 +13,7 @@ use crate::apply::error::ApplyError;
 use crate::config::Recheck;
 use crate::micros::micros;
 use crate::repo::sources::{RecheckInterval, SourceKey, SourceNames};
-use crate::repo::{HEAD, Location, SourceKind, SourceRow, Tx};
+use crate::repo::{Location, SourceKind, SourceRow, Tx, git_ref_if_any};
 
 /// How a repository that was never seen is called: by its name.
 pub(crate) const BY_NAME: &str = "name:";
@@ -182,7 +182,11 @@ impl KnownSources {
         let default_branch = &source.names.default_branch;
         let git_ref = glob::unescape(git_ref);
         let is_default = !default_branch.is_empty() && *default_branch == git_ref;
-        source.git_ref = if is_default { HEAD.to_owned() } else { git_ref };
+        source.git_ref = if is_default {
+            Some(GitRef::DefaultBranch)
+        } else {
+            git_ref_if_any(&git_ref)
+        };
         source.recheck = RecheckInterval::every(micros(recheck.repositories));
         self.add_new(source);
         (id, path)
@@ -273,7 +277,7 @@ fn split_known_branch<'a, 'b>(
 ) -> Option<(&'a SourceRow, &'b str)> {
     branches
         .iter()
-        .flat_map(|source| [(source, source.branch()), (source, source.git_ref.as_str())])
+        .flat_map(|source| [(source, source.branch()), (source, source.git_ref_text())])
         .filter(|(_, name)| !name.is_empty())
         .filter_map(|(source, name)| {
             let front = rest

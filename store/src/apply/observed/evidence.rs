@@ -11,7 +11,9 @@ use super::failure::{ReadFailure, Retryability, class_of, describe_failure};
 use super::newest::Reading;
 use crate::apply::entities::declarations::{LOCATION_KIND, Undeclared, undeclared_of};
 use crate::apply::locations::graph::{LocationGraph, TargetKey, index_by_place};
-use crate::repo::{DependencyRow, EmittedKind, Location, LocationState, SourceKind};
+use crate::repo::{
+    DependencyRow, EmittedKind, Location, LocationState, SourceKind, git_ref_if_any,
+};
 
 /// What was proved of one location.
 #[derive(Clone, Debug, PartialEq)]
@@ -235,7 +237,7 @@ impl Evidence {
             host: it.host.to_lowercase(),
             owner: it.owner.to_lowercase(),
             name: it.name.to_lowercase(),
-            git_ref: it.r#ref,
+            git_ref: git_ref_if_any(&it.r#ref),
             path: it.path,
             blob_oid: it.blob,
             url: it.url,

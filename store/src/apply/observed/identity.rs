@@ -88,7 +88,7 @@ fn update_names(
                 key: SourceKey::branch(
                     &source.host,
                     repository.id,
-                    source_ref(repository, &source.git_ref),
+                    source_ref(&repository.default_branch, source.git_ref_text()),
                 ),
             });
         }

@@ -29,7 +29,7 @@ mod write;
 pub use lane::Lane;
 pub use row::SourceKind;
 pub(crate) use row::{
-    GITHUB, HEAD, PushRange, RecheckInterval, SourceGeneration, SourceKey, SourceNames, SourceRow,
+    GITHUB, PushRange, RecheckInterval, SourceGeneration, SourceKey, SourceNames, SourceRow,
 };
 pub use status::SourceStatus;
 pub(crate) use trigger::Trigger;

@@ -1,13 +1,14 @@
 //! A source, as its table holds it.
 
-use freshet_model::{RepositoryName, SourceId};
+use freshet_model::{GitRef, RepositoryName, SourceId};
 use serde::{Deserialize, Serialize};
 
 use super::lane::Lane;
 use super::trigger::Trigger;
 use crate::repo::statement::from_row;
 use crate::repo::stored::{
-    UnknownWord, decode_error, micros_if_any, text_if_any, write_flag, write_micros, write_text,
+    UnknownWord, decode_error, git_ref_if_any, git_ref_text, micros_if_any, text_if_any,
+    write_flag, write_git_ref, write_micros, write_text,
 };
 
 /// What a source is.
@@ -76,8 +77,9 @@ pub(crate) struct SourceRow {
     pub(crate) host: String,
     pub(crate) installation: String,
     pub(crate) external_id: String,
-    /// `HEAD` for the default branch, a branch or a commit; empty for what is no repository.
-    pub(crate) git_ref: String,
+    /// None for what is no repository.
+    #[serde(serialize_with = "write_git_ref")]
+    pub(crate) git_ref: Option<GitRef>,
     #[serde(flatten)]
     pub(crate) names: SourceNames,
     pub(crate) wanted: i64,
@@ -119,7 +121,7 @@ from_row!(SourceRow, row => Self {
     host: row.try_get("host")?,
     installation: row.try_get("installation")?,
     external_id: row.try_get("external_id")?,
-    git_ref: row.try_get("git_ref")?,
+    git_ref: git_ref_if_any(row.try_get("git_ref")?),
     names: sqlx::FromRow::from_row(row)?,
     wanted: row.try_get("wanted")?,
     done: row.try_get("done")?,
@@ -208,9 +210,9 @@ impl SourceRow {
             installation: host.to_owned(),
             external_id: external_id.to_owned(),
             git_ref: match kind {
-                SourceKind::Repository => HEAD.to_owned(),
+                SourceKind::Repository => Some(GitRef::DefaultBranch),
                 SourceKind::Listing | SourceKind::Url | SourceKind::File | SourceKind::Roots => {
-                    String::new()
+                    None
                 }
             },
             names: SourceNames::default(),
@@ -263,15 +265,22 @@ impl SourceRow {
         self.mechanism = text_if_any(mechanism).map(str::to_owned);
     }
 
-    /// The branch that is read, by name.
+    /// The branch that is read, by name; empty for what is no repository.
     pub(crate) fn branch(&self) -> &str {
         // The row keeps saying "the default branch", so that renaming that branch is no other
         // source.
-        if self.git_ref == HEAD {
-            &self.names.default_branch
-        } else {
-            &self.git_ref
-        }
+        let git_ref = self.git_ref.as_ref();
+        git_ref.map_or("", |it| it.resolve_name(&self.names.default_branch))
+    }
+
+    /// The git ref that is read, as messages hold it; empty for what is no repository.
+    pub(crate) fn git_ref_text(&self) -> &str {
+        git_ref_text(self.git_ref.as_ref())
+    }
+
+    /// Whether it is the default branch, whatever that is called now.
+    pub(crate) fn follows_default_branch(&self) -> bool {
+        self.git_ref == Some(GitRef::DefaultBranch)
     }
 
     /// `owner/name`.
@@ -292,8 +301,6 @@ impl SourceRow {
 
 /// The provider of every source there is so far.
 pub(crate) const GITHUB: &str = "github";
-/// How a source says "the default branch".
-pub(crate) const HEAD: &str = "HEAD";
 
 /// A generation of a source.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -308,7 +315,8 @@ pub(crate) struct SourceKey {
     pub(crate) kind: SourceKind,
     pub(crate) host: String,
     pub(crate) external_id: String,
-    pub(crate) git_ref: String,
+    #[serde(serialize_with = "write_git_ref")]
+    pub(crate) git_ref: Option<GitRef>,
 }
 
 impl SourceKey {
@@ -318,14 +326,14 @@ impl SourceKey {
             kind,
             host: host.to_owned(),
             external_id: external_id.to_owned(),
-            git_ref: String::new(),
+            git_ref: None,
         }
     }
 
     /// A branch of a repository.
-    pub(crate) fn branch(host: &str, repository_id: u64, git_ref: &str) -> Self {
+    pub(crate) fn branch(host: &str, repository_id: u64, git_ref: Option<GitRef>) -> Self {
         Self {
-            git_ref: git_ref.to_owned(),
+            git_ref,
             ..Self::new(SourceKind::Repository, host, &repository_id.to_string())
         }
     }
