@@ -422,7 +422,7 @@ impl View {
             format!("refs/tags/{revision}"),
         ];
         let mut found = candidates.iter().map(|name| self.facts.refs.get(name));
-        found.find_map(Option::copied)
+        found.find_map(|oid| oid.copied())
     }
 
     /// The tag object a revision names, if the tag has one.
