@@ -298,10 +298,10 @@ fn a_sweep_does_not_slow_down_who_waits() {
         lane: Lane::Hi,
         ..held()
     };
-    source.trigger.0.mechanism = "push".to_owned();
+    source.trigger.mechanism = "push".to_owned();
     request_refresh(&mut source, Lane::Lo, Cause::default(), 9);
     assert_eq!((source.lane, source.wanted), (Lane::Hi, 5));
-    assert_eq!(source.trigger.0.mechanism, "push");
+    assert_eq!(source.trigger.mechanism, "push");
     source.done = 5;
     request_refresh(&mut source, Lane::Lo, Cause::default(), 9);
     assert_eq!(source.lane, Lane::Lo);

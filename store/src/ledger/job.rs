@@ -37,7 +37,7 @@ pub(super) fn build_job(
         lane: freshet_proto::message::Lane::from(source.lane).into(),
         installation: source.installation.clone(),
         host: source.host.clone(),
-        cause: Some(source.trigger.0.clone()),
+        cause: Some(source.trigger.clone()),
         target: Some(target),
     })
 }

@@ -22,7 +22,7 @@ use super::publish::{JobPublisher, build_jobs};
 use super::request::request_refresh;
 use crate::metrics::StoreMetrics;
 use crate::micros::micros;
-use crate::repo::{Lane, Repo, RepoError, SourceGeneration, SourceRow, Trigger};
+use crate::repo::{Lane, Repo, RepoError, SourceGeneration, SourceRow};
 
 /// Sources looked at in one go. They go on in the order of their last job, so none is passed over.
 const SOURCES_MAX: i64 = 1_000;
@@ -119,14 +119,14 @@ impl Reconciler {
     }
 
     async fn request_other_fingerprints(&self) -> Result<u64, RepoError> {
-        let trigger = Trigger(Cause {
+        let trigger = Cause {
             mechanism: "reconcile".to_owned(),
             received_at: self.clock.now_micros(),
             ..Cause::default()
-        });
+        };
         let mut tx = self.repo.write().await?;
         let sources = tx
-            .request_other_fingerprints(self.config.fingerprint.as_str(), trigger.into())
+            .request_other_fingerprints(self.config.fingerprint.as_str(), &trigger)
             .await?;
         tx.commit().await?;
         Ok(sources)

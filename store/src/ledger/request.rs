@@ -3,7 +3,7 @@
 use freshet_proto::message::{Cause, Push, Repository, Signal};
 
 use crate::repo::sources::SourceNames;
-use crate::repo::{GITHUB, Lane, SourceRow, Trigger};
+use crate::repo::{GITHUB, Lane, SourceRow};
 
 /// Asks for a new generation of a source.
 pub(crate) fn request_refresh(source: &mut SourceRow, lane: Lane, trigger: Cause, now: i64) {
@@ -11,7 +11,7 @@ pub(crate) fn request_refresh(source: &mut SourceRow, lane: Lane, trigger: Cause
     let keeps_lane = source.is_outstanding() && source.lane == Lane::Hi && lane == Lane::Lo;
     if !keeps_lane {
         source.lane = lane;
-        source.trigger = Trigger(trigger);
+        source.trigger = trigger;
     }
     // What failed for the sweep says little about somebody's push.
     if lane == Lane::Hi {

@@ -54,6 +54,6 @@ pub(crate) use location_entities::LocationEntity;
 pub(crate) use locations::{EmittedKind, Location, LocationState, Naming};
 pub(crate) use problems::{ProblemPlace, StoredProblem};
 pub(crate) use removals::RemovalRow;
-pub(crate) use sources::{GITHUB, SourceGeneration, SourceRow, Trigger};
+pub(crate) use sources::{GITHUB, SourceGeneration, SourceRow};
 pub(crate) use statement::Tx;
 pub(crate) use stored::git_ref_if_any;

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use freshet_model::{
     EntityRef, ErrorClass, LocationId, Problem, RelationDeclaration, Revision, RuleId, SourceId,
 };
+use freshet_proto::message::Cause;
 use uuid::Uuid;
 
 use super::open;
@@ -77,8 +78,8 @@ pub(super) fn source(number: i64, external_id: &str) -> SourceRow {
     "acme".clone_into(&mut source.names.owner);
     source.names.name = format!("r{number}");
     "https://github.com/acme/r".clone_into(&mut source.names.url);
-    source.trigger.0.signal_id = "gh:github.com:1".to_owned();
-    source.trigger.0.received_at = 7;
+    source.trigger.signal_id = "gh:github.com:1".to_owned();
+    source.trigger.received_at = 7;
     source
 }
 
@@ -503,7 +504,7 @@ async fn outstanding_sources_are_found_when_due(repo: &Repo) {
     let found = tx.sources_to_enqueue(50, 30, 10).await.expect("rows");
     assert!(found.is_empty());
     let requested = tx
-        .request_other_fingerprints("new", String::new())
+        .request_other_fingerprints("new", &Cause::default())
         .await
         .expect("requested");
     assert_eq!(requested, 1, "only the one that waits for nothing");

@@ -290,7 +290,7 @@ fn whole(source: &SourceRow, generation: u64, body: observation::Body) -> Observ
         generation,
         lane: Lane::Lo.into(),
         installation: HOST.to_owned(),
-        cause: Some(source.trigger.0.clone()),
+        cause: Some(source.trigger.clone()),
         fingerprint: FINGERPRINT.to_owned(),
         fetched_at: START,
         part: 0,

@@ -32,4 +32,3 @@ pub(crate) use row::{
     GITHUB, PushRange, RecheckInterval, SourceGeneration, SourceKey, SourceNames, SourceRow,
 };
 pub use status::SourceStatus;
-pub(crate) use trigger::Trigger;

@@ -1,10 +1,11 @@
 //! A source, as its table holds it.
 
 use freshet_model::{GitRef, RepositoryName, SourceId};
+use freshet_proto::message::Cause;
 use serde::{Deserialize, Serialize};
 
 use super::lane::Lane;
-use super::trigger::Trigger;
+use super::trigger::{trigger_from_text, write_trigger};
 use crate::repo::statement::from_row;
 use crate::repo::stored::{
     UnknownWord, decode_error, git_ref_if_any, git_ref_text, micros_if_any, text_if_any,
@@ -93,8 +94,9 @@ pub(crate) struct SourceRow {
     /// The way in which it was last read; none after a rename, until it was read again.
     #[serde(serialize_with = "write_text")]
     pub(crate) fingerprint: Option<String>,
-    #[serde(rename = "cause")]
-    pub(crate) trigger: Trigger,
+    /// What made the newest generation be asked for.
+    #[serde(rename = "cause", serialize_with = "write_trigger")]
+    pub(crate) trigger: Cause,
     /// When it was last proved to be as we hold it.
     #[serde(serialize_with = "write_micros")]
     pub(crate) verified_at: Option<i64>,
@@ -129,7 +131,7 @@ from_row!(SourceRow, row => Self {
     head: text_if_any(row.try_get("head")?),
     push: sqlx::FromRow::from_row(row)?,
     fingerprint: text_if_any(row.try_get("fingerprint")?),
-    trigger: Trigger::try_from(row.try_get::<String, _>("cause")?).map_err(decode_error)?,
+    trigger: trigger_from_text(row.try_get("cause")?).map_err(decode_error)?,
     verified_at: micros_if_any(row.try_get("verified_at")?),
     changed_at: micros_if_any(row.try_get("changed_at")?),
     mechanism: text_if_any(row.try_get("mechanism")?),
@@ -222,7 +224,7 @@ impl SourceRow {
             head: None,
             push: PushRange::default(),
             fingerprint: None,
-            trigger: Trigger::default(),
+            trigger: Cause::default(),
             verified_at: None,
             changed_at: None,
             mechanism: None,

@@ -1,8 +1,10 @@
 //! Sources, written whole or in one respect.
 
 use freshet_model::SourceId;
+use freshet_proto::message::Cause;
 
 use super::row::{SourceGeneration, SourceRow};
+use super::trigger::trigger_to_text;
 use crate::repo::error::RepoError;
 use crate::repo::statement::{Tx, bounded, execute, fetch_all, json, upsert};
 
@@ -53,7 +55,7 @@ impl Tx {
     pub(crate) async fn request_other_fingerprints(
         &mut self,
         fingerprint: &str,
-        trigger: String,
+        trigger: &Cause,
     ) -> Result<u64, RepoError> {
         // In the lane of sweeps: an upgrade of ours must not stand before anybody's push. What is
         // outstanding already will be read in the new way without being asked for again.
@@ -66,7 +68,7 @@ impl Tx {
             sqlite: SQL,
             postgres: SQL,
             fingerprint,
-            trigger,
+            trigger_to_text(trigger),
         )
     }
 
