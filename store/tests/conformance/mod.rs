@@ -5,6 +5,7 @@
 //! through the real ledger and the real apply, and after each step the log, the database and the
 //! view must agree. A case panics where its database behaves differently.
 
+mod catalog;
 mod migration;
 mod stories;
 mod tree;
@@ -28,6 +29,7 @@ where
 {
     migration::run(&fresh).await;
     verbs::run(&fresh).await;
+    catalog::run(&fresh).await;
     tree::run(&fresh).await;
     stories::run(&fresh).await;
 }
