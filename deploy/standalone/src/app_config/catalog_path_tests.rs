@@ -11,7 +11,7 @@ fn read(written: &str) -> Result<String, Vec<String>> {
          catalog: {{providers: {{github: {{a: {{organization: a, catalogPath: '{written}'}}}}}}}}\n"
     );
     let config = AppConfig::read(&from_str(&text).expect("YAML"));
-    let paths = |mistakes: Mistakes| mistakes.0.into_iter().map(|it| it.path).collect();
+    let paths = |mistakes: Mistakes| mistakes.fatal.into_iter().map(|it| it.path).collect();
     config
         .map(|config| config.store.providers[0].catalog_path.clone())
         .map_err(paths)
