@@ -24,6 +24,7 @@ pub(super) fn hint_for(broken: RuleId) -> &'static str {
         }
         RuleId::YamlLimitDocuments => "Split the file, and list the parts in a Location entity.",
         RuleId::YamlLimitProblems => "Mend the problems above first.",
+        RuleId::YamlConflict => "Keep what is right of the two sides, and remove the markers.",
         RuleId::YamlEncoding => "Save the file as UTF-8.",
         RuleId::YamlSpace => "Indent with the usual space.",
         RuleId::YamlRoot => {

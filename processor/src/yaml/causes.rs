@@ -51,7 +51,7 @@ fn find_conflict(document: &DocumentText<'_>) -> Option<SyntaxProblem> {
         marker.trim_end()
     );
     Some(syntax_problem(
-        RuleId::YamlSyntax,
+        RuleId::YamlConflict,
         message,
         TextPosition { line, column: 1 },
     ))

@@ -152,6 +152,8 @@ word_enum! {
         YamlLimitProblems = "yaml.limit.problems",
         /// A document is not a mapping.
         YamlRoot = "yaml.root",
+        /// Git left a conflict marker in the file.
+        YamlConflict = "yaml.conflict",
         /// The file is in another encoding than UTF-8.
         YamlEncoding = "yaml.encoding",
         /// A key begins with a space that YAML does not take for one.

@@ -39,9 +39,9 @@ fn load_json(bytes: &[u8], limits: &ReadLimits) -> Result<Value, UnfitContent> {
     // The parser itself stops at a depth that is harmless.
     // Not our own reader: a number in JSON stays as it is, and a trailing comma is an error.
     let value: Value = serde_json::from_str(&text)
-        .or_else(|error| match mend_json(&text) {
+        .or_else(|error| match replace_unwritable(&text) {
             Cow::Borrowed(_) => Err(error),
-            Cow::Owned(mended) => serde_json::from_str(&mended),
+            Cow::Owned(replaced) => serde_json::from_str(&replaced),
         })
         .map_err(|error| unfit(format!("is not JSON: {error}")))?;
     if is_deeper(&value, limits.depth) {
@@ -55,12 +55,12 @@ fn load_json(bytes: &[u8], limits: &ReadLimits) -> Result<Value, UnfitContent> {
 
 /// The text without what JavaScript reads and cannot write: a number that is too large for it is
 /// infinite, and then null; half a character (`\ud83d` alone) is none.
-fn mend_json(text: &str) -> Cow<'_, str> {
-    let mut mended = String::new();
+fn replace_unwritable(text: &str) -> Cow<'_, str> {
+    let mut replaced = String::new();
     let mut copied = 0;
     let mut replace = |range: Range<usize>, by: &str| {
-        mended.push_str(&text[copied..range.start]);
-        mended.push_str(by);
+        replaced.push_str(&text[copied..range.start]);
+        replaced.push_str(by);
         copied = range.end;
     };
     let bytes = text.as_bytes();
@@ -93,8 +93,8 @@ fn mend_json(text: &str) -> Cow<'_, str> {
     if copied == 0 {
         return Cow::Borrowed(text);
     }
-    mended.push_str(&text[copied..]);
-    Cow::Owned(mended)
+    replaced.push_str(&text[copied..]);
+    Cow::Owned(replaced)
 }
 
 /// The unit of UTF-16 that is escaped at `at`.

@@ -71,14 +71,14 @@ fn a_merge_that_was_not_finished_is_named() {
     let conflict = "  name: pay\n<<<<<<< HEAD\n  title: A\n=======\n  title: B\n>>>>>>> feature";
     check(
         component(conflict),
-        RuleId::YamlSyntax,
+        RuleId::YamlConflict,
         (5, 1),
         "`<<<<<<<` is a conflict marker of git",
     );
     let rest = "  name: pay\n  title: [B\n>>>>>>> feature";
     check(
         component(rest),
-        RuleId::YamlSyntax,
+        RuleId::YamlConflict,
         (6, 1),
         "`>>>>>>>` is a conflict marker of git",
     );

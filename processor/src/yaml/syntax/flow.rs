@@ -94,7 +94,7 @@ impl TreeParser<'_> {
     fn make_flow_key(&mut self) -> Result<(), Fault> {
         let mut key = self.stack.pop().expect("a step is of the top node");
         let start = self.take_first_properties();
-        key.mend_elements();
+        key.turn_keys_into_elements();
         let mut separator = key.tail.split_off(1);
         push_token(&mut separator, self.token);
         self.on_key_line = true;

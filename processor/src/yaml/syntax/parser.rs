@@ -160,7 +160,7 @@ impl<'t> TreeParser<'t> {
         if node.kind == NodeKind::BlockScalar {
             node.indent = self.stack.last().map_or(0, |parent| parent.indent);
         }
-        node.mend_elements();
+        node.turn_keys_into_elements();
         let Some(parent) = self.stack.last_mut() else {
             if node.kind.is_flow_collection() {
                 node.indent = 0;

@@ -201,7 +201,7 @@ impl Node {
     }
 
     /// The pairs of a sequence in brackets that turned out to be elements.
-    pub(super) fn mend_elements(&mut self) {
+    pub(super) fn turn_keys_into_elements(&mut self) {
         if self.kind != NodeKind::FlowSequence {
             return;
         }

@@ -114,8 +114,11 @@ fn hostile_files_are_read_in_bounded_time() {
     let wide = format!("a: &a [{}]\n", "x,".repeat(10_000));
     let copies = format!("{wide}b: [{}]\n", vec!["*a"; 90].join(","));
     check_all(&copies, &json!([{"broken": "yaml.limit.content"}]));
-    check_hostile("many mends", &format!("[{}]", "{a:[]},".repeat(1500)));
-    check_hostile("mends of a long line", &format!("[{}", of("{a:[]},")));
+    check_hostile(
+        "many pairs in brackets",
+        &format!("[{}]", "{a:[]},".repeat(1500)),
+    );
+    check_hostile("pairs on a long line", &format!("[{}", of("{a:[]},")));
     check_hostile(
         "documents that each expand",
         &vec![

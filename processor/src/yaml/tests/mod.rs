@@ -11,7 +11,7 @@ use freshet_model::RuleId;
 use serde_json::{Value, json};
 
 use super::{ParsedDocument, SyntaxProblem, TextPosition, read_documents};
-use crate::limits::ReadLimits;
+use crate::limits::{DEPTH_HIGHEST, ReadLimits};
 
 fn read(text: impl AsRef<[u8]>) -> Vec<Result<ParsedDocument, SyntaxProblem>> {
     read_documents(text.as_ref(), &ReadLimits::default())
@@ -404,4 +404,22 @@ fn limits_are_kept() {
     assert_eq!(rules("[1, 2, 3]\n---\n[1, 2, 3, 4]"), [None, content]);
     assert_eq!(rules("a: 12345678901"), [content]);
     assert_eq!(rules("a: &a 12345\nb: *a"), [content]);
+}
+
+#[test]
+fn the_deepest_nesting_that_may_be_allowed_is_read() {
+    let limits = ReadLimits {
+        depth: DEPTH_HIGHEST,
+        ..ReadLimits::default()
+    };
+    let nested = |open: &str, close: &str| {
+        let text = [open.repeat(DEPTH_HIGHEST), close.repeat(DEPTH_HIGHEST)].concat();
+        read_documents(text.as_bytes(), &limits)
+    };
+    assert!(nested("[", "]")[0].is_ok());
+    assert!(nested("- ", "")[0].is_ok());
+    assert!(
+        nested("? ", "")[0].is_err(),
+        "its name doubles with each level"
+    );
 }
