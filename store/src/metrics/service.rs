@@ -114,7 +114,7 @@ impl ServiceMetrics {
                 freshet_runtime::summed_up!(warn, error = %Chain(&error), "The database gave no service metrics");
             }
             Err(_elapsed) => {
-                freshet_runtime::summed_up!(warn, "The database gave no service metrics in time")
+                freshet_runtime::summed_up!(warn, "The database gave no service metrics in time");
             }
         }
         match tokio::time::timeout(SCRAPE_TIMEOUT, self.bus.depths()).await {
