@@ -122,10 +122,12 @@ impl ServiceMetrics {
             Ok(Err(error)) => {
                 freshet_runtime::summed_up!(warn, error = %Chain(&error), "The bus did not say how deep its queues are");
             }
-            Err(_elapsed) => freshet_runtime::summed_up!(
-                warn,
-                "The bus did not say in time how deep its queues are"
-            ),
+            Err(_elapsed) => {
+                freshet_runtime::summed_up!(
+                    warn,
+                    "The bus did not say in time how deep its queues are"
+                );
+            }
         }
     }
 

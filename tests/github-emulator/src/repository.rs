@@ -421,8 +421,8 @@ impl View {
             format!("refs/heads/{revision}"),
             format!("refs/tags/{revision}"),
         ];
-        let mut found = candidates.iter().map(|name| self.facts.refs.get(name));
-        found.find_map(|oid| oid.copied())
+        let found = candidates.iter().map(|name| self.facts.refs.get(name));
+        found.flatten().next().copied()
     }
 
     /// The tag object a revision names, if the tag has one.

@@ -120,8 +120,8 @@ impl Surroundings {
         let disk = disk.as_ref().context("a disk that may be filled")?;
         fill_for(disk, lasts).await?;
         match keeper {
-            // It turns JetStream off when there is no space, and leaves it off: whoever runs it has to
-            // start it again.
+            // A stream that could not be written to stays closed when there is space again: whoever runs
+            // the server has to start it anew.
             Keeper::Nats => self.nats.restart().await,
             // It ends if there is no space even to recover.
             Keeper::Postgres => self.postgres.recover().await,

@@ -17,23 +17,22 @@ pub(super) const REDIRECTS_MAX: usize = 3;
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum RedirectRefusal {
     /// It leads to another scheme, host or port.
-    #[error(
-        "{from} redirects to {to}, which is not followed, as it is outside of {}",
-        from.origin().ascii_serialization()
-    )]
+    #[error("{from} redirects to {to}, which is not followed, as it is outside of {origin}")]
     OtherOrigin {
         /// What was asked.
-        from: Url,
+        from: String,
         /// Where it leads.
-        to: Url,
+        to: String,
+        /// Where it should stay.
+        origin: String,
     },
     /// What was asked has a body, which belongs to this address alone.
     #[error("{from} redirects to {to}, which is not followed, as the request has a body")]
     WithBody {
         /// What was asked.
-        from: Url,
+        from: String,
         /// Where it leads.
-        to: Url,
+        to: String,
     },
     /// It leads on and on.
     #[error(
@@ -42,15 +41,15 @@ pub enum RedirectRefusal {
     )]
     TooMany {
         /// What was asked last.
-        from: Url,
+        from: String,
         /// Where it leads.
-        to: Url,
+        to: String,
     },
     /// It does not say where to, or not in an understandable way.
     #[error("{from} redirects to nowhere")]
     Nowhere {
         /// What was asked.
-        from: Url,
+        from: String,
     },
 }
 
@@ -61,15 +60,20 @@ pub(super) fn redirect_target(
     headers: &HeaderMap,
     followed: usize,
 ) -> Result<Url, RedirectRefusal> {
-    let from = from.clone();
     let location = headers.get(LOCATION).and_then(|value| value.to_str().ok());
-    let Some(mut to) = location.and_then(|location| from.join(location).ok()) else {
+    let target = location.and_then(|location| from.join(location).ok());
+    let origin = from.origin();
+    // As text from here on: an error is passed through many hands.
+    let from = from.to_string();
+    let Some(mut target) = target else {
         return Err(RedirectRefusal::Nowhere { from });
     };
     // It is of no use to a server, and messages are read by many.
-    to.set_fragment(None);
-    if !is_same_origin(&from.origin(), &to) {
-        return Err(RedirectRefusal::OtherOrigin { from, to });
+    target.set_fragment(None);
+    let to = target.to_string();
+    if !is_same_origin(&origin, &target) {
+        let origin = origin.ascii_serialization();
+        return Err(RedirectRefusal::OtherOrigin { from, to, origin });
     }
     if method != Method::GET {
         return Err(RedirectRefusal::WithBody { from, to });
@@ -77,7 +81,7 @@ pub(super) fn redirect_target(
     if followed >= REDIRECTS_MAX {
         return Err(RedirectRefusal::TooMany { from, to });
     }
-    Ok(to)
+    Ok(target)
 }
 
 fn is_same_origin(origin: &Origin, to: &Url) -> bool {

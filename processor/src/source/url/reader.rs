@@ -99,7 +99,7 @@ impl UrlReader {
         // What led here, for whoever has to mend it.
         let mut led_by = String::new();
         for _ in 0..=HOPS_MAX {
-            let reach = match self.check_redirect(&url) {
+            let reach = match self.check_hop(&url) {
                 Ok(reach) => reach,
                 Err(reason) => return refuse(format!("{led_by}{url} is not read: {reason}")),
             };
@@ -117,7 +117,7 @@ impl UrlReader {
         ))
     }
 
-    fn check_redirect(&self, url: &Url) -> Result<AddressReach, String> {
+    fn check_hop(&self, url: &Url) -> Result<AddressReach, String> {
         let reach = self
             .policy
             .allows_url(url)
