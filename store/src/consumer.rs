@@ -191,6 +191,7 @@ impl<'a, H: BatchHandler> BatchConsumer<'a, H> {
         };
         let remedy = H::remedy(&error);
         if remedy == BatchRemedy::Stop {
+            self.finish_acknowledging().await;
             return Err(error);
         }
         freshet_runtime::summed_up!(warn, error = %Chain(&error), stage = H::STAGE.as_str(), messages = messages.len(), "a batch could not be handled");
@@ -212,9 +213,11 @@ impl<'a, H: BatchHandler> BatchConsumer<'a, H> {
     }
 
     async fn finish_acknowledging(&mut self) {
-        if let Some(acknowledging) = self.acknowledging.take() {
+        // Taken out only when it has ended, so that whoever is dropped in between does not lose it.
+        if let Some(acknowledging) = &mut self.acknowledging {
             // A panic is in the log, and what was not acknowledged comes again.
             let _ended = acknowledging.await;
+            self.acknowledging = None;
         }
     }
 

@@ -17,8 +17,10 @@ pub(super) async fn check_credentials(
     request: Request,
     next: Next,
 ) -> Response {
-    // Whoever watches over the process has no credentials, and learns nothing of the catalog.
-    if request.uri().path().starts_with(HEALTH) {
+    // Whoever watches over the process has no credentials, and learns nothing of the catalog: of what is
+    // no such route, not even that.
+    let route = request.extensions().get::<MatchedPath>();
+    if route.is_some_and(|route| route.as_str().starts_with(HEALTH)) {
         return next.run(request).await;
     }
     let started = Instant::now();

@@ -24,16 +24,21 @@ use super::transaction::ApplyTransaction;
 use crate::repo::{Lane, Location, SourceRow};
 
 impl Applier {
-    /// Applies a batch: all of it or nothing. A listing has a transaction of its own once all of it is
-    /// there, for it decides about the sources that others report of; what was applied before it is
-    /// superseded if it comes again.
+    /// Applies a batch: all of it or nothing. A listing has a transaction of its own, for it decides
+    /// about the sources that others report of; what was applied before it is superseded if it comes again.
     pub(crate) async fn apply(&self, batch: &[Observation]) -> Result<(), ApplyError> {
         let (listings, others): (Vec<&Observation>, Vec<&Observation>) =
-            batch.iter().partition(|it| ends_listing(it));
-        if !others.is_empty() {
-            self.apply_together(&others).await?;
+            batch.iter().partition(|it| is_listing(it));
+        // Parts before the last are only kept: one by one, those of ten thousand repositories would be a
+        // hundred transactions. Apart from the others, for any part may be the one that was missing.
+        let (last_parts, parts): (Vec<&Observation>, Vec<&Observation>) =
+            listings.into_iter().partition(|it| it.last);
+        for together in [others, parts] {
+            if !together.is_empty() {
+                self.apply_together(&together).await?;
+            }
         }
-        for listing in listings {
+        for listing in last_parts {
             self.apply_together(&[listing]).await?;
         }
         Ok(())
@@ -189,10 +194,8 @@ impl Applier {
 #[error("too much would be removed, and nothing of the batch asks for it")]
 struct NobodysRemovalError;
 
-/// Whether a message ends a listing. The parts before it are only kept, with whatever else there is: a
-/// listing of ten thousand repositories would be a hundred transactions.
-fn ends_listing(observation: &Observation) -> bool {
-    observation.last && matches!(observation.body, Some(observation::Body::Listing(_)))
+fn is_listing(observation: &Observation) -> bool {
+    matches!(observation.body, Some(observation::Body::Listing(_)))
 }
 
 async fn lock_sources(

@@ -20,6 +20,8 @@ use crate::config::DatabaseConfig;
 
 /// Where the backup is made ready, beside what it replaces.
 const MAKING_READY_SUFFIX: &str = ".restoring";
+/// What belongs to the database that is replaced, while it is.
+const REPLACED_SUFFIX: &str = ".replaced";
 /// The files that SQLite keeps beside a database in WAL mode.
 const COMPANION_SUFFIXES: [&str; 2] = ["-wal", "-shm"];
 
@@ -85,9 +87,7 @@ pub async fn restore_database(
                 path: ready.clone(),
             })
             .await?;
-            // What belongs to the old file must not be taken for the new one's.
-            remove_companions(path).map_err(place)?;
-            fs::rename(&ready, path).map_err(place)?;
+            put_in_place(&ready, path).map_err(place)?;
             Ok(restored)
         }
     }
@@ -151,6 +151,28 @@ fn remove_database(path: &Path) -> io::Result<()> {
     remove_companions(path)
 }
 
+/// Puts a database in the place of an old one, whose log must not be taken for the new one's. It is kept
+/// until then, for without it the old one lacks its newest commits.
+fn put_in_place(ready: &Path, path: &Path) -> io::Result<()> {
+    let aside = with_suffix(path, REPLACED_SUFFIX);
+    remove_companions(&aside)?;
+    move_companions(path, &aside)?;
+    if let Err(error) = fs::rename(ready, path) {
+        move_companions(&aside, path)?;
+        return Err(error);
+    }
+    remove_companions(&aside)
+}
+
+fn move_companions(from: &Path, to: &Path) -> io::Result<()> {
+    COMPANION_SUFFIXES.iter().try_for_each(|suffix| {
+        match fs::rename(with_suffix(from, suffix), with_suffix(to, suffix)) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+            moved => moved,
+        }
+    })
+}
+
 fn remove_companions(path: &Path) -> io::Result<()> {
     COMPANION_SUFFIXES
         .iter()
@@ -191,6 +213,16 @@ mod tests {
         tx.set_revision(revision.into()).await.expect("set");
         tx.commit().await.expect("committed");
         repo
+    }
+
+    #[test]
+    fn a_database_that_is_not_replaced_keeps_its_log() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let path = folder.path().join("catalog");
+        let log = with_suffix(&path, "-wal");
+        fs::write(&log, "the newest commits").expect("written");
+        put_in_place(&folder.path().join("nothing"), &path).expect_err("there is no such file");
+        assert_eq!(fs::read(&log).expect("kept"), b"the newest commits");
     }
 
     #[tokio::test(flavor = "multi_thread")]

@@ -1,6 +1,8 @@
 //! Whether what is sent to this process can be kept: proved by a write, for a database that answers
 //! may have no space, be read-only, be locked, or be in a file that nobody will find again.
 
+use std::error::Error;
+use std::io;
 use std::time::Duration;
 
 use tokio::time::timeout;
@@ -64,6 +66,10 @@ impl Repo {
             Ok(Ok(())) => Ok(WriteProof::Written),
             Ok(Err(refused)) => {
                 self.check_file()?;
+                // Only the commit can tell that the log is gone, and a new connection would make another.
+                if let Some(lost) = find_lost_file(&refused) {
+                    return Err(lost.into());
+                }
                 // The next proof shall not fail for what was the matter with this connection.
                 let _late = timeout(within, self.renew_writer()).await;
                 Err(refused.into())
@@ -90,6 +96,20 @@ impl Repo {
             None => Err(NotWritable::Silent { within }),
         }
     }
+}
+
+fn find_lost_file(error: &RepoError) -> Option<DatabaseFileLost> {
+    let mut cause: Option<&(dyn Error + 'static)> = Some(error);
+    while let Some(error) = cause {
+        let inner = error
+            .downcast_ref::<io::Error>()
+            .and_then(io::Error::get_ref);
+        if let Some(lost) = inner.and_then(|it| it.downcast_ref::<DatabaseFileLost>()) {
+            return Some(lost.clone());
+        }
+        cause = error.source();
+    }
+    None
 }
 
 impl Tx {

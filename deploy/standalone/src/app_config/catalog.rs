@@ -292,7 +292,8 @@ fn read_frequency(schedule: &Reader<'_>) -> Duration {
     schedule.duration("frequency").unwrap_or(FREQUENCY)
 }
 
-/// A filter that would not be applied is a mistake, and no warning: what it keeps out would come in.
+/// A filter that is known and would not be applied is a mistake, and no warning: what it keeps out would
+/// come in.
 fn read_filters(reader: &Reader<'_>) -> (ProviderFilters, Option<String>) {
     let Some(block) = reader.block("filters") else {
         return (ProviderFilters::default(), None);

@@ -3,11 +3,12 @@
 //! A base file often names SQLite and the one over it PostgreSQL, so the keys of both clients stand in the
 //! merged `connection`. Those of the other client are passed over.
 
+use std::borrow::Cow;
 use std::path::PathBuf;
 
 use freshet_runtime::config::Reader;
 use freshet_store::{DatabaseConfig, PostgresTls};
-use secrecy::SecretString;
+use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::Value;
 use url::Url;
 
@@ -143,11 +144,27 @@ fn read_connection(connection: &Reader<'_>) -> (SecretString, PostgresTls) {
     SQLITE_KEYS.iter().for_each(|key| connection.ignore(key));
     let (ssl_mode, tls) = read_tls(connection);
     if let Some(url) = connection.secret("connectionString") {
-        // As in node-postgres, what stands beside it counts for nothing.
+        // As in node-postgres, what stands beside it counts for nothing, but for what it does not say
+        // itself about encryption.
         POSTGRES_KEYS.iter().for_each(|key| connection.ignore(key));
-        return (url, tls);
+        return (with_ssl_mode(url, ssl_mode), tls);
     }
     (read_connection_url(connection, ssl_mode), tls)
+}
+
+fn with_ssl_mode(url: SecretString, ssl_mode: &str) -> SecretString {
+    let Ok(mut parsed) = Url::parse(url.expose_secret()) else {
+        return url;
+    };
+    let says_itself = |(name, _): (Cow<'_, str>, _)| matches!(&*name, "sslmode" | "ssl-mode");
+    if ssl_mode == UNSAID || parsed.query_pairs().any(says_itself) {
+        return url;
+    }
+    let query = parsed
+        .query()
+        .map_or_else(String::new, |query| format!("{query}&"));
+    parsed.set_query(Some(&format!("{query}{ssl_mode}")));
+    SecretString::from(String::from(parsed))
 }
 
 fn read_connection_url(connection: &Reader<'_>, ssl_mode: &str) -> SecretString {

@@ -350,14 +350,39 @@ fn forks_are_not_let_in_against_the_configuration() {
 
 #[track_caller]
 fn check_ssl(ssl: &str, expected: &str) {
-    let text = format!(
-        "backend: {{database: {{client: pg, connection: {{host: db.acme.example, ssl: {ssl}}}}}}}\n"
-    );
+    check_connection(&format!("host: db.acme.example, ssl: {ssl}"), expected);
+}
+
+#[track_caller]
+fn check_connection(connection: &str, expected: &str) {
+    let text = format!("backend: {{database: {{client: pg, connection: {{{connection}}}}}}}\n");
     let config = read(&text).unwrap_or_else(|mistakes| panic!("{mistakes}"));
     let DatabaseConfig::Postgres { url, .. } = config.store.database else {
         panic!("not PostgreSQL")
     };
-    assert!(url.expose_secret().ends_with(expected), "{ssl}");
+    let url = url.expose_secret();
+    assert!(url.ends_with(expected), "{connection}: {url}");
+}
+
+#[test]
+fn an_address_that_says_nothing_of_encryption_is_used_as_what_stands_beside_it_says() {
+    for (connection, expected) in [
+        (
+            "connectionString: 'postgresql://u@db/x', ssl: true",
+            "/x?sslmode=verify-full",
+        ),
+        (
+            "connectionString: 'postgresql://u@db/x?a=b', ssl: no-verify",
+            "?a=b&sslmode=require",
+        ),
+        (
+            "connectionString: 'postgresql://u@db/x?sslmode=disable', ssl: true",
+            "?sslmode=disable",
+        ),
+        ("connectionString: 'postgresql://u@db/x'", "@db/x"),
+    ] {
+        check_connection(connection, expected);
+    }
 }
 
 #[test]

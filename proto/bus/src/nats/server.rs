@@ -116,7 +116,7 @@ fn describe_room(config: &Config, account: Option<&Account>) -> String {
 
 /// Rounded up, so that what is needed is never said to be less.
 fn mebibytes(bytes: i64) -> String {
-    format!("{} MiB", (bytes + MEBIBYTE - 1) / MEBIBYTE)
+    format!("{} MiB", bytes.saturating_add(MEBIBYTE - 1) / MEBIBYTE)
 }
 
 #[cfg(test)]

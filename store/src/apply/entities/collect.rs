@@ -68,11 +68,21 @@ impl DeclarationInputs<'_> {
         let mine = shares.next().unwrap_or_default();
         thread::scope(|scope| {
             let others: Vec<_> = shares
-                .map(|share| scope.spawn(|| self.read_share(share)))
+                .map(|share| {
+                    let builder = thread::Builder::new();
+                    (
+                        share,
+                        builder.spawn_scoped(scope, || self.read_share(share)),
+                    )
+                })
                 .collect();
             let mut files = self.read_share(mine)?;
-            for other in others {
-                let read = other.join().unwrap_or_else(|panic| resume_unwind(panic));
+            for (share, other) in others {
+                let read = match other {
+                    Ok(other) => other.join().unwrap_or_else(|panic| resume_unwind(panic)),
+                    // No thread to be had is no fault of a message: it only takes longer.
+                    Err(_) => self.read_share(share),
+                };
                 files.append(&mut read?);
             }
             Ok(files)
