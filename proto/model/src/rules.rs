@@ -3,9 +3,14 @@
 //! An entity may enter if any rule allows its kind for its *origin*, the location at the root
 //! of the tree it was found in. There is no way to forbid what another rule allows. What no
 //! file declares, because a provider or a registration names it, is not judged.
+//!
+//! Where an origin is a URL, its canonical form is compared: a detour or another spelling neither
+//! passes a rule nor misses one.
+
+use std::cell::OnceCell;
 
 use crate::glob::{Pattern, PatternError, PatternOptions};
-use crate::location::LocationRef;
+use crate::location::{LocationRef, URL, canonical_url};
 
 /// One entry of `catalog.rules`.
 #[derive(Clone, Debug)]
@@ -40,18 +45,46 @@ pub enum TargetMatch {
     /// All.
     Any,
     /// This one, exactly.
-    Exact(String),
+    Exact(ExactTarget),
     /// Those a pattern matches.
     Pattern(TargetPattern),
 }
 
-/// A pattern over whole targets.
+/// One target.
+#[derive(Clone, Debug)]
+pub struct ExactTarget {
+    text: String,
+    /// Of a text that is no URL, the text.
+    canonical: String,
+}
+
+/// A pattern over whole targets. It is taken as written, so one with escapes matches no URL.
 #[derive(Clone, Debug)]
 pub struct TargetPattern {
     text: String,
     /// `None` where a comment never matches.
     pattern: Option<Pattern>,
     is_negated: bool,
+}
+
+impl ExactTarget {
+    /// The target as written.
+    #[must_use]
+    pub fn new(text: &str) -> Self {
+        Self {
+            text: text.to_owned(),
+            canonical: canonical_url(text).unwrap_or_else(|| text.to_owned()),
+        }
+    }
+
+    fn is_match(&self, origin: &Origin<'_>, target: &str) -> bool {
+        let own = if origin.is_url() {
+            &self.canonical
+        } else {
+            &self.text
+        };
+        own == target
+    }
 }
 
 impl TargetPattern {
@@ -114,18 +147,19 @@ impl Allowed {
 }
 
 impl LocationMatch {
-    fn admits(&self, origin: &LocationRef) -> bool {
+    fn admits(&self, origin: &Origin<'_>) -> bool {
         // A type is not folded: Backstage compares it as it stands.
         let right_type = self
             .location_type
             .as_ref()
-            .is_none_or(|wanted| wanted == origin.location_type());
-        right_type
-            && match &self.target {
-                TargetMatch::Any => true,
-                TargetMatch::Exact(target) => target == origin.target(),
-                TargetMatch::Pattern(pattern) => pattern.is_match(origin.target()),
-            }
+            .is_none_or(|wanted| wanted == origin.location.location_type());
+        // Nobody can say where a URL lies that cannot be parsed: it is in no location.
+        let target = if right_type { origin.target() } else { None };
+        target.is_some_and(|target| match &self.target {
+            TargetMatch::Any => true,
+            TargetMatch::Exact(exact) => exact.is_match(origin, target),
+            TargetMatch::Pattern(pattern) => pattern.is_match(target),
+        })
     }
 }
 
@@ -145,7 +179,7 @@ impl Rule {
         vec![Self::everywhere(&["Component", "API", "Location"])]
     }
 
-    fn admits(&self, origin: &LocationRef, kind: &str, spec_type: Option<&str>) -> bool {
+    fn admits(&self, origin: &Origin<'_>, kind: &str, spec_type: Option<&str>) -> bool {
         let here = self
             .locations
             .as_ref()
@@ -173,19 +207,46 @@ impl LocationMatch {
     fn spelled(&self) -> (Option<&str>, &'static str, &str) {
         let (how, what) = match &self.target {
             TargetMatch::Any => ("any", ""),
-            TargetMatch::Exact(target) => ("exact", target.as_str()),
+            TargetMatch::Exact(target) => ("exact", target.text.as_str()),
             TargetMatch::Pattern(pattern) => ("pattern", pattern.as_str()),
         };
         (self.location_type.as_deref(), how, what)
     }
 }
 
+/// What is asked about: canonical only if a rule wants to know, as most name no location.
+struct Origin<'a> {
+    location: &'a LocationRef,
+    canonical: OnceCell<Option<String>>,
+}
+
+impl Origin<'_> {
+    fn is_url(&self) -> bool {
+        self.location.location_type() == URL
+    }
+
+    /// The target that rules compare.
+    fn target(&self) -> Option<&str> {
+        let target = self.location.target();
+        if !self.is_url() {
+            return Some(target);
+        }
+        self.canonical
+            .get_or_init(|| canonical_url(target))
+            .as_deref()
+    }
+}
+
 /// Whether any rule lets an entity of this kind in from this origin.
 #[must_use]
 pub fn allows(rules: &[Rule], origin: &LocationRef, kind: &str, spec_type: Option<&str>) -> bool {
+    let origin = Origin {
+        location: origin,
+        canonical: OnceCell::new(),
+    };
     rules
         .iter()
-        .any(|rule| rule.admits(origin, kind, spec_type))
+        .any(|rule| rule.admits(&origin, kind, spec_type))
 }
 
 #[cfg(test)]

@@ -86,11 +86,87 @@ fn a_rule_may_ask_for_a_type() {
 }
 
 #[test]
-fn an_exact_target_is_the_origin_as_written() {
-    let rules = at(TargetMatch::Exact(ROOT.to_owned()));
+fn an_exact_target_is_one_origin_however_its_url_is_written() {
+    let rules = at(TargetMatch::Exact(ExactTarget::new(ROOT)));
     check(&rules, ROOT, "Group", true);
     check(&rules, &ROOT.replace("/blob/", "/tree/"), "Group", false);
     check(&rules, &ROOT.replace("/org/", "/ORG/"), "Group", false);
+    for (written, otherwise) in [
+        ("github.com", "GITHUB.com"),
+        ("github.com", "github.com:443"),
+        ("/repo/", "/x/%2e%2e/repo/"),
+        ("/repo/", "%2Frepo/"),
+        ("catalog", "%63atalog"),
+    ] {
+        check(&rules, &ROOT.replace(written, otherwise), "Group", true);
+    }
+    let rules = at(TargetMatch::Exact(ExactTarget::new(
+        "https://a.b:443/a%20b",
+    )));
+    check(&rules, "https://a.b/a b", "Group", true);
+}
+
+#[test]
+fn a_pattern_is_matched_with_the_place_a_url_leads_to() {
+    let trusted = pattern("https://github.com/trusted/**");
+    check(
+        &trusted,
+        "https://github.com/trusted/r/c.yaml",
+        "Group",
+        true,
+    );
+    check(
+        &trusted,
+        "https://github.com/trusted/%2e%2e/evil/r/blob/main/c.yaml",
+        "Group",
+        false,
+    );
+    let beside = pattern("https://github.com/o/*/blob/main/*.yaml");
+    check(
+        &beside,
+        "https://github.com/o/r/blob/main/sub%2Fc.yaml",
+        "Group",
+        false,
+    );
+}
+
+#[test]
+fn a_pattern_with_escapes_matches_no_url() {
+    let spaced = "https://a.b/a%20b.yaml";
+    check(&pattern(spaced), spaced, "Group", false);
+    check(&pattern("https://a.b/a b.yaml"), spaced, "Group", true);
+    let with_port = pattern("https://github.com:443/**");
+    check(&with_port, "https://github.com:443/o/r", "Group", false);
+}
+
+#[test]
+fn a_url_that_cannot_be_parsed_is_in_no_location() {
+    check(&at(TargetMatch::Any), "not a url", "Group", false);
+    check(&pattern("**"), "not a url", "Group", false);
+    check(
+        &at(TargetMatch::Exact(ExactTarget::new("not a url"))),
+        "not a url",
+        "Group",
+        false,
+    );
+    check(&[Rule::everywhere(&["Group"])], "not a url", "Group", true);
+}
+
+#[test]
+fn a_local_path_has_no_canonical_form() {
+    let path = "/srv/a%20b/../c.yaml";
+    let local = LocationRef::new("file", path).expect("a location");
+    for (target, expected) in [
+        (TargetMatch::Any, true),
+        (TargetMatch::Exact(ExactTarget::new(path)), true),
+        (TargetMatch::Exact(ExactTarget::new("/srv/c.yaml")), false),
+    ] {
+        let mut rules = at(target);
+        if let Some(all) = &mut rules[0].locations {
+            all[0].location_type = Some("file".to_owned());
+        }
+        assert_eq!(allows(&rules, &local, "Group", None), expected);
+    }
 }
 
 #[test]
@@ -137,7 +213,7 @@ fn the_type_of_the_origin_counts() {
 
 #[test]
 fn a_rule_of_one_location_is_for_that_location() {
-    let rules = at(TargetMatch::Exact(ROOT.to_owned()));
+    let rules = at(TargetMatch::Exact(ExactTarget::new(ROOT)));
     check(&rules, ROOT, "Group", true);
     check(&rules, ROOT, "Component", false);
     check(

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use freshet_model::glob;
 use freshet_model::location::{FILE, LocationRef, URL};
-use freshet_model::rules::{Allowed, LocationMatch, Rule, TargetMatch, TargetPattern};
+use freshet_model::rules::{Allowed, ExactTarget, LocationMatch, Rule, TargetMatch, TargetPattern};
 use freshet_runtime::config::Reader;
 use freshet_store::Root;
 use serde_json::Value;
@@ -72,7 +72,7 @@ fn read_location_match(reader: &Reader<'_>) -> LocationMatch {
             reader.mistake("pattern", "cannot stand beside `exact`");
             TargetMatch::Any
         }
-        (Some(exact), None) => TargetMatch::Exact(exact),
+        (Some(exact), None) => TargetMatch::Exact(ExactTarget::new(&exact)),
         (None, Some(pattern)) => match TargetPattern::new(&pattern) {
             Ok(pattern) => TargetMatch::Pattern(pattern),
             Err(error) => {
@@ -146,7 +146,7 @@ fn read_own_rule(reader: &Reader<'_>, location_type: &str, target: &str) -> Rule
         allow: kinds.iter().map(|kind| Allowed::kind(kind)).collect(),
         locations: Some(vec![LocationMatch {
             location_type: Some(location_type.to_owned()),
-            target: TargetMatch::Exact(target.to_owned()),
+            target: TargetMatch::Exact(ExactTarget::new(target)),
         }]),
     }
 }

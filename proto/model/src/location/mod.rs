@@ -1,6 +1,7 @@
 //! Where entities are declared: location references, the Location entities made for them,
 //! and the URLs of files on GitHub.
 
+mod canonical;
 mod github;
 mod location_entity;
 mod reference;
@@ -8,6 +9,7 @@ mod resolve;
 mod target;
 mod url_path;
 
+pub use canonical::canonical_url;
 pub use github::{GithubFileUrl, GithubUrlError, Spelling, matched_url};
 pub use location_entity::{LocationSpec, generated_location};
 pub use reference::{
