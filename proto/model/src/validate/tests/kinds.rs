@@ -176,6 +176,14 @@ fn a_template_has_steps_and_parameters() {
     refuses("parameters", json!([1]), "parameters");
     accepts(&template("parameters", json!([{}])));
     accepts(&template("parameters", json!({"title": "x"})));
+    // A condition is one of a step; in the only form of an object it is a key like any other.
+    refuses("parameters", json!([{"when": 1}]), "parameters");
+    refuses("parameters", json!([{}, {"when": null}]), "parameters");
+    accepts(&template(
+        "parameters",
+        json!([{"when": "x"}, {"when": true}]),
+    ));
+    accepts(&template("parameters", json!({"when": 1})));
     refuses("output", json!({"foo": 1}), "output/foo");
     refuses(
         "output",
