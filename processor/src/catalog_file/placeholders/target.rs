@@ -38,7 +38,8 @@ pub(in crate::catalog_file) fn resolve_target(
         FileOrigin::Url(base) => {
             let joined = Url::parse(base).and_then(|base| base.join(value));
             let url = joined.map_err(|_| refuse_value(value, "is not a URL or a path"))?;
-            allow_url(&url, policy)
+            // Not simply a plain URL: two slashes in front name another host.
+            resolve_absolute(origin, value, &url, policy)
         }
         FileOrigin::File(_) => Err(refuse_value(
             value,
@@ -81,32 +82,39 @@ fn resolve_absolute(
         FileOrigin::Repository(file) => Some(file),
         FileOrigin::Url(_) | FileOrigin::File(_) => None,
     };
-    match find_github_file(own, url, policy) {
-        Some(file) => allow_repository_file(origin, file, policy),
-        None => allow_url(url, policy),
-    }
+    let Some(host) = find_github_host(own, url, policy) else {
+        return allow_url(url, policy);
+    };
+    // Never as a plain URL, whatever hosts those may be read from: an archive or a page without a
+    // file would be that of any repository.
+    let file = find_github_file(own, &host, url)
+        .ok_or_else(|| refuse_value(value, "names no file of a repository"))?;
+    allow_repository_file(origin, file, policy)
 }
 
-/// The file that a page on a GitHub host shows.
-fn find_github_file(
+/// The host of the URL, with its port, if it is a GitHub.
+fn find_github_host(
     own: Option<&RepositoryFile>,
     url: &Url,
     policy: &ReadPolicy,
-) -> Option<RepositoryFile> {
+) -> Option<String> {
     let host = match (url.host_str()?, url.port()) {
         (host, Some(port)) => format!("{host}:{port}"),
         (host, None) => host.to_owned(),
     };
-    if !policy.is_github(&host) && own.is_none_or(|own| own.repository.host() != host) {
-        return None;
-    }
+    let is_own = own.is_some_and(|own| own.repository.host() == host);
+    (is_own || policy.is_github(&host)).then_some(host)
+}
+
+/// The file that a page on a GitHub host shows.
+fn find_github_file(own: Option<&RepositoryFile>, host: &str, url: &Url) -> Option<RepositoryFile> {
     // The branch of the base is the one whose slashes we know.
     let at_own_branch = own.and_then(|own| {
         let parts = GithubFileUrl::parse_at(url.as_str(), own.git_ref.as_str()).ok()?;
-        let file = repository_file(&host, &parts)?;
+        let file = repository_file(host, &parts)?;
         (file.repository == own.repository).then_some(file)
     });
-    at_own_branch.or_else(|| repository_file(&host, &GithubFileUrl::parse(url.as_str()).ok()?))
+    at_own_branch.or_else(|| repository_file(host, &GithubFileUrl::parse(url.as_str()).ok()?))
 }
 
 fn repository_file(host: &str, parts: &GithubFileUrl) -> Option<RepositoryFile> {

@@ -34,6 +34,7 @@ fn nothing_leaves_the_repository() {
         "../../x.txt",
         "../../../../../x.txt",
         "/../x.txt",
+        "../../../../r2/blob/main/x.txt",
         "a/../../../x.txt",
         "..",
         "/",
@@ -66,8 +67,39 @@ fn a_plain_url_is_the_base_of_what_is_written_in_it() {
         ..World::new()
     };
     world.check_refused(&api("{ $text: ./x.txt }"), &[RuleId::PlaceholderUrl]);
-    let page = api("{ $text: https://github.com/o/r/blob/main/x.txt }");
-    world.check_refused(&page, &[RuleId::PlaceholderRepository]);
+    for page in [
+        "https://github.com/o/r/blob/main/x.txt",
+        "//github.com/o/r/blob/main/x.txt",
+    ] {
+        let text = api(&format!("{{ $text: {page} }}"));
+        let limits = ReadLimits::default();
+        let draft = PendingFile::parse(text.as_bytes(), &limits);
+        assert!(
+            draft
+                .requests(&world.base, &world.policy, &limits)
+                .is_empty()
+        );
+        world.check_refused(&text, &[RuleId::PlaceholderRepository]);
+    }
+}
+
+#[test]
+fn each_placeholder_that_fails_is_told_and_nothing_of_the_others_is_kept() {
+    let text = api("{ $text: ./none.txt }").replace(
+        "owner: team-a",
+        "owner: team-a\n  a: { $text: /ok.txt }\n  b: { $text: https://github.com/o/r2/blob/main/x }",
+    );
+    let world = World::new().with_file("ok.txt", "x");
+    let rules: Vec<RuleId> = world
+        .read(&text)
+        .problems
+        .iter()
+        .map(|it| it.rule)
+        .collect();
+    assert_eq!(rules.len(), 2, "{rules:?}");
+    assert!(rules.contains(&RuleId::PlaceholderNotFound), "{rules:?}");
+    assert!(rules.contains(&RuleId::PlaceholderRepository), "{rules:?}");
+    assert!(world.read(&text).entities.is_empty());
 }
 
 #[test]

@@ -13,6 +13,7 @@ use crate::catalog_file::{
 };
 use crate::limits::ReadLimits;
 use crate::source::fetched::Fetched;
+use crate::source::url::policy::{ReadingAllow, UrlPolicy};
 
 const HOST: &str = "github.com";
 
@@ -33,6 +34,14 @@ fn policy() -> ReadPolicy {
         hosts: vec![HOST.to_owned()],
         ..ReadPolicy::default()
     }
+}
+
+/// What lets plain URLs of this host be read.
+fn reading_allowed_from(host: &str) -> UrlPolicy {
+    UrlPolicy::new(&[ReadingAllow {
+        host: host.to_owned(),
+        paths: None,
+    }])
 }
 
 /// An API whose definition is this flow value.
@@ -195,14 +204,21 @@ fn a_page_of_the_same_repository_is_read() {
             &own,
         );
     }
+}
+
+#[test]
+fn a_repository_is_the_same_in_any_case() {
     let loud = RepositoryFile {
         repository: RepositoryName::new(HOST, "O", "R"),
         ..file("main", "ok.txt")
     };
     check_asked(
         "https://GitHub.com/O/R/blob/main/ok.txt",
-        &FileRequest::File(loud),
+        &FileRequest::File(loud.clone()),
     );
+    World::new()
+        .with(FileRequest::File(loud), "loud")
+        .check_text("{ $text: https://github.com/O/R/blob/main/ok.txt }", "loud");
 }
 
 #[test]
@@ -254,11 +270,33 @@ fn a_url_that_is_no_page_of_a_repository_is_refused_unless_allowed() {
         "https://raw.githubusercontent.com/o/r/main/x",
         RuleId::PlaceholderUrl,
     );
-    check_target_refused("https://github.com/o/r", RuleId::PlaceholderUrl);
-    check_target_refused(
-        "https://github.com/o/r/archive/main.zip",
-        RuleId::PlaceholderUrl,
-    );
+    let page = "https://git.other/a/b/blob/main/x.txt";
+    check_target_refused(page, RuleId::PlaceholderUrl);
+    let mut world = World::new().with(FileRequest::Url(page.to_owned()), "read");
+    world.policy.urls = reading_allowed_from("git.other");
+    world.check_text(&format!("{{ $text: {page} }}"), "read");
+    let page = "https://gitlab.com/o/r/-/raw/main/ok.txt";
+    let mut world = World::new().with(FileRequest::Url(page.to_owned()), "read");
+    world.policy.urls = reading_allowed_from("gitlab.com");
+    world.check_text(&format!("{{ $text: {page} }}"), "read");
+}
+
+#[test]
+fn a_page_of_github_without_a_file_is_no_plain_url() {
+    for page in [
+        "https://github.com/o/r2",
+        "https://github.com/o/r2/tree/main",
+        "https://github.com/o/r2/archive/main.zip",
+        "https://github.com/o/r",
+        "https://github.com/o",
+    ] {
+        let mut world = World::new();
+        world.policy.urls = reading_allowed_from(HOST);
+        world.check_refused(
+            &api(&format!("{{ $text: {page} }}")),
+            &[RuleId::PlaceholderTarget],
+        );
+    }
 }
 
 #[test]
