@@ -133,7 +133,10 @@ impl UrlStep {
             let length = if encoded > 0 {
                 encoded
             } else {
-                rest[1..].find('%').map_or(rest.len(), |at| at + 1)
+                // Behind the first character, which may be a percent sign that escapes nothing.
+                let mut behind_first = rest.char_indices().skip(1);
+                let percent = behind_first.find(|(_, character)| *character == '%');
+                percent.map_or(rest.len(), |(at, _)| at)
             };
             let (piece, behind) = rest.split_at(length);
             rest = behind;
@@ -221,6 +224,9 @@ mod tests {
             (r"a\b.yaml", ("a/b.yaml", false)),
             ("what%3F/?.yaml", (r"what\?/?.yaml", true)),
             ("100%.yaml", ("100%.yaml", false)),
+            ("é%20%/😀.yaml", ("é %/😀.yaml", false)),
+            ("%é%é.yaml", ("%é%é.yaml", false)),
+            ("é|*.yaml", ("é|*.yaml", true)),
         ] {
             check(&format!("{PAGE}/{target}"), expected);
         }
