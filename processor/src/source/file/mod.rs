@@ -124,16 +124,32 @@ pub fn find_matches(pattern: &str) -> Result<Vec<String>, Failure> {
     Ok(found)
 }
 
-/// The folder in front of the first step with a wildcard.
+/// The folder in front of the first step with a wildcard or a brace.
 fn find_folder(pattern: &str) -> &str {
     let mut end = 0;
     for (at, _) in pattern.match_indices('/') {
-        if has_magic(&pattern[..at]) {
+        // Alternatives may hold slashes, so that an open brace is not magic yet.
+        if has_magic(&pattern[..at]) || has_brace(&pattern[..at]) {
             break;
         }
         end = at;
     }
     if end == 0 { "/" } else { &pattern[..end] }
+}
+
+/// Whether a brace opens that is not escaped.
+fn has_brace(pattern: &str) -> bool {
+    let mut characters = pattern.chars();
+    while let Some(character) = characters.next() {
+        match character {
+            '\\' => {
+                characters.next();
+            }
+            '{' => return true,
+            _ => {}
+        }
+    }
+    false
 }
 
 fn too_many(pattern: &str) -> Failure {
@@ -199,6 +215,11 @@ mod tests {
         check("!(sub)/c.yml", &["i/c.yml"]);
         check(r"\[id\]/*/c.yml", &["[id]/{a,b}/c.yml"]);
         check("[id]/c.yml", &["i/c.yml"]);
+        check(
+            "{a,sub/deep/z,sub/x}.yaml",
+            &["a.yaml", "sub/deep/z.yaml", "sub/x.yaml"],
+        );
+        check(r"\[id\]/\{a,b\}/*.yml", &["[id]/{a,b}/c.yml"]);
     }
 
     #[test]
