@@ -4,19 +4,30 @@
 //! quoted string, a flow collection, a block scalar. So the cut needs no parser, and a broken
 //! document cannot take the next one with it.
 
+use std::collections::HashMap;
+use std::sync::Arc;
+
 use freshet_model::RuleId;
 
 use super::position::TextPosition;
 use super::problem::{SyntaxProblem, syntax_problem};
 use super::scalar::ScalarSchema;
 
+/// Most handles of tags that are declared at a time; real files declare one or two.
+const TAG_HANDLES_MAX: usize = 100;
+/// Most bytes of what a handle stands for: each tag that begins with the handle is a copy of it.
+const TAG_PREFIX_BYTES_MAX: usize = 1_000;
+
+/// What the handles of tags stand for.
+pub(super) type TagHandles<'a> = HashMap<&'a str, &'a str>;
+
 /// The text of one document and how to read it.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct DocumentText<'a> {
     /// From its `---` (or its first line of content) up to the next marker.
     pub text: &'a str,
-    /// Handles of tags that `%TAG` declares, and what they stand for.
-    pub tags: Vec<(String, String)>,
+    /// Handles of tags that `%TAG` declares. Shared, for they may outlive a document.
+    pub tags: Arc<TagHandles<'a>>,
     /// Lines of the file before `text`.
     pub lines_before: u32,
     /// Where the document itself starts.
@@ -45,7 +56,9 @@ struct Splitter<'a> {
     directives: Directives,
     /// A `%YAML 1.1` stays in force until the next directive, and so do the tags beside it.
     schema: ScalarSchema,
-    tags: Vec<(String, String)>,
+    tags: Arc<TagHandles<'a>>,
+    /// Why nothing more is read of the file.
+    exceeded: Option<SyntaxProblem>,
     open: Option<OpenDocument>,
 }
 
@@ -56,7 +69,8 @@ struct OpenDocument {
     problem: Option<SyntaxProblem>,
 }
 
-/// Cuts `text` into its documents, at most `documents_max` and one problem if there are more.
+/// Cuts `text` into its documents, up to the first problem of the whole file: that there are more than
+/// `documents_max`, or too many tags declared.
 pub(super) fn split_documents(
     text: &str,
     documents_max: usize,
@@ -66,25 +80,24 @@ pub(super) fn split_documents(
         chunks: Vec::new(),
         directives: Directives::default(),
         schema: ScalarSchema::Core,
-        tags: Vec::new(),
+        tags: Arc::default(),
+        exceeded: None,
         open: None,
     };
     let mut offset = 0;
     for (number, line) in (1u32..).zip(text.split_inclusive('\n')) {
         splitter.take_line(offset, number, line);
         offset += line.len();
-        // Here and not after parsing: a file of `---` alone would be a million documents. The one
-        // that has just begun counts.
-        if splitter.chunks.len() + usize::from(splitter.open.is_some()) > documents_max {
+        if splitter.count_documents() > documents_max {
             splitter.chunks.truncate(documents_max);
-            splitter.chunks.push(Err(SyntaxProblem {
-                rule: RuleId::YamlLimitDocuments,
-                message: format!("the file has more than {documents_max} documents"),
-                position: TextPosition {
-                    line: number,
-                    column: 1,
-                },
-            }));
+            splitter.exceed_limit(
+                RuleId::YamlLimitDocuments,
+                format!("the file has more than {documents_max} documents"),
+                number,
+            );
+        }
+        if let Some(exceeded) = splitter.exceeded {
+            splitter.chunks.push(Err(exceeded));
             return splitter.chunks;
         }
     }
@@ -92,7 +105,18 @@ pub(super) fn split_documents(
 }
 
 impl<'a> Splitter<'a> {
-    fn take_line(&mut self, offset: usize, number: u32, line: &str) {
+    // Here and not after parsing: a file of `---` alone would be a million documents. The one
+    // that has just begun counts.
+    fn count_documents(&self) -> usize {
+        self.chunks.len() + usize::from(self.open.is_some())
+    }
+
+    fn exceed_limit(&mut self, rule: RuleId, message: String, line: u32) {
+        let position = TextPosition { line, column: 1 };
+        self.exceeded = Some(syntax_problem(rule, message, position));
+    }
+
+    fn take_line(&mut self, offset: usize, number: u32, line: &'a str) {
         // Between documents a byte order mark says nothing: files are put together as they are.
         let (offset, line) = match line.strip_prefix('\u{FEFF}') {
             Some(rest) if self.open.is_none() => (offset + line.len() - rest.len(), rest),
@@ -168,7 +192,7 @@ impl<'a> Splitter<'a> {
         self.close_document(offset);
     }
 
-    fn take_directive(&mut self, number: u32, line: &str) {
+    fn take_directive(&mut self, number: u32, line: &'a str) {
         let position = TextPosition {
             line: number,
             column: 1,
@@ -176,7 +200,7 @@ impl<'a> Splitter<'a> {
         if !std::mem::replace(&mut self.directives.any, true) {
             // Any directive ends the reign of the one before, as in the package.
             self.schema = ScalarSchema::Core;
-            self.tags.clear();
+            self.tags = Arc::default();
         }
         let line = line.split(" #").next().unwrap_or(line);
         let mut words = line.split_ascii_whitespace();
@@ -192,7 +216,7 @@ impl<'a> Splitter<'a> {
                 ));
             }
             (Some("%TAG"), Some(handle), Some(prefix)) if words.next().is_none() => {
-                self.tags.push((handle.to_owned(), prefix.to_owned()));
+                self.declare_tag(number, handle, prefix);
             }
             (Some("%TAG"), _, _) => {
                 self.directives.problem = Some(syntax_problem(
@@ -205,6 +229,21 @@ impl<'a> Splitter<'a> {
         }
     }
 
+    fn declare_tag(&mut self, number: u32, handle: &'a str, prefix: &'a str) {
+        if prefix.len() > TAG_PREFIX_BYTES_MAX {
+            let message = format!("a %TAG directive has more than {TAG_PREFIX_BYTES_MAX} bytes");
+            self.exceed_limit(RuleId::YamlLimitContent, message, number);
+            return;
+        }
+        // The last that was declared counts.
+        Arc::make_mut(&mut self.tags).insert(handle, prefix);
+        if self.tags.len() > TAG_HANDLES_MAX {
+            let message =
+                format!("more than {TAG_HANDLES_MAX} handles of tags are declared with %TAG");
+            self.exceed_limit(RuleId::YamlLimitContent, message, number);
+        }
+    }
+
     fn close_document(&mut self, end: usize) {
         let Some(open) = self.open.take() else { return };
         self.chunks.push(match open.problem {
@@ -214,11 +253,11 @@ impl<'a> Splitter<'a> {
                 lines_before: open.lines_before,
                 start: open.start,
                 schema: self.schema,
-                tags: self.tags.clone(),
+                tags: Arc::clone(&self.tags),
             }),
         });
         if self.schema == ScalarSchema::Core {
-            self.tags.clear();
+            self.tags = Arc::default();
         }
     }
 

@@ -18,7 +18,7 @@ use super::composer::{Composer, NodeProperties};
 use super::position::{PositionCursor, TextPosition};
 use super::problem::{SyntaxProblem, syntax_problem};
 use super::scalar::Quoting;
-use super::split::DocumentText;
+use super::split::{DocumentText, TagHandles};
 use super::syntax::Fault;
 use super::syntax::token::{Token, TokenKind};
 use super::syntax::tree::{DocumentTree, Node, NodeKind};
@@ -29,7 +29,7 @@ pub(super) struct Resolver<'a, 'c> {
     text: &'a str,
     composer: &'c mut Composer<'a>,
     positions: PositionCursor<'a>,
-    tags: &'a [(String, String)],
+    tags: &'a TagHandles<'a>,
     /// The anchors so far, by name.
     anchors: HashMap<&'a str, usize>,
     last_anchor: usize,

@@ -1,9 +1,10 @@
 //! What a tag stands for.
 
 use crate::yaml::scalar::YAML_TAGS;
+use crate::yaml::split::TagHandles;
 
 /// The whole name of a tag as written, or `!` for the one that says nothing.
-pub(super) fn resolve_tag(source: &str, handles: &[(String, String)]) -> Result<String, String> {
+pub(super) fn resolve_tag(source: &str, handles: &TagHandles<'_>) -> Result<String, String> {
     if source == "!" {
         return Ok(source.to_owned());
     }
@@ -19,10 +20,8 @@ pub(super) fn resolve_tag(source: &str, handles: &[(String, String)]) -> Result<
     if suffix.is_empty() {
         return Err(format!("the tag {source} has no name behind its !"));
     }
-    // The last that was declared counts.
-    let declared = handles.iter().rev().find(|(known, _)| known == handle);
-    let prefix = match (declared, handle) {
-        (Some((_, prefix)), _) => prefix,
+    let prefix = match (handles.get(handle), handle) {
+        (Some(prefix), _) => *prefix,
         (None, "!!") => YAML_TAGS,
         (None, "!") => return Ok(source.to_owned()),
         (None, _) => {
@@ -61,7 +60,7 @@ mod tests {
 
     #[track_caller]
     fn check(source: &str, name: Option<&str>) {
-        let handles = [("!e!".to_owned(), "tag:example.com,2000:".to_owned())];
+        let handles = TagHandles::from([("!e!", "tag:example.com,2000:")]);
         assert_eq!(resolve_tag(source, &handles).ok().as_deref(), name);
     }
 

@@ -143,6 +143,22 @@ fn hostile_files_are_read_in_bounded_time() {
         &format!("{nested_anchors}{}*x", "y,".repeat(100_000)),
     );
     check_hostile(
+        "tags of many documents",
+        &format!(
+            "%YAML 1.1\n{}{}",
+            "%TAG a b\n".repeat(50_000),
+            "---\n".repeat(10_000)
+        ),
+    );
+    check_hostile(
+        "a tag that stands for much",
+        &format!(
+            "%TAG ! {}\n---\n{}",
+            "p".repeat(max),
+            "- !x a\n".repeat(100_000)
+        ),
+    );
+    check_hostile(
         "numeric keys",
         &(0..200_000)
             .map(|n| format!("{n}: x\n"))

@@ -407,6 +407,32 @@ fn limits_are_kept() {
 }
 
 #[test]
+fn tags_are_declared_in_bounded_number_and_length() {
+    let declared = |count: usize| -> String {
+        let lines = (0..count).map(|n| format!("%TAG !t{n}! tag:yaml.org,2002:\n"));
+        lines.collect()
+    };
+    let used = "---\na: !t0!int \"7\"\n";
+    check(declared(100) + used, &json!({"a": 7}));
+    check_broken(declared(101) + used, RuleId::YamlLimitContent, 101, 1);
+    check_all(
+        format!("{used}...\n{}{used}{used}", declared(101)).replace("!t0!", "!!"),
+        &json!([{"a": 7}, {"broken": RuleId::YamlLimitContent}]),
+    );
+    let prefix = |bytes: usize| format!("%TAG ! {}\n---\na: !x 7\n", "p".repeat(bytes));
+    check(prefix(1_000), &json!({"a": "7"}));
+    check_broken(prefix(1_001), RuleId::YamlLimitContent, 1, 1);
+    check(
+        format!("{}{}{used}", declared(1).replace("yaml", "x"), declared(1)),
+        &json!({"a": 7}),
+    );
+    check_all(
+        format!("%YAML 1.1\n{}{used}{used}", declared(1)),
+        &json!([{"a": 7}, {"a": 7}]),
+    );
+}
+
+#[test]
 fn the_deepest_nesting_that_may_be_allowed_is_read() {
     let limits = ReadLimits {
         depth: DEPTH_HIGHEST,
