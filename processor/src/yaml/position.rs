@@ -17,34 +17,53 @@ impl TextPosition {
     pub const START: Self = Self { line: 1, column: 1 };
 }
 
-/// Turns offsets into places, at little cost if they come in order.
+/// Bytes between two marks of a cursor.
+const MARK_EVERY: usize = 1_024;
+
+/// Turns offsets into places, at little cost if they come nearly in order.
 pub(super) struct PositionCursor<'t> {
     text: &'t str,
-    lines_before: u32,
     offset: usize,
     at: TextPosition,
+    // Not line starts: the whole file may be one line.
+    /// The places of all offsets so far that are multiples of [`MARK_EVERY`].
+    marks: Vec<TextPosition>,
 }
 
 impl<'t> PositionCursor<'t> {
     /// In a text with so many lines of the file before it.
     pub(super) fn new(text: &'t str, lines_before: u32) -> Self {
+        let at = TextPosition {
+            line: lines_before.saturating_add(1),
+            column: 1,
+        };
         Self {
             text,
-            lines_before,
             offset: 0,
-            at: TextPosition {
-                line: lines_before.saturating_add(1),
-                column: 1,
-            },
+            at,
+            marks: vec![at],
         }
     }
 
     /// The place of the character at `offset`.
     pub(super) fn position_at(&mut self, offset: usize) -> TextPosition {
-        if offset < self.offset {
-            *self = Self::new(self.text, self.lines_before);
-        }
         let end = offset.min(self.text.len());
+        if end < self.offset {
+            let mark = end / MARK_EVERY;
+            self.offset = mark * MARK_EVERY;
+            self.at = self.marks[mark];
+        }
+        while self.offset < end {
+            let mark = self.offset / MARK_EVERY + 1;
+            self.advance_to(end.min(mark * MARK_EVERY));
+            if self.offset == mark * MARK_EVERY && self.marks.len() == mark {
+                self.marks.push(self.at);
+            }
+        }
+        self.at
+    }
+
+    fn advance_to(&mut self, end: usize) {
         for byte in &self.text.as_bytes()[self.offset..end] {
             if *byte == b'\n' {
                 self.at.line = self.at.line.saturating_add(1);
@@ -55,7 +74,6 @@ impl<'t> PositionCursor<'t> {
             }
         }
         self.offset = end;
-        self.at
     }
 }
 
@@ -258,6 +276,22 @@ mod tests {
         for (offset, place) in [(0, at(4, 1)), (3, at(4, 3)), (10, at(5, 3)), (5, at(4, 5))] {
             assert_eq!(cursor.position_at(offset), place);
         }
+    }
+
+    #[test]
+    fn a_place_is_the_same_in_whatever_order_it_is_asked_for() {
+        let text = "é: b\n".repeat(MARK_EVERY);
+        let place_of = |offset| PositionCursor::new(&text, 0).position_at(offset);
+        let mut cursor = PositionCursor::new(&text, 0);
+        let around_marks = (0..6).flat_map(|mark| {
+            let offset = mark * MARK_EVERY;
+            [offset + 1, offset, offset.saturating_sub(1), offset + 7]
+        });
+        let offsets: Vec<usize> = around_marks.collect();
+        for offset in offsets.iter().chain(offsets.iter().rev()) {
+            assert_eq!(cursor.position_at(*offset), place_of(*offset), "{offset}");
+        }
+        assert_eq!(cursor.position_at(usize::MAX), place_of(text.len()));
     }
 
     #[test]

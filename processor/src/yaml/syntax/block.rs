@@ -111,7 +111,9 @@ impl TreeParser<'_> {
 
     /// Begins a mapping inside of this one.
     fn push_map(&mut self, first: Item) -> Result<(), Fault> {
-        let (offset, indent) = (self.token.start(), self.indent);
+        // The token at hand may be the `:` behind a key that was read already.
+        let key = first.key.as_ref().map(|key| key.offset);
+        let (offset, indent) = (key.unwrap_or(self.token.start()), self.indent);
         self.push(Node::new_block(NodeKind::BlockMap, offset, indent, first))
     }
 

@@ -159,6 +159,10 @@ fn hostile_files_are_read_in_bounded_time() {
         ),
     );
     check_hostile(
+        "mappings that are keys, behind much",
+        &format!("#{}\n{}", "x".repeat(4_000_000), "? a: \n".repeat(100_000)),
+    );
+    check_hostile(
         "numeric keys",
         &(0..200_000)
             .map(|n| format!("{n}: x\n"))
