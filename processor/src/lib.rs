@@ -14,6 +14,7 @@ pub mod config;
 pub mod failure;
 mod fetch;
 mod fingerprint;
+mod json_depth;
 mod json_pointer;
 pub mod limits;
 pub mod metrics;

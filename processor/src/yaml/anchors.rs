@@ -12,6 +12,7 @@ use serde_json::Value;
 
 use super::problem::{SyntaxProblem, syntax_problem};
 use super::size_budget::{SpendingAt, ValueSize};
+use crate::json_depth::count_levels;
 
 /// The anchors of one document.
 pub(super) struct Anchors {
@@ -35,6 +36,8 @@ struct OpenMark {
 struct AnchoredValue {
     value: Value,
     size: ValueSize,
+    /// Collections within each other.
+    levels: usize,
     aliases_inside: Range<usize>,
     has_scalar: bool,
     /// The definition counts as the first use.
@@ -83,6 +86,11 @@ impl Anchors {
         let began = self.mark_here();
         self.scalars += 1;
         self.define_anchor(id, value, size, began, spending)
+    }
+
+    /// How deep the value is nested that an alias stands for.
+    pub(super) fn levels_of(&self, id: usize) -> usize {
+        self.known.get(&id).map_or(0, |anchor| anchor.levels)
     }
 
     /// The value an alias stands for. Merging takes the members of a value and is not counted
@@ -138,6 +146,7 @@ impl Anchors {
         let anchor = AnchoredValue {
             value: value.clone(),
             size,
+            levels: count_levels(value),
             aliases_inside: began.aliases..self.aliases.len(),
             has_scalar: self.scalars > began.scalars,
             uses: 1,

@@ -39,6 +39,16 @@ pub(super) enum CollectionTag {
     Pairs,
 }
 
+impl CollectionTag {
+    /// Levels of what it makes of a collection of scalars.
+    pub(super) fn levels(self) -> usize {
+        match self {
+            Self::Itself | Self::Nothing => 1,
+            Self::Pairs => 2,
+        }
+    }
+}
+
 pub(super) struct MappingKey {
     pub name: String,
     pub position: TextPosition,

@@ -105,6 +105,7 @@ impl<'a> Composer<'a> {
 
     pub(super) fn add_alias(&mut self, id: usize, at: TextPosition) -> Result<(), SyntaxProblem> {
         let node = self.begin_node(at);
+        self.check_depth(self.anchors.levels_of(id), at)?;
         let frame = self.frames.last();
         let merging = frame.is_some_and(|frame| frame.content.is_merging());
         let value = self
@@ -162,10 +163,7 @@ impl<'a> Composer<'a> {
     ) -> Result<(), SyntaxProblem> {
         // Before it is opened: the value is dropped recursively when all is over, and a deep one
         // would overflow the stack there.
-        if self.frames.len() >= self.depth_max {
-            let message = format!("nested deeper than {} levels", self.depth_max);
-            return Err(syntax_problem(RuleId::YamlLimitDepth, message, at));
-        }
+        self.check_depth(becomes.levels(), at)?;
         let node = self.begin_node(at);
         let before = self.budget.spent();
         self.budget.spend(ValueSize::of_collection(), at)?;
@@ -179,6 +177,15 @@ impl<'a> Composer<'a> {
             becomes,
         });
         Ok(())
+    }
+
+    /// Whether a value of so many levels may stand here.
+    fn check_depth(&self, levels: usize, at: TextPosition) -> Result<(), SyntaxProblem> {
+        if self.frames.len() + levels <= self.depth_max {
+            return Ok(());
+        }
+        let message = format!("nested deeper than {} levels", self.depth_max);
+        Err(syntax_problem(RuleId::YamlLimitDepth, message, at))
     }
 
     pub(super) fn close_collection(&mut self) -> Result<(), SyntaxProblem> {

@@ -90,8 +90,13 @@ impl<'a> PlaceholderFiller<'a> {
             None => return Err(UnfilledReason::Unknown),
         };
         self.count_bytes(key, &request, bytes.len())?;
-        load::load_content(placeholder.form, bytes, self.limits)
-            .map_err(|unfit| describe_unfit(placeholder.form, &request, &unfit))
+        load::load_content(
+            placeholder.form,
+            bytes,
+            placeholder.levels_around(),
+            self.limits,
+        )
+        .map_err(|unfit| describe_unfit(placeholder.form, &request, &unfit))
     }
 
     /// Contents are counted as often as they are used: each use is a copy in the catalog.

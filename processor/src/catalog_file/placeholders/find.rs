@@ -44,6 +44,14 @@ pub(in crate::catalog_file) struct Placeholder {
     pub(in crate::catalog_file) value: Option<String>,
 }
 
+impl Placeholder {
+    /// The mappings and lists that it is in.
+    pub(in crate::catalog_file) fn levels_around(&self) -> usize {
+        // A slash of a name is escaped.
+        self.pointer.matches('/').count()
+    }
+}
+
 /// Whether a file may have placeholders at all: `$` can be written as itself or as an escape.
 pub(in crate::catalog_file) fn may_hold_placeholders(bytes: &[u8]) -> bool {
     bytes.iter().any(|byte| matches!(byte, b'$' | b'\\'))

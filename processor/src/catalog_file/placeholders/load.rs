@@ -7,6 +7,7 @@ use freshet_model::RuleId;
 use serde_json::Value;
 
 use super::find::PlaceholderForm;
+use crate::json_depth::count_levels;
 use crate::limits::ReadLimits;
 use crate::yaml::read_documents;
 
@@ -17,20 +18,32 @@ pub(in crate::catalog_file) struct UnfitContent {
     pub(in crate::catalog_file) message: String,
 }
 
-/// The value. A byte order mark stays in a text, breaks JSON and begins YAML, as in Backstage.
+/// The value, which comes to stand within so many mappings and lists. A byte order mark stays in a text,
+/// breaks JSON and begins YAML, as in Backstage.
 pub(in crate::catalog_file) fn load_content(
     form: PlaceholderForm,
     bytes: &[u8],
+    levels_around: usize,
     limits: &ReadLimits,
 ) -> Result<Value, UnfitContent> {
-    match form {
-        PlaceholderForm::Text => Ok(Value::String(String::from_utf8_lossy(bytes).into_owned())),
-        PlaceholderForm::Json => load_json(bytes, limits),
-        PlaceholderForm::Yaml => load_yaml(bytes, limits),
+    let (value, rule) = match form {
+        PlaceholderForm::Text => {
+            return Ok(Value::String(String::from_utf8_lossy(bytes).into_owned()));
+        }
+        PlaceholderForm::Json => (load_json(bytes)?, RuleId::PlaceholderJson),
+        PlaceholderForm::Yaml => (load_yaml(bytes, limits)?, RuleId::PlaceholderYaml),
+    };
+    if levels_around + count_levels(&value) > limits.depth {
+        let most = limits.depth;
+        return Err(UnfitContent {
+            rule,
+            message: format!("is nested deeper than {most} levels where it is put"),
+        });
     }
+    Ok(value)
 }
 
-fn load_json(bytes: &[u8], limits: &ReadLimits) -> Result<Value, UnfitContent> {
+fn load_json(bytes: &[u8]) -> Result<Value, UnfitContent> {
     let unfit = |message| UnfitContent {
         rule: RuleId::PlaceholderJson,
         message,
@@ -38,19 +51,12 @@ fn load_json(bytes: &[u8], limits: &ReadLimits) -> Result<Value, UnfitContent> {
     let text = String::from_utf8_lossy(bytes);
     // The parser itself stops at a depth that is harmless.
     // Not our own reader: a number in JSON stays as it is, and a trailing comma is an error.
-    let value: Value = serde_json::from_str(&text)
+    serde_json::from_str(&text)
         .or_else(|error| match replace_unwritable(&text) {
             Cow::Borrowed(_) => Err(error),
             Cow::Owned(replaced) => serde_json::from_str(&replaced),
         })
-        .map_err(|error| unfit(format!("is not JSON: {error}")))?;
-    if is_deeper(&value, limits.depth) {
-        return Err(unfit(format!(
-            "is nested deeper than {} levels",
-            limits.depth
-        )));
-    }
-    Ok(value)
+        .map_err(|error| unfit(format!("is not JSON: {error}")))
 }
 
 /// The text without what JavaScript reads and cannot write: a number that is too large for it is
@@ -101,16 +107,6 @@ fn replace_unwritable(text: &str) -> Cow<'_, str> {
 fn read_half(text: &str, at: usize) -> Option<u16> {
     let digits = text.get(at..at + 6)?.strip_prefix("\\u")?;
     u16::from_str_radix(digits, 16).ok()
-}
-
-fn is_deeper(value: &Value, levels: usize) -> bool {
-    match value {
-        Value::Array(items) => levels == 0 || items.iter().any(|item| is_deeper(item, levels - 1)),
-        Value::Object(members) => {
-            levels == 0 || members.values().any(|member| is_deeper(member, levels - 1))
-        }
-        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => false,
-    }
 }
 
 fn load_yaml(bytes: &[u8], limits: &ReadLimits) -> Result<Value, UnfitContent> {

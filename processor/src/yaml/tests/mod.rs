@@ -407,6 +407,40 @@ fn limits_are_kept() {
 }
 
 #[test]
+fn what_an_alias_stands_for_is_as_deep_as_if_it_were_written_out() {
+    let nested = |levels: usize, inner: &str| {
+        let (open, close) = ("[".repeat(levels), "]".repeat(levels));
+        format!("{open}{inner}{close}")
+    };
+    let text = |levels: usize| {
+        format!(
+            "a: &a {}\nb: {}\n",
+            nested(40, "x"),
+            nested(levels - 1, "*a")
+        )
+    };
+    let documents = read(text(60));
+    let value = documents[0].as_ref().map(|document| &document.value);
+    let levels = value.map(crate::json_depth::count_levels);
+    assert_eq!(levels, Ok(100));
+    check_broken(text(61), RuleId::YamlLimitDepth, 2, 64);
+    let twice = format!(
+        "a: &a {}\nb: &b {}\nc: {}\n",
+        nested(40, "x"),
+        nested(40, "*a"),
+        nested(20, "*b")
+    );
+    check_broken(twice, RuleId::YamlLimitDepth, 3, 24);
+    let merged = format!(
+        "%YAML 1.1\n---\na: &a {{b: {}}}\nc: {}\n",
+        nested(50, "x"),
+        nested(50, "{<<: *a}")
+    );
+    check_broken(merged, RuleId::YamlLimitDepth, 4, 59);
+    check_broken(nested(99, "!!pairs [x]"), RuleId::YamlLimitDepth, 1, 108);
+}
+
+#[test]
 fn tags_are_declared_in_bounded_number_and_length() {
     let declared = |count: usize| -> String {
         let lines = (0..count).map(|n| format!("%TAG !t{n}! tag:yaml.org,2002:\n"));

@@ -192,6 +192,27 @@ fn contents_are_limited_in_number_and_size() {
 }
 
 #[test]
+fn a_content_is_nested_no_deeper_than_the_file_it_is_put_in_may_be() {
+    let nested = |levels: usize, inner: &str| {
+        let (open, close) = ("[".repeat(levels), "]".repeat(levels));
+        format!("{open}{inner}{close}")
+    };
+    let world = World::new().with_file("x", nested(40, "1"));
+    // The document itself and its spec are two levels more.
+    for (form, rule) in [
+        ("$json", RuleId::PlaceholderJson),
+        ("$yaml", RuleId::PlaceholderYaml),
+    ] {
+        let text = |levels: usize| {
+            let placed = nested(levels, &format!("{{ {form}: /x }}"));
+            format!("{}  x: {placed}\n", api("y"))
+        };
+        assert_eq!(world.read(&text(58)).problems, [], "{form}");
+        world.check_refused(&text(59), &[rule]);
+    }
+}
+
+#[test]
 fn a_file_without_placeholders_asks_for_nothing() {
     let limits = ReadLimits::default();
     for text in [
