@@ -201,6 +201,12 @@ impl FileReader<'_> {
         let repository = &home.repository;
         let fetched =
             fetch_raw_blob(self.client, self.lane, repository, oid, size, bytes_max).await?;
+        // A link has its own blob, which is only the path it leads to.
+        if let Fetched::Content { bytes, .. } = &fetched
+            && may_be_link(bytes)
+        {
+            return Ok(FileState::Unread);
+        }
         Ok(self.parse_file(home, path, fetched, Vec::new()).await)
     }
 

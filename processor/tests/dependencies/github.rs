@@ -19,6 +19,8 @@ pub(crate) struct Repository {
     pub(crate) branch: &'static str,
     /// Whether its tree is too large to be listed in one answer.
     pub(crate) is_large: bool,
+    /// Those of its files that are symbolic links.
+    pub(crate) links: &'static [&'static str],
 }
 
 impl Repository {
@@ -36,6 +38,7 @@ impl Repository {
                 .collect(),
             branch: "main",
             is_large: false,
+            links: &[],
         }
     }
 
@@ -88,7 +91,9 @@ impl Repository {
                     entries.insert(first.to_owned(), entry);
                 }
                 _ => {
-                    let entry = json!({"path": rest, "mode": "100644", "type": "blob", "sha": oid(text), "size": text.len()});
+                    let is_link = self.links.contains(path);
+                    let mode = if is_link { "120000" } else { "100644" };
+                    let entry = json!({"path": rest, "mode": mode, "type": "blob", "sha": oid(text), "size": text.len()});
                     entries.insert(rest.to_owned(), entry);
                 }
             }

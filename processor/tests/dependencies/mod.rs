@@ -162,6 +162,37 @@ async fn a_change_in_another_repository_reads_the_file_again() {
 }
 
 #[tokio::test]
+async fn a_link_is_followed_again_if_something_elsewhere_changed() {
+    let files = [
+        ("a.yaml", "real.yaml"),
+        ("real.yaml", API),
+        ("openapi.yaml", "v1\n"),
+    ];
+    let pay = Repository {
+        links: &["a.yaml"],
+        ..Repository::new("pay", "h1", &files)
+    };
+    let mut world = World::start(github::start(vec![pay]).await).await;
+    let elsewhere = Dependency {
+        host: "other.test".to_owned(),
+        ..dependency("shared", "x.txt", &oid("x"))
+    };
+    let held = vec![
+        dependency("pay", "openapi.yaml", &oid("v1\n")),
+        dependency("pay", "real.yaml", &oid(API)),
+        elsewhere,
+    ];
+    let list = vec![wanted("a.yaml", &oid("real.yaml"), held)];
+    world
+        .publish(&job(1, Lane::Lo, target("h1", ("", ""), list)))
+        .await;
+    let content = content(&world.repository_observed(Lane::Lo).await, "a.yaml");
+    assert_eq!(definition(&content), "v1\n");
+    assert_eq!(content.blob, oid("real.yaml"));
+    world.stop().await;
+}
+
+#[tokio::test]
 async fn a_file_at_a_branch_with_slashes_is_found() {
     let url = format!("https://{HOST}/acme/pay/blob/release/1.0/openapi.yaml");
     let api = API.replace("./openapi.yaml", &url);
