@@ -121,6 +121,9 @@ fn a_pattern_is_matched_with_the_place_a_url_leads_to() {
         "Group",
         false,
     );
+    // Wildcards match no dots that lead up, which only an encoded slash leaves in a canonical form.
+    let climbing = "https://github.com/trusted%2F..%2Fevil/r/blob/main/c.yaml";
+    check(&trusted, climbing, "Group", false);
     let beside = pattern("https://github.com/o/*/blob/main/*.yaml");
     check(
         &beside,

@@ -4,7 +4,7 @@
 use std::path::{Path, PathBuf};
 
 use freshet_model::glob;
-use freshet_model::location::{FILE, LocationRef, URL};
+use freshet_model::location::{FILE, LocationRef, URL, canonical_url};
 use freshet_model::rules::{Allowed, ExactTarget, LocationMatch, Rule, TargetMatch, TargetPattern};
 use freshet_runtime::config::Reader;
 use freshet_store::Root;
@@ -66,6 +66,7 @@ fn read_kind_and_type(fields: &serde_json::Map<String, Value>) -> Option<Allowed
 }
 
 fn read_location_match(reader: &Reader<'_>) -> LocationMatch {
+    let location_type = reader.required_string("type");
     let target = match (reader.string("exact"), reader.string("pattern")) {
         // As in Backstage: nobody could say which of the two is meant.
         (Some(_), Some(_)) => {
@@ -74,7 +75,12 @@ fn read_location_match(reader: &Reader<'_>) -> LocationMatch {
         }
         (Some(exact), None) => TargetMatch::Exact(ExactTarget::new(&exact)),
         (None, Some(pattern)) => match TargetPattern::new(&pattern) {
-            Ok(pattern) => TargetMatch::Pattern(pattern),
+            Ok(pattern) => {
+                if location_type == URL {
+                    warn_of_encoding(reader, pattern.as_str());
+                }
+                TargetMatch::Pattern(pattern)
+            }
             Err(error) => {
                 reader.mistake("pattern", error.to_string());
                 TargetMatch::Any
@@ -83,8 +89,22 @@ fn read_location_match(reader: &Reader<'_>) -> LocationMatch {
         (None, None) => TargetMatch::Any,
     };
     LocationMatch {
-        location_type: Some(reader.required_string("type")),
+        location_type: Some(location_type),
         target,
+    }
+}
+
+/// A pattern is matched with canonical URLs. One with escapes or a default port used to match what
+/// was written like it, and would now stop to without a word.
+fn warn_of_encoding(reader: &Reader<'_>, pattern: &str) {
+    let is_suspect = ["%", ":443", ":80"].iter().any(|it| pattern.contains(it));
+    let url = pattern.trim_start_matches('!');
+    let canonical = canonical_url(url).filter(|it| is_suspect && !it.eq_ignore_ascii_case(url));
+    if let Some(canonical) = canonical {
+        reader.warn(
+            "pattern",
+            format!("matches no URL, for they are compared decoded and without default ports; write {canonical}"),
+        );
     }
 }
 

@@ -252,6 +252,23 @@ fn rules_of_types_exact_targets_and_patterns_are_read() {
 }
 
 #[test]
+fn a_pattern_that_no_url_is_spelled_like_is_warned_of() {
+    for (pattern, is_warned_of) in [
+        ("https://a.b/a%20b/*.yaml", true),
+        ("https://a.b:443/**", true),
+        ("!https://a.b/%7Bx%7D/**", true),
+        ("https://A.b/a b/{c,d}/?.yaml", false),
+        ("https://a.b:4430/%3B/**", false),
+        ("**/*.yaml", false),
+    ] {
+        let locations = format!("[{{type: url, pattern: '{pattern}'}}]");
+        let text = format!("catalog: {{rules: [{{allow: [API], locations: {locations}}}]}}\n");
+        let paths = ["catalog.rules[0].locations[0].pattern"];
+        check_warnings(&text, &paths[..usize::from(is_warned_of)]);
+    }
+}
+
+#[test]
 fn a_rule_of_one_location_says_what_it_allows() {
     check_catalog_mistake(
         "locations: [{type: file, target: /a.yaml, rules: [{}]}]",
