@@ -320,6 +320,19 @@ fn somebody_who_waits_does_not_inherit_the_failures_of_a_sweep() {
 }
 
 #[test]
+fn a_new_request_ends_a_back_off() {
+    for lane in [Lane::Hi, Lane::Lo] {
+        let mut source = SourceRow {
+            fail_count: 9,
+            next_due_at: 1_000,
+            ..held()
+        };
+        request_refresh(&mut source, lane, Cause::default(), 9);
+        assert_eq!((source.wanted, source.next_due_at), (4, 0), "{lane:?}");
+    }
+}
+
+#[test]
 fn what_the_receiver_ignored_is_accounted_for() {
     let providers = providers();
     let mut batch = batch(&providers, Vec::new());
