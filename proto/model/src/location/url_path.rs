@@ -5,6 +5,8 @@
 //! folders called `[id]` can be pointed at; and a folder that a file was found in is a name however
 //! it is called.
 
+use std::borrow::Cow;
+
 use url::Url;
 
 use crate::glob;
@@ -27,7 +29,10 @@ impl UrlPath {
     /// Reads what a person wrote; `None` if it is no URL, or its path no text.
     pub(super) fn parse(url: &str) -> Option<Self> {
         Url::parse(url).ok()?;
-        let (_, rest) = url.split_once("://")?;
+        let url = drop_breaks(trim_blanks(url));
+        // To the parser of URLs the slashes in front of a host are there however few are written.
+        let (_, rest) = url.split_once(':')?;
+        let rest = rest.trim_start_matches(['/', '\\']);
         let path = rest.find(['/', '\\']).map_or("", |at| &rest[at..]);
         let mut read = Self {
             steps: Vec::new(),
@@ -55,7 +60,14 @@ impl UrlPath {
     /// What a relative target names from here: from this folder, or behind the first `root_steps`
     /// if it begins with a slash. `None` if it leaves those, or is no text.
     pub(super) fn join(&self, target: &str, root_steps: usize) -> Option<Self> {
-        let target = cut_path(target);
+        // A path from the root is set as it is written, and any other is read as a URL.
+        let target = if target.starts_with('/') {
+            target
+        } else {
+            trim_blanks(target)
+        };
+        let target = drop_breaks(target);
+        let target = cut_path(&target);
         let mut joined = self.clone();
         if target.is_empty() {
             return Some(joined);
@@ -153,6 +165,22 @@ impl UrlStep {
     }
 }
 
+/// The text without what surrounds it, which the parser of URLs drops.
+fn trim_blanks(text: &str) -> &str {
+    text.trim_matches(|character: char| character <= ' ')
+}
+
+/// The text without what the parser of URLs drops wherever it stands: a folded text of YAML ends with a
+/// line break.
+fn drop_breaks(text: &str) -> Cow<'_, str> {
+    const BREAKS: [char; 3] = ['\t', '\n', '\r'];
+    if text.contains(BREAKS) {
+        Cow::Owned(text.replace(BREAKS, ""))
+    } else {
+        Cow::Borrowed(text)
+    }
+}
+
 /// What is left behind the escapes at the beginning.
 fn skip_escapes(mut text: &str) -> &str {
     while let Some(behind) = text.strip_prefix('%')
@@ -229,6 +257,7 @@ mod tests {
             ("é|*.yaml", ("é|*.yaml", true)),
         ] {
             check(&format!("{PAGE}/{target}"), expected);
+            check(&format!(" https:/{}/{target}\n", &PAGE[8..]), expected);
         }
     }
 
@@ -264,6 +293,9 @@ mod tests {
         check_join("/{a,b}.yaml", ("{a,b}.yaml", true), false);
         check_join(".//d/a.yaml", ("svc/[id]/{a}/d/a.yaml", false), false);
         check_join("", ("svc/[id]/{a}/c.yaml", false), false);
+        check_join(" ./a.yaml \n", ("svc/[id]/{a}/a.yaml", false), false);
+        check_join("./a\n\tb.yaml", ("svc/[id]/{a}/ab.yaml", false), false);
+        check_join("/a.yaml\n", ("a.yaml", false), false);
         check_join(".", ("svc/[id]/{a}", false), true);
         check_join("./d/", ("svc/[id]/{a}/d", false), true);
     }
