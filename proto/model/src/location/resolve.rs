@@ -8,6 +8,11 @@ use url::Url;
 
 use super::is_pinned;
 
+/// The pages of a file.
+const PAGES: [&str; 4] = ["blob", "tree", "edit", "raw"];
+/// The pages that another one may take the place of.
+const PAGES_REPLACED: [&str; 3] = ["blob", "tree", "edit"];
+
 /// Why a target cannot be resolved.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ResolveError {
@@ -91,7 +96,7 @@ fn replace_page(url: &str, page: &str) -> String {
     let mut from = 0;
     while let Some(found) = url[from..].find("//") {
         let start = from + found + 2;
-        if let Some((at, length)) = page_of(&url[start..], 3) {
+        if let Some((at, length)) = page_of(&url[start..], 3, &PAGES_REPLACED) {
             let (before, behind) = (&url[..start + at], &url[start + at + length..]);
             return format!("{before}{page}{behind}");
         }
@@ -101,15 +106,17 @@ fn replace_page(url: &str, page: &str) -> String {
 }
 
 /// Where the page stands in a path whose page is step number `before`, and how long the
-/// word is.
-fn page_of(rest: &str, before: usize) -> Option<(usize, usize)> {
+/// word is; `pages` are those that are meant.
+fn page_of(rest: &str, before: usize, pages: &[&str]) -> Option<(usize, usize)> {
     let mut at = 0;
     for _ in 0..before {
         let length = rest[at..].find('/').filter(|length| *length > 0)?;
         at += length + 1;
     }
     let length = rest[at..].find('/')?;
-    matches!(&rest[at..at + length], "blob" | "tree" | "edit").then_some((at, length))
+    pages
+        .contains(&&rest[at..at + length])
+        .then_some((at, length))
 }
 
 /// What a relative target must stay behind: `/owner/repo/page/ref/` of a file, else
@@ -132,7 +139,7 @@ fn through_slash(path: &str, index: usize) -> Option<&str> {
 
 /// Whether the path is that of a page: `/owner/repo/page/…`.
 fn is_file(path: &str) -> bool {
-    page_of(path.trim_start_matches('/'), 2).is_some()
+    page_of(path.trim_start_matches('/'), 2, &PAGES).is_some()
 }
 
 /// The path up to and with the ref: what a target beginning with `/` is put behind. A path

@@ -52,6 +52,11 @@ fn targets_resolve_as_in_backstage() {
         "https://example.com/blob/z.yaml",
         "https://example.com/blob/z.yaml",
     );
+    check_resolve(
+        "https://github.com/o/r/raw/main/sub/c.yaml",
+        "/a.yaml",
+        "https://github.com/o/r/raw/main/a.yaml",
+    );
     let with_query = format!("{BASE}?token=abc");
     check_resolve(
         &with_query,
