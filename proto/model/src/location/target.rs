@@ -162,7 +162,7 @@ impl ResolvedTarget {
                     let here = UrlPath::of_file(own.target());
                     here.and_then(|here| here.join(target, STEPS_BEFORE_REF + 1))
                 } else {
-                    UrlPath::parse(target)
+                    UrlPath::parse(&url)
                 };
                 read_repository_file(path, &url, &host)?
             }

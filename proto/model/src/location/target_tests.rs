@@ -71,6 +71,16 @@ fn targets_of_a_repository_are_spelled_tree() {
 }
 
 #[test]
+fn the_page_of_the_editor_is_the_file() {
+    check(
+        FILE_OF,
+        URL,
+        "https://github.com/o/r2/edit/main/{a,b}.yaml",
+        "o/r2 main/{a,b}.yaml as a pattern https://github.com/o/r2/tree/main/{a,b}.yaml",
+    );
+}
+
+#[test]
 fn alternatives_in_a_relative_target_are_kept() {
     check(
         FILE_OF,
