@@ -255,6 +255,9 @@ mod tests {
             ("é%20%/😀.yaml", ("é %/😀.yaml", false)),
             ("%é%é.yaml", ("%é%é.yaml", false)),
             ("é|*.yaml", ("é|*.yaml", true)),
+            ("é.yaml", ("é.yaml", false)),
+            ("é%20é.yaml", ("é é.yaml", false)),
+            ("%20é%/*.yaml", (" é%/*.yaml", true)),
         ] {
             check(&format!("{PAGE}/{target}"), expected);
             check(&format!(" https:/{}/{target}\n", &PAGE[8..]), expected);
@@ -298,5 +301,10 @@ mod tests {
         check_join("/a.yaml\n", ("a.yaml", false), false);
         check_join(".", ("svc/[id]/{a}", false), true);
         check_join("./d/", ("svc/[id]/{a}/d", false), true);
+        check_join(
+            "./übersicht.yaml",
+            ("svc/[id]/{a}/übersicht.yaml", false),
+            false,
+        );
     }
 }
