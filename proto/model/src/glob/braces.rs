@@ -1,6 +1,8 @@
 //! Braces: `{a,b}`, `{a..c}`, `{01..10..3}`, as the npm package `brace-expansion` reads them.
 
-use super::ALTERNATIVES_MAX;
+use super::{ALTERNATIVES_MAX, EXPANDED_CHARACTERS_MAX, NESTING_MAX, PatternError};
+
+type Rows = Vec<Vec<Unit>>;
 
 /// A character of a pattern, with what it means to braces.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -12,11 +14,14 @@ enum Unit {
     Char(char),
 }
 
-/// Every way to read the braces of a pattern; `None` if there are too many.
-pub(super) fn expand_braces(pattern: &str) -> Option<Vec<String>> {
+/// Every way to read the braces of a pattern.
+///
+/// # Errors
+/// If there are too many, or they are too deep within each other.
+pub(super) fn expand_braces(pattern: &str) -> Result<Vec<String>, PatternError> {
     let units = read_units(pattern);
-    let rows = expand(&units, true)?;
-    Some(rows.iter().map(|row| write_units(row)).collect())
+    let rows = expand(&units, 0)?;
+    Ok(rows.iter().map(|row| write_units(row)).collect())
 }
 
 fn read_units(pattern: &str) -> Vec<Unit> {
@@ -55,9 +60,13 @@ fn write_units(units: &[Unit]) -> String {
         .collect()
 }
 
-/// All readings of some units; `None` if there are too many.
-fn expand(units: &[Unit], is_whole: bool) -> Option<Vec<Vec<Unit>>> {
-    let mut rows: Vec<Vec<Unit>> = vec![Vec::new()];
+/// All readings of some units that are within so many braces.
+fn expand(units: &[Unit], depth: usize) -> Result<Rows, PatternError> {
+    // On the way and not afterwards: each level takes its part of the stack.
+    if depth > NESTING_MAX {
+        return Err(PatternError::TooDeep);
+    }
+    let mut rows: Rows = vec![Vec::new()];
     let mut rest = units.to_vec();
     let mut is_first = true;
     // As in a shell, `{,a}` alone is one word and not two.
@@ -71,11 +80,11 @@ fn expand(units: &[Unit], is_whole: bool) -> Option<Vec<Vec<Unit>>> {
             is_first = false;
             continue;
         }
-        let sequence = expand_sequence(&write_units(body));
+        let sequence = expand_sequence(&write_units(body))?;
         let is_sequence = sequence.is_some();
         let choices = match sequence {
-            Some(sequence) => sequence?,
-            None if body.contains(&Unit::Comma) => expand_choices(body)?,
+            Some(sequence) => sequence,
+            None if body.contains(&Unit::Comma) => expand_choices(body, depth + 1)?,
             // Not the end of a choice; a later one may be.
             None if has_choice(behind) => {
                 rest[close] = Unit::Char('}');
@@ -84,7 +93,7 @@ fn expand(units: &[Unit], is_whole: bool) -> Option<Vec<Vec<Unit>>> {
             None => break,
         };
         if is_first {
-            drops_empty = is_whole && !is_sequence;
+            drops_empty = depth == 0 && !is_sequence;
             is_first = false;
         }
         let fronts = join(&rows, &[before.to_vec()])?;
@@ -95,7 +104,7 @@ fn expand(units: &[Unit], is_whole: bool) -> Option<Vec<Vec<Unit>>> {
     if drops_empty {
         rows.retain(|row| !row.is_empty());
     }
-    Some(rows)
+    Ok(rows)
 }
 
 /// The first brace that is closed, and where.
@@ -125,18 +134,18 @@ fn has_choice(units: &[Unit]) -> bool {
 }
 
 /// What the body of `{a,{b,c}}` stands for.
-fn expand_choices(body: &[Unit]) -> Option<Vec<Vec<Unit>>> {
-    let mut parts: Vec<Vec<Unit>> = vec![Vec::new()];
-    let mut depth = 0_usize;
+fn expand_choices(body: &[Unit], depth: usize) -> Result<Rows, PatternError> {
+    let mut parts: Rows = vec![Vec::new()];
+    let mut open = 0_usize;
     for (index, unit) in body.iter().enumerate() {
         match unit {
-            Unit::Comma if depth == 0 => {
+            Unit::Comma if open == 0 => {
                 parts.push(Vec::new());
                 continue;
             }
             // One that is never closed holds no comma back.
-            Unit::Open if depth > 0 || closes(&body[index..]) => depth += 1,
-            Unit::Close => depth = depth.saturating_sub(1),
+            Unit::Open if open > 0 || closes(&body[index..]) => open += 1,
+            Unit::Close => open = open.saturating_sub(1),
             Unit::Open | Unit::Comma | Unit::Char(_) => {}
         }
         if let Some(last) = parts.last_mut() {
@@ -147,7 +156,7 @@ fn expand_choices(body: &[Unit]) -> Option<Vec<Vec<Unit>>> {
     let is_wrapped = parts.len() == 1;
     let mut choices = Vec::new();
     for part in parts {
-        for mut choice in expand(&part, false)? {
+        for mut choice in expand(&part, depth)? {
             if is_wrapped {
                 choice.insert(0, Unit::Char('{'));
                 choice.push(Unit::Char('}'));
@@ -155,40 +164,37 @@ fn expand_choices(body: &[Unit]) -> Option<Vec<Vec<Unit>>> {
             choices.push(choice);
         }
         if choices.len() > ALTERNATIVES_MAX {
-            return None;
+            return Err(PatternError::TooManyAlternatives);
         }
     }
-    Some(choices)
+    Ok(choices)
 }
 
 fn closes(units: &[Unit]) -> bool {
     matches!(find_pair(units), Some((0, _)))
 }
 
-/// `1..5`, `a..e..2`: `None` if it is no sequence, `Some(None)` if it is too long.
-#[expect(
-    clippy::option_option,
-    reason = "no sequence and one that is too long are two answers"
-)]
-fn expand_sequence(body: &str) -> Option<Option<Vec<Vec<Unit>>>> {
+/// `1..5`, `a..e..2`; `None` if it is no sequence.
+fn expand_sequence(body: &str) -> Result<Option<Rows>, PatternError> {
     let parts: Vec<&str> = body.split("..").collect();
     let (first, last, step) = match parts.as_slice() {
-        [first, last] => (*first, *last, 1),
-        [first, last, step] => (*first, *last, read_number(step)?.abs().max(1)),
-        _ => return None,
+        [first, last] => (*first, *last, Some(1)),
+        [first, last, step] => (*first, *last, read_number(step)),
+        _ => return Ok(None),
+    };
+    let Some(step) = step.map(|step| step.unsigned_abs().max(1)) else {
+        return Ok(None);
     };
     if let (Some(from), Some(to)) = (read_letter(first), read_letter(last)) {
-        let letters = count(i64::from(from), i64::from(to), step).map(|codes| {
-            let letter = |code| u8::try_from(code).ok().map(char::from);
-            let letters = codes.into_iter().filter_map(letter);
-            letters
-                // A backslash lies between the cases, and would take the meaning from what follows.
-                .map(|letter| Vec::from_iter((letter != '\\').then_some(Unit::Char(letter))))
-                .collect()
-        });
-        return Some(letters);
+        let letters = count(i64::from(from), i64::from(to), step)?.into_iter();
+        let letters = letters.filter_map(|code| u8::try_from(code).ok().map(char::from));
+        // A backslash lies between the cases, and would take the meaning from what follows.
+        let units = |letter| Vec::from_iter((letter != '\\').then_some(Unit::Char(letter)));
+        return Ok(Some(letters.map(units).collect()));
     }
-    let (from, to) = (read_number(first)?, read_number(last)?);
+    let (Some(from), Some(to)) = (read_number(first), read_number(last)) else {
+        return Ok(None);
+    };
     let is_padded = |text: &&str| {
         let digits = text.strip_prefix('-').unwrap_or(text);
         digits.len() > 1 && digits.starts_with('0')
@@ -198,11 +204,13 @@ fn expand_sequence(body: &str) -> Option<Option<Vec<Vec<Unit>>>> {
     } else {
         0
     };
-    Some(count(from, to, step).map(|numbers| {
-        let text = |number: i64| format!("{number:0width$}");
-        let units = |number| text(number).chars().map(Unit::Char).collect();
-        numbers.into_iter().map(units).collect()
-    }))
+    let numbers = count(from, to, step)?;
+    check_characters(numbers.len() * width)?;
+    let units = |number| {
+        let text = format!("{number:0width$}");
+        text.chars().map(Unit::Char).collect()
+    };
+    Ok(Some(numbers.into_iter().map(units).collect()))
 }
 
 fn read_number(text: &str) -> Option<i64> {
@@ -219,33 +227,51 @@ fn read_letter(text: &str) -> Option<u8> {
     }
 }
 
-fn count(from: i64, to: i64, step: i64) -> Option<Vec<i64>> {
+/// The numbers from one to another.
+fn count(from: i64, to: i64, step: u64) -> Result<Vec<i64>, PatternError> {
     let mut numbers = Vec::new();
-    let mut next = from;
-    while if from <= to { next <= to } else { next >= to } {
-        if numbers.len() == ALTERNATIVES_MAX {
-            return None;
-        }
-        numbers.push(next);
-        next = if from <= to {
-            next.checked_add(step)?
+    let mut next = Some(from);
+    // Behind the largest number there is none, as behind the last one.
+    while let Some(number) = next
+        && if from <= to {
+            number <= to
         } else {
-            next.checked_sub(step)?
+            number >= to
+        }
+    {
+        if numbers.len() == ALTERNATIVES_MAX {
+            return Err(PatternError::TooManyAlternatives);
+        }
+        numbers.push(number);
+        next = if from <= to {
+            number.checked_add_unsigned(step)
+        } else {
+            number.checked_sub_unsigned(step)
         };
     }
-    Some(numbers)
+    Ok(numbers)
 }
 
-/// Each of these in front of each of those; `None` if there are too many.
-fn join(fronts: &[Vec<Unit>], ends: &[Vec<Unit>]) -> Option<Vec<Vec<Unit>>> {
+/// Each of these in front of each of those.
+fn join(fronts: &[Vec<Unit>], ends: &[Vec<Unit>]) -> Result<Rows, PatternError> {
     // Bounded on the way and not at the end: twenty pairs of braces are a million patterns.
     if fronts.len() * ends.len() > ALTERNATIVES_MAX {
-        return None;
+        return Err(PatternError::TooManyAlternatives);
     }
+    let characters = |rows: &[Vec<Unit>]| rows.iter().map(Vec::len).sum::<usize>();
+    check_characters(characters(fronts) * ends.len() + characters(ends) * fronts.len())?;
     let joined = |front: &Vec<Unit>| {
         let front = front.clone();
         ends.iter()
             .map(move |end| front.iter().chain(end).copied().collect())
     };
-    Some(fronts.iter().flat_map(joined).collect())
+    Ok(fronts.iter().flat_map(joined).collect())
+}
+
+/// Whether alternatives of so many characters together may be made.
+fn check_characters(characters: usize) -> Result<(), PatternError> {
+    if characters > EXPANDED_CHARACTERS_MAX {
+        return Err(PatternError::TooMuchText);
+    }
+    Ok(())
 }

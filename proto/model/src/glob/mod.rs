@@ -21,6 +21,10 @@ pub const PATTERN_CHARACTERS_MAX: usize = 2_000;
 pub const ALTERNATIVES_MAX: usize = 256;
 /// Most groups, such as `!(a|b)`, of one step of a pattern.
 pub const GROUPS_MAX: usize = 32;
+/// Most braces of a pattern within each other.
+pub const NESTING_MAX: usize = 32;
+/// Most characters of all alternatives of a pattern together.
+pub const EXPANDED_CHARACTERS_MAX: usize = 50_000;
 
 /// Characters that mean something in a pattern, in at least one place.
 const SPECIAL: &[char] = &[
@@ -36,6 +40,14 @@ pub enum PatternError {
     /// Its braces multiply to more than [`ALTERNATIVES_MAX`].
     #[error("the braces of a pattern make at most {ALTERNATIVES_MAX} alternatives")]
     TooManyAlternatives,
+    /// Its braces make alternatives of more than [`EXPANDED_CHARACTERS_MAX`] together.
+    #[error(
+        "the alternatives that the braces of a pattern make have at most {EXPANDED_CHARACTERS_MAX} characters together"
+    )]
+    TooMuchText,
+    /// More than [`NESTING_MAX`] of its braces are within each other.
+    #[error("at most {NESTING_MAX} braces of a pattern may be within each other")]
+    TooDeep,
     /// One of its steps has more than [`GROUPS_MAX`] groups.
     #[error("\"{step}\" has more than {GROUPS_MAX} groups between two slashes")]
     TooManyGroups {
@@ -79,11 +91,21 @@ enum RowStep {
 /// Whether a path is a pattern rather than the name of one file.
 #[must_use]
 pub fn has_magic(path: &str) -> bool {
-    match expand_braces(path).as_deref() {
-        Some([one]) => one.split('/').any(step::has_magic),
-        Some([]) => false,
-        Some(_) | None => true,
+    // No pattern is that long, and a name is one in which nothing could mean something. This is asked
+    // of whatever a file says, so what would be refused is not read to its end.
+    if is_too_long(path) {
+        return path.contains(SPECIAL);
     }
+    match expand_braces(path).as_deref() {
+        Ok([one]) => one.split('/').any(step::has_magic),
+        Ok([]) => false,
+        // To be refused with a reason when it is compiled.
+        Ok(_) | Err(_) => true,
+    }
+}
+
+fn is_too_long(pattern: &str) -> bool {
+    pattern.chars().nth(PATTERN_CHARACTERS_MAX).is_some()
 }
 
 /// The pattern that matches this path and no other.
@@ -140,11 +162,10 @@ impl Pattern {
     /// # Errors
     /// If it is no pattern.
     pub fn with(pattern: &str, options: PatternOptions) -> Result<Self, PatternError> {
-        if pattern.chars().count() > PATTERN_CHARACTERS_MAX {
+        if is_too_long(pattern) {
             return Err(PatternError::TooLong);
         }
-        let rows = expand_braces(pattern)
-            .ok_or(PatternError::TooManyAlternatives)?
+        let rows = expand_braces(pattern)?
             .iter()
             .map(|row| compile_row(row, options))
             .collect::<Result<Vec<_>, _>>()?;

@@ -1,6 +1,7 @@
 //! One step of a pattern as a list of what it matches in turn.
 
 use super::class::{CharacterClass, ReadClass, read_class};
+use super::{GROUPS_MAX, PatternError};
 
 /// What matches a part of a name.
 #[derive(Clone, Debug)]
@@ -60,22 +61,31 @@ enum Token {
     Close,
 }
 
-/// Reads a step; the number of groups comes with it.
-pub(super) fn parse_step(step: &str, ignores_case: bool) -> (Vec<Item>, usize) {
+/// Reads a step.
+///
+/// # Errors
+/// If it has too many groups.
+pub(super) fn parse_step(step: &str, ignores_case: bool) -> Result<Vec<Item>, PatternError> {
     let characters: Vec<char> = step.chars().collect();
     // Nothing but an empty group is taken by its letters; only "not nothing" means something.
     let has_groups = !matches!(characters.as_slice(), ['?' | '*' | '+' | '@', '(', ')']);
     let tokens = read_tokens(&characters, ignores_case, has_groups);
+    let closed_at = find_pairs(&tokens);
+    // Before they are built: groups within groups take their part of the stack.
+    if closed_at.iter().flatten().count() > GROUPS_MAX {
+        return Err(PatternError::TooManyGroups {
+            step: step.to_owned(),
+        });
+    }
     let mut builder = Builder {
-        closed_at: find_pairs(&tokens),
+        closed_at,
         tokens: tokens.into_iter().map(Some).collect(),
         groups: 0,
     };
     let end = builder.tokens.len();
     let mut alternatives = builder.build(0, end, true);
     // Bars separate nothing at the top.
-    let items = alternatives.pop().unwrap_or_default();
-    (items, builder.groups)
+    Ok(alternatives.pop().unwrap_or_default())
 }
 
 fn read_tokens(characters: &[char], ignores_case: bool, has_groups: bool) -> Vec<Token> {

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::rc::Rc;
 
 use super::parse::{Group, GroupKind, Item, parse_step};
-use super::{GROUPS_MAX, PatternError, PatternOptions};
+use super::{PatternError, PatternOptions};
 
 /// One step of a pattern, compiled.
 #[derive(Clone, Debug)]
@@ -69,23 +69,17 @@ impl Places {
 
 /// Whether a step of a pattern stands for more than its own name.
 pub(super) fn has_magic(step: &str) -> bool {
-    let (items, _) = parse_step(step, false);
     let is_magic = |item: &Item| match item {
         Item::Char(_) => false,
         Item::Any | Item::Star | Item::Class(_) | Item::Never | Item::Group(_) => true,
     };
-    items.iter().any(is_magic)
+    // What has too many groups is no name either.
+    parse_step(step, false).map_or(true, |items| items.iter().any(is_magic))
 }
 
 impl PatternStep {
     pub(super) fn compile(step: &str, options: PatternOptions) -> Result<Self, PatternError> {
-        let (items, groups) = parse_step(step, options.ignores_case);
-        if groups > GROUPS_MAX {
-            return Err(PatternError::TooManyGroups {
-                step: step.to_owned(),
-            });
-        }
-        Ok(Self { items })
+        parse_step(step, options.ignores_case).map(|items| Self { items })
     }
 
     pub(super) fn is_match(&self, name: &str, options: PatternOptions) -> bool {

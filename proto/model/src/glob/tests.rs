@@ -154,3 +154,50 @@ fn a_hostile_pattern_is_refused_or_quick() {
         check(&nested, &[], &[&"a".repeat(255)]);
     }
 }
+
+#[test]
+fn what_is_too_long_or_too_deep_is_a_pattern_that_is_refused() {
+    let nested = |open: &str, close: &str, times: usize| {
+        format!("{}a{}", open.repeat(times), close.repeat(times))
+    };
+    for long in [
+        nested("@(", ")", 30_000),
+        nested("{", ",}", 30_000),
+        "[".repeat(1_000_000),
+        format!("{}{{x,y}}", "{a}".repeat(100_000)),
+        format!("{{{}1..2}}", "0".repeat(70_000)),
+    ] {
+        assert!(has_magic(&long));
+        assert_eq!(Pattern::new(&long).err(), Some(PatternError::TooLong));
+    }
+    assert!(!has_magic(&"a".repeat(PATTERN_CHARACTERS_MAX + 1)));
+    let refused = |pattern: &str| {
+        assert!(has_magic(pattern));
+        Pattern::new(pattern).err()
+    };
+    let deep = |times| nested("{b,", "}", times);
+    assert_eq!(refused(&deep(NESTING_MAX)), None);
+    assert_eq!(refused(&deep(NESTING_MAX + 1)), Some(PatternError::TooDeep));
+    assert_eq!(refused(&deep(400)), Some(PatternError::TooDeep));
+    let step = nested("@(", ")", 600);
+    let expected = PatternError::TooManyGroups { step: step.clone() };
+    assert_eq!(refused(&step), Some(expected));
+    for wide in [
+        format!("{{{}1..255}}", "0".repeat(1_900)),
+        format!("{{0..255}}{}", "${a}".repeat(400)),
+    ] {
+        assert_eq!(refused(&wide), Some(PatternError::TooMuchText));
+    }
+}
+
+#[test]
+fn a_step_of_any_size_counts_to_the_end() {
+    check("{1..9..9223372036854775807}", &["1"], &["2", "9"]);
+    check("{1..2..-9223372036854775808}", &["1"], &["2"]);
+    check("{9..-9..9223372036854775807}", &["9"], &["-9"]);
+    check(
+        "{9223372036854775806..9223372036854775807}",
+        &["9223372036854775807"],
+        &["1"],
+    );
+}
