@@ -1,6 +1,6 @@
 //! Sets of characters: `[a-z]`, `[!0-9]`, `[[:alpha:]_]`.
 
-use std::fmt::Write as _;
+use std::sync::LazyLock;
 
 use regex::Regex;
 
@@ -22,6 +22,24 @@ const POSIX: &[(&str, &str)] = &[
     ("[:xdigit:]", "A-Fa-f0-9"),
 ];
 
+/// A POSIX class, with and without case.
+struct PosixSet {
+    exact: Regex,
+    folded: Regex,
+}
+
+// Once for all patterns: a table of Unicode is large, and one pattern may name thousands.
+static POSIX_SETS: LazyLock<Vec<PosixSet>> = LazyLock::new(|| {
+    let compile = |flags: &str, properties: &str| {
+        Regex::new(&format!("{flags}^[{properties}]$")).expect("POSIX classes are sets")
+    };
+    let sets = POSIX.iter().map(|(_, properties)| PosixSet {
+        exact: compile("", properties),
+        folded: compile("(?i)", properties),
+    });
+    sets.collect()
+});
+
 /// What begins with a bracket.
 pub(super) enum ReadClass {
     /// A set of characters, and how many characters of the pattern it takes.
@@ -33,13 +51,69 @@ pub(super) enum ReadClass {
 }
 
 /// A set of characters.
-#[derive(Clone, Debug)]
-pub(super) struct CharacterClass(Regex);
+#[derive(Clone, Debug, Default)]
+pub(super) struct CharacterClass {
+    /// First and last of those in a row.
+    ranges: Vec<(char, char)>,
+    /// Indexes of [`POSIX`].
+    posix: Vec<usize>,
+    is_negated: bool,
+    ignores_case: bool,
+}
 
 impl CharacterClass {
     pub(super) fn is_match(&self, character: char) -> bool {
-        self.0.is_match(character.encode_utf8(&mut [0; 4]))
+        let is_member = self.is_within(character)
+            || self.is_posix(character)
+            || (self.ignores_case
+                && (has_one(character.to_lowercase(), |it| self.is_within(it))
+                    || has_one(character.to_uppercase(), |it| self.is_within(it))));
+        is_member != self.is_negated
     }
+
+    fn is_within(&self, character: char) -> bool {
+        let holds = |(first, last): &(char, char)| (*first..=*last).contains(&character);
+        self.ranges.iter().any(holds)
+    }
+
+    fn is_posix(&self, character: char) -> bool {
+        let mut buffer = [0; 4];
+        let text = character.encode_utf8(&mut buffer);
+        let sets = self.posix.iter().filter_map(|it| POSIX_SETS.get(*it));
+        let mut sets = sets.map(|set| {
+            if self.ignores_case {
+                &set.folded
+            } else {
+                &set.exact
+            }
+        });
+        sets.any(|set| set.is_match(text))
+    }
+
+    fn is_empty(&self) -> bool {
+        self.ranges.is_empty() && self.posix.is_empty()
+    }
+
+    fn push_range(&mut self, first: char, last: char) {
+        // One the wrong way round holds nothing.
+        if first <= last && !self.ranges.contains(&(first, last)) {
+            self.ranges.push((first, last));
+        }
+    }
+
+    fn push_posix(&mut self, index: usize) {
+        if !self.posix.contains(&index) {
+            self.posix.push(index);
+        }
+    }
+}
+
+/// Whether the other case of a character is one character that is accepted.
+fn has_one(
+    mut folded: impl ExactSizeIterator<Item = char>,
+    accepts: impl Fn(char) -> bool,
+) -> bool {
+    folded.len() == 1 && folded.next().is_some_and(accepts)
 }
 
 /// Reads the class at the beginning of `pattern`, which begins with a bracket.
@@ -52,18 +126,17 @@ pub(super) fn read_class(pattern: &[char], ignores_case: bool) -> ReadClass {
     if members.is_empty() {
         return ReadClass::Never;
     }
-    let sign = if is_negated { "^" } else { "" };
-    let flags = if ignores_case { "(?i)" } else { "" };
-    match Regex::new(&format!("{flags}^[{sign}{members}]$")) {
-        Ok(regex) => ReadClass::Class(CharacterClass(regex), end),
-        // All that is written is escaped, so this is a set without any character in it.
-        Err(_) => ReadClass::Never,
-    }
+    let class = CharacterClass {
+        is_negated,
+        ignores_case,
+        ..members
+    };
+    ReadClass::Class(class, end)
 }
 
-/// The members as a regular expression has them, and where the class ends; empty if it has none.
-fn read_members(pattern: &[char], start: usize) -> Option<(String, usize)> {
-    let mut members = String::new();
+/// The members, and where the class ends; empty if it has none.
+fn read_members(pattern: &[char], start: usize) -> Option<(CharacterClass, usize)> {
+    let mut members = CharacterClass::default();
     let mut range_start: Option<char> = None;
     let mut at = start;
     loop {
@@ -73,13 +146,13 @@ fn read_members(pattern: &[char], start: usize) -> Option<(String, usize)> {
             return Some((members, at + 1));
         }
         if character == '[' {
-            if let Some((name, properties)) = find_posix(&pattern[at..]) {
+            if let Some((index, length)) = find_posix(&pattern[at..]) {
                 if range_start.is_some() {
                     // `[a-[:alpha:]]` is no set, and minimatch lets nothing match all of it.
-                    return Some((String::new(), pattern.len()));
+                    return Some((CharacterClass::default(), pattern.len()));
                 }
-                members.push_str(properties);
-                at += name.len();
+                members.push_posix(index);
+                at += length;
                 continue;
             }
         } else if character == '\\' {
@@ -88,28 +161,25 @@ fn read_members(pattern: &[char], start: usize) -> Option<(String, usize)> {
         }
         at += 1;
         if let Some(first) = range_start.take() {
-            // One the wrong way round holds nothing.
-            if first <= character {
-                push_range(&mut members, first, character);
-            }
+            members.push_range(first, character);
         } else if pattern.get(at) == Some(&'-') && pattern.get(at + 1) != Some(&']') {
             range_start = Some(character);
             at += 1;
         } else {
-            push_range(&mut members, character, character);
+            members.push_range(character, character);
         }
     }
 }
 
-fn push_range(members: &mut String, first: char, last: char) {
-    let (first, last) = (u32::from(first), u32::from(last));
-    // By number, so that no character means anything to the regular expression.
-    write!(members, r"\x{{{first:x}}}-\x{{{last:x}}}").expect("writing to a string cannot fail");
-}
-
-fn find_posix(pattern: &[char]) -> Option<(&'static str, &'static str)> {
-    POSIX.iter().copied().find(|(name, _)| {
+/// The POSIX class that a text begins with, and its length.
+fn find_posix(pattern: &[char]) -> Option<(usize, usize)> {
+    // Not one by one for each bracket of a text that is full of them.
+    if pattern.get(1) != Some(&':') {
+        return None;
+    }
+    POSIX.iter().enumerate().find_map(|(index, (name, _))| {
         let mut rest = pattern.iter();
-        name.chars().all(|expected| rest.next() == Some(&expected))
+        let is_same = name.chars().all(|expected| rest.next() == Some(&expected));
+        is_same.then_some((index, name.len()))
     })
 }

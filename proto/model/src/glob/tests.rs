@@ -1,4 +1,5 @@
 use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
 
 use serde::Deserialize;
 
@@ -200,4 +201,31 @@ fn a_step_of_any_size_counts_to_the_end() {
         &["9223372036854775807"],
         &["1"],
     );
+}
+
+#[test]
+fn thousands_of_classes_are_compiled_at_once() {
+    let started = Instant::now();
+    let pattern = format!("{{0..255}}{}", "[[:word:]]".repeat(19));
+    check(&pattern, &[&format!("7{}", "é".repeat(19))], &["7é"]);
+    assert!(started.elapsed() < Duration::from_secs(5));
+}
+
+#[test]
+fn a_class_without_case_holds_both() {
+    let options = PatternOptions {
+        dot: true,
+        ignores_case: true,
+    };
+    for (pattern, matching, other) in [
+        ("[a-c]x", "BX", "dx"),
+        ("[É]", "é", "e"),
+        ("[!a]", "b", "A"),
+        ("[[:upper:]]", "a", "1"),
+        ("[![:lower:]]", "1", "A"),
+    ] {
+        let pattern = Pattern::with(pattern, options).expect("a pattern");
+        assert!(pattern.is_match(matching), "{matching}");
+        assert!(!pattern.is_match(other), "{other}");
+    }
 }
