@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use freshet_proto::message::Lane;
-use http::{HeaderMap, Method, Request, Response};
+use http::{HeaderMap, Method, Request, Response, Uri};
 use http_body_util::combinators::BoxBody;
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use octocrab::{OctoBody, Octocrab};
@@ -142,9 +142,10 @@ impl GithubConnection {
             if !leads_elsewhere(&answer) {
                 return read_answer(operation, answer, bytes_max).await;
             }
-            url = redirect_target(&method, &url, answer.headers(), followed)
+            let target = redirect_target(&method, &url, answer.headers(), followed)
                 .map_err(|refusal| CallError::Redirected { operation, refusal })?;
-            request = repeat_request(&headers, &url);
+            request = repeat_request(&headers, target.path);
+            url = target.url;
         }
         unreachable!("redirects are followed a few times");
     }
@@ -179,14 +180,13 @@ fn leads_elsewhere(answer: &Answer) -> bool {
     matches!(answer.status().as_u16(), 300..=303 | 305..=399)
 }
 
-/// The request without a body that `headers` belonged to, at `url` of the same origin.
-fn repeat_request(headers: &HeaderMap, url: &Url) -> Request<OctoBody> {
+/// The request without a body that `headers` belonged to, at another path of the same origin.
+fn repeat_request(headers: &HeaderMap, path: Uri) -> Request<OctoBody> {
     let mut request = Request::new(OctoBody::empty());
     *request.method_mut() = Method::GET;
     *request.headers_mut() = headers.clone();
     // Its path alone: octocrab puts the origin and the token in front of nothing else.
-    let path = &url[url::Position::BeforePath..url::Position::AfterQuery];
-    *request.uri_mut() = path.parse().expect("the path of a URL is a URI");
+    *request.uri_mut() = path;
     request
 }
 

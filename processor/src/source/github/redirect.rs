@@ -6,9 +6,9 @@
 //! change and carry nothing, and only a few times.
 
 use http::header::LOCATION;
-use http::{HeaderMap, Method};
+use http::{HeaderMap, Method, Uri};
 use thiserror::Error;
-use url::{Origin, Url};
+use url::{Origin, Position, Url};
 
 /// Most redirects of one call. One is what a renamed repository takes.
 pub(super) const REDIRECTS_MAX: usize = 3;
@@ -45,6 +45,14 @@ pub enum RedirectRefusal {
         /// Where it leads.
         to: String,
     },
+    /// It leads to an address that no request can name, such as one of more than 64 KiB.
+    #[error("{from} redirects to an address that cannot be asked for: {reason}")]
+    Unaskable {
+        /// What was asked.
+        from: String,
+        /// What is wrong with the address.
+        reason: String,
+    },
     /// It does not say where to, or not in an understandable way.
     #[error("{from} redirects to nowhere")]
     Nowhere {
@@ -53,25 +61,33 @@ pub enum RedirectRefusal {
     },
 }
 
+/// Where a redirect leads.
+#[derive(Debug)]
+pub(super) struct RedirectTarget {
+    pub(super) url: Url,
+    /// Its path and query, below the origin that it shares with what was asked.
+    pub(super) path: Uri,
+}
+
 /// Where the redirect of a request leads, if it is followed; `followed` were before it.
 pub(super) fn redirect_target(
     method: &Method,
     from: &Url,
     headers: &HeaderMap,
     followed: usize,
-) -> Result<Url, RedirectRefusal> {
+) -> Result<RedirectTarget, RedirectRefusal> {
     let location = headers.get(LOCATION).and_then(|value| value.to_str().ok());
     let target = location.and_then(|location| from.join(location).ok());
     let origin = from.origin();
     // As text from here on: an error is passed through many hands.
     let from = from.to_string();
-    let Some(mut target) = target else {
+    let Some(mut url) = target else {
         return Err(RedirectRefusal::Nowhere { from });
     };
     // It is of no use to a server, and messages are read by many.
-    target.set_fragment(None);
-    let to = target.to_string();
-    if !is_same_origin(&origin, &target) {
+    url.set_fragment(None);
+    let to = url.to_string();
+    if !is_same_origin(&origin, &url) {
         let origin = origin.ascii_serialization();
         return Err(RedirectRefusal::OtherOrigin { from, to, origin });
     }
@@ -81,7 +97,14 @@ pub(super) fn redirect_target(
     if followed >= REDIRECTS_MAX {
         return Err(RedirectRefusal::TooMany { from, to });
     }
-    Ok(target)
+    let path = &url[Position::BeforePath..Position::AfterQuery];
+    match path.parse::<Uri>() {
+        Ok(path) => Ok(RedirectTarget { url, path }),
+        Err(error) => {
+            let reason = error.to_string();
+            Err(RedirectRefusal::Unaskable { from, reason })
+        }
+    }
 }
 
 fn is_same_origin(origin: &Origin, to: &Url) -> bool {
@@ -99,7 +122,7 @@ mod tests {
         let from = Url::parse(FROM).expect("a URL");
         let headers = location.map(|location| (LOCATION, location.parse().expect("a header")));
         redirect_target(method, &from, &headers.into_iter().collect(), followed)
-            .map(String::from)
+            .map(|target| target.url.to_string())
             .map_err(|refusal| refusal.to_string())
     }
 
@@ -155,6 +178,18 @@ mod tests {
         assert!(target(&Method::GET, Some(FROM), REDIRECTS_MAX - 1).is_ok());
         let refused = target(&Method::GET, Some(FROM), REDIRECTS_MAX).expect_err("too many");
         assert!(refused.ends_with("redirect 4 of one call"), "{refused}");
+    }
+
+    #[test]
+    fn an_address_that_is_too_long_is_not_asked_for() {
+        let location = |length: usize| format!("/{}", "x".repeat(length));
+        assert!(target(&Method::GET, Some(&location(60_000)), 0).is_ok());
+        assert_eq!(
+            target(&Method::GET, Some(&location(70_000)), 0),
+            Err(format!(
+                "{FROM} redirects to an address that cannot be asked for: uri too long"
+            ))
+        );
     }
 
     #[test]
