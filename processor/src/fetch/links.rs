@@ -9,6 +9,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use freshet_proto::message::{Dependency, Repository};
 use freshet_runtime::error_chain::Chain;
 
+use super::exact_paths::ExactPaths;
 use super::fetched_file::FetchedFile;
 use super::github_files::{GithubFileReader, LocatedFile, PlacedFile};
 use crate::budget::BudgetClosed;
@@ -16,7 +17,7 @@ use crate::catalog_file::codeowners::CANDIDATES;
 use crate::failure::Failure;
 use crate::source::fetched::Fetched;
 use crate::source::github::files::{PlaceRevision, RepositoryPlace};
-use crate::source::github::tree::{self, PathFilter, TreeError, TreeFile, TreeFiles};
+use crate::source::github::tree::{self, TreeError, TreeFile, TreeFiles};
 
 /// Most links in a row that are followed.
 const LINKS_MAX: usize = 8;
@@ -224,7 +225,7 @@ impl GithubFileReader<'_> {
         else {
             return Ok(Ok(TreeFiles::new()));
         };
-        let paths = ExactPaths(asked.iter().map(|it| it.path.as_str()).collect());
+        let paths = ExactPaths::new(asked.iter().map(|it| it.path.as_str()));
         let Repository { owner, name, .. } = repository;
         match tree::list_files(self.client, self.lane, owner, name, commit, &paths).await {
             Ok(files) => Ok(Ok(files)),
@@ -320,24 +321,6 @@ fn find_link(index: usize, (_, located): &(PlacedFile, LocatedFile)) -> Option<L
         at: TreeQuestion::of(index, located)?,
         target: std::str::from_utf8(bytes).ok()?.to_owned(),
     })
-}
-
-/// These paths and no other.
-struct ExactPaths<'a>(Vec<&'a str>);
-
-impl PathFilter for ExactPaths<'_> {
-    fn is_file_wanted(&self, path: &str) -> bool {
-        self.0.contains(&path)
-    }
-
-    fn is_folder_wanted(&self, path: &str) -> bool {
-        let is_above = |wanted: &&str| {
-            wanted
-                .strip_prefix(path)
-                .is_some_and(|behind| behind.starts_with('/'))
-        };
-        self.0.iter().any(is_above)
-    }
 }
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! Reads the files of jobs, and what those ask for besides themselves.
 
+mod exact_paths;
 pub(crate) mod fetched_file;
 pub(crate) mod fetcher;
 mod github_files;
