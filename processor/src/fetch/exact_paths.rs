@@ -16,7 +16,7 @@ impl<'a> ExactPaths<'a> {
 }
 
 impl PathFilter for ExactPaths<'_> {
-    fn is_file_wanted(&self, path: &str) -> bool {
+    fn is_file_wanted(&mut self, path: &str) -> bool {
         self.0.contains(path)
     }
 

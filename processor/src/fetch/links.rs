@@ -225,9 +225,9 @@ impl GithubFileReader<'_> {
         else {
             return Ok(Ok(TreeFiles::new()));
         };
-        let paths = ExactPaths::new(asked.iter().map(|it| it.path.as_str()));
+        let mut paths = ExactPaths::new(asked.iter().map(|it| it.path.as_str()));
         let Repository { owner, name, .. } = repository;
-        match tree::list_files(self.client, self.lane, owner, name, commit, &paths).await {
+        match tree::list_files(self.client, self.lane, owner, name, commit, &mut paths).await {
             Ok(files) => Ok(Ok(files)),
             Err(TreeError::TooManyFolders) => Ok(Err(Failure::unreadable(
                 "the repository has too many folders to tell whether it is a symbolic link",

@@ -2,13 +2,14 @@
 
 use std::collections::BTreeSet;
 
-use freshet_model::glob::{Pattern, PatternError};
+use freshet_model::glob::{Pattern, PatternError, TREE_WORK_MAX, Work};
 use freshet_proto::message::location_observed::Outcome;
 use freshet_proto::message::{
     Failed, Gone, Lane, Matched, Repository, RepositoryTarget, Unchanged, WantedPath,
 };
 use freshet_runtime::error_chain::Chain;
 
+use super::parser::run_off_thread;
 use super::repository::RepositoryAtCommit;
 use crate::budget::BudgetClosed;
 use crate::failure::Failure;
@@ -54,10 +55,13 @@ pub(super) async fn evaluate_patterns<'t>(
             })
         });
     }
-    let set = PatternSet::new(&patterns);
+    let mut set = PatternSet::new(&patterns);
     let Repository { owner, name, .. } = &home.repository;
-    let listed = match tree::list_files(client, lane, owner, name, &home.head, &set).await {
-        Ok(files) => set.match_files(&files),
+    let listed = match tree::list_files(client, lane, owner, name, &home.head, &mut set).await {
+        Ok(files) => {
+            let bytes = files.keys().map(String::len).sum::<usize>();
+            run_off_thread(bytes * patterns.len(), move || set.match_files(&files)).await
+        }
         Err(TreeError::TooManyFolders) => Err(Failure::unreadable(
             "the repository has too many folders to look for a pattern in all of them",
         )),
@@ -73,10 +77,14 @@ pub(super) async fn evaluate_patterns<'t>(
 }
 
 /// Patterns that are looked for together.
-struct PatternSet(Vec<SoughtPattern>);
+struct PatternSet {
+    sought: Vec<SoughtPattern>,
+    /// What looking for all of them may still take.
+    work: Work,
+}
 
 struct SoughtPattern {
-    /// What cannot be understood matches nothing.
+    /// What cannot be understood, or takes too long, matches nothing.
     pattern: Result<Pattern, PatternError>,
     /// The folders that every match is below, with a slash behind.
     folder: String,
@@ -85,15 +93,27 @@ struct SoughtPattern {
 }
 
 impl SoughtPattern {
-    fn is_wanted(&self, path: &str) -> bool {
-        self.pattern
-            .as_ref()
-            .is_ok_and(|pattern| pattern.is_match(path) || pattern.is_name_of(path))
+    fn is_wanted(&mut self, path: &str, work: &mut Work) -> bool {
+        let is_name = |pattern: &Pattern| pattern.is_name_of(path);
+        self.pattern.as_ref().is_ok_and(is_name) || self.is_match(path, work)
+    }
+
+    fn is_match(&mut self, path: &str, work: &mut Work) -> bool {
+        let Ok(pattern) = &self.pattern else {
+            return false;
+        };
+        match pattern.match_within(path, work) {
+            Ok(is_match) => is_match,
+            Err(error) => {
+                self.pattern = Err(error);
+                false
+            }
+        }
     }
 
     /// The file that has this name; only if there is none, those it matches as a pattern.
     // People name folders `[id]` and `{a,b}`, and copy the URL of a file in one.
-    fn find_matches(&self, files: &TreeFiles) -> Vec<String> {
+    fn find_matches(&mut self, files: &TreeFiles, work: &mut Work) -> Vec<String> {
         let Ok(pattern) = &self.pattern else {
             return Vec::new();
         };
@@ -104,7 +124,7 @@ impl SoughtPattern {
         if let Some(path) = paths.iter().find(|path| pattern.is_name_of(path)) {
             return vec![(*path).clone()];
         }
-        let matching = paths.into_iter().filter(|path| pattern.is_match(path));
+        let matching = paths.into_iter().filter(|path| self.is_match(path, work));
         matching.cloned().collect()
     }
 }
@@ -113,21 +133,30 @@ impl PatternSet {
     fn new(patterns: &[&WantedPath]) -> Self {
         let sought = |wanted: &&WantedPath| {
             let path = wanted.path.trim_start_matches('/');
+            let pattern = Pattern::new(path);
             SoughtPattern {
-                pattern: Pattern::new(path),
+                depth: pattern.as_ref().map_or(Some(0), Pattern::slashes_max),
                 folder: find_literal_folder(path),
-                // Only two stars cross slashes, so without them the depth of a match is that of the
-                // pattern.
-                depth: (!path.contains("**")).then(|| path.matches('/').count()),
+                pattern,
             }
         };
-        Self(patterns.iter().map(sought).collect())
+        Self {
+            sought: patterns.iter().map(sought).collect(),
+            work: Work::new(TREE_WORK_MAX),
+        }
     }
 
     /// For each pattern what became of it; a pattern that cannot be understood spoils no other.
-    fn match_files(&self, files: &TreeFiles) -> Result<Vec<Outcome>, Failure> {
-        let matches = self.0.iter().map(|sought| sought.find_matches(files));
+    fn match_files(&mut self, files: &TreeFiles) -> Result<Vec<Outcome>, Failure> {
+        let (sought, work) = (self.sought.iter_mut(), &mut self.work);
+        let matches = sought.map(|sought| sought.find_matches(files, work));
         let paths: Vec<Vec<String>> = matches.collect();
+        // Which of them took it is nobody's fault more than the others'.
+        if self.work.is_spent() {
+            return Err(Failure::unreadable(
+                "the patterns take too long to look for together in all files of the repository",
+            ));
+        }
         let all: BTreeSet<&String> = paths.iter().flatten().collect();
         // Each match is a location of its own in the catalog and a file to be read.
         if all.len() > MATCHES_MAX {
@@ -143,19 +172,20 @@ impl PatternSet {
                 Outcome::Failed(Failed::from(failure))
             }
         };
-        Ok(paths.into_iter().zip(&self.0).map(outcome).collect())
+        Ok(paths.into_iter().zip(&self.sought).map(outcome).collect())
     }
 }
 
 impl PathFilter for PatternSet {
-    fn is_file_wanted(&self, path: &str) -> bool {
-        self.0.iter().any(|sought| sought.is_wanted(path))
+    fn is_file_wanted(&mut self, path: &str) -> bool {
+        let (mut sought, work) = (self.sought.iter_mut(), &mut self.work);
+        sought.any(|sought| sought.is_wanted(path, work))
     }
 
     fn is_folder_wanted(&self, path: &str) -> bool {
         let path = format!("{path}/");
         let depth = path.matches('/').count();
-        self.0.iter().any(|sought| {
+        self.sought.iter().any(|sought| {
             sought.depth.is_none_or(|most| depth <= most)
                 && (path.starts_with(&sought.folder) || sought.folder.starts_with(&path))
         })
@@ -203,7 +233,9 @@ mod tests {
         check_folders("sub/*.yaml", &["sub"], &["sub/deep", "subs", "other"]);
         check_folders("a/b/**/c.yaml", &["a", "a/b", "a/b/x/y"], &["b", "a/c"]);
         check_folders("**/c.yaml", &["any", "any/where"], &[]);
-        check_folders("{a,b}/c.yaml", &["a", "z"], &[]);
+        check_folders("{a,b}/c.yaml", &["a", "z"], &["a/b"]);
+        check_folders("x/{*,q}*/c.yaml", &["x", "x/y/z"], &["y"]);
+        check_folders("a/**b/c.yaml", &["a/b"], &["a/b/c"]);
     }
 
     #[test]
@@ -218,6 +250,35 @@ mod tests {
             Outcome::Matched(Matched { paths })
         });
         assert_eq!(outcomes.expect("few matches"), expected);
+    }
+
+    #[test]
+    fn a_pattern_that_takes_too_long_spoils_no_other() {
+        let slow = format!("*({})", "*[a]".repeat(100));
+        let name = "a".repeat(250);
+        let mut set = pattern_set(&[&slow, "a*"]);
+        assert!(set.is_file_wanted(&name));
+        let files = [(name.clone(), TreeFile::File)].into();
+        let outcomes = set.match_files(&files).expect("enough work");
+        let failure = Failure::refused(PatternError::TakesTooLong.to_string());
+        let matched = Matched { paths: vec![name] };
+        assert_eq!(
+            outcomes,
+            [
+                Outcome::Failed(Failed::from(failure)),
+                Outcome::Matched(matched)
+            ]
+        );
+    }
+
+    #[test]
+    fn patterns_that_take_too_long_together_fail_together() {
+        let mut set = pattern_set(&["*.yaml"]);
+        set.work = Work::new(100);
+        let file = |index| (format!("{index}.yaml"), TreeFile::File);
+        let outcomes = set.match_files(&(0..100).map(file).collect());
+        let message = outcomes.expect_err("too little work").message;
+        assert!(message.contains("together"), "{message}");
     }
 
     #[test]

@@ -123,7 +123,9 @@ impl TargetPattern {
     fn is_match(&self, target: &str) -> bool {
         self.pattern
             .as_ref()
-            .is_some_and(|pattern| pattern.is_match(target) != self.is_negated)
+            .and_then(|pattern| pattern.try_match(target).ok())
+            // What takes too long to tell is not let in, not even by what is negated.
+            .is_some_and(|is_match| is_match != self.is_negated)
     }
 }
 

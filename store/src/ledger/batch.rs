@@ -180,8 +180,10 @@ impl SignalBatch<'_> {
             if !location.is_pattern {
                 location.path == path
             } else {
-                Pattern::new(&location.path)
-                    .is_ok_and(|pattern| pattern.is_match(path) || pattern.is_name_of(path))
+                // What takes too long to tell is read again, where somebody is told so.
+                Pattern::new(&location.path).is_ok_and(|pattern| {
+                    pattern.is_name_of(path) || pattern.try_match(path).unwrap_or(true)
+                })
             }
         });
         named

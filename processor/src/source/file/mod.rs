@@ -8,7 +8,7 @@ use std::fs::{self, File};
 use std::io::{self, ErrorKind, Read as _};
 use std::path::Path;
 
-use freshet_model::glob::{Pattern, has_magic, unescape};
+use freshet_model::glob::{Pattern, TREE_WORK_MAX, Work, has_magic, unescape};
 use freshet_proto::message::FailureKind;
 use ignore::WalkBuilder;
 
@@ -97,6 +97,7 @@ pub fn find_matches(pattern: &str) -> Result<Vec<String>, Failure> {
         Err(error) => return Err(Failure::unreadable(format!("{folder}: {error}"))),
     }
     let mut found = Vec::new();
+    let mut work = Work::new(TREE_WORK_MAX);
     let walk = WalkBuilder::new(folder)
         // A catalog file may well stand in .gitignore or in a hidden folder.
         .standard_filters(false)
@@ -113,8 +114,11 @@ pub fn find_matches(pattern: &str) -> Result<Vec<String>, Failure> {
         let entry = entry.map_err(|error| Failure::unreadable(format!("{pattern}: {error}")))?;
         let is_file = entry.file_type().is_some_and(|it| it.is_file());
         let path = entry.path().to_str().filter(|_| is_file);
-        if let Some(path) = path.filter(|path| compiled.is_match(path)) {
-            found.push(path.to_owned());
+        if let Some(path) = path {
+            let matched = compiled.match_within(path, &mut work);
+            if matched.map_err(|error| refuse(error.to_string()))? {
+                found.push(path.to_owned());
+            }
         }
         if found.len() > MATCHES_MAX {
             return Err(too_many(pattern));

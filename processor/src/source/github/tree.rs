@@ -69,7 +69,8 @@ struct TreeEntry {
 /// Which paths are looked for.
 pub trait PathFilter {
     /// Whether a file is.
-    fn is_file_wanted(&self, path: &str) -> bool;
+    // Patterns keep count of what looking for them takes.
+    fn is_file_wanted(&mut self, path: &str) -> bool;
     /// Whether there may be one below a folder.
     fn is_folder_wanted(&self, path: &str) -> bool;
 }
@@ -84,7 +85,7 @@ pub async fn list_files(
     owner: &str,
     name: &str,
     commit: &str,
-    wanted: &impl PathFilter,
+    wanted: &mut impl PathFilter,
 ) -> Result<TreeFiles, TreeError> {
     let repository = format!("/repos/{owner}/{name}/git/trees");
     // One call for nearly every repository; GitHub cuts the list at 100,000 entries or 7 MB.
@@ -102,7 +103,7 @@ async fn walk_folders(
     lane: Lane,
     repository: &str,
     commit: &str,
-    wanted: &impl PathFilter,
+    wanted: &mut impl PathFilter,
 ) -> Result<TreeFiles, TreeError> {
     let mut files = TreeFiles::new();
     let mut folders = VecDeque::from([(String::new(), commit.to_owned())]);
@@ -129,7 +130,7 @@ fn add_entries(
     files: &mut TreeFiles,
     entries: Vec<TreeEntry>,
     folder: &str,
-    wanted: &impl PathFilter,
+    wanted: &mut impl PathFilter,
 ) -> Vec<(String, String)> {
     let mut folders = Vec::new();
     for entry in entries {

@@ -22,6 +22,9 @@ const POSIX: &[(&str, &str)] = &[
     ("[:xdigit:]", "A-Fa-f0-9"),
 ];
 
+/// A search in a table, against the comparison of two characters.
+const POSIX_COST: usize = 32;
+
 /// A POSIX class, with and without case.
 struct PosixSet {
     exact: Regex,
@@ -69,6 +72,11 @@ impl CharacterClass {
                 && (has_one(character.to_lowercase(), |it| self.is_within(it))
                     || has_one(character.to_uppercase(), |it| self.is_within(it))));
         is_member != self.is_negated
+    }
+
+    /// How many characters could be compared in the time this takes for one.
+    pub(super) fn cost(&self) -> usize {
+        self.ranges.len() + POSIX_COST * self.posix.len()
     }
 
     fn is_within(&self, character: char) -> bool {

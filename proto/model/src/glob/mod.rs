@@ -4,16 +4,18 @@
 //! alternatives, `[a-z]` and `[[:alpha:]]` are sets of characters, and `@(a|b)`, `?(a)`, `*(a)`,
 //! `+(a)`, `!(a)` are groups. Steps that begin with a dot are only matched by what is written with
 //! one, unless asked otherwise. A pattern is matched step by step and character by character over
-//! tables, so that no pattern backtracks; one that is too long or has too many alternatives or
-//! groups is refused.
+//! tables, so that no pattern backtracks; one that is too long or too deep, or has too many alternatives or
+//! groups, is refused, and what takes too long to match is an error.
 
 mod braces;
 mod class;
 mod parse;
 mod step;
+mod work;
 
 use braces::expand_braces;
 use step::PatternStep;
+pub use work::Work;
 
 /// Most characters of a pattern.
 pub const PATTERN_CHARACTERS_MAX: usize = 2_000;
@@ -25,6 +27,12 @@ pub const GROUPS_MAX: usize = 32;
 pub const NESTING_MAX: usize = 32;
 /// Most characters of all alternatives of a pattern together.
 pub const EXPANDED_CHARACTERS_MAX: usize = 50_000;
+/// Most work that matching one path may take, in characters compared.
+// A few milliseconds; what people write takes some hundred characters.
+pub const MATCH_WORK_MAX: u64 = 1_000_000;
+/// Most work that matching all paths of a tree may take together.
+// A second or two: a hundred thousand paths against dozens of patterns that people write.
+pub const TREE_WORK_MAX: u64 = 1_000_000_000;
 
 /// Characters that mean something in a pattern, in at least one place.
 const SPECIAL: &[char] = &[
@@ -54,6 +62,9 @@ pub enum PatternError {
         /// The step.
         step: String,
     },
+    /// To tell whether it matches a path takes more than [`MATCH_WORK_MAX`].
+    #[error("a pattern takes too long to match; write it with fewer groups or alternatives")]
+    TakesTooLong,
     /// It would match every path but those that are meant.
     #[error(
         "a pattern that begins with an exclamation mark would match all other files; write !(…) for a single step, or \\! for a name that begins with one"
@@ -177,19 +188,58 @@ impl Pattern {
         })
     }
 
-    /// Whether the whole path matches.
+    /// Whether the whole path matches; what takes too long to tell does not.
     #[must_use]
     pub fn is_match(&self, path: &str) -> bool {
-        let steps = split_steps(self.strip_root(path));
+        self.try_match(path).unwrap_or(false)
+    }
+
+    /// Whether the whole path matches.
+    ///
+    /// # Errors
+    /// If it takes too long to tell.
+    pub fn try_match(&self, path: &str) -> Result<bool, PatternError> {
+        self.match_within(path, &mut Work::new(MATCH_WORK_MAX))
+    }
+
+    /// Whether the whole path matches, when many paths and patterns share what it may take.
+    ///
+    /// # Errors
+    /// If it takes too long to tell, or nothing is left.
+    pub fn match_within(&self, path: &str, shared: &mut Work) -> Result<bool, PatternError> {
+        shared.lend(MATCH_WORK_MAX, |work| self.match_path(path, work))
+    }
+
+    fn match_path(&self, path: &str, work: &mut Work) -> Result<bool, PatternError> {
+        let path = self.strip_root(path);
+        work.spend(path.len() + 1)?;
+        let steps = split_steps(path);
         // `a/*` matches `a/b/` as well.
         let shorter = match steps.as_slice() {
             [front @ .., ""] if !front.is_empty() => front,
             _ => &[],
         };
-        self.rows.iter().any(|row| {
-            self.matches_steps(row, &steps)
-                || (!shorter.is_empty() && self.matches_steps(row, shorter))
-        })
+        for row in &self.rows {
+            if self.matches_steps(row, &steps, work)?
+                || (!shorter.is_empty() && self.matches_steps(row, shorter, work)?)
+            {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// Most slashes of a path that is matched or named; `None` if it may have any number.
+    #[must_use]
+    pub fn slashes_max(&self) -> Option<usize> {
+        // Of the rows and not of the text: braces may put the two stars of `**` together.
+        let slashes_of = |row: &Vec<RowStep>| {
+            let is_bounded = row.iter().all(|step| matches!(step, RowStep::One(_)));
+            is_bounded.then(|| row.len().saturating_sub(1))
+        };
+        let named = Some(self.name.matches('/').count());
+        let counts = self.rows.iter().map(slashes_of).chain([named]);
+        counts.collect::<Option<Vec<_>>>()?.into_iter().max()
     }
 
     /// Whether the path is the pattern, read as the name of one file: people name folders `[id]`.
@@ -207,12 +257,18 @@ impl Pattern {
     }
 
     /// `reached[j]`: whether the steps of the pattern so far match the first `j` steps.
-    fn matches_steps(&self, row: &[RowStep], steps: &[&str]) -> bool {
+    fn matches_steps(
+        &self,
+        row: &[RowStep],
+        steps: &[&str],
+        work: &mut Work,
+    ) -> Result<bool, PatternError> {
         // A table and no backtracking: `**/a*a*/` a hundred times over takes a backtracking matcher
         // for ever, and patterns are written by whoever can write a Location.
         let mut reached = vec![false; steps.len() + 1];
         reached[0] = true;
         for (index, step) in row.iter().enumerate() {
+            work.spend(steps.len())?;
             let mut next = vec![false; steps.len() + 1];
             match step {
                 RowStep::Any => {
@@ -227,13 +283,14 @@ impl Pattern {
                 }
                 RowStep::One(one) => {
                     for (index, step) in steps.iter().enumerate() {
-                        next[index + 1] = reached[index] && one.is_match(step, self.options);
+                        next[index + 1] =
+                            reached[index] && one.is_match(step, self.options, work)?;
                     }
                 }
             }
             reached = next;
         }
-        reached[steps.len()]
+        Ok(reached[steps.len()])
     }
 
     /// Whether `**` may pass a step of a path.

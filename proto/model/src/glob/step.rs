@@ -4,12 +4,14 @@ use std::collections::HashMap;
 use std::rc::Rc;
 
 use super::parse::{Group, GroupKind, Item, parse_step};
-use super::{PatternError, PatternOptions};
+use super::{PatternError, PatternOptions, Work};
 
 /// One step of a pattern, compiled.
 #[derive(Clone, Debug)]
 pub(super) struct PatternStep {
     items: Vec<Item>,
+    /// The name, if it is nothing else.
+    literal: Option<String>,
 }
 
 /// For each place between two characters of a name, whether it can be reached.
@@ -79,13 +81,30 @@ pub(super) fn has_magic(step: &str) -> bool {
 
 impl PatternStep {
     pub(super) fn compile(step: &str, options: PatternOptions) -> Result<Self, PatternError> {
-        parse_step(step, options.ignores_case).map(|items| Self { items })
+        let items = parse_step(step, options.ignores_case)?;
+        let read_literal = |item: &Item| match item {
+            Item::Char(character) if !options.ignores_case => Some(*character),
+            _ => None,
+        };
+        Ok(Self {
+            literal: items.iter().map(read_literal).collect(),
+            items,
+        })
     }
 
-    pub(super) fn is_match(&self, name: &str, options: PatternOptions) -> bool {
+    pub(super) fn is_match(
+        &self,
+        name: &str,
+        options: PatternOptions,
+        work: &mut Work,
+    ) -> Result<bool, PatternError> {
+        if let Some(literal) = &self.literal {
+            return Ok(literal == name);
+        }
+        work.spend(name.len())?;
         // `*` alone stands for at least one character.
         if name.is_empty() {
-            return self.items.is_empty();
+            return Ok(self.items.is_empty());
         }
         let characters: Vec<char> = name.chars().collect();
         let mut places = Places::one(characters.len(), 0);
@@ -95,9 +114,10 @@ impl PatternStep {
             ignores_case: options.ignores_case,
             name: characters,
             known: HashMap::new(),
+            work,
         };
-        matching.advance(&self.items, &mut places, Wildcards::Restricted);
-        places.contains(matching.name.len())
+        matching.advance(&self.items, &mut places, Wildcards::Restricted)?;
+        Ok(places.contains(matching.name.len()))
     }
 }
 
@@ -110,7 +130,7 @@ enum Wildcards {
 }
 
 /// One name while it is matched.
-struct Matching {
+struct Matching<'w> {
     name: Vec<char>,
     is_dots: bool,
     is_hidden: bool,
@@ -118,20 +138,31 @@ struct Matching {
     /// Where one turn of a group can end, by the group and where it begins. Looked up and not searched
     /// again, so that groups within groups do not multiply.
     known: HashMap<(usize, usize), Rc<Places>>,
+    work: &'w mut Work,
 }
 
-impl Matching {
+impl Matching<'_> {
     /// Whether a wildcard may not take the character there.
     fn is_kept_out(&self, at: usize, wildcards: Wildcards) -> bool {
         wildcards == Wildcards::Restricted && (self.is_dots || (self.is_hidden && at == 0))
     }
 
     /// Moves the places past all items.
-    fn advance(&mut self, items: &[Item], places: &mut Places, wildcards: Wildcards) {
+    fn advance(
+        &mut self,
+        items: &[Item],
+        places: &mut Places,
+        wildcards: Wildcards,
+    ) -> Result<(), PatternError> {
         for item in items {
             if places.is_empty() {
-                return;
+                return Ok(());
             }
+            let cost = match item {
+                Item::Class(class) => class.cost(),
+                _ => 1,
+            };
+            self.work.spend(cost * self.name.len())?;
             match item {
                 Item::Char(expected) => {
                     let ignores_case = self.ignores_case;
@@ -152,9 +183,10 @@ impl Matching {
                         places.set(at, open);
                     }
                 }
-                Item::Group(group) => *places = self.advance_group(group, places, wildcards),
+                Item::Group(group) => *places = self.advance_group(group, places, wildcards)?,
             }
         }
+        Ok(())
     }
 
     /// Moves the places past one character that is accepted.
@@ -168,7 +200,12 @@ impl Matching {
         places.set(0, false);
     }
 
-    fn advance_group(&mut self, group: &Group, from: &Places, wildcards: Wildcards) -> Places {
+    fn advance_group(
+        &mut self,
+        group: &Group,
+        from: &Places,
+        wildcards: Wildcards,
+    ) -> Result<Places, PatternError> {
         let mut ends = match group.kind {
             GroupKind::Once | GroupKind::Some | GroupKind::Not => Places::none(self.name.len()),
             GroupKind::Optional | GroupKind::Any => from.clone(),
@@ -177,7 +214,7 @@ impl Matching {
         let mut seen = from.clone();
         while let Some(start) = open.pop() {
             if group.kind == GroupKind::Not {
-                let inside = self.find_ends(group, start, Wildcards::Free);
+                let inside = self.find_ends(group, start, Wildcards::Free)?;
                 let last = if self.is_kept_out(start, wildcards) {
                     start
                 } else {
@@ -188,30 +225,38 @@ impl Matching {
                 }
                 continue;
             }
-            let reached = self.find_ends(group, start, wildcards);
+            let reached = self.find_ends(group, start, wildcards)?;
             ends.add(&reached);
             if matches!(group.kind, GroupKind::Any | GroupKind::Some) {
                 open.add(&reached.without(&seen));
                 seen.add(&reached);
             }
         }
-        ends
+        Ok(ends)
     }
 
     /// Where one turn of a group can end that begins at `start`.
-    fn find_ends(&mut self, group: &Group, start: usize, wildcards: Wildcards) -> Rc<Places> {
+    fn find_ends(
+        &mut self,
+        group: &Group,
+        start: usize,
+        wildcards: Wildcards,
+    ) -> Result<Rc<Places>, PatternError> {
+        // Each alternative has a table of its own, whatever is in it.
+        self.work
+            .spend(self.name.len() * group.alternatives.len())?;
         if let Some(known) = self.known.get(&(group.id, start)) {
-            return Rc::clone(known);
+            return Ok(Rc::clone(known));
         }
         let mut ends = Places::none(self.name.len());
         for alternative in &group.alternatives {
             let mut places = Places::one(self.name.len(), start);
-            self.advance(alternative, &mut places, wildcards);
+            self.advance(alternative, &mut places, wildcards)?;
             ends.add(&places);
         }
         let ends = Rc::new(ends);
         self.known.insert((group.id, start), Rc::clone(&ends));
-        ends
+        Ok(ends)
     }
 }
 

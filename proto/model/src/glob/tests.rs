@@ -157,6 +157,52 @@ fn a_hostile_pattern_is_refused_or_quick() {
 }
 
 #[test]
+fn what_takes_too_long_is_an_error_and_not_a_wait() {
+    let started = Instant::now();
+    for pattern in [
+        format!("{{,a,aa}}*({})", "*[a]".repeat(100)),
+        format!("*(@({})a)b", "|".repeat(1_900)),
+        format!("*({})b", "[[:word:]]".repeat(150)),
+    ] {
+        let pattern = Pattern::new(&pattern).expect("a pattern");
+        assert_eq!(
+            pattern.try_match(&"a".repeat(250)),
+            Err(PatternError::TakesTooLong)
+        );
+        assert_eq!(pattern.try_match("b/a"), Ok(false));
+    }
+    assert!(started.elapsed() < Duration::from_secs(5));
+}
+
+#[test]
+fn only_two_stars_cross_slashes_also_if_braces_make_them() {
+    for (pattern, expected) in [
+        ("a/*/c.yaml", Some(2)),
+        ("{a,b/c}/d.yaml", Some(2)),
+        ("{a/b,c/d}/e.yaml", Some(3)),
+        ("a/**b/c.yaml", Some(2)),
+        ("a/**/c.yaml", None),
+        ("x/{*,q}*/c.yaml", None),
+        ("{x,**}/c.yaml", None),
+    ] {
+        let compiled = Pattern::new(pattern).expect("a pattern");
+        assert_eq!(compiled.slashes_max(), expected, "{pattern}");
+    }
+}
+
+#[test]
+fn what_many_matches_share_is_used_up_by_all_of_them() {
+    let pattern = Pattern::new("*.yaml").expect("a pattern");
+    let mut work = Work::new(100);
+    let mut matched = 0;
+    while pattern.match_within("some.yaml", &mut work) == Ok(true) {
+        matched += 1;
+    }
+    assert!((1..10).contains(&matched), "{matched}");
+    assert!(work.is_spent());
+}
+
+#[test]
 fn what_is_too_long_or_too_deep_is_a_pattern_that_is_refused() {
     let nested = |open: &str, close: &str, times: usize| {
         format!("{}a{}", open.repeat(times), close.repeat(times))
