@@ -14,6 +14,7 @@ use crate::glob;
 /// The path of a URL.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct UrlPath {
+    /// With the empty ones between two slashes, which `..` goes back over like over any other.
     steps: Vec<UrlStep>,
     /// Whether it ends like a folder.
     is_folder: bool,
@@ -72,33 +73,43 @@ impl UrlPath {
         if target.is_empty() {
             return Some(joined);
         }
+        let root_length = self.root_length(root_steps);
         let kept = if target.starts_with(['/', '\\']) {
-            root_steps
+            root_length
         } else if self.is_folder {
             self.steps.len()
         } else {
             self.steps.len().saturating_sub(1)
         };
         joined.steps.truncate(kept);
-        joined.push_all(target, root_steps)?;
+        joined.push_all(target, root_length)?;
         Some(joined)
     }
 
-    fn push_all(&mut self, path: &str, root_steps: usize) -> Option<()> {
+    /// How many steps the first `root_steps` that have a name take.
+    fn root_length(&self, root_steps: usize) -> usize {
+        let mut named = (1..).zip(&self.steps).filter(|(_, step)| step.is_named());
+        let last = root_steps.checked_sub(1).and_then(|last| named.nth(last));
+        last.map_or(0, |(length, _)| length)
+    }
+
+    fn push_all(&mut self, path: &str, root_length: usize) -> Option<()> {
         // As the parser of URLs does; a backslash that is meant is encoded.
         let path = path.replace('\\', "/");
         self.is_folder = true;
-        for raw in path.split('/') {
+        // Nothing stands in front of the first slash and behind the last one.
+        let slashes = path.matches('/').count();
+        for (index, raw) in path.split('/').enumerate() {
             let step = UrlStep::read(raw)?;
             self.is_folder = matches!(&*step.name, "" | "." | "..");
             match &*step.name {
-                // Two slashes in a row are one to GitHub as well.
-                "" | "." => {}
-                ".." if self.steps.len() > root_steps => {
+                "." => {}
+                "" if index == 0 || index == slashes => {}
+                ".." if self.steps.len() > root_length => {
                     self.steps.pop();
                 }
                 // Above the root of a host is its root.
-                ".." if root_steps == 0 => {}
+                ".." if root_length == 0 => {}
                 ".." => return None,
                 _ => self.steps.push(step),
             }
@@ -111,16 +122,19 @@ impl UrlPath {
         self.is_folder
     }
 
-    /// The names of the first steps.
+    /// The names of the steps; two slashes in a row are one to GitHub as well.
     pub(super) fn names(&self) -> impl Iterator<Item = &str> {
-        self.steps.iter().map(|step| &*step.name)
+        let named = self.steps.iter().filter(|step| step.is_named());
+        named.map(|step| &*step.name)
     }
 
     /// What is behind the first steps, and whether it is a pattern; else it is a name.
     pub(super) fn behind(&self, steps: usize) -> (String, bool) {
-        let behind = self.steps.get(steps..).unwrap_or_default();
+        let behind = self.steps.get(self.root_length(steps)..);
+        let named = behind.unwrap_or_default().iter();
+        let behind: Vec<&UrlStep> = named.filter(|step| step.is_named()).collect();
         let join = |text: fn(&UrlStep) -> &str| -> String {
-            let texts: Vec<&str> = behind.iter().map(text).collect();
+            let texts: Vec<&str> = behind.iter().map(|step| text(step)).collect();
             texts.join("/")
         };
         let pattern = join(|step| &step.pattern);
@@ -133,6 +147,10 @@ impl UrlPath {
 }
 
 impl UrlStep {
+    fn is_named(&self) -> bool {
+        !self.name.is_empty()
+    }
+
     fn read(raw: &str) -> Option<Self> {
         let mut step = Self {
             name: String::new(),
@@ -275,6 +293,8 @@ mod tests {
     #[test]
     fn steps_that_lead_nowhere_are_left_out() {
         check(&format!("{PAGE}/.//d/./x/../a.yaml"), ("d/a.yaml", false));
+        check(&format!("{PAGE}/d//../a.yaml"), ("d/a.yaml", false));
+        check(&format!("{PAGE}//d/../a.yaml"), ("a.yaml", false));
         assert!(UrlPath::parse(&format!("{PAGE}/d/")).is_some_and(|it| it.is_folder()));
         assert!(UrlPath::parse(&format!("{PAGE}/d/.")).is_some_and(|it| it.is_folder()));
     }
@@ -299,6 +319,12 @@ mod tests {
         check_join(" ./a.yaml \n", ("svc/[id]/{a}/a.yaml", false), false);
         check_join("./a\n\tb.yaml", ("svc/[id]/{a}/ab.yaml", false), false);
         check_join("/a.yaml\n", ("a.yaml", false), false);
+        check_join(".//../a.yaml", ("svc/[id]/{a}/a.yaml", false), false);
+        check_join(
+            ".//d//../../../a.yaml",
+            ("svc/[id]/{a}/a.yaml", false),
+            false,
+        );
         check_join(".", ("svc/[id]/{a}", false), true);
         check_join("./d/", ("svc/[id]/{a}/d", false), true);
         check_join(
