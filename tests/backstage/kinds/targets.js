@@ -40,7 +40,7 @@ const TARGETS = [
   './a%2Fb.yaml', './a%5Cb.yaml', ' ./a.yaml', './a.yaml ', './a.yaml\n', './a\tb.yaml', '', '.', './', '..', '../', '/', 'x/',
   './x/', './[slug]/a.yaml', './{a,b}.yaml', './*.yaml', './**/*.yaml', '/**/catalog-info.yaml', './(a).yaml', './!a.yaml',
   '../../a.yaml', '../../../a.yaml', '../../../../../a.yaml', '/../a.yaml', '/../../a.yaml', './.hidden.yaml', './...yaml',
-  './...', './a..b.yaml', './blob/main/a.yaml', './tree/a.yaml', '/blob/main/a.yaml', './o/r/blob/main/a.yaml', './-/a.yaml',
+  './...', './a..b.yaml', './blob/main/a.yaml', './tree/a.yaml', '/blob/main/a.yaml', './o/r/blob/main/a.yaml', './-/a.yaml', './/../a.yaml', './x//../a.yaml', '/x//../a.yaml',
   'https://github.com/o/r/blob/main/a.yaml', 'https://github.com/o/r2/blob/main/a.yaml',
   'https://github.com/o/r2/tree/main/x/a.yaml', 'https://github.com/o/r2/raw/main/x/a.yaml',
   'https://github.com/o/r2/edit/main/x/a.yaml', 'https://github.com/o/r2/blame/main/x/a.yaml',
