@@ -36,7 +36,7 @@ mod tests {
 
     #[test]
     fn only_the_paths_that_are_asked_for_are_listed() {
-        let paths = ExactPaths::new(["a-b", "a/b/c.yaml", "d.yaml", "a.yaml"].into_iter());
+        let mut paths = ExactPaths::new(["a-b", "a/b/c.yaml", "d.yaml", "a.yaml"].into_iter());
         for (path, is_file, is_folder) in [
             ("a", false, true),
             ("a/b", false, true),
@@ -56,7 +56,7 @@ mod tests {
     #[test]
     fn a_large_tree_is_compared_with_many_paths_at_little_cost() {
         let wanted: Vec<String> = (0..5_000).map(|n| format!("folder-{n}/a.yaml")).collect();
-        let paths = ExactPaths::new(wanted.iter().map(String::as_str));
+        let mut paths = ExactPaths::new(wanted.iter().map(String::as_str));
         let started = Instant::now();
         let entries = (0..100_000).map(|n| format!("folder-{n}/a.yaml"));
         let is_wanted = |path: &String| {

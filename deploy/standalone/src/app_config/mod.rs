@@ -152,4 +152,6 @@ pub(crate) fn read_variable(name: &str) -> Option<String> {
 #[cfg(test)]
 mod catalog_path_tests;
 #[cfg(test)]
+mod database_tests;
+#[cfg(test)]
 mod tests;
