@@ -296,7 +296,7 @@ async fn find_locations(
     targets: &[&TargetKey],
     places: &[TargetPlace<'_>],
 ) -> Result<Vec<LocationId>, ApplyError> {
-    let known = known_places(graph, places);
+    let mut known = known_places(graph, places);
     let unknown: Vec<(SourceId, &str)> = places
         .iter()
         // Of a source that is new, no location can be stored.
@@ -304,10 +304,13 @@ async fn find_locations(
         .map(|place| (place.source_id, &*place.path))
         .filter(|place| !known.contains_key(place))
         .collect();
-    for location in tx.locations_at(&unknown).await? {
-        graph.locations.insert(location.id, location);
+    // Most often all are loaded or new, and then nothing is looked up twice.
+    if !unknown.is_empty() {
+        for location in tx.locations_at(&unknown).await? {
+            graph.locations.insert(location.id, location);
+        }
+        known = known_places(graph, places);
     }
-    let mut known = known_places(graph, places);
     let all: BTreeSet<(SourceId, &str)> =
         places.iter().map(|it| (it.source_id, &*it.path)).collect();
     let ids = new_location_ids(tx, graph, all.len() - known.len()).await?;
