@@ -19,7 +19,7 @@ use tokio_util::task::TaskTracker;
 
 use super::entities::annotate::Forges;
 use super::error::ApplyError;
-use super::removals::check::RecentRemovals;
+use super::removals::limits::RecentRemovals;
 use crate::config::{Fingerprint, OrphanStrategy, Recheck, RemovalLimits, Root, Rule, StoreConfig};
 use crate::consumer::{BatchConsumer, BatchHandler, BatchRemedy, decode_one};
 use crate::ledger::{JobPublisher, Providers};

@@ -5,7 +5,7 @@
 //! the next one is promoted in the transaction that frees the ref.
 //!
 //! A Location entity has targets as well, so who takes it over decides what the graph of locations looks
-//! like; `locations/prune.rs` finds its successor by the same order, before claims are resolved here.
+//! like; `locations/succession.rs` finds its successor by the same order, before claims are resolved here.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -200,10 +200,10 @@ fn find_winner<'a, 'b>(
     stored: &StoredEntities<'_>,
 ) -> Option<&'b Claim<'a>> {
     // An orphan yields to whoever declares it, although it is the holder.
-    let is_adopted = on_ref.claims.iter().any(|claim| !claim.is_orphan);
+    let is_declared = on_ref.claims.iter().any(|claim| !claim.is_orphan);
     let counting = || {
         let all = on_ref.claims.iter();
-        all.filter(move |claim| !(is_adopted && claim.is_orphan))
+        all.filter(move |claim| !(is_declared && claim.is_orphan))
     };
     // Whoever holds it keeps it, however old the others are. Otherwise an entity would change hands,
     // and with it its content, because of an unrelated push.

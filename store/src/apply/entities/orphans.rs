@@ -1,7 +1,8 @@
 //! Entities that nothing declares any more and that stay, because the configuration says so. Pure.
 //!
 //! They carry a mark until somebody declares them again: their own file, or another one, which
-//! then takes over. What a root brought goes with it all the same.
+//! then takes over: `find_winner` in `claims.rs`. What a root brought goes with it all the same.
+//! Whether anything is kept is asked by `write.rs`, the only caller.
 
 use std::collections::HashMap;
 use std::sync::Arc;

@@ -17,11 +17,13 @@ pub(crate) mod diff;
 pub(crate) mod evaluate;
 pub(crate) mod evaluation;
 pub(crate) mod graph;
+pub(crate) mod links;
 pub(crate) mod load;
 pub(crate) mod naming;
 pub(crate) mod problems;
 pub(crate) mod prune;
 pub(crate) mod resolve;
+pub(crate) mod succession;
 pub(crate) mod target;
 
 #[cfg(test)]

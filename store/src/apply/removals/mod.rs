@@ -1,4 +1,4 @@
 //! Removals that are too large to be made without asking.
 
-pub(crate) mod check;
+pub(crate) mod limits;
 pub(crate) mod pending;

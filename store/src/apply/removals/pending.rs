@@ -8,7 +8,7 @@ use std::sync::atomic::Ordering;
 use freshet_model::{EntityRef, LocationId, SourceId};
 use freshet_proto::message::RepositoryObserved;
 
-use super::check::{LocationRemoval, RemovalContext, check_limits, is_small};
+use super::limits::{LocationRemoval, RemovalContext, check_limits, is_small};
 use crate::apply::applier::Applier;
 use crate::apply::changes::plan::ChangePlan;
 use crate::apply::error::ApplyError;

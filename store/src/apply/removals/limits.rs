@@ -107,11 +107,11 @@ pub(crate) fn is_small(
 /// A source goes ahead as a whole or not at all: what it read is one state of it.
 pub(crate) fn check_limits(
     leaving: &[LocationRemoval],
-    census: &RemovalContext<'_>,
+    context: &RemovalContext<'_>,
     limits: &RemovalLimits,
     now: i64,
 ) -> BTreeMap<SourceId, Vec<RemovalRow>> {
-    let held: HashMap<LocationId, &RemovalRow> = census
+    let held: HashMap<LocationId, &RemovalRow> = context
         .held
         .iter()
         .map(|row| (row.location_id, row))
@@ -130,7 +130,7 @@ pub(crate) fn check_limits(
     }
     let too_many: BTreeSet<&str> = going
         .into_iter()
-        .filter(|(installation, going)| is_too_many(installation, *going, census, limits))
+        .filter(|(installation, going)| is_too_many(installation, *going, context, limits))
         .map(|(installation, _)| installation)
         .collect();
     let mut waiting: BTreeMap<SourceId, Vec<RemovalRow>> = BTreeMap::new();
@@ -159,12 +159,12 @@ fn count_refs(leaving: &LocationRemoval) -> i64 {
 fn is_too_many(
     installation: &str,
     going: i64,
-    census: &RemovalContext<'_>,
+    context: &RemovalContext<'_>,
     limits: &RemovalLimits,
 ) -> bool {
     let of = |all: &HashMap<String, i64>| all.get(installation).copied().unwrap_or_default();
-    let gone = of(census.recent);
-    let (all, going) = (of(census.live) + gone, going + gone);
+    let gone = of(context.recent);
+    let (all, going) = (of(context.live) + gone, going + gone);
     going > i64::from(limits.entities)
         && going.saturating_mul(100) > all.saturating_mul(i64::from(limits.percent))
 }
@@ -218,12 +218,12 @@ mod tests {
     ) {
         let by = |count| HashMap::from([("github.com".to_owned(), count)]);
         let (live, recent) = (by(live), by(recent));
-        let census = RemovalContext {
+        let context = RemovalContext {
             live: &live,
             recent: &recent,
             held: waiting,
         };
-        let found = check_limits(all, &census, &RemovalLimits::default(), 100 * MINUTE);
+        let found = check_limits(all, &context, &RemovalLimits::default(), 100 * MINUTE);
         let found: Vec<i64> = found.keys().map(|source_id| source_id.get()).collect();
         assert_eq!(found, expected);
     }
@@ -265,14 +265,14 @@ mod tests {
         let live = HashMap::from([("github.com".to_owned(), 100)]);
         let rows = [held(1, 99 * MINUTE, 0)];
         let none = HashMap::new();
-        let census = RemovalContext {
+        let context = RemovalContext {
             live: &live,
             recent: &none,
             held: &rows,
         };
         let found = check_limits(
             &[leaving(1, 1, 30)],
-            &census,
+            &context,
             &RemovalLimits::default(),
             100 * MINUTE,
         );
