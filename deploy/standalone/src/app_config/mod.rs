@@ -10,6 +10,7 @@ mod backend;
 mod catalog;
 mod database;
 mod freshet;
+mod github_providers;
 mod integrations;
 mod rules;
 mod webhooks;
@@ -20,8 +21,8 @@ use freshet_runtime::config::{Document, Mistake, Mistakes};
 use freshet_runtime::listen::ListenAddress;
 use freshet_runtime::telemetry::TelemetryConfig;
 
-pub(crate) use catalog::CATALOG_PATH;
 pub use freshet::BusConfig;
+pub(crate) use github_providers::CATALOG_PATH;
 
 /// Everything one process is told.
 #[derive(Clone)]
