@@ -41,7 +41,7 @@ pub(super) struct CatalogBlock {
 }
 
 /// Reads the block; absent, it names no provider and Backstage's default rules.
-pub(super) fn read_catalog(root: &Reader<'_>, integrations: &Integrations<'_>) -> CatalogBlock {
+pub(super) fn read_catalog(root: &Reader<'_>, integrations: &mut Integrations<'_>) -> CatalogBlock {
     let mut catalog = CatalogBlock {
         providers: Vec::new(),
         schedules: Vec::new(),

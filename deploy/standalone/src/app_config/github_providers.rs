@@ -44,16 +44,10 @@ pub(super) fn list_github_providers<'a>(providers: &'a Reader<'a>) -> Vec<(Strin
 pub(super) fn read_provider(
     id: String,
     reader: &Reader<'_>,
-    integrations: &Integrations<'_>,
+    integrations: &mut Integrations<'_>,
 ) -> (GithubProvider, Schedule) {
     let host = read_host(reader);
-    match integrations.find(&host) {
-        None => reader.mistake(
-            "host",
-            format!("integrations.github has no entry for {host}"),
-        ),
-        Some(integration) => integration.require_token(&reader.path()),
-    }
+    integrations.require_access(&host, reader);
     if reader.has("app") {
         reader.warn(
             "app",

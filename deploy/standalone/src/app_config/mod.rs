@@ -65,8 +65,8 @@ impl AppConfig {
     pub fn read(document: &Document) -> Result<Self, Mistakes> {
         let root = document.reader();
         let backend = backend::read_backend(&root);
-        let integrations = integrations::read_integrations(&root);
-        let catalog = catalog::read_catalog(&root, &integrations);
+        let mut integrations = integrations::read_integrations(&root);
+        let catalog = catalog::read_catalog(&root, &mut integrations);
         let freshet = freshet::read_freshet(&root, &integrations);
         // Last of all: only now is it known which keys nobody has read.
         let warnings = root.finish()?;
