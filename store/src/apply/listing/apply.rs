@@ -120,16 +120,15 @@ impl Applier {
         let mut none = HashMap::new();
         self.request_refreshes(work, &mut none, &observed, &decision)
             .await?;
-        if decision.withheld.is_empty() {
-            let roots = work
-                .tx
-                .lock_sources_by_key(std::slice::from_ref(of))
-                .await?;
-            let proved: BTreeSet<SourceId> = roots.iter().map(|source| source.id).collect();
-            return self.forget_pending(work, &proved).await;
-        }
-        self.store_pending(work, &mut none, &decision.withheld)
-            .await
+        // Read again: the roots of a provider may have got their source in this very transaction.
+        let roots = work
+            .tx
+            .lock_sources_by_key(std::slice::from_ref(of))
+            .await?;
+        let proved: BTreeSet<SourceId> = roots.iter().map(|source| source.id).collect();
+        self.update_pending(work, &mut none, &decision.withheld, &proved)
+            .await?;
+        Ok(())
     }
 }
 
