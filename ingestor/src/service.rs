@@ -66,6 +66,7 @@ pub fn start(
         webhook::serve_webhooks(Arc::new(receiver), deps.listener, supervisor.closing()),
     );
 
+    // A door like the webhooks: a tick lets work in, and is confirmed only while the ledger is there.
     let ticker = schedule::Ticker::new(config.schedules, publisher, deps.clock, metrics);
     supervisor.spawn_door("schedules", ticker.run(supervisor.closing()));
 

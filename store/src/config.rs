@@ -201,6 +201,19 @@ pub struct ProviderFilters {
     pub allow_archived: bool,
     /// Whether forks count.
     pub allow_forks: bool,
+    /// Who may see those that count: `public`, `internal`, `private`, in any case; empty is all.
+    pub visibility: Vec<String>,
+    /// Which topics they must and must not have.
+    pub topics: TopicFilter,
+}
+
+/// Which repositories count by their topics.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct TopicFilter {
+    /// One of these is needed; empty needs none.
+    pub include: Vec<String>,
+    /// None of these may be there, whatever else is.
+    pub exclude: Vec<String>,
 }
 
 impl Default for ProviderFilters {
@@ -209,6 +222,8 @@ impl Default for ProviderFilters {
             repository: None,
             allow_archived: false,
             allow_forks: true,
+            visibility: Vec::new(),
+            topics: TopicFilter::default(),
         }
     }
 }

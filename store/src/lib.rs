@@ -25,6 +25,6 @@ pub mod view;
 pub use api::{AccessScope, ExternalAccess};
 pub use config::{
     CorsConfig, DatabaseConfig, FeedLimits, GithubProvider, OrphanStrategy, PostgresTls,
-    ProviderFilters, Recheck, RemovalLimits, Root, Rule, StoreConfig,
+    ProviderFilters, Recheck, RemovalLimits, Root, Rule, StoreConfig, TopicFilter,
 };
 pub use service::{StoreDeps, StoreHandle, StoreStartError, start};

@@ -184,6 +184,8 @@ impl ChangeRelay {
     /// Publishes what follows the cursor; `None` if nothing does.
     async fn publish_page(&self, cursor: StreamCursor) -> Result<Option<StreamCursor>, RelayError> {
         let page_size_max = i64::try_from(BATCH_MESSAGES_MAX).unwrap_or(i64::MAX);
+        // From the log and not from what was just folded: after a restart, or behind another writer, only the
+        // log has all of it.
         let rows = self
             .repo
             .changes_after(cursor.revision, page_size_max)

@@ -39,6 +39,18 @@ fn no_file_makes_the_reader_of_catalog_files_panic() {
 }
 
 #[test]
+fn no_bytes_make_the_reader_of_yaml_panic_or_pass_its_limits() {
+    run(targets::yaml_documents, "fuzz/corpus/yaml_documents");
+    run(targets::yaml_documents, "fuzz/corpus/yaml_entity");
+    run(targets::yaml_documents, "conformance/catalog/cases");
+}
+
+#[test]
+fn no_pattern_makes_matching_panic_or_endless() {
+    run(targets::glob, "fuzz/corpus/glob");
+}
+
+#[test]
 fn no_text_makes_the_reader_of_references_panic() {
     run(targets::entity_ref, "fuzz/corpus/entity_ref");
 }

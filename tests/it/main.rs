@@ -6,6 +6,7 @@ mod cases;
 mod conformance;
 mod deviations;
 mod disk;
+mod filters;
 mod fuzz;
 mod history_rebuild;
 mod kill_run;

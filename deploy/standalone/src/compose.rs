@@ -42,6 +42,8 @@ impl Running {
     /// The first failure of a task, else the tasks that did not stop in time.
     pub async fn run(self) -> Result<(), SupervisorError> {
         let outcome = self.supervisor.run().await;
+        // After the last task: an acknowledgement on its way would be lost with the connection, and its message
+        // be handled again by whoever starts next.
         if timeout(BUS_CLOSE_TIMEOUT, self.bus.close()).await.is_err() {
             tracing::warn!("the bus could not be told of the end in time");
         }

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 
 use freshet::app_config::AppConfig;
 use freshet_runtime::config::{self, Mistake, Mistakes};
-use freshet_store::DatabaseConfig;
+use freshet_store::{DatabaseConfig, GithubProvider, ProviderFilters, TopicFilter};
 
 /// In the order in which later ones win.
 const FILES: [&str; 3] = [
@@ -56,6 +56,25 @@ fn describe(outcome: &Result<AppConfig, Mistakes>) -> (Vec<String>, String) {
     (lines, messages.collect::<Vec<_>>().join("\n"))
 }
 
+/// A provider's id, and what its filters say apart from the default.
+fn describe_filters(provider: &GithubProvider) -> String {
+    let ProviderFilters {
+        repository,
+        allow_archived,
+        allow_forks,
+        visibility,
+        topics: TopicFilter { include, exclude },
+    } = &provider.filters;
+    let mut words = vec![provider.id.clone()];
+    words.extend(repository.clone());
+    words.extend(visibility.iter().cloned());
+    words.extend(include.iter().map(|topic| format!("+#{topic}")));
+    words.extend(exclude.iter().map(|topic| format!("-#{topic}")));
+    words.extend((!allow_forks).then(|| "-fork".to_owned()));
+    words.extend(allow_archived.then(|| "+archived".to_owned()));
+    words.join(" ")
+}
+
 /// What the services are told, by the name it has in `expected`.
 fn find_fact(config: &AppConfig, name: &str) -> String {
     let store = &config.store;
@@ -68,6 +87,10 @@ fn find_fact(config: &AppConfig, name: &str) -> String {
             DatabaseConfig::Postgres { .. } => "postgres",
         }
         .to_owned(),
+        "filters" => {
+            let filters = store.providers.iter().map(describe_filters);
+            filters.collect::<Vec<_>>().join("; ")
+        }
         "hooks" => config.ingestor.webhooks.len().to_string(),
         "providers" => {
             let ids = store.providers.iter().map(|provider| provider.id.as_str());

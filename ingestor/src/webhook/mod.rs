@@ -190,6 +190,7 @@ impl WebhookReceiver {
 
     fn reserve_bytes(&self, bytes: usize) -> Result<SemaphorePermit<'_>, WebhookRefusal> {
         let permits = u32::try_from(bytes).map_err(|_| WebhookRefusal::TooLarge)?;
+        // Not waited for: whoever waits keeps what he has read so far, and a few who do that wait for each other.
         self.in_flight_bytes
             .try_acquire_many(permits)
             .map_err(|_| WebhookRefusal::Overloaded)

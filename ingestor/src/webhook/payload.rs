@@ -49,6 +49,13 @@ pub(super) struct RepositoryPayload {
     pub(super) default_branch: String,
     #[serde(default)]
     pub(super) archived: bool,
+    #[serde(default)]
+    pub(super) fork: Option<bool>,
+    /// Older servers tell neither these nor the topics.
+    #[serde(default)]
+    pub(super) visibility: Option<String>,
+    #[serde(default)]
+    pub(super) topics: Option<Vec<String>>,
     /// Seconds in `push` events, RFC 3339 text elsewhere.
     #[serde(default)]
     pub(super) pushed_at: Option<serde_json::Value>,

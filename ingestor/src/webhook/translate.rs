@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use freshet_proto::envelope::delivery_id;
-use freshet_proto::message::{Ignored, Push, Repository, Signal, signal};
+use freshet_proto::message::{Ignored, Push, Repository, RepositoryTraits, Signal, signal};
 use freshet_proto::origin::GITHUB;
 use freshet_proto::timestamp::parse_rfc3339;
 use serde_json::Value;
@@ -112,7 +112,21 @@ fn translate_repository(repository: payload::RepositoryPayload) -> Repository {
         html_url: repository.html_url,
         default_branch: repository.default_branch,
         archived: repository.archived,
+        traits: translate_traits(repository.fork, repository.visibility, repository.topics),
     }
+}
+
+/// `None` unless the payload tells all of them.
+fn translate_traits(
+    fork: Option<bool>,
+    visibility: Option<String>,
+    topics: Option<Vec<String>>,
+) -> Option<RepositoryTraits> {
+    Some(RepositoryTraits {
+        fork: fork?,
+        visibility: visibility?,
+        topics: topics?,
+    })
 }
 
 /// Every path the push touches, or `None` where the payload does not prove that it lists all.
@@ -190,6 +204,22 @@ mod tests {
             Some(signal::Body::Push(push)) => push,
             other => panic!("not a push: {other:?}"),
         }
+    }
+
+    #[test]
+    fn what_repositories_are_filtered_by_is_told_whole_or_not_at_all() {
+        let mut payload = push_payload();
+        let traits_of = |payload: &Value| push_of(payload).repository.and_then(|it| it.traits);
+        payload["repository"]["fork"] = json!(true);
+        payload["repository"]["visibility"] = json!("internal");
+        assert_eq!(traits_of(&payload), None);
+        payload["repository"]["topics"] = json!(["pay", "tier-1"]);
+        let told = RepositoryTraits {
+            fork: true,
+            visibility: "internal".to_owned(),
+            topics: vec!["pay".to_owned(), "tier-1".to_owned()],
+        };
+        assert_eq!(traits_of(&payload), Some(told));
     }
 
     #[track_caller]

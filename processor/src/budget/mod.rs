@@ -158,6 +158,7 @@ impl RateBudget {
             windows.note_unlimited();
             windows.check_call(Lane::Lo, resource, self.clock.now_micros()) != Admission::Granted
         };
+        // Whoever waits for jobs would otherwise go on taking some, only to give them back.
         if spent {
             self.closings.send_modify(|count| *count += 1);
         }

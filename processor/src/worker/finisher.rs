@@ -116,6 +116,7 @@ impl JobFinisher<'_> {
                     panic = panic_message(&*panic),
                     "fetching what files ask for panicked"
                 );
+                // Nobody can tell whose request it was, so it counts against all of them.
                 for PendingJob { job, .. } in pending {
                     let disposition = self.handler.count_panic(&job.delivery, &*panic);
                     self.handler.end_job(job, Attempt::Done(disposition)).await;

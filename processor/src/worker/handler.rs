@@ -200,6 +200,7 @@ impl JobHandler {
         observation: Observation,
         attempt: u64,
     ) -> Result<(), JobDisposition> {
+        // The lane of the job and not of this worker: what somebody waits for goes first on its way back, too.
         let lane = Lane::try_from(observation.lane).unwrap_or(Lane::Lo);
         let WorkerContext { subjects, bus, .. } = &*self.context;
         let Observation {

@@ -97,6 +97,7 @@ pub(super) async fn keep_alive<T>(deliveries: &[&Delivery], work: impl Future<Ou
     };
     tokio::pin!(work);
     tokio::select! {
+        // The work first: where both are ready, a sign of life would be sent for what is already done.
         biased;
         done = &mut work => return done,
         () = tokio::time::sleep_until(oldest + KEEP_ALIVE_EVERY) => {}

@@ -222,6 +222,8 @@ async fn handle_group(handler: JobHandler, source: JobSource, group: Vec<Receive
                 handler.end_job(job, ended).await;
             }
         }
+        // Only another version sends such a job here. A dead letter, as giving it back would bring it here again,
+        // for ever.
         (JobSource::Github(_), Some(job::Target::Url(_) | job::Target::File(_)))
         | (JobSource::PlainFiles, Some(job::Target::Repository(_) | job::Target::Listing(_)))
         | (_, None) => {

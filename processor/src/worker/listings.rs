@@ -37,6 +37,7 @@ pub(super) async fn list_account(
         if handler.shutdown.is_cancelled() {
             return JobDisposition::GiveBack(Duration::ZERO);
         }
+        // A cursor that leads back to an earlier page would make a listing without an end.
         if page_number == PAGES_MAX {
             break Failure::unreadable(format!("the listing has more than {PAGES_MAX} pages"));
         }
@@ -82,6 +83,7 @@ async fn wait_out(
     waited: &mut Duration,
 ) -> Result<(), Duration> {
     let wait = client.budget().remaining_wait(closed);
+    // Summed up over all pages: a limit met on each of them would hold the job for hours, page by page.
     *waited += wait;
     if *waited > handler.context.config.hold_max {
         return Err(wait);

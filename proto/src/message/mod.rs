@@ -17,6 +17,6 @@ pub use v1::{
     Behind, Cause, Chunk, Content, Dependency, Emitted, EntityObserved, Failed, FailureKind,
     FileTarget, FilesObserved, Gone, Ignored, Job, Lane, ListedRepository, ListingObserved,
     ListingTarget, LocationObserved, Matched, Observation, ProblemObserved, Push, Refresh,
-    RelationObserved, Repository, RepositoryObserved, RepositoryTarget, Signal, Tick, Unchanged,
-    UrlTarget, WantedPath, job, location_observed, observation, signal,
+    RelationObserved, Repository, RepositoryObserved, RepositoryTarget, RepositoryTraits, Signal,
+    Tick, Unchanged, UrlTarget, WantedPath, job, location_observed, observation, signal,
 };

@@ -123,6 +123,7 @@ impl Applier {
             turn: Arc::new(Semaphore::new(1)),
             recent: Mutex::default(),
             confirmed: Arc::default(),
+            // Until the first look: the process before this one may have left some.
             removals_wait: AtomicBool::new(true),
             configuration_waits: AtomicBool::new(false),
         }

@@ -86,21 +86,17 @@ impl Applier {
             .mark_incomplete(&mut readings, &observed.evidence, &observed.graph);
         self.write_decision(work, &observed, &mut decision).await?;
         let changed = &decision.plan.changed_sources;
-        self.conclude_readings(work, sources, &readings, changed);
-        self.record_failures(work, sources, &failures);
+        written.extend(self.conclude_readings(work, sources, &readings, &failures, changed));
         written.extend(
             self.request_refreshes(work, sources, &observed, &decision)
                 .await?,
         );
-        written.extend(readings.iter().map(|reading| reading.source_id));
-        written.extend(failures.iter().map(|failure| failure.source_id));
-        // Its sources are not done: they are looked at again when the wait is over.
-        written.extend(decision.withheld.source_ids());
-        self.store_pending(work, sources, &decision.withheld)
-            .await?;
         let proved = readings.iter().filter(|reading| reading.is_complete);
         let proved: BTreeSet<SourceId> = proved.map(|reading| reading.source_id).collect();
-        self.forget_pending(work, &proved).await?;
+        written.extend(
+            self.update_pending(work, sources, &decision.withheld, &proved)
+                .await?,
+        );
         let rows: Vec<SourceRow> = written
             .iter()
             .filter_map(|id| sources.get(id).cloned())
@@ -157,6 +153,8 @@ impl Applier {
             forges: &self.config.forges,
             now: work.now,
         };
+        // Empty at each batch, whatever waits from earlier ones: what was confirmed, or has waited long enough,
+        // must be able to go.
         let mut withheld = Withheld::default();
         loop {
             // Decided anew from what is left, and not by cutting rows out of a plan: a claim that
@@ -168,31 +166,18 @@ impl Applier {
             let plan = self
                 .plan_batch(work, observed, &evidence, &locations)
                 .await?;
-            match self.check_removals(work, &observed.graph, &plan).await? {
-                Removals::Allowed { made } => {
-                    withheld.release(&made);
-                    return Ok(Decision {
-                        read: read_contents(observed, &evidence),
-                        locations,
-                        plan,
-                        withheld,
-                    });
-                }
-                // Each turn leaves more out, and a batch is finite.
-                Removals::Withhold(more) => {
-                    if !withheld.extend(more) {
-                        return Err(ApplyError::unreadable("a removal", NobodysRemovalError));
-                    }
-                }
+            let checked = self.check_removals(work, &observed.graph, &plan, &mut withheld);
+            if checked.await? == Removals::Allowed {
+                return Ok(Decision {
+                    read: read_contents(observed, &evidence),
+                    locations,
+                    plan,
+                    withheld,
+                });
             }
         }
     }
 }
-
-/// Nothing of the batch asks for a removal that is too large.
-#[derive(Debug, thiserror::Error)]
-#[error("too much would be removed, and nothing of the batch asks for it")]
-struct NobodysRemovalError;
 
 fn is_listing(observation: &Observation) -> bool {
     matches!(observation.body, Some(observation::Body::Listing(_)))

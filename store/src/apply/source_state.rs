@@ -1,6 +1,6 @@
 //! What a reading or a failure does to its source: done, back-off, when it is looked at again.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::time::Duration;
 
 use freshet_model::SourceId;
@@ -83,52 +83,59 @@ fn mark_proved<T>(source: &mut SourceRow, reading: &Reading<T>, now: i64) {
     source.fail_count = 0;
     source.last_error = None;
     source.next_due_at = 0;
+    // Where an outstanding push began is what tells a replica that lags from one that has seen it.
     if !source.is_outstanding() {
         source.push = PushRange::default();
     }
 }
 
 impl Applier {
-    /// Marks what was proved, and what it covers.
+    /// Marks what was proved and what it covers, and has what could not be read tried again later. Returns
+    /// the sources that are to be written.
     pub(crate) fn conclude_readings(
         &self,
         work: &mut ApplyTransaction,
         sources: &mut HashMap<SourceId, SourceRow>,
         readings: &[Reading<RepositoryObserved>],
-        changed_sources: &HashSet<SourceId>,
-    ) {
-        for reading in readings {
-            let Some(source) = sources.get_mut(&reading.source_id) else {
-                continue;
-            };
-            let changed = changed_sources.contains(&source.id);
-            if changed {
-                source.changed_at = Some(work.now);
-            }
-            work.outcomes.push(outcome_of(reading, changed));
-            // It has changed what it proved, but the generation is still owed.
-            if !reading.is_complete {
-                continue;
-            }
-            if mark_repository_proved(source, reading, &self.config.fingerprint, work.now) {
-                work.job_sources.insert(source.id);
-            }
-            work.covering.push(cover(reading, changed));
-        }
-    }
-
-    /// Has every source that could not be read tried again later.
-    pub(crate) fn record_failures(
-        &self,
-        work: &ApplyTransaction,
-        sources: &mut HashMap<SourceId, SourceRow>,
         failures: &[ReadFailure],
-    ) {
+        changed_sources: &HashSet<SourceId>,
+    ) -> BTreeSet<SourceId> {
+        for reading in readings {
+            if let Some(source) = sources.get_mut(&reading.source_id) {
+                let changed = changed_sources.contains(&source.id);
+                self.conclude_reading(work, source, reading, changed);
+            }
+        }
+        // After the readings: one of which a file failed has proved the others.
         for failure in failures {
             if let Some(source) = sources.get_mut(&failure.source_id) {
                 back_off_source(source, failure, work.now, rand::random());
             }
         }
+        let read = readings.iter().map(|reading| reading.source_id);
+        let failed = failures.iter().map(|failure| failure.source_id);
+        read.chain(failed).collect()
+    }
+
+    fn conclude_reading(
+        &self,
+        work: &mut ApplyTransaction,
+        source: &mut SourceRow,
+        reading: &Reading<RepositoryObserved>,
+        changed: bool,
+    ) {
+        if changed {
+            source.changed_at = Some(work.now);
+        }
+        work.outcomes.push(outcome_of(reading, changed));
+        // It has changed what it proved, but the generation is still owed.
+        if !reading.is_complete {
+            return;
+        }
+        if mark_repository_proved(source, reading, &self.config.fingerprint, work.now) {
+            work.job_sources.insert(source.id);
+        }
+        work.covering.push(cover(reading, changed));
     }
 
     /// The message of a source cannot be handled: the source is tried again later.
@@ -137,6 +144,7 @@ impl Applier {
         observation: &Observation,
         error: &ApplyError,
     ) -> Result<(), ApplyError> {
+        // A transaction of its own: what the failed one had noted of the source went with it.
         let mut tx = self.repo.write().await?;
         let mut sources = tx.lock_sources(&[observation.source_id.into()]).await?;
         let now = self.clock.now_micros();

@@ -100,6 +100,7 @@ impl Applier {
         // In the same transaction: a delivery is covered if and only if what it brought is
         // committed.
         let covered = work.tx.cover_deliveries(&work.covering, work.now).await?;
+        // What was staged of a job that a newer one replaced would wait for its last part for ever.
         work.tx.remove_covered_parts(&work.covering).await?;
         // Read inside of it, so that the reading list is the one of this generation.
         let jobs = self.build_requested_jobs(&mut work).await?;
@@ -107,6 +108,7 @@ impl Applier {
             work.tx.set_revision(newest.revision).await?;
         }
         work.tx.commit().await?;
+        // After the commit: a removal that was rolled back must not bring the next one closer to the limit.
         self.record_removals(work.now, work.removed);
         self.publish(Committed {
             rows: work.rows,

@@ -131,6 +131,7 @@ impl ChangeFeed {
             let subscribers_max = self.0.limits.subscribers_max;
             return Err(SubscribeError::Full { subscribers_max });
         };
+        // Asked of the database and not of the view, which knows where the log ends and not where it begins.
         let meta = self
             .0
             .repo

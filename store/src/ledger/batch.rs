@@ -89,6 +89,7 @@ impl SignalBatch<'_> {
         if provider.is_none() && known.is_empty() {
             return IgnoreReason::OtherBranch.into();
         }
+        // There is nothing here that could go with the branch.
         if push.deleted && known.is_empty() {
             return IgnoreReason::BranchDeleted.into();
         }

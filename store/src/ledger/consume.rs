@@ -49,6 +49,7 @@ impl BatchHandler for Ledger {
         }
     }
 
+    // There is no source to set back: which one a signal is about is known once it is recorded.
     async fn set_back(&self, _signal: &Signal, _error: &RecordError) -> Result<(), RecordError> {
         Ok(())
     }
@@ -71,6 +72,7 @@ fn dead_delivery(guid: &str, now: i64) -> DeliveryRow {
     DeliveryRow {
         guid: guid.to_owned(),
         event: String::new(),
+        // When it was received stands in what could not be read.
         received_at: now,
         source_id: None,
         generation: 0,

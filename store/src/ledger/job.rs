@@ -63,6 +63,8 @@ fn repository_target(source: &SourceRow, wanted: Vec<WantedPath>) -> RepositoryT
             html_url: source.names.url.clone(),
             default_branch: source.names.default_branch.clone(),
             archived: source.names.archived,
+            // Not stored: what a repository is filtered by is asked of it with every look.
+            traits: None,
         }),
         r#ref: source.git_ref_text().to_owned(),
         held_head: source.head.clone().unwrap_or_default(),

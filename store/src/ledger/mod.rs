@@ -16,6 +16,7 @@ mod providers;
 mod publish;
 mod reconciler;
 mod record;
+mod repository_filter;
 mod request;
 mod subject;
 
@@ -24,5 +25,6 @@ pub(crate) use providers::{Provider, Providers};
 pub(crate) use publish::{JobPublisher, build_jobs};
 pub use reconciler::Reconciler;
 pub use record::{Ledger, RecordError};
+pub(crate) use repository_filter::Admission;
 pub(crate) use request::request_refresh;
 pub(crate) use subject::source_ref;

@@ -1,9 +1,9 @@
-//! Which sources the configuration asks for. Pure.
+//! Which providers are configured, and what each looks for in a repository. Pure.
 
 use freshet_model::{GitRef, LocationId, SourceId, glob};
 use freshet_proto::message::Repository;
-use regex::Regex;
 
+use super::repository_filter::{Admission, RepositoryFilter};
 use super::subject::source_ref;
 use crate::config::GithubProvider;
 use crate::repo::{Location, SourceRow, git_ref_if_any};
@@ -24,40 +24,7 @@ pub(crate) struct Provider {
     pub(crate) catalog_path: String,
     pub(crate) is_pattern: bool,
     git_ref: GitRef,
-    names: NameFilter,
-    allow_archived: bool,
-}
-
-#[derive(Clone, Debug)]
-enum NameFilter {
-    All,
-    Matching(Regex),
-    /// The pattern could not be read. Listing nothing is safe, for a listing never deletes.
-    Never,
-}
-
-impl NameFilter {
-    fn new(pattern: Option<&str>, provider_id: &str) -> Self {
-        let Some(pattern) = pattern else {
-            return Self::All;
-        };
-        // Anchored, as Backstage does it: the pattern names whole repositories, not parts of names.
-        match Regex::new(&format!("^(?:{pattern})$")) {
-            Ok(regex) => Self::Matching(regex),
-            Err(error) => {
-                tracing::error!(error = %error, provider.id = %provider_id, "the repository filter of a provider cannot be read, so it matches nothing");
-                Self::Never
-            }
-        }
-    }
-
-    fn includes(&self, name: &str) -> bool {
-        match self {
-            Self::All => true,
-            Self::Matching(regex) => regex.is_match(name),
-            Self::Never => false,
-        }
-    }
+    filter: RepositoryFilter,
 }
 
 impl Providers {
@@ -72,7 +39,7 @@ impl Providers {
     }
 
     /// All of them.
-    pub(crate) fn all(&self) -> impl Iterator<Item = &Provider> {
+    pub(crate) fn all(&self) -> impl Iterator<Item = &Provider> + Clone {
         self.list.iter()
     }
 
@@ -106,17 +73,21 @@ impl Provider {
                 .as_deref()
                 .and_then(git_ref_if_any)
                 .unwrap_or(GitRef::DefaultBranch),
-            names: NameFilter::new(configured.filters.repository.as_deref(), &configured.id),
-            allow_archived: configured.filters.allow_archived,
+            filter: RepositoryFilter::new(&configured.filters, &configured.id),
         }
     }
 
-    /// Whether this provider's filters admit the repository.
+    /// Whether the repository is this provider's to discover.
+    pub(crate) fn admit(&self, repository: &Repository) -> Admission {
+        if !self.organization.eq_ignore_ascii_case(&repository.owner) {
+            return Admission::Unwanted;
+        }
+        self.filter.admit(repository)
+    }
+
+    /// Whether it certainly is.
     pub(crate) fn wants(&self, repository: &Repository) -> bool {
-        self.organization.eq_ignore_ascii_case(&repository.owner)
-            // An archived repository is read-only; Backstage leaves it out unless told otherwise.
-            && (self.allow_archived || !repository.archived)
-            && self.names.includes(&repository.name)
+        self.admit(repository) == Admission::Wanted
     }
 
     /// The path from the root of a repository, as URLs have it.

@@ -98,6 +98,8 @@ impl JobPublisher {
         let subject = self
             .subjects
             .job(job.lane(), &job.installation, job.source_id);
+        // Without an identity: the same job may have to be published again minutes later, and the stream would
+        // take it for a copy of the one that was lost.
         let outbound = Outbound::new(subject, job.encode_to_vec()).expecting(expect);
         match self.bus.publish(outbound).await {
             Ok(_) => self.metrics.count_job(lane_label(&job), trigger),

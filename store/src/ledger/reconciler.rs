@@ -78,6 +78,7 @@ impl Reconciler {
     pub async fn run(self, shutdown: CancellationToken) -> Result<(), Infallible> {
         let mut reconnections = self.bus.reconnections();
         let mut interval = tokio::time::interval(self.config.reconcile_every);
+        // After a database that was away for minutes one round is enough: those missed would find the same.
         interval.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut renewed = false;
         let mut reason = ReconcileReason::Loss;

@@ -67,6 +67,8 @@ impl Ledger {
         let mut tx = self.repo.write().await?;
         // By identity and not by content: GitHub redelivers under the same one, whoever asks for
         // it.
+        // A delivery that another process records at this moment is not seen here; it is found when the row is
+        // written, and costs a generation that nobody needed.
         let (fresh, duplicates) = split_known(&mut tx, signals).await?;
         let (outcomes, jobs) = decide_and_write(self, &mut tx, &fresh).await?;
         tx.commit().await?;

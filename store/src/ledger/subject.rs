@@ -38,6 +38,8 @@ impl SignalSubject {
                 key(SourceKind::Repository, repository.id.to_string(), git_ref)
             }
             Some(signal::Body::Tick(tick)) => {
+                // By provider and not by organisation: two providers may list the same one with other filters,
+                // and the sweep of one proves nothing for the other.
                 key(SourceKind::Listing, tick.provider_id.clone(), None)
             }
             Some(signal::Body::Refresh(refresh)) => Self::Id(SourceId::new(refresh.source_id)),

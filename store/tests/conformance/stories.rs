@@ -8,7 +8,7 @@ use freshet_proto::message::change::ChangeData;
 
 use super::world::World;
 use crate::change::EntityRecord;
-use crate::config::DatabaseConfig;
+use crate::config::{DatabaseConfig, ProviderFilters, TopicFilter};
 
 pub(super) async fn run<F, Fut>(fresh: &F)
 where
@@ -30,6 +30,7 @@ where
     an_event_tells_what_why_and_where(&mut World::start(fresh().await).await).await;
     another_writer_is_caught_up_with(fresh().await).await;
     another_branch_takes_over(fresh().await).await;
+    what_a_filter_asks_for_and_nobody_tells_changes_nothing(fresh().await).await;
 }
 
 fn record(world: &World, name: &str) -> Option<EntityRecord> {
@@ -308,6 +309,37 @@ async fn a_listing_asks_only_for_what_differs(world: &mut World) {
     assert_eq!(world.news().await, "");
 }
 
+/// A processor from before the upgrade tells no topics.
+async fn what_a_filter_asks_for_and_nobody_tells_changes_nothing(database: DatabaseConfig) {
+    let filters = ProviderFilters {
+        topics: TopicFilter {
+            include: vec!["web".to_owned()],
+            exclude: Vec::new(),
+        },
+        ..ProviderFilters::default()
+    };
+    let mut world = World::start_with(database, None, filters).await;
+    let source = world.tick(1).await;
+    let told = World::listing_with_topics(&source, &[(1, "h1", "b1")], &["web"]);
+    world.apply(&[told]).await;
+    world.check("r1: component:a@1", "+component:a").await;
+    world.check("r1: component:a@2", "~component:a").await;
+
+    let source = world.tick(2).await;
+    let untold = World::listing(&source, &[(1, "h1", "b1"), (2, "h2", "b2")]);
+    world.apply(&[untold]).await;
+    assert_eq!(world.news().await, "");
+    let statuses = world.repo.source_statuses().await.expect("statuses");
+    let is_read = statuses.iter().any(|status| status.name == "acme/r2");
+    assert!(!is_read, "it may be one without the topic");
+
+    let source = world.tick(3).await;
+    let told = World::listing_with_topics(&source, &[(1, "h1", "b1")], &["other"]);
+    world.apply(&[told]).await;
+    assert_eq!(world.news().await, "-component:a");
+    world.agrees().await;
+}
+
 async fn parts_are_applied_together(world: &mut World) {
     let source = world.tick(1).await;
     let part = |number: u32, last: bool, repositories: &[(u64, &str, &str)]| Observation {
@@ -373,7 +405,7 @@ async fn another_writer_is_caught_up_with(database: DatabaseConfig) {
 async fn another_branch_takes_over(database: DatabaseConfig) {
     let mut before = World::start(database.clone()).await;
     before.check("r1: component:a@1", "+component:a").await;
-    let mut world = World::start_on_branch(database, Some("live")).await;
+    let mut world = World::start_with(database, Some("live"), ProviderFilters::default()).await;
     world.news().await;
     let uid = existing(&world, "component:default/a").uid;
     let listing = world.tick(1).await;

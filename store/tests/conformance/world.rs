@@ -18,8 +18,8 @@ use freshet_model::{EntityRef, Revision, SourceId};
 use freshet_proto::message::{
     Behind, Content, EntityObserved, Failed, FailureKind, Gone, Lane, ListedRepository,
     ListingObserved, LocationObserved, Observation, ProblemObserved, Push, RelationObserved,
-    Repository, RepositoryObserved, Signal, Tick, Unchanged, location_observed, observation,
-    signal,
+    Repository, RepositoryObserved, RepositoryTraits, Signal, Tick, Unchanged, location_observed,
+    observation, signal,
 };
 use freshet_runtime::clock::{Clock, ManualClock};
 
@@ -52,11 +52,15 @@ pub(super) struct World {
 
 impl World {
     pub(super) async fn start(database: DatabaseConfig) -> Self {
-        Self::start_on_branch(database, None).await
+        Self::start_with(database, None, ProviderFilters::default()).await
     }
 
-    /// The same, configured to read this branch instead of the default one.
-    pub(super) async fn start_on_branch(database: DatabaseConfig, branch: Option<&str>) -> Self {
+    /// The same, configured to read this branch instead of the default one, and what the filters let in.
+    pub(super) async fn start_with(
+        database: DatabaseConfig,
+        branch: Option<&str>,
+        filters: ProviderFilters,
+    ) -> Self {
         let repo = open(&database).await;
         let config = StoreConfig {
             providers: vec![GithubProvider {
@@ -66,7 +70,7 @@ impl World {
                 catalog_path: FILE.to_owned(),
                 frequency: Duration::from_secs(60),
                 branch: branch.map(str::to_owned),
-                filters: ProviderFilters::default(),
+                filters,
             }],
             rules: vec![Rule::everywhere(&["Component", "Group"])],
             fingerprint: FINGERPRINT.to_owned(),
@@ -252,6 +256,25 @@ impl World {
         )
     }
 
+    /// The same, from a processor that tells the topics of each.
+    pub(super) fn listing_with_topics(
+        source: &SourceRow,
+        repositories: &[(u64, &str, &str)],
+        topics: &[&str],
+    ) -> Observation {
+        let mut listing = Self::listing(source, repositories);
+        if let Some(observation::Body::Listing(listed)) = &mut listing.body {
+            let repositories = listed.repositories.iter_mut();
+            for repository in repositories.filter_map(|it| it.repository.as_mut()) {
+                repository.traits = Some(RepositoryTraits {
+                    topics: topics.iter().map(|it| (*it).to_owned()).collect(),
+                    ..RepositoryTraits::default()
+                });
+            }
+        }
+        listing
+    }
+
     /// The changes since the last call, in the notation.
     pub(super) async fn news(&mut self) -> String {
         let rows = self
@@ -308,6 +331,7 @@ fn named(repository: u64, branch: &str) -> Repository {
         html_url: format!("https://{HOST}/acme/r{repository}"),
         default_branch: branch.to_owned(),
         archived: false,
+        traits: None,
     }
 }
 

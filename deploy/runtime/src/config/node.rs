@@ -8,6 +8,10 @@ use serde_json::{Number, Value};
 
 use super::Mistake;
 
+/// Texts that mean true and false, beside the booleans: those that Backstage takes for them.
+const TRUE: [&str; 4] = ["true", "yes", "on", "1"];
+const FALSE: [&str; 4] = ["false", "no", "off", "0"];
+
 /// A value and the file it came from.
 #[derive(Clone)]
 pub(super) struct Located {
@@ -114,6 +118,19 @@ impl Located {
             | ConfigNode::Number(_)
             | ConfigNode::Text(_) => Vec::new(),
         }
+    }
+
+    /// The value as a boolean, if it is one or the text of one.
+    pub(super) fn to_bool(&self) -> Option<bool> {
+        let text = match &self.node {
+            ConfigNode::Bool(value) => return Some(*value),
+            // A substituted variable is always text.
+            ConfigNode::Text(text) => text.trim().to_ascii_lowercase(),
+            _ => return None,
+        };
+        let text = text.as_str();
+        let is_false = FALSE.contains(&text);
+        (TRUE.contains(&text) || is_false).then_some(!is_false)
     }
 
     /// The value as JSON, without what is absent.

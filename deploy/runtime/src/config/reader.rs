@@ -13,10 +13,6 @@ use super::node::{ConfigNode, Located, join_path};
 use super::opened::UnknownKeys;
 use super::{Mistake, Mistakes, duration};
 
-/// Texts that mean true and false, beside the booleans: a substituted variable is always text.
-const TRUE: [&str; 4] = ["true", "yes", "on", "1"];
-const FALSE: [&str; 4] = ["false", "no", "off", "0"];
-
 /// Reads one object of the configuration.
 ///
 /// A getter returns `None` both for what is absent and for what has the wrong type; the latter is also a
@@ -137,12 +133,7 @@ impl<'a> Reader<'a> {
     #[must_use]
     pub fn bool(&self, key: &str) -> Option<bool> {
         let value = self.find_present(key)?;
-        // Text too: a substituted variable is always text.
-        let read = match &value.node {
-            ConfigNode::Bool(value) => Some(*value),
-            ConfigNode::Text(text) => parse_bool(text),
-            _ => None,
-        };
+        let read = value.to_bool();
         read.or_else(|| self.refuse_value(key, "must be true or false"))
     }
 
@@ -216,6 +207,13 @@ impl<'a> Reader<'a> {
         self.mark_known(key);
         self.find_written(key)
             .is_some_and(|value| !value.is_absent())
+    }
+
+    /// Whether what is written there is a variable that is not set.
+    #[must_use]
+    pub fn is_unset(&self, key: &str) -> bool {
+        let written = self.find_written(key);
+        written.is_some_and(|value| matches!(value.node, ConfigNode::Unset { .. }))
     }
 
     /// Whether an object is written there. What stands in it is not looked at.
@@ -377,15 +375,6 @@ impl<'a> Reader<'a> {
     fn refuse_value<T>(&self, key: &str, message: &str) -> Option<T> {
         self.mistake(key, message);
         None
-    }
-}
-
-fn parse_bool(text: &str) -> Option<bool> {
-    let text = text.trim().to_ascii_lowercase();
-    match text.as_str() {
-        text if TRUE.contains(&text) => Some(true),
-        text if FALSE.contains(&text) => Some(false),
-        _ => None,
     }
 }
 

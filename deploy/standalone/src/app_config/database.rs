@@ -24,6 +24,10 @@ const VERIFIED: &str = "sslmode=verify-full";
 const UNVERIFIED: &str = "sslmode=require";
 const UNSAID: &str = "sslmode=prefer";
 
+/// What else the driver of each is called: other names that knex has, of what could be installed there.
+const SQLITE_NAMES: [&str; 1] = ["sqlite"];
+const POSTGRES_NAMES: [&str; 4] = ["pg-native", "pgnative", "postgres", "postgresql"];
+
 /// Keys of a connection that only the one client has.
 const SQLITE_KEYS: [&str; 2] = ["directory", "filename"];
 const POSTGRES_KEYS: [&str; 7] = [
@@ -54,15 +58,29 @@ pub(super) fn read_database(backend: &Reader<'_>) -> DatabaseConfig {
             "is not honoured: Freshet stores the catalog where backend.database.connection says",
         );
     }
-    match database.string("client").as_deref() {
+    let client = database.string("client");
+    match client.as_deref() {
         // Backstage's names of the drivers, as the file is read by both.
         None | Some("better-sqlite3" | "sqlite3") => read_sqlite(&database),
         Some("pg") => read_postgres(&database),
-        // No guess: the catalog would be somewhere nobody looks for it.
+        Some(name) if SQLITE_NAMES.contains(&name) => {
+            database.warn("client", format!("is `{name}`, read as `better-sqlite3`"));
+            read_sqlite(&database)
+        }
+        Some(name) if POSTGRES_NAMES.contains(&name) => {
+            database.warn("client", format!("is `{name}`, read as `pg`"));
+            read_postgres(&database)
+        }
+        // Not the embedded database instead: what people have registered would be in a file that nobody backs
+        // up, and gone with the next container.
         Some(other) => {
             database.mistake(
                 "client",
-                format!("is `{other}`; Freshet knows `better-sqlite3` and `pg`"),
+                format!(
+                    "is `{other}`, in which Freshet cannot store; in a file that is loaded after this one, write \
+                     `backend: {{database: {{client: pg, connection: …}}}}`, or \
+                     `{{client: better-sqlite3, connection: {{directory: …}}}}`"
+                ),
             );
             embedded_default()
         }

@@ -14,7 +14,8 @@ pub(super) struct Integrations<'a>(Vec<Integration<'a>>);
 /// One host, and where it is configured.
 pub(super) struct Integration<'a> {
     github: GithubIntegration,
-    reader: Reader<'a>,
+    /// `None` if it is written nowhere.
+    reader: Option<Reader<'a>>,
     has_apps: bool,
 }
 
@@ -28,6 +29,21 @@ pub(super) fn read_integrations<'a>(root: &Reader<'a>) -> Integrations<'a> {
 }
 
 impl<'a> Integrations<'a> {
+    /// A provider lists repositories of this host.
+    pub(super) fn require_access(&mut self, host: &str, provider: &Reader<'_>) {
+        // Backstage has an entry for this host without being told. Of any other nobody knows the API.
+        if host == GITHUB_COM && self.find(host).is_none() {
+            self.0.push(Integration::of_github_com());
+        }
+        match self.find(host) {
+            Some(integration) => integration.require_token(provider),
+            None => provider.mistake(
+                "host",
+                format!("integrations.github has no entry for {host}"),
+            ),
+        }
+    }
+
     /// The integration of a host.
     pub(super) fn find(&self, host: &str) -> Option<&Integration<'a>> {
         self.0.iter().find(|entry| entry.github.host == host)
@@ -48,18 +64,56 @@ impl<'a> Integrations<'a> {
 }
 
 impl Integration<'_> {
-    /// A provider lists the repositories of this host, which needs a token.
-    pub(super) fn require_token(&self, provider: &str) {
-        // With an App it worked in Backstage. It was warned of, and what is in the catalog stays: a listing
-        // that fails removes nothing.
-        if self.github.token.is_none() && !self.has_apps {
-            let host = &self.github.host;
-            self.reader.mistake(
-                "token",
-                format!("is required, as {provider} lists repositories of {host}, which GitHub shows to nobody without one"),
-            );
+    fn of_github_com() -> Self {
+        Self {
+            github: GithubIntegration {
+                token: None,
+                host: GITHUB_COM.to_owned(),
+                api_base_url: GITHUB_COM_API.to_owned(),
+            },
+            reader: None,
+            has_apps: false,
         }
     }
+
+    /// A provider lists the repositories of this host, which needs a token.
+    fn require_token(&self, provider: &Reader<'_>) {
+        // With an App it worked in Backstage. It was warned of, and what is in the catalog stays: a listing
+        // that fails removes nothing.
+        if self.github.token.is_some() || self.has_apps {
+            return;
+        }
+        let host = &self.github.host;
+        match &self.reader {
+            // Somebody meant to give one. A start that fails is noticed, and leaves the process before it in
+            // place; a catalog that discovers nothing looks healthy.
+            Some(reader) if reader.is_unset("token") => reader.mistake(
+                "token",
+                format!(
+                    "is required, as {} lists repositories of {host}, which GitHub shows to nobody without one",
+                    provider.path()
+                ),
+            ),
+            Some(reader) => reader.warn(
+                "token",
+                format!("is missing: {}", describe_no_discovery(host, provider)),
+            ),
+            None => provider.warn(
+                "host",
+                format!(
+                    "integrations.github has no entry for {host}: {}",
+                    describe_no_discovery(host, provider)
+                ),
+            ),
+        }
+    }
+}
+
+fn describe_no_discovery(host: &str, provider: &Reader<'_>) -> String {
+    format!(
+        "GitHub lists the repositories of {host} to nobody without a token, so {} discovers nothing",
+        provider.path()
+    )
 }
 
 fn read_integration(reader: Reader<'_>) -> Integration<'_> {
@@ -85,7 +139,7 @@ fn read_integration(reader: Reader<'_>) -> Integration<'_> {
             host,
             api_base_url,
         },
-        reader,
+        reader: Some(reader),
         has_apps,
     }
 }

@@ -10,6 +10,7 @@ mod backend;
 mod catalog;
 mod database;
 mod freshet;
+mod github_providers;
 mod integrations;
 mod rules;
 mod webhooks;
@@ -20,8 +21,8 @@ use freshet_runtime::config::{Document, Mistake, Mistakes};
 use freshet_runtime::listen::ListenAddress;
 use freshet_runtime::telemetry::TelemetryConfig;
 
-pub(crate) use catalog::CATALOG_PATH;
 pub use freshet::BusConfig;
+pub(crate) use github_providers::CATALOG_PATH;
 
 /// Everything one process is told.
 #[derive(Clone)]
@@ -64,8 +65,8 @@ impl AppConfig {
     pub fn read(document: &Document) -> Result<Self, Mistakes> {
         let root = document.reader();
         let backend = backend::read_backend(&root);
-        let integrations = integrations::read_integrations(&root);
-        let catalog = catalog::read_catalog(&root, &integrations);
+        let mut integrations = integrations::read_integrations(&root);
+        let catalog = catalog::read_catalog(&root, &mut integrations);
         let freshet = freshet::read_freshet(&root, &integrations);
         // Last of all: only now is it known which keys nobody has read.
         let warnings = root.finish()?;

@@ -321,12 +321,6 @@ fn what_else_freshet_is_told_reaches_the_services() {
 }
 
 #[test]
-fn what_is_out_of_scope_is_a_mistake() {
-    check_provider_mistake("filters: {topic: {include: [a]}}", "filters.topic");
-    check_provider_mistake("filters: {visibility: [public]}", "filters.visibility");
-}
-
-#[test]
 fn a_kind_and_a_relation_may_be_added() {
     let config = read(
         "freshet: {kinds: [{kind: Pipeline, apiVersions: [acme.example/v1], schema: {type: object}, relations: [{field: spec.deploys, defaultKind: Component, forward: deploys, reverse: deployedBy}]}, {kind: Component, relations: [{field: spec.runbook, defaultKind: Resource, forward: explainedBy}]}]}",
@@ -358,11 +352,6 @@ fn a_filter_that_cannot_be_matched_is_a_mistake() {
         "filters.repository",
     );
     check_provider_mistake("filters: {repository: 'a)(b'}", "filters.repository");
-}
-
-#[test]
-fn forks_are_not_let_in_against_the_configuration() {
-    check_provider_mistake("filters: {allowForks: false}", "filters.allowForks");
 }
 
 #[test]
@@ -436,7 +425,15 @@ fn a_provider_told_to_read_something_else_is_swept_again() {
     check_swept_again(("/catalog/all.yaml", "catalog-info.yaml"), true);
     check_swept_again(("branch: develop", "branch: main"), true);
     check_swept_again(("'pay-.*'", "'web-.*'"), true);
-    check_swept_again(("'pay-.*'", "'pay-.*', allowArchived: true"), true);
+    for filter in [
+        "allowArchived: true",
+        "allowForks: false",
+        "visibility: [private]",
+        "topic: {include: [a]}",
+        "topic: {exclude: [a]}",
+    ] {
+        check_swept_again(("'pay-.*'", &format!("'pay-.*', {filter}")), true);
+    }
     check_swept_again(("/catalog/all.yaml", "catalog/all.yaml"), false);
     check_swept_again(("minutes: 30", "minutes: 40"), false);
 }

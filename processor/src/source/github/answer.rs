@@ -5,7 +5,7 @@
 
 use std::collections::HashMap;
 
-use freshet_proto::message::Repository;
+use freshet_proto::message::{Repository, RepositoryTraits};
 use serde::Deserialize;
 
 use super::query::{COMMIT_ALIAS, REF_ALIASES, path_alias, repository_alias};
@@ -92,8 +92,27 @@ pub(super) struct RepositoryIdentity {
     is_archived: bool,
     #[serde(default)]
     is_empty: bool,
+    is_fork: Option<bool>,
+    visibility: Option<String>,
+    repository_topics: Option<TopicPage>,
     owner: Option<OwnerLogin>,
     default_branch_ref: Option<BranchRef>,
+}
+
+#[derive(Debug, Deserialize)]
+struct TopicPage {
+    #[serde(default)]
+    nodes: Vec<Option<TopicNode>>,
+}
+
+#[derive(Debug, Deserialize)]
+struct TopicNode {
+    topic: TopicName,
+}
+
+#[derive(Debug, Deserialize)]
+struct TopicName {
+    name: String,
 }
 
 #[derive(Debug, Deserialize)]
@@ -151,6 +170,18 @@ impl RepositoryIdentity {
                 .map(|branch| branch.name.clone())
                 .unwrap_or_default(),
             archived: self.is_archived,
+            traits: self.to_traits(),
+        })
+    }
+
+    /// `None` unless all of them are told: half of a repository's topics would pass another filter.
+    fn to_traits(&self) -> Option<RepositoryTraits> {
+        let topics = self.repository_topics.as_ref()?.nodes.iter();
+        let topics = topics.map(|node| Some(node.as_ref()?.topic.name.clone()));
+        Some(RepositoryTraits {
+            fork: self.is_fork?,
+            visibility: self.visibility.as_ref()?.to_lowercase(),
+            topics: topics.collect::<Option<_>>()?,
         })
     }
 

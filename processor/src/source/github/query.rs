@@ -14,7 +14,7 @@ use crate::reconcile::{RepositoryQuestion, git_ref_of};
 /// Most repositories in one query.
 pub const REPOSITORIES_PER_QUERY_MAX: usize = 100;
 const IDENTITY: &str = "fragment I on Repository { id databaseId name url isArchived isEmpty owner { login } \
-     defaultBranchRef { name target { oid } } }";
+     isFork visibility repositoryTopics(first: 100) { nodes { topic { name } } } defaultBranchRef { name target { oid } } }";
 const BLOB_ID: &str = "{ __typename oid ... on Blob { byteSize } }";
 const COMMIT_ID: &str = "{ __typename oid ... on Tag { target { __typename oid } } }";
 const BLOB_TEXT: &str = "{ __typename oid ... on Blob { byteSize isBinary isTruncated text } }";

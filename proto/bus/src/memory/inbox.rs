@@ -113,6 +113,7 @@ pub(crate) struct MemoryReceipt {
 impl MemoryReceipt {
     pub(crate) fn ack(&self, sequence: u64) -> Result<(), AckError> {
         if !self.memory.is_connected() {
+            // As on a server: an acknowledgement that nobody hears is none, and the message comes again.
             return Err(AckError {
                 sequence,
                 source: None,

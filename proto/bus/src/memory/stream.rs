@@ -179,6 +179,7 @@ impl MemoryStream {
                 consumer: spec.name.clone(),
             });
         }
+        // What was stored before it was opened waits for it too: the services of one process start in any order.
         let stored = self
             .messages
             .iter()

@@ -23,6 +23,8 @@ const RECONNECT_DELAY_STEP: Duration = Duration::from_millis(25);
 impl Nats {
     /// Connects once; a server that is not there now is an error.
     pub(crate) async fn connect(config: &NatsConfig) -> Result<Self, ConnectError> {
+        // Up from the start: the event of the first connection comes a moment after `connect` has returned, and
+        // whoever publishes in between would be told that the connection was lost.
         let (link, watched_link) = watch::channel(LinkState {
             connections: 0,
             is_up: true,
@@ -111,6 +113,8 @@ fn parse_servers(config: &NatsConfig) -> Result<(Vec<ServerAddr>, Option<Login>)
         let _has_a_host = (url.set_username(""), url.set_password(None));
         servers.push(ServerAddr::from_url(url).map_err(refused)?);
     }
+    // The client has one login for its whole list of servers: the second would be ignored until a failover,
+    // and then nobody would look for the reason here.
     logins.dedup();
     match logins.len() {
         0 | 1 => Ok((servers, logins.pop())),

@@ -80,6 +80,9 @@ impl Nats {
                 let answer = self.core.request_answer(&subject, true, request).await?;
                 return read_answer(&subject, &answer).map(|answer| answer.seq);
             }
+            // An error half way leaves members without a commit, which the server forgets after a while. The
+            // caller reads the end of the stream before it sends anything else, so nothing is told of how far
+            // this went.
             self.core
                 .send_member(subject, message.payload, headers)
                 .await?;
@@ -124,6 +127,7 @@ impl NatsCore {
                 bytes: self.client.max_payload(),
                 bytes_max: self.client.max_payload(),
             },
+            // Stored or not, nobody knows. To say either would lose a webhook, or publish a change twice.
             RequestErrorKind::TimedOut | RequestErrorKind::Other => PublishError::Ambiguous,
         })?;
         serde_json::from_slice(&answer.payload).map_err(|error| PublishError::Server {

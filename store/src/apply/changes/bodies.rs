@@ -1,16 +1,21 @@
 //! What differs from one kind of change to the next: the part of an event that is not the same for
 //! all of them. Pure.
 
-use freshet_model::{EntityRef, LocationId, Revision, SourceId};
+use std::collections::BTreeSet;
+
+use freshet_model::{EntityRef, LocationId, RelationDeclaration, Revision, SourceId};
 use freshet_proto::message::change::{
-    Category, ChangeInfo, EntityInfo, ProblemInfo, RelationChanges,
+    Category, ChangeInfo, EntityInfo, Fields, ProblemInfo, RelationChanges, field_changes,
 };
+use serde::Deserialize;
+use serde_json::Value;
 use uuid::Uuid;
 
-use crate::apply::changes::event::{changed_fields, entity_info, touched_categories};
 use crate::apply::entities::claims::EntityContent;
 use crate::change::{EntityRecord, Op};
 use crate::repo::{EntityRow, StoredProblem};
+
+const OWNED_BY: &str = "ownedBy";
 
 /// A change before it has a revision.
 pub(super) struct ChangeBody {
@@ -158,4 +163,105 @@ fn info_of(record: &EntityRecord) -> EntityInfo {
         &record.document,
         &record.relations,
     )
+}
+
+/// The entity a change is about.
+fn entity_info(
+    entity_ref: &EntityRef,
+    uid: Uuid,
+    document: &str,
+    relations: &[RelationDeclaration],
+) -> EntityInfo {
+    EntityInfo {
+        entity_ref: entity_ref.clone(),
+        uid: uid.to_string(),
+        // The ref has the kind in lower case; subscribers get it as people write it.
+        kind: kind_of(document).unwrap_or_else(|| entity_ref.kind().to_owned()),
+        owner: owner_of(relations).cloned(),
+    }
+}
+
+/// The one field of a document that is looked at.
+#[derive(Deserialize)]
+struct DocumentKind {
+    kind: String,
+}
+
+fn kind_of(document: &str) -> Option<String> {
+    let document: DocumentKind = serde_json::from_str(document).ok()?;
+    Some(document.kind)
+}
+
+fn owner_of(relations: &[RelationDeclaration]) -> Option<&EntityRef> {
+    relations
+        .iter()
+        .find(|relation| relation.forward == OWNED_BY)
+        .map(|relation| &relation.target)
+}
+
+/// Fields that differ between two documents.
+fn changed_fields(before: &str, after: &str) -> Fields {
+    let read = |text: &str| serde_json::from_str::<Value>(text).unwrap_or_default();
+    field_changes(&read(before), &read(after))
+}
+
+/// Which parts of an entity a change of its document and of the relations it declares touches.
+fn touched_categories(
+    fields: &Fields,
+    before: &[RelationDeclaration],
+    after: &[RelationDeclaration],
+) -> BTreeSet<Category> {
+    let mut categories: BTreeSet<Category> = [&fields.added, &fields.updated, &fields.deleted]
+        .into_iter()
+        .flatten()
+        .map(|field| category_of(&field.path))
+        .collect();
+    // Read off the relations, as two spellings of `spec.owner` may mean the same owner.
+    if owner_of(before) != owner_of(after) {
+        categories.insert(Category::Owner);
+    }
+    categories
+}
+
+fn category_of(path: &str) -> Category {
+    let mut keys = path.split('/').skip(1);
+    match (keys.next(), keys.next()) {
+        (Some("spec"), _) => Category::Spec,
+        (Some("metadata"), Some("annotations")) => Category::Annotation,
+        (Some("metadata"), Some("labels")) => Category::Label,
+        (Some("metadata"), Some("tags")) => Category::Tag,
+        (Some("metadata"), Some("links")) => Category::Link,
+        _ => Category::Metadata,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(before: &str, after: &str, expected: &[Category]) {
+        let fields = changed_fields(before, after);
+        let categories = touched_categories(&fields, &[], &[]);
+        assert_eq!(categories.into_iter().collect::<Vec<_>>(), expected);
+    }
+
+    #[test]
+    fn fields_tell_the_part_of_the_entity() {
+        check(
+            r#"{"spec":{"a":1}}"#,
+            r#"{"spec":{"a":2}}"#,
+            &[Category::Spec],
+        );
+        check(
+            r#"{"metadata":{"name":"a"}}"#,
+            r#"{"metadata":{"name":"a","labels":{"x":"y"},"tags":["t"],"title":"T"}}"#,
+            &[Category::Metadata, Category::Label, Category::Tag],
+        );
+        check(
+            r#"{"metadata":{"annotations":{"a":"1"},"links":[]}}"#,
+            r#"{"metadata":{"annotations":{},"links":[1]}}"#,
+            &[Category::Annotation, Category::Link],
+        );
+    }
 }

@@ -34,7 +34,7 @@ pub(super) enum ClaimState<'a> {
 
 /// Everybody who claims one ref.
 pub(super) struct RefClaims<'a> {
-    pub(super) entity_ref: &'a EntityRef,
+    pub(super) entity_ref: EntityRef,
     /// A source whose reading touches the ref.
     pub(super) triggered_by: SourceId,
     pub(super) holder: Option<&'a EntityRow>,
@@ -43,8 +43,22 @@ pub(super) struct RefClaims<'a> {
     pub(super) ended: Vec<&'a ClaimRow>,
 }
 
+/// The claims that stand after these files were read at `now`, in microseconds UTC, on every ref that one of
+/// them declares, holds or claims.
+pub(super) fn claims_by_ref<'a>(
+    files: &'a [FileDeclarations],
+    stored: &'a StoredEntities<'a>,
+    now: i64,
+) -> Vec<RefClaims<'a>> {
+    let index = ClaimIndex::new(files, stored, now);
+    let touched = index.touched_refs().into_iter();
+    touched
+        .map(|(entity_ref, triggered_by)| index.claims_on(entity_ref, triggered_by))
+        .collect()
+}
+
 /// Claims by ref.
-pub(super) struct ClaimIndex<'a> {
+struct ClaimIndex<'a> {
     files: HashMap<LocationId, &'a FileDeclarations>,
     declarations: HashMap<&'a EntityRef, Vec<Declaration<'a>>>,
     losing: HashMap<EntityRef, Vec<&'a ClaimRow>>,
@@ -59,12 +73,7 @@ struct Declaration<'a> {
 }
 
 impl<'a> ClaimIndex<'a> {
-    /// The claims that stand after these files were read at `now`, in microseconds UTC.
-    pub(super) fn new(
-        files: &'a [FileDeclarations],
-        stored: &'a StoredEntities<'a>,
-        now: i64,
-    ) -> Self {
+    fn new(files: &'a [FileDeclarations], stored: &'a StoredEntities<'a>, now: i64) -> Self {
         let mut declarations: HashMap<&EntityRef, Vec<Declaration<'_>>> = HashMap::new();
         for file in files {
             for entity in &file.declared {
@@ -88,7 +97,7 @@ impl<'a> ClaimIndex<'a> {
     }
 
     /// Every ref that a file of the batch declares, holds or claims, with the source that touches it.
-    pub(super) fn touched_refs(&self) -> BTreeMap<&EntityRef, SourceId> {
+    fn touched_refs(&self) -> BTreeMap<&EntityRef, SourceId> {
         let mut touched = BTreeMap::new();
         for (entity_ref, row) in &self.stored.entities {
             if let Some(file) = self.files.get(&row.location_id).filter(|_| row.is_live()) {
@@ -114,15 +123,11 @@ impl<'a> ClaimIndex<'a> {
     }
 
     /// Everybody who claims the ref now.
-    pub(super) fn claims_on<'b>(
-        &'b self,
-        entity_ref: &'b EntityRef,
-        triggered_by: SourceId,
-    ) -> RefClaims<'b> {
+    fn claims_on(&self, entity_ref: &EntityRef, triggered_by: SourceId) -> RefClaims<'a> {
         let row = self.stored.entities.get(entity_ref);
         let holder = row.filter(|row| row.is_live());
         let mut on_ref = RefClaims {
-            entity_ref,
+            entity_ref: entity_ref.clone(),
             triggered_by,
             holder,
             claims: Vec::new(),

@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 use freshet_model::{EntityRef, GitRef, LocationId, RelationDeclaration, SourceId};
 
-use crate::apply::entities::claim_index::{Claim, ClaimIndex, ClaimState, RefClaims};
+use crate::apply::entities::claim_index::{Claim, ClaimState, RefClaims, claims_by_ref};
 use crate::apply::entities::declarations::{DeclaredEntity, FileDeclarations};
 use crate::apply::entities::load::StoredEntities;
 use crate::apply::error::ApplyError;
@@ -109,10 +109,9 @@ pub(crate) fn resolve_claims(
     stored: &StoredEntities<'_>,
     now: i64,
 ) -> Result<ResolvedClaims, ApplyError> {
-    let index = ClaimIndex::new(files, stored, now);
     let mut resolved = ResolvedClaims::default();
-    for (entity_ref, triggered_by) in index.touched_refs() {
-        resolved.resolve_ref(&index.claims_on(entity_ref, triggered_by), stored)?;
+    for on_ref in claims_by_ref(files, stored, now) {
+        resolved.resolve_ref(&on_ref, stored)?;
     }
     Ok(resolved)
 }
@@ -134,7 +133,7 @@ impl ResolvedClaims {
         self.award(on_ref, winner, stored)?;
         for claim in &on_ref.claims {
             if claim.location_id != winner.location_id {
-                self.keep_losing_claim(on_ref.entity_ref, claim);
+                self.keep_losing_claim(&on_ref.entity_ref, claim);
             }
         }
         Ok(())

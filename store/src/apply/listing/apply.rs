@@ -21,7 +21,7 @@ use crate::apply::roots::discovered::{RootCandidate, compare_roots};
 use crate::apply::roots::{add_roots, provider_key, remove_roots};
 use crate::apply::source_state::{cover, mark_listing_proved, outcome_of};
 use crate::apply::transaction::ApplyTransaction;
-use crate::ledger::Provider;
+use crate::ledger::{Admission, Provider};
 use crate::repo::sources::SourceKey;
 use crate::repo::{DependencyRow, Lane, Location, SourceRow, Tx};
 
@@ -120,16 +120,15 @@ impl Applier {
         let mut none = HashMap::new();
         self.request_refreshes(work, &mut none, &observed, &decision)
             .await?;
-        if decision.withheld.is_empty() {
-            let roots = work
-                .tx
-                .lock_sources_by_key(std::slice::from_ref(of))
-                .await?;
-            let proved: BTreeSet<SourceId> = roots.iter().map(|source| source.id).collect();
-            return self.forget_pending(work, &proved).await;
-        }
-        self.store_pending(work, &mut none, &decision.withheld)
-            .await
+        // Read again: the roots of a provider may have got their source in this very transaction.
+        let roots = work
+            .tx
+            .lock_sources_by_key(std::slice::from_ref(of))
+            .await?;
+        let proved: BTreeSet<SourceId> = roots.iter().map(|source| source.id).collect();
+        self.update_pending(work, &mut none, &decision.withheld, &proved)
+            .await?;
+        Ok(())
     }
 }
 
@@ -169,12 +168,17 @@ fn find_candidates<'a>(
         let Some((repository, has_file)) = repositories.get(&source.external_id) else {
             continue;
         };
+        let admission = provider.admit(repository);
+        // Its roots stay as they are until somebody tells what the filters ask for.
+        if admission == Admission::Unknown {
+            continue;
+        }
         let files = listed.locations.get(&source.id).into_iter().flatten();
         let files = files.filter(|file| file.path == provider.catalog_path);
         candidates.extend(files.map(|file| RootCandidate {
             file: file.id,
             repository,
-            provider: Some(provider).filter(|provider| provider.wants(repository)),
+            provider: Some(provider).filter(|_| admission == Admission::Wanted),
             // A listing shows the default branch, and so says nothing of a file on another one.
             is_there: file.holds_anything() || (*has_file && source.follows_default_branch()),
         }));

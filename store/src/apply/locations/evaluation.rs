@@ -81,6 +81,7 @@ impl<'a> Evaluation<'a> {
             lacking: GraphRequest::default(),
             locations: BTreeMap::new(),
             entities: BTreeMap::new(),
+            // A copy: a decision for which a part was lacking is made once more, and from what is stored.
             links: graph.links.clone(),
             stored_declarations: index_declarations(graph),
             changed_declarations: HashMap::new(),

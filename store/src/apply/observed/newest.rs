@@ -7,10 +7,11 @@ use std::collections::{BTreeMap, HashMap};
 
 use freshet_model::{ErrorClass, SourceId};
 use freshet_proto::message::{
-    Cause, ListingObserved, Observation, RepositoryObserved, observation,
+    Cause, FailureKind, ListingObserved, Observation, RepositoryObserved, location_observed,
+    observation,
 };
 
-use super::failure::{ReadFailure, find_failure, find_unread_part};
+use super::failure::{ReadFailure, Retryability, class_of, describe_failure};
 use crate::metrics::ObservationOutcome;
 use crate::repo::{SourceKind, SourceRow};
 
@@ -129,6 +130,75 @@ impl NewestReadings {
         self.repositories
             .push(reading(observation, is_complete, observed));
     }
+}
+
+/// Why an observation proves nothing at all; `None` if it is a reading.
+fn find_failure(observation: &Observation) -> Option<(ObservationOutcome, ReadFailure)> {
+    let mut class = None;
+    let (outcome, retryability, message) = match &observation.body {
+        Some(observation::Body::Failed(failed)) => {
+            let kind = failed.kind();
+            let retryability = Retryability::from(kind);
+            // Only what somebody has to mend is told to those who point there.
+            class = (retryability == Retryability::Lasting).then(|| class_of(kind));
+            let message = describe_failure(kind, &failed.message);
+            (ObservationOutcome::Failed, retryability, message)
+        }
+        Some(observation::Body::Behind(behind)) => (
+            ObservationOutcome::Behind,
+            Retryability::Passing,
+            format!("the push is not visible yet: head {}", behind.shown_head),
+        ),
+        Some(
+            observation::Body::Repository(_)
+            | observation::Body::Listing(_)
+            | observation::Body::Files(_)
+            | observation::Body::Chunk(_),
+        ) => return None,
+        None => (
+            ObservationOutcome::Failed,
+            Retryability::Lasting,
+            "the observation has no body".to_owned(),
+        ),
+    };
+    let failure = ReadFailure {
+        source_id: SourceId::new(observation.source_id),
+        retryability,
+        message,
+        class,
+    };
+    Some((outcome, failure))
+}
+
+/// The first file that could not be read. What is refused is known: that lasts until the file or the
+/// configuration is another one, so there is nothing to try again.
+fn find_unread_part(source_id: SourceId, observed: &RepositoryObserved) -> Option<ReadFailure> {
+    observed.locations.iter().find_map(|location| {
+        let (retryability, what) = match &location.outcome {
+            Some(location_observed::Outcome::Failed(failed))
+                if failed.kind() == FailureKind::Refused =>
+            {
+                return None;
+            }
+            Some(location_observed::Outcome::Failed(failed)) => {
+                let kind = failed.kind();
+                (kind.into(), describe_failure(kind, &failed.message))
+            }
+            Some(
+                location_observed::Outcome::Unchanged(_)
+                | location_observed::Outcome::Content(_)
+                | location_observed::Outcome::Gone(_)
+                | location_observed::Outcome::Matched(_),
+            ) => return None,
+            None => (Retryability::Lasting, "no outcome".to_owned()),
+        };
+        Some(ReadFailure {
+            source_id,
+            retryability,
+            message: format!("{}: {what}", location.path),
+            class: None,
+        })
+    })
 }
 
 fn reading<T>(header: Observation, is_complete: bool, observed: T) -> Reading<T> {

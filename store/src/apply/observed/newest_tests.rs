@@ -1,7 +1,6 @@
 use freshet_proto::message::{Behind, Failed, LocationObserved, Unchanged};
 
 use super::*;
-use freshet_proto::message::{FailureKind, location_observed};
 
 const SOURCE: SourceId = SourceId::new(1);
 

@@ -37,6 +37,7 @@ pub(crate) async fn reassemble(
             fetched_at: observation.fetched_at,
             payload: observation.encode_to_vec(),
         };
+        // Kept even if the whole is overtaken by now: that is decided once, when all of it is there.
         work.tx.put_part(source_id, generation, row).await?;
         touched.insert((source_id, generation));
         work.outcomes.push(ObservationOutcome::Staged);

@@ -75,6 +75,7 @@ impl RecentRemovals {
         }
         let mut away: HashMap<&str, BTreeSet<&str>> = HashMap::new();
         for gone in &self.removals {
+            // What came back was moved, or removed by mistake; counted, it would hold back the next who does the same.
             let refs = gone.refs.iter().map(String::as_str);
             let of = away.entry(&gone.installation).or_default();
             of.extend(refs.filter(|entity_ref| !is_back(entity_ref)));
@@ -162,6 +163,8 @@ fn is_too_many(
     context: &RemovalContext<'_>,
     limits: &RemovalLimits,
 ) -> bool {
+    // Neither limit alone: a small catalog loses a tenth with one file, and a large one twenty entities with
+    // an ordinary push.
     let of = |all: &HashMap<String, i64>| all.get(installation).copied().unwrap_or_default();
     let gone = of(context.recent);
     let (all, going) = (of(context.live) + gone, going + gone);

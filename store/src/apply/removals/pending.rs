@@ -22,16 +22,18 @@ use crate::micros::micros;
 use crate::repo::{RemovalRow, SourceKind, SourceRow, Tx};
 
 /// What a plan that takes something away comes to.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Removals {
-    /// It may be carried out, and takes entities of these locations away.
-    Allowed {
-        /// Ids of locations.
-        made: Vec<LocationId>,
-    },
-    /// This has to wait, and the rest is planned without it.
-    Withhold(BTreeMap<SourceId, Vec<RemovalRow>>),
+    /// It may be carried out.
+    Allowed,
+    /// More has to wait, and the rest is planned anew without it.
+    Withheld,
 }
+
+/// Nothing of the batch asks for a removal that is too large.
+#[derive(Debug, thiserror::Error)]
+#[error("too much would be removed, and nothing of the batch asks for it")]
+struct NobodysRemovalError;
 
 /// What is left out of a batch because it would take too much away.
 #[derive(Clone, Debug, Default)]
@@ -52,7 +54,7 @@ impl Withheld {
     /// Leaves out what takes entities away: first what was seen of the files that lose them, and if that
     /// is not it, because something else points at those files no more, all of the source. Returns
     /// whether more is left out than before.
-    pub(crate) fn extend(&mut self, by_source: BTreeMap<SourceId, Vec<RemovalRow>>) -> bool {
+    fn extend(&mut self, by_source: BTreeMap<SourceId, Vec<RemovalRow>>) -> bool {
         let size = self.locations.len() + self.sources.len();
         for (source_id, rows) in by_source {
             // A file first, and all of its source only if that was not it: one that empties itself
@@ -69,15 +71,8 @@ impl Withheld {
         self.locations.len() + self.sources.len() > size
     }
 
-    /// What goes after all, without the rest, waits no more.
-    pub(crate) fn release(&mut self, made: &[LocationId]) {
-        for location_id in made {
-            self.pending.remove(location_id);
-        }
-    }
-
     /// The sources whose readings ask for what waits.
-    pub(crate) fn source_ids(&self) -> BTreeSet<SourceId> {
+    fn source_ids(&self) -> BTreeSet<SourceId> {
         self.pending.values().map(|row| row.source_id).collect()
     }
 
@@ -129,16 +124,18 @@ impl Withheld {
 }
 
 impl Applier {
-    /// Whether a plan may be carried out; the removals that waited and that it makes are forgotten then.
+    /// Whether a plan may be carried out: the removals that waited and that it makes are forgotten then. If
+    /// not, more is withheld than before.
     pub(crate) async fn check_removals(
         &self,
         work: &mut ApplyTransaction,
         graph: &LocationGraph,
         plan: &ChangePlan,
+        withheld: &mut Withheld,
     ) -> Result<Removals, ApplyError> {
         let removals = find_removals(plan, graph);
         if removals.is_empty() {
-            return Ok(Removals::Allowed { made: Vec::new() });
+            return Ok(Removals::Allowed);
         }
         let pending = work.tx.removals().await?;
         // Counted over a window: a hundred small removals within a minute are one large one.
@@ -155,23 +152,48 @@ impl Applier {
             };
             let waiting = check_limits(&removals, &context, limits, work.now);
             if !waiting.is_empty() {
-                return Ok(Removals::Withhold(waiting));
+                // Each turn leaves more out, and a batch is finite; without this a bug would be a turn
+                // that never ends, under the lock of the log.
+                return if withheld.extend(waiting) {
+                    Ok(Removals::Withheld)
+                } else {
+                    Err(ApplyError::unreadable("a removal", NobodysRemovalError))
+                };
             }
         }
         let made: Vec<LocationId> = removals.iter().map(|it| it.location_id).collect();
         // What was confirmed is made now and waits no more.
         work.tx.remove_removals(&made).await?;
+        // What goes after all, without the rest, waits no more either.
+        for location_id in &made {
+            withheld.pending.remove(location_id);
+        }
         let removed = removals.into_iter().map(|it| RemovedEntities {
             installation: it.installation,
             refs: it.refs,
         });
         work.removed.extend(removed);
-        Ok(Removals::Allowed { made })
+        Ok(Removals::Allowed)
     }
 
-    /// Stores what waits, and has its sources looked at again when they have waited. Those in `sources` are
-    /// left to the caller to write.
-    pub(crate) async fn store_pending(
+    /// Stores what waits and forgets what was taken back, of the sources that were looked at completely
+    /// (`proved`). What waits has its source looked at again later; those in `sources` are left to the caller
+    /// to write. Returns the sources that wait.
+    pub(crate) async fn update_pending(
+        &self,
+        work: &mut ApplyTransaction,
+        sources: &mut HashMap<SourceId, SourceRow>,
+        withheld: &Withheld,
+        proved: &BTreeSet<SourceId>,
+    ) -> Result<BTreeSet<SourceId>, ApplyError> {
+        self.store_pending(work, sources, withheld).await?;
+        let waiting = withheld.source_ids();
+        // Of a source that waits nothing was proved: what would go was left out of the look.
+        self.forget_pending(work, &(proved - &waiting)).await?;
+        Ok(waiting)
+    }
+
+    async fn store_pending(
         &self,
         work: &mut ApplyTransaction,
         sources: &mut HashMap<SourceId, SourceRow>,
@@ -201,9 +223,8 @@ impl Applier {
         Ok(())
     }
 
-    /// Forgets the removals of sources that were looked at completely: what still waited was taken back, for
-    /// what would go was left out, and then the look proved nothing.
-    pub(crate) async fn forget_pending(
+    /// Forgets the removals of sources that were looked at completely: what still waited was taken back.
+    async fn forget_pending(
         &self,
         work: &mut ApplyTransaction,
         proved: &BTreeSet<SourceId>,

@@ -62,14 +62,10 @@ impl Applier {
         let mut none = HashMap::new();
         self.request_refreshes(&mut work, &mut none, &observed, &decision)
             .await?;
-        let waits = !decision.withheld.is_empty();
-        if waits {
-            self.store_pending(&mut work, &mut none, &decision.withheld)
-                .await?;
-        } else {
-            self.forget_pending(&mut work, &ids).await?;
-        }
+        self.update_pending(&mut work, &mut none, &decision.withheld, &ids)
+            .await?;
         self.commit(work).await?;
+        let waits = !decision.withheld.is_empty();
         // After the commit: a second look at what was rolled back would find nothing.
         self.configuration_waits.store(waits, Ordering::Relaxed);
         Ok(())

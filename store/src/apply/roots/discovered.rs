@@ -11,7 +11,7 @@ use crate::apply::error::ApplyError;
 use crate::apply::locations::graph::LocationGraph;
 use crate::apply::observed::evidence::LocationEvidence;
 use crate::apply::observed::newest::Reading;
-use crate::ledger::{Provider, Providers};
+use crate::ledger::{Admission, Provider, Providers};
 use crate::repo::{LocationState, Tx};
 
 /// What the refs of generated Location entities begin with.
@@ -58,6 +58,7 @@ impl WantedRoot {
                 repository.html_url,
                 provider.path_in_repository()
             ),
+            // As in Backstage: most repositories of an organisation have no such file, and need none.
             is_required: false,
             file: Some(file),
         })
@@ -141,7 +142,7 @@ async fn find_abandoned_branches(
             read.get(&source.external_id).is_some_and(|repository| {
                 !providers
                     .all()
-                    .any(|provider| provider.wants(repository) && provider.reads(source))
+                    .any(|it| it.admit(repository) != Admission::Unwanted && it.reads(source))
             })
         })
         .map(|source| source.id)
@@ -188,12 +189,17 @@ fn find_candidates<'a>(
         };
         for (path, id) in files.get(&reading.source_id).into_iter().flatten() {
             // Several providers may want a repository: each its branch and its file.
-            let provider = providers.all().find(|provider| {
+            let mut interested = providers.all().filter(|provider| {
                 provider.host.eq_ignore_ascii_case(&source.host)
                     && provider.catalog_path == *path
-                    && provider.wants(repository)
+                    && provider.admit(repository) != Admission::Unwanted
                     && provider.reads(source)
             });
+            let provider = interested.clone().find(|it| it.wants(repository));
+            // Its roots stay as they are until somebody tells what the filters ask for.
+            if provider.is_none() && interested.next().is_some() {
+                continue;
+            }
             candidates.push(RootCandidate {
                 file: *id,
                 repository,

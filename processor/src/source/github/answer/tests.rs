@@ -55,6 +55,25 @@ fn blob(text: TextShown) -> ObjectShown {
 }
 
 #[test]
+fn what_repositories_are_filtered_by_is_shown_whole_or_not_at_all() {
+    let traits_of = |objects: Value| {
+        let shown = read(json!({"r0": repository_json(objects)}), json!([]));
+        shown.expect("a repository").repository.traits
+    };
+    let topics = |nodes: Value| json!({"isFork": true, "visibility": "INTERNAL", "repositoryTopics": {"nodes": nodes}});
+    let told = |topics: &[&str]| RepositoryTraits {
+        fork: true,
+        visibility: "internal".to_owned(),
+        topics: topics.iter().map(|it| (*it).to_owned()).collect(),
+    };
+    assert_eq!(traits_of(json!({})), None);
+    assert_eq!(traits_of(topics(json!([]))), Some(told(&[])));
+    let web = json!({"topic": {"name": "web"}});
+    assert_eq!(traits_of(topics(json!([web]))), Some(told(&["web"])));
+    assert_eq!(traits_of(topics(json!([web, null]))), None);
+}
+
+#[test]
 fn files_are_shown_with_or_without_text() {
     check_objects(
         json!({
