@@ -149,7 +149,7 @@ impl<'a, H: BatchHandler> BatchConsumer<'a, H> {
             match received {
                 Ok(deliveries) => return Some(deliveries),
                 Err(error) => {
-                    freshet_runtime::summed_up!(warn, error = %Chain(&error), stage = H::STAGE.as_str(), "messages cannot be received and are asked for again");
+                    freshet_runtime::summed_up!(of H::STAGE.as_str(); warn, error = %Chain(&error), stage = H::STAGE.as_str(), "messages cannot be received and are asked for again");
                     // What the lost inboxes had received is redelivered when its acknowledgement is
                     // overdue.
                     self.inboxes.clear();
@@ -194,7 +194,7 @@ impl<'a, H: BatchHandler> BatchConsumer<'a, H> {
             self.finish_acknowledging().await;
             return Err(error);
         }
-        freshet_runtime::summed_up!(warn, error = %Chain(&error), stage = H::STAGE.as_str(), messages = messages.len(), "a batch could not be handled");
+        freshet_runtime::summed_up!(of H::STAGE.as_str(); warn, error = %Chain(&error), stage = H::STAGE.as_str(), messages = messages.len(), "a batch could not be handled");
         if remedy == BatchRemedy::Isolate {
             for (message, delivery) in messages.iter().zip(deliveries) {
                 self.handle_alone(message, delivery).await;
@@ -279,7 +279,7 @@ impl<'a, H: BatchHandler> BatchConsumer<'a, H> {
         }
         // Before the letter is kept: with the message gone and nothing noted, its source would be read again every few seconds.
         if let Err(failure) = self.handler.set_back(message, &error).await {
-            freshet_runtime::summed_up!(warn, error = %Chain(&failure), stage = H::STAGE.as_str(), "a message that failed could not be noted, so it comes again");
+            freshet_runtime::summed_up!(of H::STAGE.as_str(); warn, error = %Chain(&failure), stage = H::STAGE.as_str(), "a message that failed could not be noted, so it comes again");
             return give_back(vec![delivery]).await;
         }
         self.keep_dead_letter(delivery, "refused", &error).await;
@@ -294,7 +294,7 @@ impl<'a, H: BatchHandler> BatchConsumer<'a, H> {
     ) {
         tracing::error!(error = %Chain(error), message.subject = %delivery.subject, "a message could not be handled and is kept as a dead letter");
         if let Err(error) = self.handler.record_dead(&delivery).await {
-            freshet_runtime::summed_up!(warn, error = %Chain(&error), "the end of a message could not be recorded, so it comes again");
+            freshet_runtime::summed_up!(of H::STAGE.as_str(); warn, error = %Chain(&error), "the end of a message could not be recorded, so it comes again");
             return delivery.retry_after(RETRY_AFTER).await;
         }
         let subject = self
