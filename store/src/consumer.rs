@@ -17,9 +17,8 @@ use freshet_runtime::error_chain::Chain;
 use futures::FutureExt;
 use futures::future::join_all;
 use prost::{DecodeError, Message};
-use tokio::task::JoinHandle;
+use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
 
 use crate::repo::Trouble;
 
@@ -109,9 +108,8 @@ pub(crate) struct BatchConsumer<'a, H> {
     /// One for each lane; none while they are not open.
     inboxes: Vec<Inbox>,
     batch_max: usize,
-    tasks: TaskTracker,
-    /// What was handled last is acknowledged while the next batch is handled.
-    acknowledging: Option<JoinHandle<()>>,
+    /// What was handled last is acknowledged while the next batch is handled: one task, or none.
+    acknowledging: JoinSet<()>,
 }
 
 impl<'a, H: BatchHandler> BatchConsumer<'a, H> {
@@ -130,8 +128,7 @@ impl<'a, H: BatchHandler> BatchConsumer<'a, H> {
             lanes,
             inboxes: Vec::new(),
             batch_max,
-            tasks: TaskTracker::new(),
-            acknowledging: None,
+            acknowledging: JoinSet::new(),
         }
     }
 
@@ -209,16 +206,13 @@ impl<'a, H: BatchHandler> BatchConsumer<'a, H> {
     async fn acknowledge_behind(&mut self, deliveries: Vec<Delivery>) {
         // One batch at a time, so that a slow bus slows what is handled and nothing piles up.
         self.finish_acknowledging().await;
-        self.acknowledging = Some(self.tasks.spawn(acknowledge(deliveries)));
+        self.acknowledging.spawn(acknowledge(deliveries));
     }
 
     async fn finish_acknowledging(&mut self) {
-        // Taken out only when it has ended, so that whoever is dropped in between does not lose it.
-        if let Some(acknowledging) = &mut self.acknowledging {
-            // A panic is in the log, and what was not acknowledged comes again.
-            let _ended = acknowledging.await;
-            self.acknowledging = None;
-        }
+        // It leaves the set only when it has ended, so whoever is dropped in between does not lose it. A
+        // panic is in the log, and what was not acknowledged comes again.
+        while let Some(_ended) = self.acknowledging.join_next().await {}
     }
 
     /// The messages that can be read, each with its delivery. The others become dead letters.
