@@ -9,10 +9,10 @@ use freshet_proto::message::{
 };
 use freshet_runtime::error_chain::Chain;
 
-use super::parser::run_off_thread;
 use super::repository::RepositoryAtCommit;
 use crate::budget::BudgetClosed;
 use crate::failure::Failure;
+use crate::off_thread::run_blocking;
 use crate::reconcile::describe_missing_ref;
 use crate::source::github::client::GithubClient;
 use crate::source::github::tree::{self, PathFilter, TreeError, TreeFile, TreeFiles};
@@ -55,13 +55,10 @@ pub(super) async fn evaluate_patterns<'t>(
             })
         });
     }
-    let mut set = PatternSet::new(&patterns);
+    let set = PatternSet::new(&patterns);
     let Repository { owner, name, .. } = &home.repository;
-    let listed = match tree::list_files(client, lane, owner, name, &home.head, &mut set).await {
-        Ok(files) => {
-            let bytes = files.keys().map(String::len).sum::<usize>();
-            run_off_thread(bytes * patterns.len(), move || set.match_files(&files)).await
-        }
+    let listed = match tree::list_files(client, lane, owner, name, &home.head, set).await {
+        Ok((files, mut set)) => run_blocking(move || set.match_files(&files)).await,
         Err(TreeError::TooManyFolders) => Err(Failure::unreadable(
             "the repository has too many folders to look for a pattern in all of them",
         )),
