@@ -189,13 +189,27 @@ impl PathFilter for PatternSet {
     }
 }
 
-/// The part of a pattern in front of the first step that may stand for several names.
+/// The folder that every match is in, with a slash behind, as the tree of a commit spells it: up to the first
+/// step that may stand for several names.
 fn find_literal_folder(pattern: &str) -> String {
-    let special = pattern
-        .find(['*', '?', '[', ']', '{', '}', '!', '+', '@', '(', ')', '\\'])
-        .unwrap_or(pattern.len());
-    let end = pattern[..special].rfind('/').map_or(0, |slash| slash + 1);
-    pattern[..end].to_owned()
+    const SPECIAL: [char; 12] = ['*', '?', '[', ']', '{', '}', '!', '+', '@', '(', ')', '\\'];
+    let mut literal: Vec<&str> = Vec::new();
+    let mut rest = pattern;
+    while let Some((step, behind)) = rest.split_once('/') {
+        match step {
+            // Nothing in a tree is called so: `a//b` and `./a/b` are below `a`.
+            "" | "." => {}
+            ".." => drop(literal.pop()),
+            step if step.contains(SPECIAL) => break,
+            step => literal.push(step),
+        }
+        rest = behind;
+    }
+    // What goes back from there may leave what is in front of it.
+    if rest.contains("..") {
+        return String::new();
+    }
+    literal.into_iter().map(|step| format!("{step}/")).collect()
 }
 
 #[cfg(test)]
@@ -233,6 +247,11 @@ mod tests {
         check_folders("{a,b}/c.yaml", &["a", "z"], &["a/b"]);
         check_folders("x/{*,q}*/c.yaml", &["x", "x/y/z"], &["y"]);
         check_folders("a/**b/c.yaml", &["a/b"], &["a/b/c"]);
+        check_folders("a//b/*.yaml", &["a", "a/b"], &["b", "a/c"]);
+        check_folders("./a/*.yaml", &["a"], &["b"]);
+        check_folders("a/../b/*.yaml", &["b"], &["a"]);
+        check_folders("a/*/../../b/*.yaml", &["a", "b"], &[]);
+        check_folders("a/{x,../b}/*.yaml", &["a", "a/x", "b"], &[]);
     }
 
     #[test]
