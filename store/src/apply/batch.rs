@@ -88,6 +88,7 @@ impl Applier {
         let changed = &decision.plan.changed_sources;
         self.conclude_readings(work, sources, &readings, changed);
         self.record_failures(work, sources, &failures);
+        self.report_unlisted(work, sources, &failures).await?;
         written.extend(
             self.request_refreshes(work, sources, &observed, &decision)
                 .await?,
