@@ -19,6 +19,7 @@ mod json_pointer;
 pub mod limits;
 pub mod metrics;
 pub mod observation;
+mod off_thread;
 pub mod reconcile;
 mod service;
 pub mod source;

@@ -128,3 +128,33 @@ pub struct Snapshot {
     /// Problems that are open, in any order.
     pub problems: Vec<ProblemRow>,
 }
+
+#[cfg(test)]
+pub(crate) mod sample {
+    //! Rows for tests, to be changed in what a test is about.
+
+    use super::*;
+
+    /// An update of `component:default/pay` that says nothing of its document.
+    pub(crate) fn change_row(revision: i64) -> ChangeRow {
+        let data = format!(
+            r#"{{"op":"updated","entity":{{"ref":"component:default/pay","uid":"u","kind":"Component"}},"revision":{{"catalog":{revision},"previous":0,"entity":1}},"change":{{"categories":[],"derived":false,"fields":{{"added":[],"updated":[],"deleted":[]}},"relations":{{"added":[],"removed":[]}}}},"cause":{{}},"timing":{{"committed":"2026-11-21T09:14:03.000000Z"}}}}"#
+        );
+        ChangeRow {
+            revision: Revision::new(revision),
+            op: Op::Updated,
+            entity_ref: Some(EntityRef::parse("component:default/pay").expect("a valid ref")),
+            version: revision,
+            uid: None,
+            location_id: LocationId::new(1),
+            source_id: SourceId::new(1),
+            document: None,
+            relations: None,
+            digest: None,
+            problem: None,
+            data,
+            committed_at: 1,
+            fact_at: 1,
+        }
+    }
+}

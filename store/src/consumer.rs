@@ -17,9 +17,8 @@ use freshet_runtime::error_chain::Chain;
 use futures::FutureExt;
 use futures::future::join_all;
 use prost::{DecodeError, Message};
-use tokio::task::JoinHandle;
+use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
 
 use crate::repo::Trouble;
 
@@ -109,9 +108,8 @@ pub(crate) struct BatchConsumer<'a, H> {
     /// One for each lane; none while they are not open.
     inboxes: Vec<Inbox>,
     batch_max: usize,
-    tasks: TaskTracker,
-    /// What was handled last is acknowledged while the next batch is handled.
-    acknowledging: Option<JoinHandle<()>>,
+    /// What was handled last is acknowledged while the next batch is handled: one task, or none.
+    acknowledging: JoinSet<()>,
 }
 
 impl<'a, H: BatchHandler> BatchConsumer<'a, H> {
@@ -130,8 +128,7 @@ impl<'a, H: BatchHandler> BatchConsumer<'a, H> {
             lanes,
             inboxes: Vec::new(),
             batch_max,
-            tasks: TaskTracker::new(),
-            acknowledging: None,
+            acknowledging: JoinSet::new(),
         }
     }
 
@@ -149,7 +146,7 @@ impl<'a, H: BatchHandler> BatchConsumer<'a, H> {
             match received {
                 Ok(deliveries) => return Some(deliveries),
                 Err(error) => {
-                    freshet_runtime::summed_up!(warn, error = %Chain(&error), stage = H::STAGE.as_str(), "messages cannot be received and are asked for again");
+                    freshet_runtime::summed_up!(of H::STAGE.as_str(); warn, error = %Chain(&error), stage = H::STAGE.as_str(), "messages cannot be received and are asked for again");
                     // What the lost inboxes had received is redelivered when its acknowledgement is
                     // overdue.
                     self.inboxes.clear();
@@ -194,7 +191,7 @@ impl<'a, H: BatchHandler> BatchConsumer<'a, H> {
             self.finish_acknowledging().await;
             return Err(error);
         }
-        freshet_runtime::summed_up!(warn, error = %Chain(&error), stage = H::STAGE.as_str(), messages = messages.len(), "a batch could not be handled");
+        freshet_runtime::summed_up!(of H::STAGE.as_str(); warn, error = %Chain(&error), stage = H::STAGE.as_str(), messages = messages.len(), "a batch could not be handled");
         if remedy == BatchRemedy::Isolate {
             for (message, delivery) in messages.iter().zip(deliveries) {
                 self.handle_alone(message, delivery).await;
@@ -209,16 +206,13 @@ impl<'a, H: BatchHandler> BatchConsumer<'a, H> {
     async fn acknowledge_behind(&mut self, deliveries: Vec<Delivery>) {
         // One batch at a time, so that a slow bus slows what is handled and nothing piles up.
         self.finish_acknowledging().await;
-        self.acknowledging = Some(self.tasks.spawn(acknowledge(deliveries)));
+        self.acknowledging.spawn(acknowledge(deliveries));
     }
 
     async fn finish_acknowledging(&mut self) {
-        // Taken out only when it has ended, so that whoever is dropped in between does not lose it.
-        if let Some(acknowledging) = &mut self.acknowledging {
-            // A panic is in the log, and what was not acknowledged comes again.
-            let _ended = acknowledging.await;
-            self.acknowledging = None;
-        }
+        // It leaves the set only when it has ended, so whoever is dropped in between does not lose it. A
+        // panic is in the log, and what was not acknowledged comes again.
+        while let Some(_ended) = self.acknowledging.join_next().await {}
     }
 
     /// The messages that can be read, each with its delivery. The others become dead letters.
@@ -279,7 +273,7 @@ impl<'a, H: BatchHandler> BatchConsumer<'a, H> {
         }
         // Before the letter is kept: with the message gone and nothing noted, its source would be read again every few seconds.
         if let Err(failure) = self.handler.set_back(message, &error).await {
-            freshet_runtime::summed_up!(warn, error = %Chain(&failure), stage = H::STAGE.as_str(), "a message that failed could not be noted, so it comes again");
+            freshet_runtime::summed_up!(of H::STAGE.as_str(); warn, error = %Chain(&failure), stage = H::STAGE.as_str(), "a message that failed could not be noted, so it comes again");
             return give_back(vec![delivery]).await;
         }
         self.keep_dead_letter(delivery, "refused", &error).await;
@@ -294,7 +288,7 @@ impl<'a, H: BatchHandler> BatchConsumer<'a, H> {
     ) {
         tracing::error!(error = %Chain(error), message.subject = %delivery.subject, "a message could not be handled and is kept as a dead letter");
         if let Err(error) = self.handler.record_dead(&delivery).await {
-            freshet_runtime::summed_up!(warn, error = %Chain(&error), "the end of a message could not be recorded, so it comes again");
+            freshet_runtime::summed_up!(of H::STAGE.as_str(); warn, error = %Chain(&error), "the end of a message could not be recorded, so it comes again");
             return delivery.retry_after(RETRY_AFTER).await;
         }
         let subject = self

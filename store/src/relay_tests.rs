@@ -1,7 +1,7 @@
 //! Where a relay begins, and which streams it leaves alone.
 
 use super::*;
-use crate::change::Op;
+use crate::change::sample::change_row;
 
 /// The log `e1` holds revisions 5 to 9; the stream ends with sequence `sequence`, whose message has
 /// this epoch and revision.
@@ -54,20 +54,8 @@ fn a_stream_whose_messages_aged_out_is_continued_if_its_end_is_known() {
 
 fn row(committed_at: i64) -> ChangeRow {
     ChangeRow {
-        revision: Revision::new(7),
-        op: Op::Updated,
-        entity_ref: Some("component:default/pay".parse().expect("a valid ref")),
-        version: 2,
-        uid: None,
-        location_id: 1.into(),
-        source_id: 1.into(),
-        document: None,
-        relations: None,
-        digest: None,
-        problem: None,
-        data: String::new(),
         committed_at,
-        fact_at: 0,
+        ..change_row(7)
     }
 }
 

@@ -291,8 +291,11 @@ async fn watch_readiness(
             _ = every.tick() => {}
         }
         let proof = repo.prove_writable(WRITE_WITHIN).await;
-        metrics.note_writable(proof.is_ok());
-        readiness.set(READINESS_DATABASE, database_state(&proof));
+        // What was proved last holds until something else is proved.
+        if let Some(state) = database_state(&proof) {
+            metrics.note_writable(proof.is_ok());
+            readiness.set(READINESS_DATABASE, state);
+        }
         // Nothing this process does from here on would be found again, and a new one begins with
         // what is there now.
         if let Err(NotWritable::FileLost(lost)) = proof {
@@ -305,13 +308,16 @@ async fn watch_readiness(
     }
 }
 
-/// Whether what is sent to this process can be kept.
-fn database_state(proof: &Result<WriteProof, NotWritable>) -> ReadyState {
+/// Whether what is sent to this process can be kept; `None` if the attempt to find out says nothing of it.
+fn database_state(proof: &Result<WriteProof, NotWritable>) -> Option<ReadyState> {
     match proof {
-        Ok(WriteProof::Written | WriteProof::Queued) => ReadyState::Ready,
+        Ok(WriteProof::Written | WriteProof::Queued) => Some(ReadyState::Ready),
+        Ok(WriteProof::Skipped) => None,
         Err(error) => {
             let reason = Chain(error);
-            ReadyState::NotReady(format!("the database takes no writes: {reason}"))
+            Some(ReadyState::NotReady(format!(
+                "the database takes no writes: {reason}"
+            )))
         }
     }
 }

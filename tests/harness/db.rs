@@ -17,6 +17,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::process::free_address;
+use crate::wall_clock::WallClock;
 
 /// Names the folder of the server's programs; without it Debian's PostgreSQL 15 is taken.
 pub const BIN_VARIABLE: &str = "FRESHET_POSTGRES_BIN";
@@ -29,6 +30,7 @@ pub struct PostgresServer {
     port: u16,
     directory: TempDir,
     databases: AtomicU32,
+    clock: Option<WallClock>,
     process: Mutex<Option<Child>>,
 }
 
@@ -39,16 +41,16 @@ impl PostgresServer {
     ///
     /// If it cannot be started: a test without its server has nothing to say.
     pub async fn start() -> Self {
-        Self::start_in(&std::env::temp_dir()).await
+        Self::start_in(&std::env::temp_dir(), None).await
     }
 
-    /// The same, with its data in a folder below `parent`.
+    /// The same, with its data in a folder below `parent`, and maybe a wall clock of its own.
     ///
     /// # Panics
     ///
     /// If it cannot be started.
-    pub async fn start_in(parent: &Path) -> Self {
-        let server = Self::prepare(parent).expect("the PostgreSQL cluster is made");
+    pub async fn start_in(parent: &Path, clock: Option<WallClock>) -> Self {
+        let server = Self::prepare(parent, clock).expect("the PostgreSQL cluster is made");
         server.run().await;
         server
     }
@@ -87,6 +89,12 @@ impl PostgresServer {
         self.process().as_ref().map(Child::id)
     }
 
+    /// Its wall clock, if it has one of its own.
+    #[must_use]
+    pub fn clock(&self) -> Option<&WallClock> {
+        self.clock.as_ref()
+    }
+
     /// What it has logged so far.
     #[must_use]
     pub fn log(&self) -> String {
@@ -113,7 +121,7 @@ impl PostgresServer {
         self.run().await;
     }
 
-    fn prepare(parent: &Path) -> io::Result<Self> {
+    fn prepare(parent: &Path, clock: Option<WallClock>) -> io::Result<Self> {
         let directory = TempDir::with_prefix_in("freshet-postgres-", parent)?;
         let data = directory.path().join("data");
         fs::create_dir(&data)?;
@@ -148,6 +156,7 @@ impl PostgresServer {
             port,
             directory,
             databases: AtomicU32::new(0),
+            clock,
             process: Mutex::new(None),
         })
     }
@@ -171,6 +180,9 @@ impl PostgresServer {
             .append(true)
             .open(folder.join("log"))?;
         let mut command = program("postgres");
+        if let Some(clock) = &self.clock {
+            clock.give_to(&mut command);
+        }
         command
             .arg("-D")
             .arg(folder.join("data"))

@@ -19,3 +19,4 @@ pub mod services;
 pub mod setup;
 pub mod small_disk;
 pub mod stage;
+pub mod wall_clock;

@@ -11,6 +11,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use serde_json::Value;
 
+use crate::wall_clock::WallClock;
+
 /// Ports are taken from here on. Below the range from which the system gives outgoing connections
 /// theirs: there, a client that keeps trying to reach a killed process may take its port away.
 const PORTS: Range<u16> = 18_000..32_000;
@@ -55,6 +57,7 @@ pub struct FreshetProcess {
     binary: PathBuf,
     config: PathBuf,
     log: PathBuf,
+    clock: Option<WallClock>,
     process: Mutex<Option<Child>>,
 }
 
@@ -71,6 +74,21 @@ impl FreshetProcess {
         folder: &Path,
         app_config: &Value,
     ) -> Result<Self, ProcessError> {
+        Self::start_with_clock(service, binary, folder, app_config, None)
+    }
+
+    /// The same with a wall clock of its own.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::start`].
+    pub fn start_with_clock(
+        service: Service,
+        binary: &Path,
+        folder: &Path,
+        app_config: &Value,
+        clock: Option<WallClock>,
+    ) -> Result<Self, ProcessError> {
         let config = folder.join(format!("{}.json", service.name()));
         let written = fs::write(&config, format!("{app_config:#}"));
         written.map_err(|source| ProcessError {
@@ -83,10 +101,17 @@ impl FreshetProcess {
             binary: binary.to_owned(),
             config,
             log: folder.join(format!("{}.log", service.name())),
+            clock,
             process: Mutex::new(None),
         };
         process.restart()?;
         Ok(process)
+    }
+
+    /// Its wall clock, if it has one of its own.
+    #[must_use]
+    pub fn clock(&self) -> Option<&WallClock> {
+        self.clock.as_ref()
     }
 
     /// Which role it is.
@@ -145,7 +170,11 @@ impl FreshetProcess {
             .create(true)
             .append(true)
             .open(&self.log)?;
-        Command::new(&self.binary)
+        let mut command = Command::new(&self.binary);
+        if let Some(clock) = &self.clock {
+            clock.give_to(&mut command);
+        }
+        command
             .args(["serve", "--role", self.service.name(), "--config"])
             .arg(&self.config)
             .env("NO_COLOR", "1")

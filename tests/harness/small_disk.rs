@@ -38,6 +38,23 @@ impl SmallDisk {
         self.folder.path()
     }
 
+    /// Lets nothing be written to it, or everything again. Nobody may have a file of it open for writing.
+    ///
+    /// # Errors
+    ///
+    /// If somebody has.
+    pub fn set_read_only(&self, is_read_only: bool) -> io::Result<()> {
+        let mode = if is_read_only { "ro" } else { "rw" };
+        let mut mount = Command::new("mount");
+        mount.args(["-o", &format!("remount,{mode}")]);
+        let mounted = mount.arg(self.folder.path()).output()?;
+        if mounted.status.success() {
+            return Ok(());
+        }
+        let said = String::from_utf8_lossy(&mounted.stderr).into_owned();
+        Err(io::Error::other(said))
+    }
+
     /// Takes all the space that is left.
     ///
     /// # Errors

@@ -3,9 +3,10 @@
 use std::path::Path;
 use std::time::Duration;
 
-use freshet_tests::chaos::{self, Plan, Summary};
+use freshet_tests::chaos::{self, DatabaseKind, Plan, Summary};
 use freshet_tests::checker;
 use freshet_tests::history::History;
+use tokio::sync::Mutex;
 
 /// Repeats a run: the seed that it printed.
 const SEED_VARIABLE: &str = "FRESHET_SEED";
@@ -14,19 +15,27 @@ const KEEP_VARIABLE: &str = "FRESHET_KEEP_RUN";
 /// `long` for the long set of tests.
 const SET_VARIABLE: &str = "FRESHET_TEST_SET";
 /// Each of them twice.
-const FAULTS_SHORT: usize = 44;
+const FAULTS_SHORT: usize = 52;
 const FAULTS_LONG: usize = 200;
+/// Each of them once, as most are those of the other run.
+const FAULTS_OF_FILE_SHORT: usize = 25;
+const FAULTS_OF_FILE_LONG: usize = 100;
 
-fn plan() -> Plan {
+fn plan(database: DatabaseKind) -> Plan {
     let is_long = std::env::var(SET_VARIABLE).is_ok_and(|set| set == "long");
     let seed = std::env::var(SEED_VARIABLE)
         .ok()
         .map(|seed| seed.parse().expect("a seed is a number"));
+    let (short, long) = match database {
+        DatabaseKind::Postgres => (FAULTS_SHORT, FAULTS_LONG),
+        DatabaseKind::Sqlite => (FAULTS_OF_FILE_SHORT, FAULTS_OF_FILE_LONG),
+    };
     Plan {
         seed: seed.unwrap_or_else(rand::random),
+        database,
         repositories: 30,
         writers: 4,
-        faults: if is_long { FAULTS_LONG } else { FAULTS_SHORT },
+        faults: if is_long { long } else { short },
         fault_every: Duration::from_millis(500)..Duration::from_millis(1_500),
         sweep_every: Duration::from_secs(5),
     }
@@ -34,13 +43,25 @@ fn plan() -> Plan {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn no_promise_is_broken_by_any_fault() {
-    let plan = plan();
+    check(&plan(DatabaseKind::Postgres)).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_promise_is_broken_by_any_fault_of_a_database_file() {
+    check(&plan(DatabaseKind::Sqlite)).await;
+}
+
+/// Two runs at a time would be two loads on one machine.
+static TURN: Mutex<()> = Mutex::const_new(());
+
+async fn check(plan: &Plan) {
+    let _turn = TURN.lock().await;
     println!("seed {} ({SEED_VARIABLE} repeats it)", plan.seed);
     let folder = tempfile::Builder::new()
         .prefix("freshet-kill-run-")
         .tempdir()
         .expect("a folder for the run");
-    let outcome = chaos::run(&plan, folder.path()).await;
+    let outcome = chaos::run(plan, folder.path()).await;
     let verdict = outcome
         .map_err(|error| format!("{error:#}"))
         .and_then(|summary| judge(&summary, folder.path()));

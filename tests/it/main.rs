@@ -19,3 +19,4 @@ mod rule_ids;
 mod sample;
 mod story;
 mod tidy;
+mod unlisted;

@@ -7,15 +7,15 @@ use std::collections::BTreeSet;
 use crate::source::github::tree::PathFilter;
 
 /// These paths and no other.
-pub(super) struct ExactPaths<'a>(BTreeSet<&'a str>);
+pub(super) struct ExactPaths(BTreeSet<String>);
 
-impl<'a> ExactPaths<'a> {
-    pub(super) fn new(paths: impl Iterator<Item = &'a str>) -> Self {
-        Self(paths.collect())
+impl ExactPaths {
+    pub(super) fn new<'a>(paths: impl Iterator<Item = &'a str>) -> Self {
+        Self(paths.map(str::to_owned).collect())
     }
 }
 
-impl PathFilter for ExactPaths<'_> {
+impl PathFilter for ExactPaths {
     fn is_file_wanted(&mut self, path: &str) -> bool {
         self.0.contains(path)
     }
@@ -23,7 +23,7 @@ impl PathFilter for ExactPaths<'_> {
     fn is_folder_wanted(&self, path: &str) -> bool {
         // All that is below a folder comes right behind it, if there is anything.
         let folder = format!("{path}/");
-        let behind = self.0.range(&*folder..).next();
+        let behind = self.0.range(folder.clone()..).next();
         behind.is_some_and(|wanted| wanted.starts_with(&folder))
     }
 }

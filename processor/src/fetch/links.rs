@@ -225,10 +225,10 @@ impl GithubFileReader<'_> {
         else {
             return Ok(Ok(TreeFiles::new()));
         };
-        let mut paths = ExactPaths::new(asked.iter().map(|it| it.path.as_str()));
+        let paths = ExactPaths::new(asked.iter().map(|it| it.path.as_str()));
         let Repository { owner, name, .. } = repository;
-        match tree::list_files(self.client, self.lane, owner, name, commit, &mut paths).await {
-            Ok(files) => Ok(Ok(files)),
+        match tree::list_files(self.client, self.lane, owner, name, commit, paths).await {
+            Ok((files, _paths)) => Ok(Ok(files)),
             Err(TreeError::TooManyFolders) => Ok(Err(Failure::unreadable(
                 "the repository has too many folders to tell whether it is a symbolic link",
             ))),

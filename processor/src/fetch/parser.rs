@@ -12,11 +12,8 @@ use super::links::refuse_pointer;
 use crate::catalog_file::content::{content_of, too_large};
 use crate::catalog_file::{FileOrigin, FileRequest, PendingFile, ReadPolicy};
 use crate::limits::ReadLimits;
+use crate::off_thread::run_off_thread;
 use crate::source::fetched::Fetched;
-
-/// Files from this size on are parsed off the runtime's own threads: a few megabytes of YAML take
-/// long enough to hold up every other job of the thread, and handing a small file over costs more than it takes.
-const BLOCKING_FROM_BYTES: usize = 64 * 1024;
 
 /// How catalog files are read, the same for every source.
 #[derive(Clone)]
@@ -139,19 +136,4 @@ fn split_dependencies(had: FetchedFiles) -> (HashMap<FileRequest, Fetched>, Vec<
         fetched.insert(request, file.fetched);
     }
     (fetched, dependencies)
-}
-
-/// Does work on so many bytes where it does not hold up others.
-pub(crate) async fn run_off_thread<T: Send + 'static>(
-    bytes: usize,
-    work: impl FnOnce() -> T + Send + 'static,
-) -> T {
-    if bytes < BLOCKING_FROM_BYTES {
-        return work();
-    }
-    match tokio::task::spawn_blocking(work).await {
-        Ok(done) => done,
-        // The panic belongs to the job: whoever handles that counts it.
-        Err(error) => std::panic::resume_unwind(error.into_panic()),
-    }
 }

@@ -9,10 +9,10 @@ use freshet_proto::message::{
 };
 use freshet_runtime::error_chain::Chain;
 
-use super::parser::run_off_thread;
 use super::repository::RepositoryAtCommit;
 use crate::budget::BudgetClosed;
 use crate::failure::Failure;
+use crate::off_thread::run_blocking;
 use crate::reconcile::describe_missing_ref;
 use crate::source::github::client::GithubClient;
 use crate::source::github::tree::{self, PathFilter, TreeError, TreeFile, TreeFiles};
@@ -55,13 +55,10 @@ pub(super) async fn evaluate_patterns<'t>(
             })
         });
     }
-    let mut set = PatternSet::new(&patterns);
+    let set = PatternSet::new(&patterns);
     let Repository { owner, name, .. } = &home.repository;
-    let listed = match tree::list_files(client, lane, owner, name, &home.head, &mut set).await {
-        Ok(files) => {
-            let bytes = files.keys().map(String::len).sum::<usize>();
-            run_off_thread(bytes * patterns.len(), move || set.match_files(&files)).await
-        }
+    let listed = match tree::list_files(client, lane, owner, name, &home.head, set).await {
+        Ok((files, mut set)) => run_blocking(move || set.match_files(&files)).await,
         Err(TreeError::TooManyFolders) => Err(Failure::unreadable(
             "the repository has too many folders to look for a pattern in all of them",
         )),
@@ -192,13 +189,27 @@ impl PathFilter for PatternSet {
     }
 }
 
-/// The part of a pattern in front of the first step that may stand for several names.
+/// The folder that every match is in, with a slash behind, as the tree of a commit spells it: up to the first
+/// step that may stand for several names.
 fn find_literal_folder(pattern: &str) -> String {
-    let special = pattern
-        .find(['*', '?', '[', ']', '{', '}', '!', '+', '@', '(', ')', '\\'])
-        .unwrap_or(pattern.len());
-    let end = pattern[..special].rfind('/').map_or(0, |slash| slash + 1);
-    pattern[..end].to_owned()
+    const SPECIAL: [char; 12] = ['*', '?', '[', ']', '{', '}', '!', '+', '@', '(', ')', '\\'];
+    let mut literal: Vec<&str> = Vec::new();
+    let mut rest = pattern;
+    while let Some((step, behind)) = rest.split_once('/') {
+        match step {
+            // Nothing in a tree is called so: `a//b` and `./a/b` are below `a`.
+            "" | "." => {}
+            ".." => drop(literal.pop()),
+            step if step.contains(SPECIAL) => break,
+            step => literal.push(step),
+        }
+        rest = behind;
+    }
+    // What goes back from there may leave what is in front of it.
+    if rest.contains("..") {
+        return String::new();
+    }
+    literal.into_iter().map(|step| format!("{step}/")).collect()
 }
 
 #[cfg(test)]
@@ -236,6 +247,11 @@ mod tests {
         check_folders("{a,b}/c.yaml", &["a", "z"], &["a/b"]);
         check_folders("x/{*,q}*/c.yaml", &["x", "x/y/z"], &["y"]);
         check_folders("a/**b/c.yaml", &["a/b"], &["a/b/c"]);
+        check_folders("a//b/*.yaml", &["a", "a/b"], &["b", "a/c"]);
+        check_folders("./a/*.yaml", &["a"], &["b"]);
+        check_folders("a/../b/*.yaml", &["b"], &["a"]);
+        check_folders("a/*/../../b/*.yaml", &["a", "b"], &[]);
+        check_folders("a/{x,../b}/*.yaml", &["a", "a/x", "b"], &[]);
     }
 
     #[test]

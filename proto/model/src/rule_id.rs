@@ -208,6 +208,8 @@ word_enum! {
         LocationTargetUnreadable = "location.target-unreadable",
         /// A target of a Location entity is elsewhere, so nobody looked.
         LocationTargetUnchecked = "location.target-unchecked",
+        /// An account that the configuration names cannot be listed.
+        ProviderUnreadable = "provider.unreadable",
         // Only read, never found: a processor of a newer version may name a rule that a store
         // still running does not have yet, and must not be held up by it.
         /// A rule of another version.

@@ -87,6 +87,7 @@ impl Applier {
         self.write_decision(work, &observed, &mut decision).await?;
         let changed = &decision.plan.changed_sources;
         written.extend(self.conclude_readings(work, sources, &readings, &failures, changed));
+        self.report_unlisted(work, sources, &failures).await?;
         written.extend(
             self.request_refreshes(work, sources, &observed, &decision)
                 .await?,

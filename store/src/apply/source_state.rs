@@ -24,7 +24,7 @@ const BACK_OFF_FIRST: Duration = Duration::from_secs(2);
 /// minute of its end.
 const BACK_OFF_PASSING_MAX: Duration = Duration::from_secs(30);
 /// Longest wait for what somebody has to remove.
-const BACK_OFF_LASTING_MAX: Duration = Duration::from_secs(15 * 60);
+pub(crate) const BACK_OFF_LASTING_MAX: Duration = Duration::from_secs(15 * 60);
 const DOUBLINGS_MAX: u32 = 16;
 
 /// A complete reading of a repository was applied.

@@ -136,12 +136,11 @@ fn render_data(data: &ChangeData) -> String {
 mod tests {
     use std::sync::Arc;
 
-    use freshet_model::{EntityRef, LocationId, Revision, SourceId};
     use freshet_proto::message::change::{DOCUMENT_BYTES_MAX, PublishedChange};
     use serde_json::Value;
 
     use super::*;
-    use crate::change::Op;
+    use crate::change::sample::change_row;
 
     const NOW: i64 = 1_795_252_443_412_001;
 
@@ -154,20 +153,11 @@ mod tests {
             r#"{{"op":"updated","entity":{{"ref":"component:default/a","uid":"u","kind":"Component"}},"revision":{{"catalog":7,"previous":3,"entity":2}},"change":{{"categories":["SPEC"],"derived":false,"fields":{{"added":[{{"path":"/spec/x","after":"{field}"}}],"updated":[],"deleted":[]}},"relations":{{"added":[{relations}],"removed":[]}}}},"cause":{{}},"timing":{{"committed":"2026-11-21T09:14:03.000000Z"}}}}"#
         );
         ChangeRow {
-            revision: Revision::new(7),
-            op: Op::Updated,
-            entity_ref: Some(EntityRef::parse("component:default/a").expect("a valid ref")),
-            version: 2,
-            uid: None,
-            location_id: LocationId::new(1),
-            source_id: SourceId::new(1),
             document: document.map(Arc::from),
-            relations: None,
             digest: Some("d1".to_owned()),
-            problem: None,
             data,
             committed_at: NOW,
-            fact_at: 0,
+            ..change_row(7)
         }
     }
 
@@ -178,7 +168,7 @@ mod tests {
             serde_json::from_str(&Publication::new(&row, "e1", "http://x").structured_json(NOW))
                 .expect("JSON");
         assert_eq!(event["id"], "e1-7");
-        assert_eq!(event["subject"], "component:default/a");
+        assert_eq!(event["subject"], "component:default/pay");
         assert_eq!(event["data"]["after"]["kind"], "Component");
         assert_eq!(
             event["data"]["timing"]["published"],
@@ -195,7 +185,7 @@ mod tests {
         assert_eq!(body["afterDigest"], "d1");
         assert_eq!(
             body["afterLink"],
-            "http://x/api/catalog/entities/by-name/component/default/a"
+            "http://x/api/catalog/entities/by-name/component/default/pay"
         );
     }
 

@@ -7,10 +7,10 @@ use freshet_model::{LocationId, SourceId};
 use freshet_proto::message::{Push, Signal, Tick, signal};
 
 use super::decision::{IgnoreReason, SignalDecision};
-use super::dependents::PushedBranch;
+use super::dependents::PushedRevision;
 use super::providers::{Provider, Providers};
 use super::request::{request_refresh, trigger_of, trigger_of_push};
-use super::subject::{SignalSubject, branch_of, key_by_branch_name, source_ref};
+use super::subject::{PushedRef, SignalSubject, key_by_other_name, pushed_ref};
 use crate::repo::dependencies::Dependent;
 use crate::repo::sources::SourceKey;
 use crate::repo::{DeliveryRow, Lane, Location, Outcome, SourceRow};
@@ -70,7 +70,7 @@ impl SignalBatch<'_> {
             return IgnoreReason::Unknown.into();
         };
         let mut known: Vec<SourceKey> = std::iter::once(key.clone())
-            .chain(key_by_branch_name(signal))
+            .chain(key_by_other_name(signal))
             .filter(|key| self.sources.contains_key(key))
             .collect();
         let providers = self.providers;
@@ -81,11 +81,15 @@ impl SignalBatch<'_> {
         if provider.is_none() && known.is_empty() {
             return IgnoreReason::NotConfigured.into();
         }
-        // Asked only now: that nobody reads the repository says more than that this was a tag.
-        let Some(branch) = branch_of(push) else {
-            return IgnoreReason::NotABranch.into();
+        let branch = match pushed_ref(push) {
+            Some(PushedRef::Branch(branch)) => Some(branch),
+            // Discovery reads branches; a tag is read by whoever names it in a target.
+            Some(PushedRef::Tag(_)) if !known.is_empty() => None,
+            // Asked only now: that nobody reads the repository says more than that this was a tag.
+            Some(PushedRef::Tag(_)) | None => return IgnoreReason::NotABranch.into(),
         };
-        let provider = provider.filter(|provider| branch == provider.branch(repository));
+        let provider = provider
+            .filter(|provider| branch.is_some_and(|branch| branch == provider.branch(repository)));
         if provider.is_none() && known.is_empty() {
             return IgnoreReason::OtherBranch.into();
         }
@@ -119,7 +123,9 @@ impl SignalBatch<'_> {
     }
 
     fn decide_push_to(&mut self, key: &SourceKey, signal: &Signal, push: &Push) -> SignalDecision {
-        let untouched = !push.deleted && self.is_untouched(key, push);
+        // Where a tag was and is says nothing of the commits in between.
+        let is_branch = matches!(pushed_ref(push), Some(PushedRef::Branch(_)));
+        let untouched = is_branch && !push.deleted && self.is_untouched(key, push);
         let (now, trigger) = (self.now, trigger_of_push(signal, push));
         let source = self.source_mut(key);
         let id = source.id;
@@ -199,15 +205,16 @@ impl SignalBatch<'_> {
         let Some(repository) = &push.repository else {
             return;
         };
-        let branch = branch_of(push).unwrap_or_default();
-        let pushed = PushedBranch::new(&signal.host, repository, branch);
+        let Some(pushed_to) = pushed_ref(push) else {
+            return;
+        };
+        let pushed = PushedRevision::new(&signal.host, repository, pushed_to);
         let dependent_ids: BTreeSet<SourceId> = self
             .dependents
             .iter()
             .filter(|it| pushed.may_change(it, push))
             .map(|it| it.source_id)
             .collect();
-        let called = source_ref(&repository.default_branch, branch);
         let (now, trigger) = (self.now, trigger_of_push(signal, push));
         let concerned = self
             .sources
@@ -215,9 +222,8 @@ impl SignalBatch<'_> {
             .filter(|source| dependent_ids.contains(&source.id));
         for source in concerned {
             // Its own push says what it wants for itself.
-            let is_own_branch = source.git_ref == called || source.git_ref_text() == branch;
             let is_own = source.host == signal.host && source.repository_id() == repository.id;
-            if is_own && is_own_branch {
+            if is_own && pushed.is_at(source.git_ref.as_ref()) {
                 continue;
             }
             request_refresh(source, Lane::Hi, trigger.clone(), now);

@@ -22,6 +22,12 @@ fn requested_numbers(batch: &SignalBatch<'_>) -> Vec<i64> {
 /// Which sources a push to `branch` gives a job, of those with these ids and refs.
 #[track_caller]
 fn check_branch(branch: &str, sources: &[(i64, &str)], requested: &[i64]) {
+    check_ref(&format!("refs/heads/{branch}"), sources, requested);
+}
+
+/// The same of a full ref.
+#[track_caller]
+fn check_ref(full: &str, sources: &[(i64, &str)], requested: &[i64]) {
     let providers = Providers::new(&[]);
     let sources = sources
         .iter()
@@ -29,7 +35,7 @@ fn check_branch(branch: &str, sources: &[(i64, &str)], requested: &[i64]) {
         .collect();
     let mut batch = batch(&providers, sources);
     let outcome = batch.decide_signal(&signal(signal::Body::Push(Push {
-        r#ref: format!("refs/heads/{branch}"),
+        r#ref: full.to_owned(),
         complete: false,
         ..harmless()
     })));
@@ -45,6 +51,30 @@ fn a_push_is_about_the_source_of_its_branch_though_no_provider_wants_it() {
     check_branch("main", &[(2, "main")], &[2]);
     check_branch("other", &[(1, "HEAD"), (2, "dev")], &[]);
     check_branch("main", &[], &[]);
+}
+
+#[test]
+fn a_tag_that_moves_is_read_by_whoever_names_it() {
+    let named = [(1, "HEAD"), (2, "v1"), (3, "refs/tags/v1"), (4, "v2")];
+    check_ref("refs/tags/v1", &named, &[2, 3]);
+    check_ref("refs/tags/v3", &named, &[]);
+    // A tag may be called as a branch is.
+    check_ref("refs/tags/main", &[(1, "HEAD"), (2, "main")], &[2]);
+    check_ref("refs/notes/v1", &named, &[]);
+}
+
+#[test]
+fn where_a_tag_was_proves_nothing() {
+    let providers = providers();
+    let mut batch = batch(&providers, vec![held_branch(1, "v1")]);
+    // Complete, and from the commit that is held, as no push of a tag should be.
+    let outcome = batch.decide_signal(&signal(signal::Body::Push(Push {
+        r#ref: "refs/tags/v1".to_owned(),
+        ..harmless()
+    })));
+    assert_eq!(outcome, Outcome::Waiting);
+    // Read by a branch that discovery wants, which has not moved.
+    assert_eq!(batch.sources.len(), 1);
 }
 
 #[test]
@@ -181,6 +211,14 @@ fn a_push_that_does_not_tell_all_raises_whoever_reads_that_branch() {
     check_dependents(others(), incomplete("main"), &[1, 9]);
     check_dependents(others(), forced, &[1, 9]);
     check_dependents(others(), incomplete("dev"), &[]);
+    let tag = || Push {
+        r#ref: "refs/tags/v1".to_owned(),
+        ..touching("README.md")
+    };
+    for git_ref in ["v1", "refs/tags/v1"] {
+        check_dependents(vec![dependent(9, git_ref, "api.yaml")], tag(), &[9]);
+    }
+    check_dependents(others(), tag(), &[]);
     let dev = || vec![dependent(9, "dev", "api.yaml")];
     check_dependents(dev(), incomplete("dev"), &[9]);
     check_dependents(dev(), touching("api.yaml"), &[]);

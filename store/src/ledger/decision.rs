@@ -9,7 +9,7 @@ pub(super) enum IgnoreReason {
     Unknown,
     /// Nothing configured looks at what it names.
     NotConfigured,
-    /// A tag, or another ref that is no branch.
+    /// A tag that nobody reads, or another ref that is no branch.
     NotABranch,
     /// A branch nobody reads.
     OtherBranch,

@@ -3,15 +3,16 @@
 use freshet_model::{GitRef, RepositoryName};
 use freshet_proto::message::{Push, Repository};
 
-use super::subject::source_ref;
+use super::subject::{PushedRef, TAG_PREFIX, source_ref};
 use crate::repo::dependencies::Dependent;
 use crate::repo::{SourceRow, git_ref_if_any};
 
-/// A branch that was pushed to, as dependencies name it.
-pub(super) struct PushedBranch {
+/// A branch or tag that was pushed to, as dependencies name it.
+pub(super) struct PushedRevision {
     repository: RepositoryName,
-    /// The branch by name, and as sources call it.
+    /// By its names: its own, and as sources call it.
     refs: [Option<GitRef>; 2],
+    is_branch: bool,
 }
 
 /// The repository a push names.
@@ -19,24 +20,33 @@ pub(super) fn repository_name(host: &str, repository: &Repository) -> Repository
     RepositoryName::new(host, &repository.owner, &repository.name)
 }
 
-impl PushedBranch {
-    pub(super) fn new(host: &str, repository: &Repository, branch: &str) -> Self {
+impl PushedRevision {
+    pub(super) fn new(host: &str, repository: &Repository, pushed_to: PushedRef<'_>) -> Self {
+        let other = match pushed_to {
+            PushedRef::Branch(branch) => source_ref(&repository.default_branch, branch),
+            PushedRef::Tag(tag) => git_ref_if_any(&format!("{TAG_PREFIX}{tag}")),
+        };
         Self {
             repository: repository_name(host, repository),
-            refs: [
-                git_ref_if_any(branch),
-                source_ref(&repository.default_branch, branch),
-            ],
+            refs: [git_ref_if_any(pushed_to.name()), other],
+            is_branch: matches!(pushed_to, PushedRef::Branch(_)),
         }
+    }
+
+    /// Whether a source of the repository reads just this.
+    pub(super) fn is_at(&self, git_ref: Option<&GitRef>) -> bool {
+        self.refs.iter().any(|it| it.as_ref() == git_ref)
     }
 
     /// Whether a push to it may have changed what was read.
     pub(super) fn may_change(&self, dependent: &Dependent, push: &Push) -> bool {
         let dependency = &dependent.dependency;
         let is_here =
-            dependency.repository() == self.repository && self.refs.contains(&dependency.git_ref);
-        // A push that was forced, or whose list of paths was cut off, may have touched anything.
-        is_here && (!push.complete || push.forced || push.touched.contains(&dependency.path))
+            dependency.repository() == self.repository && self.is_at(dependency.git_ref.as_ref());
+        // A push that was forced, or whose list of paths was cut off, may have touched anything; and a
+        // tag may have been anywhere before.
+        let tells_all = self.is_branch && push.complete && !push.forced;
+        is_here && (!tells_all || push.touched.contains(&dependency.path))
     }
 }
 

@@ -20,8 +20,10 @@ use super::config::LedgerConfig;
 use super::decision::IgnoreReason;
 use super::publish::{JobPublisher, build_jobs};
 use super::request::request_refresh;
+use crate::apply::BACK_OFF_LASTING_MAX;
 use crate::metrics::StoreMetrics;
 use crate::micros::micros;
+use crate::repo::sources::EnqueueTimes;
 use crate::repo::{Lane, Repo, RepoError, SourceGeneration, SourceRow};
 
 /// Sources looked at in one go. They go on in the order of their last job, so none is passed over.
@@ -194,8 +196,15 @@ impl Reconciler {
             ReconcileReason::Loss => now - 1,
             ReconcileReason::Interval => now - micros(self.config.enqueued_recently),
         };
+        let at = EnqueueTimes {
+            now,
+            due_max: now + micros(BACK_OFF_LASTING_MAX),
+            enqueued_before,
+            // Another process's clock may be a little ahead.
+            enqueued_max: now + micros(self.config.enqueued_recently),
+        };
         loop {
-            let found = self.republish_page(now, enqueued_before).await?;
+            let found = self.republish_page(&at).await?;
             // After a loss nothing else will give these sources a job soon. At an interval the next
             // one is seconds away, and a queue that is long anyway gets no better from more of the
             // same.
@@ -207,11 +216,9 @@ impl Reconciler {
     }
 
     /// Gives jobs to a page of sources, those that wait longest first; how many there were.
-    async fn republish_page(&self, now: i64, enqueued_before: i64) -> Result<i64, RepoError> {
+    async fn republish_page(&self, at: &EnqueueTimes) -> Result<i64, RepoError> {
         let mut tx = self.repo.read().await?;
-        let sources = tx
-            .sources_to_enqueue(now, enqueued_before, SOURCES_MAX)
-            .await?;
+        let sources = tx.sources_to_enqueue(at, SOURCES_MAX).await?;
         let found: Vec<&SourceRow> = sources.iter().collect();
         let config = &self.config;
         let jobs = build_jobs(
@@ -230,11 +237,11 @@ impl Reconciler {
             let mut tx = self.repo.write().await?;
             // Also for jobs the bus refused: they wait or are in flight, and need not be offered
             // again soon.
-            tx.set_enqueued(&ids, now).await?;
+            tx.set_enqueued(&ids, at.now).await?;
             // No job will ever prove these. Left outstanding they would be found again every few
             // seconds, and their deliveries would never end.
             tx.abandon_generations(&unwanted).await?;
-            tx.ignore_deliveries(&unwanted, IgnoreReason::NotConfigured.as_str(), now)
+            tx.ignore_deliveries(&unwanted, IgnoreReason::NotConfigured.as_str(), at.now)
                 .await?;
             tx.commit().await?;
         }

@@ -12,7 +12,7 @@ use super::batch::{LedgerWrites, SignalBatch};
 use super::config::LedgerConfig;
 use super::dependents::repository_name;
 use super::publish::{JobPublisher, build_jobs};
-use super::subject::{SignalSubject, key_by_branch_name};
+use super::subject::{SignalSubject, key_by_other_name};
 use crate::metrics::{SignalOutcome, StoreMetrics};
 use crate::repo::sources::SourceKey;
 use crate::repo::{Location, Outcome, Repo, RepoError, SourceRow, Tx};
@@ -140,7 +140,7 @@ async fn load_batch<'a>(
     if !keys.is_empty() {
         let also = signals
             .iter()
-            .filter_map(|signal| key_by_branch_name(signal));
+            .filter_map(|signal| key_by_other_name(signal));
         let asked: BTreeSet<SourceKey> = keys.iter().cloned().chain(also).collect();
         let asked: Vec<SourceKey> = asked.into_iter().collect();
         found.extend(tx.lock_sources_by_key(&asked).await?);

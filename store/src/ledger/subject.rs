@@ -7,6 +7,7 @@ use crate::repo::sources::SourceKey;
 use crate::repo::{SourceKind, git_ref_if_any};
 
 const BRANCH_PREFIX: &str = "refs/heads/";
+pub(super) const TAG_PREFIX: &str = "refs/tags/";
 
 /// How the source a signal is about is found.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -33,8 +34,14 @@ impl SignalSubject {
                     ..
                 },
             )) => {
-                let branch = branch_of(push).unwrap_or_default();
-                let git_ref = source_ref(&repository.default_branch, branch);
+                let git_ref = match pushed_ref(push) {
+                    Some(PushedRef::Branch(branch)) => {
+                        source_ref(&repository.default_branch, branch)
+                    }
+                    // Not the default branch, although the tag may be called as that is.
+                    Some(PushedRef::Tag(tag)) => git_ref_if_any(tag),
+                    None => None,
+                };
                 key(SourceKind::Repository, repository.id.to_string(), git_ref)
             }
             Some(signal::Body::Tick(tick)) => {
@@ -56,24 +63,47 @@ impl SignalSubject {
     }
 }
 
-/// The source that has the default branch by its name, which a push to it is about as well: such a
-/// source is left when the default branch was another one before.
-pub(super) fn key_by_branch_name(signal: &Signal) -> Option<SourceKey> {
+/// The source that has what was pushed to by its other name, which the push is about as well: one that has the
+/// default branch by name is left when the default branch was another one before, and a tag is read
+/// as `v1` or as `refs/tags/v1`, as the target says.
+pub(super) fn key_by_other_name(signal: &Signal) -> Option<SourceKey> {
     let key = SignalSubject::of(signal).into_key()?;
-    match &signal.body {
-        Some(signal::Body::Push(push)) if key.git_ref == Some(GitRef::DefaultBranch) => {
-            Some(SourceKey {
-                git_ref: git_ref_if_any(branch_of(push)?),
-                ..key
-            })
+    let Some(signal::Body::Push(push)) = &signal.body else {
+        return None;
+    };
+    let git_ref = match pushed_ref(push)? {
+        PushedRef::Branch(branch) if key.git_ref == Some(GitRef::DefaultBranch) => {
+            git_ref_if_any(branch)
         }
-        _ => None,
+        PushedRef::Branch(_) => return None,
+        PushedRef::Tag(_) => git_ref_if_any(&push.r#ref),
+    };
+    Some(SourceKey { git_ref, ..key })
+}
+
+/// What was pushed to, by its short name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum PushedRef<'a> {
+    Branch(&'a str),
+    Tag(&'a str),
+}
+
+impl<'a> PushedRef<'a> {
+    /// The short name.
+    pub(super) fn name(self) -> &'a str {
+        match self {
+            Self::Branch(name) | Self::Tag(name) => name,
+        }
     }
 }
 
-/// The branch that was pushed to; `None` for a tag or anything else that is no branch.
-pub(super) fn branch_of(push: &Push) -> Option<&str> {
-    push.r#ref.strip_prefix(BRANCH_PREFIX)
+/// What was pushed to; `None` for what is neither a branch nor a tag, such as a note.
+pub(super) fn pushed_ref(push: &Push) -> Option<PushedRef<'_>> {
+    let full = push.r#ref.as_str();
+    match full.strip_prefix(BRANCH_PREFIX) {
+        Some(branch) => Some(PushedRef::Branch(branch)),
+        None => full.strip_prefix(TAG_PREFIX).map(PushedRef::Tag),
+    }
 }
 
 /// How the source of a branch is called: the default branch goes by what it is, not by its name, so

@@ -79,7 +79,8 @@ impl Repo {
             where e.document_revision > 0 \
             order by e.document_revision";
         const PROBLEMS: &str = "select p.id, p.location_id, p.source_id, s.provider, \
-                s.owner || '/' || s.name as repository, l.path, p.rule, p.message, p.hint, \
+                case when s.owner = '' then s.name else s.owner || '/' || s.name end as repository, \
+                l.path, p.rule, p.message, p.hint, \
                 p.line, p.column_number, p.ref, p.first_seen, p.last_seen, \
                 p.class, p.is_file, p.level, p.status_of, p.owner \
             from problem p \

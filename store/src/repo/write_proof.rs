@@ -19,6 +19,9 @@ pub enum WriteProof {
     Written,
     /// It waits for a batch of this process, while reads are answered.
     Queued,
+    /// Another process is at the same proof, so nothing was written, and nothing is known that was not
+    /// known before.
+    Skipped,
 }
 
 /// Why nothing can be kept.
@@ -63,7 +66,7 @@ impl Repo {
     async fn attempt_write(&self, within: Duration) -> Result<WriteProof, NotWritable> {
         self.check_file()?;
         match timeout(within, self.write_probe()).await {
-            Ok(Ok(())) => Ok(WriteProof::Written),
+            Ok(Ok(proof)) => Ok(proof),
             Ok(Err(refused)) => {
                 self.check_file()?;
                 // Only the commit can tell that the log is gone, and a new connection would make another.
@@ -78,10 +81,15 @@ impl Repo {
         }
     }
 
-    async fn write_probe(&self) -> Result<(), RepoError> {
+    async fn write_probe(&self) -> Result<WriteProof, RepoError> {
         let mut tx = self.write().await?;
-        tx.rewrite_probe().await?;
-        tx.commit().await
+        let rows = tx.rewrite_probe().await?;
+        tx.commit().await?;
+        // The commit of a transaction that wrote nothing succeeds on a full disk as well.
+        Ok(match rows {
+            0 => WriteProof::Skipped,
+            _ => WriteProof::Written,
+        })
     }
 
     async fn explain_silence(&self, within: Duration) -> Result<WriteProof, NotWritable> {
@@ -113,16 +121,16 @@ fn find_lost_file(error: &RepoError) -> Option<DatabaseFileLost> {
 }
 
 impl Tx {
-    async fn rewrite_probe(&mut self) -> Result<(), RepoError> {
+    /// How many rows were written: none while another process has the only one.
+    async fn rewrite_probe(&mut self) -> Result<u64, RepoError> {
         execute!(
             self, "write to the database",
             sqlite: "update write_probe set writes = writes + 1 where id = 1",
             // Another process that proves the same at this moment may be stopped in the middle of it,
-            // and is not waited for. To ask for the lock is a write as well.
+            // and is not waited for.
             postgres: "update write_probe set writes = writes + 1 \
                 where id in (select id from write_probe where id = 1 for update skip locked)",
         )
-        .map(drop)
     }
 }
 

@@ -284,3 +284,14 @@ async fn ask_for_entities(port: u16) -> String {
     stream.read_to_string(&mut answer).await.expect("an answer");
     answer
 }
+
+#[test]
+fn a_proof_that_was_skipped_leaves_readiness_as_it_was() {
+    for (proof, expected) in [
+        (WriteProof::Written, Some(ReadyState::Ready)),
+        (WriteProof::Queued, Some(ReadyState::Ready)),
+        (WriteProof::Skipped, None),
+    ] {
+        assert_eq!(database_state(&Ok(proof)), expected, "{proof:?}");
+    }
+}

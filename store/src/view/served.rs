@@ -7,12 +7,14 @@
 
 use std::fmt::Write as _;
 
-use freshet_model::{EntityRef, etag};
+use freshet_model::{EntityRef, ErrorClass, etag};
 use serde_json::{Map, Value, json};
 
 use crate::change::{EntityRecord, ProblemRow};
 
 const STATUS_TYPE: &str = "backstage.io/catalog-processing";
+/// What is said of an entity whose own word for it cannot be read.
+const API_VERSION: &str = "backstage.io/v1alpha1";
 /// Room for `uid`, `etag` and punctuation.
 const FIXED_BYTES: usize = 160;
 const BYTES_PER_RELATION: usize = 72;
@@ -153,8 +155,11 @@ fn rewrite_document(
     relations: &[(&str, &EntityRef)],
     status: &StatusJson,
 ) -> String {
-    let mut entity: Map<String, Value> =
-        serde_json::from_str(&record.document).expect("a stored document is a JSON object");
+    let (mut entity, unreadable): (Map<String, Value>, _) =
+        match serde_json::from_str(&record.document) {
+            Ok(entity) => (entity, None),
+            Err(error) => (identity_of(&record.entity_ref), Some(error)),
+        };
     let metadata = entity.entry("metadata").or_insert_with(|| json!({}));
     if let Some(metadata) = metadata.as_object_mut() {
         metadata.insert("uid".to_owned(), Value::from(uid));
@@ -166,10 +171,41 @@ fn rewrite_document(
         .collect();
     entity.insert("relations".to_owned(), Value::from(relations));
     entity.shift_remove("status");
-    if let Ok(status) = serde_json::from_str::<Value>(&status.0) {
+    let mut status = serde_json::from_str::<Value>(&status.0).unwrap_or_default();
+    if let Some(error) = unreadable {
+        add_unreadable(&mut status, &error);
+    }
+    if !status.is_null() {
         entity.insert("status".to_owned(), status);
     }
     Value::from(entity).to_string()
+}
+
+/// What is known of an entity whose document cannot be taken apart, such as one that an earlier release
+/// stored although it is nested deeper than JSON may be: who it is.
+fn identity_of(entity_ref: &EntityRef) -> Map<String, Value> {
+    let metadata = json!({ "name": entity_ref.name(), "namespace": entity_ref.namespace() });
+    let mut entity = Map::new();
+    entity.insert("apiVersion".to_owned(), Value::from(API_VERSION));
+    entity.insert("kind".to_owned(), Value::from(entity_ref.kind()));
+    entity.insert("metadata".to_owned(), metadata);
+    entity
+}
+
+fn add_unreadable(status: &mut Value, error: &serde_json::Error) {
+    let message = format!(
+        "the stored document cannot be served ({error}); it is replaced when its file is read again"
+    );
+    let item = json!({
+        "type": STATUS_TYPE,
+        "level": "error",
+        "message": format!("{}: {message}", ErrorClass::Error),
+        "error": { "name": ErrorClass::Error, "message": message },
+    });
+    match status.pointer_mut("/items").and_then(Value::as_array_mut) {
+        Some(items) => items.push(item),
+        None => *status = json!({ "items": [item] }),
+    }
 }
 
 #[cfg(test)]
@@ -245,5 +281,35 @@ mod tests {
             r#"{"apiVersion":"v1","kind":"X","metadata":{"name":"a"},"status":{"items":[]}}"#,
             false,
         );
+    }
+
+    #[test]
+    fn a_document_that_cannot_be_taken_apart_is_served_by_name_with_a_status() {
+        let deep = |depth: usize| {
+            let (open, close) = ("[".repeat(depth), "]".repeat(depth));
+            record(&format!(
+                r#"{{"apiVersion":"v1","kind":"Component","metadata":{{"etag":"mine","name":"a"}},"spec":{{"x":{open}{close}}}}}"#
+            ))
+        };
+        let serve = |depth: usize, status: &str| -> Value {
+            let (record, status) = (deep(depth), StatusJson(status.to_owned()));
+            let splice = SplicePoint::find(&record.document);
+            assert_eq!(splice, SplicePoint::Rewrite);
+            serde_json::from_str(&splice.render_entity(&record, &[], &status)).expect("JSON")
+        };
+        // The object itself and `spec` are two of the 127 levels that are read.
+        let readable = serve(125, "");
+        assert_eq!(readable["metadata"]["name"], "a");
+        assert!(readable.get("status").is_none());
+        for (status, items) in [("", 1), (r#"{"items":[{"level":"error"}]}"#, 2)] {
+            let served = serve(126, status);
+            assert_eq!(served["kind"], "component");
+            assert_eq!(served["metadata"]["name"], "a");
+            assert_eq!(served["metadata"]["uid"], Uuid::nil().to_string());
+            let told = served["status"]["items"].as_array().expect("items");
+            assert_eq!(told.len(), items);
+            let message = told[items - 1]["message"].as_str().expect("a text");
+            assert!(message.contains("cannot be served"), "{message}");
+        }
     }
 }

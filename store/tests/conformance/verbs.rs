@@ -9,8 +9,10 @@ use super::catalog::START;
 use super::open;
 use crate::config::DatabaseConfig;
 use crate::repo::parts::PartRow;
+use crate::repo::sources::EnqueueTimes;
 use crate::repo::{
-    Covering, DeliveryRow, Location, Outcome, Repo, SourceGeneration, SourceKind, SourceRow, Tx,
+    Covering, DeliveryRow, Location, Outcome, RemovalRow, Repo, SourceGeneration, SourceKind,
+    SourceRow, Tx,
 };
 
 /// The source of what has only one.
@@ -31,6 +33,8 @@ where
     parts_of_two_attempts_do_not_mix(&repo).await;
     let repo = open(&fresh().await).await;
     outstanding_sources_are_found_when_due(&repo).await;
+    let repo = open(&fresh().await).await;
+    nobody_waits_for_a_clock_that_was_put_back(&repo).await;
     let repo = open(&fresh().await).await;
     what_nobody_wants_any_more_ends(&repo).await;
 }
@@ -251,18 +255,63 @@ async fn outstanding_sources_are_found_when_due(repo: &Repo) {
     rows[3].enqueued_at = 40;
     put_sources(repo, &rows).await;
     let mut tx = write(repo).await;
-    let found = tx.sources_to_enqueue(50, 30, 10).await.expect("rows");
+    let at = |now, enqueued_before| EnqueueTimes {
+        now,
+        due_max: now + 1_000,
+        enqueued_before,
+        enqueued_max: now + 100,
+    };
+    let found = tx.sources_to_enqueue(&at(50, 30), 10).await.expect("rows");
     assert_eq!(found, rows[..1]);
-    let found = tx.sources_to_enqueue(100, 40, 10).await.expect("rows");
+    let found = tx.sources_to_enqueue(&at(100, 40), 10).await.expect("rows");
     assert_eq!(found.len(), 3);
     tx.set_enqueued(&[SOURCE], 90).await.expect("noted");
-    let found = tx.sources_to_enqueue(50, 30, 10).await.expect("rows");
+    let found = tx.sources_to_enqueue(&at(50, 30), 10).await.expect("rows");
     assert!(found.is_empty());
     let requested = tx
         .request_other_fingerprints("new", &Cause::default())
         .await
         .expect("requested");
     assert_eq!(requested, 1, "only the one that waits for nothing");
+    tx.commit().await.expect("a commit");
+}
+
+async fn nobody_waits_for_a_clock_that_was_put_back(repo: &Repo) {
+    let mut rows: Vec<SourceRow> = (1..=3).map(|id| source(id, &id.to_string())).collect();
+    for row in &mut rows {
+        row.wanted = 1;
+    }
+    rows[0].next_due_at = 3_600;
+    rows[1].enqueued_at = 3_600;
+    rows[2].next_due_at = 3_600;
+    put_sources(repo, &rows).await;
+    let mut tx = write(repo).await;
+    let waiting = RemovalRow {
+        location_id: LocationId::new(1),
+        source_id: rows[2].id,
+        installation: "acme".to_owned(),
+        entities: 30,
+        refs: "[]".to_owned(),
+        since: 1,
+        confirmed_at: 0,
+    };
+    tx.put_removals(&[waiting]).await.expect("written");
+    let at = EnqueueTimes {
+        now: 50,
+        due_max: 1_000,
+        enqueued_before: 30,
+        enqueued_max: 100,
+    };
+    let found = tx.sources_to_enqueue(&at, 10).await.expect("rows");
+    // The last one is not late, but waits for a person.
+    assert_eq!(found, rows[..2]);
+    let later = EnqueueTimes {
+        due_max: 3_600,
+        enqueued_max: 3_600,
+        ..at
+    };
+    let found = tx.sources_to_enqueue(&later, 10).await.expect("rows");
+    assert!(found.is_empty());
     tx.commit().await.expect("a commit");
 }
 

@@ -258,7 +258,7 @@ impl Engine {
         })
     }
 
-    /// Puts an annotated tag on the head of the default branch. Nobody is told.
+    /// Puts an annotated tag on the head of the default branch. Nobody is told yet.
     pub(super) fn annotate_tag(&self, full_name: &str, name: &str) -> Result<Moved> {
         let repository = self.repository(full_name)?;
         let head = repository.facts().head().context("there is a commit")?;

@@ -22,6 +22,23 @@ impl GithubEmulator {
         Ok(())
     }
 
+    /// Tags the head of the default branch, whatever the tag was on before, and sends the push event.
+    pub fn push_tag(&self, full_name: &str, name: &str) -> Result<()> {
+        let facts = self.engine.repository(full_name)?.facts();
+        let head = facts.head().context("there is a commit to be tagged")?;
+        let ref_name = format!("refs/tags/{name}");
+        let moved = self.engine.move_ref(full_name, &ref_name, Some(head))?;
+        self.announce(&moved);
+        Ok(())
+    }
+
+    /// The same with an annotated tag, which is an object of its own.
+    pub fn push_annotated_tag(&self, full_name: &str, name: &str) -> Result<()> {
+        let moved = self.engine.annotate_tag(full_name, name)?;
+        self.announce(&moved);
+        Ok(())
+    }
+
     /// Deletes a branch and sends the push event.
     pub fn delete_branch(&self, full_name: &str, branch: &str) -> Result<()> {
         let ref_name = format!("refs/heads/{branch}");

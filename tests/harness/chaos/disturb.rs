@@ -10,11 +10,12 @@ use freshet_wait::{PATIENCE, pause, try_within};
 use rand::Rng as _;
 use rand::rngs::StdRng;
 
-use super::faults::{Disks, Disturbance, Keeper};
+use super::faults::{DatabaseKind, Disturbance, Keeper};
 use super::roles::Target;
 use super::surroundings::Surroundings;
 use crate::freeze::freeze;
-use crate::history::{self, Fault, file};
+use crate::history::{self, CLOCK_STEP_MICROS, Fault, file};
+use crate::process::Service;
 use crate::small_disk::SmallDisk;
 
 /// How long something stays wrong that can be mended at any moment.
@@ -33,15 +34,6 @@ const TAKE_WRITES: [&str; 2] = [
 ];
 
 impl Surroundings {
-    /// Which disks there are.
-    pub(super) fn disks(&self) -> Disks {
-        if self.nats_disk.is_some() && self.postgres_disk.is_some() {
-            Disks::Small
-        } else {
-            Disks::Shared
-        }
-    }
-
     /// Makes one thing go wrong, writes that down, and makes it right again.
     pub(super) async fn disturb(&self, what: Disturbance, random: &mut StdRng) -> Result<()> {
         self.roles.record_counters().await;
@@ -57,10 +49,20 @@ impl Surroundings {
         let disturbed = match what {
             Disturbance::Kill(target) => self.crash(target, random.random_range(AWAY)).await,
             Disturbance::Freeze(target) => self.stand_still(target, lasts).await,
-            Disturbance::Cut(Keeper::Nats) => self.cut_bus().await,
-            Disturbance::Cut(Keeper::Postgres) => self.tell_postgres(&[CUT_CONNECTIONS]).await,
-            Disturbance::ReadOnly => self.refuse_writes(lasts).await,
+            Disturbance::Cut(Target::Nats) => self.cut_bus().await,
+            Disturbance::Cut(_) => self.tell_postgres(&[CUT_CONNECTIONS]).await,
+            Disturbance::StepClock(target) => {
+                let seconds = CLOCK_STEP_MICROS / 1_000_000;
+                let ahead = random.random::<bool>();
+                let seconds = if ahead { seconds } else { -seconds };
+                self.step_clock(target, seconds, lasts).await
+            }
+            Disturbance::ReadOnly(DatabaseKind::Postgres) => self.refuse_writes(lasts).await,
+            Disturbance::ReadOnly(DatabaseKind::Sqlite) => self.start_on_read_only(lasts).await,
             Disturbance::FullDisk(keeper) => self.fill_disk(keeper, lasts).await,
+            Disturbance::Lock => self.lock_file(lasts).await,
+            Disturbance::Replace => self.missing_file(self.replace_file()).await,
+            Disturbance::TakeAway => self.missing_file(self.take_file_away()).await,
             Disturbance::Sick(answer) => {
                 self.make_github_sick(answer, lasts).await;
                 Ok(())
@@ -79,9 +81,10 @@ impl Surroundings {
                 self.nats.restart().await;
             }
             Target::Postgres => {
-                self.postgres.kill();
+                let server = self.database.server()?;
+                server.kill();
                 pause(away).await;
-                self.postgres.restart().await;
+                server.restart().await;
             }
         }
         Ok(())
@@ -91,7 +94,7 @@ impl Surroundings {
         let pid = match target {
             Target::Service(service) => self.roles.pid(service),
             Target::Nats => self.nats.pid(),
-            Target::Postgres => self.postgres.pid(),
+            Target::Postgres => self.database.server()?.pid(),
         };
         // One that has just ended by itself stands still anyway.
         let Some(pid) = pid else { return Ok(()) };
@@ -106,6 +109,33 @@ impl Surroundings {
         cut.map(drop).map_err(anyhow::Error::from_boxed)
     }
 
+    /// The store is started again when it has ended for want of its file, and what is there is in order: before
+    /// that, it would make a new file.
+    async fn missing_file(&self, missing: impl Future<Output = Result<()>>) -> Result<()> {
+        // One that is just starting after the fault before misses nothing.
+        let serves = try_within(PATIENCE, || self.api.revision()).await;
+        serves
+            .map_err(anyhow::Error::msg)
+            .context("the store serves")?;
+        self.roles.let_rest(Service::Store);
+        let missed = missing.await;
+        self.roles.want_again(Service::Store);
+        missed
+    }
+
+    /// Sets the wall clock of a process wrong, and right again.
+    async fn step_clock(&self, target: Target, seconds: i64, lasts: Duration) -> Result<()> {
+        let clock = match target {
+            Target::Service(service) => self.roles.clock(service),
+            Target::Postgres => self.database.server()?.clock(),
+            Target::Nats => None,
+        };
+        let clock = clock.context("a clock that can be set")?;
+        clock.set(seconds)?;
+        pause(lasts).await;
+        Ok(clock.set(0)?)
+    }
+
     async fn refuse_writes(&self, lasts: Duration) -> Result<()> {
         self.tell_postgres(&REFUSE_WRITES).await?;
         pause(lasts).await;
@@ -115,7 +145,7 @@ impl Surroundings {
     async fn fill_disk(&self, keeper: Keeper, lasts: Duration) -> Result<()> {
         let disk = match keeper {
             Keeper::Nats => &self.nats_disk,
-            Keeper::Postgres => &self.postgres_disk,
+            Keeper::Database(_) => &self.database.disk,
         };
         let disk = disk.as_ref().context("a disk that may be filled")?;
         fill_for(disk, lasts).await?;
@@ -124,7 +154,8 @@ impl Surroundings {
             // the server has to start it anew.
             Keeper::Nats => self.nats.restart().await,
             // It ends if there is no space even to recover.
-            Keeper::Postgres => self.postgres.recover().await,
+            Keeper::Database(DatabaseKind::Postgres) => self.database.server()?.recover().await,
+            Keeper::Database(DatabaseKind::Sqlite) => {}
         }
         Ok(())
     }
@@ -139,8 +170,8 @@ impl Surroundings {
     async fn tell_postgres(&self, statements: &[&'static str]) -> Result<()> {
         for statement in statements {
             let told = try_within(PATIENCE, || async {
-                let told = sqlx::raw_sql(*statement).execute(&self.pool).await;
-                told.map(drop).map_err(|error| error.to_string())
+                let told = self.database.tell_server(statement).await;
+                told.map_err(|error| format!("{error:#}"))
             });
             told.await.map_err(anyhow::Error::msg).context(*statement)?;
         }

@@ -12,27 +12,15 @@ use crate::history::{ApiEntity, HeadFile, Hook, KvEntry, Recorder, file};
 use crate::http::Http;
 use crate::setup::ORGANIZATION;
 
-const TABLES: [(&str, &str); 5] = [
-    (
-        file::SQL_DELIVERY,
-        "select row_to_json(r)::text from (select * from delivery order by received_at, guid) r",
-    ),
-    (
-        file::SQL_SOURCE,
-        "select row_to_json(r)::text from (select * from source order by id) r",
-    ),
-    (
-        file::SQL_ENTITY,
-        "select row_to_json(r)::text from (select * from entity order by ref) r",
-    ),
-    (
-        file::SQL_CHANGE,
-        "select row_to_json(r)::text from (select * from change order by revision) r",
-    ),
-    (
-        file::SQL_META,
-        "select row_to_json(r)::text from (select * from catalog_meta) r",
-    ),
+const REVISION: &str = "select revision from catalog_meta";
+
+/// Each with its table and the order of its rows.
+const TABLES: [(&str, &str, &str); 5] = [
+    (file::SQL_DELIVERY, "delivery", "received_at, guid"),
+    (file::SQL_SOURCE, "source", "id"),
+    (file::SQL_ENTITY, "entity", "ref"),
+    (file::SQL_CHANGE, "change", "revision"),
+    (file::SQL_META, "catalog_meta", "revision"),
 ];
 
 /// Where everything ended.
@@ -45,20 +33,14 @@ pub(super) struct End {
 }
 
 pub(super) async fn export(world: &Surroundings, recorder: &Recorder) -> Result<End> {
-    for (file, query) in TABLES {
-        for row in sqlx::query_scalar::<_, String>(query)
-            .fetch_all(&world.pool)
-            .await
-            .context(query)?
-        {
+    for (file, table, order) in TABLES {
+        for row in world.database.rows(table, order).await.context(table)? {
             recorder.line(file, &row);
         }
     }
     let (hooks_accepted, hooks_refused) = hooks(&world.github, recorder);
     heads(&world.github, recorder)?;
-    let revision: i64 = sqlx::query_scalar("select revision from catalog_meta")
-        .fetch_one(&world.pool)
-        .await?;
+    let [revision] = world.database.numbers(REVISION, &[]).await?;
     let api_revision = api(world, recorder, revision).await?;
     let stream_sequence = bucket(world, recorder).await?;
     Ok(End {

@@ -1,18 +1,35 @@
 //! What goes wrong in a run: every way that it can, and how each is called.
+//!
+//! A database file that is deleted or replaced by an older one is none of them: what was accepted since is lost,
+//! and no promise speaks of that. That the store ends then, and says why, is in its own tests. Here the file is
+//! replaced by a copy of itself, or put back once it was missed. Nor can the wall clock of nats-server be set,
+//! which asks the kernel itself.
 
 use freshet_github_emulator::Fault as GithubFault;
 
 use super::roles::Target;
 use crate::history::FaultKind;
+use crate::process::Service;
 
 /// Seconds for which a limited GitHub wants to be left alone.
 const LIMITED_SECONDS: u64 = 1;
+/// What the embedded database is called.
+const SQLITE: &str = "sqlite";
 
-/// A server that keeps what is sent to it on a disk.
+/// What keeps the catalog.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DatabaseKind {
+    /// A server of its own.
+    Postgres,
+    /// A file of the store.
+    Sqlite,
+}
+
+/// Who keeps on a disk what is sent to him.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Keeper {
     Nats,
-    Postgres,
+    Database(DatabaseKind),
 }
 
 /// One way in which things go wrong.
@@ -23,11 +40,19 @@ pub(super) enum Disturbance {
     /// It stands still for a while.
     Freeze(Target),
     /// The server closes all its clients' connections.
-    Cut(Keeper),
-    /// PostgreSQL refuses to write for a while.
-    ReadOnly,
-    /// The disk of a server is full for a while.
+    Cut(Target),
+    /// The wall clock is an hour wrong for a while.
+    StepClock(Target),
+    /// The database refuses to write for a while: the server, or the disk at the start of the store.
+    ReadOnly(DatabaseKind),
+    /// The disk is full for a while.
     FullDisk(Keeper),
+    /// Another process has the lock of the database file for a while.
+    Lock,
+    /// The database file is replaced by a copy of itself.
+    Replace,
+    /// The database file is taken away until that was noticed.
+    TakeAway,
     /// GitHub answers everything in this way for a while.
     Sick(GithubFault),
 }
@@ -60,25 +85,51 @@ const SICK: [(GithubFault, &str); 7] = [
     ),
 ];
 
-impl Keeper {
-    pub(super) fn target(self) -> Target {
+impl DatabaseKind {
+    /// As the records call it.
+    pub(super) fn name(self) -> &'static str {
         match self {
-            Self::Nats => Target::Nats,
-            Self::Postgres => Target::Postgres,
+            Self::Postgres => Target::Postgres.name(),
+            Self::Sqlite => SQLITE,
+        }
+    }
+}
+
+impl Keeper {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Nats => Target::Nats.name(),
+            Self::Database(kind) => kind.name(),
         }
     }
 }
 
 impl Disturbance {
     /// Every one that can be made here.
-    pub(super) fn all(disks: Disks) -> Vec<Self> {
-        let keepers = [Keeper::Nats, Keeper::Postgres];
-        let full = keepers.into_iter().filter(|_| disks == Disks::Small);
-        let mut all = vec![Self::ReadOnly];
-        all.extend(Target::ALL.map(Self::Kill));
-        all.extend(Target::ALL.map(Self::Freeze));
-        all.extend(keepers.map(Self::Cut));
-        all.extend(full.map(Self::FullDisk));
+    pub(super) fn all(database: DatabaseKind, disks: Disks) -> Vec<Self> {
+        let services = [Service::Ingestor, Service::Processor, Service::Store].map(Target::Service);
+        let mut processes = Vec::from(services);
+        processes.push(Target::Nats);
+        let mut clocks = Vec::from(services);
+        let mut all = vec![Self::Cut(Target::Nats)];
+        match database {
+            DatabaseKind::Postgres => {
+                processes.push(Target::Postgres);
+                clocks.push(Target::Postgres);
+                all.extend([Self::Cut(Target::Postgres), Self::ReadOnly(database)]);
+            }
+            DatabaseKind::Sqlite => all.extend([Self::Lock, Self::Replace, Self::TakeAway]),
+        }
+        if disks == Disks::Small {
+            let keepers = [Keeper::Nats, Keeper::Database(database)];
+            all.extend(keepers.map(Self::FullDisk));
+            if database == DatabaseKind::Sqlite {
+                all.push(Self::ReadOnly(database));
+            }
+        }
+        all.extend(processes.iter().copied().map(Self::Kill));
+        all.extend(processes.iter().copied().map(Self::Freeze));
+        all.extend(clocks.into_iter().map(Self::StepClock));
         all.extend(SICK.map(|(fault, _)| Self::Sick(fault)));
         all
     }
@@ -88,9 +139,13 @@ impl Disturbance {
         match self {
             Self::Kill(target) => (FaultKind::Kill, target.name()),
             Self::Freeze(target) => (FaultKind::Freeze, target.name()),
-            Self::Cut(keeper) => (FaultKind::Cut, keeper.target().name()),
-            Self::ReadOnly => (FaultKind::ReadOnly, Target::Postgres.name()),
-            Self::FullDisk(keeper) => (FaultKind::FullDisk, keeper.target().name()),
+            Self::Cut(target) => (FaultKind::Cut, target.name()),
+            Self::StepClock(target) => (FaultKind::ClockStep, target.name()),
+            Self::ReadOnly(database) => (FaultKind::ReadOnly, database.name()),
+            Self::FullDisk(keeper) => (FaultKind::FullDisk, keeper.name()),
+            Self::Lock => (FaultKind::Locked, SQLITE),
+            Self::Replace => (FaultKind::Replaced, SQLITE),
+            Self::TakeAway => (FaultKind::TakenAway, SQLITE),
             Self::Sick(fault) => {
                 let known = SICK.iter().find(|(known, _)| *known == fault);
                 (FaultKind::Sick, known.map_or("github", |(_, name)| name))

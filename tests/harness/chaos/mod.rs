@@ -1,10 +1,13 @@
 //! A run in which things go wrong while developers push, and its recorded history.
 //!
-//! Ingestor, processor, store, nats-server and PostgreSQL are processes of their own. Writers commit to an
-//! emulated GitHub; every one or two seconds something goes wrong: a process is ended with `kill -9` and started
-//! again, stands still, loses its connections, cannot write, has no space, or GitHub is sick. At the end the pushing stops, everything drains, and what everybody holds is written
-//! down for the [`checker`](crate::checker). The run itself judges nothing.
+//! Ingestor, processor, store, nats-server and PostgreSQL are processes of their own, or the store keeps a file.
+//! Writers commit to an emulated GitHub; every one or two seconds something goes wrong: a process is ended with
+//! `kill -9` and started again, stands still, loses its connections, cannot write, has no space, has a wrong clock,
+//! misses its file, or GitHub is sick. At the end the pushing stops, everything drains, and what everybody holds
+//! is written down for the [`checker`](crate::checker). The run itself judges nothing.
 
+mod database;
+mod database_file;
 mod disturb;
 mod export;
 mod faults;
@@ -28,6 +31,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::history::{self, Recorder, Run, file};
 use crate::setup::ORGANIZATION;
+pub use faults::DatabaseKind;
 use faults::Disturbance;
 use listen::Listeners;
 use surroundings::{CATALOG_PATH, Surroundings};
@@ -45,6 +49,8 @@ const FAULT_KINDS_MIN: usize = 12;
 pub struct Plan {
     /// Decides what goes wrong when, and who pushes what.
     pub seed: u64,
+    /// What keeps the catalog.
+    pub database: DatabaseKind,
     /// Repositories pushed to.
     pub repositories: usize,
     /// Developers pushing at the same time.
@@ -144,7 +150,7 @@ async fn disturb(plan: &Plan, world: &Surroundings) -> Result<BTreeMap<String, u
     for _ in 0..plan.faults {
         pause(random.random_range(plan.fault_every.clone())).await;
         if round.is_empty() {
-            round = Disturbance::all(world.disks());
+            round = Disturbance::all(plan.database, world.disks());
             round.shuffle(&mut random);
         }
         let fault = round.pop().expect("a round has every fault");

@@ -1,7 +1,8 @@
 //! The three services as processes: who is killed, and who starts again what ended by itself.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
@@ -14,6 +15,7 @@ use crate::http::Http;
 use crate::process::{FreshetProcess, Service, free_address};
 use crate::services::freshet_binary;
 use crate::setup::{Setup, app_config};
+use crate::wall_clock::{ClockMaker, WallClock};
 
 const SCRAPE_TIMEOUT: Duration = Duration::from_millis(300);
 const SERVICES: [Service; 3] = [Service::Ingestor, Service::Processor, Service::Store];
@@ -35,14 +37,6 @@ pub(super) enum Target {
 }
 
 impl Target {
-    pub(super) const ALL: [Self; 5] = [
-        Self::Service(Service::Ingestor),
-        Self::Service(Service::Processor),
-        Self::Service(Service::Store),
-        Self::Nats,
-        Self::Postgres,
-    ];
-
     pub(super) fn name(self) -> &'static str {
         match self {
             Self::Service(service) => service.name(),
@@ -63,7 +57,8 @@ pub(super) struct Roles {
     recorder: Arc<Recorder>,
     http: Http,
     exits: AtomicUsize,
-    ingestor_is_wanted: AtomicBool,
+    /// What is not started again when it ends.
+    resting: Mutex<BTreeSet<Service>>,
 }
 
 impl Roles {
@@ -72,6 +67,7 @@ impl Roles {
         setup: &Setup,
         github: &GithubEmulator,
         (bus, database): (&Value, &Value),
+        clocks: &ClockMaker,
         recorder: Arc<Recorder>,
     ) -> Result<(Self, Api)> {
         // A copy: a build that runs meanwhile must not take the program away or change it.
@@ -85,7 +81,10 @@ impl Roles {
             };
             let mut config = app_config(&setup, github, bus, database);
             config["freshet"]["telemetry"] = json!({"logFilter": LOG_FILTER});
-            let process = FreshetProcess::start(service, &binary, recorder.folder(), &config)?;
+            let clock = Some(clocks.make(service.name()).context("make a clock")?);
+            let folder = recorder.folder();
+            let process =
+                FreshetProcess::start_with_clock(service, &binary, folder, &config, clock)?;
             let admin = setup.admin;
             roles.push((process, admin));
         }
@@ -102,7 +101,7 @@ impl Roles {
             recorder,
             http: Http::default(),
             exits: AtomicUsize::new(0),
-            ingestor_is_wanted: AtomicBool::new(true),
+            resting: Mutex::default(),
         };
         Ok((started, api))
     }
@@ -110,6 +109,36 @@ impl Roles {
     /// Kills a service and starts it again at once.
     pub(super) fn crash(&self, service: Service) -> Result<()> {
         Ok(self.role(service).process.restart()?)
+    }
+
+    /// Its wall clock.
+    pub(super) fn clock(&self, service: Service) -> Option<&WallClock> {
+        self.role(service).process.clock()
+    }
+
+    /// Whether a service has ended by itself, and was not started again.
+    pub(super) fn has_ended(&self, service: Service) -> bool {
+        self.role(service).process.ended().is_some()
+    }
+
+    /// What a service has logged over all its lives.
+    pub(super) fn log(&self, service: Service) -> String {
+        self.role(service).process.log()
+    }
+
+    /// Leaves a service as it is when it ends.
+    pub(super) fn let_rest(&self, service: Service) {
+        self.resting().insert(service);
+    }
+
+    /// Ends [`Self::let_rest`].
+    pub(super) fn want_again(&self, service: Service) {
+        self.resting().remove(&service);
+    }
+
+    /// Ends a service for now, or for good; it is to be let rest first.
+    pub(super) fn kill(&self, service: Service) {
+        self.role(service).process.kill();
     }
 
     /// The process of a service; nothing while there is none.
@@ -120,9 +149,8 @@ impl Roles {
     /// Starts again what ended by itself, as the supervisor of a machine does.
     pub(super) fn start_again_what_ended(&self) -> Result<()> {
         for process in self.roles.iter().map(|role| &role.process) {
-            let is_wanted = process.service() != Service::Ingestor
-                || self.ingestor_is_wanted.load(Ordering::SeqCst);
-            if let (true, Some(status)) = (is_wanted, process.ended()) {
+            let rests = self.resting().contains(&process.service());
+            if let (false, Some(status)) = (rests, process.ended()) {
                 self.exits.fetch_add(1, Ordering::Relaxed);
                 self.recorder.record(
                     file::FAULTS,
@@ -141,8 +169,8 @@ impl Roles {
 
     /// Ends the ingestor for good.
     pub(super) fn stop_ingestor(&self) {
-        self.ingestor_is_wanted.store(false, Ordering::SeqCst);
-        self.role(Service::Ingestor).process.kill();
+        self.let_rest(Service::Ingestor);
+        self.kill(Service::Ingestor);
     }
 
     /// Times a process gave up by itself.
@@ -170,6 +198,10 @@ impl Roles {
                 self.recorder.record(file::COUNTERS, &counter);
             }
         }
+    }
+
+    fn resting(&self) -> MutexGuard<'_, BTreeSet<Service>> {
+        self.resting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn role(&self, service: Service) -> &Role {

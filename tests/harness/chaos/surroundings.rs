@@ -1,6 +1,5 @@
 //! Everything around a run: GitHub, the servers, the processes; and whether all of it has come to rest.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,17 +7,18 @@ use anyhow::{Context as _, Result};
 use freshet_github_emulator::{GithubEmulator, Options};
 use freshet_wait::{PATIENCE_FOR_MANY, pause, try_within};
 use serde_json::{Value, json};
-use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
 use tokio_util::sync::CancellationToken;
 
 use super::Plan;
+use super::database::{Database, folder_on};
+use super::faults::Disks;
 use super::roles::{BINARY, Roles};
 use crate::api::Api;
-use crate::db::PostgresServer;
-use crate::history::Recorder;
+use crate::history::{self, Recorder};
 use crate::nats::{NatsServer, NatsSettings};
 use crate::setup::{ORGANIZATION, Setup, TOKEN, hook};
 use crate::small_disk::SmallDisk;
+use crate::wall_clock::ClockMaker;
 
 /// The catalog file of each repository.
 pub(super) const CATALOG_PATH: &str = "catalog-info.yaml";
@@ -27,16 +27,6 @@ const START_AGAIN_AFTER: Duration = Duration::from_millis(200);
 
 /// What a run writes, and as much again.
 const NATS_DISK_MEBIBYTES: usize = 256;
-/// The same, with the server's log of what it is about to write.
-const POSTGRES_DISK_MEBIBYTES: usize = 512;
-
-/// What the ledger of the database still waits for.
-#[derive(Clone, Copy, Debug, sqlx::FromRow)]
-struct Outstanding {
-    deliveries: i64,
-    sources: i64,
-    revision: i64,
-}
 
 /// What both listeners have heard.
 #[derive(Clone, Copy, Debug)]
@@ -49,28 +39,24 @@ pub(super) struct HeardUpTo {
 pub(super) struct Surroundings {
     // In the order they end: the processes before what they stand on, and their disks last.
     pub(super) roles: Roles,
-    pub(super) pool: PgPool,
     pub(super) api: Api,
     pub(super) nats: NatsServer,
-    pub(super) postgres: PostgresServer,
+    pub(super) database: Database,
     pub(super) github: GithubEmulator,
     pub(super) recorder: Arc<Recorder>,
     // Nothing where disks cannot be mounted.
     pub(super) nats_disk: Option<SmallDisk>,
-    pub(super) postgres_disk: Option<SmallDisk>,
 }
 
 impl Surroundings {
     pub(super) async fn start(plan: &Plan, recorder: Arc<Recorder>) -> Result<Self> {
         let github = github(plan.repositories).await?;
         let nats_disk = SmallDisk::mount(NATS_DISK_MEBIBYTES)?;
-        let postgres_disk = SmallDisk::mount(POSTGRES_DISK_MEBIBYTES)?;
+        let clocks = ClockMaker::prepare().context("make clocks that can be set")?;
         let nats =
             NatsServer::try_start_in(&folder_on(nats_disk.as_ref()), NatsSettings::default())
                 .await?;
-        let postgres = PostgresServer::start_in(&folder_on(postgres_disk.as_ref())).await;
-        let connection = postgres.create_database().await;
-        let pool = pool(&connection).await?;
+        let database = Database::start(plan.database, &clocks).await?;
         let setup = Setup {
             frequency: plan.sweep_every,
             // The writers remove and restore more than anybody would, and nobody is there to confirm it.
@@ -79,18 +65,16 @@ impl Surroundings {
         };
         hook(&github, setup.webhooks);
         let bus = json!({"nats": {"url": nats.url()}});
-        let database = json!({"client": "pg", "connection": connection});
-        let (roles, api) = Roles::start(&setup, &github, (&bus, &database), Arc::clone(&recorder))?;
+        let blocks = (&bus, &database.config());
+        let (roles, api) = Roles::start(&setup, &github, blocks, &clocks, Arc::clone(&recorder))?;
         Ok(Self {
             github,
             nats,
             api,
-            pool,
             roles,
             recorder,
-            postgres,
+            database,
             nats_disk,
-            postgres_disk,
         })
     }
 
@@ -125,33 +109,38 @@ impl Surroundings {
         Ok(())
     }
 
+    /// Which disks there are.
+    pub(super) fn disks(&self) -> Disks {
+        match &self.nats_disk {
+            Some(_) => self.database.disks(),
+            None => Disks::Shared,
+        }
+    }
+
     /// Whether a sweep that began after `since` is done with, and with it every hook that was lost.
     pub(super) async fn has_swept_since(&self, since: i64) -> bool {
+        // Not what a clock that was an hour ahead has noted.
         const SWEPT: &str = "select count(*) from delivery \
-            where event = 'tick' and received_at > $1 and covered_at is not null";
-        let swept = sqlx::query_scalar::<_, i64>(SWEPT)
-            .bind(since)
-            .fetch_one(&self.pool)
-            .await;
-        swept.is_ok_and(|count| count > 0)
+            where event = 'tick' and received_at > $1 and received_at <= $2 \
+                and covered_at is not null";
+        let swept = self.database.numbers(SWEPT, &[since, history::now()]).await;
+        swept.is_ok_and(|[count]| count > 0)
     }
 
     /// Whether nothing is under way: in the ledger, to the subscribers.
     pub(super) async fn is_drained(&self, heard: HeardUpTo) -> bool {
         const OUTSTANDING: &str = "select \
-            (select count(*) from delivery where covered_at is null) as deliveries, \
-            (select count(*) from source where wanted > done) as sources, \
-            (select revision from catalog_meta) as revision";
-        let outstanding = sqlx::query_as::<_, Outstanding>(OUTSTANDING)
-            .fetch_one(&self.pool)
-            .await;
-        let Ok(outstanding) = outstanding else {
+            (select count(*) from delivery where covered_at is null), \
+            (select count(*) from source where wanted > done), \
+            (select revision from catalog_meta)";
+        let Ok([deliveries, sources, revision]) = self.database.numbers(OUTSTANDING, &[]).await
+        else {
             return false;
         };
-        let is_settled = outstanding.deliveries == 0 && outstanding.sources == 0;
+        let is_settled = deliveries == 0 && sources == 0;
         is_settled
-            && heard.feed >= outstanding.revision
-            && heard.stream >= outstanding.revision
+            && heard.feed >= revision
+            && heard.stream >= revision
             && self.no_signal_waits().await
     }
 
@@ -179,10 +168,6 @@ impl Drop for Surroundings {
     }
 }
 
-fn folder_on(disk: Option<&SmallDisk>) -> PathBuf {
-    disk.map_or_else(std::env::temp_dir, |disk| disk.path().to_owned())
-}
-
 /// An organisation with empty repositories: the writers make the files, so that every file is in the history.
 async fn github(repositories: usize) -> Result<GithubEmulator> {
     let options = Options {
@@ -199,26 +184,4 @@ async fn github(repositories: usize) -> Result<GithubEmulator> {
     });
     github.seed(ORGANIZATION, names.collect::<Vec<_>>())?;
     Ok(github)
-}
-
-async fn pool(connection: &Value) -> Result<PgPool> {
-    let text = |key: &str| {
-        connection[key]
-            .as_str()
-            .with_context(|| format!("the connection has a {key}"))
-    };
-    let port = connection["port"]
-        .as_u64()
-        .and_then(|port| u16::try_from(port).ok())
-        .context("the connection has a port")?;
-    let options = PgConnectOptions::new()
-        .host(text("host")?)
-        .port(port)
-        .username(text("user")?)
-        .database(text("database")?);
-    PgPoolOptions::new()
-        .max_connections(2)
-        .connect_with(options)
-        .await
-        .context("connect to the database")
 }

@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use super::Finding;
-use crate::history::{ChangeRow, History, Live};
+use crate::history::{CLOCK_STEP_MICROS, ChangeRow, Fault, FaultKind, History, Live};
+use crate::process::Service;
 
 pub(super) fn revisions_and_versions_have_no_gaps(history: &History) -> Finding {
     let mut finding = Finding::new(
@@ -34,12 +35,42 @@ pub(super) fn revisions_and_versions_have_no_gaps(history: &History) -> Finding 
         .iter()
         .map(|row| (row.revision, row))
         .collect();
+    let log = CommittedLog {
+        rows,
+        epoch: &history.meta.epoch,
+        is_clock_stepped: history.faults.iter().any(is_step_of_store),
+    };
     for (name, events) in [("feed", &history.feed), ("stream", &history.stream)] {
         for event in events {
-            committed(&mut finding, name, event, &rows, &history.meta.epoch);
+            committed(&mut finding, name, event, &log);
         }
     }
     finding
+}
+
+/// The log, as whoever heard of it is compared with.
+struct CommittedLog<'a> {
+    rows: BTreeMap<i64, &'a ChangeRow>,
+    epoch: &'a str,
+    /// Whether the clock that tells when something was committed was wrong for a while.
+    is_clock_stepped: bool,
+}
+
+fn is_step_of_store(fault: &Fault) -> bool {
+    fault.kind == FaultKind::ClockStep && fault.target == Service::Store.name()
+}
+
+impl CommittedLog<'_> {
+    /// When a row was committed, at the latest. Of one that the clock put an hour ahead only that hour is taken
+    /// off: it must have been heard after that all the same.
+    fn committed_at(&self, row: &ChangeRow, event: &Live) -> i64 {
+        let ahead = row.committed_at - event.at;
+        if self.is_clock_stepped && ahead > CLOCK_STEP_MICROS / 2 {
+            row.committed_at - CLOCK_STEP_MICROS
+        } else {
+            row.committed_at
+        }
+    }
 }
 
 /// 1, 2, 3 … `last`, each once and in this order.
@@ -84,15 +115,9 @@ fn versions(finding: &mut Finding, history: &History) {
 }
 
 /// What was heard is a row of the log, and was one when it was heard.
-fn committed(
-    finding: &mut Finding,
-    name: &str,
-    event: &Live,
-    rows: &BTreeMap<i64, &ChangeRow>,
-    epoch: &str,
-) {
+fn committed(finding: &mut Finding, name: &str, event: &Live, log: &CommittedLog<'_>) {
     let revision = event.revision();
-    let Some(row) = rows.get(&revision) else {
+    let Some(row) = log.rows.get(&revision) else {
         finding.expect(false, || {
             format!("{name}: revision {revision} was heard and is not in the log")
         });
@@ -102,14 +127,14 @@ fn committed(
     let is_same = event.verb() == row.verb
         && event.version() == row.version
         && (is_problem || event.entity_ref() == row.entity_ref.as_deref())
-        && event.id == format!("{epoch}-{revision}");
+        && event.id == format!("{}-{revision}", log.epoch);
     finding.expect(is_same, || {
         format!(
             "{name}: revision {revision} was heard as {} {:?}, the log has {row:?}",
             event.id, event.data
         )
     });
-    finding.expect(event.at >= row.committed_at, || {
+    finding.expect(event.at >= log.committed_at(row, event), || {
         format!(
             "{name}: revision {revision} was heard at {} and committed at {}",
             event.at, row.committed_at

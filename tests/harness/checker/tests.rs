@@ -2,8 +2,8 @@ use serde_json::json;
 
 use super::*;
 use crate::history::{
-    ApiEntity, ChangeRow, Commit, DeliveryRow, EntityRow, Fault, FaultKind, HeadFile, Hook,
-    KvEntry, Live, MetaRow, Recorder, Run, SourceRow, file,
+    ApiEntity, CLOCK_STEP_MICROS, ChangeRow, Commit, DeliveryRow, EntityRow, Fault, FaultKind,
+    HeadFile, Hook, KvEntry, Live, MetaRow, Recorder, Run, SourceRow, file,
 };
 
 const PAY: &str = "component:default/pay";
@@ -357,6 +357,32 @@ fn a_gap_in_the_log_is_found() {
 #[test]
 fn an_event_before_its_commit_is_found() {
     check_fails(["I8"], |history| history.feed[1].at = SECOND);
+    // An hour ahead, and heard a second after that hour or a second before it.
+    for (stepped, second, expected) in [
+        (true, 1, None),
+        (true, -1, Some("I8")),
+        (false, 1, Some("I8")),
+    ] {
+        let mut history = good();
+        let heard = history.feed[1].at.min(history.stream[1].at);
+        history.changes[1].committed_at = heard - second * SECOND + CLOCK_STEP_MICROS;
+        if stepped {
+            history.faults.push(Fault {
+                kind: FaultKind::ClockStep,
+                target: "store".to_owned(),
+                at: SECOND,
+                note: String::new(),
+            });
+        }
+        let report = check(&history);
+        let mut findings = report.findings.iter();
+        let violated = findings.find(|finding| !finding.violations.is_empty());
+        assert_eq!(
+            violated.map(|finding| finding.invariant),
+            expected,
+            "{report}"
+        );
+    }
     check_fails(["I8"], |history| {
         "other-1".clone_into(&mut history.stream[0].id);
     });

@@ -16,8 +16,8 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 pub use record::{
-    ApiEntity, ChangeRow, Commit, Counter, DeliveryRow, EntityRow, Fault, FaultKind, HeadFile,
-    Hook, KvEntry, Live, MetaRow, Run, SourceRow,
+    ApiEntity, CLOCK_STEP_MICROS, ChangeRow, Commit, Counter, DeliveryRow, EntityRow, Fault,
+    FaultKind, HeadFile, Hook, KvEntry, Live, MetaRow, Run, SourceRow,
 };
 
 /// Files of a run folder, one kind of record each.

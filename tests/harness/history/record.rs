@@ -66,6 +66,9 @@ pub struct Commit {
     pub at: i64,
 }
 
+/// By how much a clock is wrong after [`FaultKind::ClockStep`], in either direction.
+pub const CLOCK_STEP_MICROS: i64 = 60 * 60 * 1_000_000;
+
 /// What went wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -78,12 +81,20 @@ pub enum FaultKind {
     Freeze,
     /// A server closes its clients' connections.
     Cut,
-    /// A server refuses to write.
+    /// A server, or the disk of a file, refuses to be written to.
     ReadOnly,
     /// A server's disk is full for a while.
     FullDisk,
     /// GitHub answers nothing useful for a while.
     Sick,
+    /// The wall clock of a process is an hour wrong for a while.
+    ClockStep,
+    /// Another process has the lock of the database file for a while.
+    Locked,
+    /// The database file is replaced by a copy of itself.
+    Replaced,
+    /// The database file is taken away and put back when that was noticed.
+    TakenAway,
 }
 
 impl FaultKind {
@@ -98,6 +109,10 @@ impl FaultKind {
             Self::ReadOnly => "read-only",
             Self::FullDisk => "full-disk",
             Self::Sick => "sick",
+            Self::ClockStep => "clock-step",
+            Self::Locked => "locked",
+            Self::Replaced => "replaced",
+            Self::TakenAway => "taken-away",
         }
     }
 }

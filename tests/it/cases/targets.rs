@@ -185,6 +185,36 @@ async fn a_file_is_read_at_a_tag_or_a_short_commit() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_tag_that_is_moved_is_read_again() {
+    let title = |release: usize| format!("release {release}");
+    let file = |release: usize| component("cart", &title(release));
+    let cart = "component:default/cart";
+    let mut story = Story::of_shop(&[("c.yaml", &file(0))], &[]).await;
+    let mut released = 0;
+    for page in ["blob/v1/c.yaml", "blob/refs/tags/v1/c.yaml"] {
+        let github = &story.world.github;
+        github.push_tag("acme/shop", "v1").expect("tagged");
+        let target = format!("https://github.com/acme/shop/{page}");
+        story.register_instead(vec![root(&target)]).await;
+        for is_annotated in [false, true, true, false] {
+            story.shows(cart, &title(released)).await;
+            story.push(&[("c.yaml", Some(&file(released + 1)))]).await;
+            story.shows(cart, &title(released)).await;
+            let github = &story.world.github;
+            let pushed = if is_annotated {
+                github.push_annotated_tag("acme/shop", "v1")
+            } else {
+                github.push_tag("acme/shop", "v1")
+            };
+            pushed.expect("tagged");
+            released += 1;
+            story.shows(cart, &title(released)).await;
+        }
+    }
+    story.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_ref_that_does_not_exist_is_told_as_that() {
     let targets = "{targets: ['https://github.com/acme/shop/blob/v9/c.yaml', 'https://github.com/acme/shop/blob/v9/*.yaml']}";
     let story = Story::of_shop(&[("all.yaml", &location("all", targets))], &["all.yaml"]).await;

@@ -4,6 +4,7 @@
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
+use freshet_model::glob::{TREE_WORK_MAX, Work};
 use freshet_model::{ErrorClass, Level, Problem, RuleId};
 use freshet_processor::catalog_file::{CatalogFile, FileOrigin, PendingFile};
 use freshet_processor::limits::ReadLimits;
@@ -40,6 +41,7 @@ pub(super) fn check_files(
         settings,
         given: given.len(),
         known: HashSet::new(),
+        pattern_work: Work::new(TREE_WORK_MAX),
         set: FileSet::default(),
     };
     for file in given {
@@ -71,6 +73,8 @@ struct FileChecker<'a> {
     given: usize,
     /// Files on the disk that were come upon already: Location entities may point in circles.
     known: HashSet<PathBuf>,
+    /// What looking for patterns may still take, of all Location entities together.
+    pattern_work: Work,
     set: FileSet,
 }
 
@@ -183,7 +187,13 @@ impl FileChecker<'_> {
             // Only now, since it reads the file once more and most files have no Location entity.
             let positions =
                 positions.get_or_insert_with(|| FilePositions::read(bytes, &self.settings.limits));
-            let targets = check_targets(file, entity, self.settings, positions);
+            let targets = check_targets(
+                file,
+                entity,
+                self.settings,
+                positions,
+                &mut self.pattern_work,
+            );
             for problem in targets.problems {
                 self.set.add_problem(index, problem);
             }

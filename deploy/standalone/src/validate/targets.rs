@@ -8,7 +8,7 @@
 
 use std::path::PathBuf;
 
-use freshet_model::glob::{Pattern, PatternError, unescape};
+use freshet_model::glob::{Pattern, PatternError, Work, unescape};
 use freshet_model::location::{
     LocationRef, LocationSpec, ResolvedTarget, Target, TargetError, URL, check_type,
 };
@@ -36,12 +36,13 @@ pub(super) struct CheckedTargets {
     pub(super) files: Vec<PathBuf>,
 }
 
-/// Looks at every target of a Location entity.
+/// Looks at every target of a Location entity, with what looking for patterns may still take.
 pub(super) fn check_targets(
     file: &FileToCheck,
     entity: &FileEntity,
     settings: &CheckSettings,
     positions: &FilePositions,
+    work: &mut Work,
 ) -> CheckedTargets {
     let document = entity.entity.document();
     let spec = LocationSpec::read(document);
@@ -53,6 +54,7 @@ pub(super) fn check_targets(
         settings,
         entity,
         is_required: spec.is_required,
+        work,
         result: CheckedTargets::default(),
     };
     // All targets share the type, so it is refused once and not for each of them.
@@ -85,6 +87,7 @@ struct TargetCheck<'a> {
     settings: &'a CheckSettings,
     entity: &'a FileEntity,
     is_required: bool,
+    work: &'a mut Work,
     result: CheckedTargets,
 }
 
@@ -171,7 +174,7 @@ impl TargetCheck<'_> {
         if path == tree.in_repository(&self.file.path).path {
             return;
         }
-        let files = match find_files(tree, path, is_pattern) {
+        let files = match find_files(tree, path, is_pattern, self.work) {
             Ok(files) => files,
             Err(error) => {
                 let hint = "Write a simpler pattern.";
@@ -201,7 +204,12 @@ impl TargetCheck<'_> {
 }
 
 /// The files of the work tree that a path or a pattern names, in order.
-fn find_files(tree: &WorkTree, path: &str, is_pattern: bool) -> Result<Vec<PathBuf>, PatternError> {
+fn find_files(
+    tree: &WorkTree,
+    path: &str,
+    is_pattern: bool,
+    work: &mut Work,
+) -> Result<Vec<PathBuf>, PatternError> {
     let find_file = |path: &str| match tree.on_disk(path) {
         DiskFile::Found(file) => Some(file),
         DiskFile::Missing | DiskFile::Outside => None,
@@ -214,12 +222,37 @@ fn find_files(tree: &WorkTree, path: &str, is_pattern: bool) -> Result<Vec<PathB
     if let Some(file) = find_file(&unescape(path)) {
         return Ok(vec![file]);
     }
-    let paths = tree.files().iter();
-    Ok(paths
-        .map(|path| tree.in_repository(path).path)
-        .filter(|path| pattern.is_match(path))
-        .filter_map(|path| find_file(&path))
+    let mut files = Vec::new();
+    for path in tree.files() {
+        let path = tree.in_repository(path).path;
+        if pattern.match_within(&path, work)? {
+            files.extend(find_file(&path));
+        }
         // One more than allowed is enough to tell that there are too many.
-        .take(MATCHES_MAX + 1)
-        .collect())
+        if files.len() > MATCHES_MAX {
+            break;
+        }
+    }
+    Ok(files)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn patterns_share_what_looking_for_them_may_take() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let root = folder.path().canonicalize().expect("it is there");
+        for name in 0..100 {
+            std::fs::write(root.join(format!("{name}.yaml")), "").expect("a file");
+        }
+        let tree = WorkTree::new(root, None, None);
+        // Once through the files takes some thousand characters.
+        let mut work = Work::new(10_000);
+        let mut find = |pattern: &str| find_files(&tree, pattern, true, &mut work);
+        assert_eq!(find("*.yaml").map(|files| files.len()), Ok(100));
+        let later: Vec<_> = (0..10).map(|_| find("*.yaml")).collect();
+        assert_eq!(later.last(), Some(&Err(PatternError::TakesTooLong)));
+    }
 }

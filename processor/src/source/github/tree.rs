@@ -12,6 +12,7 @@ use super::answer_limit::answer_bytes_max;
 use super::client::GithubClient;
 use super::error::CallError;
 use crate::metrics::CallKind;
+use crate::off_thread::run_blocking;
 
 /// Most folders of one commit that are listed one by one.
 const FOLDERS_MAX: usize = 300;
@@ -67,7 +68,8 @@ struct TreeEntry {
 }
 
 /// Which paths are looked for.
-pub trait PathFilter {
+// It is sent to where looking may take its time, and comes back.
+pub trait PathFilter: Send + 'static {
     /// Whether a file is.
     // Patterns keep count of what looking for them takes.
     fn is_file_wanted(&mut self, path: &str) -> bool;
@@ -75,53 +77,117 @@ pub trait PathFilter {
     fn is_folder_wanted(&self, path: &str) -> bool;
 }
 
-/// Lists the wanted files of a commit, and the submodules that stand where there may be one.
+/// A list, or what there is of it, and what it was made with.
+struct Listed<F> {
+    files: TreeFiles,
+    wanted: F,
+    /// The wanted folders of it, each with its tree.
+    folders: Vec<(String, String)>,
+    /// Whether GitHub left something out.
+    is_truncated: bool,
+}
+
+impl<F> Listed<F> {
+    fn new(wanted: F) -> Self {
+        Self {
+            files: TreeFiles::new(),
+            wanted,
+            folders: Vec::new(),
+            is_truncated: false,
+        }
+    }
+}
+
+/// Lists the wanted files of a commit, and the submodules that stand where there may be one. The filter comes
+/// back with what it has learned.
 ///
 /// # Errors
 /// [`TreeError`] if the list would not be complete.
-pub async fn list_files(
+pub async fn list_files<F: PathFilter>(
     client: &GithubClient,
     lane: Lane,
     owner: &str,
     name: &str,
     commit: &str,
-    wanted: &mut impl PathFilter,
-) -> Result<TreeFiles, TreeError> {
-    let repository = format!("/repos/{owner}/{name}/git/trees");
+    wanted: F,
+) -> Result<(TreeFiles, F), TreeError> {
+    let reader = TreeReader {
+        client,
+        lane,
+        repository: format!("/repos/{owner}/{name}/git/trees"),
+    };
     // One call for nearly every repository; GitHub cuts the list at 100,000 entries or 7 MB.
-    let whole = read_tree(client, lane, &format!("{repository}/{commit}?recursive=1")).await?;
-    if !whole.truncated {
-        let mut files = TreeFiles::new();
-        add_entries(&mut files, whole.tree, "", wanted);
-        return Ok(files);
+    let whole = format!("{commit}?recursive=1");
+    let listed = reader
+        .add_tree(&whole, String::new(), Listed::new(wanted))
+        .await?;
+    if !listed.is_truncated {
+        return Ok((listed.files, listed.wanted));
     }
-    walk_folders(client, lane, &repository, commit, wanted).await
+    reader.walk_folders(commit, listed.wanted).await
 }
 
-async fn walk_folders(
-    client: &GithubClient,
+/// Where the trees of one repository are read.
+struct TreeReader<'a> {
+    client: &'a GithubClient,
     lane: Lane,
-    repository: &str,
-    commit: &str,
-    wanted: &mut impl PathFilter,
-) -> Result<TreeFiles, TreeError> {
-    let mut files = TreeFiles::new();
-    let mut folders = VecDeque::from([(String::new(), commit.to_owned())]);
-    for _ in 0..FOLDERS_MAX {
-        let Some((folder, oid)) = folders.pop_front() else {
-            return Ok(files);
-        };
-        let tree = read_tree(client, lane, &format!("{repository}/{oid}")).await?;
-        // A folder that is too large alone cannot be divided further.
-        if tree.truncated {
-            return Err(TreeError::TooManyFolders);
+    repository: String,
+}
+
+impl TreeReader<'_> {
+    async fn walk_folders<F: PathFilter>(
+        &self,
+        commit: &str,
+        wanted: F,
+    ) -> Result<(TreeFiles, F), TreeError> {
+        let mut listed = Listed::new(wanted);
+        let mut folders = VecDeque::from([(String::new(), commit.to_owned())]);
+        for _ in 0..FOLDERS_MAX {
+            let Some((folder, oid)) = folders.pop_front() else {
+                return Ok((listed.files, listed.wanted));
+            };
+            listed = self.add_tree(&oid, folder, listed).await?;
+            // A folder that is too large alone cannot be divided further.
+            if listed.is_truncated {
+                return Err(TreeError::TooManyFolders);
+            }
+            folders.extend(listed.folders.drain(..));
         }
-        folders.extend(add_entries(&mut files, tree.tree, &folder, wanted));
+        if folders.is_empty() {
+            Ok((listed.files, listed.wanted))
+        } else {
+            Err(TreeError::TooManyFolders)
+        }
     }
-    if folders.is_empty() {
-        Ok(files)
-    } else {
-        Err(TreeError::TooManyFolders)
+
+    /// Adds what is wanted of one tree. One that was cut off adds nothing.
+    async fn add_tree<F: PathFilter>(
+        &self,
+        tree: &str,
+        folder: String,
+        mut listed: Listed<F>,
+    ) -> Result<Listed<F>, CallError> {
+        let kind = CallKind::Tree;
+        let path = format!("{}/{tree}", self.repository);
+        let bytes_max = answer_bytes_max(kind);
+        let body = self
+            .client
+            .get_rest(kind, self.lane, &path, MEDIA_TYPE, bytes_max)
+            .await?;
+        // Megabytes of JSON, and patterns that anybody may have written: a second or two of both.
+        let read = run_blocking(move || -> Result<Listed<F>, serde_json::Error> {
+            let answer: TreeAnswer = serde_json::from_slice(&body)?;
+            listed.is_truncated = answer.truncated;
+            if !answer.truncated {
+                listed.folders =
+                    add_entries(&mut listed.files, answer.tree, &folder, &mut listed.wanted);
+            }
+            Ok(listed)
+        });
+        read.await.map_err(|source| CallError::Unreadable {
+            operation: kind.as_str(),
+            source,
+        })
     }
 }
 
@@ -156,16 +222,4 @@ fn add_entries(
         }
     }
     folders
-}
-
-async fn read_tree(client: &GithubClient, lane: Lane, path: &str) -> Result<TreeAnswer, CallError> {
-    let kind = CallKind::Tree;
-    let bytes_max = answer_bytes_max(kind);
-    let body = client
-        .get_rest(kind, lane, path, MEDIA_TYPE, bytes_max)
-        .await?;
-    serde_json::from_slice(&body).map_err(|source| CallError::Unreadable {
-        operation: kind.as_str(),
-        source,
-    })
 }

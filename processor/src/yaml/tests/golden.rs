@@ -3,6 +3,7 @@
 //! An entry is a text and, per document, the value or that there is an error. Where the answer
 //! here is another one on purpose or for want of a better scanner, it stands beside it.
 
+use freshet_model::canonical_json;
 use serde_json::{Map, Value, json};
 
 use super::read;
@@ -20,8 +21,9 @@ fn the_answers_are_those_of_the_npm_package() {
         .iter()
         .filter_map(|record| {
             let text = record["text"].as_str().expect("a text");
-            let expected = as_doubles(record.get("ours").unwrap_or(&record["npm"]).clone());
-            let actual = as_doubles(answers(text));
+            // As text, for there numbers are written as JavaScript compares them.
+            let expected = canonical_json(record.get("ours").unwrap_or(&record["npm"]));
+            let actual = canonical_json(&answers(text));
             (actual != expected).then(|| format!("{text:?}\n  is {actual}\n  not {expected}"))
         })
         .collect();
@@ -34,17 +36,4 @@ fn answers(text: &str) -> Value {
         Err(_) => json!({ "error": true }),
     };
     read(text).into_iter().map(answer).collect()
-}
-
-/// The value with every number as JavaScript compares it.
-fn as_doubles(value: Value) -> Value {
-    match value {
-        Value::Number(number) => json!(number.as_f64()),
-        Value::Array(items) => items.into_iter().map(as_doubles).collect(),
-        Value::Object(members) => members
-            .into_iter()
-            .map(|(name, value)| (name, as_doubles(value)))
-            .collect(),
-        other => other,
-    }
 }

@@ -17,7 +17,8 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use crate::api::*;
-use crate::change::{ChangeRow, EntityRecord, Op, ProblemRow, Snapshot};
+use crate::change::sample::change_row;
+use crate::change::{ChangeRow, EntityRecord, ProblemRow, Snapshot};
 use crate::config::{DatabaseConfig, FeedLimits};
 use crate::feed::FeedDeps;
 
@@ -265,27 +266,16 @@ fn parse(text: &str) -> EntityRef {
 }
 
 fn change(revision: i64) -> ChangeRow {
-    let data = format!(
-        r#"{{"op":"updated","entity":{{"ref":"component:default/pay","uid":"u","kind":"Component"}},"revision":{{"catalog":{revision},"previous":0,"entity":1}},"change":{{"categories":[],"derived":false,"fields":{{"added":[],"updated":[],"deleted":[]}},"relations":{{"added":[],"removed":[]}}}},"cause":{{}},"timing":{{"committed":"2026-11-21T09:14:03.000000Z"}}}}"#
-    );
     let document = format!(
         r#"{{"apiVersion":"backstage.io/v1alpha1","kind":"Component","metadata":{{"name":"pay","namespace":"default","title":"r{revision}"}},"spec":{{"type":"service"}}}}"#
     );
     ChangeRow {
-        revision: Revision::new(revision),
-        op: Op::Updated,
-        entity_ref: Some(parse("component:default/pay")),
-        version: revision,
         uid: Some(Uuid::from_u128(2)),
-        location_id: LocationId::new(1),
         source_id: SOURCE,
         document: Some(Arc::from(document)),
         relations: Some(Arc::from([])),
         digest: Some("d".to_owned()),
-        problem: None,
-        data,
-        committed_at: 1,
-        fact_at: 1,
+        ..change_row(revision)
     }
 }
 

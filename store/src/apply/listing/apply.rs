@@ -58,6 +58,7 @@ impl Applier {
             changed = !diff.refreshed.is_empty();
             write_diff(work, &mut listed, diff).await?;
             self.apply_roots(work, provider, &reading, listed).await?;
+            self.resolve_unlisted(work, provider, &source).await?;
         }
         mark_listing_proved(&mut source, &reading, &self.config.fingerprint, work.now);
         if changed {

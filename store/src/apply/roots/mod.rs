@@ -106,7 +106,8 @@ pub(crate) async fn add_roots(
     if wanted.is_empty() {
         return Ok(());
     }
-    let sources = find_roots_sources(tx, graph, wanted).await?;
+    let keys = wanted.iter().map(|root| root.key.clone()).collect();
+    let sources = find_roots_sources(tx, graph, keys).await?;
     let place_of = |root: &WantedRoot| TargetKey::Place {
         source_id: sources[&root.key],
         path: root.location(),
@@ -137,12 +138,11 @@ pub(crate) async fn add_roots(
 }
 
 /// The ids of roots sources, stored or new.
-async fn find_roots_sources(
+pub(crate) async fn find_roots_sources(
     tx: &mut Tx,
     graph: &mut LocationGraph,
-    wanted: &[WantedRoot],
+    keys: BTreeSet<SourceKey>,
 ) -> Result<BTreeMap<SourceKey, SourceId>, ApplyError> {
-    let keys: BTreeSet<SourceKey> = wanted.iter().map(|root| root.key.clone()).collect();
     let keys: Vec<SourceKey> = keys.into_iter().collect();
     let mut ids: BTreeMap<SourceKey, SourceId> = BTreeMap::new();
     for source in tx.lock_sources_by_key(&keys).await? {
@@ -184,15 +184,21 @@ pub(crate) async fn remove_roots(
         ..GraphRequest::default()
     };
     load(tx, graph, request, &Recheck::default()).await?;
+    let unlisted = match of {
+        None => find_unlisted(tx, graph).await?,
+        // It has just been listed.
+        Some(_) => BTreeSet::new(),
+    };
     for id in doubtful.iter().filter_map(|it| discovered_root(graph, it)) {
-        let key = graph.locations.get(&id).and_then(|location| {
+        let source = graph.locations.get(&id).and_then(|location| {
             let source = graph.sources.get(&location.source_id)?;
-            Some(source.key())
+            Some((source.id, source.key()))
         });
-        let is_discovered = key.is_some_and(|key| {
-            key.kind == SourceKind::Roots
-                && key.external_id.starts_with(PROVIDER)
+        let is_discovered = source.is_some_and(|(source_id, key)| {
+            is_of_provider(&key)
                 && of.is_none_or(|of| key == *of)
+                // A name that is misspelt wants no repository, and takes none away.
+                && !unlisted.contains(&source_id)
         });
         if is_discovered {
             // What was named again in this batch stays.
@@ -202,6 +208,36 @@ pub(crate) async fn remove_roots(
         }
     }
     Ok(())
+}
+
+fn is_of_provider(key: &SourceKey) -> bool {
+    key.kind == SourceKind::Roots && key.external_id.starts_with(PROVIDER)
+}
+
+/// Where the configuration names the account of a provider.
+pub(crate) fn organization_entry(provider_id: &str) -> String {
+    format!("catalog.providers.github.{provider_id}.organization")
+}
+
+/// The roots sources, of those that are loaded, whose account cannot be listed.
+async fn find_unlisted(
+    tx: &mut Tx,
+    graph: &LocationGraph,
+) -> Result<BTreeSet<SourceId>, ApplyError> {
+    let entries: Vec<(SourceId, String)> = graph
+        .sources
+        .values()
+        .filter(|source| is_of_provider(&source.key()))
+        .map(|source| {
+            let id = source.external_id.strip_prefix(PROVIDER);
+            (source.id, organization_entry(id.unwrap_or_default()))
+        })
+        .collect();
+    let places: Vec<(SourceId, &str)> = entries.iter().map(|(id, path)| (*id, &**path)).collect();
+    let locations = tx.locations_at(&places).await?;
+    let ids: Vec<LocationId> = locations.iter().map(|location| location.id).collect();
+    let problems = tx.problems_of(&ids).await?;
+    Ok(problems.iter().map(|problem| problem.source_id).collect())
 }
 
 /// The location of a root that a provider may have named: what the configuration names is required.

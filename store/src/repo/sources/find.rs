@@ -6,6 +6,18 @@ use super::row::{SourceKey, SourceRow};
 use crate::repo::error::RepoError;
 use crate::repo::statement::{Tx, json, select, select_in};
 
+/// Between which times a source has a job, or waits for its turn; microseconds UTC.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct EnqueueTimes {
+    pub(crate) now: i64,
+    /// Nothing that failed waits for longer than this.
+    pub(crate) due_max: i64,
+    /// What was enqueued since has its job still.
+    pub(crate) enqueued_before: i64,
+    /// Nothing was enqueued later than this.
+    pub(crate) enqueued_max: i64,
+}
+
 impl Tx {
     /// The sources with these ids, locked in the order of their ids.
     pub(crate) async fn lock_sources(
@@ -135,26 +147,35 @@ impl Tx {
         )
     }
 
-    /// Sources whose job may have been lost: outstanding, due, and not enqueued since `enqueued_before`.
+    /// Sources whose job may have been lost: outstanding, due, and not enqueued lately.
     pub(crate) async fn sources_to_enqueue(
         &mut self,
-        now: i64,
-        enqueued_before: i64,
+        at: &EnqueueTimes,
         limit: i64,
     ) -> Result<Vec<SourceRow>, RepoError> {
+        // Times that no clock could have told yet are of one that was put back since: nobody waits until
+        // it is that late again. Only what asks for a removal may wait for long.
         // Pushes go before sweeps here too: an outage may leave thousands outstanding.
         source_table!(
             select: self, SourceRow, "find sources without a job",
             sqlite: "from source \
-                where wanted > done and next_due_at <= $1 and enqueued_at <= $2 \
+                where wanted > done \
+                    and (next_due_at <= $1 or (next_due_at > $2 \
+                        and not exists (select 1 from removal r where r.source_id = source.id))) \
+                    and (enqueued_at <= $3 or enqueued_at > $4) \
                 order by lane, enqueued_at, id \
-                limit $3",
+                limit $5",
             postgres: "from source \
-                where wanted > done and next_due_at <= $1 and enqueued_at <= $2 \
+                where wanted > done \
+                    and (next_due_at <= $1 or (next_due_at > $2 \
+                        and not exists (select 1 from removal r where r.source_id = source.id))) \
+                    and (enqueued_at <= $3 or enqueued_at > $4) \
                 order by lane, enqueued_at, id \
-                limit $3",
-            now,
-            enqueued_before,
+                limit $5",
+            at.now,
+            at.due_max,
+            at.enqueued_before,
+            at.enqueued_max,
             limit,
         )
     }

@@ -26,6 +26,7 @@ mod status;
 mod trigger;
 mod write;
 
+pub(crate) use find::EnqueueTimes;
 pub use lane::Lane;
 pub use row::SourceKind;
 pub(crate) use row::{

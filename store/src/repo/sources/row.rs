@@ -285,9 +285,13 @@ impl SourceRow {
         self.git_ref == Some(GitRef::DefaultBranch)
     }
 
-    /// `owner/name`.
+    /// `owner/name`, or the name of what has no owner.
     pub(crate) fn slug(&self) -> String {
-        format!("{}/{}", self.names.owner, self.names.name)
+        let SourceNames { owner, name, .. } = &self.names;
+        if owner.is_empty() {
+            return name.clone();
+        }
+        format!("{owner}/{name}")
     }
 
     /// The repository by its name today.
