@@ -6,7 +6,7 @@ use crate::catalog_file::ReadPolicy;
 use crate::config::ProcessorConfig;
 
 /// Raised whenever the same file would be read differently: parser, validation, relations, digest.
-pub const ENGINE_VERSION: &str = "4";
+pub const ENGINE_VERSION: &str = "5";
 
 /// Names the engine and everything in the configuration that decides what a file comes to. What was
 /// read under another name is read again.

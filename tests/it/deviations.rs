@@ -3,6 +3,8 @@
 //! Each deviation names the test of the better behaviour, and this module's tests see to it that it exists. What is
 //! the same, case by case, is in `tests/conformance/behaviour.md`.
 
+mod replayed;
+
 /// One thing that is done differently.
 pub(crate) struct Deviation {
     /// What Backstage does.
@@ -13,6 +15,8 @@ pub(crate) struct Deviation {
     pub(crate) test: &'static str,
     /// The file of the recorded corpus that ends differently for it, without its ending.
     pub(crate) case: Option<&'static str>,
+    /// The reasons for which the replays of `tests/backstage` accept it.
+    accepted_as: &'static [&'static str],
 }
 
 const fn deviation(
@@ -25,6 +29,7 @@ const fn deviation(
         freshet,
         test,
         case: None,
+        accepted_as: &[],
     }
 }
 
@@ -35,15 +40,25 @@ impl Deviation {
             ..self
         }
     }
+
+    const fn accepted_as(self, reasons: &'static [&'static str]) -> Self {
+        Self {
+            accepted_as: reasons,
+            ..self
+        }
+    }
 }
 
-/// All of them.
+/// All that something else than a replay shows.
 pub(crate) const DEVIATIONS: &[Deviation] = &[
     deviation(
         "Of two files that declare one entity the second is forgotten: when the first goes, the entity is lost.",
         "The second claim is kept and takes over at once.",
         "a_claim_that_lost_is_promoted_when_the_winner_goes",
-    ),
+    )
+    .accepted_as(&[
+        "A file that did not get a ref is not forgotten; in Backstage it gets none until it changes.",
+    ]),
     deviation(
         "An entity that moves between two files of one Location is deleted and made again, with another uid.",
         "It stays the same and is never absent.",
@@ -53,7 +68,10 @@ pub(crate) const DEVIATIONS: &[Deviation] = &[
         "Of two Locations that list one file the last owns it: when that one goes, so do the file's entities.",
         "Either may go.",
         "of_two_locations_with_one_file_either_may_go",
-    ),
+    )
+    .accepted_as(&[
+        "A file that several list stays while one of them does; in Backstage its entities go with the one that was read last.",
+    ]),
     deviation(
         "Locations that list each other keep each other alive after their root is gone.",
         "What no root reaches goes.",
@@ -69,18 +87,27 @@ pub(crate) const DEVIATIONS: &[Deviation] = &[
         "They are an error of their entity.",
         "keys_that_differ_only_by_case_are_an_error_of_their_entity",
     )
-    .in_case("spec-case-clash"),
+    .in_case("spec-case-clash")
+    .accepted_as(&[
+        "Keys that differ only by case are an error of their entity, which Backstage could never show.",
+    ]),
     deviation(
         "A NUL character keeps an entity from ever being shown, silently.",
         "It is an error of its entity.",
         "a_nul_character_is_an_error_of_its_entity",
     )
-    .in_case("yaml-nul"),
+    .in_case("yaml-nul")
+    .accepted_as(&[
+        "A NUL character is an error of its entity, which Backstage could never show.",
+    ]),
     deviation(
         "A YAML alias inside what it names makes the reading fail endlessly; an unknown one is a failure to read.",
         "Both are problems with a line and a column.",
         "a_bad_alias_is_a_problem_with_a_place",
-    ),
+    )
+    .accepted_as(&[
+        "An alias without an anchor is an error of its document, with a place; in Backstage the whole reading fails.",
+    ]),
     deviation(
         "An author's etag is kept, so that changes are not noticed, and so is an author's orphan annotation.",
         "Authors choose neither.",
@@ -101,7 +128,10 @@ pub(crate) const DEVIATIONS: &[Deviation] = &[
         "A placeholder may not name its own repository in other letters (`O/R` in `o/r`).",
         "It may: to GitHub it is the same repository.",
         "a_repository_is_the_same_in_any_case",
-    ),
+    )
+    .accepted_as(&[
+        "GitHub knows a repository by its name in any case, and with `.git`.",
+    ]),
     deviation(
         "A placeholder may not read from hosts of other forges, such as gitlab.com, though they be in backend.reading.allow.",
         "What the operator allows may be read, as a plain URL.",
@@ -116,7 +146,10 @@ pub(crate) const DEVIATIONS: &[Deviation] = &[
         "A relative target may climb out of its repository.",
         "It is refused.",
         "a_target_does_not_climb_out_of_its_repository",
-    ),
+    )
+    .accepted_as(&[
+        "A relative target may not climb out of its branch.",
+    ]),
     deviation(
         "Of a branch with a slash in its name neither patterns nor targets that begin at the root can be read.",
         "They can.",
@@ -127,27 +160,45 @@ pub(crate) const DEVIATIONS: &[Deviation] = &[
         "One broken or missing target keeps its Location entity and all other targets as they were, or unserved.",
         "Each target stands on its own, and its Location entity shows what is wrong with it.",
         "one_missing_target_holds_back_neither_its_siblings_nor_the_location_entity",
-    ),
+    )
+    .accepted_as(&[
+        "A file that is missing holds back nothing but itself.",
+    ]),
     deviation(
         "Of two documents that declare one entity the first counts even if it is invalid, and then there is none.",
         "A valid one counts, and the error stays with the other's file.",
         "a_broken_document_puts_no_error_on_the_entity_of_another",
-    ),
+    )
+    .accepted_as(&[
+        "An invalid document holds no ref; in Backstage it keeps the valid one of another file out.",
+    ]),
     deviation(
         "What is percent-encoded in a target is a pattern all the same, and so are folders such as `[id]`.",
         "It is a name; and a file of that very name comes before what the name matches.",
         "folders_may_be_called_anything",
-    ),
+    )
+    .accepted_as(&[
+        "A file of that very name comes before what the name matches as a pattern.",
+        "What is percent-encoded is a name and no pattern.",
+        "The folder of a file is a name, also if it is called `[slug]`; Backstage reads it as a pattern, and cuts it at the root.",
+    ]),
     deviation(
         "A question mark in a target begins a query, and braces in a relative one are encoded.",
         "They are wildcards, unless `key=` follows.",
         "patterns_have_the_meaning_of_minimatch",
-    ),
+    )
+    .accepted_as(&[
+        "A question mark that begins no query is a wildcard.",
+        "A question mark that begins no query is a wildcard; to Backstage it ends the path.",
+    ]),
     deviation(
         "Of a ref with slashes, such as refs/heads/main or a tag written in full, nothing can be read.",
         "It can, and a ref that is missing is told as that.",
         "a_file_is_read_at_a_tag_or_a_short_commit",
-    ),
+    )
+    .accepted_as(&[
+        "`refs/heads/main` is a branch; Backstage takes `refs` for it.",
+    ]),
     deviation(
         "An error is announced whenever it is seen again.",
         "It is announced when it comes and when it goes.",
@@ -253,12 +304,17 @@ mod tests {
     use std::collections::BTreeSet;
     use std::path::{Path, PathBuf};
 
-    use super::DEVIATIONS;
+    use super::replayed::REPLAYED;
+    use super::{DEVIATIONS, Deviation};
 
     /// Rows of the tables of Backstage's behaviour.
     const CASES_MIN: usize = 239;
     /// What stands in the place of a test when there is a reason for having none.
     const NO_TEST: &str = "none: ";
+
+    fn all() -> impl Iterator<Item = &'static Deviation> {
+        DEVIATIONS.iter().chain(REPLAYED)
+    }
 
     fn root() -> PathBuf {
         Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
@@ -317,10 +373,43 @@ mod tests {
         }
     }
 
+    /// Each reason for which a replay accepts a difference.
+    fn read_accepted() -> BTreeSet<String> {
+        let mut reasons = BTreeSet::new();
+        let mut folders = vec![root().join("tests/backstage/replay")];
+        while let Some(folder) = folders.pop() {
+            for entry in std::fs::read_dir(folder).expect("a folder") {
+                let path = entry.expect("an entry").path();
+                if path.is_dir() {
+                    folders.push(path);
+                    continue;
+                }
+                let text = std::fs::read_to_string(&path).expect("readable");
+                let lines = text.lines().map(str::trim);
+                let named = lines.filter_map(|line| line.strip_prefix("reason: \""));
+                reasons.extend(named.map(|it| it.trim_end_matches("\",").to_owned()));
+            }
+        }
+        reasons
+    }
+
+    #[test]
+    fn every_difference_that_a_replay_accepts_is_listed() {
+        let listed: BTreeSet<String> = all()
+            .flat_map(|deviation| deviation.accepted_as)
+            .map(|reason| (*reason).to_owned())
+            .collect();
+        let accepted = read_accepted();
+        let missing: Vec<_> = accepted.difference(&listed).collect();
+        let unknown: Vec<_> = listed.difference(&accepted).collect();
+        assert!(missing.is_empty(), "not listed: {missing:#?}");
+        assert!(unknown.is_empty(), "no replay accepts: {unknown:#?}");
+    }
+
     #[test]
     fn every_deviation_is_described_and_has_the_test_it_names() {
         let functions = find_functions();
-        for deviation in DEVIATIONS {
+        for deviation in all() {
             let test = deviation.test;
             assert!(functions.contains(test), "{test} is nowhere");
             for sentence in [deviation.backstage, deviation.freshet] {

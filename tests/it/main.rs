@@ -1,5 +1,6 @@
 //! Whole-system stories, conformance on real servers, and the rules of the tree.
 
+mod agreement;
 mod bus;
 mod calls;
 mod cases;

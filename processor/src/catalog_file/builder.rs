@@ -2,8 +2,10 @@
 
 use std::collections::{HashMap, HashSet};
 
+use freshet_model::location::{LocationSpec, TargetPlaces};
 use freshet_model::{
-    BlastRadius, EntityRef, ErrorClass, Kinds, Level, Problem, RuleId, ValidDocument, Violation,
+    BlastRadius, Entity, EntityRef, ErrorClass, Kinds, Level, Problem, RuleId, ValidDocument,
+    Violation,
 };
 use serde_json::Value;
 
@@ -16,6 +18,9 @@ use crate::yaml::{
     OddSpace, ParsedDocument, Positions, SyntaxProblem, TextPosition, find_wrong_byte,
     read_documents,
 };
+
+/// The kind of entities that point at files, as refs spell it.
+const LOCATION_KIND: &str = "location";
 
 /// Reads a catalog file: its documents, each validated by itself. Placeholders stay what they are.
 pub fn read_catalog_file(bytes: &[u8], kinds: &Kinds, limits: &ReadLimits) -> CatalogFile {
@@ -228,6 +233,7 @@ impl CatalogFileBuilder {
         let place = self.entities.len();
         self.note_declaration(entity.entity_ref(), start, Some(place), positions);
         self.entities.push(Some(FileEntity {
+            target_places: find_target_places(&entity, positions),
             entity,
             relations,
             position: start,
@@ -389,6 +395,20 @@ impl CatalogFileBuilder {
             emitted: self.emitted,
         }
     }
+}
+
+/// Whether a target can be read is known only after the file was left, and then it is told where it stands.
+fn find_target_places(entity: &Entity, positions: &Positions) -> Option<TargetPlaces> {
+    if entity.entity_ref().kind() != LOCATION_KIND {
+        return None;
+    }
+    let pointers = LocationSpec::target_pointers(entity.document()).into_iter();
+    Some(TargetPlaces {
+        location_type: Some(positions.shown_at("/spec/type")),
+        targets: pointers
+            .map(|pointer| positions.shown_at(&pointer))
+            .collect(),
+    })
 }
 
 fn describe_type(value: &Value) -> &'static str {

@@ -1,10 +1,12 @@
 //! From a file's bytes to the entities and problems of a location. Pure.
 
 use freshet_model::{
-    EntityRef, ErrorClass, Level, Problem, RelationDeclaration, RuleId, canonical_json, digest,
+    EntityRef, ErrorClass, Level, Problem, RelationDeclaration, RuleId, TextPosition,
+    canonical_json, digest, location,
 };
 use freshet_proto::message::{
-    Content, Dependency, Emitted, EntityObserved, ProblemObserved, RelationObserved,
+    Content, Dependency, Emitted, EntityObserved, Place, ProblemObserved, RelationObserved,
+    TargetPlaces,
 };
 use prost::Message as _;
 
@@ -95,7 +97,20 @@ fn message_of_entity(declared: FileEntity) -> EntityObserved {
             .map(message_of_relation)
             .collect(),
         line: declared.position.line,
+        target_places: declared.target_places.map(message_of_places),
     }
+}
+
+fn message_of_places(places: location::TargetPlaces) -> TargetPlaces {
+    TargetPlaces {
+        r#type: places.location_type.map(message_of_place),
+        targets: places.targets.into_iter().map(message_of_place).collect(),
+    }
+}
+
+fn message_of_place(at: TextPosition) -> Place {
+    let TextPosition { line, column } = at;
+    Place { line, column }
 }
 
 fn message_of_relation(declared: RelationDeclaration) -> RelationObserved {

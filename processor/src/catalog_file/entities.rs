@@ -5,6 +5,7 @@
 //! change the catalog, and the file is called invalid. Entities and problems are reported
 //! even so, because whoever checks a file before pushing it wants all of them.
 
+use freshet_model::location::TargetPlaces;
 use freshet_model::{Entity, EntityRef, Problem, RelationDeclaration};
 
 use crate::yaml::TextPosition;
@@ -46,4 +47,6 @@ pub struct FileEntity {
     pub position: TextPosition,
     /// The number of its document, from 0; empty documents count.
     pub index: u32,
+    /// Of a Location entity: where it says what it points at.
+    pub target_places: Option<TargetPlaces>,
 }

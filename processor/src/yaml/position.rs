@@ -3,19 +3,7 @@
 //! Positions are needed only when something is wrong, which is rare, so they are recorded as
 //! one flat array in document order and a JSON pointer is resolved by walking it when asked.
 
-/// A place in a file; both numbers start at 1, columns count characters.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct TextPosition {
-    /// The line.
-    pub line: u32,
-    /// The character in the line.
-    pub column: u32,
-}
-
-impl TextPosition {
-    /// The first character of a file.
-    pub const START: Self = Self { line: 1, column: 1 };
-}
+pub use freshet_model::TextPosition;
 
 /// Bytes between two marks of a cursor.
 const MARK_EVERY: usize = 1_024;

@@ -16,7 +16,8 @@ pub mod v1 {
 pub use v1::{
     Behind, Cause, Chunk, Content, Dependency, Emitted, EntityObserved, Failed, FailureKind,
     FileTarget, FilesObserved, Gone, Ignored, Job, Lane, ListedRepository, ListingObserved,
-    ListingTarget, LocationObserved, Matched, Observation, ProblemObserved, Push, Refresh,
+    ListingTarget, LocationObserved, Matched, Observation, Place, ProblemObserved, Push, Refresh,
     RelationObserved, Repository, RepositoryObserved, RepositoryTarget, RepositoryTraits, Signal,
-    Tick, Unchanged, UrlTarget, WantedPath, job, location_observed, observation, signal,
+    TargetPlaces, Tick, Unchanged, UrlTarget, WantedPath, job, location_observed, observation,
+    signal,
 };

@@ -1,10 +1,11 @@
 //! Location entities: the newest version that is declared.
 
 use freshet_model::LocationId;
+use freshet_model::location::TargetPlaces;
 use serde::Serialize;
 
 use super::error::RepoError;
-use super::statement::{Tx, delete_in, select_in, upsert};
+use super::statement::{Tx, delete_in, json, select_in, upsert};
 
 /// A Location entity: the newest version that is declared.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -17,6 +18,8 @@ pub(crate) struct LocationEntity {
     pub(crate) digest: String,
     pub(crate) line: u32,
     pub(crate) column: u32,
+    /// Where it says what it points at; empty if that was not known when it was read.
+    pub(crate) target_places: TargetPlaces,
     /// Where it stands, `type:target`.
     pub(crate) own: String,
     /// The root it was found from, `type:target`.
@@ -37,6 +40,7 @@ struct LocationEntityRow {
     digest: String,
     line: i64,
     column_number: i64,
+    target_places: String,
     own: String,
     origin: String,
     is_published: i64,
@@ -52,6 +56,7 @@ impl From<LocationEntityRow> for LocationEntity {
             // A position only helps people, so a strange one must not make the entity unreadable.
             line: u32::try_from(row.line).unwrap_or_default(),
             column: u32::try_from(row.column_number).unwrap_or_default(),
+            target_places: serde_json::from_str(&row.target_places).unwrap_or_default(),
             own: row.own,
             origin: row.origin,
             is_published: row.is_published != 0,
@@ -68,6 +73,7 @@ impl From<&LocationEntity> for LocationEntityRow {
             digest: entity.digest.clone(),
             line: i64::from(entity.line),
             column_number: i64::from(entity.column),
+            target_places: json(&entity.target_places),
             own: entity.own.clone(),
             origin: entity.origin.clone(),
             is_published: i64::from(entity.is_published),
@@ -87,8 +93,8 @@ macro_rules! location_entity_table {
             key: ["ref"],
             kept: [],
             written: [
-                "declared_by", "document", "digest", "line", "column_number", "own", "origin",
-                "is_published"
+                "declared_by", "document", "digest", "line", "column_number",
+                "target_places", "own", "origin", "is_published"
             ];
             $($rest)*
         )

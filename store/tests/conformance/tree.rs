@@ -2,7 +2,8 @@
 
 use std::future::Future;
 
-use freshet_model::{ErrorClass, LocationId, RepositoryName};
+use freshet_model::location::TargetPlaces;
+use freshet_model::{ErrorClass, LocationId, RepositoryName, TextPosition};
 
 use super::open;
 use super::verbs::{location, put_sources, source, source_id, write};
@@ -167,6 +168,10 @@ fn location_entity(name: &str, declared_by: i64) -> LocationEntity {
         digest: "d1".to_owned(),
         line: 1,
         column: 2,
+        target_places: TargetPlaces {
+            location_type: Some(TextPosition::from((3, 9))),
+            targets: vec![TextPosition::from((4, 7))],
+        },
         own: "url:https://github.com/acme/r/tree/main/a.yaml".to_owned(),
         origin: "url:https://github.com/acme/r/blob/main/a.yaml".to_owned(),
         is_published: false,

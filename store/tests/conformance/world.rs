@@ -411,6 +411,7 @@ fn entity(word: &str, line: u32) -> EntityObserved {
         relations,
         digest: word.to_owned(),
         line,
+        target_places: None,
     }
 }
 

@@ -4,6 +4,7 @@
 //! that no [`KnownDifference`](answers::KnownDifference) names fails, and so does one that is named and gone.
 
 mod answers;
+mod duplicates;
 mod globs;
 mod placeholders;
 mod targets;

@@ -20,7 +20,7 @@ fn folder() -> PathBuf {
 }
 
 /// Every file below `folder`, with its path inside it.
-fn files(folder: &Path) -> Vec<(String, Vec<u8>)> {
+pub(crate) fn list_files(folder: &Path) -> Vec<(String, Vec<u8>)> {
     let mut found = Vec::new();
     let mut folders = vec![folder.to_owned()];
     while let Some(next) = folders.pop() {
@@ -96,7 +96,7 @@ async fn conformance_of_urls() {
         .keys()
         .map(|case| json!({"type": "url", "target": Mode::url_of(case)}))
         .collect();
-    let corpus = ("corpus".to_owned(), files(&folder().join("cases")));
+    let corpus = ("corpus".to_owned(), list_files(&folder().join("cases")));
     let world = catalog_of(vec![corpus], locations).await;
     check_recorded(&world, &recorded, &Mode::Urls).await;
     world.finish().await;

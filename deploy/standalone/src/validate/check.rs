@@ -14,7 +14,6 @@ use super::content::{FileContent, display_path};
 use super::error::UsageError;
 use super::files::{CheckedFile, EntityReference, FileSet, FileToCheck};
 use super::placeholders::{describe_unchecked, fetch_from_tree};
-use super::positions::FilePositions;
 use super::settings::CheckSettings;
 use super::targets::check_targets;
 use super::unfilled::find_unfilled;
@@ -128,7 +127,7 @@ impl FileChecker<'_> {
             return CheckedFile::default();
         }
         self.note_name(index, file);
-        self.follow_locations(index, file, &parsed, bytes);
+        self.follow_locations(index, file, &parsed);
         self.note_parsed(index, parsed)
     }
 
@@ -165,35 +164,24 @@ impl FileChecker<'_> {
         });
         CheckedFile {
             references: references.collect(),
-            valid_entities: file.entities.len(),
+            valid: file
+                .entities
+                .iter()
+                .map(|it| (it.entity.entity_ref().clone(), it.position))
+                .collect(),
+            is_refused: file.is_invalid,
             declared: file.emitted,
         }
     }
 
     /// Checks what the Location entities of a file point at, and adds the files of the work tree among it.
-    fn follow_locations(
-        &mut self,
-        index: usize,
-        file: &FileToCheck,
-        parsed: &CatalogFile,
-        bytes: &[u8],
-    ) {
-        let mut positions = None;
+    fn follow_locations(&mut self, index: usize, file: &FileToCheck, parsed: &CatalogFile) {
         for entity in &parsed.entities {
             let kind = entity.entity.document().get("kind");
             if kind.is_none_or(|kind| kind != LOCATION_KIND) {
                 continue;
             }
-            // Only now, since it reads the file once more and most files have no Location entity.
-            let positions =
-                positions.get_or_insert_with(|| FilePositions::read(bytes, &self.settings.limits));
-            let targets = check_targets(
-                file,
-                entity,
-                self.settings,
-                positions,
-                &mut self.pattern_work,
-            );
+            let targets = check_targets(file, entity, self.settings, &mut self.pattern_work);
             for problem in targets.problems {
                 self.set.add_problem(index, problem);
             }

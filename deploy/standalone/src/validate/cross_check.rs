@@ -38,27 +38,27 @@ pub(super) fn report_kinds_not_allowed(set: &mut FileSet, rules: &[Rule]) {
             };
             let hint =
                 "Remove the document, or have the kind allowed in the catalog's configuration.";
-            let TextPosition { line, column } = declared.position;
+            // As in the catalog, which keeps the line of a document.
+            let TextPosition { line, column } = declared.position.start_of_line();
             found.push((index, problem.with_hint(hint).at(line, column)));
         }
+    }
+    for (index, _) in &found {
+        set.checked[*index].is_refused = true;
     }
     set.add_problems(found);
 }
 
-/// Every entity that another file declares before: in the catalog one of the two holds the ref. Within
-/// one file the reader has told already.
+/// Every entity that another file declares before: in the catalog one of the two holds the ref. What is invalid holds
+/// none there, and within one file the reader has told already.
 pub(super) fn report_conflicts(set: &mut FileSet) {
     let mut found = Vec::new();
     let mut first: HashMap<&EntityRef, (usize, TextPosition)> = HashMap::new();
-    for (index, checked) in set.checked.iter().enumerate() {
-        for declared in &checked.declared {
-            let Some(entity_ref) = &declared.entity_ref else {
-                continue;
-            };
-            let TextPosition { line, column } = declared.position;
-            let (file, at) = *first
-                .entry(entity_ref)
-                .or_insert((index, declared.position));
+    let checked = set.checked.iter().enumerate();
+    for (index, checked) in checked.filter(|(_, checked)| !checked.is_refused) {
+        for (entity_ref, position) in &checked.valid {
+            let TextPosition { line, column } = position.start_of_line();
+            let (file, at) = *first.entry(entity_ref).or_insert((index, *position));
             // The same document again, or a second one of the same file.
             if file == index {
                 continue;

@@ -36,8 +36,10 @@ pub(super) struct FileToCheck {
 pub(super) struct CheckedFile {
     /// The documents that say which entity they are about, valid or not.
     pub(super) declared: Vec<DeclaredKind>,
-    /// How many of them are valid.
-    pub(super) valid_entities: usize,
+    /// The valid entities, each with where its document starts.
+    pub(super) valid: Vec<(EntityRef, TextPosition)>,
+    /// Whether the catalog takes nothing of the file: it is invalid as a whole, or a kind in it is not allowed.
+    pub(super) is_refused: bool,
     /// Which entity refers to which, in file order.
     pub(super) references: Vec<EntityReference>,
 }

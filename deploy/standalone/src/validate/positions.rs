@@ -23,12 +23,6 @@ impl FilePositions {
         self.documents.iter().find(|it| it.start == start)
     }
 
-    /// Where a value of the document that starts there is.
-    pub(super) fn find_pointer(&self, start: TextPosition, pointer: &str) -> TextPosition {
-        self.find_document(start)
-            .map_or(start, |document| document.positions.shown_at(pointer))
-    }
-
     /// Where the document that starts there refers to an entity.
     pub(super) fn find_reference(&self, start: TextPosition, target: &EntityRef) -> TextPosition {
         let Some(document) = self.find_document(start) else {

@@ -15,10 +15,8 @@ use freshet_model::location::{
 use freshet_model::{ErrorClass, Problem, RuleId};
 use freshet_processor::catalog_file::FileEntity;
 use freshet_processor::yaml::TextPosition;
-use serde_json::Value;
 
 use super::files::FileToCheck;
-use super::positions::FilePositions;
 use super::settings::CheckSettings;
 use super::work_tree::{DiskFile, WorkTree};
 
@@ -41,11 +39,10 @@ pub(super) fn check_targets(
     file: &FileToCheck,
     entity: &FileEntity,
     settings: &CheckSettings,
-    positions: &FilePositions,
     work: &mut Work,
 ) -> CheckedTargets {
-    let document = entity.entity.document();
-    let spec = LocationSpec::read(document);
+    let spec = LocationSpec::read(entity.entity.document());
+    let places = entity.target_places.clone().unwrap_or_default();
     let location_type = spec.location_type.as_deref().unwrap_or(URL);
     let url = file.tree.url_of(&file.path);
     let own = LocationRef::new(URL, &url).expect("a URL is not empty and runs no script");
@@ -59,27 +56,16 @@ pub(super) fn check_targets(
     };
     // All targets share the type, so it is refused once and not for each of them.
     if let Err(error) = check_type(&own, location_type) {
-        let at = positions.find_pointer(entity.position, "/spec/type");
-        check.refuse(&error, at);
+        check.refuse(&error, places.location_type.unwrap_or(entity.position));
         return check.result;
     }
-    for (pointer, target) in target_pointers(document).into_iter().zip(&spec.targets) {
-        let at = positions.find_pointer(entity.position, &pointer);
+    for (at, target) in places.targets.iter().copied().zip(&spec.targets) {
         match ResolvedTarget::resolve(&own, location_type, target, &settings.policy.hosts) {
             Ok(resolved) => check.check_target(resolved.target, at),
             Err(error) => check.refuse(&error, at),
         }
     }
     check.result
-}
-
-/// Where the targets stand, in the order in which [`LocationSpec`] reads them: the single one first.
-fn target_pointers(document: &Value) -> Vec<String> {
-    let targets = document.pointer("/spec/targets").and_then(Value::as_array);
-    let single = document.pointer("/spec/target").and_then(Value::as_str);
-    let single = single.map(|_| "/spec/target".to_owned());
-    let many = (0..targets.map_or(0, Vec::len)).map(|index| format!("/spec/targets/{index}"));
-    single.into_iter().chain(many).collect()
 }
 
 struct TargetCheck<'a> {

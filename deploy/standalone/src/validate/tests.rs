@@ -111,6 +111,13 @@ fn two_files_that_declare_one_entity_are_warned_of() {
 }
 
 #[test]
+fn what_is_invalid_conflicts_with_nothing() {
+    let broken = format!("{GROUP}---\na: [b\n");
+    let world = World::new().with("a.yaml", &broken).with("b.yaml", GROUP);
+    world.check(&["a.yaml", "b.yaml"], &["error yaml.syntax a.yaml:10"]);
+}
+
+#[test]
 fn strict_makes_errors_of_warnings() {
     let mut world = World::new().with("a.yaml", GROUP).with("b.yaml", GROUP);
     world.request.strictness = Strictness::Strict;

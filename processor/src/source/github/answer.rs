@@ -328,9 +328,11 @@ fn read_object(
         return ObjectShown::NotAFile;
     }
     // A null says that GitHub did not tell, and half a file must not pass for a file.
-    let complete = node.is_truncated == Some(false) && node.is_binary == Some(false);
+    let is_complete = node.is_truncated == Some(false) && node.is_binary == Some(false);
+    // What is no UTF-8 is shown as some other text, by which nobody could tell the author.
+    let is_file = |text: &str| node.byte_size.and_then(|it| it.try_into().ok()) == Some(text.len());
     let text = match node.text {
-        Some(text) if complete => TextShown::Text(text),
+        Some(text) if is_complete && is_file(&text) => TextShown::Text(text),
         _ if asked_for_text => TextShown::OnlyRaw,
         _ => TextShown::NotQueried,
     };

@@ -1,8 +1,10 @@
 //! Location entities: the ones the catalog makes, and what those of a file ask for.
 
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 use super::generated_location_name;
+use crate::TextPosition;
 use crate::entity_ref::DEFAULT_NAMESPACE;
 
 /// The Location entity that stands for a registered, configured or discovered location, as it
@@ -59,6 +61,28 @@ impl LocationSpec {
             is_required: text("/spec/presence") != Some("optional"),
         }
     }
+
+    /// Where the targets stand in the document, in the same order.
+    #[must_use]
+    pub fn target_pointers(document: &Value) -> Vec<String> {
+        let single = document.pointer("/spec/target").filter(|it| it.is_string());
+        let single = single.map(|_| "/spec/target".to_owned());
+        let many = document.pointer("/spec/targets").and_then(Value::as_array);
+        let many = many.into_iter().flatten().enumerate();
+        let many = many
+            .filter(|(_, target)| target.is_string())
+            .map(|(index, _)| format!("/spec/targets/{index}"));
+        single.into_iter().chain(many).collect()
+    }
+}
+
+/// Where in its file a Location entity says what it points at.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TargetPlaces {
+    /// Its type, or what stands nearest if it has none; `None` if it stands in no file.
+    pub location_type: Option<TextPosition>,
+    /// Its targets, in the order of [`LocationSpec::targets`].
+    pub targets: Vec<TextPosition>,
 }
 
 #[cfg(test)]
@@ -72,6 +96,16 @@ mod tests {
         assert_eq!(spec.targets, [""; 0]);
         assert_eq!(spec.location_type, None);
         assert!(spec.is_required);
+    }
+
+    #[test]
+    fn each_target_has_a_pointer() {
+        let document = json!({"spec": {"target": "c", "targets": ["a", 1, "b"]}});
+        assert_eq!(LocationSpec::read(&document).targets, ["c", "a", "b"]);
+        assert_eq!(
+            LocationSpec::target_pointers(&document),
+            ["/spec/target", "/spec/targets/0", "/spec/targets/2"]
+        );
     }
 
     #[test]

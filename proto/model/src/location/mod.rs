@@ -11,7 +11,7 @@ mod url_path;
 
 pub use canonical::canonical_url;
 pub use github::{GithubFileUrl, GithubUrlError, Spelling, matched_url};
-pub use location_entity::{LocationSpec, generated_location};
+pub use location_entity::{LocationSpec, TargetPlaces, generated_location};
 pub use reference::{
     LocationRef, LocationRefError, PINNED_COMMIT_DIGITS, generated_location_name, is_pinned,
     is_script_url,

@@ -184,6 +184,7 @@ impl Evaluation<'_> {
             digest: place.digest(&declared.digest),
             line: declared.line,
             column: declared.column,
+            target_places: declared.target_places.clone(),
             origin: location.origin().to_owned(),
             own,
             is_published: false,

@@ -110,7 +110,7 @@ impl<'a> Evaluation<'a> {
     ) -> Vec<LocationLink> {
         let known = self.known_targets(&entity.entity_ref);
         let mut links: BTreeMap<(LocationId, Option<LocationId>), LocationLink> = BTreeMap::new();
-        for (ordinal, resolved) in (0_i64..).zip(&targets.targets) {
+        for (number, resolved) in &targets.targets {
             // One that is linked already is not looked up again: a Location entity with ten
             // thousand targets would ask the database for all of them because one has recovered.
             let named = known.get(&(None, resolved.spelling.as_str())).copied();
@@ -122,7 +122,7 @@ impl<'a> Evaluation<'a> {
                 parent_ref: entity.entity_ref.clone(),
                 location_id,
                 via: None,
-                ordinal,
+                ordinal: i64::try_from(*number).unwrap_or(i64::MAX),
                 url: resolved.spelling.clone(),
                 is_required: targets.is_required,
                 is_listed: true,

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use freshet_model::location::LocationRef;
 use freshet_model::rules::{Rule, allows};
-use freshet_model::{EntityRef, ErrorClass, LocationId, Problem, RuleId, SourceId};
+use freshet_model::{EntityRef, ErrorClass, LocationId, Problem, RuleId, SourceId, TextPosition};
 
 use super::naming::split_location;
 use crate::apply::entities::declarations::FoundProblem;
@@ -64,9 +64,11 @@ fn is_of_targets(rule: RuleId) -> bool {
     )
 }
 
-/// A problem of a Location entity, where it is declared.
+/// A problem of a Location entity, at the place in its file where it says what is wrong, if that is known, else where
+/// it is declared.
 pub(crate) fn problem_of(
     entity: &LocationEntity,
+    at: Option<TextPosition>,
     rule: RuleId,
     class: ErrorClass,
     message: String,
@@ -76,9 +78,11 @@ pub(crate) fn problem_of(
         RuleId::LocationTypeNotAllowed => HINT_REFUSED,
         _ => HINT_UNREADABLE,
     };
+    let declared_at = || TextPosition::from((entity.line, entity.column));
+    let TextPosition { line, column } = at.unwrap_or_else(declared_at);
     let mut problem = Problem::error(rule, class, message)
         .with_hint(hint)
-        .at(entity.line, entity.column);
+        .at(line, column);
     problem.entity_ref = EntityRef::parse(&entity.entity_ref).ok();
     FoundProblem {
         problem,
@@ -133,7 +137,13 @@ fn missing(entity: &LocationEntity, link: &LocationLink, reason: Option<&str>) -
         link.url
     );
     let rule = RuleId::LocationTargetMissing;
-    problem_of(entity, rule, ErrorClass::NotFoundError, message)
+    let at = place_of_target(entity, link);
+    problem_of(entity, at, rule, ErrorClass::NotFoundError, message)
+}
+
+fn place_of_target(entity: &LocationEntity, link: &LocationLink) -> Option<TextPosition> {
+    let index = usize::try_from(link.ordinal).ok()?;
+    entity.target_places.targets.get(index).copied()
 }
 
 fn failed(
@@ -154,7 +164,8 @@ fn failed(
     };
     let (own_type, _) = split_location(&entity.own);
     let message = format!("Unable to read {own_type}, {}: {message}", link.url);
-    Some(problem_of(entity, rule, class, message))
+    let at = place_of_target(entity, link);
+    Some(problem_of(entity, at, rule, class, message))
 }
 
 /// What of a file the rules keep out when this Location entity points at it.

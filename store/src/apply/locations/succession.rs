@@ -2,6 +2,7 @@
 //! nobody, and it leaves. Pure.
 
 use freshet_model::annotation::{MANAGED_BY_LOCATION, MANAGED_BY_ORIGIN_LOCATION};
+use freshet_model::location::TargetPlaces;
 use freshet_model::{LocationId, SourceId};
 use serde_json::Value;
 
@@ -118,6 +119,8 @@ fn read_rival(holder: &LocationEntity, claim: &ClaimRow) -> Option<Rival> {
             digest: claim.digest.clone(),
             line: u32::try_from(claim.line).unwrap_or_default(),
             column: 1,
+            // A claim that lost is kept without them; the next reading of its file tells.
+            target_places: TargetPlaces::default(),
             own,
             origin,
             is_published: false,

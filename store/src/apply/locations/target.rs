@@ -11,8 +11,8 @@ use crate::repo::LocationEntity;
 /// What a Location entity points at.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct EntityTargets {
-    /// In the order of the document.
-    pub(crate) targets: Vec<ResolvedTarget>,
+    /// In the order of the document, each with its number there: what has no meaning is left out.
+    pub(crate) targets: Vec<(usize, ResolvedTarget)>,
     pub(crate) is_required: bool,
     /// Why the entity itself may not point at anything; its last good version stays then.
     pub(crate) refusal: Option<FoundProblem>,
@@ -42,7 +42,7 @@ pub(crate) fn read_targets(entity: &LocationEntity, hosts: &[String]) -> EntityT
         Err(error) => {
             let rule = RuleId::LocationTargetUnreadable;
             let class = ErrorClass::InputError;
-            found.refusal = Some(problem_of(entity, rule, class, error.to_string()));
+            found.refusal = Some(problem_of(entity, None, rule, class, error.to_string()));
             return found;
         }
     };
@@ -61,17 +61,19 @@ pub(crate) fn read_targets(entity: &LocationEntity, hosts: &[String]) -> EntityT
             "Location type \"{location_type}\" is not allowed in {}; it must be {allowed}",
             entity.own
         );
-        found.refusal = Some(problem_of(entity, error.rule(), error.class(), message));
+        let at = entity.target_places.location_type;
+        found.refusal = Some(problem_of(entity, at, error.rule(), error.class(), message));
         return found;
     }
-    for target in &spec.targets {
+    for (number, target) in spec.targets.iter().enumerate() {
         match ResolvedTarget::resolve(&own, &location_type, target, hosts) {
-            Ok(target) => found.targets.push(target),
+            Ok(target) => found.targets.push((number, target)),
             // What is not there need not be.
             Err(error) if !spec.is_required && error.class() == ErrorClass::NotFoundError => {}
             Err(error) => {
                 let message = format!("Unable to read {location_type}, {target}: {error}");
-                let problem = problem_of(entity, error.rule(), error.class(), message);
+                let at = entity.target_places.targets.get(number).copied();
+                let problem = problem_of(entity, at, error.rule(), error.class(), message);
                 found.problems.push(problem);
             }
         }

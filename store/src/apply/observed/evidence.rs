@@ -2,9 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use freshet_model::{EntityRef, ErrorClass, LocationId, SourceId};
+use freshet_model::location::TargetPlaces;
+use freshet_model::{EntityRef, ErrorClass, LocationId, SourceId, TextPosition};
 use freshet_proto::message::{
-    Content, FailureKind, LocationObserved, RepositoryObserved, location_observed::Outcome,
+    self, Content, FailureKind, LocationObserved, RepositoryObserved, location_observed::Outcome,
 };
 
 use super::failure::{ReadFailure, Retryability, class_of, describe_failure};
@@ -59,6 +60,7 @@ pub(crate) struct DeclaredLocation {
     pub(crate) digest: String,
     pub(crate) line: u32,
     pub(crate) column: u32,
+    pub(crate) target_places: TargetPlaces,
 }
 
 /// What a batch proves.
@@ -295,6 +297,14 @@ pub(crate) fn is_as_in_catalog(location: &Location) -> bool {
     }
 }
 
+fn read_places(places: Option<&message::TargetPlaces>) -> TargetPlaces {
+    let read_place = |it: &message::Place| TextPosition::from((it.line, it.column));
+    places.map_or_else(TargetPlaces::default, |places| TargetPlaces {
+        location_type: places.r#type.as_ref().map(read_place),
+        targets: places.targets.iter().map(read_place).collect(),
+    })
+}
+
 fn read_location_entities(content: &Content) -> Vec<DeclaredLocation> {
     let mut declared = Vec::new();
     for entity in content.entities.iter().rev() {
@@ -310,6 +320,7 @@ fn read_location_entities(content: &Content) -> Vec<DeclaredLocation> {
             digest: entity.digest.clone(),
             line: entity.line,
             column: 1,
+            target_places: read_places(entity.target_places.as_ref()),
         });
     }
     // Of what a file declares twice, the last counts, which comes first here.

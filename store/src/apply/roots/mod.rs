@@ -8,7 +8,7 @@ pub(crate) mod discovered;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use freshet_model::location::{LocationSpec, generated_location};
+use freshet_model::location::{LocationSpec, TargetPlaces, generated_location};
 use freshet_model::{EntityRef, LocationId, SourceId, canonical_json};
 use sha2::{Digest, Sha256};
 
@@ -79,6 +79,7 @@ impl WantedRoot {
                 digest,
                 line: 0,
                 column: 0,
+                target_places: TargetPlaces::default(),
             }],
             undeclared: Undeclared::Removed,
         })

@@ -93,6 +93,7 @@ fn what_graphql_shows_in_part_is_to_be_read_raw() {
     for (binary, truncated, text) in [
         (json!(true), false, Value::Null),
         (json!(false), true, json!("a")),
+        (json!(false), false, json!("a: \u{FFFD}")),
         (Value::Null, false, Value::Null),
     ] {
         check_objects(

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use freshet_model::location::{Target, generated_location};
+use freshet_model::location::{Target, TargetPlaces, generated_location};
 use freshet_model::rules::Rule;
 use freshet_model::{EntityRef, LocationId, SourceId};
 use serde_json::json;
@@ -87,6 +87,7 @@ pub(super) fn points_with_spec(
         digest: version.to_owned(),
         line: 1,
         column: 1,
+        target_places: TargetPlaces::default(),
     }
 }
 
@@ -187,6 +188,7 @@ impl World {
             digest: root.to_owned(),
             line: 0,
             column: 0,
+            target_places: TargetPlaces::default(),
         };
         let proved = content(File {
             kinds: Vec::new(),
