@@ -126,6 +126,12 @@ fn check_documents(
         match document {
             Ok(document) => {
                 content.add(&document.value, 0);
+                assert!(
+                    content.depth <= limits.depth,
+                    "{} levels in {}",
+                    content.depth,
+                    document.value
+                );
                 for pointer in content.pointers.drain(..) {
                     let at = document.positions.value_at(&pointer);
                     assert!(at.line as usize <= lines, "a value after the end");
@@ -138,7 +144,6 @@ fn check_documents(
             }
         }
     }
-    assert!(content.depth <= limits.depth, "{}", content.depth);
     assert!(content.nodes <= limits.nodes, "{}", content.nodes);
     assert!(content.bytes <= limits.scalar_bytes, "{}", content.bytes);
 }
