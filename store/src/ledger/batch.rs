@@ -12,7 +12,7 @@ use super::providers::{Provider, Providers};
 use super::request::{request_refresh, trigger_of, trigger_of_push};
 use super::subject::{PushedRef, SignalSubject, key_by_other_name, pushed_ref};
 use crate::repo::dependencies::Dependent;
-use crate::repo::sources::SourceKey;
+use crate::repo::sources::{PushRange, SourceKey};
 use crate::repo::{DeliveryRow, Lane, Location, Outcome, SourceRow};
 
 /// The sources a batch of signals is about, as they stand while it is decided.
@@ -140,13 +140,12 @@ impl SignalBatch<'_> {
             self.writes.source_ids.insert(id);
             return SignalDecision::Unchanged(id);
         }
-        // Of several outstanding pushes the first starts at the commit we hold: a reading that still
-        // shows it has seen none of them. The newest names where they lead.
-        let is_first = !source.is_outstanding() || !source.is_at(&source.push.before);
-        if is_first {
-            source.push.before.clone_from(&push.before);
+        if is_branch {
+            note_range(source, push);
+        } else {
+            // An annotated tag is an object of its own. Waited for as a commit, it would never be shown.
+            source.push = PushRange::default();
         }
-        source.push.after.clone_from(&push.after);
         request_refresh(source, Lane::Hi, trigger, now);
         self.writes.source_ids.insert(id);
         self.writes.requested_ids.insert(id);
@@ -336,6 +335,16 @@ impl SignalBatch<'_> {
         });
         outcome
     }
+}
+
+/// Notes from where to where the outstanding pushes lead. The first of several starts at the commit we hold: a
+/// reading that still shows it has seen none of them. The newest names the end.
+fn note_range(source: &mut SourceRow, push: &Push) {
+    let is_first = !source.is_outstanding() || !source.is_at(&source.push.before);
+    if is_first {
+        source.push.before.clone_from(&push.before);
+    }
+    source.push.after.clone_from(&push.after);
 }
 
 #[cfg(test)]

@@ -73,8 +73,11 @@ fn where_a_tag_was_proves_nothing() {
         ..harmless()
     })));
     assert_eq!(outcome, Outcome::Waiting);
-    // Read by a branch that discovery wants, which has not moved.
+    // The branch that discovery reads has not moved.
     assert_eq!(batch.sources.len(), 1);
+    // Nor is the tag a commit that somebody could wait for.
+    let source = batch.sources.values().next().expect("a source");
+    assert_eq!(source.push.after, "");
 }
 
 #[test]

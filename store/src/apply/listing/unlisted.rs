@@ -67,8 +67,10 @@ impl Applier {
         let Some(location) = work.tx.locations_at(&places).await?.pop() else {
             return Ok(());
         };
-        let mut graph = LocationGraph::default();
-        graph.sources = roots.into_iter().map(|it| (it.id, it)).collect();
+        let graph = LocationGraph {
+            sources: roots.into_iter().map(|it| (it.id, it)).collect(),
+            ..LocationGraph::default()
+        };
         self.review_entry(work, graph, source, location, None).await
     }
 
