@@ -165,7 +165,7 @@ impl JobFinisher<'_> {
         };
         let files = match (step, job.repository()) {
             (JobStep::Begin(RepositoryAnswer::Read(reading)), Some(target)) => {
-                reader.start_files(&job.job.host, target, reading).await
+                reader.start_files(&job.job.host, target, *reading).await
             }
             (JobStep::Begin(RepositoryAnswer::Read(_)), None) => {
                 unreachable!("only repositories are read")

@@ -22,7 +22,7 @@ const ROUNDS_MAX: usize = 5;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum RepositoryAnswer {
     /// Its state.
-    Read(RepositoryReading),
+    Read(Box<RepositoryReading>),
     /// GitHub still shows this head from before the push.
     Behind {
         /// Empty if it shows none.
@@ -244,7 +244,7 @@ impl BatchReading<'_> {
                         self.open.insert(index, question);
                         return;
                     }
-                    AnswerOutcome::Read(reading) => RepositoryAnswer::Read(reading),
+                    AnswerOutcome::Read(reading) => RepositoryAnswer::Read(Box::new(reading)),
                     AnswerOutcome::Behind { shown_head } => RepositoryAnswer::Behind { shown_head },
                     AnswerOutcome::Failed(failure) => {
                         RepositoryAnswer::NotRead(NotRead::Failed(failure))

@@ -169,8 +169,8 @@ impl PromisedCatalog {
     /// Whether the newest document of the ref in the file is invalid.
     fn is_invalid_in(&self, file: &str, document: &Document) -> bool {
         let documents = self.files.get(file).into_iter().flatten();
-        let same = documents.filter(|it| it.ref_key() == document.ref_key());
-        same.last().is_some_and(|it| !it.is_valid())
+        let mut same = documents.filter(|it| it.ref_key() == document.ref_key());
+        same.next_back().is_some_and(|it| !it.is_valid())
     }
 
     /// Whether two files declared a ref at the same time.
