@@ -114,7 +114,7 @@ fn two_files_that_declare_one_entity_are_warned_of() {
 fn what_is_invalid_conflicts_with_nothing() {
     let broken = format!("{GROUP}---\na: [b\n");
     let world = World::new().with("a.yaml", &broken).with("b.yaml", GROUP);
-    world.check(&["a.yaml", "b.yaml"], &["error yaml.syntax a.yaml:10"]);
+    world.check(&["a.yaml", "b.yaml"], &["error yaml.syntax a.yaml:9"]);
 }
 
 #[test]

@@ -3,7 +3,7 @@
 mod world;
 
 use freshet_model::rules::Rule;
-use freshet_model::{EntityRef, ErrorClass, SourceId};
+use freshet_model::{EntityRef, ErrorClass, SourceId, TextPosition};
 use serde_json::json;
 use world::{
     BASE, File, REPOSITORY, ROOT, World, broken_rules, file, file_with, messages, points,
@@ -252,6 +252,27 @@ fn a_location_entity_of_a_type_that_is_not_allowed_is_told_and_never_shown() {
         diff.held_back.contains("location:default/p"),
         "it is still not"
     );
+}
+
+#[test]
+fn what_is_wrong_with_a_target_is_told_where_it_stands() {
+    let mut world = World::new();
+    world.add_root();
+    let mut declared = points(
+        "p",
+        "1",
+        &["https://github.com/acme", "./a.yaml", "./b.yaml"],
+    );
+    declared.target_places.targets = [(7, 5), (8, 5), (9, 5)].map(TextPosition::from).into();
+    world.read("root.yaml", file_with("r1", declared));
+    let (a, b) = (world.sees("a.yaml", file("a1")), world.sees_no("b.yaml"));
+    let diff = world.apply(vec![a, b]);
+    let found = diff.reviews.iter().flat_map(|review| &review.found);
+    let mut places: Vec<(u32, u32)> = found
+        .map(|found| (found.problem.line, found.problem.column))
+        .collect();
+    places.sort_unstable();
+    assert_eq!(places, [(7, 5), (9, 5)]);
 }
 
 #[test]
