@@ -141,7 +141,9 @@ impl JobFinisher<'_> {
         let work = async {
             // Waited for in here, where the message is kept alive.
             let _place = places.acquire().await;
-            self.do_step(&job, step).await
+            // On the heap, for it may hold a whole call to GitHub: a stack of two megabytes was too small
+            // for all that is around it.
+            Box::pin(self.do_step(&job, step)).await
         };
         let ended = match self.handler.attempt(&[&job], work).await {
             Attempt::Done(StepOutcome::Waits(files)) => {

@@ -98,12 +98,13 @@ impl JobHandler {
         let deliveries: Vec<&Delivery> = jobs.iter().map(|job| &job.delivery).collect();
         let work = AssertUnwindSafe(work).catch_unwind();
         // A job alone has a span of its own to work in; a group has none that would fit all.
-        let work = async {
+        // On the heap: works nest, and each would be copied through the frames of all around it.
+        let work = Box::pin(async {
             match jobs {
                 [job] => work.instrument(job.span.clone()).await,
                 _ => work.await,
             }
-        };
+        });
         // Not at once: most readings are done within moments, and what is thrown away was paid for
         // with calls.
         let stopped = async {
