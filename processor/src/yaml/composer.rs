@@ -17,6 +17,9 @@ use super::size_budget::{SizeBudget, ValueSize};
 use super::split::DocumentText;
 use crate::limits::ReadLimits;
 
+/// Levels of what `!!binary` makes of a text: a mapping that holds a list.
+const BUFFER_LEVELS: usize = 2;
+
 /// One document while it is put together.
 pub(super) struct Composer<'a> {
     schema: ScalarSchema,
@@ -84,7 +87,14 @@ impl<'a> Composer<'a> {
             self.odd_space = self.find_odd_space(text, at);
         }
         let before = self.budget.spent();
-        self.budget.spend(ValueSize::of_scalar(text.len()), at)?;
+        // Each byte becomes a number of JSON: without this a file of some megabytes would be millions of
+        // values, and a short one with aliases as well.
+        if properties.yaml_tag_name() == Some(scalar::BINARY) {
+            self.check_depth(BUFFER_LEVELS, at)?;
+            self.budget.spend(ValueSize::of_buffer(text.len()), at)?;
+        } else {
+            self.budget.spend(ValueSize::of_scalar(text.len()), at)?;
+        }
         let tag = properties.tag.as_deref();
         let scalar = scalar::resolve_scalar(text, quoting, tag, self.schema)
             .map_err(|mismatch| syntax_problem(RuleId::YamlSyntax, mismatch.0, at))?;

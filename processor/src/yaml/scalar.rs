@@ -24,6 +24,9 @@ pub(super) struct TagMismatch(pub &'static str);
 /// The prefix that `!!` stands for.
 pub(super) const YAML_TAGS: &str = "tag:yaml.org,2002:";
 
+/// The name of the tag of bytes in base 64.
+pub(super) const BINARY: &str = "binary";
+
 /// The meaning of `text`; `plain` says that it stands without quotes.
 pub(super) fn resolve_scalar(
     text: &str,
@@ -75,7 +78,7 @@ fn resolve_tagged(text: &str, tag: &str, schema: ScalarSchema) -> Result<ScalarV
         "float" => Ok(keep_if(resolve_number(text, schema), |_| {
             !is_integer(text, schema)
         })),
-        "binary" => Ok(ScalarValue::Made(yaml11::decode_buffer(text))),
+        BINARY => Ok(ScalarValue::Made(yaml11::decode_buffer(text))),
         "timestamp" => yaml11::parse_timestamp(text)
             .map(ScalarValue::Made)
             .ok_or(TagMismatch(

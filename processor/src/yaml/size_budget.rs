@@ -10,6 +10,9 @@ use super::position::TextPosition;
 use super::problem::{SyntaxProblem, syntax_problem};
 use crate::limits::ReadLimits;
 
+/// Values of a buffer besides its bytes: the mapping, its type, the list.
+const BUFFER_NODES: usize = 3;
+
 /// An amount of values and of bytes in them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct ValueSize {
@@ -20,6 +23,14 @@ pub(super) struct ValueSize {
 impl ValueSize {
     pub(super) fn of_scalar(bytes: usize) -> Self {
         Self { nodes: 1, bytes }
+    }
+
+    /// Of the mapping with a list of numbers that a text in base 64 becomes, at most.
+    pub(super) fn of_buffer(bytes: usize) -> Self {
+        Self {
+            nodes: bytes.saturating_mul(3) / 4 + BUFFER_NODES,
+            bytes,
+        }
     }
 
     pub(super) fn of_collection() -> Self {

@@ -41,6 +41,10 @@ fn limits_are_kept() {
     assert_eq!(rules("[1, 2, 3, 4, 5, 6, 7]"), [None]);
     assert_eq!(rules("[1, 2, 3, 4, 5, 6, 7, 8]"), [content]);
     assert_eq!(rules("[1, 2, 3]\n---\n[1, 2, 3, 4]"), [None, content]);
+    assert_eq!(rules("!!binary aGkh"), [None]);
+    assert_eq!(rules("!!binary aGkhaGkh"), [content]);
+    assert_eq!(rules("[!!binary aGkh]"), [None]);
+    assert_eq!(rules("[[!!binary aA==]]"), broken(RuleId::YamlLimitDepth));
     assert_eq!(rules("a: 12345678901"), [content]);
     assert_eq!(rules("a: &a 12345\nb: *a"), [content]);
 }
