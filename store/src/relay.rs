@@ -64,6 +64,15 @@ struct StreamCursor {
     sequence: u64,
 }
 
+/// What was published in one go.
+#[derive(Clone, Copy, Debug)]
+struct PublishedPage {
+    /// How far the stream is now.
+    cursor: StreamCursor,
+    /// Whether nothing followed when the log was read.
+    is_last: bool,
+}
+
 /// A stream that must not be written to.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 enum StreamMismatch {
@@ -126,18 +135,20 @@ impl ChangeRelay {
             if page.is_ok() {
                 self.readiness.set(READINESS_CONDITION, ReadyState::Ready);
             }
-            cursor = match page {
-                Ok(Some(further)) => further,
-                Ok(None) => {
-                    let revision = cursor.revision;
-                    let moved = revisions.wait_for(|reached| *reached > revision);
-                    // Timing out is as good: the log is looked at either way.
-                    let _moved = tokio::time::timeout(LOOK_EVERY, moved).await;
-                    continue;
-                }
+            let page = match page {
+                Ok(page) => page,
                 Err(error) => return error,
             };
-            *published = Some(cursor);
+            if page.cursor != cursor {
+                cursor = page.cursor;
+                *published = Some(cursor);
+            }
+            if page.is_last {
+                let revision = cursor.revision;
+                let moved = revisions.wait_for(|reached| *reached > revision);
+                // Timing out is as good: the log is looked at either way.
+                let _moved = tokio::time::timeout(LOOK_EVERY, moved).await;
+            }
         }
     }
 
@@ -181,8 +192,8 @@ impl ChangeRelay {
         }
     }
 
-    /// Publishes what follows the cursor; `None` if nothing does.
-    async fn publish_page(&self, cursor: StreamCursor) -> Result<Option<StreamCursor>, RelayError> {
+    /// Publishes what follows the cursor.
+    async fn publish_page(&self, cursor: StreamCursor) -> Result<PublishedPage, RelayError> {
         let page_size_max = i64::try_from(BATCH_MESSAGES_MAX).unwrap_or(i64::MAX);
         // From the log and not from what was just folded: after a restart, or behind another writer, only the
         // log has all of it.
@@ -191,7 +202,10 @@ impl ChangeRelay {
             .changes_after(cursor.revision, page_size_max)
             .await?;
         if rows.is_empty() {
-            return Ok(None);
+            return Ok(PublishedPage {
+                cursor,
+                is_last: true,
+            });
         }
         let epoch = self.view.read(|state| state.epoch().to_owned());
         let messages = self.build_messages(&rows, &epoch);
@@ -203,7 +217,12 @@ impl ChangeRelay {
         }
         let revision = rows[sent - 1].revision;
         self.reached.set(revision);
-        Ok(Some(StreamCursor { revision, sequence }))
+        Ok(PublishedPage {
+            cursor: StreamCursor { revision, sequence },
+            // A page that was full, or too much for one batch, is followed by another. After any other
+            // the log is not asked what the view will tell.
+            is_last: sent == rows.len() && rows.len() < BATCH_MESSAGES_MAX,
+        })
     }
 
     /// Messages for as many rows as fit one batch, at least one.

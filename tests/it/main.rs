@@ -18,6 +18,7 @@ mod push;
 mod repo;
 mod rule_ids;
 mod sample;
+mod statements;
 mod story;
 mod tidy;
 mod unlisted;

@@ -59,6 +59,8 @@ impl Applier {
         )
         .await?;
         for listing in newest.listings {
+            // It reads what was decided before it.
+            work.flush().await?;
             if let Some(source) = sources.get(&listing.source_id) {
                 self.apply_listing(&mut work, source.clone(), listing)
                     .await?;
@@ -98,11 +100,9 @@ impl Applier {
             self.update_pending(work, sources, &decision.withheld, &proved)
                 .await?,
         );
-        let rows: Vec<SourceRow> = written
-            .iter()
-            .filter_map(|id| sources.get(id).cloned())
-            .collect();
-        Ok(work.tx.put_sources(&rows).await?)
+        let rows = written.iter().filter_map(|id| sources.get(id).cloned());
+        work.unwritten.sources.extend(rows);
+        Ok(())
     }
 
     /// Loads what is held of the sources, and tells what was seen of it and which roots come and go.

@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use freshet_model::{Revision, SourceId};
+use freshet_model::{LocationId, Revision, SourceId};
 use freshet_proto::message::Job;
 
 use super::applier::Applier;
@@ -12,7 +12,10 @@ use super::error::ApplyError;
 use crate::change::ChangeRow;
 use crate::ledger::build_jobs;
 use crate::metrics::{Mechanism, ObservationOutcome};
-use crate::repo::{Covered, Covering, LogState, SourceRow, Tx};
+use crate::repo::{
+    AppliedRows, Covered, Covering, DependencyRow, EntityRow, Location, LogState, RepoError,
+    SourceRow, Tx,
+};
 
 /// Rows of the log folded at once when the view is behind it.
 const CATCH_UP_ROWS: i64 = 1_000;
@@ -28,7 +31,22 @@ pub(crate) struct ApplyTransaction {
     /// Entities that go.
     pub(crate) removed: Vec<RemovedEntities>,
     pub(crate) rows: Vec<ChangeRow>,
+    /// How many of those are written.
+    rows_written: usize,
+    pub(crate) unwritten: UnwrittenRows,
     pub(crate) outcomes: Vec<ObservationOutcome>,
+}
+
+/// What is decided and not written yet. All of it is written together, at the end or before something reads it:
+/// others wait for the log, and for them each statement is a round trip.
+#[derive(Debug, Default)]
+pub(crate) struct UnwrittenRows {
+    pub(crate) entities: Vec<EntityRow>,
+    pub(crate) locations: Vec<Location>,
+    /// Locations of which all dependencies are replaced.
+    pub(crate) dependents: Vec<LocationId>,
+    pub(crate) dependencies: Vec<DependencyRow>,
+    pub(crate) sources: Vec<SourceRow>,
 }
 
 /// Entities of one installation that go with a transaction.
@@ -52,6 +70,35 @@ impl ApplyTransaction {
         let newest = self.rows.last().map(|row| row.revision);
         newest.unwrap_or(self.meta.revision)
     }
+
+    /// Writes what was decided.
+    pub(crate) async fn flush(&mut self) -> Result<(), RepoError> {
+        self.write_all(&[]).await.map(drop)
+    }
+
+    /// Writes what was decided and what it covers, and returns the deliveries that ended.
+    async fn write_all(&mut self, covering: &[Covering]) -> Result<Vec<Covered>, RepoError> {
+        let UnwrittenRows {
+            entities,
+            locations,
+            dependents,
+            dependencies,
+            sources,
+        } = std::mem::take(&mut self.unwritten);
+        let rows = AppliedRows {
+            changes: &self.rows[self.rows_written..],
+            entities: &entities,
+            locations: &locations,
+            dependents: &dependents,
+            dependencies: &dependencies,
+            sources: &sources,
+            covering,
+            now: self.now,
+        };
+        let covered = self.tx.write_applied(&rows).await?;
+        self.rows_written = self.rows.len();
+        Ok(covered)
+    }
 }
 
 impl Applier {
@@ -70,6 +117,8 @@ impl Applier {
             covering: Vec::new(),
             removed: Vec::new(),
             rows: Vec::new(),
+            rows_written: 0,
+            unwritten: UnwrittenRows::default(),
             outcomes: Vec::new(),
         })
     }
@@ -99,14 +148,10 @@ impl Applier {
     pub(crate) async fn commit(&self, mut work: ApplyTransaction) -> Result<(), ApplyError> {
         // In the same transaction: a delivery is covered if and only if what it brought is
         // committed.
-        let covered = work.tx.cover_deliveries(&work.covering, work.now).await?;
-        // What was staged of a job that a newer one replaced would wait for its last part for ever.
-        work.tx.remove_covered_parts(&work.covering).await?;
+        let covering = std::mem::take(&mut work.covering);
+        let covered = work.write_all(&covering).await?;
         // Read inside of it, so that the reading list is the one of this generation.
         let jobs = self.build_requested_jobs(&mut work).await?;
-        if let Some(newest) = work.rows.last() {
-            work.tx.set_revision(newest.revision).await?;
-        }
         work.tx.commit().await?;
         // After the commit: a removal that was rolled back must not bring the next one closer to the limit.
         self.record_removals(work.now, work.removed);

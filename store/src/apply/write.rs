@@ -17,7 +17,7 @@ use super::observed::evidence::LocationEvidence;
 use super::transaction::ApplyTransaction;
 use crate::config::OrphanStrategy;
 use crate::ledger::request_refresh;
-use crate::repo::{DependencyRow, Location, SourceKind, SourceRow, Tx};
+use crate::repo::{Location, SourceKind, SourceRow, Tx};
 
 impl Applier {
     /// Plans what becomes of entities, claims and problems.
@@ -40,11 +40,20 @@ impl Applier {
             let contents = contents.iter().filter(|(id, _)| evidence.contains_key(id));
             collect_declarations(&inputs, contents)
         })?;
+        // What this transaction decided before, such as another listing, is found in the database.
+        work.flush().await?;
         let mut stored = StoredEntities::new(graph, diff);
         stored.load(&mut work.tx, &files).await?;
+        let is_first = work.rows.is_empty();
+        if !is_first {
+            stored.load_problems(&mut work.tx, &files).await?;
+        }
         let revision = work.newest_revision();
         compute(size, || {
             self.view.read(|state| {
+                if is_first {
+                    stored.copy_problems(&files, state);
+                }
                 if self.config.orphans == OrphanStrategy::Keep {
                     keep_orphans(&mut files, &stored, state)?;
                 }
@@ -62,7 +71,8 @@ impl Applier {
         })
     }
 
-    /// Writes everything that follows but what becomes of known sources.
+    /// Writes everything that follows but what becomes of known sources, or leaves it to the end of the
+    /// transaction.
     pub(crate) async fn write_decision(
         &self,
         work: &mut ApplyTransaction,
@@ -72,24 +82,25 @@ impl Applier {
         let diff = &decision.locations;
         // Before the locations that name them.
         write_new_sources(work, observed, diff).await?;
-        write_graph(&mut work.tx, diff).await?;
+        write_links(&mut work.tx, diff).await?;
         self.remove_locations(&mut work.tx, observed, diff).await?;
+        write_exceptions(&mut work.tx, &decision.plan).await?;
+        let Decision {
+            read,
+            locations: diff,
+            plan,
+            ..
+        } = decision;
         // What was withheld keeps what it depends on, for its content stays.
-        let replaced: Vec<LocationId> = decision
-            .read
-            .iter()
-            .chain(diff.removed.keys())
-            .copied()
-            .collect();
         let dependencies = observed.evidence.dependencies.iter();
-        let dependencies: Vec<DependencyRow> = dependencies
-            .filter(|row| decision.read.contains(&row.location_id))
-            .cloned()
-            .collect();
-        let tx = &mut work.tx;
-        tx.replace_dependencies(&replaced, &dependencies).await?;
-        write_plan(tx, &decision.plan).await?;
-        work.rows.append(&mut decision.plan.rows);
+        let dependencies = dependencies.filter(|row| read.contains(&row.location_id));
+        let replaced = read.iter().chain(diff.removed.keys());
+        let unwritten = &mut work.unwritten;
+        unwritten.locations.append(&mut diff.locations_put);
+        unwritten.dependents.extend(replaced);
+        unwritten.dependencies.extend(dependencies.cloned());
+        unwritten.entities.append(&mut plan.entities);
+        work.rows.append(&mut plan.rows);
         Ok(())
     }
 
@@ -192,17 +203,15 @@ async fn write_new_sources(
     Ok(work.tx.put_sources(&rows).await?)
 }
 
-async fn write_graph(tx: &mut Tx, diff: &LocationDiff) -> Result<(), ApplyError> {
-    tx.put_locations(&diff.locations_put).await?;
+async fn write_links(tx: &mut Tx, diff: &LocationDiff) -> Result<(), ApplyError> {
     tx.put_location_entities(&diff.entities_put).await?;
     tx.remove_location_entities(&diff.entities_removed).await?;
     tx.remove_links(&diff.links_removed).await?;
     Ok(tx.put_links(&diff.links_put).await?)
 }
 
-async fn write_plan(tx: &mut Tx, plan: &ChangePlan) -> Result<(), ApplyError> {
-    tx.append_changes(&plan.rows).await?;
-    tx.put_entities(&plan.entities).await?;
+/// What few changes have: relations of others, conflicts and mistakes.
+async fn write_exceptions(tx: &mut Tx, plan: &ChangePlan) -> Result<(), ApplyError> {
     tx.touch_entities(&plan.touched).await?;
     tx.remove_claims(&plan.claims_removed).await?;
     tx.put_claims(&plan.claims_put).await?;

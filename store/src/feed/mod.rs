@@ -237,11 +237,12 @@ impl FeedReader {
                     freshet_runtime::summed_up!(warn, error = %Chain(&error), "A subscription ended, as the change log could not be read");
                     FeedEnd::Failed
                 })?;
-            if rows.is_empty() {
-                return Ok(());
-            }
             for row in &rows {
                 self.send_row(row).await?;
+            }
+            // Whether anything followed a page that was not full, the view tells.
+            if rows.len() < usize::try_from(page_size_max).unwrap_or_default() {
+                return Ok(());
             }
         }
     }

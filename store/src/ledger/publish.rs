@@ -44,16 +44,34 @@ pub(crate) async fn build_jobs(
     // repositories two thousand round trips, under the lock.
     let location_ids: Vec<LocationId> = locations.iter().map(|location| location.id).collect();
     let dependencies = tx.dependencies_of(&location_ids).await?;
+    let held: Vec<&Location> = locations.iter().collect();
+    Ok(build_jobs_of(
+        sources,
+        &held,
+        &dependencies,
+        providers,
+        fingerprint,
+    ))
+}
+
+/// Builds the jobs of these sources from what is held of them.
+pub(super) fn build_jobs_of(
+    sources: &[&SourceRow],
+    locations: &[&Location],
+    dependencies: &[DependencyRow],
+    providers: &Providers,
+    fingerprint: &str,
+) -> Vec<Job> {
     let source_of: HashMap<LocationId, SourceId> =
         locations.iter().map(|it| (it.id, it.source_id)).collect();
     let mut read_besides: HashMap<SourceId, Vec<&DependencyRow>> = HashMap::new();
-    for dependency in &dependencies {
+    for dependency in dependencies {
         if let Some(source_id) = source_of.get(&dependency.location_id) {
             read_besides.entry(*source_id).or_default().push(dependency);
         }
     }
     let mut by_source: HashMap<SourceId, Vec<&Location>> = HashMap::new();
-    for location in &locations {
+    for location in locations {
         by_source
             .entry(location.source_id)
             .or_default()
@@ -64,7 +82,7 @@ pub(crate) async fn build_jobs(
         let read_besides = read_besides.get(&source.id).map_or(&[][..], Vec::as_slice);
         build_job(source, held, read_besides, providers, fingerprint)
     });
-    Ok(jobs.collect())
+    jobs.collect()
 }
 
 impl JobPublisher {

@@ -145,7 +145,7 @@ impl Reconciler {
     async fn request_due_sources(&self) -> Result<(), RepoError> {
         let now = self.clock.now_micros();
         // Most of the time there are none, and then nobody is kept from writing.
-        let mut tx = self.repo.read().await?;
+        let mut tx = self.repo.read_once().await?;
         let due = tx.sources_due(now, RECHECKS_MAX).await?;
         tx.commit().await?;
         if due.is_empty() {

@@ -11,11 +11,12 @@ use freshet_runtime::clock::Clock;
 use super::batch::{LedgerWrites, SignalBatch};
 use super::config::LedgerConfig;
 use super::dependents::repository_name;
-use super::publish::{JobPublisher, build_jobs};
+use super::publish::{JobPublisher, build_jobs_of};
 use super::subject::{SignalSubject, key_by_other_name};
 use crate::metrics::{SignalOutcome, StoreMetrics};
+use crate::repo::dependencies::Dependent;
 use crate::repo::sources::SourceKey;
-use crate::repo::{Location, Outcome, Repo, RepoError, SourceRow, Tx};
+use crate::repo::{DependencyRow, Location, Outcome, RecordedRows, Repo, RepoError, SourceRow, Tx};
 
 /// Why signals were not recorded.
 #[derive(Debug, thiserror::Error)]
@@ -64,77 +65,104 @@ impl Ledger {
         if signals.is_empty() {
             return Ok(());
         }
-        let mut tx = self.repo.write().await?;
-        // By identity and not by content: GitHub redelivers under the same one, whoever asks for
-        // it.
-        // A delivery that another process records at this moment is not seen here; it is found when the row is
-        // written, and costs a generation that nobody needed.
-        let (fresh, duplicates) = split_known(&mut tx, signals).await?;
-        let (outcomes, jobs) = decide_and_write(self, &mut tx, &fresh).await?;
-        tx.commit().await?;
+        let mut known = HashSet::new();
+        let recorded = loop {
+            // By identity and not by content: GitHub redelivers under the same one, whoever asks for
+            // it.
+            let fresh = filter_fresh(signals, &known);
+            let mut tx = self.repo.write().await?;
+            let recorded = decide_and_write(self, &mut tx, &fresh).await?;
+            if recorded.known.is_empty() {
+                tx.commit().await?;
+                break recorded;
+            }
+            // Hardly ever: so nobody asks in advance, and what was decided with them is decided again
+            // without them. Each turn leaves some out, and a batch is finite.
+            known.extend(recorded.known);
+        };
+        let duplicates = signals.len() - recorded.outcomes.len();
         for _ in 0..duplicates {
             self.metrics.count_signal(SignalOutcome::Duplicate);
         }
-        for outcome in outcomes {
+        for outcome in recorded.outcomes {
             self.metrics.count_signal(outcome_label(outcome));
         }
         // After the commit: a job of a generation that was rolled back would be read for nothing. One
         // that is lost in between is found by the reconciler.
-        self.jobs.publish_new(jobs).await;
+        self.jobs.publish_new(recorded.jobs).await;
         Ok(())
     }
 }
 
-/// The signals never seen before, each once, and how many others there are.
-async fn split_known<'a>(
-    tx: &mut Tx,
-    signals: &'a [Signal],
-) -> Result<(Vec<&'a Signal>, usize), RepoError> {
-    let guids: Vec<&str> = signals.iter().map(|signal| signal.id.as_str()).collect();
-    let known = tx.known_deliveries(&guids).await?;
+/// What became of a batch of signals.
+struct RecordedSignals {
+    outcomes: Vec<Outcome>,
+    jobs: Vec<Job>,
+    /// Identities that had been recorded before, so that none of this may be committed.
+    known: Vec<String>,
+}
+
+/// The signals that are not known, each once.
+fn filter_fresh<'a>(signals: &'a [Signal], known: &HashSet<String>) -> Vec<&'a Signal> {
     let mut seen: HashSet<&str> = known.iter().map(String::as_str).collect();
-    let fresh: Vec<&Signal> = signals
-        .iter()
-        .filter(|signal| seen.insert(&signal.id))
-        .collect();
-    let duplicates = signals.len() - fresh.len();
-    Ok((fresh, duplicates))
+    let fresh = signals.iter().filter(|signal| seen.insert(&signal.id));
+    fresh.collect()
 }
 
 async fn decide_and_write(
     ledger: &Ledger,
     tx: &mut Tx,
     signals: &[&Signal],
-) -> Result<(Vec<Outcome>, Vec<Job>), RepoError> {
-    let mut batch = load_batch(ledger, tx, signals).await?;
+) -> Result<RecordedSignals, RepoError> {
+    let LoadedBatch {
+        mut batch,
+        dependencies,
+    } = load_batch(ledger, tx, signals).await?;
     let outcomes = signals
         .iter()
         .map(|signal| batch.decide_signal(signal))
         .collect();
     let SignalBatch {
-        sources, writes, ..
+        sources,
+        locations,
+        writes,
+        ..
     } = batch;
-    write_batch(tx, &sources, &writes).await?;
+    let new = write_batch(tx, &sources, &writes).await?;
+    let new: HashSet<&str> = new.iter().map(String::as_str).collect();
+    let guids = writes.deliveries.iter().map(|row| row.guid.as_str());
+    let known = guids.filter(|guid| !new.contains(guid));
     let requested: Vec<&SourceRow> = sources
         .values()
         .filter(|source| writes.requested_ids.contains(&source.id))
         .collect();
+    let held: Vec<&Location> = locations.values().flatten().collect();
     let config = &ledger.config;
-    let jobs = build_jobs(
-        tx,
+    let jobs = build_jobs_of(
         &requested,
+        &held,
+        &dependencies,
         &config.providers,
         config.fingerprint.as_str(),
-    )
-    .await?;
-    Ok((outcomes, jobs))
+    );
+    Ok(RecordedSignals {
+        outcomes,
+        jobs,
+        known: known.map(str::to_owned).collect(),
+    })
+}
+
+/// What signals are about, and what its files are made from besides.
+struct LoadedBatch<'a> {
+    batch: SignalBatch<'a>,
+    dependencies: Vec<DependencyRow>,
 }
 
 async fn load_batch<'a>(
     ledger: &'a Ledger,
     tx: &mut Tx,
     signals: &[&Signal],
-) -> Result<SignalBatch<'a>, RepoError> {
+) -> Result<LoadedBatch<'a>, RepoError> {
     let (keys, ids) = wanted_sources(signals);
     let mut found = Vec::new();
     if !keys.is_empty() {
@@ -148,8 +176,14 @@ async fn load_batch<'a>(
     if !ids.is_empty() {
         found.extend(tx.lock_sources(&ids).await?);
     }
-    let dependents = tx.dependents_of(&pushed_repositories(signals)).await?;
+    let pushed = pushed_repositories(signals);
     let held: BTreeSet<SourceId> = found.iter().map(|source| source.id).collect();
+    let mut dependencies = load_dependencies(tx, &held, &pushed).await?;
+    let dependents: Vec<Dependent> = dependencies
+        .iter()
+        .filter(|it| pushed.contains(&it.dependency.repository()))
+        .cloned()
+        .collect();
     // Locked after the sources that are named. Two batches that want the same sources in another
     // order are told apart by the database, and the one that loses is tried again.
     let elsewhere: BTreeSet<SourceId> = dependents
@@ -158,8 +192,11 @@ async fn load_batch<'a>(
         .filter(|id| !held.contains(id))
         .collect();
     if !elsewhere.is_empty() {
-        let elsewhere: Vec<SourceId> = elsewhere.into_iter().collect();
-        found.extend(tx.lock_sources(&elsewhere).await?);
+        let ids: Vec<SourceId> = elsewhere.iter().copied().collect();
+        found.extend(tx.lock_sources(&ids).await?);
+        // Of those, what they read of the pushed repositories is there, and nothing else yet.
+        dependencies.retain(|it| held.contains(&it.source_id));
+        dependencies.extend(load_dependencies(tx, &elsewhere, &[]).await?);
     }
     let sources: HashMap<SourceKey, SourceRow> = found
         .into_iter()
@@ -171,7 +208,7 @@ async fn load_batch<'a>(
         .filter(|key| !sources.contains_key(*key))
         .count();
     let missing = count_missing_locations(ledger, signals, &sources, &locations);
-    Ok(SignalBatch {
+    let batch = SignalBatch {
         providers: &ledger.config.providers,
         fingerprint: ledger.config.fingerprint.as_str(),
         now: ledger.clock.now_micros(),
@@ -182,7 +219,21 @@ async fn load_batch<'a>(
         locations,
         dependents,
         writes: LedgerWrites::default(),
+    };
+    let dependencies = dependencies.into_iter().map(|it| it.dependency).collect();
+    Ok(LoadedBatch {
+        batch,
+        dependencies,
     })
+}
+
+async fn load_dependencies(
+    tx: &mut Tx,
+    source_ids: &BTreeSet<SourceId>,
+    pushed: &[RepositoryName],
+) -> Result<Vec<Dependent>, RepoError> {
+    let ids: Vec<SourceId> = source_ids.iter().copied().collect();
+    tx.dependencies_around(&ids, pushed).await
 }
 
 /// The repositories that were pushed to.
@@ -275,7 +326,7 @@ async fn write_batch(
     tx: &mut Tx,
     sources: &HashMap<SourceKey, SourceRow>,
     writes: &LedgerWrites,
-) -> Result<(), RepoError> {
+) -> Result<Vec<String>, RepoError> {
     let mut changed: Vec<SourceRow> = sources
         .values()
         .filter(|source| writes.source_ids.contains(&source.id))
@@ -283,10 +334,12 @@ async fn write_batch(
         .collect();
     // A map has no order, and rows that are locked in another one each time end in a deadlock.
     changed.sort_by_key(|source| source.id);
-    // Sources come first in every transaction, so that two of them never wait for each other.
-    tx.put_sources(&changed).await?;
-    tx.put_locations(&writes.locations).await?;
-    tx.put_deliveries(&writes.deliveries).await
+    tx.write_recorded(&RecordedRows {
+        sources: &changed,
+        locations: &writes.locations,
+        deliveries: &writes.deliveries,
+    })
+    .await
 }
 
 fn outcome_label(outcome: Outcome) -> SignalOutcome {

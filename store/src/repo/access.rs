@@ -5,6 +5,10 @@
 pub(super) enum AccessMode {
     /// Write; on SQLite the one writer is taken at once, so a transaction never fails half way for want of it.
     Write,
-    /// Read one consistent state.
+    /// Look rows up in one consistent state.
     Read,
+    /// Read whole tables of one consistent state.
+    ReadAll,
+    /// Execute one statement that reads.
+    ReadOnce,
 }

@@ -4,6 +4,9 @@ use std::sync::Arc;
 
 use freshet_model::{EntityRef, LocationId, RelationDeclaration, Revision, SourceId};
 use futures::{Stream, TryStreamExt};
+use sqlx::Postgres;
+use sqlx::postgres::{PgArguments, PgRow};
+use sqlx::query::QueryAs;
 use uuid::Uuid;
 
 use super::database::Repo;
@@ -188,7 +191,7 @@ impl Repo {
         revision: Revision,
         limit: i64,
     ) -> Result<Vec<ChangeRow>, RepoError> {
-        let mut tx = self.read().await?;
+        let mut tx = self.read_once().await?;
         let rows = tx.changes_after(revision, limit).await?;
         tx.commit().await?;
         Ok(rows)
@@ -234,10 +237,15 @@ impl Tx {
         if rows.is_empty() {
             return Ok(());
         }
-        let new: Vec<NewChange<'_>> = rows.iter().map(NewChange::of).collect();
         match self {
-            Self::Sqlite(tx) => append_sqlite(tx, &new).await,
-            Self::Postgres(tx) => append_postgres(tx, &new).await,
+            Self::Sqlite(tx) => {
+                let new: Vec<NewChange<'_>> = rows.iter().map(NewChange::of).collect();
+                append_sqlite(tx, &new).await
+            }
+            Self::Postgres(tx) => bind_changes::<(i64,)>(append_postgres!(), rows)
+                .fetch_all(&mut **tx)
+                .await
+                .map(drop),
         }
         .map_err(RepoError::of("append changes"))
     }
@@ -312,41 +320,52 @@ async fn append_sqlite(
 }
 
 // One array per column: nothing is parsed but the lengths.
-async fn append_postgres(
-    connection: &mut sqlx::PgConnection,
-    rows: &[NewChange<'_>],
-) -> Result<(), sqlx::Error> {
-    sqlx::query(concat!(
-        "insert into change (",
-        columns!(),
-        ") select ",
-        columns!(),
-        " from unnest($1::bigint[], $2::text[], $3::text[], $4::bigint[], $5::text[], \
-            $6::bigint[], $7::bigint[], $8::text[], $9::text[], $10::text[], $11::text[], \
-            $12::text[], $13::bigint[], $14::bigint[]) as added(",
-        columns!(),
-        ")"
-    ))
-    .bind(column(rows, |row| row.revision.get()))
-    .bind(column(rows, |row| row.verb))
-    .bind(column(rows, |row| row.entity_ref))
-    .bind(column(rows, |row| row.version))
-    .bind(column(rows, |row| row.uid.as_deref()))
-    .bind(column(rows, |row| row.location_id.get()))
-    .bind(column(rows, |row| row.source_id.get()))
-    .bind(column(rows, |row| row.document))
-    .bind(column(rows, |row| row.relations.as_deref()))
-    .bind(column(rows, |row| row.digest))
-    .bind(column(rows, |row| row.problem.as_deref()))
-    .bind(column(rows, |row| row.data))
-    .bind(column(rows, |row| row.committed_at))
-    .bind(column(rows, |row| row.fact_at))
-    .execute(connection)
-    .await
-    .map(drop)
+macro_rules! append_postgres {
+    () => {
+        concat!(
+            "insert into change (",
+            columns!(),
+            ") select ",
+            columns!(),
+            " from unnest($1::bigint[], $2::text[], $3::text[], $4::bigint[], $5::text[], \
+                $6::bigint[], $7::bigint[], $8::text[], $9::text[], $10::text[], $11::text[], \
+                $12::text[], $13::bigint[], $14::bigint[]) as added(",
+            columns!(),
+            ")"
+        )
+    };
 }
 
-fn column<'a, T>(rows: &'a [NewChange<'a>], take: impl Fn(&'a NewChange<'a>) -> T) -> Vec<T> {
+pub(super) use {append_postgres, columns};
+
+/// A statement that begins with [`append_postgres`], and its first fourteen parameters.
+pub(super) fn bind_changes<'q, T>(
+    statement: &'static str,
+    rows: &'q [ChangeRow],
+) -> QueryAs<'q, Postgres, T, PgArguments>
+where
+    T: for<'r> sqlx::FromRow<'r, PgRow>,
+{
+    let rows: Vec<NewChange<'q>> = rows.iter().map(NewChange::of).collect();
+    let rows = rows.as_slice();
+    sqlx::query_as(statement)
+        .bind(column(rows, |row| row.revision.get()))
+        .bind(column(rows, |row| row.verb))
+        .bind(column(rows, |row| row.entity_ref))
+        .bind(column(rows, |row| row.version))
+        .bind(column(rows, |row| row.uid.clone()))
+        .bind(column(rows, |row| row.location_id.get()))
+        .bind(column(rows, |row| row.source_id.get()))
+        .bind(column(rows, |row| row.document))
+        .bind(column(rows, |row| row.relations.clone()))
+        .bind(column(rows, |row| row.digest))
+        .bind(column(rows, |row| row.problem.clone()))
+        .bind(column(rows, |row| row.data))
+        .bind(column(rows, |row| row.committed_at))
+        .bind(column(rows, |row| row.fact_at))
+}
+
+fn column<'q, T>(rows: &[NewChange<'q>], take: impl Fn(&NewChange<'q>) -> T) -> Vec<T> {
     rows.iter().map(take).collect()
 }
 

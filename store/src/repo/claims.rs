@@ -4,6 +4,7 @@ use freshet_model::LocationId;
 use serde::Serialize;
 
 use super::error::RepoError;
+use super::list::{ids, texts};
 use super::statement::{Tx, execute, json, select_either, upsert};
 
 /// A claim on a ref that another location holds.
@@ -66,11 +67,11 @@ impl Tx {
                 "ref in (select value from json_each($2))"
             ],
             postgres: [
-                "location_id in (select json_array_elements_text($1::json)::bigint)",
-                "ref in (select json_array_elements_text($2::json))"
+                "location_id = any($1::bigint[])",
+                "ref = any($2::text[])"
             ],
-            json(location_ids),
-            json(refs),
+            ids(location_ids),
+            texts(refs),
         )
     }
 
@@ -92,9 +93,10 @@ impl Tx {
                 where (location_id, ref) in \
                     (select value->>'location_id', value->>'ref' from json_each($1))",
             postgres: "delete from claim \
-                where (location_id, ref) in \
-                    (select k.location_id, k.ref \
-                    from json_to_recordset($1::json) as k(location_id bigint, ref text))",
+                using json_to_recordset($1::json) as k(location_id bigint, ref text) \
+                where claim.location_id = any(array(select location_id \
+                        from json_to_recordset($1::json) as l(location_id bigint))) \
+                    and claim.location_id = k.location_id and claim.ref = k.ref",
             json(keys),
         )
         .map(drop)

@@ -115,6 +115,16 @@ impl Repo {
         self.begin(AccessMode::Read).await
     }
 
+    /// A transaction that reads whole tables of one consistent state.
+    pub(super) async fn read_all(&self) -> Result<Tx, RepoError> {
+        self.begin(AccessMode::ReadAll).await
+    }
+
+    /// For one statement that reads.
+    pub(crate) async fn read_once(&self) -> Result<Tx, RepoError> {
+        self.begin(AccessMode::ReadOnce).await
+    }
+
     async fn begin(&self, access: AccessMode) -> Result<Tx, RepoError> {
         match &self.database {
             Database::Sqlite(sqlite) => sqlite.begin(access).await.map(Tx::Sqlite),

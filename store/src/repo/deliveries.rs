@@ -69,27 +69,38 @@ macro_rules! delivery_table {
     };
 }
 
-impl Tx {
-    /// Which of these deliveries were accepted before.
-    pub(crate) async fn known_deliveries(
-        &mut self,
-        guids: &[&str],
-    ) -> Result<Vec<String>, RepoError> {
-        let known: Vec<(String,)> = fetch_all!(
-            self, (String,), "look up deliveries",
-            sqlite: "select guid from delivery where guid in (select value from json_each($1))",
-            postgres: "select guid from delivery \
-                where guid in (select json_array_elements_text($1::json))",
-            json(guids),
-        )?;
-        Ok(known.into_iter().map(|(guid,)| guid).collect())
-    }
+/// The statement that covers deliveries on PostgreSQL, with the names of its parameters: what covers, and when.
+macro_rules! cover_postgres {
+    ($covering:literal, $now:literal) => {
+        concat!(
+            "update delivery \
+                set outcome = case when delivery.generation = c.generation then c.outcome else 'superseded' end, \
+                    covered_at = ", $now, " \
+                from json_to_recordset(", $covering, "::json) \
+                    as c(source_id bigint, generation bigint, outcome text) \
+                where delivery.source_id = any(array(select source_id \
+                        from json_to_recordset(", $covering, "::json) as s(source_id bigint))) \
+                    and delivery.source_id = c.source_id \
+                    and delivery.generation <= c.generation \
+                    and delivery.covered_at is null \
+                returning delivery.event, delivery.received_at"
+        )
+    };
+}
 
-    /// Records deliveries; one that is there already is left as it is.
-    pub(crate) async fn put_deliveries(&mut self, rows: &[DeliveryRow]) -> Result<(), RepoError> {
+pub(super) use {cover_postgres, delivery_table};
+
+impl Tx {
+    /// Records deliveries and returns which were new; one that is there already is left as it is.
+    pub(crate) async fn put_deliveries(
+        &mut self,
+        rows: &[DeliveryRow],
+    ) -> Result<Vec<String>, RepoError> {
         // The same delivery may come twice at once, to two processes. The one that commits second
         // finds it here and changes nothing.
-        delivery_table!(insert_new: self, "record deliveries", rows)
+        let new: Vec<(String,)> =
+            delivery_table!(insert_new: self, (String,), "record deliveries", rows)?;
+        Ok(new.into_iter().map(|(guid,)| guid).collect())
     }
 
     /// Ends every delivery that asked for these generations or older ones.
@@ -115,14 +126,7 @@ impl Tx {
                     and delivery.generation <= c.generation \
                     and delivery.covered_at is null \
                 returning delivery.event, delivery.received_at",
-            postgres: "update delivery \
-                set outcome = case when delivery.generation = c.generation then c.outcome else 'superseded' end, \
-                    covered_at = $2 \
-                from json_to_recordset($1::json) as c(source_id bigint, generation bigint, outcome text) \
-                where delivery.source_id = c.source_id \
-                    and delivery.generation <= c.generation \
-                    and delivery.covered_at is null \
-                returning delivery.event, delivery.received_at",
+            postgres: cover_postgres!("$1", "$2"),
             json(covering),
             now,
         )
@@ -147,7 +151,9 @@ impl Tx {
             postgres: "update delivery \
                 set outcome = 'ignored', reason = $2, covered_at = $3 \
                 from json_to_recordset($1::json) as g(source_id bigint, generation bigint) \
-                where delivery.source_id = g.source_id \
+                where delivery.source_id = any(array(select source_id \
+                        from json_to_recordset($1::json) as s(source_id bigint))) \
+                    and delivery.source_id = g.source_id \
                     and delivery.generation <= g.generation \
                     and delivery.covered_at is null",
             json(generations),

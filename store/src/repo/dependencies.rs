@@ -4,7 +4,8 @@ use freshet_model::{GitRef, LocationId, RepositoryName, SourceId};
 use serde::Serialize;
 
 use super::error::RepoError;
-use super::statement::{Tx, delete_in, from_row, json, select, select_in, upsert};
+use super::list::ids;
+use super::statement::{Tx, delete_in, from_row, json, select_either_from, select_in, upsert};
 use super::stored::{git_ref_if_any, git_ref_text, write_git_ref};
 
 /// A file that a location's entities are made from, besides the location itself.
@@ -70,6 +71,8 @@ macro_rules! dependency_table {
     };
 }
 
+pub(super) use dependency_table;
+
 impl Tx {
     /// What these locations depend on.
     pub(crate) async fn dependencies_of(
@@ -78,36 +81,47 @@ impl Tx {
     ) -> Result<Vec<DependencyRow>, RepoError> {
         dependency_table!(
             select_in: self, DependencyRow, "read dependencies", "location_id" in "bigint",
-            order: "location_id, host, owner, name, git_ref, path, url", location_ids
+            order: "location_id, host, owner, name, git_ref, path, url", ids(location_ids)
         )
     }
 
-    /// What depends on files of these repositories.
-    pub(crate) async fn dependents_of(
+    /// What the locations of these sources depend on, and what depends on files of these repositories.
+    pub(crate) async fn dependencies_around(
         &mut self,
+        source_ids: &[SourceId],
         repositories: &[RepositoryName],
     ) -> Result<Vec<Dependent>, RepoError> {
-        if repositories.is_empty() {
+        if source_ids.is_empty() && repositories.is_empty() {
             return Ok(Vec::new());
         }
         let named: Vec<[&str; 3]> = repositories
             .iter()
             .map(|it| [it.host(), it.owner(), it.name()])
             .collect();
+        // Both at once, as most pushes are to repositories that nothing depends on.
         dependency_table!(
-            select: self, Dependent, "find what depends on repositories",
-            sqlite: ", source_id \
-                from (select value->>0 as k_host, value->>1 as k_owner, value->>2 as k_name \
-                    from json_each($1)) as k \
-                join dependency on host = k_host and owner = k_owner and name = k_name \
-                join (select id, source_id from location) as l on l.id = location_id \
-                order by location_id, git_ref, path",
-            postgres: ", source_id \
-                from (select value->>0 as k_host, value->>1 as k_owner, value->>2 as k_name \
-                    from json_array_elements($1::json)) as k \
-                join dependency on host = k_host and owner = k_owner and name = k_name \
-                join (select id, source_id from location) as l on l.id = location_id \
-                order by location_id, git_ref, path",
+            select_either_from: self, Dependent, "find what depends on what", "source_id",
+            sqlite: [
+                "(select id, source_id from location \
+                        where source_id in (select value from json_each($1))) as l \
+                    join dependency on location_id = l.id",
+                "(select value->>0 as k_host, value->>1 as k_owner, value->>2 as k_name \
+                        from json_each($2)) as k \
+                    join dependency on host = k_host and owner = k_owner and name = k_name \
+                    join (select id, source_id from location) as l on l.id = location_id"
+            ],
+            postgres: [
+                "(select id, source_id from location where source_id = any($1::bigint[]) offset 0) as l \
+                    cross join lateral ( \
+                        select * from dependency where location_id = l.id offset 0) as dependency",
+                "(select value->>0 as k_host, value->>1 as k_owner, value->>2 as k_name \
+                        from json_array_elements($2::json)) as k \
+                    cross join lateral (select * from dependency \
+                        where host = k_host and owner = k_owner and name = k_name offset 0) as dependency \
+                    cross join lateral ( \
+                        select source_id from location where id = location_id offset 0) as l"
+            ],
+            ids(source_ids),
             json(&named),
         )
     }
@@ -120,7 +134,7 @@ impl Tx {
     ) -> Result<(), RepoError> {
         // Replaced as a whole: what is not read any more must not cause another reading.
         delete_in!(
-            self, "forget dependencies", "dependency", "location_id" in "bigint", location_ids
+            self, "forget dependencies", "dependency", "location_id" in "bigint", ids(location_ids)
         )?;
         self.put_dependencies(rows).await
     }

@@ -4,6 +4,7 @@ use freshet_model::{LocationId, Revision, SourceId};
 use serde::Serialize;
 
 use super::error::RepoError;
+use super::list::{ids, texts};
 use super::statement::{Tx, execute, json, select_either, upsert};
 
 /// An entity or the tombstone of one, without its document.
@@ -62,6 +63,8 @@ macro_rules! entity_table {
     };
 }
 
+pub(super) use entity_table;
+
 impl Tx {
     /// What these locations hold, and who holds (or held) these refs.
     pub(crate) async fn entities_of(
@@ -77,12 +80,11 @@ impl Tx {
                 "ref in (select value from json_each($2))"
             ],
             postgres: [
-                "location_id in (select json_array_elements_text($1::json)::bigint) \
-                    and document_revision > 0",
-                "ref in (select json_array_elements_text($2::json))"
+                "location_id = any($1::bigint[]) and document_revision > 0",
+                "ref = any($2::text[])"
             ],
-            json(location_ids),
-            json(refs),
+            ids(location_ids),
+            texts(refs),
         )
     }
 
@@ -109,7 +111,8 @@ impl Tx {
                 set version = t.version, revision = t.revision, changed_at = t.changed_at \
                 from json_to_recordset($1::json) \
                     as t(ref text, version bigint, revision bigint, changed_at bigint) \
-                where entity.ref = t.ref",
+                where entity.ref = any(array(select ref from json_to_recordset($1::json) as r(ref text))) \
+                    and entity.ref = t.ref",
             json(rows),
         )
         .map(drop)

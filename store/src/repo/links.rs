@@ -4,6 +4,7 @@ use freshet_model::LocationId;
 use serde::Serialize;
 
 use super::error::RepoError;
+use super::list::{ids, texts};
 use super::statement::{Tx, execute, fetch_all, json, select_in, upsert};
 
 /// The edge between a Location entity and a location it points at.
@@ -123,7 +124,7 @@ impl Tx {
     ) -> Result<Vec<LocationLink>, RepoError> {
         link_table!(
             select_in: self, LinkRow, "read what Location entities point at",
-            "parent_ref" in "text", order: "parent_ref, location_id, via", refs
+            "parent_ref" in "text", order: "parent_ref, location_id, via", texts(refs)
         )
         .map(links_from_rows)
     }
@@ -135,7 +136,7 @@ impl Tx {
     ) -> Result<Vec<LocationLink>, RepoError> {
         link_table!(
             select_in: self, LinkRow, "read what points at locations",
-            "location_id" in "bigint", order: "parent_ref, location_id, via", location_ids
+            "location_id" in "bigint", order: "parent_ref, location_id, via", ids(location_ids)
         )
         .map(links_from_rows)
     }
@@ -167,10 +168,12 @@ impl Tx {
                     (select value->>'parent_ref', value->>'location_id', value->>'via' \
                     from json_each($1))",
             postgres: "delete from link \
-                where (parent_ref, location_id, via) in \
-                    (select k.parent_ref, k.location_id, k.via \
-                    from json_to_recordset($1::json) \
-                        as k(parent_ref text, location_id bigint, via bigint))",
+                using json_to_recordset($1::json) \
+                    as k(parent_ref text, location_id bigint, via bigint) \
+                where link.location_id = any(array(select location_id \
+                        from json_to_recordset($1::json) as l(location_id bigint))) \
+                    and link.parent_ref = k.parent_ref and link.location_id = k.location_id \
+                    and link.via = k.via",
             json(&keys),
         )
         .map(drop)
@@ -181,7 +184,7 @@ impl Tx {
         &mut self,
         location_ids: &[LocationId],
     ) -> Result<Vec<LocationId>, RepoError> {
-        let ids: Vec<(i64,)> = fetch_all!(
+        let found: Vec<(i64,)> = fetch_all!(
             // Location entities may form a circle; `union` drops what was seen, so this ends.
             self, (i64,), "follow links down",
             sqlite: "with recursive below(id) as ( \
@@ -193,16 +196,18 @@ impl Tx {
                     join link l on l.parent_ref = e.ref) \
                 select id from below order by id",
             postgres: "with recursive below(id) as ( \
-                    select json_array_elements_text($1::json)::bigint \
+                    select unnest($1::bigint[]) \
                     union \
                     select l.location_id \
                     from below b \
-                    join location_entity e on e.declared_by = b.id \
-                    join link l on l.parent_ref = e.ref) \
+                    cross join lateral ( \
+                        select ref from location_entity where declared_by = b.id offset 0) as e \
+                    cross join lateral ( \
+                        select location_id from link where parent_ref = e.ref offset 0) as l) \
                 select id from below order by id",
-            json(location_ids),
+            ids(location_ids),
         )?;
-        Ok(ids.into_iter().map(|(id,)| LocationId::new(id)).collect())
+        Ok(found.into_iter().map(|(id,)| LocationId::new(id)).collect())
     }
 
     /// These locations and every one from which a chain of links leads to them.
@@ -210,7 +215,7 @@ impl Tx {
         &mut self,
         location_ids: &[LocationId],
     ) -> Result<Vec<LocationId>, RepoError> {
-        let ids: Vec<(i64,)> = fetch_all!(
+        let found: Vec<(i64,)> = fetch_all!(
             self, (i64,), "follow links up",
             sqlite: "with recursive above(id) as ( \
                     select value from json_each($1) \
@@ -221,15 +226,17 @@ impl Tx {
                     join location_entity e on e.ref = l.parent_ref) \
                 select id from above order by id",
             postgres: "with recursive above(id) as ( \
-                    select json_array_elements_text($1::json)::bigint \
+                    select unnest($1::bigint[]) \
                     union \
                     select e.declared_by \
                     from above a \
-                    join link l on l.location_id = a.id \
-                    join location_entity e on e.ref = l.parent_ref) \
+                    cross join lateral ( \
+                        select parent_ref from link where location_id = a.id offset 0) as l \
+                    cross join lateral ( \
+                        select declared_by from location_entity where ref = l.parent_ref offset 0) as e) \
                 select id from above order by id",
-            json(location_ids),
+            ids(location_ids),
         )?;
-        Ok(ids.into_iter().map(|(id,)| LocationId::new(id)).collect())
+        Ok(found.into_iter().map(|(id,)| LocationId::new(id)).collect())
     }
 }

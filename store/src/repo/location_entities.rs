@@ -5,7 +5,8 @@ use freshet_model::location::TargetPlaces;
 use serde::Serialize;
 
 use super::error::RepoError;
-use super::statement::{Tx, delete_in, json, select_in, upsert};
+use super::list::{ids, texts};
+use super::statement::{Tx, delete_in, json, select_either, upsert};
 
 /// A Location entity: the newest version that is declared.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -102,26 +103,21 @@ macro_rules! location_entity_table {
 }
 
 impl Tx {
-    /// The Location entities with these refs.
-    pub(crate) async fn location_entities(
-        &mut self,
-        refs: &[&str],
-    ) -> Result<Vec<LocationEntity>, RepoError> {
-        location_entity_table!(
-            select_in: self, LocationEntityRow, "read Location entities",
-            "ref" in "text", order: "ref", refs
-        )
-        .map(entities_from_rows)
-    }
-
-    /// The Location entities these locations declare.
+    /// The Location entities these locations declare, and those with these refs.
     pub(crate) async fn location_entities_of(
         &mut self,
         location_ids: &[LocationId],
+        refs: &[&str],
     ) -> Result<Vec<LocationEntity>, RepoError> {
         location_entity_table!(
-            select_in: self, LocationEntityRow, "read the Location entities of locations",
-            "declared_by" in "bigint", order: "ref", location_ids
+            select_either: self, LocationEntityRow, "read Location entities",
+            sqlite: [
+                "declared_by in (select value from json_each($1))",
+                "ref in (select value from json_each($2))"
+            ],
+            postgres: ["declared_by = any($1::bigint[])", "ref = any($2::text[])"],
+            ids(location_ids),
+            texts(refs),
         )
         .map(entities_from_rows)
     }
@@ -140,6 +136,6 @@ impl Tx {
         &mut self,
         refs: &[String],
     ) -> Result<(), RepoError> {
-        delete_in!(self, "remove Location entities", "location_entity", "ref" in "text", refs)
+        delete_in!(self, "remove Location entities", "location_entity", "ref" in "text", texts(refs))
     }
 }

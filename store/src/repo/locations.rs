@@ -4,6 +4,7 @@ use freshet_model::{ErrorClass, LocationId, SourceId};
 use serde::{Deserialize, Serialize};
 
 use super::error::RepoError;
+use super::list::ids;
 use super::statement::{Tx, bounded, delete_in, fetch_all, json, select, select_in, upsert};
 use super::stored::UnknownWord;
 
@@ -338,6 +339,15 @@ fn some_text(text: String) -> Option<String> {
     (!text.is_empty()).then_some(text)
 }
 
+fn rows_of(locations: &[Location]) -> Vec<LocationRow> {
+    locations.iter().map(LocationRow::from).collect()
+}
+
+/// The rows of locations as one parameter.
+pub(super) fn locations_json(locations: &[Location]) -> String {
+    json(&rows_of(locations))
+}
+
 fn locations_from_rows(rows: Vec<LocationRow>) -> Vec<Location> {
     rows.into_iter().map(Location::from).collect()
 }
@@ -358,6 +368,8 @@ macro_rules! location_table {
     };
 }
 
+pub(super) use location_table;
+
 impl Tx {
     /// Every location of these sources.
     pub(crate) async fn locations_of(
@@ -366,7 +378,7 @@ impl Tx {
     ) -> Result<Vec<Location>, RepoError> {
         location_table!(
             select_in: self, LocationRow, "read locations",
-            "source_id" in "bigint", order: "id", source_ids
+            "source_id" in "bigint", order: "id", ids(source_ids)
         )
         .map(locations_from_rows)
     }
@@ -374,10 +386,11 @@ impl Tx {
     /// The locations with these ids.
     pub(crate) async fn locations(
         &mut self,
-        ids: &[LocationId],
+        location_ids: &[LocationId],
     ) -> Result<Vec<Location>, RepoError> {
         location_table!(
-            select_in: self, LocationRow, "read locations by id", "id" in "bigint", order: "id", ids
+            select_in: self, LocationRow, "read locations by id",
+            "id" in "bigint", order: "id", ids(location_ids)
         )
         .map(locations_from_rows)
     }
@@ -391,7 +404,7 @@ impl Tx {
             return Ok(Vec::new());
         }
         // SQLite has no sequences, but its only writer holds the lock: nobody else takes these.
-        let ids: Vec<(i64,)> = fetch_all!(
+        let taken: Vec<(i64,)> = fetch_all!(
             self, (i64,), "take ids for locations",
             sqlite: "with recursive n(i) as (select 1 union all select i + 1 from n where i < $1) \
                 select coalesce((select seq from sqlite_sequence where name = 'location'), 0) + i \
@@ -399,7 +412,7 @@ impl Tx {
             postgres: "select nextval('location_ids') from generate_series(1, $1)",
             bounded(count),
         )?;
-        Ok(ids.into_iter().map(|(id,)| LocationId::new(id)).collect())
+        Ok(taken.into_iter().map(|(id,)| LocationId::new(id)).collect())
     }
 
     /// The locations at these places: (source, path).
@@ -417,7 +430,8 @@ impl Tx {
                 order by id",
             postgres: "from (select (value->>0)::bigint as of_source, value->>1 as at_path \
                     from json_array_elements($1::json)) as k \
-                join location on source_id = k.of_source and path = k.at_path \
+                cross join lateral (select * from location \
+                    where source_id = k.of_source and path = k.at_path offset 0) as location \
                 order by id",
             json(places),
         )
@@ -426,16 +440,18 @@ impl Tx {
 
     /// Writes locations whole, new or known.
     pub(crate) async fn put_locations(&mut self, locations: &[Location]) -> Result<(), RepoError> {
-        let rows: Vec<LocationRow> = locations.iter().map(LocationRow::from).collect();
-        location_table!(upsert: self, "write locations", &rows)
+        location_table!(upsert: self, "write locations", &rows_of(locations))
     }
 
     /// Forgets locations nothing points at any more, with what they depend on.
-    pub(crate) async fn remove_locations(&mut self, ids: &[LocationId]) -> Result<(), RepoError> {
-        if ids.is_empty() {
+    pub(crate) async fn remove_locations(
+        &mut self,
+        location_ids: &[LocationId],
+    ) -> Result<(), RepoError> {
+        if location_ids.is_empty() {
             return Ok(());
         }
-        self.replace_dependencies(ids, &[]).await?;
-        delete_in!(self, "remove locations", "location", "id" in "bigint", ids)
+        self.replace_dependencies(location_ids, &[]).await?;
+        delete_in!(self, "remove locations", "location", "id" in "bigint", ids(location_ids))
     }
 }

@@ -26,7 +26,7 @@ impl Repo {
     ///
     /// If the database does not answer.
     pub async fn meta(&self) -> Result<LogState, RepoError> {
-        let mut tx = self.read().await?;
+        let mut tx = self.read_once().await?;
         let meta = tx.meta().await?;
         tx.commit().await?;
         Ok(meta)

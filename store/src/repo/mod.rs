@@ -8,6 +8,7 @@
 //! It refuses to decide anything: what to write is planned by `ledger` and `apply`.
 
 mod access;
+mod batch;
 pub(crate) mod changes;
 pub(crate) mod claims;
 #[path = "../../tests/conformance/mod.rs"]
@@ -19,6 +20,7 @@ pub(crate) mod dependencies;
 pub(crate) mod entities;
 mod error;
 mod links;
+mod list;
 pub(crate) mod location_entities;
 mod locations;
 mod meta;
@@ -45,6 +47,7 @@ pub use sources::{Lane, SourceKind, SourceStatus};
 pub use totals::LedgerTotals;
 pub use write_proof::{NotWritable, WriteProof};
 
+pub(crate) use batch::{AppliedRows, RecordedRows};
 pub(crate) use claims::ClaimRow;
 pub(crate) use deliveries::{Covered, Covering, DeliveryRow, Outcome};
 pub(crate) use dependencies::DependencyRow;

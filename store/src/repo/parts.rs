@@ -26,6 +26,26 @@ from_row!(PartRow, row => Self {
     payload: row.try_get("payload")?,
 });
 
+/// The statement that forgets overtaken parts on PostgreSQL, with the name of its parameter: what covers them.
+macro_rules! remove_covered_postgres {
+    ($covering:literal) => {
+        concat!(
+            "delete from observation_part \
+                using json_to_recordset(",
+            $covering,
+            "::json) as c(source_id bigint, generation bigint) \
+                where observation_part.source_id = any(array(select source_id \
+                        from json_to_recordset(",
+            $covering,
+            "::json) as s(source_id bigint))) \
+                    and observation_part.source_id = c.source_id \
+                    and observation_part.generation <= c.generation"
+        )
+    };
+}
+
+pub(super) use remove_covered_postgres;
+
 impl Tx {
     /// Keeps one part; the same part again replaces it. Parts of older attempts are forgotten, and
     /// a part of an older attempt than those held is not kept.
@@ -137,10 +157,7 @@ impl Tx {
                 where exists (select 1 from json_each($1) as c \
                     where c.value->>'source_id' = observation_part.source_id \
                         and c.value->>'generation' >= observation_part.generation)",
-            postgres: "delete from observation_part \
-                using json_to_recordset($1::json) as c(source_id bigint, generation bigint) \
-                where observation_part.source_id = c.source_id \
-                    and observation_part.generation <= c.generation",
+            postgres: remove_covered_postgres!("$1"),
             json(covering),
         )
         .map(drop)

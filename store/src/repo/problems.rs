@@ -4,6 +4,7 @@ use freshet_model::{EntityRef, ErrorClass, Level, LocationId, Problem, RuleId, S
 use serde_json::Value;
 
 use super::error::RepoError;
+use super::list::ids;
 use super::statement::{Tx, delete_in, json, select_in, upsert};
 use super::stored::{refs_from_text, stored_ref};
 use crate::change::ProblemRow;
@@ -33,6 +34,20 @@ pub(crate) struct ProblemPlace {
     pub(crate) repository: String,
     /// Path inside the repository.
     pub(crate) path: String,
+}
+
+impl From<&ProblemRow> for StoredProblem {
+    fn from(row: &ProblemRow) -> Self {
+        Self {
+            id: row.id,
+            location_id: row.location_id,
+            source_id: row.source_id,
+            problem: row.problem.clone(),
+            first_seen: row.first_seen,
+            last_seen: row.last_seen,
+            status_of: row.status_of.clone(),
+        }
+    }
 }
 
 impl StoredProblem {
@@ -150,7 +165,7 @@ impl Tx {
     ) -> Result<Vec<StoredProblem>, RepoError> {
         let records: Vec<ProblemRecord> = problem_table!(
             select_in: self, ProblemRecord, "read problems",
-            "location_id" in "bigint", order: "id", location_ids
+            "location_id" in "bigint", order: "id", ids(location_ids)
         )?;
         Ok(records.into_iter().map(StoredProblem::from).collect())
     }
@@ -167,7 +182,7 @@ impl Tx {
     }
 
     /// Removes problems that are solved.
-    pub(crate) async fn remove_problems(&mut self, ids: &[i64]) -> Result<(), RepoError> {
-        delete_in!(self, "remove problems", "problem", "id" in "bigint", ids)
+    pub(crate) async fn remove_problems(&mut self, problem_ids: &[i64]) -> Result<(), RepoError> {
+        delete_in!(self, "remove problems", "problem", "id" in "bigint", ids(problem_ids))
     }
 }

@@ -4,7 +4,8 @@ use freshet_model::{LocationId, SourceId};
 use serde::Serialize;
 
 use super::error::RepoError;
-use super::statement::{Tx, delete_in, execute, fetch_all, json, select, upsert};
+use super::list::{ids, texts};
+use super::statement::{Tx, delete_in, execute, fetch_all, select, upsert};
 
 /// A removal that waits for somebody to confirm it, or for a second look.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, sqlx::FromRow)]
@@ -68,9 +69,9 @@ impl Tx {
             postgres: "select s.installation, count(*) from entity e \
                 join source s on s.id = e.source_id \
                 where e.document_revision > 0 \
-                    and s.installation in (select json_array_elements_text($1::json)) \
+                    and s.installation = any($1::text[]) \
                 group by s.installation",
-            json(installations),
+            texts(installations),
         )
     }
 
@@ -85,16 +86,19 @@ impl Tx {
             sqlite: "update removal set confirmed_at = $2 \
                 where location_id in (select value from json_each($1))",
             postgres: "update removal set confirmed_at = $2 \
-                where location_id in (select json_array_elements_text($1::json)::bigint)",
-            json(location_ids),
+                where location_id = any($1::bigint[])",
+            ids(location_ids),
             now,
         )
         .map(drop)
     }
 
     /// Forgets removals that were made or are no longer asked for.
-    pub(crate) async fn remove_removals(&mut self, ids: &[LocationId]) -> Result<(), RepoError> {
+    pub(crate) async fn remove_removals(
+        &mut self,
+        location_ids: &[LocationId],
+    ) -> Result<(), RepoError> {
         // Also those that were taken back: a removal that waits for nobody would alarm for ever.
-        delete_in!(self, "remove removals that wait", "removal", "location_id" in "bigint", ids)
+        delete_in!(self, "remove removals that wait", "removal", "location_id" in "bigint", ids(location_ids))
     }
 }

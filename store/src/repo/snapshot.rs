@@ -89,7 +89,7 @@ impl Repo {
             order by p.id";
         // One transaction: entities, problems and revision must be of the same moment, or the fold
         // that follows would skip or repeat changes.
-        let mut tx = self.read().await?;
+        let mut tx = self.read_all().await?;
         let meta = tx.meta().await?;
         let entities = fetch_all!(
             &mut tx, StoredRecord, "read the catalog",

@@ -98,7 +98,9 @@ impl Sqlite {
                 };
                 (inner, Some(writing))
             }
-            AccessMode::Read => (self.readers.begin().await?, None),
+            AccessMode::Read | AccessMode::ReadAll | AccessMode::ReadOnce => {
+                (self.readers.begin().await?, None)
+            }
         };
         Ok(SqliteTransaction { inner, writing })
     }

@@ -1,15 +1,21 @@
 //! One statement in two dialects, and the transaction it runs in.
+//!
+//! On PostgreSQL no plan may depend on how large a table was when it was made. So a statement finds its rows
+//! by `column = any($1)`; where several columns name a row, by a subquery for each of the names, which
+//! `offset 0` keeps the planner from turning into a join of the whole table; and an update that takes its values
+//! from a list names the rows by `any` as well.
 
 use serde::Serialize;
 
 use super::error::RepoError;
+use super::postgres::PostgresTransaction;
 use super::sqlite::SqliteTransaction;
 
 /// A transaction on either database. Dropping it rolls back.
 #[derive(Debug)]
 pub(crate) enum Tx {
     Sqlite(SqliteTransaction),
-    Postgres(sqlx::Transaction<'static, sqlx::Postgres>),
+    Postgres(PostgresTransaction),
 }
 
 impl Tx {
@@ -110,54 +116,85 @@ macro_rules! execute {
 
 /// Writes rows whole, new or known. Of a known one `key` and `kept` stay as they are.
 macro_rules! upsert {
-    ($table:literal, key: [$key:literal $(, $keys:literal)*], kept: [$($kept:literal),*],
-        written: [$first:literal $(, $written:literal)*]; $tx:expr, $operation:literal, $rows:expr) => {
-        $crate::repo::statement::put_rows!(
-            $table, [$key $(, $keys)* $(, $kept)*, $first $(, $written)*],
-            concat!(
-                " on conflict (", $key, $(", ", $keys,)* ") do update set ",
-                $first, " = excluded.", $first, $(", ", $written, " = excluded.", $written,)*
-            );
-            $tx, $operation, $rows
-        )
-    };
-}
-
-/// Writes rows that are new; a known one is left as it is.
-macro_rules! insert_new {
-    ($table:literal, key: [$key:literal $(, $keys:literal)*], kept: [$($kept:literal),*],
-        written: []; $tx:expr, $operation:literal, $rows:expr) => {
-        $crate::repo::statement::put_rows!(
-            $table, [$key $(, $keys)* $(, $kept)*],
-            concat!(" on conflict (", $key, $(", ", $keys,)* ") do nothing");
-            $tx, $operation, $rows
-        )
-    };
-}
-
-macro_rules! put_rows {
-    ($table:literal, [$first:literal $(, $column:literal)*], $conflict:expr;
+    ($table:literal, key: $key:tt, kept: $kept:tt, written: $written:tt;
         $tx:expr, $operation:literal, $rows:expr) => {
         if $rows.is_empty() {
             Ok(())
         } else {
             $crate::repo::statement::execute!(
                 $tx, $operation,
-                // `where true` tells SQLite's parser that `on` does not begin a join.
-                sqlite: concat!(
-                    "insert into ", $table, " (", $first, $(", ", $column,)*
-                    ") select value->>'", $first, "'", $(", value->>'", $column, "'",)*
-                    " from json_each($1) where true", $conflict
-                ),
-                postgres: concat!(
-                    "insert into ", $table, " (", $first, $(", ", $column,)*
-                    ") select ", $first, $(", ", $column,)*
-                    " from json_populate_recordset(null::", $table, ", $1::json)", $conflict
+                sqlite: $crate::repo::statement::upsert_sqlite!($table, $key, $kept, $written),
+                postgres: $crate::repo::statement::upsert_postgres!(
+                    $table, key: $key, kept: $kept, written: $written; "$1"
                 ),
                 $crate::repo::statement::json($rows),
             )
             .map(drop)
         }
+    };
+}
+
+macro_rules! upsert_sqlite {
+    ($table:literal, [$key:literal $(, $keys:literal)*], [$($kept:literal),*],
+        [$first:literal $(, $written:literal)*]) => {
+        concat!(
+            "insert into ", $table, " (", $key, $(", ", $keys,)* $(", ", $kept,)* ", ", $first,
+            $(", ", $written,)* ") select value->>'", $key, "'", $(", value->>'", $keys, "'",)*
+            $(", value->>'", $kept, "'",)* ", value->>'", $first, "'",
+            $(", value->>'", $written, "'",)*
+            // `where true` tells SQLite's parser that `on` does not begin a join.
+            " from json_each($1) where true on conflict (", $key, $(", ", $keys,)* ") do update set ",
+            $first, " = excluded.", $first, $(", ", $written, " = excluded.", $written,)*
+        )
+    };
+}
+
+/// The statement that does so on PostgreSQL, with the name of its parameter: it may be a part of a larger one.
+macro_rules! upsert_postgres {
+    ($table:literal, key: [$key:literal $(, $keys:literal)*], kept: [$($kept:literal),*],
+        written: [$first:literal $(, $written:literal)*]; $parameter:literal) => {
+        concat!(
+            "insert into ", $table, " (", $key, $(", ", $keys,)* $(", ", $kept,)* ", ", $first,
+            $(", ", $written,)* ") select ", $key, $(", ", $keys,)* $(", ", $kept,)* ", ", $first,
+            $(", ", $written,)* " from json_populate_recordset(null::", $table, ", ", $parameter,
+            "::json) on conflict (", $key, $(", ", $keys,)* ") do update set ",
+            $first, " = excluded.", $first, $(", ", $written, " = excluded.", $written,)*
+        )
+    };
+}
+
+/// Writes rows that are new and returns their keys; a known one is left as it is.
+macro_rules! insert_new {
+    ($table:literal, key: [$key:literal], kept: [$($kept:literal),*], written: [];
+        $tx:expr, $row:ty, $operation:literal, $rows:expr) => {
+        if $rows.is_empty() {
+            Ok(Vec::new())
+        } else {
+            $crate::repo::statement::fetch_all!(
+                $tx, $row, $operation,
+                sqlite: concat!(
+                    "insert into ", $table, " (", $key, $(", ", $kept,)*
+                    ") select value->>'", $key, "'", $(", value->>'", $kept, "'",)*
+                    " from json_each($1) where true on conflict (", $key, ") do nothing returning ", $key
+                ),
+                postgres: $crate::repo::statement::insert_new_postgres!(
+                    $table, key: [$key], kept: [$($kept),*], written: []; "$1"
+                ),
+                $crate::repo::statement::json($rows),
+            )
+        }
+    };
+}
+
+/// The statement that does so on PostgreSQL, with the name of its parameter.
+macro_rules! insert_new_postgres {
+    ($table:literal, key: [$key:literal], kept: [$($kept:literal),*], written: [];
+        $parameter:literal) => {
+        concat!(
+            "insert into ", $table, " (", $key, $(", ", $kept,)* ") select ", $key, $(", ", $kept,)*
+            " from json_populate_recordset(null::", $table, ", ", $parameter,
+            "::json) on conflict (", $key, ") do nothing returning ", $key
+        )
     };
 }
 
@@ -179,18 +216,17 @@ macro_rules! select {
     };
 }
 
-/// The rows of a table whose column is one of some values.
+/// The rows of a table whose column is one of a list of values.
 macro_rules! select_in {
     ($table:literal, key: $key:tt, kept: $kept:tt, written: $written:tt;
         $tx:expr, $row:ty, $operation:literal, $column:literal in $kind:literal, order: $order:literal,
         $values:expr) => {
-        if $values.is_empty() {
-            Ok(Vec::new())
-        } else {
-            $crate::repo::statement::select_in_some!(
+        match $values {
+            values if values.is_empty() => Ok(Vec::new()),
+            values => $crate::repo::statement::select_in_some!(
                 $table, $key, $kept, $written, $tx, $row, $operation, $column, $kind, $order,
-                $values
-            )
+                values
+            ),
         }
     };
 }
@@ -207,10 +243,9 @@ macro_rules! select_in_some {
             ),
             postgres: concat!(
                 "select ", $key, $(", ", $keys,)* $(", ", $kept,)* $(", ", $written,)* " from ", $table,
-                " where ", $column, " in (select json_array_elements_text($1::json)::", $kind,
-                ") order by ", $order
+                " where ", $column, " = any($1::", $kind, "[]) order by ", $order
             ),
-            $crate::repo::statement::json($values),
+            $values,
         )
     };
 }
@@ -240,29 +275,53 @@ macro_rules! select_either {
     };
 }
 
-/// Deletes the rows of a table whose column is one of some values.
+/// The rows of two joins, each row once, with one more column.
+macro_rules! select_either_from {
+    ($table:literal, key: [$key:literal $(, $keys:literal)*], kept: [$($kept:literal),*],
+        written: [$($written:literal),*]; $tx:expr, $row:ty, $operation:literal, $column:literal,
+        sqlite: [$sqlite:literal, $or_sqlite:literal], postgres: [$postgres:literal, $or_postgres:literal]
+        $(, $bind:expr)* $(,)?) => {
+        $crate::repo::statement::fetch_all!(
+            $tx, $row, $operation,
+            sqlite: concat!(
+                "select ", $key, $(", ", $keys,)* $(", ", $kept,)* $(", ", $written,)* ", ", $column,
+                " from ", $sqlite,
+                " union select ", $key, $(", ", $keys,)* $(", ", $kept,)* $(", ", $written,)*
+                ", ", $column, " from ", $or_sqlite
+            ),
+            postgres: concat!(
+                "select ", $key, $(", ", $keys,)* $(", ", $kept,)* $(", ", $written,)* ", ", $column,
+                " from ", $postgres,
+                " union select ", $key, $(", ", $keys,)* $(", ", $kept,)* $(", ", $written,)*
+                ", ", $column, " from ", $or_postgres
+            ),
+            $($bind),*
+        )
+    };
+}
+
+/// Deletes the rows of a table whose column is one of a list of values.
 macro_rules! delete_in {
     ($tx:expr, $operation:literal, $table:literal, $column:literal in $kind:literal, $values:expr) => {
-        if $values.is_empty() {
-            Ok(())
-        } else {
-            $crate::repo::statement::execute!(
+        match $values {
+            values if values.is_empty() => Ok(()),
+            values => $crate::repo::statement::execute!(
                 $tx, $operation,
                 sqlite: concat!(
                     "delete from ", $table, " where ", $column, " in (select value from json_each($1))"
                 ),
                 postgres: concat!(
-                    "delete from ", $table, " where ", $column,
-                    " in (select json_array_elements_text($1::json)::", $kind, ")"
+                    "delete from ", $table, " where ", $column, " = any($1::", $kind, "[])"
                 ),
-                $crate::repo::statement::json($values),
+                values,
             )
-            .map(drop)
+            .map(drop),
         }
     };
 }
 
 pub(super) use {
-    delete_in, execute, fetch_all, fetch_one, from_row, insert_new, put_rows, select,
-    select_either, select_in, select_in_some, upsert,
+    delete_in, execute, fetch_all, fetch_one, from_row, insert_new, insert_new_postgres, select,
+    select_either, select_either_from, select_in, select_in_some, upsert, upsert_postgres,
+    upsert_sqlite,
 };

@@ -32,7 +32,7 @@ impl Repo {
             (select count(*) from removal) as held_removals";
         // Counted at scrape and not kept: a counter that drifts from the rows would lie to whoever
         // is paged by it.
-        let mut tx = self.read().await?;
+        let mut tx = self.read_once().await?;
         let totals = fetch_one!(
             &mut tx, LedgerTotals, "sum the ledger",
             sqlite: SQL,

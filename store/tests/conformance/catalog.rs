@@ -237,6 +237,12 @@ async fn claims_and_problems_come_and_go(repo: &Repo) {
     tx.put_problems(&problems[1..]).await.expect("written");
     let found = tx.problems_of(&[LOCATION, LocationId::new(2)]).await;
     assert_eq!(found.expect("rows"), problems);
+    tx.commit().await.expect("a commit");
+    // Apply takes them from the view where it can.
+    let snapshot = repo.snapshot().await.expect("a snapshot");
+    let found: Vec<StoredProblem> = snapshot.problems.iter().map(StoredProblem::from).collect();
+    assert_eq!(found, problems);
+    let mut tx = write(repo).await;
     tx.remove_problems(&[8]).await.expect("removed");
     tx.commit().await.expect("a commit");
     let snapshot = repo.snapshot().await.expect("a snapshot");

@@ -34,6 +34,20 @@ where
     stories::run(&fresh).await;
 }
 
+/// Runs the cases that do not mind what else is in the database, on one that `filled` makes for each of them.
+///
+/// # Panics
+///
+/// If the database does not behave.
+pub async fn run_beside_others<F, Fut>(filled: F)
+where
+    F: Fn() -> Fut,
+    Fut: Future<Output = DatabaseConfig>,
+{
+    tree::run(&filled).await;
+    stories::run(&filled).await;
+}
+
 async fn open(config: &DatabaseConfig) -> Repo {
     Repo::open(config).await.expect("an empty database opens")
 }

@@ -201,11 +201,11 @@ async fn location_entities_and_links_come_and_go(repo: &Repo) {
         .expect("written");
     let refs = ["location:default/a", "location:default/c"];
     assert_eq!(
-        tx.location_entities(&refs).await.expect("rows"),
+        tx.location_entities_of(&[], &refs).await.expect("rows"),
         entities[..1]
     );
     assert_eq!(
-        tx.location_entities_of(&ids([2])).await.expect("rows"),
+        tx.location_entities_of(&ids([2]), &[]).await.expect("rows"),
         entities[1..]
     );
     let mut links = [
@@ -225,7 +225,8 @@ async fn location_entities_and_links_come_and_go(repo: &Repo) {
     );
     let gone = [entities[0].entity_ref.clone()];
     tx.remove_location_entities(&gone).await.expect("removed");
-    let left = tx.location_entities_of(&ids([1, 2])).await.expect("rows");
+    let left = tx.location_entities_of(&ids([1, 2]), &[]).await;
+    let left = left.expect("rows");
     assert_eq!(left, entities[1..]);
     tx.commit().await.expect("a commit");
 }
@@ -298,9 +299,15 @@ async fn dependencies_are_found_from_both_ends(repo: &Repo) {
     assert_eq!(read.len(), 2);
     let repository = |name: &str| RepositoryName::new("github.com", "Acme", name);
     let pushed = [repository("docs"), repository("x")];
-    let found = tx.dependents_of(&pushed).await.expect("rows");
+    let found = tx.dependencies_around(&[], &pushed).await.expect("rows");
     assert_eq!((found.len(), found[0].source_id), (1, source_id(2)));
     assert_eq!(found[0].dependency, rows[1]);
+    // What is found from both ends is found once.
+    let ends = [source_id(2), source_id(3)];
+    let mut found = tx.dependencies_around(&ends, &pushed).await.expect("rows");
+    found.sort_by_key(|it| it.source_id);
+    let found: Vec<DependencyRow> = found.into_iter().map(|it| it.dependency).collect();
+    assert_eq!(found, rows[1..3]);
     let instead = [dependency(2, "docs", "HEAD", "other.yaml")];
     tx.replace_dependencies(&ids([2, 3]), &instead)
         .await

@@ -25,7 +25,12 @@ pub(crate) fn last_entity(number: usize) -> String {
 
 /// The catalog file of a repository.
 pub(crate) fn file(number: usize, title: &str) -> String {
-    let documents: Vec<String> = (0..ENTITIES_PER_REPOSITORY)
+    file_of(number, ENTITIES_PER_REPOSITORY, title)
+}
+
+/// The catalog file of a repository with this many entities.
+pub(crate) fn file_of(number: usize, entities: usize, title: &str) -> String {
+    let documents: Vec<String> = (0..entities)
         .map(|index| component(number, index, title))
         .collect();
     documents.join("---\n")

@@ -38,6 +38,12 @@ struct Arguments {
     /// Pushes of the push bench.
     #[arg(long, default_value_t = 2_000)]
     pushes: usize,
+    /// Entities of other repositories that are in the catalog during the push bench.
+    #[arg(long, default_value_t = 0)]
+    others: usize,
+    /// Changes of those entities before the push bench begins to count.
+    #[arg(long, default_value_t = 0)]
+    changes: usize,
 }
 
 const PROFILES: [(Profile, &str); 2] = [(Profile::Embedded, "embedded"), (Profile::Nats, "nats")];
@@ -61,7 +67,11 @@ fn main() {
             continue;
         }
         if wants("push") {
-            run(push::measure(profile, label, arguments.pushes));
+            let others = push::Others {
+                entities: arguments.others,
+                changes: arguments.changes,
+            };
+            run(push::measure(profile, label, arguments.pushes, others));
         }
         if wants("burst") {
             run(burst::measure(profile, label));

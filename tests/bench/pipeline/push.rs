@@ -17,16 +17,58 @@ use crate::world::{World, full_name};
 /// Pushes go round these many repositories.
 const REPOSITORIES: usize = 50;
 const WARM_UP: usize = 50;
+/// Entities in one of the other repositories, unless there would be too many repositories.
+const OTHERS_PER_REPOSITORY: usize = 100;
+const OTHER_REPOSITORIES_MAX: usize = dataset::REPOSITORIES - REPOSITORIES;
 
-pub(crate) async fn measure(profile: Profile, label: &str, pushes: usize) -> Value {
-    let files = (0..REPOSITORIES).map(|number| {
+/// What is in the catalog besides, and nobody pushes to while it is measured.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Others {
+    pub(crate) entities: usize,
+    /// How often one of them changes before.
+    pub(crate) changes: usize,
+}
+
+impl Others {
+    fn per_repository(self) -> usize {
+        OTHERS_PER_REPOSITORY.max(self.entities.div_ceil(OTHER_REPOSITORIES_MAX))
+    }
+
+    /// Numbers of the repositories, each with as many entities.
+    fn repositories(self) -> std::ops::Range<usize> {
+        REPOSITORIES..REPOSITORIES + self.entities.div_ceil(self.per_repository())
+    }
+
+    fn file(self, number: usize, title: &str) -> (String, String) {
+        let file = dataset::file_of(number, self.per_repository(), title);
+        (dataset::repository(number), file)
+    }
+
+    /// Has them change as often as asked, a repository at a time.
+    async fn change(self, world: &World, http: &Http) {
+        let pushes = self.changes.div_ceil(self.per_repository());
+        let numbers = self.repositories().cycle().take(pushes);
+        for (round, number) in numbers.enumerate() {
+            let title = format!("change {round}");
+            let (repository, file) = self.file(number, &title);
+            let entity = format!("component:default/{repository}-0");
+            push(world, http, &repository, &file, &entity, &title).await;
+        }
+    }
+}
+
+pub(crate) async fn measure(profile: Profile, label: &str, pushes: usize, others: Others) -> Value {
+    let pushed = (0..REPOSITORIES).map(|number| {
         (
             dataset::repository(number),
             dataset::small_file(number, "t"),
         )
     });
-    let world = World::start(profile, files.collect(), REPOSITORIES).await;
+    let besides = others.repositories().map(|number| others.file(number, "t"));
+    let entities = REPOSITORIES + others.repositories().len() * others.per_repository();
+    let world = World::start(profile, pushed.chain(besides).collect(), entities).await;
     let http = Http::default();
+    others.change(&world, &http).await;
     for round in 0..WARM_UP {
         one(
             &world,
@@ -55,6 +97,8 @@ pub(crate) async fn measure(profile: Profile, label: &str, pushes: usize) -> Val
         "bench": "push",
         "profile": label,
         "n": times.len(),
+        "entities": entities,
+        "changes_before": others.changes,
         "p50_ms": millis(quantile(&mut times, 0.50)),
         "p95_ms": millis(quantile(&mut times, 0.95)),
         "p99_ms": millis(quantile(&mut times, 0.99)),
@@ -62,20 +106,33 @@ pub(crate) async fn measure(profile: Profile, label: &str, pushes: usize) -> Val
     })
 }
 
-async fn one(world: &World, http: &Http, repository: usize, title: &str) -> Duration {
-    let name = full_name(&dataset::repository(repository));
-    let file = dataset::small_file(repository, title);
+async fn one(world: &World, http: &Http, number: usize, title: &str) -> Duration {
+    let repository = dataset::repository(number);
+    let file = dataset::small_file(number, title);
+    let entity = dataset::last_entity(number);
+    push(world, http, &repository, &file, &entity, title).await
+}
+
+/// How long it takes until this entity of the pushed file is shown with its title.
+async fn push(
+    world: &World,
+    http: &Http,
+    repository: &str,
+    file: &str,
+    entity: &str,
+    title: &str,
+) -> Duration {
+    let name = full_name(repository);
     let prepared = world
         .github
-        .prepare_push(&name, &[("catalog-info.yaml", Some(&file))], title)
+        .prepare_push(&name, &[("catalog-info.yaml", Some(file))], title)
         .expect("committed");
-    let entity = dataset::last_entity(repository);
     let started = Instant::now();
     post(http, &world.webhooks, &prepared).await;
     loop {
         let shown = world
             .api
-            .entity(&entity)
+            .entity(entity)
             .await
             .expect("the API answers")
             .expect("it is there");

@@ -11,6 +11,7 @@ use crate::apply::locations::diff::LocationDiff;
 use crate::apply::locations::graph::LocationGraph;
 use crate::repo::stored::stored_ref;
 use crate::repo::{ClaimRow, EntityRow, Location, SourceRow, StoredProblem, Tx};
+use crate::view::CatalogState;
 
 /// Rows as they stand under the log's lock.
 #[derive(Debug, Default)]
@@ -40,21 +41,50 @@ impl<'a> StoredEntities<'a> {
         }
     }
 
-    /// Adds everything the files touch: what they held, who holds what they declare, every other
-    /// claim on those refs, and the problems of all of them.
+    /// Adds everything the files touch: what they held, who holds what they declare, and every other
+    /// claim on those refs.
     pub(crate) async fn load(
         &mut self,
         tx: &mut Tx,
         files: &[FileDeclarations],
     ) -> Result<(), ApplyError> {
         let read: BTreeSet<LocationId> = files.iter().map(|file| file.location_id).collect();
-        if !read.is_empty() {
-            let read: Vec<LocationId> = read.iter().copied().collect();
-            let declared: Vec<&str> = declared_refs(files).into_iter().collect();
-            self.add_entities(tx.entities_of(&read, &declared).await?)?;
-            self.load_claims(tx, &read, &declared).await?;
+        if read.is_empty() {
+            return Ok(());
         }
-        self.load_problems(tx, read).await
+        let read: Vec<LocationId> = read.into_iter().collect();
+        let declared: Vec<&str> = declared_refs(files).into_iter().collect();
+        self.add_entities(tx.entities_of(&read, &declared).await?)?;
+        self.load_claims(tx, &read, &declared).await
+    }
+
+    /// Adds the problems of the files, and of everything else whose problems are compared, as the view has them.
+    pub(crate) fn copy_problems(&mut self, files: &[FileDeclarations], state: &CatalogState) {
+        // The view is at the revision at which the transaction began, and every problem is a row of the log: it
+        // has the problems the database had then.
+        let concerned = self.find_concerned(files).into_iter();
+        let problems = concerned.flat_map(|id| state.problems_of(id));
+        self.problems = problems.map(StoredProblem::from).collect();
+    }
+
+    /// The same, as the transaction has them.
+    pub(crate) async fn load_problems(
+        &mut self,
+        tx: &mut Tx,
+        files: &[FileDeclarations],
+    ) -> Result<(), ApplyError> {
+        let concerned: Vec<LocationId> = self.find_concerned(files).into_iter().collect();
+        self.problems = tx.problems_of(&concerned).await?;
+        Ok(())
+    }
+
+    fn find_concerned(&self, files: &[FileDeclarations]) -> BTreeSet<LocationId> {
+        let read = files.iter().map(|file| file.location_id);
+        // A claim that is promoted resolves the conflict of a file that was not read.
+        let claimed = self.claims.iter().map(|claim| claim.location_id);
+        read.chain(claimed)
+            .chain(self.reviewed.iter().copied())
+            .collect()
     }
 
     /// Claims on everything that these files declare or hold.
@@ -104,21 +134,6 @@ impl<'a> StoredEntities<'a> {
         let unknown: Vec<SourceId> = unknown.into_iter().collect();
         for source in tx.sources(&unknown).await? {
             self.sources.insert(source.id, Cow::Owned(source));
-        }
-        Ok(())
-    }
-
-    async fn load_problems(
-        &mut self,
-        tx: &mut Tx,
-        mut concerned: BTreeSet<LocationId>,
-    ) -> Result<(), ApplyError> {
-        // A claim that is promoted resolves the conflict of a file that was not read.
-        concerned.extend(self.claims.iter().map(|claim| claim.location_id));
-        concerned.extend(&self.reviewed);
-        if !concerned.is_empty() {
-            let concerned: Vec<LocationId> = concerned.into_iter().collect();
-            self.problems = tx.problems_of(&concerned).await?;
         }
         Ok(())
     }

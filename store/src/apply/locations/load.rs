@@ -18,7 +18,7 @@ use super::resolve::resolve_targets;
 use crate::apply::error::ApplyError;
 use crate::apply::observed::evidence::LocationEvidence;
 use crate::config::Recheck;
-use crate::repo::{LocationEntity, LocationLink, Tx};
+use crate::repo::{LocationLink, Tx};
 
 /// Decisions about one batch; each goes one level further down what it declares.
 const ROUNDS_MAX: usize = 64;
@@ -82,13 +82,13 @@ pub(crate) async fn load(
     recheck: &Recheck,
 ) -> Result<(), ApplyError> {
     load_subtrees(tx, graph, &mut request).await?;
-    load_declarations(tx, graph, &mut request).await?;
     load_children(tx, graph, &request.children).await?;
     // Whoever points at a new target already decides whose spelling it carries.
     let resolved = resolve_targets(tx, graph, &request.targets, recheck).await?;
     request.parents.extend(resolved);
-    load_parents(tx, graph, &request.parents).await?;
-    load_entities(tx, graph, &request.entities).await?;
+    let parents = load_links_to(tx, graph, &request.parents).await?;
+    request.entities.extend(parents);
+    load_entities(tx, graph, &request.declarations, &request.entities).await?;
     load_losing_claims(tx, graph, &request.losing_claims).await?;
     // Last, for everything before names locations and those name sources: one statement each.
     load_locations(tx, graph).await?;
@@ -113,31 +113,13 @@ async fn load_subtrees(
     request.declarations.extend(below.iter().copied());
     // All links into any of it, up to the roots: a cycle would else look as if something held it.
     request.parents.extend(above);
-    let entities = tx.location_entities_of(&below).await?;
+    let entities = tx.location_entities_of(&below, &[]).await?;
     let refs = entities.into_iter().map(|entity| entity.entity_ref);
     for entity_ref in refs {
         request.losing_claims.insert(entity_ref.clone());
         request.children.insert(entity_ref);
     }
     graph.loaded.subtrees.extend(below);
-    Ok(())
-}
-
-async fn load_declarations(
-    tx: &mut Tx,
-    graph: &mut LocationGraph,
-    request: &mut GraphRequest,
-) -> Result<(), ApplyError> {
-    let ids = missing(&request.declarations, |id| {
-        graph.loaded.declarations.contains(id)
-    });
-    if ids.is_empty() {
-        return Ok(());
-    }
-    for entity in tx.location_entities_of(&ids).await? {
-        add_entity(graph, entity);
-    }
-    graph.loaded.declarations.extend(ids);
     Ok(())
 }
 
@@ -156,36 +138,41 @@ async fn load_children(
     Ok(())
 }
 
-async fn load_parents(
+/// Loads the links to these locations, and returns the refs they come from.
+async fn load_links_to(
     tx: &mut Tx,
     graph: &mut LocationGraph,
     ids: &BTreeSet<LocationId>,
-) -> Result<(), ApplyError> {
+) -> Result<BTreeSet<String>, ApplyError> {
     let ids = missing(ids, |id| graph.loaded.parents.contains(id));
     if ids.is_empty() {
-        return Ok(());
+        return Ok(BTreeSet::new());
     }
     let links = tx.links_of_locations(&ids).await?;
-    let parents: BTreeSet<String> = links.iter().map(|link| link.parent_ref.clone()).collect();
+    let parents = links.iter().map(|link| link.parent_ref.clone()).collect();
     add_links(graph, links);
-    load_entities(tx, graph, &parents).await?;
     graph.loaded.parents.extend(ids);
-    Ok(())
+    Ok(parents)
 }
 
+/// Loads the Location entities that these locations declare, and those with these refs.
 async fn load_entities(
     tx: &mut Tx,
     graph: &mut LocationGraph,
+    declared_by: &BTreeSet<LocationId>,
     refs: &BTreeSet<String>,
 ) -> Result<(), ApplyError> {
+    let ids = missing(declared_by, |id| graph.loaded.declarations.contains(id));
     let refs = missing(refs, |it| graph.loaded.entities.contains(it));
-    if refs.is_empty() {
+    if ids.is_empty() && refs.is_empty() {
         return Ok(());
     }
     let names: Vec<&str> = refs.iter().map(String::as_str).collect();
-    for entity in tx.location_entities(&names).await? {
-        add_entity(graph, entity);
+    for entity in tx.location_entities_of(&ids, &names).await? {
+        graph.loaded.entities.insert(entity.entity_ref.clone());
+        graph.entities.insert(entity.entity_ref.clone(), entity);
     }
+    graph.loaded.declarations.extend(ids);
     graph.loaded.entities.extend(refs);
     Ok(())
 }
@@ -240,11 +227,6 @@ async fn load_sources(tx: &mut Tx, graph: &mut LocationGraph) -> Result<(), Appl
         graph.sources.insert(source.id, source);
     }
     Ok(())
-}
-
-fn add_entity(graph: &mut LocationGraph, entity: LocationEntity) {
-    graph.loaded.entities.insert(entity.entity_ref.clone());
-    graph.entities.insert(entity.entity_ref.clone(), entity);
 }
 
 fn add_links(graph: &mut LocationGraph, links: Vec<LocationLink>) {

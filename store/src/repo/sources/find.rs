@@ -4,6 +4,7 @@ use freshet_model::{RepositoryName, SourceId};
 
 use super::row::{SourceKey, SourceRow};
 use crate::repo::error::RepoError;
+use crate::repo::list::ids;
 use crate::repo::statement::{Tx, json, select, select_in};
 
 /// Between which times a source has a job, or waits for its turn; microseconds UTC.
@@ -22,7 +23,7 @@ impl Tx {
     /// The sources with these ids, locked in the order of their ids.
     pub(crate) async fn lock_sources(
         &mut self,
-        ids: &[SourceId],
+        source_ids: &[SourceId],
     ) -> Result<Vec<SourceRow>, RepoError> {
         // In the order of their ids, whoever locks them: two transactions that lock in the same
         // order cannot wait for each other.
@@ -30,16 +31,22 @@ impl Tx {
             select: self, SourceRow, "lock sources",
             sqlite: "from source where id in (select value from json_each($1)) order by id",
             postgres: "from source \
-                where id in (select json_array_elements_text($1::json)::bigint) \
+                where id = any($1::bigint[]) \
                 order by id \
                 for update",
-            json(ids),
+            ids(source_ids),
         )
     }
 
     /// The sources with these ids, as they are.
-    pub(crate) async fn sources(&mut self, ids: &[SourceId]) -> Result<Vec<SourceRow>, RepoError> {
-        source_table!(select_in: self, SourceRow, "read sources", "id" in "bigint", order: "id", ids)
+    pub(crate) async fn sources(
+        &mut self,
+        source_ids: &[SourceId],
+    ) -> Result<Vec<SourceRow>, RepoError> {
+        source_table!(
+            select_in: self, SourceRow, "read sources",
+            "id" in "bigint", order: "id", ids(source_ids)
+        )
     }
 
     /// The sources the world outside names so, locked in the order of their ids.
@@ -55,11 +62,15 @@ impl Tx {
                 join source on kind = k_kind and host = k_host \
                     and external_id = k_external_id and git_ref = k_git_ref \
                 order by id",
-            postgres: "from json_to_recordset($1::json) \
-                    as k(kind text, host text, external_id text, git_ref text) \
-                join source using (kind, host, external_id, git_ref) \
+            postgres: "from source \
+                where id = any(array(select s.id \
+                    from json_to_recordset($1::json) \
+                        as k(kind text, host text, external_id text, git_ref text) \
+                    cross join lateral (select id from source \
+                        where kind = k.kind and host = k.host and external_id = k.external_id \
+                            and git_ref = k.git_ref offset 0) as s)) \
                 order by id \
-                for update of source",
+                for update",
             json(keys),
         )
     }
@@ -104,8 +115,9 @@ impl Tx {
                 order by id",
             postgres: "from (select value->>0 as k_host, value->>1 as k_owner, value->>2 as k_name \
                     from json_array_elements($1::json)) as k \
-                join source on kind = 'repository' and host = k_host \
-                    and lower(owner) = k_owner and lower(name) = k_name \
+                cross join lateral (select * from source \
+                    where kind = 'repository' and host = k_host \
+                        and lower(owner) = k_owner and lower(name) = k_name offset 0) as source \
                 order by id",
             json(&parts),
         )

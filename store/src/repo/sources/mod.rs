@@ -19,6 +19,8 @@ macro_rules! source_table {
     };
 }
 
+pub(super) use source_table;
+
 mod find;
 mod lane;
 mod row;

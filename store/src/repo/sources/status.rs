@@ -69,7 +69,7 @@ impl Repo {
             where kind <> 'roots' \
             order by id";
         // Roots are left out: they are what the configuration says, and never looked at.
-        let mut tx = self.read().await?;
+        let mut tx = self.read_once().await?;
         let statuses = fetch_all!(
             &mut tx, SourceStatus, "read how the sources stand",
             sqlite: SQL,

@@ -6,13 +6,14 @@ use freshet_proto::message::Cause;
 use super::row::{SourceGeneration, SourceRow};
 use super::trigger::trigger_to_text;
 use crate::repo::error::RepoError;
+use crate::repo::list::ids;
 use crate::repo::statement::{Tx, bounded, execute, fetch_all, json, upsert};
 
 impl Tx {
     /// Notes that jobs of these sources were published.
     pub(crate) async fn set_enqueued(
         &mut self,
-        ids: &[SourceId],
+        source_ids: &[SourceId],
         now: i64,
     ) -> Result<(), RepoError> {
         execute!(
@@ -22,8 +23,8 @@ impl Tx {
             sqlite: "update source set enqueued_at = $2 \
                 where id in (select value from json_each($1))",
             postgres: "update source set enqueued_at = $2 \
-                where id in (select json_array_elements_text($1::json)::bigint)",
-            json(ids),
+                where id = any($1::bigint[])",
+            ids(source_ids),
             now,
         )
         .map(drop)
@@ -45,7 +46,9 @@ impl Tx {
             postgres: "update source \
                 set done = g.generation \
                 from json_to_recordset($1::json) as g(source_id bigint, generation bigint) \
-                where source.id = g.source_id and source.done < g.generation",
+                where source.id = any(array(select source_id \
+                        from json_to_recordset($1::json) as s(source_id bigint))) \
+                    and source.id = g.source_id and source.done < g.generation",
             json(generations),
         )
         .map(drop)
@@ -80,7 +83,7 @@ impl Tx {
         if count == 0 {
             return Ok(Vec::new());
         }
-        let ids: Vec<(i64,)> = fetch_all!(
+        let taken: Vec<(i64,)> = fetch_all!(
             self, (i64,), "take ids for sources",
             // The only writer; sources are never deleted.
             sqlite: "with recursive n(i) as (select 1 union all select i + 1 from n where i < $1) \
@@ -88,7 +91,7 @@ impl Tx {
             postgres: "select nextval('source_ids') from generate_series(1, $1)",
             bounded(count),
         )?;
-        Ok(ids.into_iter().map(|(id,)| SourceId::new(id)).collect())
+        Ok(taken.into_iter().map(|(id,)| SourceId::new(id)).collect())
     }
 
     /// Writes sources whole, new or known.
