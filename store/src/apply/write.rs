@@ -17,6 +17,7 @@ use super::observed::evidence::LocationEvidence;
 use super::transaction::ApplyTransaction;
 use crate::config::OrphanStrategy;
 use crate::ledger::request_refresh;
+use crate::repo::change_run::pack_changes;
 use crate::repo::{DependencyRow, Location, SourceKind, SourceRow, Tx};
 
 impl Applier {
@@ -201,7 +202,8 @@ async fn write_graph(tx: &mut Tx, diff: &LocationDiff) -> Result<(), ApplyError>
 }
 
 async fn write_plan(tx: &mut Tx, plan: &ChangePlan) -> Result<(), ApplyError> {
-    tx.append_changes(&plan.rows).await?;
+    let runs = compute(plan.rows.len(), || pack_changes(&plan.rows));
+    tx.append_changes(&runs).await?;
     tx.put_entities(&plan.entities).await?;
     tx.touch_entities(&plan.touched).await?;
     tx.remove_claims(&plan.claims_removed).await?;

@@ -8,6 +8,7 @@
 //! It refuses to decide anything: what to write is planned by `ledger` and `apply`.
 
 mod access;
+pub(crate) mod change_run;
 pub(crate) mod changes;
 pub(crate) mod claims;
 #[path = "../../tests/conformance/mod.rs"]
