@@ -1,6 +1,7 @@
 //! Whole-system stories, conformance on real servers, and the rules of the tree.
 
 mod agreement;
+mod bucket;
 mod bus;
 mod calls;
 mod cases;

@@ -7,11 +7,12 @@ use std::sync::Arc;
 use freshet_model::{LocationId, Revision, SourceId};
 use freshet_proto::message::Job;
 
-use super::applier::Applier;
+use super::applier::{Applier, compute};
 use super::error::ApplyError;
 use crate::change::ChangeRow;
 use crate::ledger::build_jobs;
 use crate::metrics::{Mechanism, ObservationOutcome};
+use crate::repo::change_run::pack_changes;
 use crate::repo::{
     AppliedRows, Covered, Covering, DependencyRow, EntityRow, Location, LogState, RepoError,
     SourceRow, Tx,
@@ -85,8 +86,10 @@ impl ApplyTransaction {
             dependencies,
             sources,
         } = std::mem::take(&mut self.unwritten);
+        let unwritten = &self.rows[self.rows_written..];
+        let changes = compute(unwritten.len(), || pack_changes(unwritten));
         let rows = AppliedRows {
-            changes: &self.rows[self.rows_written..],
+            changes: &changes,
             entities: &entities,
             locations: &locations,
             dependents: &dependents,

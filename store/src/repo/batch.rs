@@ -3,7 +3,8 @@
 
 use freshet_model::{LocationId, Revision};
 
-use super::changes::{append_postgres, bind_changes, columns};
+use super::change_run::ChangeRun;
+use super::changes::{append_postgres, bind_runs};
 use super::deliveries::{Covered, Covering, DeliveryRow, cover_postgres, delivery_table};
 use super::dependencies::{DependencyRow, dependency_table};
 use super::entities::{EntityRow, entity_table};
@@ -13,7 +14,6 @@ use super::locations::{Location, location_table, locations_json};
 use super::parts::remove_covered_postgres;
 use super::sources::{SourceRow, source_table};
 use super::statement::{Tx, insert_new_postgres, json, upsert_postgres};
-use crate::change::ChangeRow;
 
 /// What the ledger makes of signals.
 #[derive(Debug)]
@@ -26,7 +26,7 @@ pub(crate) struct RecordedRows<'a> {
 /// What apply makes of observations.
 #[derive(Debug)]
 pub(crate) struct AppliedRows<'a> {
-    pub(crate) changes: &'a [ChangeRow],
+    pub(crate) changes: &'a [ChangeRun],
     pub(crate) entities: &'a [EntityRow],
     pub(crate) locations: &'a [Location],
     /// Everything these locations depend on is replaced by `dependencies`.
@@ -80,25 +80,25 @@ const APPLY: &str = concat!(
     "with added as (",
     append_postgres!(),
     "), held as (",
-    entity_table!(upsert_postgres: "$15"),
+    entity_table!(upsert_postgres: "$5"),
     "), placed as (",
-    location_table!(upsert_postgres: "$16"),
+    location_table!(upsert_postgres: "$6"),
     // What is still read besides is written below.
     "), forgotten as (delete from dependency as d \
-        where location_id = any($17::bigint[]) \
+        where location_id = any($7::bigint[]) \
             and not exists (select 1 \
-                from json_populate_recordset(null::dependency, $18::json) as n \
+                from json_populate_recordset(null::dependency, $8::json) as n \
                 where n.location_id = d.location_id and n.host = d.host and n.owner = d.owner \
                     and n.name = d.name and n.git_ref = d.git_ref and n.path = d.path \
                     and n.url = d.url)), read_besides as (",
-    dependency_table!(upsert_postgres: "$18"),
+    dependency_table!(upsert_postgres: "$8"),
     "), looked_at as (",
-    source_table!(upsert_postgres: "$19"),
+    source_table!(upsert_postgres: "$9"),
     "), overtaken as (",
-    remove_covered_postgres!("$20"),
-    "), numbered as (update catalog_meta set revision = $22 \
-        where id = 1 and revision <> $22::bigint) ",
-    cover_postgres!("$20", "$21"),
+    remove_covered_postgres!("$10"),
+    "), numbered as (update catalog_meta set revision = $12 \
+        where id = 1 and revision <> $12::bigint) ",
+    cover_postgres!("$10", "$11"),
 );
 
 impl Tx {
@@ -147,7 +147,7 @@ impl Tx {
                 }
                 self.cover_deliveries(rows.covering, rows.now).await
             }
-            Self::Postgres(tx) => bind_changes(APPLY, rows.changes)
+            Self::Postgres(tx) => bind_runs(APPLY, rows.changes)
                 .bind(json(rows.entities))
                 .bind(locations_json(rows.locations))
                 .bind(ids(rows.dependents))

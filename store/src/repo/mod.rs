@@ -9,6 +9,7 @@
 
 mod access;
 mod batch;
+pub(crate) mod change_run;
 pub(crate) mod changes;
 pub(crate) mod claims;
 #[path = "../../tests/conformance/mod.rs"]

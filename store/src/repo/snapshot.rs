@@ -1,19 +1,23 @@
 //! The whole catalog at one revision.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use freshet_model::{LocationId, Revision, SourceId};
+use futures::{Stream, TryStreamExt as _};
 
-use super::changes::{read_uid, relations_from_text};
+use super::change_run::{LoggedDocument, read_uid, unpack_documents};
+use super::changes::relations_from_text;
 use super::database::Repo;
 use super::error::RepoError;
 use super::problems::{ProblemPlace, ProblemRecord, StoredProblem};
-use super::statement::fetch_all;
+use super::statement::{Tx, fetch_all};
 use super::stored::stored_ref;
 use crate::change::{EntityRecord, ProblemRow, Snapshot};
 
 const OPERATION: &str = "read the catalog";
 
+/// An entity without its document.
 #[derive(sqlx::FromRow)]
 struct StoredRecord {
     #[sqlx(rename = "ref")]
@@ -22,9 +26,8 @@ struct StoredRecord {
     version: i64,
     #[sqlx(try_from = "i64")]
     revision: Revision,
+    document_revision: i64,
     digest: String,
-    document: String,
-    relations: String,
     #[sqlx(try_from = "i64")]
     location_id: LocationId,
     #[sqlx(try_from = "i64")]
@@ -32,8 +35,23 @@ struct StoredRecord {
     changed_at: i64,
 }
 
+#[derive(Debug, thiserror::Error)]
+#[error("the log has no document of {entity_ref} at revision {revision}")]
+struct NoDocument {
+    entity_ref: String,
+    revision: i64,
+}
+
 impl StoredRecord {
-    fn read(self) -> Result<EntityRecord, RepoError> {
+    fn read(self, logged: LoggedDocument) -> Result<EntityRecord, RepoError> {
+        let LoggedDocument {
+            document: Some(document),
+            relations: Some(relations),
+            ..
+        } = logged
+        else {
+            return Err(self.without_document());
+        };
         Ok(EntityRecord {
             entity_ref: stored_ref(&self.entity_ref)
                 .map_err(|error| RepoError::unreadable(OPERATION, error))?,
@@ -41,12 +59,43 @@ impl StoredRecord {
             version: self.version,
             revision: self.revision,
             digest: self.digest,
-            document: Arc::from(self.document),
-            relations: relations_from_text(&self.relations)?,
+            document: Arc::from(document),
+            relations: relations_from_text(&relations)?,
             location_id: self.location_id,
             source_id: self.source_id,
             changed_at: self.changed_at,
         })
+    }
+
+    fn without_document(self) -> RepoError {
+        let (entity_ref, revision) = (self.entity_ref, self.document_revision);
+        let error = NoDocument {
+            entity_ref,
+            revision,
+        };
+        RepoError::unreadable(OPERATION, error)
+    }
+}
+
+/// A row of the log, as far as documents go.
+#[derive(sqlx::FromRow)]
+struct StoredDocuments {
+    revision: i64,
+    document: Option<String>,
+    relations: Option<String>,
+    packed: Option<Vec<u8>>,
+}
+
+impl StoredDocuments {
+    fn unpack(self) -> Result<Vec<LoggedDocument>, RepoError> {
+        match self.packed {
+            Some(packed) => unpack_documents(&packed),
+            None => Ok(vec![LoggedDocument {
+                revision: self.revision,
+                document: self.document,
+                relations: self.relations,
+            }]),
+        }
     }
 }
 
@@ -71,13 +120,6 @@ impl Repo {
     ///
     /// If the database does not answer, or holds what this version cannot read.
     pub async fn snapshot(&self) -> Result<Snapshot, RepoError> {
-        // In the order of the log, so that the documents are read from front to back.
-        const ENTITIES: &str = "select e.ref, e.uid, e.version, e.revision, e.digest, \
-                c.document, c.relations, e.location_id, e.source_id, e.changed_at \
-            from entity e \
-            join change c on c.revision = e.document_revision \
-            where e.document_revision > 0 \
-            order by e.document_revision";
         const PROBLEMS: &str = "select p.id, p.location_id, p.source_id, s.provider, \
                 case when s.owner = '' then s.name else s.owner || '/' || s.name end as repository, \
                 l.path, p.rule, p.message, p.hint, \
@@ -91,11 +133,7 @@ impl Repo {
         // that follows would skip or repeat changes.
         let mut tx = self.read_all().await?;
         let meta = tx.meta().await?;
-        let entities = fetch_all!(
-            &mut tx, StoredRecord, "read the catalog",
-            sqlite: ENTITIES,
-            postgres: ENTITIES,
-        )?;
+        let entities = tx.living_entities().await?;
         let problems = fetch_all!(
             &mut tx, PlacedProblem, "read all problems",
             sqlite: PROBLEMS,
@@ -105,11 +143,64 @@ impl Repo {
         Ok(Snapshot {
             epoch: meta.epoch,
             revision: meta.revision,
-            entities: entities
-                .into_iter()
-                .map(StoredRecord::read)
-                .collect::<Result<_, _>>()?,
+            entities,
             problems: problems.into_iter().map(PlacedProblem::read).collect(),
         })
+    }
+}
+
+impl Tx {
+    /// All entities with their documents, in the order of the log, so that it is read from front to back.
+    async fn living_entities(&mut self) -> Result<Vec<EntityRecord>, RepoError> {
+        const ENTITIES: &str = "select ref, uid, version, revision, document_revision, digest, \
+                location_id, source_id, changed_at \
+            from entity \
+            where document_revision > 0";
+        // The row that holds a change is the first one that does not end before it. Each is read once,
+        // however many of its documents are still in use.
+        const DOCUMENTS: &str = "select revision, document, relations, packed \
+            from change \
+            where revision in ( \
+                select (select min(c.revision) from change c where c.revision >= e.document_revision) \
+                from entity e \
+                where e.document_revision > 0 \
+            ) \
+            order by revision";
+        let records = fetch_all!(
+            self, StoredRecord, "read the catalog",
+            sqlite: ENTITIES,
+            postgres: ENTITIES,
+        )?;
+        let wanted = records.into_iter().map(|it| (it.document_revision, it));
+        let wanted: BTreeMap<i64, StoredRecord> = wanted.collect();
+        match self {
+            Self::Sqlite(tx) => {
+                add_documents(sqlx::query_as(DOCUMENTS).fetch(&mut **tx), wanted).await
+            }
+            Self::Postgres(tx) => {
+                add_documents(sqlx::query_as(DOCUMENTS).fetch(&mut **tx), wanted).await
+            }
+        }
+    }
+}
+
+/// Gives each entity its document, of which each revision has one at most.
+async fn add_documents(
+    mut rows: impl Stream<Item = Result<StoredDocuments, sqlx::Error>> + Unpin,
+    mut wanted: BTreeMap<i64, StoredRecord>,
+) -> Result<Vec<EntityRecord>, RepoError> {
+    let mut records = Vec::with_capacity(wanted.len());
+    // As a stream: all the rows at once would be the log a second time in memory.
+    while let Some(row) = rows.try_next().await.map_err(RepoError::of(OPERATION))? {
+        for document in row.unpack()? {
+            if let Some(record) = wanted.remove(&document.revision) {
+                records.push(record.read(document)?);
+            }
+        }
+    }
+    // Leaving one out would make it new again with the next push, under another uid.
+    match wanted.into_values().next() {
+        Some(record) => Err(record.without_document()),
+        None => Ok(records),
     }
 }

@@ -12,6 +12,7 @@ use super::open;
 use super::verbs::{SOURCE, location, put_sources, source, write};
 use crate::change::{ChangeRow, Op, ProblemRow};
 use crate::config::DatabaseConfig;
+use crate::repo::change_run::pack_changes;
 use crate::repo::claims::ClaimKey;
 use crate::repo::entities::EntityTouch;
 use crate::repo::{ClaimRow, EntityRow, Repo, StoredProblem};
@@ -42,7 +43,7 @@ fn entity_ref(name: &str) -> EntityRef {
     EntityRef::new("component", "default", name).expect("a valid ref")
 }
 
-fn change(revision: i64, op: Op, name: &str) -> ChangeRow {
+pub(super) fn change(revision: i64, op: Op, name: &str) -> ChangeRow {
     let has_document = matches!(op, Op::Created | Op::Updated);
     let relations: Arc<[RelationDeclaration]> = Arc::from([
         RelationDeclaration {
@@ -113,7 +114,9 @@ async fn the_log_reads_back_as_it_was_written(repo: &Repo) {
     rows[3].uid = None;
     rows[3].problem = Some(problem_row(4));
     let mut tx = write(repo).await;
-    tx.append_changes(&rows).await.expect("appended");
+    tx.append_changes(&pack_changes(&rows))
+        .await
+        .expect("appended");
     tx.set_revision(Revision::new(4)).await.expect("advanced");
     tx.commit().await.expect("a commit");
     assert_eq!(repo.changes_after(START, 100).await.expect("rows"), rows);
@@ -147,9 +150,12 @@ fn entity(name: &str, document_revision: i64) -> EntityRow {
 
 async fn a_snapshot_joins_entities_with_their_documents(repo: &Repo) {
     let mut tx = write(repo).await;
-    tx.append_changes(&[change(1, Op::Created, "a"), change(2, Op::Related, "a")])
-        .await
-        .expect("appended");
+    tx.append_changes(&pack_changes(&[
+        change(1, Op::Created, "a"),
+        change(2, Op::Related, "a"),
+    ]))
+    .await
+    .expect("appended");
     tx.set_revision(Revision::new(2)).await.expect("advanced");
     tx.put_entities(&[entity("a", 1), entity("gone", 0)])
         .await
@@ -254,7 +260,7 @@ async fn claims_and_problems_come_and_go(repo: &Repo) {
 async fn a_dropped_transaction_leaves_nothing(repo: &Repo) {
     let mut tx = write(repo).await;
     tx.put_sources(&[source(1, "1")]).await.expect("written");
-    tx.append_changes(&[change(1, Op::Created, "a")])
+    tx.append_changes(&pack_changes(&[change(1, Op::Created, "a")]))
         .await
         .expect("appended");
     tx.set_revision(Revision::new(1)).await.expect("advanced");
@@ -277,7 +283,7 @@ async fn writers_of_the_log_take_turns(repo: &Repo) {
         writers.spawn(async move {
             let mut tx = write(&repo).await;
             let revision = tx.lock_log().await.expect("the lock").revision.next();
-            tx.append_changes(&[change(revision.get(), Op::Created, "a")])
+            tx.append_changes(&pack_changes(&[change(revision.get(), Op::Created, "a")]))
                 .await
                 .expect("appended");
             tx.set_revision(revision).await.expect("advanced");

@@ -2,15 +2,17 @@
 
 use std::future::Future;
 
-use freshet_model::{ErrorClass, Level, LocationId, SourceId};
+use freshet_model::{ErrorClass, Level, LocationId, Revision, SourceId};
 use secrecy::ExposeSecret;
 use sqlx::migrate::Migrator;
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{PgPool, SqlitePool};
 
+use super::catalog::change;
 use super::open;
-use crate::change::Snapshot;
+use crate::change::{Op, Snapshot};
 use crate::config::DatabaseConfig;
+use crate::repo::change_run::pack_changes;
 use crate::repo::sources::SourceKey;
 use crate::repo::{Location, LocationState, Repo, SourceKind, SourceRow, git_ref_if_any};
 
@@ -34,6 +36,7 @@ where
     what_only_a_digest_told_is_a_column(&repo).await;
     let snapshot = repo.snapshot().await.expect("a snapshot");
     what_was_known_is_known(&snapshot);
+    the_log_goes_on_after_rows_with_one_change(&repo).await;
 }
 
 async fn fill(config: &DatabaseConfig) {
@@ -147,4 +150,19 @@ fn what_was_known_is_known(snapshot: &Snapshot) {
         (ErrorClass::InputError, Level::Error)
     );
     assert!(problem.status_of.is_empty() && !problem.problem.is_file);
+}
+
+async fn the_log_goes_on_after_rows_with_one_change(repo: &Repo) {
+    let rows = [change(3, Op::Related, "a"), change(4, Op::Created, "c")];
+    let mut tx = repo.write().await.expect("a transaction");
+    let appended = tx.append_changes(&pack_changes(&rows)).await;
+    appended.expect("appended");
+    tx.set_revision(Revision::new(4)).await.expect("advanced");
+    tx.commit().await.expect("a commit");
+    for (after, expected) in [(0, &[1, 2, 3, 4][..]), (1, &[2, 3, 4]), (3, &[4])] {
+        let read = repo.changes_after(Revision::new(after), 10).await;
+        let read = read.expect("rows");
+        let revisions: Vec<i64> = read.iter().map(|row| row.revision.get()).collect();
+        assert_eq!(revisions, expected);
+    }
 }

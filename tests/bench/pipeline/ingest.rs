@@ -25,7 +25,7 @@ use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
 use crate::dataset::{self, ENTITIES_PER_REPOSITORY, REPOSITORIES};
-use crate::machine::resident_mib;
+use crate::machine::{cpu_time, own_cpu_time, resident_mib};
 use crate::world::{full_name, github_with};
 
 const ENTITIES: usize = REPOSITORIES * ENTITIES_PER_REPOSITORY;
@@ -37,7 +37,7 @@ const STOP_DEADLINE: Duration = Duration::from_secs(20);
 
 pub(crate) async fn measure(profile: Profile, label: &str) -> Value {
     let github = github_with(files()).await;
-    let alone = store_alone(profile, &github).await;
+    let drained = store_alone(profile, &github).await;
     github.stop().await;
     let with_emulator = everything(profile).await;
     let rate = |time: Duration| {
@@ -50,8 +50,11 @@ pub(crate) async fn measure(profile: Profile, label: &str) -> Value {
         "profile": label,
         "entities": ENTITIES,
         "generated_locations": REPOSITORIES,
-        "seconds": (alone.as_secs_f64() * 1_000.0).round() / 1_000.0,
-        "entities_per_s": rate(alone),
+        "seconds": (drained.elapsed.as_secs_f64() * 1_000.0).round() / 1_000.0,
+        "entities_per_s": rate(drained.elapsed),
+        "cpu_seconds": drained.cpu.all().as_secs_f64(),
+        "nats_cpu_share": drained.cpu.share_of(drained.cpu.nats),
+        "postgres_cpu_share": drained.cpu.share_of(drained.cpu.postgres),
         "with_emulator_per_s": rate(with_emulator),
         "rss_mb": resident_mib(),
     })
@@ -117,13 +120,59 @@ fn listed(github: &GithubEmulator, number: usize) -> ListedRepository {
     }
 }
 
+/// How a queue was drained.
+struct Drained {
+    elapsed: Duration,
+    cpu: CpuTimes,
+}
+
+/// CPU time of everything that takes part.
+#[derive(Clone, Copy)]
+struct CpuTimes {
+    own: Duration,
+    nats: Duration,
+    postgres: Duration,
+}
+
+impl CpuTimes {
+    fn read(backends: &Backends) -> Self {
+        let nats = backends.nats.as_ref().and_then(|nats| nats.pid());
+        let postgres = backends.postgres.as_ref();
+        let postgres = postgres.and_then(|postgres| postgres.pid());
+        Self {
+            // Without its children, which are the other two.
+            own: own_cpu_time(),
+            nats: nats.map(cpu_time).unwrap_or_default(),
+            postgres: postgres.map(cpu_time).unwrap_or_default(),
+        }
+    }
+
+    fn since(self, before: Self) -> Self {
+        Self {
+            own: self.own.saturating_sub(before.own),
+            nats: self.nats.saturating_sub(before.nats),
+            postgres: self.postgres.saturating_sub(before.postgres),
+        }
+    }
+
+    fn all(self) -> Duration {
+        self.own + self.nats + self.postgres
+    }
+
+    /// In per cent.
+    fn share_of(self, part: Duration) -> f64 {
+        (part.as_secs_f64() / self.all().as_secs_f64().max(f64::EPSILON) * 1_000.0).round() / 10.0
+    }
+}
+
 /// The parts that outlive a store's restart.
 struct Stage {
+    backends: Backends,
     bus: Bus,
     config: freshet::app_config::AppConfig,
 }
 
-async fn store_alone(profile: Profile, github: &GithubEmulator) -> Duration {
+async fn store_alone(profile: Profile, github: &GithubEmulator) -> Drained {
     let backends = Backends::start(profile).await;
     let config = app_config(
         &Setup::default(),
@@ -136,6 +185,7 @@ async fn store_alone(profile: Profile, github: &GithubEmulator) -> Duration {
     let config = freshet::app_config::AppConfig::read(&document).expect("a valid configuration");
     let stage = Stage {
         bus: connect(&backends).await,
+        backends,
         config,
     };
     stage.discover(github).await;
@@ -254,8 +304,9 @@ impl Stage {
     }
 
     /// Starts the store on the full queue and waits for the last entity and its publication.
-    async fn drain_queue(&self) -> Duration {
+    async fn drain_queue(&self) -> Drained {
         let (mut supervisor, stop) = supervisor();
+        let cpu_before = CpuTimes::read(&self.backends);
         let started = Instant::now();
         let store = self.start_store(&mut supervisor).await;
         let running = tokio::spawn(supervisor.run());
@@ -297,10 +348,13 @@ impl Stage {
             })
             .await;
         }
-        let elapsed = started.elapsed();
+        let drained = Drained {
+            elapsed: started.elapsed(),
+            cpu: CpuTimes::read(&self.backends).since(cpu_before),
+        };
         stop.cancel();
         running.await.expect("no panic").expect("a clean stop");
-        elapsed
+        drained
     }
 
     async fn start_store(&self, supervisor: &mut Supervisor) -> freshet_store::StoreHandle {

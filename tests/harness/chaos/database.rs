@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
+use freshet_store::{DatabaseConfig, PostgresTls};
 use serde_json::{Value, json};
 use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
@@ -80,6 +81,18 @@ impl Database {
                 json!({"client": "better-sqlite3", "connection": {"directory": folder.path()}})
             }
         }
+    }
+
+    /// The same for a store of our own.
+    pub(super) fn store_config(&self) -> Result<DatabaseConfig> {
+        Ok(match &self.inner {
+            Inner::Postgres { pool, .. } => DatabaseConfig::Postgres {
+                url: pool.connect_options().to_url_lossy().to_string().into(),
+                tls: PostgresTls::default(),
+                pool_max: 1,
+            },
+            Inner::Sqlite { .. } => DatabaseConfig::Sqlite { path: self.file()? },
+        })
     }
 
     /// The server.

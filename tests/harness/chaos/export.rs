@@ -2,26 +2,29 @@
 
 use anyhow::{Context as _, Result, ensure};
 use freshet_github_emulator::{DeliveryRecord, GithubEmulator};
+use freshet_model::Revision;
 use freshet_proto::stream::{CHANGES, STATE_BUCKET};
+use freshet_store::repo::Repo;
 use freshet_wait::{PATIENCE, try_within};
 use futures::TryStreamExt as _;
 use serde_json::Value;
 
 use super::surroundings::{CATALOG_PATH, Surroundings};
-use crate::history::{ApiEntity, HeadFile, Hook, KvEntry, Recorder, file};
+use crate::history::{ApiEntity, ChangeRow, HeadFile, Hook, KvEntry, Recorder, file};
 use crate::http::Http;
 use crate::setup::ORGANIZATION;
 
 const REVISION: &str = "select revision from catalog_meta";
 
 /// Each with its table and the order of its rows.
-const TABLES: [(&str, &str, &str); 5] = [
+const TABLES: [(&str, &str, &str); 4] = [
     (file::SQL_DELIVERY, "delivery", "received_at, guid"),
     (file::SQL_SOURCE, "source", "id"),
     (file::SQL_ENTITY, "entity", "ref"),
-    (file::SQL_CHANGE, "change", "revision"),
     (file::SQL_META, "catalog_meta", "revision"),
 ];
+
+const CHANGES_AT_ONCE: i64 = 1_000;
 
 /// Where everything ended.
 pub(super) struct End {
@@ -38,6 +41,7 @@ pub(super) async fn export(world: &Surroundings, recorder: &Recorder) -> Result<
             recorder.line(file, &row);
         }
     }
+    changes(world, recorder).await?;
     let (hooks_accepted, hooks_refused) = hooks(&world.github, recorder);
     heads(&world.github, recorder)?;
     let [revision] = world.database.numbers(REVISION, &[]).await?;
@@ -50,6 +54,36 @@ pub(super) async fn export(world: &Surroundings, recorder: &Recorder) -> Result<
         hooks_accepted,
         hooks_refused,
     })
+}
+
+/// The log, of which a row of the table holds many changes.
+async fn changes(world: &Surroundings, recorder: &Recorder) -> Result<()> {
+    let database = world.database.store_config()?;
+    let repo = Repo::open(&database).await.context("open the log")?;
+    let mut reached = Revision::default();
+    loop {
+        let rows = repo.changes_after(reached, CHANGES_AT_ONCE).await?;
+        let Some(last) = rows.last() else {
+            break;
+        };
+        reached = last.revision;
+        for row in rows {
+            recorder.record(file::SQL_CHANGE, &change_of(row));
+        }
+    }
+    repo.close().await;
+    Ok(())
+}
+
+fn change_of(row: freshet_store::change::ChangeRow) -> ChangeRow {
+    ChangeRow {
+        revision: row.revision.get(),
+        verb: row.op.as_str().to_owned(),
+        entity_ref: row.entity_ref.map(|it| it.to_string()),
+        version: row.version,
+        document: row.document.map(|it| it.to_string()),
+        committed_at: row.committed_at,
+    }
 }
 
 /// Every attempt to deliver a hook: how many were accepted, and how many not.

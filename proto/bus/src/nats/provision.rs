@@ -199,6 +199,10 @@ impl NatsCore {
         if wanted.storage == StorageType::Memory {
             wanted.storage = found.storage;
         }
+        // A server cannot change it, and a stream of before only costs more.
+        if wanted.persist_mode.is_some() {
+            wanted.persist_mode = found.persist_mode;
+        }
         // Compared and never updated: two versions running side by side during a rollout would
         // change the settings to and fro, and nobody would notice.
         Ok(drift_between(

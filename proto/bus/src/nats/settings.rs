@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use async_nats::jetstream::consumer::{AckPolicy, DeliverPolicy, pull};
 use async_nats::jetstream::stream::{
-    Compression, Config, DiscardPolicy, RetentionPolicy, Source, StorageType, SubjectTransform,
+    Compression, Config, DiscardPolicy, PersistenceMode, RetentionPolicy, Source, StorageType,
+    SubjectTransform,
 };
 use freshet_proto::stream::{
     BucketSpec, ConsumerSpec, Discard, PAYLOAD_BYTES_MAX, Retention, Storage, StreamSpec,
@@ -92,6 +93,10 @@ pub(super) fn bucket_config(spec: &BucketSpec) -> Config {
         max_message_size: -1,
         duplicate_window: BUCKET_DUPLICATE_WINDOW,
         compression: Some(Compression::S2),
+        // Written when there is time and not message by message, which was half of the server's work. What
+        // a kill takes is read from the source again. Copies in a cluster are written like that anyway, and
+        // a server refuses the setting for them.
+        persist_mode: (spec.replicas == 1).then_some(PersistenceMode::Async),
         // The newest value of a key is the state of an entity; only its source may change it.
         deny_delete: true,
         allow_rollup: true,

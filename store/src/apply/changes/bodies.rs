@@ -1,13 +1,16 @@
 //! What differs from one kind of change to the next: the part of an event that is not the same for
 //! all of them. Pure.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
+use std::fmt;
 
 use freshet_model::{EntityRef, LocationId, RelationDeclaration, Revision, SourceId};
 use freshet_proto::message::change::{
     Category, ChangeInfo, EntityInfo, Fields, ProblemInfo, RelationChanges, field_changes,
 };
-use serde::Deserialize;
+use serde::Deserializer as _;
+use serde::de::{IgnoredAny, MapAccess, Visitor};
 use serde_json::Value;
 use uuid::Uuid;
 
@@ -182,14 +185,37 @@ fn entity_info(
 }
 
 /// The one field of a document that is looked at.
-#[derive(Deserialize)]
-struct DocumentKind {
-    kind: String,
-}
+const KIND: &str = "kind";
 
 fn kind_of(document: &str) -> Option<String> {
-    let document: DocumentKind = serde_json::from_str(document).ok()?;
-    Some(document.kind)
+    let mut kind = None;
+    // Documents begin with it, and of a group with a thousand members a thousand are looked at. What is
+    // left unread is an error to the reader.
+    let _stopped =
+        serde_json::Deserializer::from_str(document).deserialize_map(KindSearch(&mut kind));
+    kind
+}
+
+/// Reads an object until it finds its kind.
+struct KindSearch<'a>(&'a mut Option<String>);
+
+impl<'de> Visitor<'de> for KindSearch<'_> {
+    type Value = ();
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("a document")
+    }
+
+    fn visit_map<M: MapAccess<'de>>(self, mut fields: M) -> Result<(), M::Error> {
+        while let Some(key) = fields.next_key::<Cow<'de, str>>()? {
+            if key == KIND {
+                *self.0 = fields.next_value().ok();
+                break;
+            }
+            let _skipped: IgnoredAny = fields.next_value()?;
+        }
+        Ok(())
+    }
 }
 
 fn owner_of(relations: &[RelationDeclaration]) -> Option<&EntityRef> {
@@ -238,6 +264,25 @@ fn category_of(path: &str) -> Category {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_kind_is_found_wherever_it_stands() {
+        for (document, expected) in [
+            (
+                r#"{"apiVersion":"a/v1","kind":"Component","spec":{"kind":"x"}}"#,
+                Some("Component"),
+            ),
+            (
+                r#"{"spec":{"kind":"x","y":[1,{"kind":"z"}]},"kind":"\u0041PI"}"#,
+                Some("API"),
+            ),
+            (r#"{"spec":{"kind":"x"}}"#, None),
+            (r#"{"kind":1}"#, None),
+            ("[]", None),
+        ] {
+            assert_eq!(kind_of(document).as_deref(), expected, "{document}");
+        }
+    }
 
     #[track_caller]
     fn check(before: &str, after: &str, expected: &[Category]) {
