@@ -150,9 +150,7 @@ impl ServiceMetrics {
                 .kind_counts()
                 .map(|(kind, entities)| (kind.to_owned(), entities))
                 .collect();
-            // Counted in one look, so that the two figures are of the same moment.
-            let warnings = state.problems().filter(|it| !it.problem.is_error()).count();
-            (kinds, [state.problems().count() - warnings, warnings])
+            (kinds, state.problem_counts())
         });
         for (kind, entities) in kinds {
             self.gauges
@@ -160,10 +158,10 @@ impl ServiceMetrics {
                 .get_or_create(&EntityKindLabels { kind })
                 .set(to_gauge(entities));
         }
-        for (level, problems) in [ProblemLevel::Error, ProblemLevel::Warning]
-            .into_iter()
-            .zip(problems)
-        {
+        for (level, problems) in [
+            (ProblemLevel::Error, problems.errors),
+            (ProblemLevel::Warning, problems.warnings),
+        ] {
             self.gauges
                 .problems
                 .get_or_create(&LevelLabels { level })
@@ -193,12 +191,10 @@ impl ServiceMetrics {
     }
 
     fn show_ages(&self, sources: &[SourceVerdict], now: i64) {
-        let entities_of = self.view.read(|state| {
-            let mut entities_of: HashMap<SourceId, i64> = HashMap::new();
-            for record in state.entities() {
-                *entities_of.entry(record.source_id).or_default() += 1;
-            }
-            entities_of
+        // Kept by the view: to count here would hold up the pipeline for as long as the catalog is large.
+        let entities_of: HashMap<SourceId, i64> = self.view.read(|state| {
+            let counts = state.source_counts();
+            counts.map(|(id, count)| (id, to_gauge(count))).collect()
         });
         let AgeSummary {
             oldest,
