@@ -1,10 +1,12 @@
 //! What the program occupies after reading a large organisation for the first time, against what it occupies when
 //! it is started again on the same catalog: the difference is what the work left behind.
 
+use std::net::SocketAddr;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use freshet_github_emulator::GithubEmulator;
 use freshet_tests::api::Api;
 use freshet_tests::backends::{Backends, Profile};
 use freshet_tests::http::Http;
@@ -15,7 +17,7 @@ use serde_json::{Value, json};
 
 use crate::dataset::{self, REPOSITORIES};
 use crate::machine::{memory_mib, millis, quantile};
-use crate::push::{post, prepare, until_shown};
+use crate::push::post;
 use crate::world::{full_name, github_with};
 
 /// Ten times as many as in the dataset, in as many repositories.
@@ -51,20 +53,7 @@ pub(crate) async fn measure(profile: Profile, label: &str) -> Value {
     let after_cold = memory_mib(process.id());
 
     let http = Http::default();
-    let webhooks = format!("http://{}/webhooks/github", setup.webhooks);
-    let mut times = Vec::new();
-    for round in 0..PUSHES {
-        let title = format!("push {round}");
-        let file = dataset::file_of(round, ENTITIES_PER_REPOSITORY, "t");
-        // One of the hundred.
-        let file = file.replacen("title: t\n", &format!("title: {title}\n"), 1);
-        let repository = dataset::repository(round);
-        let prepared = prepare(&github, &full_name(&repository), &file);
-        let started = Instant::now();
-        post(&http, &webhooks, &prepared).await;
-        until_shown(&api, &format!("component:default/{repository}-0"), &title).await;
-        times.push(started.elapsed());
-    }
+    let mut times = push_to_many(&github, &api, &http, setup.webhooks).await;
     stop(&mut process).await;
 
     let started = Instant::now();
@@ -102,6 +91,39 @@ pub(crate) async fn measure(profile: Profile, label: &str) -> Value {
         "list_ms": millis(listed),
         "list_peak_mb": after_lists.peak,
     })
+}
+
+/// One push each to many repositories, and how long each took.
+async fn push_to_many(
+    github: &GithubEmulator,
+    api: &Api,
+    http: &Http,
+    webhooks: SocketAddr,
+) -> Vec<Duration> {
+    let webhooks = format!("http://{webhooks}/webhooks/github");
+    let mut times = Vec::new();
+    for round in 0..PUSHES {
+        let title = format!("push {round}");
+        let file = dataset::file_of(round, ENTITIES_PER_REPOSITORY, "t");
+        // One of the hundred.
+        let file = file.replacen("title: t\n", &format!("title: {title}\n"), 1);
+        let repository = dataset::repository(round);
+        let prepared = github
+            .prepare_push(
+                &full_name(&repository),
+                &[("catalog-info.yaml", Some(&file))],
+                &title,
+            )
+            .expect("committed");
+        let entity = format!("component:default/{repository}-0");
+        let started = Instant::now();
+        post(http, &webhooks, &prepared).await;
+        let is_shown =
+            |shown: Option<Value>| shown.is_some_and(|it| it["metadata"]["title"] == title);
+        while !is_shown(api.entity(&entity).await.expect("the API answers")) {}
+        times.push(started.elapsed());
+    }
+    times
 }
 
 fn start(config: &Path) -> Child {
