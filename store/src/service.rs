@@ -247,6 +247,7 @@ impl StoreParts {
             bus: self.deps.bus.clone(),
             clock: self.deps.clock.clone(),
             bounds: Arc::clone(&self.bounds),
+            freshness: self.freshness.clone(),
         }
     }
 

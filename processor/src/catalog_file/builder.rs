@@ -402,11 +402,17 @@ fn find_target_places(entity: &Entity, positions: &Positions) -> Option<TargetPl
     if entity.entity_ref().kind() != LOCATION_KIND {
         return None;
     }
+    // All in one walk: whoever looks for one of them passes those before it.
+    let elements = positions.elements_shown_at("/spec/targets");
+    let place_of = |pointer: &str| {
+        let index = pointer.strip_prefix("/spec/targets/")?.parse().ok();
+        elements.get::<usize>(index?).copied()
+    };
     let pointers = LocationSpec::target_pointers(entity.document()).into_iter();
     Some(TargetPlaces {
         location_type: Some(positions.shown_at("/spec/type")),
         targets: pointers
-            .map(|pointer| positions.shown_at(&pointer))
+            .map(|pointer| place_of(&pointer).unwrap_or_else(|| positions.shown_at(&pointer)))
             .collect(),
     })
 }

@@ -84,6 +84,16 @@ struct PositionNode {
     end: u32,
 }
 
+impl PositionNode {
+    fn shown(&self) -> TextPosition {
+        if self.value.line == self.key.line {
+            self.value
+        } else {
+            self.key
+        }
+    }
+}
+
 #[derive(Clone, Copy, Debug)]
 enum NodeName {
     Root,
@@ -103,26 +113,35 @@ impl Positions {
     /// Where the value at `pointer` starts, or its nearest ancestor that exists.
     pub fn value_at(&self, pointer: &str) -> TextPosition {
         self.find_node(pointer)
-            .map_or(TextPosition::START, |node| node.value)
+            .map_or(TextPosition::START, |node| self.nodes[node].value)
     }
 
     /// Where the key of the value at `pointer` starts. What has no key (the document itself,
     /// an element of a sequence) is where its value is.
     pub fn key_at(&self, pointer: &str) -> TextPosition {
         self.find_node(pointer)
-            .map_or(TextPosition::START, |node| node.key)
+            .map_or(TextPosition::START, |node| self.nodes[node].key)
     }
 
     /// Where a reader looks for the value at `pointer`: at the value if it begins on the line
     /// of its key, else at the key.
     pub fn shown_at(&self, pointer: &str) -> TextPosition {
-        self.find_node(pointer).map_or(TextPosition::START, |node| {
-            if node.value.line == node.key.line {
-                node.value
-            } else {
-                node.key
-            }
-        })
+        self.find_node(pointer)
+            .map_or(TextPosition::START, |node| self.nodes[node].shown())
+    }
+
+    /// The same for each element of the sequence at `pointer`, in order. Whoever wants all of them finds them
+    /// here, as looking for one of them passes those before it. None if an alias brought the sequence.
+    pub fn elements_shown_at(&self, pointer: &str) -> Vec<TextPosition> {
+        let Some(parent) = self.find_node(pointer) else {
+            return Vec::new();
+        };
+        let end = self.nodes[parent].end as usize;
+        let next = |at: &usize| self.nodes.get(*at).map(|node| node.end as usize);
+        std::iter::successors(Some(parent + 1), next)
+            .take_while(|at| *at < end)
+            .map(|at| self.nodes[at].shown())
+            .collect()
     }
 
     /// Records a value that starts here and returns its index.
@@ -157,7 +176,7 @@ impl Positions {
         self.nodes.truncate(index);
     }
 
-    fn find_node(&self, pointer: &str) -> Option<&PositionNode> {
+    fn find_node(&self, pointer: &str) -> Option<usize> {
         let mut at = 0;
         self.nodes.first()?;
         // A step that leads nowhere ends the walk: the nearest ancestor is where a missing value
@@ -169,7 +188,7 @@ impl Positions {
                 None => break,
             }
         }
-        self.nodes.get(at)
+        Some(at)
     }
 
     /// The last child of that name: a later one replaces an earlier one in the document too.
@@ -180,15 +199,14 @@ impl Positions {
         let mut at = parent + 1;
         let mut nth = 0;
         while at < end {
-            let matches = match self.nodes[at].name {
-                NodeName::Root => false,
-                NodeName::Element => wanted == Some(nth),
-                NodeName::Member { start, end } => {
-                    &self.names[start as usize..end as usize] == name
+            match self.nodes[at].name {
+                NodeName::Element if wanted == Some(nth) => return Some(at),
+                NodeName::Member { start, end }
+                    if &self.names[start as usize..end as usize] == name =>
+                {
+                    found = Some(at);
                 }
-            };
-            if matches {
-                found = Some(at);
+                NodeName::Root | NodeName::Element | NodeName::Member { .. } => {}
             }
             nth += 1;
             at = self.nodes[at].end as usize;
@@ -249,6 +267,14 @@ mod tests {
         check("/b", (1, 1), (1, 1));
         check("/a/7/x", (2, 3), (1, 1));
         check("/a/1/b~1c/deep", (3, 10), (3, 5));
+    }
+
+    #[test]
+    fn all_elements_are_shown_where_each_is() {
+        let positions = sample();
+        assert_eq!(positions.elements_shown_at("/a"), [at(2, 5), at(3, 5)]);
+        assert_eq!(positions.elements_shown_at("/a/0"), []);
+        assert_eq!(Positions::default().elements_shown_at("/a"), []);
     }
 
     #[test]

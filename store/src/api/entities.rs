@@ -7,9 +7,10 @@ use freshet_model::{EntityRef, SourceId};
 use uuid::Uuid;
 
 use super::error::{ApiError, ApiProblem, RequestLine};
+use super::list_body::{AnsweredList, answer_list};
 use super::parameters::Parameters;
 use super::{Api, ok_json};
-use crate::query::{EntityFilter, EntityOrder, FieldSelection, ListQuery, PageRequest, run_list};
+use crate::query::{EntityFilter, EntityOrder, FieldSelection, ListQuery, PageRequest};
 
 /// Parameters of a list.
 const KNOWN: [&str; 6] = ["filter", "fields", "order", "limit", "offset", "after"];
@@ -30,16 +31,8 @@ pub(super) async fn list_entities(
     let parameters = Parameters::read_known(&request, &KNOWN).map_err(failed)?;
     let query = parse_list_query(&parameters).map_err(failed)?;
 
-    // Waiting here costs a client time; without it, a hundred lists would take the processors from
-    // the pipeline.
-    let _permit = api.0.lists.acquire().await;
-    let view = api.view.clone();
-    // A list may look at every entity: not on a thread that serves connections.
-    let listed = tokio::task::spawn_blocking(move || run_list(&view, &query))
-        .await
-        .map_err(|_panicked| failed(ApiProblem::Internal))?;
-    let mut response = ok_json(listed.json);
-    if let Some(after) = listed.next
+    let AnsweredList { mut response, next } = answer_list(&api, query).await.map_err(failed)?;
+    if let Some(after) = next
         && let Some(link) = next_link(&parameters, &after)
     {
         response.headers_mut().insert(header::LINK, link);

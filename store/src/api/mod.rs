@@ -16,6 +16,7 @@ mod dangling;
 mod entities;
 mod error;
 mod guard;
+mod list_body;
 mod parameters;
 mod problems;
 mod removals;
@@ -50,7 +51,8 @@ use crate::metrics::StoreMetrics;
 use crate::repo::Repo;
 use crate::view::View;
 
-/// Lists computed at once. A list may look at every entity; more of them than processors only compete.
+/// Lists, or pieces of their text, made at once. A list may look at every entity; more of them than processors only
+/// compete.
 const LISTS_AT_ONCE_MAX: usize = 4;
 
 /// Where it is asked whether the process lives, below this path and without credentials.
@@ -84,7 +86,7 @@ pub struct ApiDeps {
 
 struct ApiState {
     deps: ApiDeps,
-    lists: Semaphore,
+    lists: Arc<Semaphore>,
 }
 
 impl std::ops::Deref for Api {
@@ -101,7 +103,7 @@ impl Api {
     pub fn new(deps: ApiDeps) -> Self {
         Self(Arc::new(ApiState {
             deps,
-            lists: Semaphore::new(LISTS_AT_ONCE_MAX),
+            lists: Arc::new(Semaphore::new(LISTS_AT_ONCE_MAX)),
         }))
     }
 
@@ -206,8 +208,9 @@ fn answer_json(answer: &impl Serialize) -> Response {
     ok_json(serde_json::to_string(answer).expect("an answer is plain data"))
 }
 
+const JSON: HeaderValue = HeaderValue::from_static("application/json; charset=utf-8");
+
 fn ok_json(json: String) -> Response {
-    const JSON: HeaderValue = HeaderValue::from_static("application/json; charset=utf-8");
     ([(header::CONTENT_TYPE, JSON)], json).into_response()
 }
 

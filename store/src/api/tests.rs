@@ -1,5 +1,6 @@
 //! The API over a loopback listener, on a hand-made catalog and a real (empty) database.
 
+mod lists;
 mod world;
 
 use uuid::Uuid;

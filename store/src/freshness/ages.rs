@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use freshet_model::SourceId;
 
 use super::FreshnessVerdict;
-use super::verdict::SourceVerdict;
+use super::verdict::SourceAge;
 use crate::metrics::seconds_between;
 
 /// Age of truth of the entities, in seconds, and how many have which verdict.
@@ -24,17 +24,17 @@ pub(crate) struct AgeSummary {
 /// Sums up over entities, of which each source has the given number. A source that was never proved
 /// has no age; its entities count under their verdict only.
 pub(crate) fn summarise_ages(
-    sources: &[SourceVerdict],
+    sources: &[SourceAge],
     entities_of: &HashMap<SourceId, i64>,
     now: i64,
 ) -> AgeSummary {
     let mut by_verdict = HashMap::new();
     let mut weighted: Vec<(f64, i64)> = Vec::new();
     for source in sources {
-        let entities = entities_of.get(&source.status.id).copied().unwrap_or(0);
+        let entities = entities_of.get(&source.id).copied().unwrap_or(0);
         *by_verdict.entry(source.verdict).or_default() += entities;
         // A source without entities makes nothing stale, and one never proved has no age but a verdict.
-        if let Some(verified_at) = source.status.verified_at.filter(|_| entities > 0) {
+        if let Some(verified_at) = source.verified_at.filter(|_| entities > 0) {
             weighted.push((seconds_between(verified_at, now), entities));
         }
     }

@@ -10,4 +10,5 @@ mod verdict;
 
 pub(crate) use ages::{AgeSummary, summarise_ages};
 pub use poll::{Freshness, FreshnessPoller};
+pub(crate) use verdict::SourceAge;
 pub use verdict::{AgeBounds, FreshnessVerdict, SourceVerdict};

@@ -13,25 +13,38 @@ use tokio_util::sync::CancellationToken;
 
 use crate::repo::{Repo, RepoError, SourceStatus};
 
-/// When each source was last proved, a few seconds old at most.
+/// How each source stands, a few seconds old at most.
 #[derive(Clone, Debug, Default)]
-pub struct Freshness(Arc<ArcSwap<HashMap<SourceId, i64>>>);
+pub struct Freshness(Arc<ArcSwap<PolledSources>>);
+
+/// What the ledger said when it was last asked.
+#[derive(Debug, Default)]
+pub(crate) struct PolledSources {
+    verified: HashMap<SourceId, i64>,
+    /// All of it: a scrape that asked for itself would read the whole table once more.
+    pub(crate) statuses: Vec<SourceStatus>,
+}
 
 impl Freshness {
     /// When equality with a source was last proved, microseconds UTC; `None` if never, as far as we know.
     #[must_use]
     pub fn verified_at(&self, source_id: SourceId) -> Option<i64> {
-        self.0.load().get(&source_id).copied()
+        self.0.load().verified.get(&source_id).copied()
+    }
+
+    /// How every source stood when the ledger was last asked.
+    pub(crate) fn polled(&self) -> Arc<PolledSources> {
+        self.0.load_full()
     }
 
     /// Takes in what the ledger says now.
-    pub fn take_in(&self, sources: &[SourceStatus]) {
-        let verified = sources
+    pub fn take_in(&self, statuses: Vec<SourceStatus>) {
+        let verified = statuses
             .iter()
             .filter_map(|source| Some((source.id, source.verified_at?)))
             .collect();
         // Replaced as a whole, so that a read takes no lock.
-        self.0.store(Arc::new(verified));
+        self.0.store(Arc::new(PolledSources { verified, statuses }));
     }
 }
 
@@ -73,7 +86,7 @@ impl FreshnessPoller {
     }
 
     async fn poll_ledger(&self) -> Result<(), RepoError> {
-        self.freshness.take_in(&self.repo.source_statuses().await?);
+        self.freshness.take_in(self.repo.source_statuses().await?);
         Ok(())
     }
 }

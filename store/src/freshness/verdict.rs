@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use freshet_model::SourceId;
 use serde::Serialize;
 
 use crate::config::GithubProvider;
@@ -56,6 +57,15 @@ pub struct SourceVerdict {
     pub verdict: FreshnessVerdict,
 }
 
+/// When a source was last proved and the verdict on it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct SourceAge {
+    pub(crate) id: SourceId,
+    /// Microseconds UTC; `None` if never.
+    pub(crate) verified_at: Option<i64>,
+    pub(crate) verdict: FreshnessVerdict,
+}
+
 impl AgeBounds {
     /// The bounds that follow from how often each provider looks.
     #[must_use]
@@ -88,16 +98,29 @@ impl AgeBounds {
     /// The verdict on a source at `now` (microseconds UTC).
     #[must_use]
     pub fn verdict_of_source(&self, status: SourceStatus, now: i64) -> SourceVerdict {
-        // What is looked at by itself has the bound of its own pace, whoever else sweeps its owner.
-        let bound = match status.recheck_every {
-            Some(every) => Duration::from_micros(every.unsigned_abs()) * SWEEPS_UNTIL_UNKNOWN,
-            None => self.of_source(&status.host, &status.name),
-        };
+        let bound = self.of_status(&status);
         let verdict = decide_verdict(&status, bound, now);
         SourceVerdict {
             status,
             bound,
             verdict,
+        }
+    }
+
+    /// The same, of what counts for how old the catalog is.
+    pub(crate) fn age_of_source(&self, status: &SourceStatus, now: i64) -> SourceAge {
+        SourceAge {
+            id: status.id,
+            verified_at: status.verified_at,
+            verdict: decide_verdict(status, self.of_status(status), now),
+        }
+    }
+
+    fn of_status(&self, status: &SourceStatus) -> Duration {
+        // What is looked at by itself has the bound of its own pace, whoever else sweeps its owner.
+        match status.recheck_every {
+            Some(every) => Duration::from_micros(every.unsigned_abs()) * SWEEPS_UNTIL_UNKNOWN,
+            None => self.of_source(&status.host, &status.name),
         }
     }
 }
@@ -119,8 +142,6 @@ fn decide_verdict(status: &SourceStatus, bound: Duration, now: i64) -> Freshness
 
 #[cfg(test)]
 mod tests {
-    use freshet_model::SourceId;
-
     use super::*;
     use crate::repo::SourceKind;
 

@@ -3,7 +3,8 @@
 use freshet_runtime::metrics::PROPAGATION_BUCKETS;
 
 use super::label::{
-    FeedEnd, JobTrigger, LaneLabel, Mechanism, ObservationOutcome, RefusedRead, SignalOutcome,
+    FeedEnd, JobTrigger, LaneLabel, ListStage, Mechanism, ObservationOutcome, RefusedRead,
+    SignalOutcome,
 };
 use crate::change::Op;
 
@@ -48,6 +49,8 @@ freshet_runtime::metrics! {
         "feed_refused" => feed_refused: Counter by RefusedLabels { reason: RefusedRead };
         /// API requests by route and status.
         "api_requests" => requests: Counter by RequestLabels { route: &'static str, status: u16 };
+        /// Lists of which the client did not wait for the end.
+        "api_lists_abandoned" => lists_abandoned: Counter by ListLabels { stage: ListStage };
         /// 1 if the newest attempt to write to the database succeeded or only waits for a batch of this process, 0 if not.
         "database_writable" => database_writable: Gauge;
         /// Time to answer an API request, feeds aside.
@@ -132,6 +135,12 @@ impl StoreMetrics {
     pub(crate) fn count_refused_feed(&self, reason: RefusedRead) {
         self.feed_refused
             .get_or_create(&RefusedLabels { reason })
+            .inc();
+    }
+
+    pub(crate) fn count_abandoned_list(&self, stage: ListStage) {
+        self.lists_abandoned
+            .get_or_create(&ListLabels { stage })
             .inc();
     }
 

@@ -13,7 +13,9 @@ use freshet_runtime::error_chain::Chain;
 
 use super::instance::seconds_between;
 use super::label::{AgeStatistic, ProblemLevel};
-use crate::freshness::{AgeBounds, AgeSummary, FreshnessVerdict, SourceVerdict, summarise_ages};
+use crate::freshness::{
+    AgeBounds, AgeSummary, Freshness, FreshnessVerdict, SourceAge, summarise_ages,
+};
 use crate::repo::{LedgerTotals, LogState, Repo, RepoError};
 use crate::view::View;
 
@@ -93,19 +95,20 @@ pub(crate) struct ServiceMetrics {
     pub(crate) bus: Bus,
     pub(crate) clock: Clock,
     pub(crate) bounds: Arc<AgeBounds>,
+    pub(crate) freshness: Freshness,
 }
 
 /// What the database says.
 struct StoredFigures {
     totals: LedgerTotals,
     meta: LogState,
-    sources: Vec<SourceVerdict>,
 }
 
 impl ServiceMetrics {
     /// Brings every gauge up to date.
     pub(crate) async fn refresh(self) {
         self.show_view();
+        self.show_ages();
         // A scrape that hangs is a scrape that is missing; the last value says at least when it
         // stopped moving.
         match tokio::time::timeout(SCRAPE_TIMEOUT, self.read_stored()).await {
@@ -132,15 +135,9 @@ impl ServiceMetrics {
     }
 
     async fn read_stored(&self) -> Result<StoredFigures, RepoError> {
-        let now = self.clock.now_micros();
-        let statuses = self.repo.source_statuses().await?;
         Ok(StoredFigures {
             totals: self.repo.ledger_totals().await?,
             meta: self.repo.meta().await?,
-            sources: statuses
-                .into_iter()
-                .map(|status| self.bounds.verdict_of_source(status, now))
-                .collect(),
         })
     }
 
@@ -150,9 +147,7 @@ impl ServiceMetrics {
                 .kind_counts()
                 .map(|(kind, entities)| (kind.to_owned(), entities))
                 .collect();
-            // Counted in one look, so that the two figures are of the same moment.
-            let warnings = state.problems().filter(|it| !it.problem.is_error()).count();
-            (kinds, [state.problems().count() - warnings, warnings])
+            (kinds, state.problem_counts())
         });
         for (kind, entities) in kinds {
             self.gauges
@@ -160,10 +155,10 @@ impl ServiceMetrics {
                 .get_or_create(&EntityKindLabels { kind })
                 .set(to_gauge(entities));
         }
-        for (level, problems) in [ProblemLevel::Error, ProblemLevel::Warning]
-            .into_iter()
-            .zip(problems)
-        {
+        for (level, problems) in [
+            (ProblemLevel::Error, problems.errors),
+            (ProblemLevel::Warning, problems.warnings),
+        ] {
             self.gauges
                 .problems
                 .get_or_create(&LevelLabels { level })
@@ -189,23 +184,26 @@ impl ServiceMetrics {
             received_at => seconds_between(received_at, now),
         };
         gauges.oldest_uncovered.set(oldest);
-        self.show_ages(&stored.sources, now);
     }
 
-    fn show_ages(&self, sources: &[SourceVerdict], now: i64) {
-        let entities_of = self.view.read(|state| {
-            let mut entities_of: HashMap<SourceId, i64> = HashMap::new();
-            for record in state.entities() {
-                *entities_of.entry(record.source_id).or_default() += 1;
-            }
-            entities_of
+    fn show_ages(&self) {
+        let now = self.clock.now_micros();
+        let polled = self.freshness.polled();
+        let statuses = polled.statuses.iter();
+        let sources: Vec<SourceAge> = statuses
+            .map(|status| self.bounds.age_of_source(status, now))
+            .collect();
+        // Kept by the view: to count here would hold up the pipeline for as long as the catalog is large.
+        let entities_of: HashMap<SourceId, i64> = self.view.read(|state| {
+            let counts = state.source_counts();
+            counts.map(|(id, count)| (id, to_gauge(count))).collect()
         });
         let AgeSummary {
             oldest,
             median,
             p95,
             by_verdict,
-        } = summarise_ages(sources, &entities_of, now);
+        } = summarise_ages(&sources, &entities_of, now);
         for (statistic, age) in [
             (AgeStatistic::Median, median),
             (AgeStatistic::P95, p95),

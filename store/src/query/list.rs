@@ -1,9 +1,10 @@
-//! Running a list: filter, sort, page, and the text of what is left.
+//! Running a list: filter, sort, page. What is left is names; [`ListText`](super::ListText) makes the text.
 
 use std::sync::Arc;
 
 use freshet_model::EntityRef;
-use serde_json::Value;
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
 
 use super::order::SortKey;
 use super::search::SearchCandidate;
@@ -27,63 +28,83 @@ pub(crate) struct ListQuery {
     pub(crate) fields: Option<FieldSelection>,
 }
 
-/// A list.
+/// The entities of a list, chosen and in order.
 pub(crate) struct EntityPage {
-    /// The page as a JSON array.
-    pub(crate) json: String,
+    /// Names and not entities: a client that reads slowly would keep old ones in memory.
+    pub(crate) refs: Vec<EntityRef>,
     /// Token of the page after it.
     pub(crate) next: Option<String>,
 }
 
-/// Runs a list over the view.
+/// Nobody waits for the list any more.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct ListAbandoned;
+
+/// Chooses the entities of a list from the view.
 ///
 /// An entity that changes meanwhile may show either way; the caller's revision, taken before, is a
 /// position from which the feed repeats everything that might be missing here.
-pub(crate) fn run_list(view: &View, query: &ListQuery) -> EntityPage {
-    let sorted = sort_matches(select_matching(view, query), query);
+///
+/// # Errors
+///
+/// If it is abandoned before all entities were looked at.
+pub(crate) fn select_page(
+    view: &View,
+    query: &ListQuery,
+    abandoned: &CancellationToken,
+) -> Result<EntityPage, ListAbandoned> {
+    let sorted = sort_matches(select_matching(view, query, abandoned)?, query);
     let next = query.page.next_token(sorted.len());
-    let page = query.page.take_from(sorted);
-    EntityPage {
-        json: render_entities(view, &page, query.fields.as_ref()),
-        next,
-    }
+    let refs = query.page.take_from(sorted);
+    Ok(EntityPage { refs, next })
 }
 
-fn select_matching(view: &View, query: &ListQuery) -> Vec<SortKey> {
+/// What matches, by identity.
+fn select_matching(
+    view: &View,
+    query: &ListQuery,
+    abandoned: &CancellationToken,
+) -> Result<Vec<SortKey>, ListAbandoned> {
     let order = effective_order(query);
     let with_relations = query.filter.asks_for_relations() || order.asks_for_relations();
-    // Only the names under the first lock: a fold waits for every reader.
-    let refs: Vec<EntityRef> = view.read(|state| state.refs_by_uid().cloned().collect());
     let mut keys = Vec::new();
-    for chunk in refs.chunks(SCANNED_AT_ONCE) {
-        for (record, relations) in view.read(|state| load_candidates(state, chunk, with_relations))
-        {
+    let mut last = None;
+    loop {
+        // The work runs on a thread of its own, which nothing stops from outside.
+        if abandoned.is_cancelled() {
+            return Err(ListAbandoned);
+        }
+        let candidates = view.read(|state| load_candidates(state, last, with_relations));
+        let Some((newest, _)) = candidates.last() else {
+            return Ok(keys);
+        };
+        last = Some(newest.uid);
+        for (record, relations) in candidates {
             let mut row = SearchCandidate::new(&record, &relations);
             if query.filter.matches_candidate(&mut row) {
                 keys.push(order.sort_key_of(&mut row));
             }
         }
     }
-    keys
 }
 
 type Candidate = (Arc<EntityRecord>, Vec<(String, EntityRef)>);
 
-/// Reading relations off the graph is the larger part of the work, and seldom asked for.
+/// The next few entities. Reading relations off the graph is the larger part of the work, and seldom asked for.
 fn load_candidates(
     state: &CatalogState,
-    refs: &[EntityRef],
+    after: Option<Uuid>,
     with_relations: bool,
 ) -> Vec<Candidate> {
-    refs.iter()
-        .filter_map(|entity_ref| {
-            let record = state.shared_record(entity_ref)?;
+    let records = state.records_after(after).take(SCANNED_AT_ONCE);
+    records
+        .map(|record| {
             if !with_relations {
-                return Some((record, Vec::new()));
+                return (Arc::clone(record), Vec::new());
             }
-            let shown = state.relations(entity_ref).into_iter();
+            let shown = state.relations(&record.entity_ref).into_iter();
             let relations = shown.map(|(relation, target)| (relation.to_owned(), target.clone()));
-            Some((record, relations.collect()))
+            (Arc::clone(record), relations.collect())
         })
         .collect()
 }
@@ -101,7 +122,8 @@ fn sort_matches(mut keys: Vec<SortKey>, query: &ListQuery) -> Vec<EntityRef> {
     let order = effective_order(query);
     match (query.page.is_given(), order.is_given()) {
         (true, false) => keys.sort_by(|a, b| a.entity_ref.cmp(&b.entity_ref)),
-        (false, false) => keys.sort_by_key(|key| key.uid),
+        // They were looked at in that order.
+        (false, false) => {}
         (true, true) => keys.sort_by(|a, b| order.compare_keys(a, b)),
         (false, true) => {
             // Its unpaged query joins the index by that key.
@@ -112,33 +134,23 @@ fn sort_matches(mut keys: Vec<SortKey>, query: &ListQuery) -> Vec<EntityRef> {
     keys.into_iter().map(|key| key.entity_ref).collect()
 }
 
-fn render_entities(view: &View, refs: &[EntityRef], fields: Option<&FieldSelection>) -> String {
-    let mut json = String::from("[");
-    for chunk in refs.chunks(SCANNED_AT_ONCE) {
-        let served: Vec<String> = view.read(|state| {
-            chunk
-                .iter()
-                // It may have been removed since it was sorted. A page that is one shorter costs
-                // less than a lock over the whole list.
-                .filter_map(|one| state.served_json(one))
-                .collect()
-        });
-        for entity in served {
-            if json.len() > 1 {
-                json.push(',');
-            }
-            match fields {
-                None => json.push_str(&entity),
-                Some(fields) => json.push_str(&project_json(fields, &entity)),
-            }
-        }
-    }
-    json.push(']');
-    json
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::change::Snapshot;
+    use crate::query::order::tests::entity;
 
-/// An entity's JSON text with nothing but the wanted fields.
-fn project_json(fields: &FieldSelection, entity: &str) -> String {
-    let entity: Value = serde_json::from_str(entity).unwrap_or_default();
-    fields.project_entity(&entity).to_string()
+    #[test]
+    fn a_list_that_nobody_waits_for_is_not_computed_to_its_end() {
+        let view = View::load(Snapshot {
+            entities: vec![entity("component:default/a", "{}", &[]).0],
+            ..Snapshot::default()
+        });
+        let abandoned = CancellationToken::new();
+        let page = select_page(&view, &ListQuery::default(), &abandoned).expect("it is wanted");
+        assert_eq!(page.refs.len(), 1);
+        abandoned.cancel();
+        let page = select_page(&view, &ListQuery::default(), &abandoned);
+        assert_eq!(page.err(), Some(ListAbandoned));
+    }
 }

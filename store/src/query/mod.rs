@@ -9,13 +9,15 @@ mod cursor;
 mod fields;
 mod filter;
 mod list;
+mod list_text;
 mod order;
 mod search;
 
 pub(crate) use cursor::PageRequest;
 pub(crate) use fields::FieldSelection;
 pub(crate) use filter::EntityFilter;
-pub(crate) use list::{ListQuery, run_list};
+pub(crate) use list::{ListQuery, select_page};
+pub(crate) use list_text::ListText;
 pub(crate) use order::EntityOrder;
 
 /// A query that is not one.

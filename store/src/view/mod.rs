@@ -7,11 +7,13 @@
 //!
 //! No lock is held across an await: [`View::read`] takes a closure.
 
+mod counts;
 mod follow;
 mod served;
 mod shared;
 mod state;
 
+pub use counts::ProblemCounts;
 pub use follow::ViewFollower;
 pub use shared::View;
 pub use state::CatalogState;

@@ -1,11 +1,13 @@
 //! What the view holds, and how one row of the log changes it.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::ops::Bound;
 use std::sync::Arc;
 
-use freshet_model::{EntityRef, LocationId, RelationDeclaration, Revision};
+use freshet_model::{EntityRef, LocationId, RelationDeclaration, Revision, SourceId};
 use uuid::Uuid;
 
+use super::counts::{CatalogCounts, ProblemCounts};
 use super::served::{SplicePoint, StatusJson};
 use crate::change::{ChangeRow, EntityRecord, Op, ProblemRow, Snapshot};
 use crate::graph::{Declares, RelationGraph};
@@ -17,7 +19,7 @@ pub struct CatalogState {
     revision: Revision,
     entities: RelationGraph<ViewEntity>,
     by_uid: BTreeMap<Uuid, EntityRef>,
-    by_kind: BTreeMap<String, usize>,
+    counts: CatalogCounts,
     problems: HashMap<LocationId, BTreeMap<i64, ProblemRow>>,
     /// Problems that the status of an entity shows: their ids, with their locations.
     shown_by: HashMap<EntityRef, BTreeMap<i64, LocationId>>,
@@ -80,13 +82,6 @@ impl CatalogState {
     #[must_use]
     pub fn entity(&self, entity_ref: &EntityRef) -> Option<&EntityRecord> {
         self.entities.get(entity_ref).map(|held| &*held.record)
-    }
-
-    /// The same, to be kept after the lock.
-    pub(crate) fn shared_record(&self, entity_ref: &EntityRef) -> Option<Arc<EntityRecord>> {
-        self.entities
-            .get(entity_ref)
-            .map(|held| Arc::clone(&held.record))
     }
 
     /// The entity with this identity.
@@ -190,14 +185,31 @@ impl CatalogState {
 
     /// How many entities each kind has. A kind whose last entity left stays, with 0.
     pub fn kind_counts(&self) -> impl Iterator<Item = (&str, usize)> {
-        self.by_kind
-            .iter()
-            .map(|(kind, entities)| (kind.as_str(), *entities))
+        self.counts.by_kind()
     }
 
-    /// Refs of all entities by identity, the order of an unsorted list.
-    pub(crate) fn refs_by_uid(&self) -> impl Iterator<Item = &EntityRef> {
-        self.by_uid.values()
+    /// How many entities each source has that has any, in no particular order.
+    pub(crate) fn source_counts(&self) -> impl Iterator<Item = (SourceId, usize)> {
+        self.counts.by_source()
+    }
+
+    /// How many problems are open.
+    #[must_use]
+    pub fn problem_counts(&self) -> ProblemCounts {
+        self.counts.problems()
+    }
+
+    /// Entities by identity, which is the order of an unsorted list, from behind this one on. A list reads them
+    /// few by few, and each time under a lock of its own.
+    pub(crate) fn records_after(
+        &self,
+        uid: Option<Uuid>,
+    ) -> impl Iterator<Item = &Arc<EntityRecord>> {
+        let start = uid.map_or(Bound::Unbounded, Bound::Excluded);
+        self.by_uid
+            .range((start, Bound::Unbounded))
+            .filter_map(|(_, entity_ref)| self.entities.get(entity_ref))
+            .map(|held| &held.record)
     }
 
     /// The entity as the catalog API serves it, as JSON text.
@@ -254,19 +266,17 @@ impl CatalogState {
         let entity_ref = record.entity_ref.clone();
         let uid = record.uid;
         let splice = SplicePoint::find(&record.document);
+        self.counts.add_entity(&record);
         let held = ViewEntity {
             record: Arc::new(record),
             splice,
         };
-        match self.entities.insert(&entity_ref, held) {
+        if let Some(before) = self.entities.insert(&entity_ref, held) {
+            // By what it was: a ref may have gone over to another source.
+            self.counts.remove_entity(&before.record);
             // Should a ref ever get a new identity without a deletion, the old one must not lead to it.
-            Some(before) if before.record.uid != uid => {
+            if before.record.uid != uid {
                 self.by_uid.remove(&before.record.uid);
-            }
-            Some(_) => {}
-            None => {
-                let kind = entity_ref.kind().to_owned();
-                *self.by_kind.entry(kind).or_default() += 1;
             }
         }
         self.by_uid.insert(uid, entity_ref);
@@ -277,10 +287,7 @@ impl CatalogState {
             return;
         };
         self.by_uid.remove(&before.record.uid);
-        if let Some(entities) = self.by_kind.get_mut(entity_ref.kind()) {
-            // The kind stays with 0: a gauge that vanishes keeps its last value on a dashboard.
-            *entities = entities.saturating_sub(1);
-        }
+        self.counts.remove_entity(&before.record);
     }
 
     /// A derived change: the entity's relations are read off the graph, but its version and its
@@ -312,6 +319,7 @@ impl CatalogState {
                     .insert(problem.id, problem.location_id);
             }
         }
+        self.counts.add_problem(&problem);
         self.problems
             .entry(problem.location_id)
             .or_default()
@@ -325,6 +333,9 @@ impl CatalogState {
         let before = problems.remove(&problem.id);
         if problems.is_empty() {
             self.problems.remove(&problem.location_id);
+        }
+        if let Some(before) = &before {
+            self.counts.remove_problem(before);
         }
         for entity_ref in before.iter().flat_map(|before| &before.status_of) {
             if let Some(shown) = self.shown_by.get_mut(entity_ref) {

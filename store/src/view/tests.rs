@@ -5,7 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use freshet_model::{
-    EntityRef, ErrorClass, LocationId, Problem, RelationDeclaration, Revision, RuleId, SourceId,
+    EntityRef, ErrorClass, Level, LocationId, Problem, RelationDeclaration, Revision, RuleId,
+    SourceId,
 };
 use proptest::prelude::*;
 use uuid::Uuid;
@@ -16,6 +17,7 @@ use crate::change::{ChangeRow, EntityRecord, Op, ProblemRow, Snapshot};
 const NAMES: u8 = 6;
 const FILES: i64 = 3;
 const SOURCE: SourceId = SourceId::new(1);
+const SOURCES: i64 = 3;
 
 /// One step of a random history. Steps that make no sense where they stand are left out.
 #[derive(Clone, Debug)]
@@ -122,7 +124,8 @@ impl Model {
             )),
             relations,
             location_id: file_of(of),
-            source_id: SOURCE,
+            // A ref goes over to another source now and then.
+            source_id: SourceId::new(1 + revision % SOURCES),
             changed_at: revision * 10,
             entity_ref: entity_ref.clone(),
         };
@@ -180,6 +183,11 @@ impl Model {
             path: "catalog-info.yaml".to_owned(),
             problem: Problem {
                 entity_ref: of.is_multiple_of(2).then(|| name(of)),
+                level: if revision % 2 == 0 {
+                    Level::Error
+                } else {
+                    Level::Warning
+                },
                 ..Problem::error(RuleId::SpecSchema, ErrorClass::InputError, message).at(1, 1)
             },
             first_seen: 1,
@@ -230,6 +238,23 @@ impl Model {
     }
 }
 
+/// What is counted with every change is what there is.
+fn check_counts(state: &CatalogState) {
+    assert_eq!(state.records_after(None).count(), state.len());
+    let (mut kinds, mut sources) = (BTreeMap::new(), BTreeMap::new());
+    for record in state.entities() {
+        *kinds.entry(record.entity_ref.kind()).or_insert(0) += 1;
+        *sources.entry(record.source_id).or_insert(0) += 1;
+    }
+    let counted: BTreeMap<&str, usize> = state.kind_counts().filter(|it| it.1 > 0).collect();
+    assert_eq!(counted, kinds);
+    let counted: BTreeMap<SourceId, usize> = state.source_counts().collect();
+    assert_eq!(counted, sources);
+    let errors = state.problems().filter(|it| it.problem.is_error()).count();
+    let warnings = state.problems().count() - errors;
+    assert_eq!(state.problem_counts(), ProblemCounts { errors, warnings });
+}
+
 /// Everything a reader can see, as text.
 fn seen(view: &View) -> Vec<String> {
     view.read(|state| {
@@ -242,14 +267,7 @@ fn seen(view: &View) -> Vec<String> {
             })
             .collect();
         assert_eq!(seen.len(), state.len());
-        assert_eq!(state.refs_by_uid().count(), state.len());
-        assert_eq!(
-            state
-                .kind_counts()
-                .map(|(_, entities)| entities)
-                .sum::<usize>(),
-            state.len()
-        );
+        check_counts(state);
         let mut problems: Vec<String> = state
             .problems()
             .map(|problem| format!("{problem:?}"))

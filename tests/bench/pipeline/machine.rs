@@ -34,14 +34,33 @@ pub(crate) fn quantile(times: &mut [Duration], share: f64) -> Duration {
     times[index.min(times.len() - 1)]
 }
 
+/// What a process occupies, MiB.
+pub(crate) struct Memory {
+    /// Now.
+    pub(crate) resident: u64,
+    /// At most, since it began.
+    pub(crate) peak: u64,
+}
+
 /// Resident memory of this process, MiB.
 pub(crate) fn resident_mib() -> u64 {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
-    let kib: u64 = line
-        .and_then(|line| line.split_whitespace().next()?.parse().ok())
-        .unwrap_or_default();
-    kib / 1024
+    memory_mib(std::process::id()).resident
+}
+
+/// What a process occupies.
+pub(crate) fn memory_mib(pid: u32) -> Memory {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+    let field = |name: &str| -> u64 {
+        let line = status.lines().find_map(|line| line.strip_prefix(name));
+        let kib: u64 = line
+            .and_then(|line| line.split_whitespace().next()?.parse().ok())
+            .unwrap_or_default();
+        kib / 1024
+    };
+    Memory {
+        resident: field("VmRSS:"),
+        peak: field("VmHWM:"),
+    }
 }
 
 /// Clock ticks of a second, which Linux counts CPU time in whatever its clock is.

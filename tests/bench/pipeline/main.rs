@@ -1,5 +1,6 @@
 //! The pipeline's numbers: push to visible, a burst of pushes, cold ingest, a large definition, a large group, in both
-//! profiles; and what parsing and `freshet validate` cost alone.
+//! profiles; and what parsing and `freshet validate` cost alone, and how
+//! that grows.
 //!
 //! `cargo bench -p freshet-tests --bench pipeline -- --json` prints one JSON line per result. Commits are made before
 //! a clock starts, and no git client takes part. The emulator, the services and the readers share this
@@ -9,8 +10,10 @@ mod burst;
 mod dataset;
 mod embed;
 mod group;
+mod growth;
 mod ingest;
 mod machine;
+mod memory;
 mod parse;
 mod push;
 mod validate;
@@ -30,7 +33,7 @@ struct Arguments {
     #[arg(long)]
     bench: bool,
     /// Only this bench.
-    #[arg(long, value_parser = ["push", "burst", "ingest", "embed", "group", "parse", "validate"])]
+    #[arg(long, value_parser = ["push", "burst", "ingest", "embed", "group", "parse", "validate", "growth", "memory"])]
     only: Option<String>,
     /// Only this profile.
     #[arg(long, value_parser = ["embedded", "nats"])]
@@ -58,6 +61,11 @@ fn main() {
     if wants("validate") {
         println!("{}", validate::measure());
     }
+    if wants("growth") {
+        for line in growth::measure() {
+            println!("{line}");
+        }
+    }
     for (profile, label) in PROFILES {
         if arguments
             .profile
@@ -84,6 +92,9 @@ fn main() {
         }
         if wants("group") {
             run(group::measure(profile, label));
+        }
+        if wants("memory") {
+            run(memory::measure(profile, label));
         }
     }
 }

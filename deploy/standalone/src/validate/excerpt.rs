@@ -3,22 +3,20 @@
 //! Files are written by anybody, and terminals obey control characters, so none passes. What
 //! looks like a secret is blanked before anything else sees it.
 
-use std::sync::Arc;
+use freshet_processor::yaml::TextPosition;
 
-use freshet_processor::catalog_file::secrets;
+use super::file_text::FileText;
 
 /// Most characters of one line that are shown.
 const SHOWN_CHARACTERS_MAX: usize = 100;
 /// How many of them stand before the place.
 const SHOWN_CHARACTERS_BEFORE: usize = 40;
+/// Most characters before the place that are looked at: they tell whether it is within brackets.
+const LOOKED_BACK_MAX: usize = 1_000;
 /// What a text that goes on beyond the excerpt ends with.
 const ELLIPSIS: char = '…';
 /// What stands for a character that must not reach a terminal.
 const UNPRINTABLE: char = '\u{FFFD}';
-
-/// The text of a file that may be shown.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct FileText(Arc<str>);
 
 /// One line and the place in it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,16 +30,8 @@ pub(super) struct Excerpt {
 }
 
 impl FileText {
-    /// The text of a file, secrets blanked.
-    #[must_use]
-    pub fn new(bytes: &[u8]) -> Self {
-        let text = String::from_utf8_lossy(bytes);
-        // The reader skips it, and columns are counted behind it.
-        let text = text.strip_prefix('\u{FEFF}').unwrap_or(&text);
-        Self(secrets::blank_secrets(text).into())
-    }
-
-    /// The line of this number, from 1, around a column, from 1. Nothing if there is no such line.
+    /// The line of this number, from 1, around a column, from 1. Nothing if there is no such line. Costs what is
+    /// shown: a file may have thousands of problems, and all of them in one line.
     ///
     /// A secret may be written in a way that only a parser sees through; `hidden_from` is the column
     /// from which nothing of the line may be shown because of one.
@@ -51,18 +41,31 @@ impl FileText {
         column: u32,
         hidden_from: Option<u32>,
     ) -> Option<Excerpt> {
-        let index = usize::try_from(line).ok()?.checked_sub(1)?;
-        let text = self.0.split('\n').nth(index)?;
-        let text = text.strip_suffix('\r').unwrap_or(text);
-        let start = to_index(column)?;
-        let width = measure_value(text, start);
-        let Some(hidden_from) = hidden_from.and_then(to_index) else {
-            return Some(cut_around(text, start, width));
+        let place = TextPosition {
+            line,
+            column: column.max(1),
+        };
+        let around = self.look_around(place, LOOKED_BACK_MAX, SHOWN_CHARACTERS_MAX + 1)?;
+        let before: Vec<char> = around.before.chars().collect();
+        let after: Vec<char> = around.after.chars().collect();
+        let width = measure_value(&before, &after);
+        let is_short = before.len() + after.len() <= SHOWN_CHARACTERS_MAX;
+        let first = if is_short {
+            0
+        } else {
+            before.len().saturating_sub(SHOWN_CHARACTERS_BEFORE)
+        };
+        let first_index = if before.len() < LOOKED_BACK_MAX {
+            0
+        } else {
+            to_index(place.column)?.saturating_sub(before.len())
         };
         // Stars of the same number: the mark under the line must still point at the value.
+        let hidden_from = hidden_from.and_then(to_index).unwrap_or(usize::MAX);
         let hide = |(index, c)| if index < hidden_from { c } else { '*' };
-        let text: String = text.chars().enumerate().map(hide).collect();
-        Some(cut_around(&text, start, width))
+        let line = (first_index..).zip(before.iter().chain(&after).copied());
+        let line: Vec<char> = line.map(hide).collect();
+        Some(cut_out(&line, first, before.len() - first, width))
     }
 }
 
@@ -70,29 +73,22 @@ fn to_index(number: u32) -> Option<usize> {
     Some(usize::try_from(number).ok()?.saturating_sub(1))
 }
 
-/// The part of a line that is shown.
-fn cut_around(line: &str, start: usize, width: usize) -> Excerpt {
-    let first = if line.chars().count() <= SHOWN_CHARACTERS_MAX {
-        0
-    } else {
-        start.saturating_sub(SHOWN_CHARACTERS_BEFORE)
-    };
-    let mut rest = line.chars().skip(first);
+/// The part of a line that is shown: from `first` on, with the place so many characters behind it.
+fn cut_out(line: &[char], first: usize, offset: usize, width: usize) -> Excerpt {
+    let rest = &line[first..];
     let mut text = String::new();
+    let shown = rest.iter().copied().map(replace_unprintable);
     if first > 0 {
         text.push(ELLIPSIS);
-        rest.next();
+        text.extend(shown.skip(1).take(SHOWN_CHARACTERS_MAX));
+    } else {
+        text.extend(shown.take(SHOWN_CHARACTERS_MAX));
     }
-    text.extend(
-        rest.by_ref()
-            .take(SHOWN_CHARACTERS_MAX)
-            .map(replace_unprintable),
-    );
-    if rest.next().is_some() {
+    let shown = text.chars().count();
+    if rest.len() > shown {
         text.push(ELLIPSIS);
     }
     let shown = text.chars().count();
-    let offset = (start - first).min(shown);
     Excerpt {
         width: width.clamp(1, (shown - offset).max(1)),
         text,
@@ -101,9 +97,8 @@ fn cut_around(line: &str, start: usize, width: usize) -> Excerpt {
 }
 
 /// How many characters the value at a place has: to its end on this line.
-fn measure_value(line: &str, start: usize) -> usize {
-    let value: Vec<char> = line.chars().skip(start).collect();
-    let is_flow = line.chars().take(start).any(|c| matches!(c, '[' | '{'));
+fn measure_value(before: &[char], value: &[char]) -> usize {
+    let is_flow = before.iter().any(|c| matches!(c, '[' | '{'));
     let end = match value.first() {
         Some(quote @ ('"' | '\'')) => {
             let closing = value.iter().skip(1).position(|c| c == quote);
@@ -173,6 +168,18 @@ mod tests {
         let excerpt = source.find_excerpt(1, 5_001, None).expect("a line");
         assert!(excerpt.text.chars().count() <= SHOWN_CHARACTERS_MAX + 2);
         assert_eq!(excerpt.text.chars().nth(excerpt.offset), Some('X'));
+    }
+
+    #[test]
+    fn a_place_far_into_a_long_line_is_shown_like_any_other() {
+        let line = format!("tags: [{}\"{}\", b]", "a, ".repeat(1_000), "X".repeat(30));
+        let column = 8 + 3 * 1_000;
+        check(&line, column, &format!("\"{}\"", "X".repeat(30)));
+        let source = FileText::new(line.as_bytes());
+        let excerpt = source
+            .find_excerpt(1, column, Some(column))
+            .expect("a line");
+        assert!(excerpt.text.ends_with(&"*".repeat(36)), "{}", excerpt.text);
     }
 
     #[test]

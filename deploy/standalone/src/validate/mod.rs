@@ -10,6 +10,7 @@ mod content;
 mod cross_check;
 mod error;
 mod excerpt;
+mod file_text;
 mod files;
 mod inputs;
 mod output;
@@ -28,7 +29,7 @@ use std::io::Read;
 use std::path::PathBuf;
 
 pub use error::UsageError;
-pub use excerpt::FileText;
+pub use file_text::FileText;
 pub use output::{Colours, ReportFormat, render};
 pub use report::{ReportedFile, ReportedProblem, Severity, Strictness, ValidationReport};
 pub use work_tree::BaseError;

@@ -20,7 +20,8 @@ impl FilePositions {
     }
 
     fn find_document(&self, start: TextPosition) -> Option<&ParsedDocument> {
-        self.documents.iter().find(|it| it.start == start)
+        let found = self.documents.binary_search_by_key(&start, |it| it.start);
+        self.documents.get(found.ok()?)
     }
 
     /// Where the document that starts there refers to an entity.

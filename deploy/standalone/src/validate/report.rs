@@ -4,7 +4,7 @@ use freshet_model::{ErrorClass, Level, Problem, RuleId};
 use freshet_processor::catalog_file::secrets;
 use freshet_processor::yaml::TextPosition;
 
-use super::excerpt::FileText;
+use super::file_text::FileText;
 
 /// How much weight something found has: a [`Level`], or less.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

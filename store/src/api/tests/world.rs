@@ -7,6 +7,7 @@ use freshet_model::{
     EntityRef, ErrorClass, LocationId, Problem, RelationDeclaration, Revision, RuleId, SourceId,
 };
 use freshet_runtime::clock::Clock;
+use freshet_runtime::metrics::Registry;
 use freshet_wait::in_time;
 use serde_json::Value;
 use sqlx::sqlite::{SqliteConnectOptions, SqlitePool};
@@ -26,7 +27,10 @@ const SOURCE: SourceId = SourceId::new(1);
 
 pub(super) struct World {
     address: SocketAddr,
-    view: Arc<View>,
+    pub(super) view: Arc<View>,
+    pub(super) registry: Registry,
+    /// What lists wait for.
+    pub(super) lists: Arc<Semaphore>,
     log: SqlitePool,
     pub(super) epoch: String,
     shutdown: CancellationToken,
@@ -100,7 +104,8 @@ impl World {
             epoch: epoch.clone(),
             ..catalog()
         });
-        let metrics = Arc::new(StoreMetrics::unregistered());
+        let registry = Registry::new("catalog");
+        let metrics = Arc::new(StoreMetrics::register(&registry));
         let (clock, _) = Clock::manual(1_795_252_443_000_000);
         let shutdown = CancellationToken::new();
         let feed = ChangeFeed::new(FeedDeps {
@@ -123,6 +128,7 @@ impl World {
             confirmed: Arc::default(),
             access,
         });
+        let lists = Arc::clone(&api.0.lists);
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let address = listener.local_addr().expect("an address");
         #[expect(
@@ -133,6 +139,8 @@ impl World {
         Self {
             address,
             view,
+            registry,
+            lists,
             log,
             epoch,
             shutdown,
@@ -173,14 +181,22 @@ impl World {
             .nth(1)
             .and_then(|status| status.parse().ok())
             .expect("a status");
+        let headers = head.replace('\r', "");
+        let is_chunked = headers
+            .to_lowercase()
+            .contains("transfer-encoding: chunked");
         Answer {
             status,
-            headers: head.replace('\r', ""),
-            body: body.to_owned(),
+            headers,
+            body: if is_chunked {
+                join_chunks(body)
+            } else {
+                body.to_owned()
+            },
         }
     }
 
-    async fn send(&self, method: &str, target: &str, headers: &str) -> TcpStream {
+    pub(super) async fn send(&self, method: &str, target: &str, headers: &str) -> TcpStream {
         let mut stream = TcpStream::connect(self.address)
             .await
             .expect("a connection");
@@ -258,6 +274,20 @@ impl Feedback {
                 _ => {}
             }
         }
+    }
+}
+
+/// The text of a body that came in chunks, and with its end.
+fn join_chunks(body: &str) -> String {
+    let (mut text, mut rest) = (String::new(), body);
+    loop {
+        let (length, chunk) = rest.split_once("\r\n").expect("a length");
+        let length = usize::from_str_radix(length, 16).expect("a length");
+        if length == 0 {
+            return text;
+        }
+        text.push_str(&chunk[..length]);
+        rest = chunk[length..].strip_prefix("\r\n").expect("its end");
     }
 }
 

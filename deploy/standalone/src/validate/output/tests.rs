@@ -4,7 +4,7 @@ use freshet_model::RuleId;
 use serde_json::Value;
 
 use super::*;
-use crate::validate::excerpt::FileText;
+use crate::validate::file_text::FileText;
 use crate::validate::report::{ReportedFile, ReportedProblem, Severity};
 
 const TEXT: &str =
