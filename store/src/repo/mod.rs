@@ -21,6 +21,7 @@ mod error;
 mod links;
 pub(crate) mod location_entities;
 mod locations;
+mod log_file;
 mod meta;
 pub(crate) mod parts;
 mod postgres;
