@@ -11,6 +11,9 @@ use sha2::{Digest, Sha256};
 
 use crate::api::ExternalAccess;
 
+/// About 250 entities of a sweep, which take some tens of milliseconds: that long a push may have to wait.
+const BATCH_BYTES_MAX: usize = 512 * 1024;
+
 /// Everything the store is told.
 #[derive(Clone, Debug)]
 pub struct StoreConfig {
@@ -42,6 +45,8 @@ pub struct StoreConfig {
     pub enqueued_recently: Duration,
     /// Most messages handled in one transaction.
     pub batch_max: usize,
+    /// Most bytes of messages handled in one transaction, unless one alone has more.
+    pub batch_bytes_max: usize,
     /// How often changes written by other processes are looked for.
     pub follow_every: Duration,
     /// How often the ledger is asked when each source was last proved.
@@ -75,6 +80,7 @@ impl StoreConfig {
             reconcile_every: Duration::from_secs(5),
             enqueued_recently: Duration::from_secs(15),
             batch_max: 200,
+            batch_bytes_max: BATCH_BYTES_MAX,
             follow_every: Duration::from_secs(1),
             freshness_every: Duration::from_secs(5),
             cors: None,

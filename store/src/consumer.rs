@@ -5,12 +5,16 @@
 //! batch that fails for any other reason is handled one by one: what fails alone becomes a dead
 //! letter, and the others go on.
 //!
+//! A batch is as large as [`BatchBounds`] allow. What was received beyond that waits, and what is more
+//! urgent goes before it: a push never waits for more than one transaction of a sweep.
+//!
 //! It refuses to let one message block those behind it, and to lose one it could not keep.
 
+use std::collections::VecDeque;
 use std::panic::AssertUnwindSafe;
 use std::time::Duration;
 
-use freshet_bus::{Bus, ConsumeError, Delivery, Inbox, Outbound, ReceiveError};
+use freshet_bus::{Bus, ConsumeError, Delivery, Inbox, KeepAlive, Outbound, ReceiveError};
 use freshet_proto::stream::ConsumerSpec;
 use freshet_proto::subject::{Stage, Subjects};
 use freshet_runtime::error_chain::Chain;
@@ -20,12 +24,44 @@ use prost::{DecodeError, Message};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
+use crate::config::StoreConfig;
 use crate::repo::Trouble;
 
 /// Attempts at a batch that lost a race against another transaction.
 pub(crate) const CONFLICT_ATTEMPTS: usize = 5;
 /// How long until a message that was given back comes again, and between looks at an outage.
 const RETRY_AFTER: Duration = Duration::from_millis(500);
+
+/// How much is handled in one transaction: what is reached first ends the batch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct BatchBounds {
+    /// Messages.
+    pub(crate) messages: usize,
+    /// Bytes of their payloads; a single message may have more.
+    pub(crate) bytes: usize,
+}
+
+impl From<&StoreConfig> for BatchBounds {
+    fn from(config: &StoreConfig) -> Self {
+        Self {
+            messages: config.batch_max,
+            bytes: config.batch_bytes_max,
+        }
+    }
+}
+
+impl BatchBounds {
+    /// How many of these messages, of so many bytes each, are one batch; at least one if there is any.
+    fn count(self, sizes: impl Iterator<Item = usize>) -> usize {
+        let mut bytes = 0_usize;
+        let fits = sizes.take(self.messages.max(1)).enumerate();
+        fits.take_while(|(index, size)| {
+            bytes = bytes.saturating_add(*size);
+            *index == 0 || bytes <= self.bytes
+        })
+        .count()
+    }
+}
 
 /// What is done about a batch that failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -104,12 +140,56 @@ pub(crate) struct BatchConsumer<'a, H> {
     bus: &'a Bus,
     subjects: &'a Subjects,
     /// The most urgent one first.
-    lanes: Vec<ConsumerSpec>,
-    /// One for each lane; none while they are not open.
-    inboxes: Vec<Inbox>,
-    batch_max: usize,
+    specs: Vec<ConsumerSpec>,
+    /// One for each of them; none while they are not open.
+    lanes: Vec<Lane>,
+    bounds: BatchBounds,
     /// What was handled last is acknowledged while the next batch is handled: one task, or none.
     acknowledging: JoinSet<()>,
+}
+
+/// The messages of one lane.
+struct Lane {
+    inbox: Inbox,
+    /// What was received with a batch and did not fit it.
+    waiting: VecDeque<WaitingMessage>,
+}
+
+/// A message that waits here for its turn.
+struct WaitingMessage {
+    delivery: Delivery,
+    // None while it may be handled within moments: most batches are one.
+    keep_alive: Option<KeepAlive>,
+}
+
+impl Lane {
+    fn new(inbox: Inbox) -> Self {
+        Self {
+            inbox,
+            waiting: VecDeque::new(),
+        }
+    }
+
+    /// The next batch. Cancel safe, as the inbox is.
+    async fn next_batch(&mut self, bounds: BatchBounds) -> Result<Vec<Delivery>, ReceiveError> {
+        if self.waiting.is_empty() {
+            let received = self.inbox.next(bounds.messages).await?;
+            let received = received.into_iter().map(|delivery| WaitingMessage {
+                delivery,
+                keep_alive: None,
+            });
+            self.waiting.extend(received);
+        }
+        let sizes = self.waiting.iter().map(|it| it.delivery.payload.len());
+        let batch = self.waiting.drain(..bounds.count(sizes));
+        let batch = batch.map(|it| it.delivery).collect();
+        for left in &mut self.waiting {
+            // Others may go first for longer than a message may lie here.
+            let delivery = &left.delivery;
+            left.keep_alive.get_or_insert_with(|| delivery.keep_alive());
+        }
+        Ok(batch)
+    }
 }
 
 impl<'a, H: BatchHandler> BatchConsumer<'a, H> {
@@ -118,16 +198,16 @@ impl<'a, H: BatchHandler> BatchConsumer<'a, H> {
         handler: &'a H,
         bus: &'a Bus,
         subjects: &'a Subjects,
-        lanes: Vec<ConsumerSpec>,
-        batch_max: usize,
+        specs: Vec<ConsumerSpec>,
+        bounds: BatchBounds,
     ) -> Self {
         Self {
             handler,
             bus,
             subjects,
-            lanes,
-            inboxes: Vec::new(),
-            batch_max,
+            specs,
+            lanes: Vec::new(),
+            bounds,
             acknowledging: JoinSet::new(),
         }
     }
@@ -149,24 +229,27 @@ impl<'a, H: BatchHandler> BatchConsumer<'a, H> {
                     freshet_runtime::summed_up!(of H::STAGE.as_str(); warn, error = %Chain(&error), stage = H::STAGE.as_str(), "messages cannot be received and are asked for again");
                     // What the lost inboxes had received is redelivered when its acknowledgement is
                     // overdue.
-                    self.inboxes.clear();
+                    self.lanes.clear();
                     pause(shutdown).await;
                 }
             }
         }
         self.finish_acknowledging().await;
+        // At once, for another process may go on with it.
+        let waiting = self.lanes.drain(..).flat_map(|lane| lane.waiting);
+        give_back(waiting.map(|it| it.delivery).collect()).await;
         None
     }
 
     async fn open_and_receive(&mut self) -> Result<Vec<Delivery>, IntakeError> {
-        if self.inboxes.is_empty() {
-            let mut inboxes = Vec::with_capacity(self.lanes.len());
-            for lane in &self.lanes {
-                inboxes.push(self.bus.consume(lane).await?);
+        if self.lanes.is_empty() {
+            let mut lanes = Vec::with_capacity(self.specs.len());
+            for spec in &self.specs {
+                lanes.push(Lane::new(self.bus.consume(spec).await?));
             }
-            self.inboxes = inboxes;
+            self.lanes = lanes;
         }
-        Ok(receive_first(&mut self.inboxes, self.batch_max).await?)
+        Ok(receive_first(&mut self.lanes, self.bounds).await?)
     }
 
     /// Handles a batch to its end: each message is acknowledged, given back or a dead letter.
@@ -305,15 +388,18 @@ impl<'a, H: BatchHandler> BatchConsumer<'a, H> {
     }
 }
 
-/// Whatever waits, the first inbox first. Dropping it loses nothing, as the inboxes are cancel safe.
-async fn receive_first(inboxes: &mut [Inbox], max: usize) -> Result<Vec<Delivery>, ReceiveError> {
-    let Some((first, others)) = inboxes.split_first_mut() else {
+/// Whatever waits, the first lane first. Dropping it loses nothing, as the lanes are cancel safe.
+async fn receive_first(
+    lanes: &mut [Lane],
+    bounds: BatchBounds,
+) -> Result<Vec<Delivery>, ReceiveError> {
+    let Some((first, others)) = lanes.split_first_mut() else {
         return std::future::pending().await;
     };
     tokio::select! {
         biased;
-        received = first.next(max) => received,
-        received = Box::pin(receive_first(others, max)) => received,
+        received = first.next_batch(bounds) => received,
+        received = Box::pin(receive_first(others, bounds)) => received,
     }
 }
 
@@ -340,3 +426,7 @@ async fn pause(shutdown: &CancellationToken) {
         () = tokio::time::sleep(RETRY_AFTER) => {}
     }
 }
+
+#[cfg(test)]
+#[path = "consumer_tests.rs"]
+mod tests;

@@ -21,7 +21,7 @@ use super::entities::annotate::Forges;
 use super::error::ApplyError;
 use super::removals::limits::RecentRemovals;
 use crate::config::{Fingerprint, OrphanStrategy, Recheck, RemovalLimits, Root, Rule, StoreConfig};
-use crate::consumer::{BatchConsumer, BatchHandler, BatchRemedy, decode_one};
+use crate::consumer::{BatchBounds, BatchConsumer, BatchHandler, BatchRemedy, decode_one};
 use crate::ledger::{JobPublisher, Providers};
 use crate::metrics::{ObservationOutcome, StoreMetrics};
 use crate::repo::Repo;
@@ -44,7 +44,7 @@ pub struct ApplyConfig {
     pub(crate) recheck: Recheck,
     pub(crate) removals: RemovalLimits,
     pub(crate) orphans: OrphanStrategy,
-    pub(crate) batch_max: usize,
+    pub(crate) batch: BatchBounds,
 }
 
 impl From<&StoreConfig> for ApplyConfig {
@@ -59,7 +59,7 @@ impl From<&StoreConfig> for ApplyConfig {
             recheck: config.recheck,
             removals: config.removals,
             orphans: config.orphan_strategy,
-            batch_max: config.batch_max,
+            batch: BatchBounds::from(config),
         }
     }
 }
@@ -145,8 +145,8 @@ impl Applier {
     async fn apply_until(&self, shutdown: &CancellationToken) -> Result<(), ApplyError> {
         let subjects = &self.config.subjects;
         let lanes = [Lane::Hi, Lane::Lo].map(|lane| observation_consumer(subjects, lane));
-        let batch_max = self.config.batch_max;
-        let mut consumer = BatchConsumer::new(self, &self.bus, subjects, lanes.into(), batch_max);
+        let bounds = self.config.batch;
+        let mut consumer = BatchConsumer::new(self, &self.bus, subjects, lanes.into(), bounds);
         // What the configuration takes away waits for its second look like everything else.
         let mut second_looks =
             tokio::time::interval(self.config.removals.wait.max(SECOND_LOOK_MIN));

@@ -7,6 +7,7 @@ use freshet_proto::subject::Subjects;
 
 use super::providers::Providers;
 use crate::config::{Fingerprint, StoreConfig};
+use crate::consumer::BatchBounds;
 
 /// What the ledger is told.
 #[derive(Clone, Debug)]
@@ -16,7 +17,7 @@ pub struct LedgerConfig {
     pub(crate) fingerprint: Fingerprint,
     pub(crate) reconcile_every: Duration,
     pub(crate) enqueued_recently: Duration,
-    pub(crate) batch_max: usize,
+    pub(crate) batch: BatchBounds,
 }
 
 impl From<&StoreConfig> for LedgerConfig {
@@ -27,7 +28,7 @@ impl From<&StoreConfig> for LedgerConfig {
             fingerprint: config.fingerprint(),
             reconcile_every: config.reconcile_every,
             enqueued_recently: config.enqueued_recently,
-            batch_max: config.batch_max,
+            batch: BatchBounds::from(config),
         }
     }
 }

@@ -24,6 +24,7 @@ mod links;
 mod list;
 pub(crate) mod location_entities;
 mod locations;
+mod log_file;
 mod meta;
 pub(crate) mod parts;
 mod postgres;

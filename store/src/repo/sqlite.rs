@@ -16,6 +16,7 @@ use tempfile::TempDir;
 use super::access::AccessMode;
 use super::database_file::{DatabaseFile, DatabaseFileLost};
 use super::error::OpenError;
+use super::log_file::LogFile;
 use super::writer_turn::{WriterTurn, WriterTurns};
 
 const NAME: &str = "SQLite";
@@ -24,12 +25,16 @@ const TEMPORARY_FILE: &str = "catalog.sqlite";
 const READERS_MAX: u32 = 4;
 /// How long a statement waits for a lock another process holds.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+/// The same as a statement.
+pub(super) const WAIT_AS_USUAL: &str = "pragma busy_timeout = 5000";
 /// How long a caller waits for the writer or a reader.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(30);
 /// Page cache of one connection, in KiB; negative, as SQLite wants it.
 const CACHE_KIBIBYTES: &str = "-16384";
 /// The log is folded into the database after this many pages: seldom enough not to disturb a burst.
 const CHECKPOINT_PAGES: &str = "4000";
+/// What a log that was folded in keeps of its file, in bytes: four times what it usually has.
+const LOG_KEPT_BYTES: &str = "67108864";
 
 static MIGRATOR: sqlx::migrate::Migrator = sqlx::migrate!("migrations/sqlite");
 
@@ -41,6 +46,7 @@ pub(super) struct Sqlite {
     readers: SqlitePool,
     file: Arc<DatabaseFile>,
     turns: WriterTurns,
+    log: Arc<LogFile>,
     /// Of a database that nobody wants to keep; removed with the last handle on it.
     _temporary_folder: Option<Arc<TempDir>>,
 }
@@ -56,6 +62,8 @@ pub(crate) struct SqliteTransaction {
 #[derive(Debug)]
 struct Writing {
     file: Arc<DatabaseFile>,
+    log: Arc<LogFile>,
+    writer: SqlitePool,
     // Ends with the transaction.
     _turn: WriterTurn,
 }
@@ -64,8 +72,12 @@ impl SqliteTransaction {
     /// Makes everything durable in the file that the next start opens, or fails.
     pub(super) async fn commit(self) -> Result<(), sqlx::Error> {
         self.inner.commit().await?;
-        let lost = self.writing.map(|writing| writing.file.check_in_place());
-        lost.unwrap_or(Ok(())).map_err(lost_file_error)
+        let Some(writing) = self.writing else {
+            return Ok(());
+        };
+        writing.file.check_in_place().map_err(lost_file_error)?;
+        writing.log.shorten_if_long(&writing.writer).await;
+        Ok(())
     }
 }
 
@@ -94,6 +106,8 @@ impl Sqlite {
                 let inner = self.writer.begin_with("begin immediate").await?;
                 let writing = Writing {
                     file: Arc::clone(&self.file),
+                    log: Arc::clone(&self.log),
+                    writer: self.writer.clone(),
                     _turn: self.turns.begin(),
                 };
                 (inner, Some(writing))
@@ -165,6 +179,8 @@ fn connect_options(path: &Path) -> SqliteConnectOptions {
         .busy_timeout(BUSY_TIMEOUT)
         .pragma("cache_size", CACHE_KIBIBYTES)
         .pragma("wal_autocheckpoint", CHECKPOINT_PAGES)
+        // Else its file stays as large as the largest transaction ever was.
+        .pragma("journal_size_limit", LOG_KEPT_BYTES)
 }
 
 async fn open_with(path: &Path, options: SqliteConnectOptions) -> Result<Sqlite, OpenError> {
@@ -207,6 +223,7 @@ async fn open_with(path: &Path, options: SqliteConnectOptions) -> Result<Sqlite,
         readers,
         file: Arc::new(file),
         turns: WriterTurns::default(),
+        log: Arc::new(LogFile::of_database(path)),
         _temporary_folder: None,
     })
 }

@@ -136,9 +136,12 @@ struct CpuTimes {
 
 impl CpuTimes {
     fn read(backends: &Backends) -> Self {
-        let nats = backends.nats.as_ref().and_then(|nats| nats.pid());
+        let nats = backends
+            .nats
+            .as_ref()
+            .and_then(freshet_tests::nats::NatsServer::pid);
         let postgres = backends.postgres.as_ref();
-        let postgres = postgres.and_then(|postgres| postgres.pid());
+        let postgres = postgres.and_then(freshet_tests::db::PostgresServer::pid);
         Self {
             // Without its children, which are the other two.
             own: own_cpu_time(),
