@@ -3,12 +3,12 @@
 //! Commits made in process and commits received from a real `git push` end in the same two steps:
 //! the repository's facts move, and an event is made of the move. It never waits for a receiver.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::HashSet;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, RwLock};
 
-use anyhow::{Context, Result, anyhow, bail};
+use anyhow::{Context, Result, bail};
 use bytes::Bytes;
 use gix::objs::tree::EntryKind;
 use serde_json::{Value, json};
@@ -21,7 +21,7 @@ use crate::ids::node_id;
 use crate::knobs::Knobs;
 use crate::payload::{self, Push, PushedCommit, Scene};
 use crate::rate::{Rates, now_seconds};
-use crate::repository::{Facts, RepoOptions, Repository};
+use crate::repository::{Facts, Repository};
 use crate::requests::RequestLog;
 use crate::world::{Named, Organization, People, World};
 
@@ -45,8 +45,8 @@ pub(super) struct Engine {
     pub(super) rates: Rates,
     pub(super) requests: RequestLog,
     pub(super) hooks: Arc<Hooks>,
-    directory: PathBuf,
-    repository_ids: AtomicU64,
+    pub(super) directory: PathBuf,
+    pub(super) repository_ids: AtomicU64,
     organization_ids: AtomicU64,
     commits_listed_max: AtomicUsize,
     committing: Mutex<()>,
@@ -91,7 +91,7 @@ impl Engine {
         look(&self.world.read().expect("no writer of the world panics"))
     }
 
-    fn write<R>(&self, change: impl FnOnce(&mut World) -> R) -> R {
+    pub(super) fn write<R>(&self, change: impl FnOnce(&mut World) -> R) -> R {
         change(&mut self.world.write().expect("no writer of the world panics"))
     }
 
@@ -108,35 +108,6 @@ impl Engine {
             people: Mutex::new(People::default()),
         };
         self.write(|world| world.add_organization(organization))
-    }
-
-    pub(super) fn create_repo(
-        &self,
-        owner: &str,
-        name: &str,
-        options: RepoOptions,
-    ) -> Result<Arc<Repository>> {
-        let organization = self
-            .read(|world| world.organization(owner))
-            .ok_or_else(|| anyhow!("no organisation {owner}"))?;
-        let full_name = format!("{}/{name}", organization.login);
-        if let Named::Current(_) = self.read(|world| world.repository(&full_name)) {
-            bail!("the repository {full_name} exists");
-        }
-        let id = self.repository_ids.fetch_add(1, Ordering::Relaxed);
-        let now = now_signed();
-        let facts = Facts {
-            owner: organization.login.clone(),
-            name: name.to_owned(),
-            options,
-            created_at: now,
-            pushed_at: now,
-            refs: BTreeMap::new(),
-        };
-        let directory = self.directory.join(format!("{id}.git"));
-        let repository = Arc::new(Repository::create(id, directory, facts)?);
-        self.write(|world| world.add_repository(owner, &full_name, &repository));
-        Ok(repository)
     }
 
     /// The repository a current or former name leads to.
@@ -196,14 +167,14 @@ impl Engine {
         };
         let (after, blobs) = apply(&repository, &before, files, kind)?;
         let tree = after.root.context("a written tree has an id")?;
-        let record = repository.bare.write_commit(&NewCommit {
+        let record = repository.bare()?.write_commit(&NewCommit {
             tree,
             parents: &parents,
             author: &author(),
             message,
             time: now_signed(),
         })?;
-        repository.bare.set_ref(&ref_name, record.id)?;
+        repository.bare()?.set_ref(&ref_name, record.id)?;
         let changes = Changes::between(&before, &after);
         repository.remember(record.id, Arc::new(after), blobs);
         let facts = repository.pushed(
@@ -241,8 +212,8 @@ impl Engine {
         let repository = self.repository(full_name)?;
         let before = repository.facts().refs.get(ref_name).copied();
         match after {
-            Some(oid) => repository.bare.set_ref(ref_name, oid)?,
-            None => repository.bare.remove_ref(ref_name)?,
+            Some(oid) => repository.bare()?.set_ref(ref_name, oid)?,
+            None => repository.bare()?.remove_ref(ref_name)?,
         }
         let facts = repository.pushed(&[(ref_name.to_owned(), after)], &[], now_signed());
         Ok(Moved {
@@ -262,7 +233,7 @@ impl Engine {
     pub(super) fn annotate_tag(&self, full_name: &str, name: &str) -> Result<Moved> {
         let repository = self.repository(full_name)?;
         let head = repository.facts().head().context("there is a commit")?;
-        let tag = repository.bare.write_tag(name, head, &author())?;
+        let tag = repository.bare()?.write_tag(name, head, &author())?;
         self.move_ref(full_name, &format!("refs/tags/{name}"), Some(tag))
     }
 
@@ -274,8 +245,8 @@ impl Engine {
         before: Option<Oid>,
         after: Option<Oid>,
     ) -> Result<Option<Moved>> {
-        let opened = repository.bare.open()?;
-        if before == after || repository.bare.refs()?.get(ref_name).copied() != after {
+        let opened = repository.bare()?.open()?;
+        if before == after || repository.bare()?.refs()?.get(ref_name).copied() != after {
             return Ok(None);
         }
         let facts = repository.facts();
@@ -428,7 +399,7 @@ fn author() -> Person {
     }
 }
 
-fn now_signed() -> i64 {
+pub(super) fn now_signed() -> i64 {
     i64::try_from(now_seconds()).unwrap_or(i64::MAX)
 }
 
@@ -470,10 +441,10 @@ fn apply(
         };
         let oid = match kind {
             EntryKind::Commit => Oid::from_hex(content).context("read the id of a commit")?,
-            _ => repository.bare.write_blob(content)?,
+            _ => repository.bare()?.write_blob(content)?,
         };
         listing.insert((*path).to_owned(), FileEntry { kind, oid });
         blobs.push((oid, Bytes::copy_from_slice(content)));
     }
-    Ok((repository.bare.write_trees(listing)?, blobs))
+    Ok((repository.bare()?.write_trees(listing)?, blobs))
 }

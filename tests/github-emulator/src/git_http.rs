@@ -199,7 +199,7 @@ async fn run(
     let mut command = Command::new("git");
     command
         .args(arguments)
-        .arg(repository.bare.directory())
+        .arg(repository.bare()?.directory())
         .env("GIT_CONFIG_NOSYSTEM", "1")
         .env("GIT_CONFIG_GLOBAL", "/dev/null")
         .stdin(Stdio::piped())

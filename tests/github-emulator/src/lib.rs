@@ -4,11 +4,14 @@
 //! It exists because no ready-made emulator answers organisation listings, GraphQL, hook signing
 //! and redelivery together. Field names, media types, headers and error bodies are GitHub's; what
 //! Freshet does not use is absent. It holds a thousand repositories without being the bottleneck:
-//! heads, trees and blobs that are asked for are in memory, real git runs only for clone and push.
+//! heads, trees and blobs that are asked for are in memory, real git runs only for clone and push. Ten
+//! thousand are generated: they can be listed and read, and nothing else.
 //! It refuses to be a security boundary: one token, compared plainly, and pushes by anybody.
 
 mod controls;
+mod creation;
 mod engine;
+mod generated;
 mod git;
 mod git_http;
 mod graphql;
@@ -25,6 +28,7 @@ mod rest;
 pub mod sample;
 mod server;
 mod verbs;
+mod view;
 mod world;
 
 pub use handle::{CommitSha, GithubEmulator, Options, PreparedPush};

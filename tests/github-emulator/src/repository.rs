@@ -1,18 +1,19 @@
 //! A repository as the API shows it: its facts, its refs, and what of it is kept in memory.
 //!
 //! A page of a hundred repositories must not open a hundred directories, so the trees of recent
-//! commits and the blobs read so far are remembered; everything else is read through gix. A
-//! [`View`] is what one API request sees: taken once, so that a head and the files below it agree.
+//! commits and the blobs read so far are remembered; everything else is read through gix.
 
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use anyhow::{Result, anyhow};
 use bytes::Bytes;
-use gix::objs::tree::EntryKind;
 
-use crate::git::{self, Bare, CommitRecord, FileEntry, Oid, Snapshot};
+use crate::generated::GeneratedFile;
+use crate::git::{self, Bare, CommitRecord, Oid, Snapshot};
+use crate::view::View;
 
 /// Trees of this many recent commits are kept per repository.
 const SNAPSHOTS_MAX: usize = 64;
@@ -133,36 +134,17 @@ struct State {
 pub(super) struct Repository {
     pub(super) id: u64,
     pub(super) node_id: String,
-    pub(super) bare: Bare,
+    storage: Storage,
+    readings: AtomicUsize,
     state: Mutex<State>,
 }
 
-/// What one API request sees of a repository.
-#[derive(Clone)]
-pub(super) struct View {
-    pub(super) repository: Arc<Repository>,
-    pub(super) facts: Arc<Facts>,
-    hidden: HashSet<Oid>,
-}
-
-/// Something a revision and a path lead to.
-#[derive(Clone, Debug)]
-pub(super) enum Found {
-    Commit(Oid),
-    /// An annotated tag, and the commit it is put on.
-    Tag {
-        oid: Oid,
-        commit: Oid,
-    },
-    Tree {
-        oid: Oid,
-        path: String,
-        snapshot: Arc<Snapshot>,
-    },
-    File {
-        path: String,
-        entry: FileEntry,
-    },
+/// Where a repository's objects are.
+enum Storage {
+    /// In a folder that git understands.
+    Folder(Bare),
+    /// Nowhere: its one file is made anew whenever it is asked for.
+    Generated(GeneratedFile),
 }
 
 impl Repository {
@@ -170,17 +152,50 @@ impl Repository {
         Ok(Self {
             id,
             node_id: super::ids::node_id("R", id),
-            bare: Bare::create(directory, &facts.options.default_branch)?,
-            state: Mutex::new(State {
-                facts: Arc::new(facts),
-                stale: None,
-                stale_next: None,
-                concealed: false,
-                snapshots: HashMap::new(),
-                snapshot_order: VecDeque::new(),
-                blobs: HashMap::new(),
-            }),
+            storage: Storage::Folder(Bare::create(directory, &facts.options.default_branch)?),
+            readings: AtomicUsize::new(0),
+            state: Mutex::new(State::new(facts)),
         })
+    }
+
+    /// A repository of one commit with one file, which is in no folder.
+    pub(super) fn generate(id: u64, mut facts: Facts, file: GeneratedFile) -> Self {
+        let head = file.commit_id();
+        facts.refs.insert(facts.default_ref(), head);
+        let mut state = State::new(facts);
+        state.snapshots.insert(head, Arc::new(file.snapshot()));
+        Self {
+            id,
+            node_id: super::ids::node_id("R", id),
+            storage: Storage::Generated(file),
+            readings: AtomicUsize::new(0),
+            state: Mutex::new(state),
+        }
+    }
+
+    /// Its folder.
+    ///
+    /// # Errors
+    ///
+    /// If it is generated and so has none.
+    pub(super) fn bare(&self) -> Result<&Bare> {
+        match &self.storage {
+            Storage::Folder(bare) => Ok(bare),
+            Storage::Generated(_) => Err(anyhow!("a generated repository is in no folder")),
+        }
+    }
+
+    /// The text of one of its files was shown.
+    pub(super) fn note_reading(&self) {
+        self.readings.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(super) fn readings(&self) -> usize {
+        self.readings.load(Ordering::Relaxed)
+    }
+
+    fn open(&self) -> Option<gix::Repository> {
+        self.bare().ok()?.open().ok()
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -275,7 +290,7 @@ impl Repository {
         if let Some(held) = self.state().snapshots.get(&commit) {
             return Some(Arc::clone(held));
         }
-        let repository = self.bare.open().ok()?;
+        let repository = self.open()?;
         let snapshot = Arc::new(git::snapshot(&repository, commit).ok()?);
         self.remember(commit, Arc::clone(&snapshot), []);
         Some(snapshot)
@@ -304,10 +319,14 @@ impl Repository {
 
     /// The content of a blob. `None`: no such blob.
     pub(super) fn blob(&self, oid: Oid) -> Option<Bytes> {
+        if let Storage::Generated(file) = &self.storage {
+            // Not kept: ten thousand of them would be a gigabyte and more.
+            return (file.blob_id() == oid).then(|| file.content());
+        }
         if let Some(held) = self.state().blobs.get(&oid) {
             return Some(held.clone());
         }
-        let repository = self.bare.open().ok()?;
+        let repository = self.open()?;
         let mut blob = repository.find_blob(oid).ok()?;
         let content = Bytes::from(blob.take_data());
         self.state().remember_blob(oid, content.clone());
@@ -319,7 +338,7 @@ impl Repository {
         if self.state().snapshots.contains_key(&oid) {
             return oid;
         }
-        let opened = self.bare.open().ok();
+        let opened = self.open();
         let target = opened.and_then(|opened| {
             let tag = opened.find_object(oid).ok()?.try_into_tag().ok()?;
             Some(tag.target_id().ok()?.detach())
@@ -330,13 +349,13 @@ impl Repository {
     /// The object whose id begins with these digits, if there is one only.
     pub(super) fn find_short(&self, digits: &str) -> Option<Oid> {
         let prefix = gix::hash::Prefix::from_hex(digits).ok()?;
-        let found = self.bare.open().ok()?.objects.lookup_prefix(prefix, None);
+        let found = self.open()?.objects.lookup_prefix(prefix, None);
         found.ok()??.ok()
     }
 
     /// What a commit says about itself. `None`: no such commit.
     pub(super) fn commit_record(&self, id: Oid) -> Option<CommitRecord> {
-        git::commit_record(&self.bare.open().ok()?, id).ok()
+        git::commit_record(&self.open()?, id).ok()
     }
 
     /// The bytes of a file at the true head of the default branch.
@@ -373,6 +392,18 @@ impl Stale {
 }
 
 impl State {
+    fn new(facts: Facts) -> Self {
+        Self {
+            facts: Arc::new(facts),
+            stale: None,
+            stale_next: None,
+            concealed: false,
+            snapshots: HashMap::new(),
+            snapshot_order: VecDeque::new(),
+            blobs: HashMap::new(),
+        }
+    }
+
     fn remember_blob(&mut self, oid: Oid, content: Bytes) {
         if content.len() > BLOB_KEPT_BYTES_MAX {
             return;
@@ -382,100 +413,4 @@ impl State {
         }
         self.blobs.insert(oid, content);
     }
-}
-
-impl View {
-    /// Follows GitHub's `expression`: `HEAD`, `main`, `<sha>`, each also with `:path`.
-    pub(super) fn resolve(&self, expression: &str) -> Option<Found> {
-        let (revision, path) = match expression.split_once(':') {
-            Some((revision, path)) => (revision, Some(path)),
-            None => (expression, None),
-        };
-        let commit = self.commit(revision);
-        if let (Some(tag), Some(commit), None) = (self.tag(revision), commit, path) {
-            return Some(Found::Tag { oid: tag, commit });
-        }
-        match (commit, path) {
-            (Some(commit), None) => Some(Found::Commit(commit)),
-            (Some(commit), Some(path)) => self.entry(commit, path),
-            (None, None) => self.object(revision),
-            (None, Some(_)) => None,
-        }
-    }
-
-    /// The commit a revision names.
-    pub(super) fn commit(&self, revision: &str) -> Option<Oid> {
-        if revision == "HEAD" {
-            return self.facts.head();
-        }
-        if let Some(oid) = self.find_ref(revision) {
-            return Some(self.repository.peel(oid));
-        }
-        let oid = full_oid(revision).or_else(|| self.repository.find_short(revision))?;
-        (!self.hidden.contains(&oid) && self.repository.snapshot(oid).is_some()).then_some(oid)
-    }
-
-    fn find_ref(&self, revision: &str) -> Option<Oid> {
-        let candidates = [
-            revision.to_owned(),
-            format!("refs/heads/{revision}"),
-            format!("refs/tags/{revision}"),
-        ];
-        let found = candidates.iter().map(|name| self.facts.refs.get(name));
-        found.flatten().next().copied()
-    }
-
-    /// The tag object a revision names, if the tag has one.
-    fn tag(&self, revision: &str) -> Option<Oid> {
-        let oid = self.find_ref(revision)?;
-        (self.repository.peel(oid) != oid).then_some(oid)
-    }
-
-    /// A file or directory of a commit; the empty path is the root tree.
-    pub(super) fn entry(&self, commit: Oid, path: &str) -> Option<Found> {
-        let snapshot = self.repository.snapshot(commit)?;
-        let path = path.trim_end_matches('/');
-        if path.is_empty() {
-            return snapshot.root.map(|oid| Found::Tree {
-                oid,
-                path: String::new(),
-                snapshot,
-            });
-        }
-        if let Some(entry) = snapshot.files.get(path) {
-            // The commit of a submodule is in another repository.
-            if entry.kind == EntryKind::Commit {
-                return None;
-            }
-            return Some(Found::File {
-                path: path.to_owned(),
-                entry: *entry,
-            });
-        }
-        let oid = *snapshot.directories.get(path)?;
-        Some(Found::Tree {
-            oid,
-            path: path.to_owned(),
-            snapshot,
-        })
-    }
-
-    /// An object named by its own id: a blob, or the root tree of a commit we hold.
-    fn object(&self, revision: &str) -> Option<Found> {
-        let oid = full_oid(revision)?;
-        self.repository.blob(oid)?;
-        Some(Found::File {
-            path: String::new(),
-            entry: FileEntry {
-                kind: EntryKind::Blob,
-                oid,
-            },
-        })
-    }
-}
-
-fn full_oid(revision: &str) -> Option<Oid> {
-    (revision.len() == 40)
-        .then(|| Oid::from_hex(revision.as_bytes()).ok())
-        .flatten()
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use anyhow::{Context, Result};
 
 use crate::engine::{Moved, Onto};
+use crate::generated::{GeneratedFile, GeneratedText};
 use crate::handle::{CommitSha, GithubEmulator, PreparedPush};
 use crate::payload::hex_or_zeros;
 use crate::repository::RepoOptions;
@@ -43,6 +44,33 @@ impl GithubEmulator {
             self.commit_quietly(&format!("{org}/{}", name.as_ref()), &files, "Begin")?;
         }
         Ok(())
+    }
+
+    /// Makes many repositories with one commit of one file each, which is in no folder but made by `text` from the
+    /// repository's number whenever it is asked for. They cannot be pushed to. No event is sent.
+    pub fn seed_generated(
+        &self,
+        org: &str,
+        names: impl IntoIterator<Item = String>,
+        path: &str,
+        text: impl Fn(usize) -> String + Send + Sync + 'static,
+    ) -> Result<()> {
+        let text: Arc<GeneratedText> = Arc::new(text);
+        for (number, name) in names.into_iter().enumerate() {
+            let file = GeneratedFile::new(path, number, Arc::clone(&text));
+            self.engine.generate_repo(org, &name, file)?;
+        }
+        Ok(())
+    }
+
+    /// How often the text of a file was shown, by repository of an organisation in the order they were made.
+    /// Counted by GraphQL's answers.
+    #[must_use]
+    pub fn count_readings(&self, org: &str) -> Vec<usize> {
+        let held = self.engine.read(|world| world.repositories_of(org));
+        held.iter()
+            .map(|repository| repository.readings())
+            .collect()
     }
 
     /// Commits to the default branch and sends the push event.
@@ -196,7 +224,7 @@ impl GithubEmulator {
     ) -> Result<()> {
         let repository = self.engine.repository(full_name)?;
         let facts = repository.update(|facts| change(&mut facts.options));
-        repository.bare.set_head(&facts.options.default_branch)
+        repository.bare()?.set_head(&facts.options.default_branch)
     }
 
     /// Sets the organisation's webhook and returns its id. No ping is sent.

@@ -5,7 +5,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
 use super::report;
-use crate::repository::View;
+use crate::view::View;
 
 /// Most records in one page.
 const PAGE_MAX: usize = 100;

@@ -8,7 +8,7 @@ use super::engine;
 use super::scalar::{DateTime, GitObjectId, Uri};
 use crate::git::{CommitRecord, FileEntry, Oid};
 use crate::payload::text_time;
-use crate::repository::{Found, View};
+use crate::view::{Found, View};
 
 /// Text beyond this many bytes is cut and the blob is marked as truncated.
 const TEXT_BYTES_MAX: usize = 512_000;
@@ -356,6 +356,7 @@ impl BlobNode {
     }
 
     async fn text(&self) -> Option<String> {
+        self.view.repository.note_reading();
         let content = self.content();
         let shown = &content[..content.len().min(TEXT_BYTES_MAX)];
         (!is_binary(&content)).then(|| String::from_utf8_lossy(shown).into_owned())

@@ -9,7 +9,7 @@ use super::people::{TeamConnection, TeamNode, UserConnection};
 use super::repository::{RepositoryConnection, RepositoryNode};
 use super::scalar::Uri;
 use super::{engine, node_of, scope};
-use crate::repository::View;
+use crate::view::View;
 use crate::world::Organization;
 
 /// An organisation.

@@ -8,7 +8,8 @@ use super::organization::OrganizationNode;
 use super::scalar::{DateTime, GitObjectId, Uri};
 use super::{RepositoryOwner, engine, scope};
 use crate::payload::text_time;
-use crate::repository::{View, Visibility};
+use crate::repository::Visibility;
+use crate::view::View;
 
 /// A page of repositories.
 #[derive(SimpleObject)]

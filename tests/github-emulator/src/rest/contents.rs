@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 use super::{InScope, Media, media, message, missing, tagged, visible};
 use crate::engine::Engine;
 use crate::git::{Oid, Snapshot};
-use crate::repository::{Found, View};
+use crate::view::{Found, View};
 
 /// Up to this size everything works.
 const EMBEDDED_BYTES_MAX: usize = 1024 * 1024;

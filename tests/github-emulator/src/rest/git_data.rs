@@ -15,7 +15,7 @@ use super::{InScope, Media, media, message, missing, tagged, visible};
 use crate::engine::Engine;
 use crate::git::{CommitRecord, Oid, Snapshot};
 use crate::payload::text_time;
-use crate::repository::View;
+use crate::view::View;
 
 /// A recursive listing stops here.
 const TREE_ENTRIES_MAX: usize = 100_000;

@@ -17,8 +17,9 @@ use serde_json::json;
 
 use super::engine::Engine;
 use super::rate::Resource;
-use super::repository::{Repository, View, Visibility};
+use super::repository::{Repository, Visibility};
 use super::requests::Scope;
+use super::view::View;
 use super::world::Named;
 
 const DOCUMENTATION: &str = "https://docs.github.com/rest";

@@ -12,8 +12,8 @@ use serde_json::Value;
 use super::{InScope, missing, view, visible};
 use crate::engine::Engine;
 use crate::payload::{self, Times};
-use crate::repository::View;
 use crate::requests::Scope;
+use crate::view::View;
 
 const PER_PAGE_DEFAULT: usize = 30;
 const PER_PAGE_MAX: usize = 100;
