@@ -42,6 +42,8 @@ pub struct StoreConfig {
     pub enqueued_recently: Duration,
     /// Most messages handled in one transaction.
     pub batch_max: usize,
+    /// Most bytes of messages handled in one transaction; one message is handled whatever its size.
+    pub batch_bytes_max: usize,
     /// How often changes written by other processes are looked for.
     pub follow_every: Duration,
     /// How often the ledger is asked when each source was last proved.
@@ -75,6 +77,8 @@ impl StoreConfig {
             reconcile_every: Duration::from_secs(5),
             enqueued_recently: Duration::from_secs(15),
             batch_max: 200,
+            // Some two thousand entities: a push waits for one such transaction at most, and so does a stop.
+            batch_bytes_max: 4 * 1024 * 1024,
             follow_every: Duration::from_secs(1),
             freshness_every: Duration::from_secs(5),
             cors: None,

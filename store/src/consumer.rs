@@ -10,7 +10,7 @@
 use std::panic::AssertUnwindSafe;
 use std::time::Duration;
 
-use freshet_bus::{Bus, ConsumeError, Delivery, Inbox, Outbound, ReceiveError};
+use freshet_bus::{Bus, ConsumeError, Delivery, Inbox, KeepAlive, Outbound, ReceiveError};
 use freshet_proto::stream::ConsumerSpec;
 use freshet_proto::subject::{Stage, Subjects};
 use freshet_runtime::error_chain::Chain;
@@ -20,6 +20,7 @@ use prost::{DecodeError, Message};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
+use crate::batch_limits::{BatchLimits, learn_size};
 use crate::repo::Trouble;
 
 /// Attempts at a batch that lost a race against another transaction.
@@ -98,6 +99,12 @@ enum IntakeError {
     Receive(#[from] ReceiveError),
 }
 
+/// A message that waits in hand for its transaction.
+struct WaitingDelivery {
+    delivery: Delivery,
+    _kept: KeepAlive,
+}
+
 /// Receives batches and has them handled.
 pub(crate) struct BatchConsumer<'a, H> {
     handler: &'a H,
@@ -107,7 +114,11 @@ pub(crate) struct BatchConsumer<'a, H> {
     lanes: Vec<ConsumerSpec>,
     /// One for each lane; none while they are not open.
     inboxes: Vec<Inbox>,
-    batch_max: usize,
+    limits: BatchLimits,
+    /// Received, but too much for the transaction of those before.
+    waiting: Vec<WaitingDelivery>,
+    /// About how large the last messages were.
+    message_bytes: usize,
     /// What was handled last is acknowledged while the next batch is handled: one task, or none.
     acknowledging: JoinSet<()>,
 }
@@ -119,7 +130,7 @@ impl<'a, H: BatchHandler> BatchConsumer<'a, H> {
         bus: &'a Bus,
         subjects: &'a Subjects,
         lanes: Vec<ConsumerSpec>,
-        batch_max: usize,
+        limits: BatchLimits,
     ) -> Self {
         Self {
             handler,
@@ -127,7 +138,9 @@ impl<'a, H: BatchHandler> BatchConsumer<'a, H> {
             subjects,
             lanes,
             inboxes: Vec::new(),
-            batch_max,
+            limits,
+            waiting: Vec::new(),
+            message_bytes: 0,
             acknowledging: JoinSet::new(),
         }
     }
@@ -140,6 +153,8 @@ impl<'a, H: BatchHandler> BatchConsumer<'a, H> {
     ) -> Option<Vec<Delivery>> {
         loop {
             let received = tokio::select! {
+                // First, or a stop would wait for what is in hand by chance.
+                biased;
                 () = shutdown.cancelled() => break,
                 received = self.open_and_receive() => received,
             };
@@ -154,6 +169,8 @@ impl<'a, H: BatchHandler> BatchConsumer<'a, H> {
                 }
             }
         }
+        let waiting = std::mem::take(&mut self.waiting).into_iter();
+        give_back(waiting.map(|waiting| waiting.delivery).collect()).await;
         self.finish_acknowledging().await;
         None
     }
@@ -166,7 +183,36 @@ impl<'a, H: BatchHandler> BatchConsumer<'a, H> {
             }
             self.inboxes = inboxes;
         }
-        Ok(receive_first(&mut self.inboxes, self.batch_max).await?)
+        // No more than will be handled at once, as far as that can be told: what lies in hand runs down its
+        // time there.
+        let messages_max = self.limits.usual_messages(self.message_bytes);
+        if self.waiting.is_empty() {
+            let received = receive_first(&mut self.inboxes, messages_max).await?;
+            return Ok(self.take_batch(received));
+        }
+        // What is more urgent goes first and alone: it would wait for all that is in its transaction.
+        let urgent = match self.inboxes.first_mut() {
+            Some(first) => first.next(messages_max).now_or_never(),
+            None => None,
+        };
+        let urgent = urgent.transpose()?.unwrap_or_default();
+        if !urgent.is_empty() {
+            return Ok(self.take_batch(urgent));
+        }
+        let waiting = std::mem::take(&mut self.waiting).into_iter();
+        Ok(self.take_batch(waiting.map(|waiting| waiting.delivery).collect()))
+    }
+
+    /// As many of the messages as one transaction takes. The others wait, in front of those that do already.
+    fn take_batch(&mut self, mut messages: Vec<Delivery>) -> Vec<Delivery> {
+        for message in &messages {
+            self.message_bytes = learn_size(self.message_bytes, message.payload.len());
+        }
+        let sizes = messages.iter().map(|message| message.payload.len());
+        let rest = messages.split_off(self.limits.count_fitting(sizes));
+        let rest = rest.into_iter().map(WaitingDelivery::new);
+        drop(self.waiting.splice(..0, rest));
+        messages
     }
 
     /// Handles a batch to its end: each message is acknowledged, given back or a dead letter.
@@ -194,7 +240,11 @@ impl<'a, H: BatchHandler> BatchConsumer<'a, H> {
         freshet_runtime::summed_up!(of H::STAGE.as_str(); warn, error = %Chain(&error), stage = H::STAGE.as_str(), messages = messages.len(), "a batch could not be handled");
         if remedy == BatchRemedy::Isolate {
             for (message, delivery) in messages.iter().zip(deliveries) {
-                self.handle_alone(message, delivery).await;
+                if shutdown.is_cancelled() {
+                    give_back(vec![delivery]).await;
+                } else {
+                    self.handle_alone(message, delivery).await;
+                }
             }
         } else {
             give_back(deliveries).await;
@@ -301,6 +351,15 @@ impl<'a, H: BatchHandler> BatchConsumer<'a, H> {
             // There are no dead letters on a bus that keeps nothing; the log line above is all.
             Err(_) if !self.bus.is_durable() => delivery.terminate(reason).await,
             Err(_) => delivery.retry_after(RETRY_AFTER).await,
+        }
+    }
+}
+
+impl WaitingDelivery {
+    fn new(delivery: Delivery) -> Self {
+        Self {
+            _kept: delivery.keep_alive(),
+            delivery,
         }
     }
 }

@@ -20,8 +20,7 @@ impl Ledger {
     pub async fn run(self, shutdown: CancellationToken) -> Result<(), RecordError> {
         let subjects = &self.config.subjects;
         let lanes = vec![signals_consumer(subjects)];
-        let mut consumer =
-            BatchConsumer::new(&self, &self.bus, subjects, lanes, self.config.batch_max);
+        let mut consumer = BatchConsumer::new(&self, &self.bus, subjects, lanes, self.config.batch);
         while let Some(batch) = consumer.receive_batch(&shutdown).await {
             consumer.handle_batch(batch, &shutdown).await?;
         }
