@@ -51,6 +51,18 @@ pub struct ProcessorConfig {
     pub behind_age_max: Duration,
     /// How long jobs already taken wait for GitHub's limits before they are given back.
     pub hold_max: Duration,
+    /// How much each lane may have in hand.
+    pub in_hand: InHandLimits,
+}
+
+/// How much one lane may have in hand: jobs that are being read, and readings that wait for room in the stream
+/// of observations. One batch is taken whatever its size.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct InHandLimits {
+    /// Most jobs.
+    pub jobs_max: usize,
+    /// Most bytes, as far as they are known or to be expected.
+    pub bytes_max: u64,
 }
 
 /// One GitHub and the credential for it.
@@ -104,6 +116,17 @@ impl Default for RetryPolicy {
     }
 }
 
+impl Default for InHandLimits {
+    fn default() -> Self {
+        Self {
+            // As many full batches as a sweep has calls in flight.
+            jobs_max: 1_000,
+            // Half of what sweeps may have in the stream: enough to fill it while the store empties it.
+            bytes_max: 64 * 1024 * 1024,
+        }
+    }
+}
+
 impl Default for ProcessorConfig {
     fn default() -> Self {
         Self {
@@ -126,6 +149,7 @@ impl Default for ProcessorConfig {
             behind_age_max: Duration::from_secs(10 * 60),
             // Below the five minutes for which a message may be kept alive at most.
             hold_max: Duration::from_secs(4 * 60),
+            in_hand: InHandLimits::default(),
         }
     }
 }

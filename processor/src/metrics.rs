@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use freshet_proto::message::Lane;
 use freshet_proto::subject::lane_token;
+use freshet_runtime::metrics::Gauge;
 
 use crate::budget::headers::Resource;
 
@@ -104,6 +105,8 @@ freshet_runtime::metrics! {
         "processor_jobs" => jobs: Counter by HandledJobLabels { lane: LaneLabel, outcome: JobOutcome };
         /// Jobs answered by one reading.
         "processor_batch_jobs" => batch_jobs: Histogram in BATCH_JOBS;
+        /// Readings in hand that wait for room in the stream of observations.
+        "processor_readings_waiting" => waiting: Gauge by WaitingLabels { lane: LaneLabel };
         /// Calls to GitHub.
         "github_requests" => calls: Counter by CallLabels { kind: CallKind, outcome: CallOutcome };
         /// Time of one call to GitHub, its body included.
@@ -115,6 +118,16 @@ freshet_runtime::metrics! {
     }
 }
 
+/// A reading that waits; over when it is dropped.
+#[must_use]
+pub struct WaitGuard(Gauge);
+
+impl Drop for WaitGuard {
+    fn drop(&mut self) {
+        self.0.dec();
+    }
+}
+
 impl ProcessorMetrics {
     /// Counts a job.
     pub fn count_job(&self, lane: Lane, outcome: JobOutcome) {
@@ -122,6 +135,14 @@ impl ProcessorMetrics {
         self.jobs
             .get_or_create(&HandledJobLabels { lane, outcome })
             .inc();
+    }
+
+    /// Counts a reading that waits for room while the guard lives.
+    pub fn start_wait(&self, lane: Lane) -> WaitGuard {
+        let lane = lane.into();
+        let gauge = self.waiting.get_or_create(&WaitingLabels { lane }).clone();
+        gauge.inc();
+        WaitGuard(gauge)
     }
 
     /// Notes how many jobs one reading answers.

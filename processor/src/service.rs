@@ -25,6 +25,7 @@ use crate::source::github::client::GithubClient;
 use crate::source::github::endpoints::{ClientError, Endpoints};
 use crate::source::url::reader::UrlReader;
 use crate::worker::context::WorkerContext;
+use crate::worker::in_hand::InHand;
 use crate::worker::job_worker::{JobSource, JobWorker};
 
 const CONDITION: &str = "processor";
@@ -97,6 +98,8 @@ pub async fn start(
     let clients = Arc::new(connect_clients(&config, &deps.clock, &metrics)?);
     let context = Arc::new(WorkerContext {
         subjects: Subjects::new(&config.subject_prefix),
+        hi_in_hand: InHand::new(&deps.bus, Lane::Hi, config.in_hand),
+        lo_in_hand: InHand::new(&deps.bus, Lane::Lo, config.in_hand),
         fingerprint: fingerprint.clone(),
         bus: deps.bus,
         clock: deps.clock,

@@ -2,6 +2,7 @@
 
 mod dependencies;
 mod misled;
+mod room;
 mod stub;
 mod world;
 

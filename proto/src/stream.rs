@@ -33,6 +33,10 @@ pub const KEEP_ALIVE_MAX: Duration = Duration::from_secs(5 * 60);
 /// Largest payload of an internal message, in bytes.
 pub const PAYLOAD_BYTES_MAX: usize = 512 * 1024;
 
+/// How much of the stream of observations sweeps may fill, in percent. The rest is left to pushes, which
+/// must come through while ten thousand repositories are read for the first time.
+const SWEEP_ROOM_PERCENT: u64 = 50;
+
 /// When a message leaves a stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Retention {
@@ -309,6 +313,15 @@ pub fn observation_consumer(subjects: &Subjects, lane: Lane) -> ConsumerSpec {
         filter: subjects.observations(lane),
         ack_wait: ACK_WAIT,
         ack_pending_max: 10_000,
+    }
+}
+
+/// How much of the stream of observations a lane may fill, in percent.
+#[must_use]
+pub fn observation_room_percent(lane: Lane) -> u64 {
+    match lane {
+        Lane::Hi => 100,
+        Lane::Lo | Lane::Unspecified => SWEEP_ROOM_PERCENT,
     }
 }
 

@@ -308,6 +308,12 @@ pub fn lane_token(lane: Lane) -> &'static str {
     }
 }
 
+/// The source that the subject of a job or an observation names.
+#[must_use]
+pub fn source_id_of(subject: &str) -> Option<i64> {
+    subject.rsplit('.').next()?.parse().ok()
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;

@@ -45,7 +45,7 @@ pub struct StoreConfig {
     pub enqueued_recently: Duration,
     /// Most messages handled in one transaction.
     pub batch_max: usize,
-    /// Most bytes of messages handled in one transaction, unless one alone has more.
+    /// Most bytes of messages handled in one transaction; one message is handled whatever its size.
     pub batch_bytes_max: usize,
     /// How often changes written by other processes are looked for.
     pub follow_every: Duration,

@@ -5,7 +5,7 @@
 //! batch that fails for any other reason is handled one by one: what fails alone becomes a dead
 //! letter, and the others go on.
 //!
-//! A batch is as large as [`BatchBounds`] allow. What was received beyond that waits, and what is more
+//! A batch is as large as [`BatchLimits`] allow. What was received beyond that waits, and what is more
 //! urgent goes before it: a push never waits for more than one transaction of a sweep.
 //!
 //! It refuses to let one message block those behind it, and to lose one it could not keep.
@@ -24,44 +24,13 @@ use prost::{DecodeError, Message};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use crate::config::StoreConfig;
+use crate::batch_limits::{BatchLimits, learn_size};
 use crate::repo::Trouble;
 
 /// Attempts at a batch that lost a race against another transaction.
 pub(crate) const CONFLICT_ATTEMPTS: usize = 5;
 /// How long until a message that was given back comes again, and between looks at an outage.
 const RETRY_AFTER: Duration = Duration::from_millis(500);
-
-/// How much is handled in one transaction: what is reached first ends the batch.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct BatchBounds {
-    /// Messages.
-    pub(crate) messages: usize,
-    /// Bytes of their payloads; a single message may have more.
-    pub(crate) bytes: usize,
-}
-
-impl From<&StoreConfig> for BatchBounds {
-    fn from(config: &StoreConfig) -> Self {
-        Self {
-            messages: config.batch_max,
-            bytes: config.batch_bytes_max,
-        }
-    }
-}
-
-impl BatchBounds {
-    /// How many of these messages, of so many bytes each, are one batch; at least one if there is any.
-    fn count(self, sizes: impl Iterator<Item = usize>) -> usize {
-        let mut bytes = 0_usize;
-        let fits = sizes.take(self.messages.max(1)).enumerate();
-        fits.take_while(|(index, size)| {
-            bytes = bytes.saturating_add(*size);
-            *index == 0 || bytes <= self.bytes
-        })
-        .count()
-    }
-}
 
 /// What is done about a batch that failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -143,7 +112,7 @@ pub(crate) struct BatchConsumer<'a, H> {
     specs: Vec<ConsumerSpec>,
     /// One for each of them; none while they are not open.
     lanes: Vec<Lane>,
-    bounds: BatchBounds,
+    limits: BatchLimits,
     /// What was handled last is acknowledged while the next batch is handled: one task, or none.
     acknowledging: JoinSet<()>,
 }
@@ -153,6 +122,8 @@ struct Lane {
     inbox: Inbox,
     /// What was received with a batch and did not fit it.
     waiting: VecDeque<WaitingMessage>,
+    /// About how large the last messages were.
+    message_bytes: usize,
 }
 
 /// A message that waits here for its turn.
@@ -167,13 +138,20 @@ impl Lane {
         Self {
             inbox,
             waiting: VecDeque::new(),
+            message_bytes: 0,
         }
     }
 
     /// The next batch. Cancel safe, as the inbox is.
-    async fn next_batch(&mut self, bounds: BatchBounds) -> Result<Vec<Delivery>, ReceiveError> {
+    async fn next_batch(&mut self, limits: BatchLimits) -> Result<Vec<Delivery>, ReceiveError> {
         if self.waiting.is_empty() {
-            let received = self.inbox.next(bounds.messages).await?;
+            // No more than will be handled at once, as far as that can be told: what lies in hand runs down
+            // its time there.
+            let messages_max = limits.usual_messages(self.message_bytes);
+            let received = self.inbox.next(messages_max).await?;
+            for delivery in &received {
+                self.message_bytes = learn_size(self.message_bytes, delivery.payload.len());
+            }
             let received = received.into_iter().map(|delivery| WaitingMessage {
                 delivery,
                 keep_alive: None,
@@ -181,7 +159,7 @@ impl Lane {
             self.waiting.extend(received);
         }
         let sizes = self.waiting.iter().map(|it| it.delivery.payload.len());
-        let batch = self.waiting.drain(..bounds.count(sizes));
+        let batch = self.waiting.drain(..limits.count_fitting(sizes));
         let batch = batch.map(|it| it.delivery).collect();
         for left in &mut self.waiting {
             // Others may go first for longer than a message may lie here.
@@ -199,7 +177,7 @@ impl<'a, H: BatchHandler> BatchConsumer<'a, H> {
         bus: &'a Bus,
         subjects: &'a Subjects,
         specs: Vec<ConsumerSpec>,
-        bounds: BatchBounds,
+        limits: BatchLimits,
     ) -> Self {
         Self {
             handler,
@@ -207,7 +185,7 @@ impl<'a, H: BatchHandler> BatchConsumer<'a, H> {
             subjects,
             specs,
             lanes: Vec::new(),
-            bounds,
+            limits,
             acknowledging: JoinSet::new(),
         }
     }
@@ -249,7 +227,7 @@ impl<'a, H: BatchHandler> BatchConsumer<'a, H> {
             }
             self.lanes = lanes;
         }
-        Ok(receive_first(&mut self.lanes, self.bounds).await?)
+        Ok(receive_first(&mut self.lanes, self.limits).await?)
     }
 
     /// Handles a batch to its end: each message is acknowledged, given back or a dead letter.
@@ -391,15 +369,15 @@ impl<'a, H: BatchHandler> BatchConsumer<'a, H> {
 /// Whatever waits, the first lane first. Dropping it loses nothing, as the lanes are cancel safe.
 async fn receive_first(
     lanes: &mut [Lane],
-    bounds: BatchBounds,
+    limits: BatchLimits,
 ) -> Result<Vec<Delivery>, ReceiveError> {
     let Some((first, others)) = lanes.split_first_mut() else {
         return std::future::pending().await;
     };
     tokio::select! {
         biased;
-        received = first.next_batch(bounds) => received,
-        received = Box::pin(receive_first(others, bounds)) => received,
+        received = first.next_batch(limits) => received,
+        received = Box::pin(receive_first(others, limits)) => received,
     }
 }
 
@@ -426,7 +404,3 @@ async fn pause(shutdown: &CancellationToken) {
         () = tokio::time::sleep(RETRY_AFTER) => {}
     }
 }
-
-#[cfg(test)]
-#[path = "consumer_tests.rs"]
-mod tests;

@@ -7,6 +7,7 @@
 
 pub mod api;
 pub mod apply;
+mod batch_limits;
 pub mod change;
 mod config;
 mod consumer;

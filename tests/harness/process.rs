@@ -1,4 +1,5 @@
-//! One role of `freshet` as a process of its own: killed as a crash kills, started again on the same ports.
+//! `freshet`, or one role of it, as a process of its own: killed as a crash kills, stopped as whoever runs it does,
+//! started again on the same ports.
 
 use std::collections::BTreeSet;
 use std::fs::{self, OpenOptions};
@@ -8,7 +9,9 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
+use freshet_wait::{PATIENCE_FOR_MANY, within};
 use serde_json::Value;
 
 use crate::wall_clock::WallClock;
@@ -18,9 +21,11 @@ use crate::wall_clock::WallClock;
 const PORTS: Range<u16> = 18_000..32_000;
 const PORT_ATTEMPTS_MAX: usize = 1_000;
 
-/// A role that runs alone.
+/// What a process runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Service {
+    /// Every role.
+    All,
     /// Webhooks and schedules.
     Ingestor,
     /// Reads of GitHub.
@@ -34,6 +39,7 @@ impl Service {
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
+            Self::All => "all",
             Self::Ingestor => "ingestor",
             Self::Processor => "processor",
             Self::Store => "store",
@@ -49,6 +55,15 @@ pub struct ProcessError {
     service: &'static str,
     #[source]
     source: io::Error,
+}
+
+/// How a process stopped.
+#[derive(Clone, Copy, Debug)]
+pub struct StopReport {
+    /// What it said at its end.
+    pub status: ExitStatus,
+    /// How long it took.
+    pub took: Duration,
 }
 
 /// A running (or killed) role. Dropping it kills the process.
@@ -140,6 +155,27 @@ impl FreshetProcess {
             // It may have ended by itself; either way it is gone after the wait.
             let _ended = child.kill();
             let _status = child.wait();
+        }
+    }
+
+    /// Asks it to stop, as whoever runs it does, and waits until it has.
+    ///
+    /// # Panics
+    ///
+    /// If it does not run.
+    pub async fn stop(&self) -> StopReport {
+        let pid = self.pid().expect("it runs").to_string();
+        let began = Instant::now();
+        let asked = Command::new("kill").args(["-TERM", &pid]).status();
+        assert!(asked.is_ok_and(|it| it.success()), "it can be asked");
+        let status = within(PATIENCE_FOR_MANY, "it has stopped", || async {
+            self.ended().ok_or_else(|| self.log())
+        })
+        .await;
+        *self.process() = None;
+        StopReport {
+            status,
+            took: began.elapsed(),
         }
     }
 

@@ -5,6 +5,7 @@ mod bucket;
 mod bus;
 mod calls;
 mod cases;
+mod cold_start;
 mod conformance;
 mod deviations;
 mod disk;

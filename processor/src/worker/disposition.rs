@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use backoff::{BackoffBuilder, ExponentialBuilder};
-use freshet_bus::{Disposition, PublishError, RETRY_UNAVAILABLE_AFTER};
+use freshet_bus::{
+    Disposition, PublishError, RETRY_FULL_AFTER, RETRY_UNAVAILABLE_AFTER, ROOM_LOOK_EVERY,
+};
 use freshet_runtime::error_chain::Chain;
 
 use crate::metrics::JobOutcome;
@@ -12,6 +14,8 @@ use crate::metrics::JobOutcome;
 const PANICS_MAX: u64 = 5;
 /// Wait after a panic, times the number of panics.
 pub(super) const RETRY_AFTER_PANIC: Duration = Duration::from_secs(2);
+/// How often an observation is sent before its job is given back.
+const SENDS_MAX: usize = 4;
 /// Longest wait, before its jitter, after an observation could not be published.
 const RETRY_PUBLISH_MAX: Duration = Duration::from_secs(30);
 /// Doublings after which any wait has reached its bound.
@@ -74,13 +78,41 @@ pub(super) fn disposition_after_panic(panics: u64) -> JobDisposition {
     }
 }
 
-/// What to do after an observation could not be published. The reading is made again: it costs a call,
-/// and keeping it would mean answering with what was true some time ago. So the waits grow with the
-/// deliveries of the job, and differ, for a full stream refuses all jobs at once.
-pub(super) fn disposition_after_publish_error(
+/// What to do about an observation that could not be published.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum PublishStep {
+    /// Keep it, for this long at least and until the stream has room.
+    WaitForRoom(Duration),
+    /// Send it again after this long: its identity makes a second copy harmless.
+    SendAgain(Duration),
+    /// That becomes of its job.
+    End(JobDisposition),
+}
+
+/// What to do after an observation could not be published, of a job that was delivered `attempt` times, when
+/// it was sent for the `sends`-th time.
+pub(super) fn step_after_publish_error(
     error: &PublishError,
+    sends: usize,
     attempt: u64,
-) -> JobDisposition {
+) -> PublishStep {
+    if let PublishError::Full { .. } = error {
+        // Longer and longer: the server may be full, where the stream still seems to have room.
+        let doublings = u32::try_from(sends.saturating_sub(1)).unwrap_or(u32::MAX);
+        let factor = 2_u32.saturating_pow(doublings);
+        let pause = ROOM_LOOK_EVERY.saturating_mul(factor).min(RETRY_FULL_AFTER);
+        PublishStep::WaitForRoom(pause)
+    } else if error.is_transient() && sends < SENDS_MAX {
+        PublishStep::SendAgain(RETRY_UNAVAILABLE_AFTER)
+    } else {
+        PublishStep::End(disposition_after_publish_error(error, attempt))
+    }
+}
+
+/// What becomes of a job whose observation the bus does not take. The reading is made again: it costs a call,
+/// and keeping it through an outage would mean answering with what was true long ago. So the waits grow with
+/// the deliveries of the job, and differ, for a bus that is away refuses all jobs at once.
+fn disposition_after_publish_error(error: &PublishError, attempt: u64) -> JobDisposition {
     match error.disposition() {
         Disposition::RetryAfter(delay) => JobDisposition::GiveBack(back_off(delay, attempt)),
         // It may have been stored or not, and a second observation of a generation costs only itself.
@@ -100,7 +132,7 @@ fn back_off(delay: Duration, attempt: u64) -> Duration {
         .with_jitter()
         .with_min_delay(delay)
         .with_max_delay(RETRY_PUBLISH_MAX)
-        // A full stream says nothing about the job, so no number of attempts may end it.
+        // An outage says nothing about the job, so no number of attempts may end it.
         .without_max_times()
         .build()
         .nth(times.min(DOUBLINGS_MAX))
@@ -109,8 +141,6 @@ fn back_off(delay: Duration, attempt: u64) -> Duration {
 
 #[cfg(test)]
 mod tests {
-    use freshet_bus::RETRY_FULL_AFTER;
-
     use super::*;
 
     #[test]
@@ -129,51 +159,71 @@ mod tests {
         ));
     }
 
-    #[test]
-    fn what_cannot_be_published_now_is_read_again() {
-        let full = PublishError::Full {
+    fn full() -> PublishError {
+        PublishError::Full {
             subject: "s".to_owned(),
-        };
-        assert!(matches!(
-            disposition_after_publish_error(&full, 1),
-            JobDisposition::GiveBack(_)
-        ));
-        assert!(matches!(
-            disposition_after_publish_error(&PublishError::Ambiguous, 1),
-            JobDisposition::GiveBack(_)
-        ));
+        }
+    }
+
+    #[test]
+    fn what_finds_the_stream_full_is_kept_however_long_that_takes() {
+        for (sends, attempt, pause) in [
+            (1, 1, ROOM_LOOK_EVERY),
+            (1, 1_000, ROOM_LOOK_EVERY),
+            (2, 1, ROOM_LOOK_EVERY * 2),
+            (1_000, 1, RETRY_FULL_AFTER),
+        ] {
+            let step = step_after_publish_error(&full(), sends, attempt);
+            assert_eq!(step, PublishStep::WaitForRoom(pause));
+        }
+    }
+
+    #[test]
+    fn what_may_not_have_arrived_is_sent_again_a_few_times_and_then_read_again() {
+        for error in [PublishError::Ambiguous, PublishError::Unavailable] {
+            let step = |sends| step_after_publish_error(&error, sends, 1);
+            let again = PublishStep::SendAgain(RETRY_UNAVAILABLE_AFTER);
+            assert_eq!([step(1), step(SENDS_MAX - 1)], [again.clone(), again]);
+            assert!(matches!(
+                step(SENDS_MAX),
+                PublishStep::End(JobDisposition::GiveBack(_))
+            ));
+        }
+    }
+
+    #[test]
+    fn what_can_never_be_published_is_a_dead_letter() {
         let too_large = PublishError::TooLarge {
             subject: "s".to_owned(),
             bytes: 2,
             bytes_max: 1,
         };
         assert!(matches!(
-            disposition_after_publish_error(&too_large, 1),
-            JobDisposition::Dead(DeadLetterReason::Unpublishable, _)
+            step_after_publish_error(&too_large, 1, 1),
+            PublishStep::End(JobDisposition::Dead(DeadLetterReason::Unpublishable, _))
         ));
     }
 
     #[test]
-    fn a_stream_that_stays_full_is_asked_less_and_less() {
-        let full = PublishError::Full {
-            subject: "s".to_owned(),
-        };
-        let second = RETRY_FULL_AFTER.as_secs();
+    fn a_bus_that_stays_away_is_asked_less_and_less() {
+        let millis = u64::try_from(RETRY_UNAVAILABLE_AFTER.as_millis()).expect("short");
+        let longest = u64::try_from(RETRY_PUBLISH_MAX.as_millis()).expect("short");
         for (attempt, expected) in [
-            (0, second),
-            (1, second),
-            (2, second * 2),
-            (4, second * 8),
-            (9, RETRY_PUBLISH_MAX.as_secs()),
-            (u64::MAX, RETRY_PUBLISH_MAX.as_secs()),
+            (0, millis),
+            (1, millis),
+            (2, millis * 2),
+            (4, millis * 8),
+            (12, longest),
+            (u64::MAX, longest),
         ] {
-            let JobDisposition::GiveBack(wait) = disposition_after_publish_error(&full, attempt)
-            else {
+            let disposition = disposition_after_publish_error(&PublishError::Unavailable, attempt);
+            let JobDisposition::GiveBack(wait) = disposition else {
                 panic!("not given back")
             };
+            let wait = u64::try_from(wait.as_millis()).expect("short");
             assert!(
-                (expected..=expected * 2).contains(&wait.as_secs()),
-                "attempt {attempt}: {wait:?}"
+                (expected..=expected * 2).contains(&wait),
+                "attempt {attempt}: {wait} ms"
             );
         }
     }

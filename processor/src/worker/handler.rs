@@ -1,32 +1,26 @@
-//! What the handling of every job is made of, whatever it is about: decoding, keeping it alive,
-//! publishing what was observed, and the one end that all of them come to.
+//! What the handling of every job is made of, whatever it is about: decoding, keeping it alive, and the
+//! one end that all of them come to.
 
 use std::any::Any;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
-use freshet_bus::{Delivery, Outbound};
-use freshet_proto::envelope::Envelope;
-use freshet_proto::message::{Job, Lane, Observation, job};
-use freshet_runtime::error_chain::Chain;
-use freshet_runtime::telemetry;
+use freshet_bus::Delivery;
+use freshet_proto::message::{Job, Lane, job};
 use futures::FutureExt;
-use prost::Message as _;
+use futures::future::join_all;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::Instrument;
 
 use super::context::WorkerContext;
-use super::disposition::{
-    DeadLetterReason, JobDisposition, disposition_after_panic, disposition_after_publish_error,
-};
+use super::disposition::{DeadLetterReason, JobDisposition, disposition_after_panic};
 use super::job::{ReceivedJob, decode_job, keep_alive};
 use super::messages::carry_out;
 use super::panics::PanicCounts;
 use crate::failure::Failure;
-use crate::metrics::JobOutcome;
-use crate::observation::{ObservationHeader, message_id, split_observation};
+use crate::observation::ObservationHeader;
 use crate::reconcile::forget_old_push;
 
 /// How long a reading may still take after the stop was asked for.
@@ -77,7 +71,9 @@ impl JobHandler {
                     let age_max = self.context.config.behind_age_max;
                     forget_old_push(target, job.cause.as_ref(), now, age_max);
                 }
-                Some(ReceivedJob::new(delivery, job))
+                let mut job = ReceivedJob::new(delivery, job);
+                job.enter_hand(self.context.in_hand(self.lane));
+                Some(job)
             }
             // Nobody knows which source it is about, so none can be reported.
             Err(error) => {
@@ -112,12 +108,23 @@ impl JobHandler {
             tokio::time::sleep(STOP_GRACE).await;
         };
         tokio::select! {
-            ended = keep_alive(&deliveries, work) => match ended {
+            ended = self.keep_alive(&deliveries, work) => match ended {
                 Ok(done) => Attempt::Done(done),
                 Err(panic) => Attempt::Panicked(panic),
             },
             () = stopped => Attempt::Stopped,
         }
+    }
+
+    /// Does `work` while these messages are delivered to nobody else; for as long as it takes where readings
+    /// wait for room.
+    pub(super) async fn keep_alive<T>(
+        &self,
+        deliveries: &[&Delivery],
+        work: impl Future<Output = T>,
+    ) -> T {
+        let room = &self.context.in_hand(self.lane).room;
+        keep_alive(deliveries, || room.is_waited_for(), work).await
     }
 
     /// Ends a job, however its handling went: the only way out for every job of every source.
@@ -138,12 +145,13 @@ impl JobHandler {
 
     /// Gives jobs back, to come again one after the other.
     pub(super) async fn give_back(&self, jobs: Vec<ReceivedJob>, delay: Duration) {
-        let mut delay = delay;
-        for job in jobs {
-            self.dispose(job.delivery, JobDisposition::GiveBack(delay))
-                .await;
-            delay += GIVE_BACK_SPREAD;
-        }
+        let delays = std::iter::successors(Some(delay), |delay| Some(*delay + GIVE_BACK_SPREAD));
+        // All at once: a bus that answers slowly would otherwise make a stop wait for each of a hundred.
+        let given_back = jobs.into_iter().zip(delays).map(|(job, delay)| {
+            let disposition = JobDisposition::GiveBack(delay);
+            async move { self.dispose(job.delivery, disposition).await }
+        });
+        join_all(given_back).await;
     }
 
     async fn dispose(&self, delivery: Delivery, disposition: JobDisposition) {
@@ -173,51 +181,6 @@ impl JobHandler {
             Err(later @ JobDisposition::GiveBack(_)) => later,
             Ok(()) | Err(JobDisposition::Done(_) | JobDisposition::Dead(..)) => {
                 JobDisposition::Dead(reason, error)
-            }
-        }
-    }
-
-    /// Publishes all that was observed for a job, in parts if it is too large for one message.
-    pub(super) async fn conclude(
-        &self,
-        job: &ReceivedJob,
-        observation: Observation,
-        outcome: JobOutcome,
-    ) -> JobDisposition {
-        for part in split_observation(observation) {
-            if let Err(disposition) = self.publish_part(part, job.delivery.attempt).await {
-                return disposition;
-            }
-        }
-        JobDisposition::Done(outcome)
-    }
-
-    /// Publishes one part of an observation.
-    ///
-    /// # Errors
-    /// What becomes of the job if that is not possible.
-    pub(super) async fn publish_part(
-        &self,
-        observation: Observation,
-        attempt: u64,
-    ) -> Result<(), JobDisposition> {
-        // The lane of the job and not of this worker: what somebody waits for goes first on its way back, too.
-        let lane = Lane::try_from(observation.lane).unwrap_or(Lane::Lo);
-        let WorkerContext { subjects, bus, .. } = &*self.context;
-        let Observation {
-            installation,
-            source_id,
-            ..
-        } = &observation;
-        let subject = subjects.observation(lane, installation, *source_id);
-        let envelope =
-            Envelope::with_id(message_id(&observation)).traced(telemetry::current_traceparent());
-        let message = Outbound::new(subject, observation.encode_to_vec()).enveloped(envelope);
-        match bus.publish(message).await {
-            Ok(_) => Ok(()),
-            Err(error) => {
-                freshet_runtime::summed_up!(warn, error = %Chain(&error), "an observation could not be published");
-                Err(disposition_after_publish_error(&error, attempt))
             }
         }
     }

@@ -1,17 +1,26 @@
 //! Jobs in hand: decoded, grouped, kept alive.
 
+use std::time::Duration;
+
 use freshet_bus::{Delivery, KeepAlive};
 use freshet_proto::message::{Job, RepositoryTarget, job};
-use freshet_proto::stream::KEEP_ALIVE_EVERY;
+use freshet_proto::stream::{KEEP_ALIVE_EVERY, KEEP_ALIVE_MAX};
 use freshet_runtime::telemetry;
 use prost::Message as _;
 use tracing::Span;
+
+use super::in_hand::{InHand, InHandPlace};
+
+/// How often messages are kept alive anew that wait for longer than a handler may be at work.
+const KEEP_ALIVE_AGAIN_AFTER: Duration = KEEP_ALIVE_MAX.checked_div(2).expect("not zero");
 
 /// A job and the message it came in.
 pub(super) struct ReceivedJob {
     pub(super) delivery: Delivery,
     pub(super) job: Job,
     pub(super) span: Span,
+    /// None while it only waits for another look, and brings nothing.
+    place: Option<InHandPlace>,
 }
 
 impl ReceivedJob {
@@ -22,6 +31,24 @@ impl ReceivedJob {
             delivery,
             job,
             span,
+            place: None,
+        }
+    }
+
+    /// Counts as in hand, if it does not already.
+    pub(super) fn enter_hand(&mut self, in_hand: &InHand) {
+        self.place.get_or_insert_with(|| in_hand.take_place());
+    }
+
+    /// Counts no more: nothing was read for it, or what was is dropped.
+    pub(super) fn leave_hand(&mut self) {
+        self.place = None;
+    }
+
+    /// What was read for it takes so many bytes.
+    pub(super) fn note_bytes(&self, bytes: usize) {
+        if let Some(place) = &self.place {
+            place.note_bytes(u64::try_from(bytes).unwrap_or(u64::MAX));
         }
     }
 
@@ -91,7 +118,14 @@ fn span_of(delivery: &Delivery, job: &Job) -> Span {
 /// Nearly all work is done long before a message has to be kept alive, so the first sign of life is
 /// due only then. That is counted from its arrival, for handling it is made of many works like this
 /// one, and short ones after each other take long too.
-pub(super) async fn keep_alive<T>(deliveries: &[&Delivery], work: impl Future<Output = T>) -> T {
+///
+/// A handler may be at work for five minutes, in case it hangs. One that waits for the store, as
+/// `is_waiting` says, does not hang.
+pub(super) async fn keep_alive<T>(
+    deliveries: &[&Delivery],
+    is_waiting: impl Fn() -> bool,
+    work: impl Future<Output = T>,
+) -> T {
     let Some(oldest) = deliveries.iter().map(|delivery| delivery.received_at).min() else {
         return work.await;
     };
@@ -102,18 +136,26 @@ pub(super) async fn keep_alive<T>(deliveries: &[&Delivery], work: impl Future<Ou
         done = &mut work => return done,
         () = tokio::time::sleep_until(oldest + KEEP_ALIVE_EVERY) => {}
     }
-    let _guards: Vec<KeepAlive> = deliveries
-        .iter()
-        .map(|delivery| delivery.keep_alive())
-        .collect();
-    work.await
+    let start_guards = || -> Vec<KeepAlive> {
+        let deliveries = deliveries.iter();
+        deliveries.map(|delivery| delivery.keep_alive()).collect()
+    };
+    let mut guards = start_guards();
+    loop {
+        tokio::select! {
+            biased;
+            done = &mut work => return done,
+            () = tokio::time::sleep(KEEP_ALIVE_AGAIN_AFTER) => {}
+        }
+        if is_waiting() {
+            drop(std::mem::replace(&mut guards, start_guards()));
+        }
+    }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
-    use freshet_bus::{Bus, Outbound};
+    use freshet_bus::{Bus, Inbox, Outbound};
     use freshet_proto::message::Lane;
     use freshet_proto::stream::{ACK_WAIT, job_consumer, topology};
     use freshet_proto::subject::Subjects;
@@ -141,8 +183,8 @@ mod tests {
         check_groups(&["listing", "listing"], &[&["listing"], &["listing"]]);
     }
 
-    #[tokio::test(start_paused = true)]
-    async fn a_job_of_many_short_works_is_delivered_to_nobody_else() {
+    /// A job for a processor, and what would be delivered to another one.
+    async fn deliver_one() -> (Delivery, Inbox) {
         let (bus, subjects) = (Bus::memory(), Subjects::default());
         bus.provision(&topology(&subjects, 1))
             .await
@@ -155,16 +197,38 @@ mod tests {
             .await
             .expect("a stored job");
         let delivery = inbox.next(1).await.expect("a job").remove(0);
+        (delivery, inbox)
+    }
+
+    async fn is_delivered_again(mut inbox: Inbox, handling: impl Future<Output = ()>) -> bool {
+        tokio::select! {
+            () = handling => false,
+            _again = inbox.next(1) => true,
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_job_of_many_short_works_is_delivered_to_nobody_else() {
+        let (delivery, inbox) = deliver_one().await;
         let short = KEEP_ALIVE_EVERY - Duration::from_secs(1);
         let handling = async {
             for _ in 0..10 {
-                keep_alive(&[&delivery], tokio::time::sleep(short)).await;
+                let work = tokio::time::sleep(short);
+                keep_alive(&[&delivery], || false, work).await;
             }
         };
         assert!(short * 10 > ACK_WAIT);
-        tokio::select! {
-            () = handling => {}
-            again = inbox.next(1) => panic!("{} copies", again.map_or(0, |again| again.len())),
+        assert!(!is_delivered_again(inbox, handling).await);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_job_is_kept_for_as_long_as_readings_wait_and_else_not_for_ever() {
+        for is_waiting in [true, false] {
+            let (delivery, inbox) = deliver_one().await;
+            let work = tokio::time::sleep(KEEP_ALIVE_MAX * 5);
+            let deliveries = [&delivery];
+            let handling = keep_alive(&deliveries, || is_waiting, work);
+            assert_eq!(is_delivered_again(inbox, handling).await, !is_waiting);
         }
     }
 }

@@ -1,7 +1,7 @@
 //! The loop that takes jobs, the same for every kind of source.
 //!
-//! It pulls only while the credential's budget is open, takes whatever waits (it never waits for
-//! more), and hands each batch to a task of its own.
+//! It pulls only while the credential's budget is open and the observations can go somewhere, takes
+//! whatever waits (it never waits for more), and hands each batch to a task of its own.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -71,6 +71,12 @@ impl JobWorker {
                 () = shutdown.cancelled() => break,
                 () = self.source.wait_until_open(self.lane) => {}
             }
+            // Also before the message: what would come of it must have somewhere to go.
+            let in_hand = self.context.in_hand(self.lane);
+            let jobs_max = tokio::select! {
+                () = shutdown.cancelled() => break,
+                jobs_max = in_hand.admit_jobs(self.batch_max()) => jobs_max,
+            };
             // `Inbox::next` is cancel safe: what arrives meanwhile is in the next call.
             let received = tokio::select! {
                 () = shutdown.cancelled() => break,
@@ -78,7 +84,7 @@ impl JobWorker {
                     self.return_received(self.source.wait(self.lane)).await;
                     continue;
                 }
-                received = self.receive() => received,
+                received = self.receive(jobs_max) => received,
             };
             match received {
                 Ok(deliveries) => start_jobs(&handler, &self.source, deliveries, slot),
@@ -94,25 +100,29 @@ impl JobWorker {
         tasks.wait().await;
     }
 
-    /// What waits, up to one batch.
+    /// Most jobs that are handled together.
+    fn batch_max(&self) -> usize {
+        match self.source {
+            JobSource::Github(_) => self.context.config.read_batch,
+            JobSource::PlainFiles => 1,
+        }
+    }
+
+    /// What waits, up to `jobs_max`.
     ///
     /// A webhook never waits for company. A sweep does, for moments: its jobs are published one after the
     /// other, and each call saved is one that a webhook may need later. Cancel safe, for whatever was
     /// received so far stays in `self`.
-    async fn receive(&mut self) -> Result<Vec<Delivery>, ReceiveError> {
-        let batch = match self.source {
-            JobSource::Github(_) => self.context.config.read_batch,
-            JobSource::PlainFiles => 1,
-        };
+    async fn receive(&mut self, jobs_max: usize) -> Result<Vec<Delivery>, ReceiveError> {
         if self.received.is_empty() {
-            self.received = self.inbox.next(batch).await?;
+            self.received = self.inbox.next(jobs_max).await?;
         }
         // The wait is per message, so a sweep that keeps publishing fills the batch, and one that
         // ended does not delay it.
         if self.lane != Lane::Hi {
             let linger = self.context.config.sweep_linger;
-            while self.received.len() < batch {
-                let more = self.inbox.next(batch - self.received.len());
+            while self.received.len() < jobs_max {
+                let more = self.inbox.next(jobs_max - self.received.len());
                 match tokio::time::timeout(linger, more).await {
                     Ok(more) => self.received.extend(more?),
                     Err(_) => break,

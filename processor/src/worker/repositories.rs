@@ -8,7 +8,7 @@ use freshet_proto::message::RepositoryTarget;
 
 use super::finisher::JobFinisher;
 use super::handler::{Attempt, JobHandler, panic_message};
-use super::job::{ReceivedJob, keep_alive};
+use super::job::ReceivedJob;
 use super::pause::{PauseEnd, pause_for};
 use crate::budget::BudgetClosed;
 use crate::source::github::client::GithubClient;
@@ -33,6 +33,8 @@ impl RepositoryWorker {
     /// One reading for all jobs of a group, then each to its end.
     pub(super) async fn read_group(&self, mut group: Vec<ReceivedJob>, wait: WaitState) {
         self.handler.context.metrics.note_batch(group.len());
+        let in_hand = self.handler.context.in_hand(self.handler.lane);
+        group.iter_mut().for_each(|job| job.enter_hand(in_hand));
         // A group has one host: an inbox is that of one credential.
         let targets: Vec<&RepositoryTarget> =
             group.iter().filter_map(ReceivedJob::repository).collect();
@@ -115,13 +117,15 @@ impl RepositoryWorker {
     }
 
     // A task of its own without a slot: it waits, and its calls are bounded by the budget anyway.
-    fn read_again_after(&self, delay: Duration, jobs: Vec<ReceivedJob>, wait: WaitState) {
+    fn read_again_after(&self, delay: Duration, mut jobs: Vec<ReceivedJob>, wait: WaitState) {
         let worker = self.clone();
+        // Nothing was read for them, and other credentials must not wait for this one's limit.
+        jobs.iter_mut().for_each(ReceivedJob::leave_hand);
         // Boxed, for it leads back here.
         let again: futures::future::BoxFuture<'static, ()> = Box::pin(async move {
             let deliveries: Vec<&Delivery> = jobs.iter().map(|job| &job.delivery).collect();
             let pause = pause_for(&worker.handler.shutdown, delay);
-            match keep_alive(&deliveries, pause).await {
+            match worker.handler.keep_alive(&deliveries, pause).await {
                 PauseEnd::Over => worker.read_group(jobs, wait).await,
                 PauseEnd::Stopped => worker.handler.give_back(jobs, Duration::ZERO).await,
             }

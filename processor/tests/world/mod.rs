@@ -9,7 +9,7 @@ use freshet_proto::message::{
     FailureKind, Job, Lane, Observation, Repository, RepositoryObserved, RepositoryTarget,
     WantedPath, job, observation::Body,
 };
-use freshet_proto::stream::{JOBS, observation_consumer, topology};
+use freshet_proto::stream::{JOBS, StreamSizes, observation_consumer, topology_of_sizes};
 use freshet_proto::subject::Subjects;
 use freshet_runtime::admin::Readiness;
 use freshet_runtime::clock::Clock;
@@ -46,9 +46,18 @@ impl World {
         github: Stub,
         change: impl FnOnce(&mut ProcessorConfig),
     ) -> Self {
+        Self::start_in(github, StreamSizes::default(), change).await
+    }
+
+    /// With streams that hold no more than this.
+    pub(crate) async fn start_in(
+        github: Stub,
+        sizes: StreamSizes,
+        change: impl FnOnce(&mut ProcessorConfig),
+    ) -> Self {
         let bus = Bus::memory();
         let subjects = Subjects::default();
-        bus.provision(&topology(&subjects, 1))
+        bus.provision(&topology_of_sizes(&subjects, 1, &sizes))
             .await
             .expect("a fresh bus");
         let mut config = ProcessorConfig {
@@ -127,6 +136,17 @@ impl World {
         let observation = Observation::decode(delivery.payload.clone()).expect("an observation");
         delivery.ack().await.expect("an acknowledgement");
         observation
+    }
+
+    /// Acknowledges so many observations of sweeps, whatever they say.
+    pub(crate) async fn drop_sweeps(&mut self, count: usize) {
+        for _ in 0..count {
+            let mut deliveries = in_time("an observation", self.lo.next(1))
+                .await
+                .expect("a bus");
+            let delivery = deliveries.remove(0);
+            delivery.ack().await.expect("an acknowledgement");
+        }
     }
 
     pub(crate) async fn repository_observed(&mut self, lane: Lane) -> RepositoryObserved {

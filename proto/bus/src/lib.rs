@@ -15,7 +15,9 @@ mod kv;
 pub mod memory;
 mod message;
 pub mod nats;
+mod room;
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use freshet_proto::stream::{ConsumerSpec, PAYLOAD_BYTES_MAX, Topology};
@@ -30,6 +32,7 @@ pub use error::{
 pub use inbox::Inbox;
 pub use kv::{KeyValueBucket, KeyValueEntry};
 pub use message::{Expect, Outbound, Published, StoredMessage, StreamDepth, Tail};
+pub use room::{ROOM_LOOK_EVERY, RoomWait, StreamRoom};
 
 /// Most messages one atomic batch may have.
 pub const BATCH_MESSAGES_MAX: usize = 1_000;
@@ -169,6 +172,30 @@ impl Bus {
         match self {
             Self::Nats(nats) => nats.depths().await,
             Self::Memory(memory) => Ok(memory.depths()),
+        }
+    }
+
+    /// How much one stream holds, and how much it may.
+    ///
+    /// # Errors
+    ///
+    /// If the stream is missing or cannot be asked.
+    pub async fn depth(&self, stream: &str) -> Result<StreamDepth, ReadError> {
+        match self {
+            Self::Nats(nats) => nats.depth(stream).await,
+            Self::Memory(memory) => memory.depth(stream),
+        }
+    }
+
+    /// The subjects of which a stream holds a message, waiting or in flight.
+    ///
+    /// # Errors
+    ///
+    /// If the stream is missing or cannot be asked.
+    pub async fn held_subjects(&self, stream: &str) -> Result<HashSet<String>, ReadError> {
+        match self {
+            Self::Nats(nats) => nats.held_subjects(stream).await,
+            Self::Memory(memory) => memory.held_subjects(stream),
         }
     }
 

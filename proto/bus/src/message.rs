@@ -56,6 +56,13 @@ impl Outbound {
         self
     }
 
+    /// Bytes it takes of a stream, near enough: a server adds a little of its own.
+    #[must_use]
+    pub fn stored_bytes(&self) -> u64 {
+        let bytes = self.subject.as_str().len() + self.payload.len() + self.header_bytes();
+        u64::try_from(bytes).unwrap_or(u64::MAX)
+    }
+
     pub(crate) fn header_bytes(&self) -> usize {
         // What the server counts against its limit, not what the client holds.
         let named = self
@@ -137,4 +144,6 @@ pub struct StreamDepth {
     pub messages: u64,
     /// How many bytes they take.
     pub bytes: u64,
+    /// How many bytes they may take; `None` is unbounded.
+    pub bytes_max: Option<u64>,
 }

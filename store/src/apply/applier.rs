@@ -20,8 +20,9 @@ use tokio_util::task::TaskTracker;
 use super::entities::annotate::Forges;
 use super::error::ApplyError;
 use super::removals::limits::RecentRemovals;
+use crate::batch_limits::BatchLimits;
 use crate::config::{Fingerprint, OrphanStrategy, Recheck, RemovalLimits, Root, Rule, StoreConfig};
-use crate::consumer::{BatchBounds, BatchConsumer, BatchHandler, BatchRemedy, decode_one};
+use crate::consumer::{BatchConsumer, BatchHandler, BatchRemedy, decode_one};
 use crate::ledger::{JobPublisher, Providers};
 use crate::metrics::{ObservationOutcome, StoreMetrics};
 use crate::repo::Repo;
@@ -29,6 +30,8 @@ use crate::view::View;
 
 /// What the configuration takes away is looked at a second time no more often than this.
 const SECOND_LOOK_MIN: Duration = Duration::from_secs(1);
+/// How long a stop waits for jobs that are on their way out.
+const PUBLISH_AT_STOP_MAX: Duration = Duration::from_secs(3);
 /// Messages whose work is too short to be worth moving other tasks out of its way.
 const SHORT_BATCH: usize = 8;
 
@@ -44,7 +47,7 @@ pub struct ApplyConfig {
     pub(crate) recheck: Recheck,
     pub(crate) removals: RemovalLimits,
     pub(crate) orphans: OrphanStrategy,
-    pub(crate) batch: BatchBounds,
+    pub(crate) batch: BatchLimits,
 }
 
 impl From<&StoreConfig> for ApplyConfig {
@@ -59,7 +62,7 @@ impl From<&StoreConfig> for ApplyConfig {
             recheck: config.recheck,
             removals: config.removals,
             orphans: config.orphan_strategy,
-            batch: BatchBounds::from(config),
+            batch: config.into(),
         }
     }
 }
@@ -138,15 +141,20 @@ impl Applier {
     pub async fn run(self, shutdown: CancellationToken) -> Result<(), ApplyError> {
         let ended = self.apply_until(&shutdown).await;
         self.publishing.close();
-        self.publishing.wait().await;
+        // Those of a large listing may take longer where the bus is slow. What is not out by then, the
+        // reconciler finds at the next start.
+        let published = tokio::time::timeout(PUBLISH_AT_STOP_MAX, self.publishing.wait());
+        if published.await.is_err() {
+            tracing::info!("jobs are left to the next start, for they were not out in time");
+        }
         ended
     }
 
     async fn apply_until(&self, shutdown: &CancellationToken) -> Result<(), ApplyError> {
         let subjects = &self.config.subjects;
         let lanes = [Lane::Hi, Lane::Lo].map(|lane| observation_consumer(subjects, lane));
-        let bounds = self.config.batch;
-        let mut consumer = BatchConsumer::new(self, &self.bus, subjects, lanes.into(), bounds);
+        let limits = self.config.batch;
+        let mut consumer = BatchConsumer::new(self, &self.bus, subjects, lanes.into(), limits);
         // What the configuration takes away waits for its second look like everything else.
         let mut second_looks =
             tokio::time::interval(self.config.removals.wait.max(SECOND_LOOK_MIN));

@@ -6,8 +6,8 @@ use std::time::Duration;
 use freshet_proto::subject::Subjects;
 
 use super::providers::Providers;
+use crate::batch_limits::BatchLimits;
 use crate::config::{Fingerprint, StoreConfig};
-use crate::consumer::BatchBounds;
 
 /// What the ledger is told.
 #[derive(Clone, Debug)]
@@ -17,7 +17,7 @@ pub struct LedgerConfig {
     pub(crate) fingerprint: Fingerprint,
     pub(crate) reconcile_every: Duration,
     pub(crate) enqueued_recently: Duration,
-    pub(crate) batch: BatchBounds,
+    pub(crate) batch: BatchLimits,
 }
 
 impl From<&StoreConfig> for LedgerConfig {
@@ -28,7 +28,7 @@ impl From<&StoreConfig> for LedgerConfig {
             fingerprint: config.fingerprint(),
             reconcile_every: config.reconcile_every,
             enqueued_recently: config.enqueued_recently,
-            batch: BatchBounds::from(config),
+            batch: config.into(),
         }
     }
 }

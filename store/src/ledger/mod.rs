@@ -19,6 +19,7 @@ mod record;
 mod repository_filter;
 mod request;
 mod subject;
+mod under_way;
 
 pub use config::LedgerConfig;
 pub(crate) use providers::{Provider, Providers};

@@ -2,7 +2,8 @@
 //!
 //! A job lives in memory on its way to a processor. Whatever happens to it, the source row still
 //! says `wanted > done`, and this is what reads that: at the start, after the bus came back, and
-//! at every interval. A job that waits or is in flight refuses its copy, so nothing runs twice.
+//! at every interval. A source that is under way is left alone, and a job that waits or is in flight
+//! refuses its copy, so nothing runs twice.
 
 use std::collections::HashSet;
 use std::convert::Infallible;
@@ -20,6 +21,7 @@ use super::config::LedgerConfig;
 use super::decision::IgnoreReason;
 use super::publish::{JobPublisher, build_jobs};
 use super::request::request_refresh;
+use super::under_way::find_under_way;
 use crate::apply::BACK_OFF_LASTING_MAX;
 use crate::metrics::StoreMetrics;
 use crate::micros::micros;
@@ -217,35 +219,55 @@ impl Reconciler {
 
     /// Gives jobs to a page of sources, those that wait longest first; how many there were.
     async fn republish_page(&self, at: &EnqueueTimes) -> Result<i64, RepoError> {
+        // Most of the time there is none, and then the bus is not asked.
+        let mut tx = self.repo.read().await?;
+        let any = tx.sources_to_enqueue(at, 1).await?;
+        tx.commit().await?;
+        if any.is_empty() {
+            return Ok(0);
+        }
+        // Before the sources are read: what was applied since then is not outstanding any more.
+        let under_way = find_under_way(&self.bus).await;
         let mut tx = self.repo.read().await?;
         let sources = tx.sources_to_enqueue(at, SOURCES_MAX).await?;
-        let found: Vec<&SourceRow> = sources.iter().collect();
+        let found = i64::try_from(sources.len()).unwrap_or(i64::MAX);
+        let (moving, lost): (Vec<SourceRow>, Vec<SourceRow>) = sources
+            .into_iter()
+            .partition(|source| under_way.contains(&source.id));
+        let requested: Vec<&SourceRow> = lost.iter().collect();
         let config = &self.config;
         let jobs = build_jobs(
             &mut tx,
-            &found,
+            &requested,
             &config.providers,
             config.fingerprint.as_str(),
         )
         .await?;
         tx.commit().await?;
-        let ids: Vec<SourceId> = jobs.iter().map(|job| job.source_id.into()).collect();
-        let unwanted = unwanted_generations(&sources, &ids);
+        let mut ids: Vec<SourceId> = jobs.iter().map(|job| job.source_id.into()).collect();
+        let unwanted = unwanted_generations(&lost, &ids);
         // Outside of any transaction: the bus may take its time, and writers would wait for it.
         self.jobs.publish_missing(jobs).await;
-        if !sources.is_empty() {
-            let mut tx = self.repo.write().await?;
-            // Also for jobs the bus refused: they wait or are in flight, and need not be offered
-            // again soon.
-            tx.set_enqueued(&ids, at.now).await?;
-            // No job will ever prove these. Left outstanding they would be found again every few
-            // seconds, and their deliveries would never end.
-            tx.abandon_generations(&unwanted).await?;
-            tx.ignore_deliveries(&unwanted, IgnoreReason::NotConfigured.as_str(), at.now)
-                .await?;
-            tx.commit().await?;
-        }
-        Ok(i64::try_from(sources.len()).unwrap_or(i64::MAX))
+        ids.extend(moving.iter().map(|source| source.id));
+        self.note_offered(&ids, &unwanted, at.now).await?;
+        Ok(found)
+    }
+
+    async fn note_offered(
+        &self,
+        ids: &[SourceId],
+        unwanted: &[SourceGeneration],
+        now: i64,
+    ) -> Result<(), RepoError> {
+        let mut tx = self.repo.write().await?;
+        // Also those under way, and those whose job the bus refused: they need not be offered again soon.
+        tx.set_enqueued(ids, now).await?;
+        // No job will ever prove these. Left outstanding they would be found again every few
+        // seconds, and their deliveries would never end.
+        tx.abandon_generations(unwanted).await?;
+        tx.ignore_deliveries(unwanted, IgnoreReason::NotConfigured.as_str(), now)
+            .await?;
+        tx.commit().await
     }
 }
 
@@ -279,7 +301,13 @@ fn unwanted_generations(sources: &[SourceRow], with_job: &[SourceId]) -> Vec<Sou
 
 #[cfg(test)]
 mod tests {
+    use freshet_bus::Outbound;
+    use freshet_proto::stream::{JOBS, observation_consumer, topology};
+    use freshet_proto::subject::Subjects;
+    use freshet_runtime::metrics::Registry;
+
     use super::*;
+    use crate::config::{DatabaseConfig, StoreConfig};
     use crate::repo::SourceKind;
 
     /// Whether a source last proved at 100, to be looked at every `every`, is due at `now`.
@@ -304,5 +332,55 @@ mod tests {
         check(None, (2, 2), 1_000, false);
         check(Some(50), (3, 2), 1_000, false);
         check(Some(50), (0, 0), 1_000, false);
+    }
+
+    /// A source that wants a reading and is in no job.
+    async fn outstanding(bus: &Bus) -> (Reconciler, Subjects) {
+        let subjects = Subjects::default();
+        let streams = topology(&subjects, 1);
+        bus.provision(&streams).await.expect("an empty bus");
+        let config = StoreConfig::new(DatabaseConfig::Temporary);
+        let repo = Repo::open(&config.database).await.expect("a database");
+        let (id, url) = (SourceId::new(1), "https://example.com/a");
+        let mut source = SourceRow::new(id, SourceKind::Url, "example.com", url);
+        source.wanted = 1;
+        let mut tx = repo.write().await.expect("a transaction");
+        tx.put_sources(&[source]).await.expect("written");
+        tx.commit().await.expect("committed");
+        let metrics = Arc::new(StoreMetrics::register(&Registry::new("catalog")));
+        let config = LedgerConfig::from(&config);
+        let reconciler = Reconciler::new(repo, bus.clone(), Clock::system(), config, metrics);
+        (reconciler, subjects)
+    }
+
+    /// Looks for lost jobs, and tells how many jobs there are then.
+    async fn count_jobs_after(reconciler: &Reconciler, now: i64) -> u64 {
+        let at = EnqueueTimes {
+            now,
+            due_max: now + 1_000_000,
+            enqueued_before: now - 1,
+            enqueued_max: now + 1_000_000,
+        };
+        let found = reconciler.republish_page(&at).await;
+        assert_eq!(found.expect("a database"), 1, "it is outstanding");
+        let depth = reconciler.bus.depth(JOBS).await;
+        depth.expect("a stream").messages
+    }
+
+    #[tokio::test]
+    async fn a_source_whose_observation_waits_is_given_no_job() {
+        let bus = Bus::memory();
+        let (reconciler, subjects) = outstanding(&bus).await;
+        let subject = subjects.observation(Lane::Lo.into(), "example.com", 1);
+        let observation = Outbound::new(subject, "read already".as_bytes());
+        let _stored = bus.publish(observation).await.expect("stored");
+        let now = Clock::system().now_micros();
+        assert_eq!(count_jobs_after(&reconciler, now).await, 0);
+        let consumer = observation_consumer(&subjects, Lane::Lo.into());
+        let mut applied = bus.consume(&consumer).await.expect("a consumer");
+        let lost = applied.next(1).await.expect("a bus").remove(0);
+        lost.ack().await.expect("acknowledged");
+        assert_eq!(count_jobs_after(&reconciler, now + 2).await, 1);
+        assert_eq!(count_jobs_after(&reconciler, now + 4).await, 1, "it waits");
     }
 }

@@ -1,12 +1,14 @@
 //! The pipeline's numbers: push to visible, a burst of pushes, cold ingest, a large definition, a large group, in both
-//! profiles; and what parsing and `freshet validate` cost alone, and how
-//! that grows.
+//! profiles; a cold discovery of any size; and what parsing and `freshet validate` cost alone, and how that
+//! grows.
 //!
 //! `cargo bench -p freshet-tests --bench pipeline -- --json` prints one JSON line per result. Commits are made before
 //! a clock starts, and no git client takes part. The emulator, the services and the readers share this
-//! process and its cores; nats-server and PostgreSQL are processes of their own on the same machine.
+//! process and its cores; nats-server and PostgreSQL are processes of their own on the same machine, and so is
+//! Freshet in the cold discovery, which takes the `freshet` binary of the same build: `cargo build --release --bin freshet`.
 
 mod burst;
+mod cold;
 mod dataset;
 mod embed;
 mod group;
@@ -33,7 +35,7 @@ struct Arguments {
     #[arg(long)]
     bench: bool,
     /// Only this bench.
-    #[arg(long, value_parser = ["push", "burst", "ingest", "embed", "group", "parse", "validate", "growth", "memory"])]
+    #[arg(long, value_parser = ["push", "burst", "ingest", "embed", "group", "parse", "validate", "growth", "memory", "cold"])]
     only: Option<String>,
     /// Only this profile.
     #[arg(long, value_parser = ["embedded", "nats"])]
@@ -47,6 +49,15 @@ struct Arguments {
     /// Changes of those entities before the push bench begins to count.
     #[arg(long, default_value_t = 0)]
     changes: usize,
+    /// Repositories of the cold discovery.
+    #[arg(long, default_value_t = 1_000)]
+    repositories: usize,
+    /// Entities in each of them.
+    #[arg(long, default_value_t = 100)]
+    entities: usize,
+    /// How often the cold discovery is stopped and started again before it is through.
+    #[arg(long, default_value_t = 0)]
+    stops: usize,
 }
 
 const PROFILES: [(Profile, &str); 2] = [(Profile::Embedded, "embedded"), (Profile::Nats, "nats")];
@@ -95,6 +106,14 @@ fn main() {
         }
         if wants("memory") {
             run(memory::measure(profile, label));
+        }
+        if wants("cold") {
+            let plan = cold::Plan {
+                repositories: arguments.repositories,
+                entities: arguments.entities,
+                stops: arguments.stops,
+            };
+            run(cold::measure(profile, label, plan));
         }
     }
 }

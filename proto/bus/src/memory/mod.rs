@@ -228,6 +228,26 @@ impl Memory {
         Ok(state.buckets.entry(bucket.to_owned()).or_default().clone())
     }
 
+    pub(crate) fn depth(&self, stream: &str) -> Result<StreamDepth, ReadError> {
+        self.read_stream(stream, MemoryStream::depth)
+    }
+
+    pub(crate) fn held_subjects(&self, stream: &str) -> Result<HashSet<String>, ReadError> {
+        self.read_stream(stream, MemoryStream::held_subjects)
+    }
+
+    fn read_stream<R>(
+        &self,
+        name: &str,
+        read: impl FnOnce(&MemoryStream) -> R,
+    ) -> Result<R, ReadError> {
+        let mut state = self.lock_state();
+        let stream = state.find_stream(name).map(|stream| read(stream));
+        stream.ok_or_else(|| ReadError::Missing {
+            name: name.to_owned(),
+        })
+    }
+
     pub(crate) fn depths(&self) -> Vec<StreamDepth> {
         self.lock_state()
             .streams

@@ -3,7 +3,7 @@
 //! The order of checks is that of a single JetStream server: expectations first, then identity, then
 //! room. An identity outlives its message, but a refused message does not use its identity up.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
 
 use bytes::Bytes;
 use freshet_proto::envelope::Envelope;
@@ -156,7 +156,18 @@ impl MemoryStream {
             stream: self.spec.name.clone(),
             messages,
             bytes: self.bytes,
+            bytes_max: Some(self.bytes_max()),
         }
+    }
+
+    pub(super) fn held_subjects(&self) -> HashSet<String> {
+        self.by_subject.keys().cloned().collect()
+    }
+
+    fn bytes_max(&self) -> u64 {
+        // The smaller of both: what a server keeps on its disk would be the memory of this process.
+        let configured = self.spec.bytes_max.and_then(|max| u64::try_from(max).ok());
+        configured.map_or(BYTES_MAX, |max| max.min(BYTES_MAX))
     }
 
     pub(super) fn open_consumer(&mut self, spec: &ConsumerSpec) -> Result<(), ConsumeError> {
@@ -238,9 +249,7 @@ impl MemoryStream {
     }
 
     fn make_room(&mut self, bytes: u64) -> bool {
-        // The smaller of both: what a server keeps on its disk would be the memory of this process.
-        let configured = self.spec.bytes_max.and_then(|max| u64::try_from(max).ok());
-        let bytes_max = configured.map_or(BYTES_MAX, |max| max.min(BYTES_MAX));
+        let bytes_max = self.bytes_max();
         while self.bytes + bytes > bytes_max {
             let oldest = self
                 .messages

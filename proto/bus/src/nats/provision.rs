@@ -1,9 +1,12 @@
 //! Streams, buckets and consumers: creating what is missing, refusing what differs.
 
+use std::collections::HashSet;
+
 use async_nats::jetstream::context::GetStreamErrorKind;
 use async_nats::jetstream::stream::{Config, ConsumerErrorKind, RawMessageErrorKind, StorageType};
 use async_nats::jetstream::{ErrorCode, stream};
 use freshet_proto::stream::{ConsumerSpec, Topology};
+use futures::StreamExt as _;
 
 use super::server::is_out_of_room;
 use super::settings::{
@@ -13,6 +16,9 @@ use super::{Nats, NatsCore};
 use crate::{
     ConsumeError, Drift, Drifts, ProvisionError, ReadError, StoredMessage, StreamDepth, Tail,
 };
+
+/// Matches every subject of a stream.
+const ALL_SUBJECTS: &str = ">";
 
 impl Nats {
     pub(crate) async fn provision(&self, topology: &Topology) -> Result<(), ProvisionError> {
@@ -87,15 +93,38 @@ impl Nats {
         };
         let mut depths = Vec::with_capacity(names.len());
         for name in names {
-            let stream = self.core.look_up(&name).await?;
-            let state = &stream.cached_info().state;
-            depths.push(StreamDepth {
-                stream: name,
-                messages: state.messages,
-                bytes: state.bytes,
-            });
+            depths.push(self.depth(&name).await?);
         }
         Ok(depths)
+    }
+
+    pub(crate) async fn depth(&self, name: &str) -> Result<StreamDepth, ReadError> {
+        let stream = self.core.look_up(name).await?;
+        let info = stream.cached_info();
+        Ok(StreamDepth {
+            stream: name.to_owned(),
+            messages: info.state.messages,
+            bytes: info.state.bytes,
+            // As it is and not as it was configured here; a negative one is none.
+            bytes_max: u64::try_from(info.config.max_bytes).ok(),
+        })
+    }
+
+    pub(crate) async fn held_subjects(&self, name: &str) -> Result<HashSet<String>, ReadError> {
+        let unavailable = |source: crate::Cause| ReadError::Unavailable {
+            name: name.to_owned(),
+            source,
+        };
+        let stream = self.core.look_up(name).await?;
+        let listing = stream.info_with_subjects(ALL_SUBJECTS).await;
+        // In pages, of which the server decides the size.
+        let mut listing = listing.map_err(|error| unavailable(error.into()))?;
+        let mut held = HashSet::new();
+        while let Some(listed) = listing.next().await {
+            let (subject, _messages) = listed.map_err(|error| unavailable(error.into()))?;
+            held.insert(subject);
+        }
+        Ok(held)
     }
 
     pub(crate) async fn kv(&self, bucket: &str) -> Result<super::NatsBucket, ReadError> {

@@ -10,6 +10,7 @@ mod outage;
 mod publish;
 mod queue;
 mod receive;
+mod room;
 mod topology;
 
 use std::time::Duration;
@@ -45,6 +46,7 @@ pub(crate) async fn run_all(lab: &impl Lab) {
     queue::run(lab).await;
     receive::run(lab).await;
     publish::run(lab).await;
+    room::run(lab).await;
     topology::run(lab).await;
     kv::run(lab).await;
     if lab.bus().await.is_durable() {
