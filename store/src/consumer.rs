@@ -255,7 +255,12 @@ impl<'a, H: BatchHandler> BatchConsumer<'a, H> {
         freshet_runtime::summed_up!(of H::STAGE.as_str(); warn, error = %Chain(&error), stage = H::STAGE.as_str(), messages = messages.len(), "a batch could not be handled");
         if remedy == BatchRemedy::Isolate {
             for (message, delivery) in messages.iter().zip(deliveries) {
-                self.handle_alone(message, delivery).await;
+                // A batch of two hundred, each alone, may take longer than a stop may.
+                if shutdown.is_cancelled() {
+                    give_back(vec![delivery]).await;
+                } else {
+                    self.handle_alone(message, delivery).await;
+                }
             }
         } else {
             give_back(deliveries).await;

@@ -16,6 +16,7 @@ use tracing::Instrument;
 
 use super::context::WorkerContext;
 use super::disposition::{DeadLetterReason, JobDisposition, disposition_after_panic};
+use super::in_hand::InHandPlace;
 use super::job::{ReceivedJob, decode_job, keep_alive};
 use super::messages::carry_out;
 use super::panics::PanicCounts;
@@ -62,8 +63,12 @@ impl JobHandler {
         }
     }
 
-    /// The job of a message; `None` if it is none, and then it is a dead letter already.
-    pub(super) async fn decode_job(&self, delivery: Delivery) -> Option<ReceivedJob> {
+    /// The job of a message, in its place in hand; `None` if it is none, and then it is a dead letter already.
+    pub(super) async fn decode_job(
+        &self,
+        delivery: Delivery,
+        place: InHandPlace,
+    ) -> Option<ReceivedJob> {
         match decode_job(&delivery.payload) {
             Ok(mut job) => {
                 if let Some(job::Target::Repository(target)) = &mut job.target {
@@ -71,9 +76,7 @@ impl JobHandler {
                     let age_max = self.context.config.behind_age_max;
                     forget_old_push(target, job.cause.as_ref(), now, age_max);
                 }
-                let mut job = ReceivedJob::new(delivery, job);
-                job.enter_hand(self.context.in_hand(self.lane));
-                Some(job)
+                Some(ReceivedJob::new(delivery, job, place))
             }
             // Nobody knows which source it is about, so none can be reported.
             Err(error) => {

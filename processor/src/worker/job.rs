@@ -24,14 +24,14 @@ pub(super) struct ReceivedJob {
 }
 
 impl ReceivedJob {
-    /// A decoded job with its message.
-    pub(super) fn new(delivery: Delivery, job: Job) -> Self {
+    /// A decoded job with its message and its place in hand.
+    pub(super) fn new(delivery: Delivery, job: Job, place: InHandPlace) -> Self {
         let span = span_of(&delivery, &job);
         Self {
             delivery,
             job,
             span,
-            place: None,
+            place: Some(place),
         }
     }
 

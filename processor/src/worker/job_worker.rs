@@ -16,6 +16,7 @@ use tokio_util::task::TaskTracker;
 use super::context::WorkerContext;
 use super::disposition::{DeadLetterReason, JobDisposition};
 use super::handler::{Attempt, JobHandler};
+use super::in_hand::InHandPlace;
 use super::job::{ReceivedJob, group_jobs};
 use super::listings::list_account;
 use super::pause::pause_for;
@@ -191,10 +192,17 @@ fn start_jobs(
     let (handler, source, slot) = (handler.clone(), source.clone(), Arc::new(slot));
     let tasks = handler.tasks.clone();
     let more_tasks = tasks.clone();
+    // Before the task begins: the loop looks at what is in hand again at once, and with messages that are
+    // there already it would take all of them before the first task had its turn.
+    let in_hand = handler.context.in_hand(handler.lane);
+    let in_places: Vec<(Delivery, InHandPlace)> = deliveries
+        .into_iter()
+        .map(|delivery| (delivery, in_hand.take_place()))
+        .collect();
     tasks.spawn(async move {
-        let mut jobs = Vec::with_capacity(deliveries.len());
-        for delivery in deliveries {
-            jobs.extend(handler.decode_job(delivery).await);
+        let mut jobs = Vec::with_capacity(in_places.len());
+        for (delivery, place) in in_places {
+            jobs.extend(handler.decode_job(delivery, place).await);
         }
         let is_shared = |job: &ReceivedJob| job.repository().is_some();
         // Each group in a task: a listing of minutes must not hold up the repositories that came

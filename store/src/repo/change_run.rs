@@ -13,8 +13,8 @@ use freshet_model::{EntityRef, LocationId, RelationDeclaration, Revision, Source
 use prost::Message as _;
 use uuid::Uuid;
 
-use super::changes::{relations_from_text, relations_to_text};
 use super::error::RepoError;
+use super::relation_text::{relations_from_text, relations_to_text};
 use super::statement::json;
 use super::stored::stored_ref;
 use crate::change::{ChangeRow, Op, ProblemRow};

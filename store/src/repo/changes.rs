@@ -3,9 +3,7 @@
 //! A row holds a run of changes under the revision of the last one. Rows that an earlier version wrote
 //! hold one change each, in columns; they stay, and are read beside the others.
 
-use std::sync::Arc;
-
-use freshet_model::{EntityRef, RelationDeclaration, Revision};
+use freshet_model::Revision;
 use futures::{Stream, TryStreamExt};
 use sqlx::Postgres;
 use sqlx::postgres::{PgArguments, PgRow};
@@ -14,7 +12,7 @@ use sqlx::query::QueryAs;
 use super::change_run::{ChangeRun, LoggedChange, text_length, unpack_changes};
 use super::database::Repo;
 use super::error::RepoError;
-use super::statement::{Tx, json};
+use super::statement::Tx;
 use crate::change::ChangeRow;
 
 const OPERATION: &str = "read changes";
@@ -71,38 +69,6 @@ impl StoredChange {
             fact_at: self.fact_at,
         }
     }
-}
-
-type CompactRelation<T> = (T, Option<T>, EntityRef);
-
-/// Relations as compact JSON: `[[forward, reverse or null, target], …]`.
-pub(crate) fn relations_to_text(relations: &[RelationDeclaration]) -> String {
-    // The log holds the relations of every version, so field names would be a large part of it.
-    let compact: Vec<(&str, Option<&str>, &EntityRef)> = relations
-        .iter()
-        .map(|relation| {
-            (
-                relation.forward.as_str(),
-                relation.reverse.as_deref(),
-                &relation.target,
-            )
-        })
-        .collect();
-    json(&compact)
-}
-
-/// Reads what [`relations_to_text`] wrote.
-pub(crate) fn relations_from_text(text: &str) -> Result<Arc<[RelationDeclaration]>, RepoError> {
-    let compact: Vec<CompactRelation<String>> = serde_json::from_str(text)
-        .map_err(|error| RepoError::unreadable("read relations", error))?;
-    Ok(compact
-        .into_iter()
-        .map(|(forward, reverse, target)| RelationDeclaration {
-            forward,
-            reverse,
-            target,
-        })
-        .collect())
 }
 
 impl Repo {

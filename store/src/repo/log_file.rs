@@ -11,8 +11,10 @@ use std::time::Duration;
 use sqlx::SqlitePool;
 use tokio::time::Instant;
 
-use super::sqlite::WAIT_AS_USUAL;
-
+/// How long a statement waits for a lock another process holds.
+pub(super) const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+/// The same as a statement.
+const WAIT_AS_USUAL: &str = "pragma busy_timeout = 5000";
 /// From this size on the file is cut short: twice what it may keep.
 const LOG_BYTES_MAX: u64 = 128 * 1024 * 1024;
 /// How long the writer waits for readers, who have what they need within a few milliseconds: a push may be

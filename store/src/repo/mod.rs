@@ -29,6 +29,7 @@ mod meta;
 pub(crate) mod parts;
 mod postgres;
 mod problems;
+pub(crate) mod relation_text;
 mod removals;
 mod restore;
 mod snapshot;

@@ -7,10 +7,10 @@ use freshet_model::{LocationId, Revision, SourceId};
 use futures::{Stream, TryStreamExt as _};
 
 use super::change_run::{LoggedDocument, read_uid, unpack_documents};
-use super::changes::relations_from_text;
 use super::database::Repo;
 use super::error::RepoError;
 use super::problems::{ProblemPlace, ProblemRecord, StoredProblem};
+use super::relation_text::relations_from_text;
 use super::statement::{Tx, fetch_all};
 use super::stored::stored_ref;
 use crate::change::{EntityRecord, ProblemRow, Snapshot};

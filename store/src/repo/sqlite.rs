@@ -16,17 +16,13 @@ use tempfile::TempDir;
 use super::access::AccessMode;
 use super::database_file::{DatabaseFile, DatabaseFileLost};
 use super::error::OpenError;
-use super::log_file::LogFile;
+use super::log_file::{BUSY_TIMEOUT, LogFile};
 use super::writer_turn::{WriterTurn, WriterTurns};
 
 const NAME: &str = "SQLite";
 const TEMPORARY_PREFIX: &str = "freshet-";
 const TEMPORARY_FILE: &str = "catalog.sqlite";
 const READERS_MAX: u32 = 4;
-/// How long a statement waits for a lock another process holds.
-const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
-/// The same as a statement.
-pub(super) const WAIT_AS_USUAL: &str = "pragma busy_timeout = 5000";
 /// How long a caller waits for the writer or a reader.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(30);
 /// Page cache of one connection, in KiB; negative, as SQLite wants it.

@@ -54,14 +54,13 @@ impl World {
 
     /// Publishes sweeps until these rooms have no more; how many.
     async fn fill(&self, rooms: &[StreamRoom]) -> usize {
-        let mut stored = 0;
-        for (number, room) in (1..MESSAGES_MAX).zip(rooms.iter().cycle()) {
+        let numbers = (1..MESSAGES_MAX).zip(rooms.iter().cycle());
+        for (stored, (number, room)) in numbers.enumerate() {
             let message = self.large(Lane::Lo, number);
             if !room.take(message.stored_bytes()).await {
                 return stored;
             }
             let _published = self.bus.publish(message).await.expect("there is room");
-            stored += 1;
         }
         panic!("sweeps fill everything");
     }

@@ -16,8 +16,8 @@ use crate::apply::entities::claim_index::{Claim, ClaimState, RefClaims, claims_b
 use crate::apply::entities::declarations::{DeclaredEntity, FileDeclarations};
 use crate::apply::entities::load::StoredEntities;
 use crate::apply::error::ApplyError;
-use crate::repo::changes::{relations_from_text, relations_to_text};
 use crate::repo::claims::ClaimKey;
+use crate::repo::relation_text::{relations_from_text, relations_to_text};
 use crate::repo::{ClaimRow, Location, SourceRow};
 
 /// The content an entity gets.
