@@ -5,6 +5,7 @@ use std::sync::Arc;
 use freshet_model::{EntityRef, LocationId, Revision, SourceId};
 use freshet_wait::{eventually, in_time};
 use tokio::io::AsyncReadExt as _;
+use tokio::net::TcpStream;
 use uuid::Uuid;
 
 use super::World;
@@ -109,17 +110,22 @@ async fn a_list_whose_client_leaves_is_not_chosen_to_its_end() {
     world.stop().await;
 }
 
-#[tokio::test]
-async fn a_list_whose_client_leaves_is_not_sent_to_its_end() {
-    let world = World::start().await;
-    world.fill();
+/// Asks for all entities, and reads no more than the beginning.
+async fn begin_list(world: &World) -> TcpStream {
     let mut connection = world.send("GET", "/api/catalog/entities", "").await;
     let mut head = [0; 256];
     let read = connection.read_exact(&mut head);
     in_time("the beginning of an answer", read)
         .await
         .expect("an answer");
-    drop(connection);
+    connection
+}
+
+#[tokio::test]
+async fn a_list_whose_client_leaves_is_not_sent_to_its_end() {
+    let world = World::start().await;
+    world.fill();
+    drop(begin_list(&world).await);
     world.knows_of_abandoned(ListStage::Sending).await;
     world.stop().await;
 }
@@ -130,13 +136,7 @@ async fn who_does_not_read_a_list_holds_up_nobody() {
     world.fill();
     let mut connections = Vec::new();
     for _ in 0..=LISTS_AT_ONCE_MAX {
-        let mut connection = world.send("GET", "/api/catalog/entities", "").await;
-        let mut head = [0; 256];
-        let read = connection.read_exact(&mut head);
-        in_time("the beginning of an answer", read)
-            .await
-            .expect("an answer");
-        connections.push(connection);
+        connections.push(begin_list(&world).await);
     }
     world.commit(ENTITIES + 1).await;
     let filter = "/api/catalog/entities?filter=metadata.title=r20001";
