@@ -11,7 +11,8 @@ use sha2::{Digest, Sha256};
 
 use crate::api::ExternalAccess;
 
-/// About 250 entities of a sweep, which take some tens of milliseconds: that long a push may have to wait.
+/// About 250 entities of a sweep: a push may have to wait for one such transaction. What larger ones would save
+/// in a cold start was not measured.
 const BATCH_BYTES_MAX: usize = 512 * 1024;
 
 /// Everything the store is told.

@@ -195,13 +195,13 @@ fn start_jobs(
     // Before the task begins: the loop looks at what is in hand again at once, and with messages that are
     // there already it would take all of them before the first task had its turn.
     let in_hand = handler.context.in_hand(handler.lane);
-    let in_places: Vec<(Delivery, InHandPlace)> = deliveries
+    let placed: Vec<(Delivery, InHandPlace)> = deliveries
         .into_iter()
         .map(|delivery| (delivery, in_hand.take_place()))
         .collect();
     tasks.spawn(async move {
-        let mut jobs = Vec::with_capacity(in_places.len());
-        for (delivery, place) in in_places {
+        let mut jobs = Vec::with_capacity(placed.len());
+        for (delivery, place) in placed {
             jobs.extend(handler.decode_job(delivery, place).await);
         }
         let is_shared = |job: &ReceivedJob| job.repository().is_some();
