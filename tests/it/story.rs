@@ -141,6 +141,17 @@ impl Story {
         self.restart().await;
     }
 
+    /// Starts again with other registered locations, and waits for nothing that follows from it.
+    pub(crate) async fn roots_become(&mut self, roots: Vec<Value>) {
+        self.roots = roots;
+        self.start_again().await;
+    }
+
+    /// Starts again, and waits for nothing that follows from it.
+    pub(crate) async fn start_again(&mut self) {
+        self.world.restart_with(self.overlay()).await;
+    }
+
     /// Starts again with something else in the configuration.
     pub(crate) async fn configure(&mut self, more: Value) {
         self.more = more;
@@ -148,7 +159,7 @@ impl Story {
     }
 
     async fn restart(&mut self) {
-        self.world.restart_with(self.overlay()).await;
+        self.start_again().await;
         self.settled().await;
     }
 

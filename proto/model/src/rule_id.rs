@@ -210,6 +210,8 @@ word_enum! {
         LocationTargetUnchecked = "location.target-unchecked",
         /// An account that the configuration names cannot be listed.
         ProviderUnreadable = "provider.unreadable",
+        /// So many entities would go at once that somebody is asked first.
+        RemovalWithheld = "removal.withheld",
         // Only read, never found: a processor of a newer version may name a rule that a store
         // still running does not have yet, and must not be held up by it.
         /// A rule of another version.

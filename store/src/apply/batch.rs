@@ -97,7 +97,7 @@ impl Applier {
         let proved = readings.iter().filter(|reading| reading.is_complete);
         let proved: BTreeSet<SourceId> = proved.map(|reading| reading.source_id).collect();
         written.extend(
-            self.update_pending(work, sources, &decision.withheld, &proved)
+            self.update_pending(work, sources, &observed, &decision.withheld, &proved)
                 .await?,
         );
         let rows = written.iter().filter_map(|id| sources.get(id).cloned());

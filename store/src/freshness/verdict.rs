@@ -23,7 +23,7 @@ freshet_runtime::label_enum! {
     pub enum FreshnessVerdict {
         /// Proved equal within its bound, and nothing says otherwise.
         Fresh = "fresh",
-        /// It may have changed, and was not looked at since.
+        /// It may have changed and was not looked at since, or entities of it that would go are withheld.
         Stale = "stale",
         /// It was looked at again and again, in vain.
         Failing = "failing",
@@ -133,7 +133,7 @@ fn decide_verdict(status: &SourceStatus, bound: Duration, now: i64) -> Freshness
         FreshnessVerdict::Failing
     } else if !status.verified_at.is_some_and(is_within_bound) {
         FreshnessVerdict::Unknown
-    } else if status.wanted > status.done {
+    } else if status.wanted > status.done || status.is_withheld {
         FreshnessVerdict::Stale
     } else {
         FreshnessVerdict::Fresh
@@ -208,6 +208,7 @@ mod tests {
             fail_count: 0,
             last_error: None,
             recheck_every: None,
+            is_withheld: false,
         }
     }
 
@@ -227,6 +228,17 @@ mod tests {
     fn a_source_that_may_have_changed_is_stale() {
         check(1, 2, 1, 0, FreshnessVerdict::Stale);
         check(1, 2, 1, 2, FreshnessVerdict::Stale);
+    }
+
+    #[test]
+    fn a_source_of_which_removals_wait_is_stale() {
+        let status = SourceStatus {
+            is_withheld: true,
+            verified_at: Some(HOUR),
+            ..status("acme/pay")
+        };
+        let judged = AgeBounds::of_providers(&[]).verdict_of_source(status, HOUR);
+        assert_eq!(judged.verdict, FreshnessVerdict::Stale);
     }
 
     #[test]

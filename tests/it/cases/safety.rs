@@ -4,9 +4,9 @@ use bytes::Bytes;
 use freshet_tests::http::Http;
 use freshet_wait::eventually;
 use http::Method;
-use serde_json::json;
+use serde_json::{Value, json};
 
-use crate::story::{Story, component, component_with, location, root, url};
+use crate::story::{Story, component, component_with, generated, location, root, url};
 
 const MANY: usize = 25;
 
@@ -19,32 +19,82 @@ fn many() -> String {
 
 /// One repository whose file declares many entities, and another that nothing happens to.
 async fn crowd() -> Story {
+    crowd_with(json!({})).await
+}
+
+/// The same with something else in the configuration.
+async fn crowd_with(more: Value) -> Story {
     let repositories: [(&str, &[(&str, &str)]); 2] =
         [("crowd", &[("many.yaml", &many())]), ("shop", &[])];
     let roots = vec![root(&url("crowd", "many.yaml"))];
-    let story = Story::begin(&repositories, roots, json!({})).await;
+    let story = Story::begin(&repositories, roots, more).await;
     story.sees("component:default/many-0").await;
     story
 }
 
 const PENDING_REMOVALS: &str = "/api/v1/removals";
+const WITHHELD: &str = "rule=removal.withheld";
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_mass_removal_stops_says_what_would_go_and_continues_on_confirmation() {
-    let mut story = crowd().await;
-    story.push_quietly("crowd", &[("many.yaml", Some("# all of them gone\n"))]);
-    let held = &story.world.api.lists(PENDING_REMOVALS, 1).await[0];
-    assert_eq!(held["entities"], MANY);
-    assert!(held.to_string().contains("many-0"), "{held}");
-    // Nothing else waits for it.
-    story.push_quietly("shop", &[("README.md", Some("words"))]);
-    story.shows("component:default/marker-shop", "m2").await;
-    for number in 0..MANY {
-        let entity_ref = format!("component:default/many-{number}");
-        assert!(story.now(&entity_ref).await.is_some(), "{entity_ref} stays");
-    }
+/// The verdict on a repository.
+async fn verdict_on(story: &Story, repository: &str) -> Result<Value, String> {
+    let sources = story.world.api.sources().await?;
+    let of = sources.iter().find(|source| source["name"] == repository);
+    let source = of.ok_or_else(|| format!("no {repository} in {sources:?}"))?;
+    Ok(source["verdict"].clone())
+}
 
-    let body = json!({"locations": [held["location"]]}).to_string();
+/// Waits until the verdict on a repository is this one.
+async fn has_verdict(story: &Story, repository: &str, expected: &str) {
+    eventually(&format!("{repository} is {expected}"), || async {
+        let verdict = verdict_on(story, repository).await?;
+        (verdict == expected)
+            .then_some(())
+            .ok_or_else(|| verdict.to_string())
+    })
+    .await;
+}
+
+/// The one removal that waits is told as a problem of `path`, in the status of this Location entity, and by the verdict
+/// on the repository. Returns the removal.
+async fn removal_is_told(story: &Story, path: &str, location_entity: &str) -> Value {
+    let held = story.world.api.lists(PENDING_REMOVALS, 1).await.remove(0);
+    let problem = story.world.api.finds_problems(WITHHELD, 1).await.remove(0);
+    assert_eq!(
+        (&problem["path"], &problem["repository"]),
+        (&json!(path), &json!("acme/crowd"))
+    );
+    let text = |key: &str| problem[key].as_str().expect("a text").to_owned();
+    let message = text("message");
+    // The Location entities and the markers are not of the crowd, and still of the same host.
+    let told =
+        format!("{MANY} entities of this location would be removed, and with them {MANY} of ");
+    assert!(message.starts_with(&told), "{message}");
+    let since = held["since"].as_str().expect("a time");
+    assert!(message.ends_with(since), "{message} {since}");
+    let confirmation = format!(
+        "POST /api/v1/removals/confirm with {{\"locations\": [{}]}}",
+        held["location"]
+    );
+    assert!(text("hint").contains(&confirmation), "{problem}");
+    assert_eq!(problem["statusOf"], json!([location_entity]));
+    let shown = story.now(location_entity).await.expect("it is served");
+    assert!(shown["status"].to_string().contains(&told), "{shown}");
+    assert_eq!(verdict_on(story, "acme/crowd").await, Ok(json!("stale")));
+    held
+}
+
+/// Nothing waits any more, and nothing says that it does.
+async fn nothing_is_withheld(story: &Story, location_entity: &str) {
+    story.world.api.lists(PENDING_REMOVALS, 0).await;
+    story.world.api.finds_problems(WITHHELD, 0).await;
+    story.world.api.is_well(location_entity).await;
+    has_verdict(story, "acme/crowd", "fresh").await;
+}
+
+/// Confirms these removals together.
+async fn confirm(story: &Story, removals: &[Value]) {
+    let locations: Vec<&Value> = removals.iter().map(|it| &it["location"]).collect();
+    let body = json!({ "locations": locations }).to_string();
     let answer = Http::default()
         .send(
             Method::POST,
@@ -55,12 +105,41 @@ async fn a_mass_removal_stops_says_what_would_go_and_continues_on_confirmation()
         .await
         .expect("answered");
     assert!(answer.status.is_success(), "{answer:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_mass_removal_stops_says_what_would_go_and_continues_on_confirmation() {
+    let mut story = crowd().await;
+    has_verdict(&story, "acme/crowd", "fresh").await;
+    story.push_quietly("crowd", &[("many.yaml", Some("# all of them gone\n"))]);
+    let registered = generated(&url("crowd", "many.yaml"));
+    let held = removal_is_told(&story, "many.yaml", &registered).await;
+    assert_eq!(held["entities"], MANY);
+    assert!(held.to_string().contains("many-0"), "{held}");
+    // Nothing else waits for it.
+    story.push_quietly("shop", &[("README.md", Some("words"))]);
+    story.shows("component:default/marker-shop", "m2").await;
+    for number in 0..MANY {
+        let entity_ref = format!("component:default/many-{number}");
+        assert!(story.now(&entity_ref).await.is_some(), "{entity_ref} stays");
+    }
+    // It is told after a restart as before, of the same time.
+    story.start_again().await;
+    let again = removal_is_told(&story, "many.yaml", &registered).await;
+    assert_eq!(again, held);
+
+    confirm(&story, &[held]).await;
     story
         .world
         .api
         .no_longer_sees("component:default/many-0")
         .await;
-    story.world.api.lists(PENDING_REMOVALS, 0).await;
+    nothing_is_withheld(&story, &registered).await;
+    let heard = story.world.heard_everything().await;
+    for (told, times) in [("problem-opened", 1), ("problem-resolved", 1)] {
+        let of_problems = heard.beginning_with(told);
+        assert_eq!(of_problems.len(), times, "{told}: {of_problems:?}");
+    }
     story.end().await;
 }
 
@@ -68,13 +147,52 @@ async fn a_mass_removal_stops_says_what_would_go_and_continues_on_confirmation()
 async fn a_mass_removal_that_is_taken_back_never_happened() {
     let mut story = crowd().await;
     story.push_quietly("crowd", &[("many.yaml", Some("# oh no\n"))]);
-    story.world.api.lists(PENDING_REMOVALS, 1).await;
+    let registered = generated(&url("crowd", "many.yaml"));
+    removal_is_told(&story, "many.yaml", &registered).await;
     story
         .push_to("crowd", &[("many.yaml", Some(&many()))])
         .await;
-    story.world.api.lists(PENDING_REMOVALS, 0).await;
+    nothing_is_withheld(&story, &registered).await;
     let heard = story.world.heard_everything().await;
     assert!(heard.beginning_with("deleted").is_empty(), "{heard:?}");
+    story.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_mass_removal_that_nobody_takes_back_is_made_after_its_wait() {
+    let wait = json!({"freshet": {"removals": {"wait": {"seconds": 1}}}});
+    let mut story = crowd_with(wait).await;
+    story.push_quietly("crowd", &[("many.yaml", Some("# all of them gone\n"))]);
+    let api = &story.world.api;
+    api.no_longer_sees("component:default/many-0").await;
+    nothing_is_withheld(&story, &generated(&url("crowd", "many.yaml"))).await;
+    let heard = story.world.heard_everything().await;
+    for (told, times) in [
+        ("problem-opened", 1),
+        ("problem-resolved", 1),
+        ("deleted", MANY),
+    ] {
+        let heard = heard.beginning_with(told);
+        assert_eq!(heard.len(), times, "{told}: {heard:?}");
+    }
+    story.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_the_configuration_would_take_away_is_told_of_the_files_that_would_lose_it() {
+    let mut story = crowd().await;
+    story.roots_become(Vec::new()).await;
+    // Of the file and not of the root, which nobody would miss alone.
+    let registered = generated(&url("crowd", "many.yaml"));
+    let held = removal_is_told(&story, "many.yaml", &registered).await;
+    confirm(&story, &[held]).await;
+    story
+        .world
+        .api
+        .no_longer_sees("component:default/many-0")
+        .await;
+    story.world.api.lists(PENDING_REMOVALS, 0).await;
+    story.world.api.finds_problems(WITHHELD, 0).await;
     story.end().await;
 }
 
@@ -99,7 +217,7 @@ async fn an_absence_that_another_repository_makes_count_waits_like_any_mass_remo
     api.fails_with("location:default/all", "NotFoundError")
         .await;
     story.push_quietly("shop", &[("all.yaml", Some(&list("optional")))]);
-    story.world.api.lists(PENDING_REMOVALS, 1).await;
+    removal_is_told(&story, "many.yaml", "location:default/all").await;
     // Nothing else waits for it.
     story.push_quietly("crowd", &[("README.md", Some("words"))]);
     story.shows("component:default/marker-crowd", "m3").await;

@@ -127,7 +127,7 @@ impl Applier {
             .lock_sources_by_key(std::slice::from_ref(of))
             .await?;
         let proved: BTreeSet<SourceId> = roots.iter().map(|source| source.id).collect();
-        self.update_pending(work, &mut none, &decision.withheld, &proved)
+        self.update_pending(work, &mut none, &observed, &decision.withheld, &proved)
             .await?;
         Ok(())
     }

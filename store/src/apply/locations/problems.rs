@@ -37,6 +37,8 @@ pub(crate) enum ReviewScope {
     Rules,
     /// What a Location entity of the file points at.
     Targets(String),
+    /// What the limit on mass removals withholds of the file.
+    Removals,
 }
 
 impl ReviewScope {
@@ -45,13 +47,19 @@ impl ReviewScope {
         let is_of_targets = is_of_targets(rule);
         match self {
             Self::All => true,
-            Self::File => !is_of_targets && rule != RuleId::RulesNotAllowed,
+            Self::File => !is_of_targets && !is_from_outside(rule),
             Self::Rules => rule == RuleId::RulesNotAllowed,
+            Self::Removals => rule == RuleId::RemovalWithheld,
             Self::Targets(parent_ref) => {
                 is_of_targets && entity_ref.is_some_and(|it| it.as_str() == parent_ref)
             }
         }
     }
+}
+
+/// Whether something else than the file decides whether it has this problem.
+fn is_from_outside(rule: RuleId) -> bool {
+    matches!(rule, RuleId::RulesNotAllowed | RuleId::RemovalWithheld)
 }
 
 fn is_of_targets(rule: RuleId) -> bool {

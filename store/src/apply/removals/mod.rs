@@ -2,3 +2,4 @@
 
 pub(crate) mod limits;
 pub(crate) mod pending;
+mod problems;

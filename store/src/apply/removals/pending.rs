@@ -11,6 +11,7 @@ use freshet_proto::message::RepositoryObserved;
 use super::limits::{LocationRemoval, RemovalContext, check_limits, is_small};
 use crate::apply::applier::Applier;
 use crate::apply::changes::plan::ChangePlan;
+use crate::apply::decision::Observed;
 use crate::apply::error::ApplyError;
 use crate::apply::locations::graph::LocationGraph;
 use crate::apply::observed::evidence::{Evidence, LocationEvidence};
@@ -44,6 +45,10 @@ pub(crate) struct Withheld {
     sources: BTreeSet<SourceId>,
     /// What waits, by location.
     pending: BTreeMap<LocationId, RemovalRow>,
+    /// What waited before and is made now, with the source that asked for it.
+    made: BTreeMap<LocationId, SourceId>,
+    /// How many entities the installations have of which something is withheld.
+    live: HashMap<String, i64>,
 }
 
 impl Withheld {
@@ -54,7 +59,7 @@ impl Withheld {
     /// Leaves out what takes entities away: first what was seen of the files that lose them, and if that
     /// is not it, because something else points at those files no more, all of the source. Returns
     /// whether more is left out than before.
-    fn extend(&mut self, by_source: BTreeMap<SourceId, Vec<RemovalRow>>) -> bool {
+    pub(super) fn extend(&mut self, by_source: BTreeMap<SourceId, Vec<RemovalRow>>) -> bool {
         let size = self.locations.len() + self.sources.len();
         for (source_id, rows) in by_source {
             // A file first, and all of its source only if that was not it: one that empties itself
@@ -69,6 +74,21 @@ impl Withheld {
             self.pending.extend(rows);
         }
         self.locations.len() + self.sources.len() > size
+    }
+
+    /// What waits, by location.
+    pub(super) fn pending(&self) -> &BTreeMap<LocationId, RemovalRow> {
+        &self.pending
+    }
+
+    /// How many entities an installation has of which something is withheld.
+    pub(super) fn live_of(&self, installation: &str) -> i64 {
+        self.live.get(installation).copied().unwrap_or_default()
+    }
+
+    /// Notes how many entities installations have.
+    pub(super) fn note_live(&mut self, live: HashMap<String, i64>) {
+        self.live.extend(live);
     }
 
     /// The sources whose readings ask for what waits.
@@ -152,6 +172,7 @@ impl Applier {
             };
             let waiting = check_limits(&removals, &context, limits, work.now);
             if !waiting.is_empty() {
+                withheld.note_live(live);
                 // Each turn leaves more out, and a batch is finite; without this a bug would be a turn
                 // that never ends, under the lock of the log.
                 return if withheld.extend(waiting) {
@@ -164,6 +185,9 @@ impl Applier {
         let made: Vec<LocationId> = removals.iter().map(|it| it.location_id).collect();
         // What was confirmed is made now and waits no more.
         work.tx.remove_removals(&made).await?;
+        let waited = pending.iter().filter(|row| made.contains(&row.location_id));
+        let waited = waited.map(|row| (row.location_id, row.source_id));
+        withheld.made.extend(waited);
         // What goes after all, without the rest, waits no more either.
         for location_id in &made {
             withheld.pending.remove(location_id);
@@ -177,19 +201,22 @@ impl Applier {
     }
 
     /// Stores what waits and forgets what was taken back, of the sources that were looked at completely
-    /// (`proved`). What waits has its source looked at again later; those in `sources` are left to the caller
-    /// to write. Returns the sources that wait.
+    /// (`proved`), and tells of both. What waits has its source looked at again later; those in `sources` are
+    /// left to the caller to write. Returns the sources that wait.
     pub(crate) async fn update_pending(
         &self,
         work: &mut ApplyTransaction,
         sources: &mut HashMap<SourceId, SourceRow>,
+        observed: &Observed,
         withheld: &Withheld,
         proved: &BTreeSet<SourceId>,
     ) -> Result<BTreeSet<SourceId>, ApplyError> {
         self.store_pending(work, sources, withheld).await?;
         let waiting = withheld.source_ids();
-        // Of a source that waits nothing was proved: what would go was left out of the look.
-        self.forget_pending(work, &(proved - &waiting)).await?;
+        let mut ended = self.forget_pending(work, &(proved - &waiting)).await?;
+        ended.extend(&withheld.made);
+        self.review_withheld(work, observed, withheld, &ended)
+            .await?;
         Ok(waiting)
     }
 
@@ -223,27 +250,29 @@ impl Applier {
         Ok(())
     }
 
-    /// Forgets the removals of sources that were looked at completely: what still waited was taken back.
+    /// Forgets the removals of sources that were looked at completely: what still waited was taken back. Returns those, with the source that asked for each.
     async fn forget_pending(
         &self,
         work: &mut ApplyTransaction,
         proved: &BTreeSet<SourceId>,
-    ) -> Result<(), ApplyError> {
+    ) -> Result<BTreeMap<LocationId, SourceId>, ApplyError> {
         // Nothing waits nearly always, and then no batch asks for it.
         if proved.is_empty() || !self.removals_wait.load(Ordering::Relaxed) {
-            return Ok(());
+            return Ok(BTreeMap::new());
         }
         let pending = work.tx.removals().await?;
         if pending.is_empty() {
             self.removals_wait.store(false, Ordering::Relaxed);
-            return Ok(());
+            return Ok(BTreeMap::new());
         }
-        let taken_back: Vec<LocationId> = pending
+        let taken_back: BTreeMap<LocationId, SourceId> = pending
             .iter()
             .filter(|row| proved.contains(&row.source_id))
-            .map(|row| row.location_id)
+            .map(|row| (row.location_id, row.source_id))
             .collect();
-        Ok(work.tx.remove_removals(&taken_back).await?)
+        let ids: Vec<LocationId> = taken_back.keys().copied().collect();
+        work.tx.remove_removals(&ids).await?;
+        Ok(taken_back)
     }
 
     /// How many entities went since `since` and did not come back.
@@ -268,7 +297,8 @@ impl Applier {
 fn delay_for_confirmation(source: &mut SourceRow, rows: &[&RemovalRow], wait: i64) {
     let first = rows.iter().map(|row| row.since).min().unwrap_or_default();
     let entities: i64 = rows.iter().map(|row| row.entities).sum();
-    tracing::warn!(
+    freshet_runtime::summed_up!(
+        warn,
         source.id = source.id.get(),
         entities,
         "a reading would remove too many entities at once; it waits for a confirmation or a second look"

@@ -62,7 +62,7 @@ impl Applier {
         let mut none = HashMap::new();
         self.request_refreshes(&mut work, &mut none, &observed, &decision)
             .await?;
-        self.update_pending(&mut work, &mut none, &decision.withheld, &ids)
+        self.update_pending(&mut work, &mut none, &observed, &decision.withheld, &ids)
             .await?;
         self.commit(work).await?;
         let waits = !decision.withheld.is_empty();

@@ -37,6 +37,8 @@ pub struct SourceStatus {
     pub last_error: Option<String>,
     /// Microseconds after which it is looked at again without a signal; `None` if a listing sweeps it.
     pub recheck_every: Option<i64>,
+    /// Whether a removal waits that it asks for, or that would take entities of it away.
+    pub is_withheld: bool,
 }
 
 from_row!(SourceStatus, row => Self {
@@ -53,6 +55,7 @@ from_row!(SourceStatus, row => Self {
     fail_count: row.try_get("fail_count")?,
     last_error: text_if_any(row.try_get("last_error")?),
     recheck_every: micros_if_any(row.try_get("recheck_every")?),
+    is_withheld: row.try_get("is_withheld")?,
 });
 
 impl Repo {
@@ -64,7 +67,12 @@ impl Repo {
     pub async fn source_statuses(&self) -> Result<Vec<SourceStatus>, RepoError> {
         const SQL: &str = "select id, kind, host, \
             case when kind = 'listing' then owner else owner || '/' || name end as name, \
-            url, wanted, done, verified_at, changed_at, mechanism, fail_count, last_error, recheck_every \
+            url, wanted, done, verified_at, changed_at, mechanism, fail_count, last_error, recheck_every, \
+            id in ( \
+                select r.source_id from removal r \
+                union all \
+                select l.source_id from removal r join location l on l.id = r.location_id \
+            ) as is_withheld \
             from source \
             where kind <> 'roots' \
             order by id";
