@@ -183,6 +183,16 @@ pub(crate) const DEVIATIONS: &[Deviation] = &[
         "The folder of a file is a name, also if it is called `[slug]`; Backstage reads it as a pattern, and cuts it at the root.",
     ]),
     deviation(
+        "A local folder as a target is an error also of a Location whose targets are optional.",
+        "Nothing is wrong then: where a folder is there is no file, and none need be.",
+        "a_local_file_may_point_at_urls_and_at_files_beside_it",
+    ),
+    deviation(
+        "A local folder that is named without a slash behind, such as `.`, is opened, and cannot be read.",
+        "It is a missing file.",
+        "only_regular_files_are_read",
+    ),
+    deviation(
         "A question mark in a target begins a query, and braces in a relative one are encoded.",
         "They are wildcards, unless `key=` follows.",
         "patterns_have_the_meaning_of_minimatch",

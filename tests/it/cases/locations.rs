@@ -8,9 +8,7 @@ use freshet_tests::catalog::TestCatalog;
 use freshet_tests::stage::Stage;
 use serde_json::{Value, json};
 
-use crate::story::{
-    Story, component, component_with, generated, location, root, title, tree_url, url,
-};
+use crate::story::{Story, component, component_with, generated, location, root, tree_url, url};
 
 fn annotation<'a>(entity: &'a Value, key: &str) -> Option<&'a str> {
     entity["metadata"]["annotations"][key].as_str()
@@ -113,81 +111,6 @@ async fn a_file_that_a_pattern_begins_to_match_is_read_and_one_it_ceases_to_matc
     story.push(&[("sub/x.yaml", None)]).await;
     story.world.api.no_longer_sees("component:default/x").await;
     story.sees("component:default/y").await;
-    story.end().await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn one_missing_target_holds_back_neither_its_siblings_nor_the_location_entity() {
-    let all = location("all", "{targets: [./a.yaml, ./b.yaml]}");
-    let mut story = Story::of_shop(
-        &[
-            ("all.yaml", &all),
-            ("a.yaml", &component("a", "first")),
-            ("b.yaml", &component("b", "first")),
-        ],
-        &["all.yaml"],
-    )
-    .await;
-    story.shows("component:default/a", "first").await;
-    story.shows("component:default/b", "first").await;
-    story
-        .push(&[
-            ("a.yaml", Some(&component("a", "second"))),
-            ("b.yaml", None),
-        ])
-        .await;
-    story
-        .world
-        .api
-        .fails_with("location:default/all", "NotFoundError")
-        .await;
-    story.shows("component:default/a", "second").await;
-    story.sees("location:default/all").await;
-    // The file is still listed: that it is missing is a mistake, and what it declared stays.
-    assert_eq!(
-        title(story.now("component:default/b").await.as_ref()),
-        Some("first")
-    );
-    story
-        .push(&[("b.yaml", Some(&component("b", "third")))])
-        .await;
-    story.shows("component:default/a", "second").await;
-    story.shows("component:default/b", "third").await;
-    story.world.api.is_well("location:default/all").await;
-    story.end().await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn one_broken_file_of_a_monorepo_costs_only_itself() {
-    let names: Vec<String> = (0..20).map(|number| format!("part-{number}")).collect();
-    let targets: Vec<String> = names.iter().map(|name| format!("./{name}.yaml")).collect();
-    let all = location("all", &format!("{{targets: [{}]}}", targets.join(", ")));
-    let mut files = vec![("all.yaml".to_owned(), all)];
-    for name in &names {
-        files.push((format!("{name}.yaml"), component(name, "first")));
-    }
-    let files: Vec<(&str, &str)> = files
-        .iter()
-        .map(|(path, file)| (path.as_str(), file.as_str()))
-        .collect();
-    let mut story = Story::of_shop(&files, &["all.yaml"]).await;
-    story.shows("component:default/part-19", "first").await;
-    story
-        .push(&[
-            ("part-0.yaml", Some("kind: [\n")),
-            ("part-1.yaml", None),
-            ("part-2.yaml", Some(&component("part-2", "second"))),
-        ])
-        .await;
-    story.shows("component:default/part-2", "second").await;
-    story
-        .push(&[("part-3.yaml", Some(&component("part-3", "third")))])
-        .await;
-    story.shows("component:default/part-3", "third").await;
-    for name in ["part-0", "part-1"] {
-        let kept = story.now(&format!("component:default/{name}")).await;
-        assert_eq!(title(kept.as_ref()), Some("first"), "{name}");
-    }
     story.end().await;
 }
 
@@ -296,7 +219,16 @@ async fn a_local_file_may_point_at_urls_and_at_files_beside_it() {
         ),
         write("bare.yaml", location("bare", "{target: sub/x.yaml}")),
         write("slash.yaml", location("slash", "{target: ./sub/}")),
+        write("dot.yaml", location("dot", "{targets: [., ./sub]}")),
+        write(
+            "may.yaml",
+            location(
+                "may",
+                "{targets: [./sub/, ., ./sub, bare/x.yaml, ./near.yaml], presence: optional}",
+            ),
+        ),
     ];
+    std::fs::create_dir(folder.path().join("sub")).expect("a folder");
     write("near.yaml", component("near", "near"));
     let stage = Stage {
         overlay: json!({"catalog": {"providers": null, "locations": locations}}),
@@ -326,6 +258,17 @@ async fn a_local_file_may_point_at_urls_and_at_files_beside_it() {
         .api
         .fails_with("location:default/slash", "InputError")
         .await;
+    world
+        .api
+        .fails_with("location:default/dot", "NotFoundError")
+        .await;
+    let missing = "rule=location.target-missing&entity=location:default/dot";
+    for problem in world.api.finds_problems(missing, 2).await {
+        let message = problem["message"].as_str().expect("a text");
+        assert!(message.ends_with("is a folder, not a file"), "{message}");
+    }
+    // What is no file need not be there, and hides nothing.
+    world.api.is_well("location:default/may").await;
     world.finish().await;
 }
 

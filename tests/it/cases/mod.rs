@@ -6,5 +6,6 @@ mod locations;
 mod rules;
 mod safety;
 mod search;
+mod siblings;
 mod state;
 mod targets;

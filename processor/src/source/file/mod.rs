@@ -45,7 +45,13 @@ pub fn read_file(path: &str, held: &str, bytes_max: usize) -> Fetched {
 
 fn read_regular_file(path: &str, bytes_max: usize) -> io::Result<Fetched> {
     // Asked before it is opened, for opening a pipe waits for its other end.
-    if !fs::metadata(path)?.is_file() {
+    let metadata = fs::metadata(path)?;
+    if metadata.is_dir() {
+        return Ok(Fetched::absent_because(format!(
+            "{path} is a folder, not a file"
+        )));
+    }
+    if !metadata.is_file() {
         return Ok(Fetched::failed(
             FailureKind::Unreadable,
             format!("{path} is not a file"),
@@ -266,9 +272,13 @@ mod tests {
         );
         assert!(matches!(read_at("nothing"), Fetched::Absent { .. }));
         assert!(matches!(read_at("a.yaml/b"), Fetched::Absent { .. }));
-        for odd in ["sub", "../../../../dev/null"] {
-            assert!(matches!(read_at(odd), Fetched::Failed(_)), "{odd}");
-        }
+        // A folder is no file, and where it is there is none.
+        assert!(matches!(
+            read_at("sub"),
+            Fetched::Absent { reason: Some(reason), .. } if reason.ends_with("is a folder, not a file")
+        ));
+        let device = read_at("../../../../dev/null");
+        assert!(matches!(device, Fetched::Failed(_)), "{device:?}");
         for odd in ["a.yaml", "", "./a.yaml", "/a\0b"] {
             assert!(
                 matches!(read_file(odd, "", 100), Fetched::Failed(_)),

@@ -105,6 +105,15 @@ impl TargetError {
         }
     }
 
+    /// Whether no file can be there, so that nothing is wrong where none need be.
+    #[must_use]
+    pub fn names_nothing(&self) -> bool {
+        match self {
+            Self::Folder { .. } | Self::LocalFolder { .. } | Self::NotAbsolute { .. } => true,
+            Self::Type { .. } | Self::Resolve(_) | Self::NoFile { .. } => false,
+        }
+    }
+
     /// The class Backstage reports it as.
     #[must_use]
     pub fn class(&self) -> ErrorClass {

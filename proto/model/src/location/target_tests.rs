@@ -188,6 +188,25 @@ fn a_folder_is_no_target() {
     ] {
         check(FILE_OF, URL, folder, "NotFoundError");
     }
+    // The folder is looked for, and is no file.
+    check("file:/srv/a/c.yaml", FILE, ".", "file /srv/a");
+}
+
+#[test]
+fn where_no_file_can_be_none_need_be() {
+    let local = own("file:/srv/c.yaml");
+    let page = own(FILE_OF);
+    for (own, location_type, target, expected) in [
+        (&local, FILE, "./sub/", true),
+        (&local, FILE, "sub/x.yaml", true),
+        (&page, URL, "./sub/", true),
+        (&page, FILE, "./sub/", false),
+        (&page, URL, "https://github.com/o/r", false),
+    ] {
+        let error = ResolvedTarget::resolve(own, location_type, target, &hosts());
+        let error = error.expect_err("it leads nowhere");
+        assert_eq!(error.names_nothing(), expected, "{target}: {error}");
+    }
 }
 
 #[test]

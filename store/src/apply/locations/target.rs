@@ -69,7 +69,7 @@ pub(crate) fn read_targets(entity: &LocationEntity, hosts: &[String]) -> EntityT
         match ResolvedTarget::resolve(&own, &location_type, target, hosts) {
             Ok(target) => found.targets.push((number, target)),
             // What is not there need not be.
-            Err(error) if !spec.is_required && error.class() == ErrorClass::NotFoundError => {}
+            Err(error) if !spec.is_required && error.names_nothing() => {}
             Err(error) => {
                 let message = format!("Unable to read {location_type}, {target}: {error}");
                 let at = entity.target_places.targets.get(number).copied();
