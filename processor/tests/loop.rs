@@ -2,6 +2,7 @@
 
 mod dependencies;
 mod misled;
+mod outage;
 mod room;
 mod stub;
 mod world;

@@ -352,7 +352,7 @@ impl<'a, H: BatchHandler> BatchConsumer<'a, H> {
         reason: &'static str,
         error: &(dyn std::error::Error + Send + Sync + 'static),
     ) {
-        tracing::error!(error = %Chain(error), message.subject = %delivery.subject, "a message could not be handled and is kept as a dead letter");
+        freshet_runtime::summed_up!(of H::STAGE.as_str(); error, error = %Chain(error), message.subject = %delivery.subject, "a message could not be handled and is kept as a dead letter");
         if let Err(error) = self.handler.record_dead(&delivery).await {
             freshet_runtime::summed_up!(of H::STAGE.as_str(); warn, error = %Chain(&error), "the end of a message could not be recorded, so it comes again");
             return delivery.retry_after(RETRY_AFTER).await;

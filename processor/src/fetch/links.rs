@@ -233,7 +233,7 @@ impl GithubFileReader<'_> {
                 "the repository has too many folders to tell whether it is a symbolic link",
             ))),
             Err(TreeError::Call(error)) => {
-                tracing::warn!(error = %Chain(&error), "the files of a commit could not be listed");
+                freshet_runtime::summed_up!(warn, error = %Chain(&error), "the files of a commit could not be listed");
                 error.failure().map(Err)
             }
         }

@@ -112,7 +112,8 @@ impl JobFinisher<'_> {
             }
             Attempt::Done(Err(closed)) => self.client.budget().remaining_wait(closed),
             Attempt::Panicked(panic) => {
-                tracing::error!(
+                freshet_runtime::summed_up!(
+                    error,
                     panic = panic_message(&*panic),
                     "fetching what files ask for panicked"
                 );

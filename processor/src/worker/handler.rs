@@ -205,7 +205,8 @@ impl JobHandler {
         let panics = self
             .panics
             .count_panic(&delivery.subject, delivery.sequence);
-        tracing::error!(
+        freshet_runtime::summed_up!(
+            error,
             message.subject = delivery.subject,
             attempt = delivery.attempt,
             panics,

@@ -50,7 +50,8 @@ async fn move_to_dead_letters(
     reason: DeadLetterReason,
     error: &str,
 ) {
-    tracing::error!(
+    // Each is kept where a person finds it; the log says that there are some, and of what.
+    freshet_runtime::summed_up!(of reason.as_str(); error,
         message.subject = delivery.subject,
         attempt = delivery.attempt,
         reason = reason.as_str(),

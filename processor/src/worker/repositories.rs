@@ -47,7 +47,8 @@ impl RepositoryWorker {
                 self.handle_answers(answered, wait).await;
             }
             Attempt::Panicked(panic) if group.len() > 1 => {
-                tracing::error!(
+                freshet_runtime::summed_up!(
+                    error,
                     jobs = group.len(),
                     panic = panic_message(&*panic),
                     "reading repositories together panicked; each is read alone"

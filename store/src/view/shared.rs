@@ -45,7 +45,8 @@ impl View {
             let mut state = self.state.write().unwrap_or_else(PoisonError::into_inner);
             for row in rows {
                 if !state.fold_row(row) {
-                    tracing::warn!(
+                    freshet_runtime::summed_up!(
+                        warn,
                         revision = row.revision.get(),
                         view.revision = state.revision().get(),
                         "A row of the change log was not folded, as rows before it are missing"
