@@ -31,6 +31,10 @@ pub struct ReadLimits {
     pub observed_bytes: usize,
 }
 
+/// Most files that all patterns of one repository at one ref match together: each is a location of its own in
+/// the catalog and a file to be read.
+pub const PATTERN_MATCHES_MAX: usize = 5_000;
+
 /// 5 MiB: the largest descriptor seen in practice embeds an API definition of about 4 MiB.
 const FILE_BYTES_MAX: usize = 5 * 1024 * 1024;
 /// Generated files reach thousands: an organisation's people in one.

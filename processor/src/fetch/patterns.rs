@@ -12,13 +12,11 @@ use freshet_runtime::error_chain::Chain;
 use super::repository::RepositoryAtCommit;
 use crate::budget::BudgetClosed;
 use crate::failure::Failure;
+use crate::limits::PATTERN_MATCHES_MAX;
 use crate::off_thread::run_blocking;
 use crate::reconcile::describe_missing_ref;
 use crate::source::github::client::GithubClient;
 use crate::source::github::tree::{self, PathFilter, TreeError, TreeFile, TreeFiles};
-
-/// Most files that the patterns of one reading list may match together.
-const MATCHES_MAX: usize = 5_000;
 
 /// Evaluates the patterns of a reading list.
 ///
@@ -78,6 +76,8 @@ struct PatternSet {
     sought: Vec<SoughtPattern>,
     /// What looking for all of them may still take.
     work: Work,
+    /// Most files that they may match together.
+    matches_max: usize,
 }
 
 struct SoughtPattern {
@@ -140,6 +140,7 @@ impl PatternSet {
         Self {
             sought: patterns.iter().map(sought).collect(),
             work: Work::new(TREE_WORK_MAX),
+            matches_max: PATTERN_MATCHES_MAX,
         }
     }
 
@@ -155,11 +156,11 @@ impl PatternSet {
             ));
         }
         let all: BTreeSet<&String> = paths.iter().flatten().collect();
-        // Each match is a location of its own in the catalog and a file to be read.
-        if all.len() > MATCHES_MAX {
+        if all.len() > self.matches_max {
             return Err(Failure::unreadable(format!(
-                "the patterns match {} files, more than {MATCHES_MAX}",
-                all.len()
+                "the patterns of the repository match {} files together, more than {}",
+                all.len(),
+                self.matches_max
             )));
         }
         let outcome = |(paths, sought): (Vec<String>, &SoughtPattern)| match &sought.pattern {
@@ -295,6 +296,26 @@ mod tests {
         let outcomes = set.match_files(&(0..100).map(file).collect());
         let message = outcomes.expect_err("too little work").message;
         assert!(message.contains("together"), "{message}");
+    }
+
+    #[test]
+    fn patterns_that_match_too_many_files_together_fail_together() {
+        let files: TreeFiles = ["a/1.yaml", "a/2.yaml", "b/3.yaml"]
+            .map(|path| (path.to_owned(), TreeFile::File))
+            .into();
+        let match_within = |matches_max| {
+            // A file that two of them match is one file.
+            let mut set = pattern_set(&["a/*.yaml", "b/*.yaml", "*/1.yaml"]);
+            set.matches_max = matches_max;
+            set.match_files(&files)
+        };
+        let within = match_within(3).expect("as many as may match");
+        assert_eq!(within.len(), 3);
+        let message = match_within(2).expect_err("too many").message;
+        assert_eq!(
+            message,
+            "the patterns of the repository match 3 files together, more than 2"
+        );
     }
 
     #[test]

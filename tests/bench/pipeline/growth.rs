@@ -125,7 +125,8 @@ fn read_file(text: &str) {
     assert!(!file.emitted.is_empty(), "it declares something");
 }
 
-/// As `freshet validate` does.
+/// As `freshet validate` does, the comparison of all references with what the files declare included: nobody
+/// declares what the relations of a shape name.
 fn check_file(path: &Path) {
     let request = ValidateRequest {
         paths: vec![path.to_owned()],

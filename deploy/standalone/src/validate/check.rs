@@ -1,12 +1,12 @@
 //! Reads the given files, and what their Location entities reach in the work tree, each once,
 //! with the reader that the service has.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::path::{Path, PathBuf};
 
 use freshet_model::glob::{TREE_WORK_MAX, Work};
-use freshet_model::{ErrorClass, Level, Problem, RuleId};
-use freshet_processor::catalog_file::{CatalogFile, FileOrigin, PendingFile};
+use freshet_model::{EntityRef, ErrorClass, Level, Problem, RuleId};
+use freshet_processor::catalog_file::{CatalogFile, FileEntity, FileOrigin, PendingFile};
 use freshet_processor::limits::ReadLimits;
 use freshet_processor::yaml::TextPosition;
 
@@ -15,11 +15,8 @@ use super::error::UsageError;
 use super::files::{CheckedFile, EntityReference, FileSet, FileToCheck};
 use super::placeholders::{describe_unchecked, fetch_from_tree};
 use super::settings::CheckSettings;
-use super::targets::check_targets;
+use super::targets::{TargetFiles, check_targets};
 use super::unfilled::find_unfilled;
-
-/// Most files that are checked besides the given ones.
-const REACHED_FILES_MAX: usize = 10_000;
 
 /// The ending of catalog files that discovery looks for, and the one that it does not.
 const USUAL_ENDING: &str = ".yaml";
@@ -41,6 +38,7 @@ pub(super) fn check_files(
         given: given.len(),
         known: HashSet::new(),
         pattern_work: Work::new(TREE_WORK_MAX),
+        patterns: BTreeMap::new(),
         set: FileSet::default(),
     };
     for file in given {
@@ -51,6 +49,7 @@ pub(super) fn check_files(
         let checked = checker.read_next(&file)?;
         checker.set.checked.push(checked);
     }
+    checker.report_too_many_matches();
     Ok(checker.set)
 }
 
@@ -74,7 +73,33 @@ struct FileChecker<'a> {
     known: HashSet<PathBuf>,
     /// What looking for patterns may still take, of all Location entities together.
     pattern_work: Work,
+    /// The patterns of each work tree, by its root.
+    patterns: BTreeMap<PathBuf, TreePatterns>,
     set: FileSet,
+}
+
+/// The patterns of one work tree, and what they match. The service counts all of a repository together, too.
+#[derive(Default)]
+struct TreePatterns {
+    matched: BTreeSet<PathBuf>,
+    written: Vec<WrittenPattern>,
+}
+
+/// Where a pattern is written.
+struct WrittenPattern {
+    /// The index of the file.
+    file: usize,
+    entity_ref: EntityRef,
+    at: TextPosition,
+}
+
+/// What becomes of a file that a target leads to.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Reached {
+    /// It is checked, because of this target or anyhow.
+    Checked,
+    /// There are too many already.
+    LeftOut,
 }
 
 impl FileChecker<'_> {
@@ -189,19 +214,90 @@ impl FileChecker<'_> {
                 self.set
                     .add_note(index, RuleId::LocationTargetUnchecked, || (at, message));
             }
-            for path in targets.files {
-                self.add_reached(file, &path);
+            for target in targets.files {
+                self.follow_target(index, file, entity, &target);
             }
         }
     }
 
-    fn add_reached(&mut self, from: &FileToCheck, path: &Path) {
-        let is_full = self.set.files.len() >= self.given + REACHED_FILES_MAX;
+    fn follow_target(
+        &mut self,
+        index: usize,
+        file: &FileToCheck,
+        entity: &FileEntity,
+        target: &TargetFiles,
+    ) {
+        if target.is_pattern && !self.admit_pattern(index, file, entity, target) {
+            return;
+        }
+        let reached = target.paths.iter();
+        let reached = reached.map(|path| self.add_reached(file, path));
+        let left_out = reached.filter(|it| *it == Reached::LeftOut).count();
+        if left_out > 0 {
+            self.set.add_note(index, RuleId::LocationTargetUnchecked, || {
+                let message = format!(
+                    "{left_out} files that this leads to are not checked: besides the given files at most {} are",
+                    self.settings.reach.reached_files
+                );
+                (target.at, message)
+            });
+        }
+    }
+
+    /// Whether what a pattern matches is read. If not, that is told of all patterns at the end.
+    fn admit_pattern(
+        &mut self,
+        index: usize,
+        file: &FileToCheck,
+        entity: &FileEntity,
+        target: &TargetFiles,
+    ) -> bool {
+        let root = file.tree.root().to_owned();
+        let patterns = self.patterns.entry(root).or_default();
+        patterns.matched.extend(target.paths.iter().cloned());
+        patterns.written.push(WrittenPattern {
+            file: index,
+            entity_ref: entity.entity.entity_ref().clone(),
+            at: target.at,
+        });
+        patterns.matched.len() <= self.settings.reach.pattern_matches
+    }
+
+    /// Where the patterns of a work tree match too many files together, each of them matches nothing.
+    fn report_too_many_matches(&mut self) {
+        let matches_max = self.settings.reach.pattern_matches;
+        for patterns in std::mem::take(&mut self.patterns).into_values() {
+            if patterns.matched.len() <= matches_max {
+                continue;
+            }
+            for WrittenPattern {
+                file,
+                entity_ref,
+                at,
+            } in patterns.written
+            {
+                let message = format!(
+                    "the patterns of the repository match more than {matches_max} files together"
+                );
+                let rule = RuleId::LocationTargetUnreadable;
+                let problem = Problem::error(rule, ErrorClass::Error, message)
+                    .with_hint("Write narrower patterns.")
+                    .at(at.line, at.column)
+                    .about(entity_ref);
+                self.set.add_problem(file, problem);
+            }
+        }
+    }
+
+    fn add_reached(&mut self, from: &FileToCheck, path: &Path) -> Reached {
         let Some(path_in_tree) = from.tree.path_of(path) else {
-            return;
+            return Reached::Checked;
         };
-        if is_full || self.known.contains(path) {
-            return;
+        if self.known.contains(path) {
+            return Reached::Checked;
+        }
+        if self.set.files.len() >= self.given + self.settings.reach.reached_files {
+            return Reached::LeftOut;
         }
         self.add_file(FileToCheck {
             name: display_path(path),
@@ -209,5 +305,10 @@ impl FileChecker<'_> {
             content: FileContent::OnDisk(path.to_owned()),
             ..from.clone()
         });
+        Reached::Checked
     }
 }
+
+#[cfg(test)]
+#[path = "check_tests.rs"]
+mod tests;

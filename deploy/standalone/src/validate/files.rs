@@ -119,3 +119,24 @@ impl FileSet {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_very_many_notes_only_those_that_are_kept_are_work() {
+        let mut set = FileSet::default();
+        let mut looked_for = 0;
+        // As many as one entity with so many references to nobody has.
+        for _ in 0..8_000 {
+            set.add_note(0, RuleId::ReferenceUnknown, || {
+                looked_for += 1;
+                (TextPosition::START, "nobody declares it".to_owned())
+            });
+        }
+        set.sum_up_notes();
+        assert_eq!(looked_for, NOTES_OF_A_KIND_MAX);
+        assert_eq!(set.problems.len(), NOTES_OF_A_KIND_MAX + 1);
+    }
+}

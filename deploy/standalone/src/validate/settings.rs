@@ -6,7 +6,7 @@ use freshet_model::Kinds;
 use freshet_model::glob::Pattern;
 use freshet_model::rules::Rule;
 use freshet_processor::catalog_file::ReadPolicy;
-use freshet_processor::limits::ReadLimits;
+use freshet_processor::limits::{PATTERN_MATCHES_MAX, ReadLimits};
 use freshet_runtime::config;
 use url::Url;
 
@@ -19,6 +19,32 @@ const UNSET: &str = "unset";
 /// The host that is an integration of every catalog.
 const GITHUB_COM: &str = "github.com";
 
+/// Most files that are checked besides the given ones.
+const REACHED_FILES_MAX: usize = 10_000;
+/// Most files of a work tree that patterns are matched against.
+const TREE_FILES_MAX: usize = 1_000_000;
+
+/// How far a check goes beyond the given files. `Default` is what people get.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct ReachLimits {
+    /// Most files that are checked besides the given ones.
+    pub(super) reached_files: usize,
+    /// Most files of a work tree that patterns are matched against.
+    pub(super) tree_files: usize,
+    /// Most files that the patterns of a work tree match together: as many as in the service.
+    pub(super) pattern_matches: usize,
+}
+
+impl Default for ReachLimits {
+    fn default() -> Self {
+        Self {
+            reached_files: REACHED_FILES_MAX,
+            tree_files: TREE_FILES_MAX,
+            pattern_matches: PATTERN_MATCHES_MAX,
+        }
+    }
+}
+
 /// What is allowed, and how much is looked at.
 #[derive(Clone, Debug)]
 pub(super) struct CheckSettings {
@@ -26,6 +52,8 @@ pub(super) struct CheckSettings {
     pub(super) kinds: Kinds,
     /// The bounds of one file.
     pub(super) limits: ReadLimits,
+    /// How far a check goes beyond the given files.
+    pub(super) reach: ReachLimits,
     /// What placeholders and targets may read.
     pub(super) policy: ReadPolicy,
     /// Which kinds may come from where; `None` if all may.
@@ -44,6 +72,7 @@ impl CheckSettings {
             Self {
                 kinds: Kinds::builtin(),
                 limits: ReadLimits::default(),
+                reach: ReachLimits::default(),
                 policy: ReadPolicy::default(),
                 rules: None,
                 discovered: compile_paths([CATALOG_PATH]),
@@ -65,6 +94,7 @@ impl CheckSettings {
             policy: ReadPolicy::from_config(&processor),
             kinds: processor.kinds,
             limits: processor.limits,
+            reach: ReachLimits::default(),
             rules: Some(store.rules),
         }
     }

@@ -17,11 +17,8 @@ use freshet_processor::catalog_file::FileEntity;
 use freshet_processor::yaml::TextPosition;
 
 use super::files::FileToCheck;
-use super::settings::CheckSettings;
+use super::settings::{CheckSettings, ReachLimits};
 use super::work_tree::{DiskFile, WorkTree};
-
-/// Most files that the service reads because of patterns.
-const MATCHES_MAX: usize = 5_000;
 
 /// What came of the targets of one Location entity.
 #[derive(Debug, Default)]
@@ -30,8 +27,18 @@ pub(super) struct CheckedTargets {
     pub(super) problems: Vec<Problem>,
     /// What could not be looked at, where it is written and why.
     pub(super) unchecked: Vec<(TextPosition, String)>,
-    /// Files of the work tree to check, at canonical paths.
-    pub(super) files: Vec<PathBuf>,
+    /// Files of the work tree to check.
+    pub(super) files: Vec<TargetFiles>,
+}
+
+/// The files of the work tree that one target leads to.
+#[derive(Debug)]
+pub(super) struct TargetFiles {
+    /// Where the target is written.
+    pub(super) at: TextPosition,
+    pub(super) is_pattern: bool,
+    /// At canonical paths, in order; of a pattern that matches too many not all of them.
+    pub(super) paths: Vec<PathBuf>,
 }
 
 /// Looks at every target of a Location entity, with what looking for patterns may still take.
@@ -62,6 +69,8 @@ pub(super) fn check_targets(
     for (at, target) in places.targets.iter().copied().zip(&spec.targets) {
         match ResolvedTarget::resolve(&own, location_type, target, &settings.policy.hosts) {
             Ok(resolved) => check.check_target(resolved.target, at),
+            // What is not there need not be.
+            Err(error) if !spec.is_required && error.names_nothing() => {}
             Err(error) => check.refuse(&error, at),
         }
     }
@@ -160,15 +169,25 @@ impl TargetCheck<'_> {
         if path == tree.in_repository(&self.file.path).path {
             return;
         }
-        let files = match find_files(tree, path, is_pattern, self.work) {
-            Ok(files) => files,
+        let reach = self.settings.reach;
+        let paths = match find_files(tree, path, is_pattern, reach, self.work) {
+            Ok(paths) => paths,
             Err(error) => {
                 let hint = "Write a simpler pattern.";
                 self.add_unreadable(at, ErrorClass::InputError, error.to_string(), hint);
                 return;
             }
         };
-        if files.is_empty() && self.is_required {
+        // Only a pattern has had the files listed.
+        let is_all_known = !is_pattern || tree.files(reach.tree_files).is_complete;
+        if !is_all_known {
+            let message = format!(
+                "the work tree has more than {} files; the pattern was looked for in the first of them only",
+                reach.tree_files
+            );
+            self.result.unchecked.push((at, message));
+        }
+        if paths.is_empty() && self.is_required && is_all_known {
             let message = format!("no file of the repository matches {path}");
             let hint =
                 "Correct the target, or write `presence: optional` if the file may be missing.";
@@ -179,13 +198,11 @@ impl TargetCheck<'_> {
             );
             self.add_problem(at, problem.with_hint(hint));
         }
-        if files.len() > MATCHES_MAX {
-            let message = format!("the pattern matches more than {MATCHES_MAX} files");
-            let hint = "Write a narrower pattern, or several Location entities.";
-            self.add_unreadable(at, ErrorClass::Error, message, hint);
-            return;
-        }
-        self.result.files.extend(files);
+        self.result.files.push(TargetFiles {
+            at,
+            is_pattern,
+            paths,
+        });
     }
 }
 
@@ -194,6 +211,7 @@ fn find_files(
     tree: &WorkTree,
     path: &str,
     is_pattern: bool,
+    reach: ReachLimits,
     work: &mut Work,
 ) -> Result<Vec<PathBuf>, PatternError> {
     let find_file = |path: &str| match tree.on_disk(path) {
@@ -209,13 +227,13 @@ fn find_files(
         return Ok(vec![file]);
     }
     let mut files = Vec::new();
-    for path in tree.files() {
+    for path in &tree.files(reach.tree_files).paths {
         let path = tree.in_repository(path).path;
         if pattern.match_within(&path, work)? {
             files.extend(find_file(&path));
         }
         // One more than allowed is enough to tell that there are too many.
-        if files.len() > MATCHES_MAX {
+        if files.len() > reach.pattern_matches {
             break;
         }
     }
@@ -236,7 +254,8 @@ mod tests {
         let tree = WorkTree::new(root, None, None);
         // Once through the files takes some thousand characters.
         let mut work = Work::new(10_000);
-        let mut find = |pattern: &str| find_files(&tree, pattern, true, &mut work);
+        let reach = ReachLimits::default();
+        let mut find = |pattern: &str| find_files(&tree, pattern, true, reach, &mut work);
         assert_eq!(find("*.yaml").map(|files| files.len()), Ok(100));
         let later: Vec<_> = (0..10).map(|_| find("*.yaml")).collect();
         assert_eq!(later.last(), Some(&Err(PatternError::TakesTooLong)));

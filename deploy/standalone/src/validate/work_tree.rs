@@ -20,9 +20,6 @@ use super::content::walk_files;
 /// Name of the last step that is put behind a base so that it reads as the URL of a file.
 const ANY_FILE: &str = "_";
 
-/// Most files of a work tree that patterns are matched against.
-const FILES_MAX: usize = 1_000_000;
-
 /// A directory with the files of a repository at one ref.
 #[derive(Clone, Debug)]
 pub(super) struct WorkTree {
@@ -32,8 +29,17 @@ pub(super) struct WorkTree {
     base: GithubFileUrl,
     /// Whether the base was made up, as nobody could say which repository this is.
     is_stand_in: bool,
-    /// Paths from the root, once somebody has asked for them.
-    files: OnceCell<Vec<String>>,
+    /// Its files, once somebody has asked for them.
+    files: OnceCell<TreeListing>,
+}
+
+/// The files of a work tree.
+#[derive(Clone, Debug)]
+pub(super) struct TreeListing {
+    /// Paths from the root, in order.
+    pub(super) paths: Vec<String>,
+    /// Whether there are no more than these.
+    pub(super) is_complete: bool,
 }
 
 /// What a file of the repository is on this disk.
@@ -123,15 +129,19 @@ impl WorkTree {
         self.base.host()
     }
 
-    /// The paths from the root of all files that git does not ignore, in order.
-    pub(super) fn files(&self) -> &[String] {
+    /// The files that git does not ignore, at most `files_max` of them; listed once, for who asks first.
+    pub(super) fn files(&self, files_max: usize) -> &TreeListing {
         self.files.get_or_init(|| {
-            walk_files(&self.root)
+            let mut paths: Vec<String> = walk_files(&self.root)
                 .flatten()
                 .filter(|entry| entry.file_type().is_some_and(|kind| kind.is_file()))
                 .filter_map(|entry| self.path_of(entry.path()))
-                .take(FILES_MAX)
-                .collect()
+                // One more than is kept tells that there are more.
+                .take(files_max.saturating_add(1))
+                .collect();
+            let is_complete = paths.len() <= files_max;
+            paths.truncate(files_max);
+            TreeListing { paths, is_complete }
         })
     }
 
