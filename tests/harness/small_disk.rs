@@ -32,6 +32,25 @@ impl SmallDisk {
         Ok(mounted.status.success().then_some(Self { folder }))
     }
 
+    /// The same for a test that cannot be made without one: that it was not made is told, for it passes.
+    ///
+    /// # Panics
+    ///
+    /// If there is no folder to mount it on.
+    #[must_use]
+    pub fn mount_or_tell(mebibytes: usize, test: &str) -> Option<Self> {
+        let mounted = Self::mount(mebibytes).expect("a folder to mount a disk on");
+        if mounted.is_none() {
+            // Not by a macro, whose output is shown of tests that fail only.
+            let told = writeln!(
+                io::stderr(),
+                "\n*** NOT TESTED, as no disk can be mounted here (it takes root): {test} ***\n"
+            );
+            told.expect("somebody reads it");
+        }
+        mounted
+    }
+
     /// Where it is.
     #[must_use]
     pub fn path(&self) -> &Path {

@@ -155,4 +155,6 @@ mod catalog_path_tests;
 #[cfg(test)]
 mod database_tests;
 #[cfg(test)]
+mod sizes_tests;
+#[cfg(test)]
 mod tests;

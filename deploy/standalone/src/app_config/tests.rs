@@ -90,7 +90,7 @@ fn an_empty_configuration_is_the_embedded_default() {
 }
 
 #[track_caller]
-fn check_mistakes(text: &str, expected: &[&str]) {
+pub(super) fn check_mistakes(text: &str, expected: &[&str]) {
     let mistakes = match read(text) {
         Ok(_) => panic!("no mistakes"),
         Err(mistakes) => mistakes,
@@ -229,6 +229,23 @@ fn empty_lists_are_read_as_nothing_allowed() {
             !allows(&config.store.rules, &origin, "API", None),
             "{rules}"
         );
+    }
+}
+
+#[test]
+fn an_empty_value_of_rules_is_the_default() {
+    let origin = LocationRef::new("url", "https://example.com/a.yaml").expect("a location");
+    let usual = read("{}").unwrap_or_else(|mistakes| panic!("{mistakes}"));
+    for catalog in ["{rules: }", "{rules: null}", ""] {
+        let config = read(&format!("catalog: {catalog}\n"));
+        let config = config.unwrap_or_else(|mistakes| panic!("{mistakes}"));
+        let shown = |config: &AppConfig| format!("{:?}", config.store.rules);
+        assert_eq!(shown(&config), shown(&usual), "{catalog}");
+        let allows = |kind| allows(&config.store.rules, &origin, kind, None);
+        for kind in ["Component", "API", "Location"] {
+            assert!(allows(kind), "{kind} with {catalog}");
+        }
+        assert!(!allows("Group"), "{catalog}");
     }
 }
 

@@ -339,6 +339,29 @@ fn rules_of_the_configuration_count_if_there_is_one() {
 }
 
 #[test]
+fn limits_of_the_configuration_count_if_there_is_one() {
+    let two = format!("{GROUP}---\n{}", GROUP.replace("team-a", "team-b"));
+    let mut world = World::new()
+        .with(
+            "app-config.yaml",
+            "catalog: {rules: [{allow: [Group]}]}\nfreshet: {limits: {documents: 2, depth: 3}}\n",
+        )
+        .with("two.yaml", &two)
+        .with("three.yaml", &format!("{two}---\n{COMPONENT}"))
+        .with(
+            "deep.yaml",
+            &GROUP.replace("children: []", "children: []\n  profile: {a: {}}"),
+        );
+    world.request.config = vec![world.folder.path().join("app-config.yaml")];
+    world.check(&["two.yaml"], &[]);
+    world.check(
+        &["three.yaml"],
+        &["error yaml.limit.documents three.yaml:16"],
+    );
+    world.check(&["deep.yaml"], &["error yaml.limit.depth deep.yaml:8"]);
+}
+
+#[test]
 fn a_host_that_the_configuration_allows_is_only_unchecked() {
     let config = "backend:\n  reading:\n    allow:\n      - host: files.acme.example\n";
     let mut world = World::new().with("app-config.yaml", config).with(

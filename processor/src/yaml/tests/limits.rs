@@ -50,6 +50,19 @@ fn limits_are_kept() {
 }
 
 #[test]
+fn a_file_of_ten_thousand_documents_is_read_and_of_one_more_is_not() {
+    let read = |documents: usize| {
+        let text = "--- 1\n".repeat(documents);
+        let read = read_documents(text.as_bytes(), &ReadLimits::default());
+        let last = read.last().map(|it| it.as_ref().err().map(|it| it.rule));
+        (read.len(), last.flatten())
+    };
+    assert_eq!(read(10_000), (10_000, None));
+    let (_, beyond) = read(10_001);
+    assert_eq!(beyond, Some(RuleId::YamlLimitDocuments));
+}
+
+#[test]
 fn what_an_alias_stands_for_is_as_deep_as_if_it_were_written_out() {
     let nested = |levels: usize, inner: &str| {
         let (open, close) = ("[".repeat(levels), "]".repeat(levels));
