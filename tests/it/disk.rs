@@ -77,7 +77,7 @@ async fn a_start_on_a_disk_that_takes_no_writes_ends_with_the_reason() {
     disk.set_read_only(true).expect("nobody writes to it");
     let process = FreshetProcess::start(Service::All, &freshet_binary(), folder.path(), &config);
     let process = process.expect("it can be run");
-    ends_with(&process, "unable to open database file").await;
+    ends_with(&process, "Read-only file system").await;
 
     disk.set_read_only(false).expect("everybody may write");
     process.restart().expect("it can be run");
@@ -88,6 +88,6 @@ async fn a_start_on_a_disk_that_takes_no_writes_ends_with_the_reason() {
     // There is one, which cannot be written to.
     disk.set_read_only(true).expect("nobody writes to it");
     process.restart().expect("it can be run");
-    ends_with(&process, "attempt to write a readonly database").await;
+    ends_with(&process, "Read-only file system").await;
     disk.set_read_only(false).expect("everybody may write");
 }

@@ -1,5 +1,6 @@
 //! SQLite: one writer, several readers, durable at every commit.
 
+use std::fs::OpenOptions;
 use std::ops::{Deref, DerefMut};
 use std::path::Path;
 use std::sync::Arc;
@@ -193,7 +194,7 @@ async fn open_with(path: &Path, options: SqliteConnectOptions) -> Result<Sqlite,
         .await
         .map_err(|source| OpenError::File {
             path: path.to_owned(),
-            source,
+            source: find_reason(path).map_or(source, sqlx::Error::Io),
         })?;
     MIGRATOR
         .run(&writer)
@@ -222,6 +223,13 @@ async fn open_with(path: &Path, options: SqliteConnectOptions) -> Result<Sqlite,
         log: Arc::new(LogFile::of_database(path)),
         _temporary_folder: None,
     })
+}
+
+/// What the system says of a database file that could not be opened, if it refuses to write to it; SQLite says only
+/// that it could not.
+fn find_reason(path: &Path) -> Option<std::io::Error> {
+    let opened = OpenOptions::new().append(true).create(true).open(path);
+    opened.err()
 }
 
 /// A database that is forgotten at the end.
