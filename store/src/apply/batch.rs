@@ -1,6 +1,7 @@
 //! The stages of one batch, from top to bottom. What they decide is in the folders named after them.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::atomic::Ordering;
 
 use freshet_model::{LocationId, SourceId};
 use freshet_proto::message::{Observation, RepositoryObserved, observation};
@@ -13,7 +14,9 @@ use super::locations::evaluation::EvaluationInputs;
 use super::locations::graph::LocationGraph;
 use super::locations::load::{concerned_by, decide, load};
 use super::locations::resolve::new_location_ids;
-use super::observed::evidence::{LocationEvidence, collect_evidence, find_unknown_matches};
+use super::observed::evidence::{
+    LocationEvidence, collect_evidence, find_unchanged, find_unknown_matches,
+};
 use super::observed::failure::ReadFailure;
 use super::observed::identity::resolve_identities;
 use super::observed::newest::{Reading, choose_newest};
@@ -132,6 +135,10 @@ impl Applier {
         }
         add_unknown_matches(work, graph, readings).await?;
         observed.evidence = collect_evidence(graph, readings, failures);
+        // Nothing waits nearly always, and then what is unchanged is not asked for.
+        if self.removals_wait.load(Ordering::Relaxed) {
+            observed.evidence.unchanged = find_unchanged(graph, readings);
+        }
         let evidence = &mut observed.evidence.locations;
         let request = concerned_by(evidence);
         load(&mut work.tx, graph, request, &self.config.recheck).await?;

@@ -159,6 +159,30 @@ async fn a_mass_removal_that_is_taken_back_never_happened() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn of_two_files_that_would_lose_much_one_may_be_taken_back() {
+    let more = many().replace("many-", "more-");
+    let repositories: [(&str, &[(&str, &str)]); 1] =
+        [("crowd", &[("many.yaml", &many()), ("more.yaml", &more)])];
+    let paths = ["many.yaml", "more.yaml"];
+    let roots = paths.map(|path| root(&url("crowd", path))).to_vec();
+    let mut story = Story::begin(&repositories, roots, json!({})).await;
+    story.sees("component:default/more-0").await;
+    let emptied = paths.map(|path| (path, Some("# oh no\n")));
+    story.push_quietly("crowd", &emptied);
+    story.world.api.lists(PENDING_REMOVALS, 2).await;
+    story.world.api.finds_problems(WITHHELD, 2).await;
+    story.push_quietly("crowd", &[("more.yaml", Some(&more))]);
+    let registered = generated(&url("crowd", "many.yaml"));
+    removal_is_told(&story, "many.yaml", &registered).await;
+    story
+        .world
+        .api
+        .is_well(&generated(&url("crowd", "more.yaml")))
+        .await;
+    story.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_mass_removal_that_nobody_takes_back_is_made_after_its_wait() {
     let wait = json!({"freshet": {"removals": {"wait": {"seconds": 1}}}});
     let mut story = crowd_with(wait).await;

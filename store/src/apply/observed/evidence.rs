@@ -70,6 +70,25 @@ pub(crate) struct Evidence {
     pub(crate) contents: HashMap<LocationId, Content>,
     /// What the contents were made from.
     pub(crate) dependencies: Vec<DependencyRow>,
+    /// Locations that are as the catalog has them; looked for only while removals wait.
+    pub(crate) unchanged: BTreeSet<LocationId>,
+}
+
+/// The locations that these readings saw as they are held.
+pub(crate) fn find_unchanged(
+    graph: &LocationGraph,
+    readings: &[Reading<RepositoryObserved>],
+) -> BTreeSet<LocationId> {
+    let known = index_by_place(graph);
+    let seen = readings.iter().flat_map(|reading| {
+        let locations = reading.observed.locations.iter();
+        locations.map(|observed| (reading.source_id, observed))
+    });
+    let unchanged =
+        seen.filter(|(_, observed)| matches!(observed.outcome, Some(Outcome::Unchanged(_))));
+    let located =
+        unchanged.filter_map(|(source_id, observed)| known.get(&(source_id, &*observed.path)));
+    located.map(|location| location.id).collect()
 }
 
 impl LocationEvidence {

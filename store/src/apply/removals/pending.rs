@@ -125,6 +125,21 @@ impl Withheld {
         self.sources.contains(&source.id)
     }
 
+    /// Whether a removal that waits was taken back by its own file, although others of its source still wait.
+    fn takes_back(&self, row: &RemovalRow, observed: &Observed) -> bool {
+        let (id, graph) = (row.location_id, &observed.graph);
+        // What another source asks for is taken back by a look at that one.
+        let location = graph.locations.get(&id);
+        let is_own = location.is_some_and(|location| location.source_id == row.source_id);
+        let seen = observed.evidence.locations.get(&id);
+        let is_decided = seen.is_some_and(|proved| {
+            let is_failed = matches!(proved, LocationEvidence::Failed { .. });
+            !is_failed && !self.locations.contains(&id) && !self.hides(id, proved, graph)
+        });
+        let is_as_before = observed.evidence.unchanged.contains(&id);
+        is_own && (is_decided || is_as_before) && !self.pending.contains_key(&id)
+    }
+
     /// A reading of which something is left out proves nothing.
     pub(crate) fn mark_incomplete(
         &self,
@@ -213,7 +228,9 @@ impl Applier {
     ) -> Result<BTreeSet<SourceId>, ApplyError> {
         self.store_pending(work, sources, withheld).await?;
         let waiting = withheld.source_ids();
-        let mut ended = self.forget_pending(work, &(proved - &waiting)).await?;
+        let mut ended = self
+            .forget_pending(work, observed, withheld, &(proved - &waiting))
+            .await?;
         ended.extend(&withheld.made);
         self.review_withheld(work, observed, withheld, &ended)
             .await?;
@@ -250,14 +267,17 @@ impl Applier {
         Ok(())
     }
 
-    /// Forgets the removals of sources that were looked at completely: what still waited was taken back. Returns those, with the source that asked for each.
+    /// Forgets the removals of sources that were looked at completely, and those of single files that were: what
+    /// still waited was taken back. Returns those, with the source that asked for each.
     async fn forget_pending(
         &self,
         work: &mut ApplyTransaction,
+        observed: &Observed,
+        withheld: &Withheld,
         proved: &BTreeSet<SourceId>,
     ) -> Result<BTreeMap<LocationId, SourceId>, ApplyError> {
         // Nothing waits nearly always, and then no batch asks for it.
-        if proved.is_empty() || !self.removals_wait.load(Ordering::Relaxed) {
+        if !self.removals_wait.load(Ordering::Relaxed) {
             return Ok(BTreeMap::new());
         }
         let pending = work.tx.removals().await?;
@@ -267,7 +287,7 @@ impl Applier {
         }
         let taken_back: BTreeMap<LocationId, SourceId> = pending
             .iter()
-            .filter(|row| proved.contains(&row.source_id))
+            .filter(|row| proved.contains(&row.source_id) || withheld.takes_back(row, observed))
             .map(|row| (row.location_id, row.source_id))
             .collect();
         let ids: Vec<LocationId> = taken_back.keys().copied().collect();
