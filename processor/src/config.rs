@@ -6,7 +6,7 @@ use freshet_model::Kinds;
 use freshet_proto::subject::DEFAULT_PREFIX;
 use secrecy::SecretString;
 
-use crate::limits::ReadLimits;
+use crate::limits::{FolderLimits, GithubLimits, ReadLimits};
 use crate::source::github::query::REPOSITORIES_PER_QUERY_MAX;
 pub use crate::source::url::policy::ReadingAllow;
 
@@ -32,6 +32,10 @@ pub struct ProcessorConfig {
     pub kinds: Kinds,
     /// How much of one file it is willing to look at.
     pub limits: ReadLimits,
+    /// How much of a repository and of a list of them.
+    pub github_limits: GithubLimits,
+    /// How much of a local folder.
+    pub folder_limits: FolderLimits,
     /// How long it waits for GitHub.
     pub timeouts: Timeouts,
     /// How often it asks again after a failed call.
@@ -138,6 +142,8 @@ impl Default for ProcessorConfig {
             file_locations: false,
             kinds: Kinds::builtin(),
             limits: ReadLimits::default(),
+            github_limits: GithubLimits::default(),
+            folder_limits: FolderLimits::default(),
             timeouts: Timeouts::default(),
             retry: RetryPolicy::default(),
             listing_page: 100,

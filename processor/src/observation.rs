@@ -60,7 +60,15 @@ impl ObservationHeader<'_> {
     /// A reading that proved nothing.
     #[must_use]
     pub fn failed(&self, failure: Failure) -> Observation {
-        self.observe_part(0, true, observation::Body::Failed(Failed::from(failure)))
+        self.failed_after(0, failure)
+    }
+
+    /// A reading that failed after so many parts of it were published, and proves nothing as a whole.
+    #[must_use]
+    pub fn failed_after(&self, parts: usize, failure: Failure) -> Observation {
+        // Under a number of its own: under one that was published it would be taken for that part, sent twice.
+        let body = observation::Body::Failed(Failed::from(failure));
+        self.observe_part(parts, true, body)
     }
 
     /// A source that still shows the head from before the push.

@@ -200,6 +200,7 @@ fn connect_client(
         endpoints,
         config.timeouts,
         config.retry,
+        config.github_limits,
         budget,
         metrics.clone(),
     )

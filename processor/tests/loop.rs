@@ -1,6 +1,7 @@
 //! The whole processor over the memory bus, against a GitHub that answers as it is told.
 
 mod dependencies;
+mod limits;
 mod misled;
 mod outage;
 mod room;

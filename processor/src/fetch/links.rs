@@ -19,8 +19,6 @@ use crate::source::fetched::Fetched;
 use crate::source::github::files::{PlaceRevision, RepositoryPlace};
 use crate::source::github::tree::{self, TreeError, TreeFile, TreeFiles};
 
-/// Most links in a row that are followed.
-const LINKS_MAX: usize = 8;
 /// Most bytes of a path.
 const PATH_BYTES_MAX: usize = 4_096;
 /// What a pointer to Git LFS begins with.
@@ -117,6 +115,7 @@ impl GithubFileReader<'_> {
         &self,
         mut files: Vec<(PlacedFile, LocatedFile)>,
     ) -> Result<Vec<(PlacedFile, FetchedFile)>, BudgetClosed> {
+        let links_max = self.client.limits().links;
         self.name_submodules(&mut files).await?;
         let mut open: BTreeSet<usize> = (0..files.len()).collect();
         for followed in 0.. {
@@ -128,9 +127,9 @@ impl GithubFileReader<'_> {
             if links.is_empty() {
                 break;
             }
-            if followed == LINKS_MAX {
+            if followed == links_max {
                 for link in links {
-                    let message = format!("more than {LINKS_MAX} symbolic links lead on from it");
+                    let message = format!("more than {links_max} symbolic links lead on from it");
                     files[link.at.index].1.file.fetched =
                         Fetched::Failed(Failure::refused(message));
                 }

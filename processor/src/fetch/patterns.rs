@@ -12,7 +12,6 @@ use freshet_runtime::error_chain::Chain;
 use super::repository::RepositoryAtCommit;
 use crate::budget::BudgetClosed;
 use crate::failure::Failure;
-use crate::limits::PATTERN_MATCHES_MAX;
 use crate::off_thread::run_blocking;
 use crate::reconcile::describe_missing_ref;
 use crate::source::github::client::GithubClient;
@@ -53,7 +52,7 @@ pub(super) async fn evaluate_patterns<'t>(
             })
         });
     }
-    let set = PatternSet::new(&patterns);
+    let set = PatternSet::new(&patterns, client.limits().matches);
     let Repository { owner, name, .. } = &home.repository;
     let listed = match tree::list_files(client, lane, owner, name, &home.head, set).await {
         Ok((files, mut set)) => run_blocking(move || set.match_files(&files)).await,
@@ -127,7 +126,7 @@ impl SoughtPattern {
 }
 
 impl PatternSet {
-    fn new(patterns: &[&WantedPath]) -> Self {
+    fn new(patterns: &[&WantedPath], matches_max: usize) -> Self {
         let sought = |wanted: &&WantedPath| {
             let path = wanted.path.trim_start_matches('/');
             let pattern = Pattern::new(path);
@@ -140,7 +139,7 @@ impl PatternSet {
         Self {
             sought: patterns.iter().map(sought).collect(),
             work: Work::new(TREE_WORK_MAX),
-            matches_max: PATTERN_MATCHES_MAX,
+            matches_max,
         }
     }
 
@@ -216,6 +215,7 @@ fn find_literal_folder(pattern: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::limits::GithubLimits;
 
     fn pattern_set(patterns: &[&str]) -> PatternSet {
         let wanted: Vec<WantedPath> = patterns
@@ -226,7 +226,8 @@ mod tests {
                 ..WantedPath::default()
             })
             .collect();
-        PatternSet::new(&wanted.iter().collect::<Vec<_>>())
+        let matches_max = GithubLimits::default().matches;
+        PatternSet::new(&wanted.iter().collect::<Vec<_>>(), matches_max)
     }
 
     #[track_caller]

@@ -18,9 +18,6 @@ use crate::source::github::client::GithubClient;
 use crate::source::github::error::NotRead;
 use crate::source::github::listing::read_page;
 
-/// Most pages of one listing: a cursor that never ends must not keep a worker for ever.
-const PAGES_MAX: usize = 2_000;
-
 /// Observes all repositories of an account.
 pub(super) async fn list_account(
     handler: &JobHandler,
@@ -30,6 +27,7 @@ pub(super) async fn list_account(
 ) -> JobDisposition {
     let (header, attempt) = (handler.header_of(&job.job), job.delivery.attempt);
     let page_size = handler.context.config.listing_page;
+    let pages_max = client.limits().listing_pages;
     let (mut waited, mut cursor) = (Duration::ZERO, None);
     let mut page_number = 0;
     let failure = loop {
@@ -38,8 +36,8 @@ pub(super) async fn list_account(
             return JobDisposition::GiveBack(Duration::ZERO);
         }
         // A cursor that leads back to an earlier page would make a listing without an end.
-        if page_number == PAGES_MAX {
-            break Failure::unreadable(format!("the listing has more than {PAGES_MAX} pages"));
+        if page_number == pages_max {
+            break Failure::unreadable(format!("the listing has more than {pages_max} pages"));
         }
         match read_page(client, handler.lane, target, page_size, cursor.as_deref()).await {
             Ok(page) => {
@@ -68,7 +66,7 @@ pub(super) async fn list_account(
             }
         }
     };
-    let observation = header.failed(failure);
+    let observation = header.failed_after(page_number, failure);
     handler.conclude(job, observation, JobOutcome::Failed).await
 }
 

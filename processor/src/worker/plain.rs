@@ -99,8 +99,10 @@ impl PlainFileWorker<'_> {
             .collect();
         for pattern in patterns {
             let path = pattern.path.clone();
-            let found = if self.handler.context.config.file_locations {
-                run_blocking(move || find_matches(&path)).await
+            let config = &self.handler.context.config;
+            let found = if config.file_locations {
+                let limits = config.folder_limits;
+                run_blocking(move || find_matches(&path, &limits)).await
             } else {
                 Err(no_local_files())
             };

@@ -2,6 +2,7 @@
 
 mod github;
 
+use freshet_processor::ProcessorConfig;
 use freshet_proto::message::{
     Chunk, Content, Dependency, Lane, LocationObserved, Observation, RepositoryObserved,
     RepositoryTarget, WantedPath, location_observed::Outcome, observation::Body,
@@ -348,6 +349,35 @@ async fn a_pattern_is_answered_with_every_file_it_matches() {
         assert_eq!(world.github.requests().len(), if is_large { 5 } else { 3 });
         world.stop().await;
     }
+}
+
+#[tokio::test]
+async fn so_many_links_in_a_row_are_followed_and_no_more() {
+    let files = [
+        ("1.yaml", "2.yaml"),
+        ("2.yaml", "3.yaml"),
+        ("3.yaml", "end.yaml"),
+        ("end.yaml", PAY),
+    ];
+    let pay = Repository {
+        links: &["1.yaml", "2.yaml", "3.yaml"],
+        ..Repository::new("pay", "h2", &files)
+    };
+    let change = |config: &mut ProcessorConfig| config.github_limits.links = 2;
+    let mut world = World::start_with(github::start(vec![pay]).await, change).await;
+    let list = ["1.yaml", "2.yaml"].map(|path| wanted(path, "", Vec::new()));
+    world
+        .publish(&job(1, Lane::Hi, target("", ("", ""), list.to_vec())))
+        .await;
+    let observed = world.repository_observed(Lane::Hi).await;
+    let two_away = content(&observed, "2.yaml");
+    assert_eq!(two_away.entities[0].r#ref, "component:default/pay");
+    let Outcome::Failed(failed) = outcome(&observed, "1.yaml") else {
+        panic!("{observed:?}")
+    };
+    let reason = "more than 2 symbolic links lead on from it";
+    assert_eq!(failed.message, reason);
+    world.stop().await;
 }
 
 #[tokio::test]

@@ -4,6 +4,7 @@ use std::fs;
 
 use freshet_model::glob::Pattern;
 use freshet_model::location::{FILE, LocationRef, ResolvedTarget, Target, URL, split_ref};
+use freshet_processor::limits::FolderLimits;
 use freshet_processor::source::file::find_matches;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -119,7 +120,9 @@ fn match_in_repository(names: &[String], pattern: &str) -> Value {
 
 fn match_in_folder(names: &[String], folder: &str, pattern: &str) -> Value {
     let found = match resolve(&format!("file:{folder}/all.yaml"), FILE, pattern) {
-        Some(Target::LocalFile { path, is_pattern }) if is_pattern => find_matches(&path).ok(),
+        Some(Target::LocalFile { path, is_pattern }) if is_pattern => {
+            find_matches(&path, &FolderLimits::default()).ok()
+        }
         Some(Target::LocalFile { path, .. }) => Some(vec![path]),
         _ => None,
     };

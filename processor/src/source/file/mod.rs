@@ -10,18 +10,12 @@ use std::path::Path;
 
 use freshet_model::glob::{Pattern, TREE_WORK_MAX, Work, has_magic, unescape};
 use freshet_proto::message::FailureKind;
-use ignore::WalkBuilder;
+use ignore::{DirEntry, WalkBuilder};
 
 use super::url::reader::version_of;
 use crate::failure::Failure;
+use crate::limits::FolderLimits;
 use crate::source::fetched::Fetched;
-
-/// Most files that are looked at for one pattern.
-const LOOKED_AT_MAX: usize = 100_000;
-/// Most files that one pattern matches.
-const MATCHES_MAX: usize = 10_000;
-/// Deepest folder that is looked into, counted from the folder of the pattern.
-const DEPTH_MAX: usize = 32;
 
 /// Reads one file of which a version may be held already.
 #[must_use]
@@ -79,8 +73,9 @@ fn read_regular_file(path: &str, bytes_max: usize) -> io::Result<Fetched> {
 /// The files that a pattern matches, in order; if there is a file of that very name, only that.
 ///
 /// # Errors
-/// If it is no absolute pattern, if a folder cannot be read, or if there are too many files.
-pub fn find_matches(pattern: &str) -> Result<Vec<String>, Failure> {
+/// If it is no absolute pattern, if a folder cannot be read, or if there are too many files or too many folders
+/// within each other.
+pub fn find_matches(pattern: &str, limits: &FolderLimits) -> Result<Vec<String>, Failure> {
     let compiled = Pattern::new(pattern).map_err(|error| refuse(error.to_string()))?;
     if !pattern.starts_with('/') || pattern.contains('\0') {
         return Err(refuse(format!("{pattern:?} is not an absolute path")));
@@ -108,16 +103,26 @@ pub fn find_matches(pattern: &str) -> Result<Vec<String>, Failure> {
         // A catalog file may well stand in .gitignore or in a hidden folder.
         .standard_filters(false)
         .follow_links(false)
-        // Deep enough for any monorepo, and an end for a folder that is mounted into itself.
-        .max_depth(Some(DEPTH_MAX))
+        // One more than is looked into, which tells that there is one.
+        .max_depth(Some(limits.depth + 1))
         .sort_by_file_name(std::ffi::OsStr::cmp)
         .build();
     for (looked_at, entry) in walk.enumerate() {
-        // A pattern at the root of a disk would otherwise walk all of it on every job.
-        if looked_at >= LOOKED_AT_MAX {
-            return Err(too_many(pattern));
+        // The first is the folder itself.
+        if looked_at > limits.looked_at {
+            return Err(refuse(format!(
+                "{pattern} has to look at more than {} files and folders",
+                limits.looked_at
+            )));
         }
         let entry = entry.map_err(|error| Failure::unreadable(format!("{pattern}: {error}")))?;
+        if entry.depth() > limits.depth && may_lead_to_match(&entry, &compiled) {
+            return Err(refuse(format!(
+                "{pattern} has to look into more than {} folders within each other: {}",
+                limits.depth,
+                entry.path().display()
+            )));
+        }
         let is_file = entry.file_type().is_some_and(|it| it.is_file());
         let path = entry.path().to_str().filter(|_| is_file);
         if let Some(path) = path {
@@ -126,8 +131,11 @@ pub fn find_matches(pattern: &str) -> Result<Vec<String>, Failure> {
                 found.push(path.to_owned());
             }
         }
-        if found.len() > MATCHES_MAX {
-            return Err(too_many(pattern));
+        if found.len() > limits.matches {
+            return Err(refuse(format!(
+                "{pattern} matches more than {} files",
+                limits.matches
+            )));
         }
     }
     found.sort();
@@ -162,10 +170,12 @@ fn has_brace(pattern: &str) -> bool {
     false
 }
 
-fn too_many(pattern: &str) -> Failure {
-    refuse(format!(
-        "{pattern} matches more than {MATCHES_MAX} files, or has to look at more than {LOOKED_AT_MAX}"
-    ))
+/// Whether it is a folder below which a file may match.
+fn may_lead_to_match(entry: &DirEntry, pattern: &Pattern) -> bool {
+    let is_folder = entry.file_type().is_some_and(|it| it.is_dir());
+    // A file in it has as many slashes as there are names in front of it.
+    let slashes = entry.path().components().count() - 1;
+    is_folder && pattern.slashes_max().is_none_or(|most| slashes <= most)
 }
 
 fn refuse(message: String) -> Failure {
@@ -185,8 +195,16 @@ mod tests {
         folder.join(name).to_string_lossy().into_owned()
     }
 
-    fn pattern_at(folder: &Path, pattern: &str) -> String {
-        format!("/{}", at(folder, pattern))
+    fn find(folder: &Path, pattern: &str) -> Result<Vec<String>, Failure> {
+        find_within(folder, pattern, &FolderLimits::default())
+    }
+
+    fn find_within(
+        folder: &Path,
+        pattern: &str,
+        limits: &FolderLimits,
+    ) -> Result<Vec<String>, Failure> {
+        find_matches(&format!("/{}", at(folder, pattern)), limits)
     }
 
     fn folder() -> tempfile::TempDir {
@@ -210,7 +228,7 @@ mod tests {
     #[track_caller]
     fn check(pattern: &str, expected: &[&str]) {
         let folder = folder();
-        let found = find_matches(&pattern_at(folder.path(), pattern)).expect("matches");
+        let found = find(folder.path(), pattern).expect("matches");
         let expected: Vec<String> = expected.iter().map(|it| at(folder.path(), it)).collect();
         assert_eq!(found, expected, "{pattern}");
     }
@@ -242,7 +260,7 @@ mod tests {
         let (inside, outside) = (folder(), folder());
         symlink(outside.path(), inside.path().join("out")).expect("a link");
         symlink(outside.path().join("a.yaml"), inside.path().join("b.yaml")).expect("a link");
-        let found = find_matches(&pattern_at(inside.path(), "**/*.yaml")).expect("matches");
+        let found = find(inside.path(), "**/*.yaml").expect("matches");
         assert!(
             found
                 .iter()
@@ -255,8 +273,51 @@ mod tests {
     fn a_folder_that_cannot_be_looked_into_proves_nothing() {
         let folder = folder();
         symlink("round", folder.path().join("round")).expect("a link");
-        let found = find_matches(&pattern_at(folder.path(), "round/*.yaml"));
+        let found = find(folder.path(), "round/*.yaml");
         assert!(found.is_err(), "{found:?}");
+    }
+
+    #[track_caller]
+    fn check_refused(folder: &Path, pattern: &str, limits: &FolderLimits, reason: &str) {
+        let failure = find_within(folder, pattern, limits).expect_err("too much");
+        assert_eq!(failure.kind, FailureKind::Refused);
+        assert!(failure.message.contains(reason), "{}", failure.message);
+    }
+
+    #[test]
+    fn a_pattern_finds_and_looks_at_so_many_files_and_no_more() {
+        let folder = folder();
+        let usual = FolderLimits::default();
+        let matching = |matches| FolderLimits { matches, ..usual };
+        let found = find_within(folder.path(), "sub/*.yaml", &matching(2));
+        assert_eq!(found.map(|it| it.len()), Ok(2));
+        let reason = "matches more than 1 files";
+        check_refused(folder.path(), "sub/*.yaml", &matching(1), reason);
+        // sub has .h.yaml, deep, deep/z.yaml, x.yaml and y.yaml.
+        let looking_at = |looked_at| FolderLimits { looked_at, ..usual };
+        let found = find_within(folder.path(), "sub/*.yaml", &looking_at(5));
+        assert_eq!(found.map(|it| it.len()), Ok(2));
+        let reason = "has to look at more than 4 files and folders";
+        check_refused(folder.path(), "sub/*.yaml", &looking_at(4), reason);
+    }
+
+    #[test]
+    fn a_folder_that_is_too_deep_to_look_into_is_told_and_not_passed_over() {
+        let folder = folder();
+        let limits = FolderLimits {
+            depth: 2,
+            ..FolderLimits::default()
+        };
+        let find = |pattern| find_within(folder.path(), pattern, &limits).map(|it| it.len());
+        assert_eq!(find("**/*.yaml"), Ok(4), "sub/deep is the second");
+        let third = folder.path().join("sub/deep/deeper");
+        fs::create_dir(&third).expect("a folder");
+        let reason = "has to look into more than 2 folders within each other: ";
+        let reason = format!("{reason}{}", third.display());
+        check_refused(folder.path(), "**/*.yaml", &limits, &reason);
+        // What can match nothing in there need not know.
+        assert_eq!(find("*/*/*.yaml"), Ok(1));
+        assert_eq!(find("sub/**/x.yaml"), Ok(1), "counted from sub");
     }
 
     #[test]
@@ -285,15 +346,14 @@ mod tests {
                 "{odd}"
             );
         }
-        assert!(matches!(
-            read_file(&at(folder.path(), "a.yaml"), "", 3),
-            Fetched::TooLarge { bytes: 4, .. }
-        ));
+        let read_within = |bytes_max| read_file(&at(folder.path(), "a.yaml"), "", bytes_max);
+        assert!(matches!(read_within(4), Fetched::Content { .. }));
+        assert!(matches!(read_within(3), Fetched::TooLarge { bytes: 4, .. }));
         let held = version_of(b"text");
         assert_eq!(
             read_file(&at(folder.path(), "a.yaml"), &held, 100),
             Fetched::Unchanged { version: held }
         );
-        assert!(find_matches("sub/*.yaml").is_err());
+        assert!(find_matches("sub/*.yaml", &FolderLimits::default()).is_err());
     }
 }

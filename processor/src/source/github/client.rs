@@ -15,13 +15,13 @@ use serde::de::DeserializeOwned;
 use url::Url;
 
 use super::answer::GraphqlAnswer;
-use super::answer_limit::answer_bytes_max;
 use super::connection::{CallAnswer, GithubConnection, build_octocrab, shorten_message};
 use super::endpoints::{ClientError, Endpoints};
 use super::error::CallError;
 use crate::budget::RateBudget;
 use crate::budget::headers::{RateHeaders, Resource, limit_of};
 use crate::config::{GithubIntegration, RetryPolicy, Timeouts};
+use crate::limits::GithubLimits;
 use crate::metrics::{CallKind, ProcessorMetrics};
 
 /// A GraphQL error class that means a limit.
@@ -34,6 +34,7 @@ pub struct GithubClient {
     connection: GithubConnection,
     endpoints: Endpoints,
     retry: RetryPolicy,
+    limits: GithubLimits,
 }
 
 impl GithubClient {
@@ -46,6 +47,7 @@ impl GithubClient {
         endpoints: Endpoints,
         timeouts: Timeouts,
         retry: RetryPolicy,
+        limits: GithubLimits,
         budget: RateBudget,
         metrics: ProcessorMetrics,
     ) -> Result<Self, ClientError> {
@@ -70,7 +72,14 @@ impl GithubClient {
             connection,
             endpoints,
             retry,
+            limits,
         })
+    }
+
+    /// How much is read of a repository and of a list of them.
+    #[must_use]
+    pub fn limits(&self) -> &GithubLimits {
+        &self.limits
     }
 
     /// The budget every call of this client is made within.
@@ -135,7 +144,7 @@ impl GithubClient {
             .uri(&self.endpoints.graphql);
         // GraphQL has a window of its own, which counts points and not calls.
         let resource = Resource::Graphql;
-        let bytes_max = answer_bytes_max(kind);
+        let bytes_max = self.limits.answer_bytes(kind);
         let answered = self
             .call(kind, lane, resource, builder, Some(&body), bytes_max)
             .await?;
@@ -194,7 +203,7 @@ impl GithubClient {
     ) -> Result<Bytes, CallError> {
         let path = format!("/repos/{owner}/{name}/git/blobs/{oid}");
         // The size was shown before, but the blob endpoint is the one that is believed.
-        let bytes_max = size_max.min(answer_bytes_max(CallKind::Blob));
+        let bytes_max = size_max.min(self.limits.answer_bytes(CallKind::Blob));
         self.get_rest(CallKind::Blob, lane, &path, RAW_MEDIA_TYPE, bytes_max)
             .await
     }

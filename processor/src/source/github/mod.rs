@@ -5,7 +5,6 @@
 //! the files of a commit.
 
 pub mod answer;
-mod answer_limit;
 mod batch;
 pub mod client;
 mod connection;

@@ -8,14 +8,11 @@ use std::collections::{BTreeMap, VecDeque};
 use freshet_proto::message::Lane;
 use serde::Deserialize;
 
-use super::answer_limit::answer_bytes_max;
 use super::client::GithubClient;
 use super::error::CallError;
 use crate::metrics::CallKind;
 use crate::off_thread::run_blocking;
 
-/// Most folders of one commit that are listed one by one.
-const FOLDERS_MAX: usize = 300;
 const MEDIA_TYPE: &str = "application/vnd.github+json";
 /// The mode of a symbolic link.
 const LINK_MODE: &str = "120000";
@@ -142,7 +139,7 @@ impl TreeReader<'_> {
     ) -> Result<(TreeFiles, F), TreeError> {
         let mut listed = Listed::new(wanted);
         let mut folders = VecDeque::from([(String::new(), commit.to_owned())]);
-        for _ in 0..FOLDERS_MAX {
+        for _ in 0..self.client.limits().tree_folders {
             let Some((folder, oid)) = folders.pop_front() else {
                 return Ok((listed.files, listed.wanted));
             };
@@ -169,7 +166,7 @@ impl TreeReader<'_> {
     ) -> Result<Listed<F>, CallError> {
         let kind = CallKind::Tree;
         let path = format!("{}/{tree}", self.repository);
-        let bytes_max = answer_bytes_max(kind);
+        let bytes_max = self.client.limits().answer_bytes(kind);
         let body = self
             .client
             .get_rest(kind, self.lane, &path, MEDIA_TYPE, bytes_max)

@@ -3,6 +3,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use axum::Router;
+use axum::extract::Path;
 use axum::http::HeaderMap;
 use axum::response::{IntoResponse, Redirect};
 use axum::routing::get;
@@ -39,6 +40,7 @@ async fn server() -> SocketAddr {
         .route("/slow", get(slow))
         .route("/round", get(|| async { Redirect::temporary("/round") }))
         .route("/once", get(|| async { Redirect::temporary("/plain") }))
+        .route("/hops/{left}", get(redirect_often))
         .route(
             "/inside",
             get(|| async { Redirect::temporary("http://169.254.169.254/latest") }),
@@ -66,6 +68,14 @@ async fn server() -> SocketAddr {
     )]
     tokio::spawn(async move { axum::serve(listener, app).await });
     address
+}
+
+/// Redirects so many times, and then to the plain page.
+async fn redirect_often(Path(left): Path<usize>) -> Redirect {
+    match left {
+        0 | 1 => Redirect::temporary("/plain"),
+        left => Redirect::temporary(&format!("/hops/{}", left - 1)),
+    }
 }
 
 fn reader(hosts: &[&str], lookup: &Lookup, timeout: Duration) -> UrlReader {
@@ -135,6 +145,41 @@ async fn a_redirect_leads_nowhere_that_was_not_allowed() {
     check(&read("/elsewhere", "").await, FailureKind::Refused);
     check(&read("/local", "").await, FailureKind::Refused);
     check(&read("/round", "").await, FailureKind::Refused);
+}
+
+#[tokio::test]
+async fn five_redirects_are_followed_and_no_sixth() {
+    assert!(matches!(
+        read(&format!("/hops/{HOPS_MAX}"), "").await,
+        Fetched::Content { .. }
+    ));
+    let Fetched::Failed(failure) = read(&format!("/hops/{}", HOPS_MAX + 1), "").await else {
+        panic!("it is followed")
+    };
+    assert_eq!(failure.kind, FailureKind::Refused);
+    assert!(
+        failure
+            .message
+            .ends_with("/plain is not read: it is redirect 6 of one reading"),
+        "{}",
+        failure.message
+    );
+}
+
+#[tokio::test]
+async fn an_answer_of_the_longest_length_is_read() {
+    let address = server().await;
+    let reader = reader(&[&address.to_string()], &system_lookup(), READ_TIMEOUT);
+    let url = format!("http://{address}/plain");
+    let length = "plain".len();
+    assert!(matches!(
+        reader.read_page(&url, "", length).await,
+        Fetched::Content { .. }
+    ));
+    assert!(matches!(
+        reader.read_page(&url, "", length - 1).await,
+        Fetched::TooLarge { .. }
+    ));
 }
 
 #[tokio::test]
