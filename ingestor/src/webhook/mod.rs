@@ -151,7 +151,7 @@ impl WebhookReceiver {
         match declared {
             // On its word alone, to save reading; one that announces less than it sends is caught
             // while it is read.
-            Some(length) if length > self.limits.body_bytes_max => Err(WebhookRefusal::TooLarge),
+            Some(length) if length > self.limits.body_bytes_max => Err(self.refuse_size()),
             Some(_) | None => Ok(()),
         }
     }
@@ -180,7 +180,7 @@ impl WebhookReceiver {
         while let Some(chunk) = chunks.next().await {
             let chunk = chunk.map_err(|_interrupted| WebhookRefusal::Interrupted)?;
             if bytes.len() + chunk.len() > self.limits.body_bytes_max {
-                return Err(WebhookRefusal::TooLarge);
+                return Err(self.refuse_size());
             }
             held.merge(self.reserve_bytes(chunk.len())?);
             bytes.extend_from_slice(&chunk);
@@ -188,8 +188,14 @@ impl WebhookReceiver {
         Ok((bytes, held))
     }
 
+    fn refuse_size(&self) -> WebhookRefusal {
+        WebhookRefusal::TooLarge {
+            bytes_max: self.limits.body_bytes_max,
+        }
+    }
+
     fn reserve_bytes(&self, bytes: usize) -> Result<SemaphorePermit<'_>, WebhookRefusal> {
-        let permits = u32::try_from(bytes).map_err(|_| WebhookRefusal::TooLarge)?;
+        let permits = u32::try_from(bytes).map_err(|_| self.refuse_size())?;
         // Not waited for: whoever waits keeps what he has read so far, and a few who do that wait for each other.
         self.in_flight_bytes
             .try_acquire_many(permits)
@@ -254,7 +260,7 @@ fn header_text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
 #[derive(Debug, PartialEq, Eq)]
 enum WebhookRefusal {
     NotJson,
-    TooLarge,
+    TooLarge { bytes_max: usize },
     Slow,
     Interrupted,
     Forged,
@@ -267,7 +273,7 @@ impl WebhookRefusal {
     fn answer(&self) -> WebhookAnswer {
         match self {
             Self::NotJson
-            | Self::TooLarge
+            | Self::TooLarge { .. }
             | Self::Slow
             | Self::Interrupted
             | Self::HeaderMissing(_) => WebhookAnswer::Refused,
@@ -284,9 +290,10 @@ impl IntoResponse for WebhookRefusal {
                 StatusCode::UNSUPPORTED_MEDIA_TYPE,
                 "set the hook's content type to application/json",
             ),
-            Self::TooLarge => {
-                respond_refused(StatusCode::PAYLOAD_TOO_LARGE, "the body exceeds 26 MiB")
-            }
+            Self::TooLarge { bytes_max } => respond_refused(
+                StatusCode::PAYLOAD_TOO_LARGE,
+                &format!("the body has more than {bytes_max} bytes"),
+            ),
             Self::Slow => respond_refused(
                 StatusCode::REQUEST_TIMEOUT,
                 "the body did not arrive in time",

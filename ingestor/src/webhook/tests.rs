@@ -220,12 +220,48 @@ async fn strangers_who_announce_much_and_send_nothing_shut_nobody_out() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn more_bytes_than_there_is_room_for_are_shed() {
-    let (router, bus) = world(WebhookLimits {
+async fn a_body_may_be_as_long_as_all_that_are_held_and_no_longer() {
+    let exact = WebhookLimits {
+        body_bytes_max: PUSH.len(),
+        in_flight_bytes_max: PUSH.len(),
+        ..WebhookLimits::default()
+    };
+    let longer = WebhookLimits {
+        body_bytes_max: PUSH.len() - 1,
+        ..exact.clone()
+    };
+    let together = WebhookLimits {
         in_flight_bytes_max: PUSH.len() - 1,
+        ..exact.clone()
+    };
+    for (limits, expected) in [
+        (exact, StatusCode::ACCEPTED),
+        (longer, StatusCode::PAYLOAD_TOO_LARGE),
+        (together, StatusCode::SERVICE_UNAVAILABLE),
+    ] {
+        let (router, bus) = world(limits);
+        let _signals = ledger(&bus).await;
+        assert_eq!(post(&router, push()).await, expected);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn so_many_deliveries_are_handled_at_once_and_no_more() {
+    let (router, bus) = world(WebhookLimits {
+        concurrency_max: 2,
         ..WebhookLimits::default()
     });
     let _signals = ledger(&bus).await;
+    let trickling = || {
+        let silent = Body::from_stream(futures::stream::pending::<Result<Vec<u8>, Infallible>>());
+        let request = Request::post("/webhooks/github").header("content-type", "application/json");
+        request.body(silent).expect("a request")
+    };
+    let mut first = std::pin::pin!(router.clone().oneshot(trickling()));
+    assert!(futures::poll!(&mut first).is_pending());
+    assert_eq!(post(&router, push()).await, StatusCode::ACCEPTED);
+    let mut second = std::pin::pin!(router.clone().oneshot(trickling()));
+    assert!(futures::poll!(&mut second).is_pending());
     let status = post(&router, push()).await;
     assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE);
 }
