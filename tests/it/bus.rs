@@ -283,12 +283,12 @@ async fn a_server_that_cannot_be_used_is_told_what_it_lacks() {
         Err("JetStream is not enabled on this server or account".to_owned())
     );
     let of_small_messages = NatsSettings {
-        more: "max_payload: 262144",
+        more: "max_payload: 589823",
         ..NatsSettings::default()
     };
     assert_eq!(
         provision_with(of_small_messages, &sizes).await,
-        Err("the NATS server takes messages of at most 262144 bytes (max_payload), and Freshet needs 589824".to_owned())
+        Err("the NATS server takes messages of at most 589823 bytes (max_payload), and Freshet needs 589824".to_owned())
     );
     let small = NatsSettings {
         jetstream: Some("max_file_store: 600MB\n  max_memory_store: 0"),
@@ -310,7 +310,7 @@ async fn a_server_that_cannot_be_used_is_told_what_it_lacks() {
 async fn a_server_without_memory_for_streams_keeps_them_on_its_disk() {
     let server = NatsServer::start_with(NatsSettings {
         jetstream: Some("max_file_store: 1GB\n  max_memory_store: 0"),
-        more: "max_payload: 600000",
+        more: "max_payload: 589824",
     })
     .await;
     let (bus, subjects) = provisioned(&server).await;

@@ -207,11 +207,17 @@ mod tests {
 
     #[test]
     fn a_file_that_declares_more_than_allowed_is_a_problem() {
-        let limits = ReadLimits {
-            observed_bytes: 1_000,
-            ..ReadLimits::default()
+        let declared = read(PAY);
+        let read_up_to = |observed_bytes| {
+            let limits = ReadLimits {
+                observed_bytes,
+                ..ReadLimits::default()
+            };
+            read_within(PAY, &limits)
         };
-        let content = read_within(&format!("{PAY}  note: {}\n", "x".repeat(1_000)), &limits);
+        let size = declared.encoded_len();
+        assert_eq!(read_up_to(size), declared);
+        let content = read_up_to(size - 1);
         assert!(content.invalid);
         assert_eq!(content.entities, []);
         assert_eq!(content.problems[0].rule, RuleId::FileLimitObserved.as_str());

@@ -49,6 +49,30 @@ fn a_value_that_cannot_be_resolved_is_a_mistake_of_whoever_reads_it() {
 }
 
 #[test]
+fn files_include_each_other_eight_deep_and_no_deeper() {
+    let read = |deep: usize| {
+        let mut files: Vec<(String, String)> = (0..deep)
+            .map(|at| {
+                (
+                    format!("{at}.yaml"),
+                    format!("a: {{$include: '{}.yaml#a'}}", at + 1),
+                )
+            })
+            .collect();
+        files.push((format!("{deep}.yaml"), "a: 1".to_owned()));
+        let named = files.iter();
+        let named: Vec<(&str, &str)> = named.map(|(name, text)| (&**name, &**text)).collect();
+        let (_directory, outcome) = load_files(&named, &["0.yaml"]);
+        let document = outcome.expect("files that can be read");
+        let root = document.reader();
+        let value = root.integer("a");
+        (value, root.finish().is_ok())
+    };
+    assert_eq!(read(8), (Some(1), true));
+    assert_eq!(read(9), (None, false));
+}
+
+#[test]
 fn what_is_there_can_be_asked_without_reading_it() {
     let document = document(
         "on: {x: {$file: a}}\nfile: {$file: a}\nnone: null\nfalse: false\nlist: []\nobject: {}\nall: [{}]",

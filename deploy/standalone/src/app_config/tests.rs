@@ -338,6 +338,20 @@ fn what_else_freshet_is_told_reaches_the_services() {
 }
 
 #[test]
+fn a_token_has_eight_characters_and_a_share_is_of_a_hundred() {
+    let access = |token: &str| {
+        let options = format!("{{token: {token}, subject: ci}}");
+        format!("backend: {{auth: {{externalAccess: [{{type: static, options: {options}}}]}}}}\n")
+    };
+    assert!(read(&access("12345é78")).is_ok());
+    let path = "backend.auth.externalAccess[0].options.token";
+    check_mistakes(&access("12345é7"), &[path]);
+    let share = |percent: u32| format!("freshet: {{removals: {{percent: {percent}}}}}\n");
+    assert!(read(&share(100)).is_ok());
+    check_mistakes(&share(101), &["freshet.removals.percent"]);
+}
+
+#[test]
 fn a_kind_and_a_relation_may_be_added() {
     let config = read(
         "freshet: {kinds: [{kind: Pipeline, apiVersions: [acme.example/v1], schema: {type: object}, relations: [{field: spec.deploys, defaultKind: Component, forward: deploys, reverse: deployedBy}]}, {kind: Component, relations: [{field: spec.runbook, defaultKind: Resource, forward: explainedBy}]}]}",

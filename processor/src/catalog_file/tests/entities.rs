@@ -1,6 +1,6 @@
 //! What a catalog file declares, and what its owner is told.
 
-use freshet_model::{Kinds, RuleId};
+use freshet_model::{Kinds, Problem, RuleId};
 
 use crate::catalog_file::{CatalogFile, read_catalog_file};
 use crate::limits::ReadLimits;
@@ -173,16 +173,17 @@ fn problems_have_an_end() {
         problems: 2,
         ..ReadLimits::default()
     };
-    let text = "[]\n---\n".repeat(5);
-    let file = read_catalog_file(text.as_bytes(), &Kinds::builtin(), &limits);
-    let rules: Vec<_> = file.problems.iter().map(|p| p.rule).collect();
-    assert_eq!(
-        rules,
-        [
-            RuleId::YamlRoot,
-            RuleId::YamlRoot,
-            RuleId::YamlLimitProblems
-        ]
-    );
-    assert!(file.problems[2].message.contains('3'));
+    let read = |documents: usize| {
+        let text = "[]\n---\n".repeat(documents);
+        read_catalog_file(text.as_bytes(), &Kinds::builtin(), &limits).problems
+    };
+    let rules = |problems: &[Problem]| -> Vec<RuleId> { problems.iter().map(|p| p.rule).collect() };
+    let root = RuleId::YamlRoot;
+    assert_eq!(rules(&read(2)), [root, root]);
+    for (documents, left_out) in [(3, '1'), (5, '3')] {
+        let problems = read(documents);
+        assert_eq!(rules(&problems), [root, root, RuleId::YamlLimitProblems]);
+        let message = &problems[2].message;
+        assert!(message.contains(left_out), "{message}");
+    }
 }

@@ -26,6 +26,7 @@ fn limits_are_kept() {
     };
     let content = Some(RuleId::YamlLimitContent);
     let broken = |rule| [Some(rule)];
+    assert_eq!(rules(&" ".repeat(100)), []);
     assert_eq!(rules(&" ".repeat(101)), broken(RuleId::YamlLimitFileSize));
     assert_eq!(rules("--- 1\n--- 2\n"), [None, None]);
     for beyond in [
@@ -45,7 +46,8 @@ fn limits_are_kept() {
     assert_eq!(rules("!!binary aGkhaGkh"), [content]);
     assert_eq!(rules("[!!binary aGkh]"), [None]);
     assert_eq!(rules("[[!!binary aA==]]"), broken(RuleId::YamlLimitDepth));
-    assert_eq!(rules("a: 12345678901"), [content]);
+    assert_eq!(rules("a: 123456789"), [None]);
+    assert_eq!(rules("a: 1234567890"), [content]);
     assert_eq!(rules("a: &a 12345\nb: *a"), [content]);
 }
 

@@ -140,7 +140,6 @@ fn a_hostile_pattern_is_refused_or_quick() {
     ] {
         assert_eq!(refused(&braces), Some(PatternError::TooManyAlternatives));
     }
-    assert_eq!(refused(&"a".repeat(3_000)), Some(PatternError::TooLong));
     let groups = "!(a)".repeat(GROUPS_MAX + 1);
     assert_eq!(
         refused(&groups),
@@ -153,6 +152,39 @@ fn a_hostile_pattern_is_refused_or_quick() {
         let nested = format!("{}a*a*{}b", group.repeat(depth), ")".repeat(depth));
         check(&nested, &[], &[&"a".repeat(255)]);
     }
+}
+
+#[test]
+fn a_pattern_has_so_many_characters_and_alternatives_and_no_more() {
+    let refused = |pattern: &str| Pattern::new(pattern).err();
+    let longest = "a".repeat(PATTERN_CHARACTERS_MAX);
+    assert_eq!(refused(&longest), None);
+    assert_eq!(refused(&format!("{longest}é")), Some(PatternError::TooLong));
+    let most = ALTERNATIVES_MAX;
+    let listed = |count: usize| {
+        let all: Vec<String> = (0..count).map(|number| number.to_string()).collect();
+        format!("{{{}}}", all.join(","))
+    };
+    let multiplied = "{a,b}".repeat(7);
+    for (pattern, beyond) in [
+        (format!("{{1..{most}}}"), format!("{{0..{most}}}")),
+        (listed(most), listed(most + 1)),
+        (
+            format!("{multiplied}{{a,b}}"),
+            format!("{multiplied}{{a,b,c}}"),
+        ),
+    ] {
+        assert_eq!(refused(&pattern), None);
+        let reason = Some(PatternError::TooManyAlternatives);
+        assert_eq!(refused(&beyond), reason);
+    }
+    // Two hundred and fifty of two hundred characters each.
+    let names: Vec<String> = (100..350).map(|number| number.to_string()).collect();
+    let fits = format!("{{{}}}{}", names.join(","), "a".repeat(197));
+    assert_eq!(EXPANDED_CHARACTERS_MAX, names.len() * (3 + 197));
+    assert_eq!(refused(&fits), None);
+    let beyond = fits.replacen("100", "1000", 1);
+    assert_eq!(refused(&beyond), Some(PatternError::TooMuchText));
 }
 
 #[test]

@@ -106,8 +106,12 @@ fn a_body_without_any_step_or_document_is_still_valid() {
 
 #[test]
 fn a_document_too_large_for_an_event_leaves_digest_and_link() {
-    let large = format!("\"{}\"", "x".repeat(DOCUMENT_BYTES_MAX));
-    let published = body(&sample(), After::of(&large, "d1", "/api/x"));
+    let document = |bytes: usize| format!("\"{}\"", "x".repeat(bytes - 2));
+    let largest = document(DOCUMENT_BYTES_MAX);
+    let published = body(&sample(), After::of(&largest, "d1", "/api/x"));
+    assert_eq!(published["after"].to_string(), largest);
+    let larger = document(DOCUMENT_BYTES_MAX + 1);
+    let published = body(&sample(), After::of(&larger, "d1", "/api/x"));
     assert_eq!(published.get("after"), None);
     assert_eq!(published["afterDigest"], "d1");
     assert_eq!(published["afterLink"], "/api/x");
@@ -126,6 +130,22 @@ fn fields_are_named_by_json_pointers() {
     assert_eq!(paths(&fields.updated), ["/a~1b", "/list"]);
     assert_eq!(paths(&fields.added), ["/new"]);
     assert_eq!(paths(&fields.deleted), ["/gone"]);
+}
+
+#[test]
+fn a_long_value_is_named_by_its_path_alone() {
+    let value = |bytes: usize| json!({"a": "x".repeat(bytes - 2)});
+    let shown = |bytes: usize| {
+        let fields = field_changes(&json!({"a": 1}), &value(bytes));
+        let [updated] = fields.updated.as_slice() else {
+            panic!("{fields:?}")
+        };
+        assert_eq!(updated.path, "/a");
+        assert_eq!(updated.old, Some(json!(1)));
+        updated.new.is_some()
+    };
+    assert!(shown(4 * 1024));
+    assert!(!shown(4 * 1024 + 1));
 }
 
 #[test]

@@ -185,8 +185,12 @@ fn contents_are_limited_in_number_and_size() {
     assert_eq!(world.read(&list(3)).problems, []);
     world.check_refused(&list(4), &[RuleId::PlaceholderLimit]);
     world.limits.placeholders = 100;
-    world.limits.placeholders_bytes = 25;
+    world.limits.placeholders_bytes = 30;
+    assert_eq!(world.read(&list(3)).problems, []);
+    world.limits.placeholders_bytes = 29;
     world.check_refused(&list(3), &[RuleId::PlaceholderLimit]);
+    world.limits.placeholder_bytes = 10;
+    assert_eq!(world.read(&list(1)).problems, []);
     world.limits.placeholder_bytes = 9;
     world.check_refused(&list(1), &[RuleId::PlaceholderLimit]);
 }
