@@ -2,6 +2,7 @@
 //! are called, and that READMEs name what there is.
 
 mod documents;
+mod limits;
 mod words;
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -6,7 +6,7 @@ use std::fs;
 use super::{is_test, read_sources, root};
 
 /// The tables of a document whose first column is called like this, as rows of cells.
-fn rows_of_tables(document: &str, first_column: &[&str]) -> Vec<Vec<String>> {
+pub(super) fn rows_of_tables(document: &str, first_column: &[&str]) -> Vec<Vec<String>> {
     let text = fs::read_to_string(root().join(document)).expect("readable");
     let mut rows = Vec::new();
     let mut is_wanted = None;
