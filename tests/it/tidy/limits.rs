@@ -92,7 +92,7 @@ const DOCUMENTED: &[DocumentedLimit] = &[
     ),
     (
         "files that the patterns of a repository match",
-        &[(READ, &["MATCHES_MAX"])],
+        &[(READ, &["PATTERN_MATCHES_MAX"])],
     ),
     (
         "folders that are looked into for a pattern or a symbolic link",
@@ -286,15 +286,15 @@ const DOCUMENTED: &[DocumentedLimit] = &[
     (
         "files that Location entities lead to",
         &[(
-            "deploy/standalone/src/validate/check.rs",
+            "deploy/standalone/src/validate/settings.rs",
             &["REACHED_FILES_MAX"],
         )],
     ),
     (
         "files of the work tree that patterns are compared with",
         &[(
-            "deploy/standalone/src/validate/work_tree.rs",
-            &["FILES_MAX"],
+            "deploy/standalone/src/validate/settings.rs",
+            &["TREE_FILES_MAX"],
         )],
     ),
 ];
@@ -432,11 +432,6 @@ const OF_NOBODY: &[(&str, &[&str])] = &[
     (
         "deploy/standalone/src/validate/excerpt.rs",
         &["LOOKED_BACK_MAX", "SHOWN_CHARACTERS_MAX"],
-    ),
-    // The same as the service's.
-    (
-        "deploy/standalone/src/validate/targets.rs",
-        &["MATCHES_MAX"],
     ),
     (
         "deploy/standalone/src/validate/work_tree/git.rs",
