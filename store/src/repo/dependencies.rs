@@ -103,10 +103,10 @@ impl Tx {
             select_either_from: self, Dependent, "find what depends on what", "source_id",
             sqlite: [
                 "(select id, source_id from location \
-                        where source_id in (select value from json_each($1))) as l \
+                        where source_id in (select value from jsonb_each($1))) as l \
                     join dependency on location_id = l.id",
                 "(select value->>0 as k_host, value->>1 as k_owner, value->>2 as k_name \
-                        from json_each($2)) as k \
+                        from jsonb_each($2)) as k \
                     join dependency on host = k_host and owner = k_owner and name = k_name \
                     join (select id, source_id from location) as l on l.id = location_id"
             ],

@@ -76,8 +76,8 @@ impl Tx {
         entity_table!(
             select_either: self, EntityRow, "read entities",
             sqlite: [
-                "location_id in (select value from json_each($1)) and document_revision > 0",
-                "ref in (select value from json_each($2))"
+                "location_id in (select value from jsonb_each($1)) and document_revision > 0",
+                "ref in (select value from jsonb_each($2))"
             ],
             postgres: [
                 "location_id = any($1::bigint[]) and document_revision > 0",
@@ -105,7 +105,7 @@ impl Tx {
                 set version = t.version, revision = t.revision, changed_at = t.changed_at \
                 from (select value->>'ref' as ref, value->>'version' as version, \
                         value->>'revision' as revision, value->>'changed_at' as changed_at \
-                    from json_each($1)) as t \
+                    from jsonb_each($1)) as t \
                 where entity.ref = t.ref",
             postgres: "update entity \
                 set version = t.version, revision = t.revision, changed_at = t.changed_at \

@@ -166,7 +166,7 @@ impl Tx {
             sqlite: "delete from link \
                 where (parent_ref, location_id, via) in \
                     (select value->>'parent_ref', value->>'location_id', value->>'via' \
-                    from json_each($1))",
+                    from jsonb_each($1))",
             postgres: "delete from link \
                 using json_to_recordset($1::json) \
                     as k(parent_ref text, location_id bigint, via bigint) \
@@ -188,7 +188,7 @@ impl Tx {
             // Location entities may form a circle; `union` drops what was seen, so this ends.
             self, (i64,), "follow links down",
             sqlite: "with recursive below(id) as ( \
-                    select value from json_each($1) \
+                    select value from jsonb_each($1) \
                     union \
                     select l.location_id \
                     from below b \
@@ -218,7 +218,7 @@ impl Tx {
         let found: Vec<(i64,)> = fetch_all!(
             self, (i64,), "follow links up",
             sqlite: "with recursive above(id) as ( \
-                    select value from json_each($1) \
+                    select value from jsonb_each($1) \
                     union \
                     select e.declared_by \
                     from above a \

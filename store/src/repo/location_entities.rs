@@ -112,8 +112,8 @@ impl Tx {
         location_entity_table!(
             select_either: self, LocationEntityRow, "read Location entities",
             sqlite: [
-                "declared_by in (select value from json_each($1))",
-                "ref in (select value from json_each($2))"
+                "declared_by in (select value from jsonb_each($1))",
+                "ref in (select value from jsonb_each($2))"
             ],
             postgres: ["declared_by = any($1::bigint[])", "ref = any($2::text[])"],
             ids(location_ids),

@@ -425,7 +425,7 @@ impl Tx {
         }
         location_table!(
             select: self, LocationRow, "read locations by their place",
-            sqlite: "from (select value->>0 as of_source, value->>1 as at_path from json_each($1)) as k \
+            sqlite: "from (select value->>0 as of_source, value->>1 as at_path from jsonb_each($1)) as k \
                 join location on source_id = k.of_source and path = k.at_path \
                 order by id",
             postgres: "from (select (value->>0)::bigint as of_source, value->>1 as at_path \

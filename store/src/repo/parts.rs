@@ -154,7 +154,7 @@ impl Tx {
         execute!(
             self, "forget overtaken parts",
             sqlite: "delete from observation_part \
-                where exists (select 1 from json_each($1) as c \
+                where exists (select 1 from jsonb_each($1) as c \
                     where c.value->>'source_id' = observation_part.source_id \
                         and c.value->>'generation' >= observation_part.generation)",
             postgres: remove_covered_postgres!("$1"),

@@ -64,7 +64,7 @@ impl Tx {
             sqlite: "select s.installation, count(*) from entity e \
                 join source s on s.id = e.source_id \
                 where e.document_revision > 0 \
-                    and s.installation in (select value from json_each($1)) \
+                    and s.installation in (select value from jsonb_each($1)) \
                 group by s.installation",
             postgres: "select s.installation, count(*) from entity e \
                 join source s on s.id = e.source_id \
@@ -84,7 +84,7 @@ impl Tx {
         execute!(
             self, "confirm removals",
             sqlite: "update removal set confirmed_at = $2 \
-                where location_id in (select value from json_each($1))",
+                where location_id in (select value from jsonb_each($1))",
             postgres: "update removal set confirmed_at = $2 \
                 where location_id = any($1::bigint[])",
             ids(location_ids),

@@ -32,6 +32,9 @@ impl Tx {
 }
 
 /// Bulk rows as the one parameter both dialects unpack.
+///
+/// SQLite unpacks them with `jsonb_each`, whose rows are binary: out of `json_each` each row comes as text, which
+/// is parsed again for each of its columns.
 pub(crate) fn json<T: Serialize + ?Sized>(rows: &T) -> String {
     // One parameter for any number of rows: a batch costs a constant number of round trips and of
     // prepared statements.
@@ -143,7 +146,7 @@ macro_rules! upsert_sqlite {
             $(", value->>'", $kept, "'",)* ", value->>'", $first, "'",
             $(", value->>'", $written, "'",)*
             // `where true` tells SQLite's parser that `on` does not begin a join.
-            " from json_each($1) where true on conflict (", $key, $(", ", $keys,)* ") do update set ",
+            " from jsonb_each($1) where true on conflict (", $key, $(", ", $keys,)* ") do update set ",
             $first, " = excluded.", $first, $(", ", $written, " = excluded.", $written,)*
         )
     };
@@ -175,7 +178,7 @@ macro_rules! insert_new {
                 sqlite: concat!(
                     "insert into ", $table, " (", $key, $(", ", $kept,)*
                     ") select value->>'", $key, "'", $(", value->>'", $kept, "'",)*
-                    " from json_each($1) where true on conflict (", $key, ") do nothing returning ", $key
+                    " from jsonb_each($1) where true on conflict (", $key, ") do nothing returning ", $key
                 ),
                 postgres: $crate::repo::statement::insert_new_postgres!(
                     $table, key: [$key], kept: [$($kept),*], written: []; "$1"
@@ -239,7 +242,7 @@ macro_rules! select_in_some {
             $tx, $row, $operation,
             sqlite: concat!(
                 "select ", $key, $(", ", $keys,)* $(", ", $kept,)* $(", ", $written,)* " from ", $table,
-                " where ", $column, " in (select value from json_each($1)) order by ", $order
+                " where ", $column, " in (select value from jsonb_each($1)) order by ", $order
             ),
             postgres: concat!(
                 "select ", $key, $(", ", $keys,)* $(", ", $kept,)* $(", ", $written,)* " from ", $table,
@@ -308,7 +311,7 @@ macro_rules! delete_in {
             values => $crate::repo::statement::execute!(
                 $tx, $operation,
                 sqlite: concat!(
-                    "delete from ", $table, " where ", $column, " in (select value from json_each($1))"
+                    "delete from ", $table, " where ", $column, " in (select value from jsonb_each($1))"
                 ),
                 postgres: concat!(
                     "delete from ", $table, " where ", $column, " = any($1::", $kind, "[])"

@@ -29,7 +29,7 @@ impl Tx {
         // order cannot wait for each other.
         source_table!(
             select: self, SourceRow, "lock sources",
-            sqlite: "from source where id in (select value from json_each($1)) order by id",
+            sqlite: "from source where id in (select value from jsonb_each($1)) order by id",
             postgres: "from source \
                 where id = any($1::bigint[]) \
                 order by id \
@@ -58,7 +58,7 @@ impl Tx {
             select: self, SourceRow, "lock sources by their identity",
             sqlite: "from (select value->>'kind' as k_kind, value->>'host' as k_host, \
                     value->>'external_id' as k_external_id, value->>'git_ref' as k_git_ref \
-                    from json_each($1)) as k \
+                    from jsonb_each($1)) as k \
                 join source on kind = k_kind and host = k_host \
                     and external_id = k_external_id and git_ref = k_git_ref \
                 order by id",
@@ -109,7 +109,7 @@ impl Tx {
         source_table!(
             select: self, SourceRow, "find repositories by name",
             sqlite: "from (select value->>0 as k_host, value->>1 as k_owner, value->>2 as k_name \
-                    from json_each($1)) as k \
+                    from jsonb_each($1)) as k \
                 join source on kind = 'repository' and host = k_host \
                     and lower(owner) = k_owner and lower(name) = k_name \
                 order by id",

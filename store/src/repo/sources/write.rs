@@ -21,7 +21,7 @@ impl Tx {
             // refused.
             self, "note published jobs",
             sqlite: "update source set enqueued_at = $2 \
-                where id in (select value from json_each($1))",
+                where id in (select value from jsonb_each($1))",
             postgres: "update source set enqueued_at = $2 \
                 where id = any($1::bigint[])",
             ids(source_ids),
@@ -41,7 +41,7 @@ impl Tx {
             sqlite: "update source \
                 set done = g.generation \
                 from (select value->>'source_id' as source_id, value->>'generation' as generation \
-                    from json_each($1)) as g \
+                    from jsonb_each($1)) as g \
                 where source.id = g.source_id and source.done < g.generation",
             postgres: "update source \
                 set done = g.generation \
