@@ -5,6 +5,8 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
 use super::*;
+use crate::clock::Clock;
+use crate::progress::{Total, Wait, WorkName};
 
 /// A served admin listener, and what stops it.
 struct World {
@@ -49,6 +51,11 @@ impl World {
     }
 }
 
+/// A listener of a process in which nothing is under way.
+fn admin(registry: Registry, readiness: Readiness) -> Admin {
+    Admin::new(registry, readiness, ProgressBoard::new(Clock::system()))
+}
+
 #[track_caller]
 fn assert_answer(answer: &str, status: u16, body: &str) {
     assert!(
@@ -65,7 +72,7 @@ async fn it_is_alive_while_it_is_not_ready() {
         "store.database",
         ReadyState::NotReady("it does not answer".to_owned()),
     );
-    let world = World::start(Admin::new(Registry::new("catalog"), readiness)).await;
+    let world = World::start(admin(Registry::new("catalog"), readiness)).await;
     assert_answer(&world.get("/livez").await, 200, "ok");
     world.stop().await;
 }
@@ -73,7 +80,7 @@ async fn it_is_alive_while_it_is_not_ready() {
 #[tokio::test]
 async fn it_is_ready_when_every_condition_holds() {
     let readiness = Readiness::default();
-    let world = World::start(Admin::new(Registry::new("catalog"), readiness.clone())).await;
+    let world = World::start(admin(Registry::new("catalog"), readiness.clone())).await;
 
     readiness.set("store.database", ReadyState::Ready);
     readiness.set(
@@ -97,18 +104,64 @@ async fn it_is_ready_when_every_condition_holds() {
 }
 
 #[tokio::test]
+async fn work_under_way_is_told_after_the_conditions() {
+    let (clock, hand) = Clock::manual(0);
+    let (board, readiness) = (ProgressBoard::new(clock), Readiness::default());
+    readiness.set("store.view", ReadyState::Ready);
+    let admin = Admin::new(Registry::new("catalog"), readiness, board.clone());
+    let world = World::start(admin).await;
+    let view = r#"{"name":"store.view","ready":true}"#;
+
+    let work = board.begin(WorkName {
+        label: "reading_sources",
+        title: "reading sources",
+    });
+    work.set_total(Total::Exactly(200));
+    for _ in 0..5 {
+        hand.advance(Duration::from_secs(1));
+        work.add_done(10);
+        let _seen = board.list();
+    }
+    let line = "reading sources: 50 of 200 (25 %), 10/s, about 15 s left";
+    let figures = format!(
+        r#"{{"line":"{line}","done":50,"total":200,"percent":25,"perSecond":10.0,"secondsLeft":15,"seconds":5}}"#
+    );
+    assert_answer(
+        &world.get("/readyz").await,
+        200,
+        &format!(r#"[{view},{{"name":"reading sources","ready":true,"progress":{figures}}}]"#),
+    );
+
+    let reason = "the bus is not connected".to_owned();
+    work.set_wait(Some(Wait {
+        reason,
+        until: None,
+    }));
+    let answer = world.get("/readyz").await;
+    assert!(
+        answer.contains(r#""waitsFor":"the bus is not connected""#) && !answer.contains("Left"),
+        "{answer}"
+    );
+    drop(work);
+    assert_answer(&world.get("/readyz").await, 200, &format!("[{view}]"));
+    world.stop().await;
+}
+
+#[tokio::test]
 async fn metrics_are_computed_at_every_scrape() {
     let registry = Registry::new("catalog");
     let scrapes: Gauge = Gauge::default();
     registry.register("scrapes", "Scrapes so far", scrapes.clone());
-    let mut admin = Admin::new(registry, Readiness::default());
-    admin.on_scrape(move || {
+    let admin = admin(registry, Readiness::default());
+    let hooks = admin.hooks();
+    let world = World::start(admin).await;
+    // Also one that comes while it is served: the services begin later than the listener.
+    hooks.add(move || {
         let scrapes = scrapes.clone();
         async move {
             scrapes.inc();
         }
     });
-    let world = World::start(admin).await;
 
     world.get("/metrics").await;
     let answer = world.get("/metrics").await;

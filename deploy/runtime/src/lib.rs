@@ -12,6 +12,7 @@ pub mod crypto;
 pub mod error_chain;
 pub mod listen;
 pub mod metrics;
+pub mod progress;
 pub mod shutdown;
 pub mod summed_up;
 pub mod supervisor;

@@ -49,6 +49,15 @@ impl Readiness {
             .all(|state| *state == ReadyState::Ready)
     }
 
+    /// Why a condition does not hold; `None` if it does, or nobody has stated it.
+    #[must_use]
+    pub fn reason(&self, name: &str) -> Option<String> {
+        match self.lock_conditions().get(name)? {
+            ReadyState::Ready => None,
+            ReadyState::NotReady(reason) => Some(reason.clone()),
+        }
+    }
+
     /// Keeps stating whether something is connected until `shutdown`. The condition is named before
     /// this returns, so that no process is ready before its first look.
     pub fn watch_connection(
