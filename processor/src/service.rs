@@ -11,10 +11,11 @@ use freshet_proto::subject::Subjects;
 use freshet_runtime::admin::Readiness;
 use freshet_runtime::clock::Clock;
 use freshet_runtime::metrics::Registry;
+use freshet_runtime::progress::ProgressBoard;
 use freshet_runtime::supervisor::Supervisor;
 use thiserror::Error;
 
-use crate::budget::RateBudget;
+use crate::budget::{ClosingNotice, RateBudget};
 use crate::catalog_file::ReadPolicy;
 use crate::config::{GithubIntegration, ProcessorConfig};
 use crate::fetch::fetcher::{FileFetcher, GithubClients};
@@ -40,6 +41,8 @@ pub struct ProcessorDeps {
     pub registry: Registry,
     /// Where it says that it is ready.
     pub readiness: Readiness,
+    /// Where it says that a limit makes it wait.
+    pub progress: ProgressBoard,
 }
 
 /// A running processor.
@@ -95,7 +98,12 @@ pub async fn start(
     let pages = UrlReader::new(policy.urls.clone()).map_err(ProcessorStartError::Certificates)?;
     let fingerprint = fingerprint(&config);
     let metrics = ProcessorMetrics::register(&deps.registry);
-    let clients = Arc::new(connect_clients(&config, &deps.clock, &metrics)?);
+    let clients = Arc::new(connect_clients(
+        &config,
+        &deps.clock,
+        &metrics,
+        &deps.progress,
+    )?);
     let context = Arc::new(WorkerContext {
         subjects: Subjects::new(&config.subject_prefix),
         hi_in_hand: InHand::new(&deps.bus, Lane::Hi, config.in_hand),
@@ -170,12 +178,17 @@ fn connect_clients(
     config: &ProcessorConfig,
     clock: &Clock,
     metrics: &ProcessorMetrics,
+    progress: &ProgressBoard,
 ) -> Result<GithubClients, ProcessorStartError> {
     config
         .github
         .iter()
         .map(|integration| {
-            let client = connect_client(config, clock, metrics, integration)?;
+            let notice = ClosingNotice {
+                host: integration.host.clone(),
+                board: progress.clone(),
+            };
+            let client = connect_client(config, clock, metrics, integration, notice)?;
             // Files spell hosts as they like, and the name of a host has no case.
             Ok((integration.host.to_lowercase(), Arc::new(client)))
         })
@@ -187,6 +200,7 @@ fn connect_client(
     clock: &Clock,
     metrics: &ProcessorMetrics,
     integration: &GithubIntegration,
+    notice: ClosingNotice,
 ) -> Result<GithubClient, ProcessorStartError> {
     let failed = |source| ProcessorStartError::Integration {
         host: integration.host.clone(),
@@ -194,7 +208,12 @@ fn connect_client(
     };
     let endpoints = Endpoints::parse(&integration.api_base_url).map_err(failed)?;
     // One budget for both lanes, because GitHub counts by credential and knows no lanes.
-    let budget = RateBudget::new(&endpoints.host, config.max_concurrent_calls, clock.clone());
+    let budget = RateBudget::new(
+        &endpoints.host,
+        config.max_concurrent_calls,
+        clock.clone(),
+        notice,
+    );
     GithubClient::new(
         integration,
         endpoints,

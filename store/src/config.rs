@@ -52,6 +52,8 @@ pub struct StoreConfig {
     pub follow_every: Duration,
     /// How often the ledger is asked when each source was last proved.
     pub freshness_every: Duration,
+    /// How often what is outstanding is counted, to tell how far the reading of sources is.
+    pub progress_every: Duration,
     /// Which browsers may call the API; `None` sends no CORS headers.
     pub cors: Option<CorsConfig>,
     /// Who may call the API where it listens beyond loopback.
@@ -84,6 +86,7 @@ impl StoreConfig {
             batch_bytes_max: BATCH_BYTES_MAX,
             follow_every: Duration::from_secs(1),
             freshness_every: Duration::from_secs(5),
+            progress_every: Duration::from_secs(1),
             cors: None,
             external_access: Vec::new(),
             base_url: "http://localhost:7007".to_owned(),

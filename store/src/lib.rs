@@ -17,6 +17,7 @@ mod graph;
 pub mod ledger;
 pub mod metrics;
 mod micros;
+mod progress;
 mod query;
 pub mod relay;
 pub mod repo;

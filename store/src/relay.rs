@@ -22,11 +22,13 @@ use freshet_proto::subject::{Subject, Subjects};
 use freshet_runtime::admin::{Readiness, ReadyState};
 use freshet_runtime::clock::Clock;
 use freshet_runtime::error_chain::Chain;
+use freshet_runtime::progress::ProgressBoard;
 use tokio_util::sync::CancellationToken;
 
 use crate::change::ChangeRow;
 use crate::feed::Publication;
 use crate::metrics::{PublishedRevision, StoreMetrics};
+use crate::progress::PublishingProgress;
 use crate::repo::{LogState, Repo, RepoError};
 use crate::view::View;
 
@@ -53,6 +55,7 @@ pub(crate) struct ChangeRelay {
     pub(crate) metrics: Arc<StoreMetrics>,
     pub(crate) reached: PublishedRevision,
     pub(crate) readiness: Readiness,
+    pub(crate) progress: ProgressBoard,
 }
 
 /// How far the stream is.
@@ -107,10 +110,14 @@ impl ChangeRelay {
     /// Publishes until `shutdown`.
     pub(crate) async fn run(self, shutdown: CancellationToken) -> Result<(), Infallible> {
         let mut published = None;
+        let mut progress = PublishingProgress::new(self.progress.clone());
         loop {
             let pause = tokio::select! {
                 () = shutdown.cancelled() => return Ok(()),
-                error = self.publish_until_error(&mut published) => self.report_and_back_off(&error),
+                error = self.publish_until_error(&mut published, &mut progress) => {
+                    self.tell_stuck(&error, published, &mut progress);
+                    self.report_and_back_off(&error)
+                }
             };
             tokio::select! {
                 () = shutdown.cancelled() => return Ok(()),
@@ -123,13 +130,18 @@ impl ChangeRelay {
     ///
     /// Being dropped half way is harmless: what was sent is either in the stream or not, and the tail
     /// tells.
-    async fn publish_until_error(&self, published: &mut Option<StreamCursor>) -> RelayError {
+    async fn publish_until_error(
+        &self,
+        published: &mut Option<StreamCursor>,
+        progress: &mut PublishingProgress,
+    ) -> RelayError {
         // Before the tail is read: a commit in between would otherwise wake nobody.
         let mut revisions = self.view.revisions();
         let mut cursor = match self.find_cursor(*published).await {
             Ok(cursor) => cursor,
             Err(error) => return error,
         };
+        progress.note_reached(cursor.revision, self.view.revision());
         loop {
             let page = self.publish_page(cursor).await;
             if page.is_ok() {
@@ -143,6 +155,7 @@ impl ChangeRelay {
                 cursor = page.cursor;
                 *published = Some(cursor);
             }
+            progress.note_reached(cursor.revision, self.view.revision());
             if page.is_last {
                 let revision = cursor.revision;
                 let moved = revisions.wait_for(|reached| *reached > revision);
@@ -261,6 +274,25 @@ impl ChangeRelay {
         let message = messages.pop().expect("a page has at least one message");
         let message = message.expecting(Expect::StreamSequence(sequence));
         Ok(self.bus.publish(message).await?.stream_sequence)
+    }
+
+    fn tell_stuck(
+        &self,
+        error: &RelayError,
+        published: Option<StreamCursor>,
+        progress: &mut PublishingProgress,
+    ) {
+        // Another relay publishes instead, and the next look shows how far it is.
+        if matches!(error, RelayError::Publish(PublishError::Refused)) {
+            return;
+        }
+        let reason = if self.bus.is_connected() {
+            Chain(error).to_string()
+        } else {
+            "the bus is not connected".to_owned()
+        };
+        let published = published.map(|cursor| cursor.revision);
+        progress.note_stuck(published, self.view.revision(), reason);
     }
 
     /// Reports an error and says how long to wait before the tail is read again.

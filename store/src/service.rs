@@ -10,6 +10,7 @@ use freshet_runtime::admin::{Readiness, ReadyState};
 use freshet_runtime::clock::Clock;
 use freshet_runtime::error_chain::Chain;
 use freshet_runtime::metrics::Registry;
+use freshet_runtime::progress::ProgressBoard;
 use freshet_runtime::supervisor::Supervisor;
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
@@ -25,6 +26,7 @@ use crate::feed::{ChangeFeed, FeedDeps};
 use crate::freshness::{AgeBounds, Freshness, FreshnessPoller};
 use crate::ledger::{Ledger, LedgerConfig, Reconciler};
 use crate::metrics::{PublishedRevision, ServiceGauges, ServiceMetrics, StoreMetrics};
+use crate::progress::{LOADING_VIEW, READING_CATALOG, ReadingWatch};
 use crate::relay::ChangeRelay;
 use crate::repo::{DatabaseFileLost, NotWritable, OpenError, Repo, RepoError, WriteProof};
 use crate::view::{View, ViewFollower};
@@ -46,6 +48,8 @@ pub struct StoreDeps {
     pub registry: Registry,
     /// Where readiness is reported.
     pub readiness: Readiness,
+    /// Where long work is told of.
+    pub progress: ProgressBoard,
     /// Where the API listens; bound by the caller, so that its address is known before the start.
     pub listener: TcpListener,
 }
@@ -102,10 +106,10 @@ pub async fn start(
         .local_addr()
         .map_err(StoreStartError::Address)?;
     let access = decide_access(api_address, &config);
-    let repo = Repo::open(&config.database).await?;
+    let repo = Repo::open_on(&config.database, &deps.progress).await?;
     // Before the pipeline: apply plans against the view, which must not be behind the log when it
     // begins.
-    let view = View::load(repo.snapshot().await.map_err(StoreStartError::Load)?);
+    let view = load_view(&repo, &deps.progress).await?;
     let parts = StoreParts {
         metrics: Arc::new(StoreMetrics::register(&deps.registry)),
         gauges: ServiceGauges::register(&deps.registry),
@@ -135,6 +139,16 @@ pub async fn start(
     };
     parts.spawn_api(access, confirmed, supervisor);
     Ok(handle)
+}
+
+/// Loads the catalog into memory, which takes as long as it is large.
+async fn load_view(repo: &Repo, board: &ProgressBoard) -> Result<Arc<View>, StoreStartError> {
+    let reading = board.begin(READING_CATALOG);
+    let snapshot = repo.snapshot_counted(&reading).await;
+    drop(reading);
+    let loading = board.begin(LOADING_VIEW);
+    let view = View::load_counted(snapshot.map_err(StoreStartError::Load)?, &loading);
+    Ok(view)
 }
 
 /// Who may call the API. Asked of the listener and not of the configuration: a name may lead anywhere.
@@ -209,6 +223,19 @@ impl StoreParts {
             metrics: Arc::clone(&self.metrics),
             reached: self.published.clone(),
             readiness: self.deps.readiness.clone(),
+            progress: self.deps.progress.clone(),
+        }
+    }
+
+    fn build_reading_watch(&self) -> ReadingWatch {
+        ReadingWatch {
+            repo: self.repo.clone(),
+            view: Arc::clone(&self.view),
+            clock: self.deps.clock.clone(),
+            readiness: self.deps.readiness.clone(),
+            board: self.deps.progress.clone(),
+            conditions: &[READINESS_DATABASE, READINESS_BUS],
+            every: self.config.progress_every,
         }
     }
 
@@ -226,6 +253,8 @@ impl StoreParts {
             self.config.freshness_every,
         );
         supervisor.spawn("freshness poller", poller.run(supervisor.shutdown()));
+        let watch = self.build_reading_watch();
+        supervisor.spawn("progress of reading", watch.run(supervisor.shutdown()));
         // It is loaded by now; only what follows it runs from here on.
         self.deps.readiness.set(READINESS_VIEW, ReadyState::Ready);
         let readiness = watch_readiness(

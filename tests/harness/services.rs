@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use freshet::app_config::AppConfig;
 use freshet::cli::ServiceRole;
 use freshet::compose::{self, Addresses};
+use freshet_runtime::progress::ProgressBoard;
 use freshet_runtime::supervisor::SupervisorError;
 use serde_json::Value;
 use tokio::task::JoinHandle;
@@ -27,7 +28,8 @@ impl Services {
             freshet_runtime::config::from_str(&app_config.to_string()).expect("a valid document");
         let config = AppConfig::read(&document).expect("a valid configuration");
         let shutdown = CancellationToken::new();
-        let running = compose::start_services(config, ServiceRole::All, shutdown.clone())
+        let progress = ProgressBoard::unread();
+        let running = compose::start_services(config, ServiceRole::All, shutdown.clone(), progress)
             .await
             .expect("the services start");
         Self {

@@ -53,7 +53,7 @@ impl World {
 
 /// A listener of a process in which nothing is under way.
 fn admin(registry: Registry, readiness: Readiness) -> Admin {
-    Admin::new(registry, readiness, ProgressBoard::new(Clock::system()))
+    Admin::new(registry, readiness, ProgressBoard::unread())
 }
 
 #[track_caller]

@@ -6,7 +6,6 @@
 //! runtime exists and must flush after that is gone.
 
 use std::collections::HashMap;
-use std::io::IsTerminal as _;
 use std::time::Duration;
 
 use opentelemetry::propagation::TextMapPropagator as _;
@@ -16,6 +15,7 @@ use opentelemetry_sdk::propagation::TraceContextPropagator;
 use opentelemetry_sdk::trace::SdkTracerProvider;
 use tokio::runtime::Runtime;
 use tracing_opentelemetry::OpenTelemetrySpanExt as _;
+use tracing_subscriber::fmt::writer::BoxMakeWriter;
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::util::{SubscriberInitExt as _, TryInitError};
@@ -40,6 +40,44 @@ pub enum LogFormat {
     Json,
 }
 
+/// Where log lines go.
+pub struct LogOutput {
+    writer: BoxMakeWriter,
+    is_coloured: bool,
+}
+
+impl LogOutput {
+    /// To standard error, without colours.
+    #[must_use]
+    pub fn plain() -> Self {
+        Self {
+            writer: BoxMakeWriter::new(std::io::stderr),
+            is_coloured: false,
+        }
+    }
+
+    /// To standard error, in colours.
+    #[must_use]
+    pub fn coloured() -> Self {
+        Self {
+            is_coloured: true,
+            ..Self::plain()
+        }
+    }
+
+    /// The same through a writer that somebody else makes, who shares the terminal. Each line is written in one call.
+    #[must_use]
+    pub fn through<W>(self, writer: impl Fn() -> W + Send + Sync + 'static) -> Self
+    where
+        W: std::io::Write + 'static,
+    {
+        Self {
+            writer: BoxMakeWriter::new(writer),
+            ..self
+        }
+    }
+}
+
 /// What is logged and traced.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TelemetryConfig {
@@ -51,6 +89,8 @@ pub struct TelemetryConfig {
     pub otlp_endpoint: Option<String>,
     /// What the spans say they come from.
     pub service_name: String,
+    /// How often the log is told how far long work is.
+    pub progress_every: Duration,
 }
 
 /// Why logs or traces could not be set up.
@@ -105,7 +145,7 @@ pub fn check_log_filter(filter: &str) -> Result<(), TelemetryError> {
 /// # Errors
 ///
 /// If the filter or endpoint cannot be read, or a subscriber is installed already.
-pub fn init(config: &TelemetryConfig) -> Result<TelemetryGuard, TelemetryError> {
+pub fn init(config: &TelemetryConfig, output: LogOutput) -> Result<TelemetryGuard, TelemetryError> {
     let exporter = match &config.otlp_endpoint {
         Some(endpoint) => Some(build_exporter(endpoint, &config.service_name)?),
         None => None,
@@ -116,7 +156,7 @@ pub fn init(config: &TelemetryConfig) -> Result<TelemetryGuard, TelemetryError> 
             .with_filter(EnvFilter::new(TRACE_FILTER))
     });
     tracing_subscriber::registry()
-        .with(log_layer(config)?)
+        .with(log_layer(config, output)?)
         .with(traces)
         .try_init()
         .map_err(TelemetryError::AlreadyInstalled)?;
@@ -148,14 +188,17 @@ pub fn set_parent(span: &tracing::Span, traceparent: &str) {
 
 type BoxedLayer<S> = Box<dyn Layer<S> + Send + Sync>;
 
-fn log_layer<S>(config: &TelemetryConfig) -> Result<BoxedLayer<S>, TelemetryError>
+fn log_layer<S>(
+    config: &TelemetryConfig,
+    output: LogOutput,
+) -> Result<BoxedLayer<S>, TelemetryError>
 where
     S: tracing::Subscriber + for<'a> LookupSpan<'a>,
 {
     let filter = log_filter(&config.log_filter)?;
     let layer = tracing_subscriber::fmt::layer()
-        .with_writer(std::io::stderr)
-        .with_ansi(std::io::stderr().is_terminal());
+        .with_writer(output.writer)
+        .with_ansi(output.is_coloured);
     Ok(match config.log_format {
         LogFormat::Text => layer.with_filter(filter).boxed(),
         LogFormat::Json => layer.json().flatten_event(true).with_filter(filter).boxed(),

@@ -7,10 +7,11 @@ use anyhow::{Context as _, bail};
 use freshet_bus::Bus;
 use freshet_proto::stream::{StreamSizes, topology_of_sizes};
 use freshet_proto::subject::Subjects;
-use freshet_runtime::admin::{Admin, Readiness};
+use freshet_runtime::admin::{Admin, Readiness, ReadyState};
 use freshet_runtime::clock::Clock;
 use freshet_runtime::listen::ListenAddress;
 use freshet_runtime::metrics::Registry;
+use freshet_runtime::progress::{ProgressBoard, ProgressReporter};
 use freshet_runtime::supervisor::{Supervisor, SupervisorError};
 use tokio::net::TcpListener;
 use tokio::time::timeout;
@@ -21,6 +22,10 @@ use crate::cli::ServiceRole;
 
 /// How long the bus may take to say good-bye, when nothing depends on it any more.
 const BUS_CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// Whether every service has begun.
+const STARTED: &str = "process.started";
+const STARTING: &str = "the services are being started";
 
 /// A started process: its tasks and where it listens.
 pub struct Running {
@@ -62,7 +67,7 @@ pub struct Addresses {
     pub admin: SocketAddr,
 }
 
-/// Starts the services of `role`.
+/// Starts the services of `role`. What takes long, now or later, is told on `progress`.
 ///
 /// # Errors
 ///
@@ -72,16 +77,26 @@ pub async fn start_services(
     config: AppConfig,
     role: ServiceRole,
     shutdown: CancellationToken,
+    progress: ProgressBoard,
 ) -> anyhow::Result<Running> {
     if role != ServiceRole::All && matches!(config.bus, BusConfig::Memory) {
         bail!("--role needs freshet.bus.nats: the memory bus does not leave its process");
     }
     let clock = Clock::system();
-    let bus = connect_bus(&config.bus, &config.store.subject_prefix, role).await?;
     let registry = Registry::new("catalog");
     let readiness = Readiness::default();
     let mut supervisor = Supervisor::new(shutdown, config.stop_deadline);
-    let mut admin = Admin::new(registry.clone(), readiness.clone());
+    // Before all that may take long: a bus that is far away, a database that is migrated, a large catalog.
+    readiness.set(STARTED, ReadyState::NotReady(STARTING.to_owned()));
+    let reporter =
+        ProgressReporter::new(progress.clone(), &registry, config.telemetry.progress_every);
+    supervisor.spawn("progress", reporter.run(supervisor.shutdown()));
+    let admin = Admin::new(registry.clone(), readiness.clone(), progress.clone());
+    let scrape_hooks = admin.hooks();
+    let admin_listener = bind_listener(&config.listeners.admin, "freshet.admin.listen").await?;
+    let admin_address = admin_listener.local_addr()?;
+    supervisor.spawn("admin", admin.serve(admin_listener, supervisor.shutdown()));
+    let bus = connect_bus(&config.bus, &config.store.subject_prefix, role).await?;
 
     // The store first: on the memory bus a signal is accepted only once the ledger has committed it, so whoever
     // takes webhooks must find the ledger listening.
@@ -92,6 +107,7 @@ pub async fn start_services(
             clock: clock.clone(),
             registry: registry.clone(),
             readiness: readiness.clone(),
+            progress: progress.clone(),
             listener: bind_listener(&config.listeners.api, "backend.listen").await?,
         };
         let handle = freshet_store::start(config.store, deps, &mut supervisor)
@@ -99,7 +115,7 @@ pub async fn start_services(
             .context("cannot start the store")?;
         // Service metrics are computed when somebody asks; an idle store does not query its database for nobody.
         let scraped = handle.clone();
-        admin.on_scrape(move || scraped.refresh_service_metrics());
+        scrape_hooks.add(move || scraped.refresh_service_metrics());
         store = Some(handle);
     }
     if role.runs_processor() {
@@ -108,6 +124,7 @@ pub async fn start_services(
             clock: clock.clone(),
             registry: registry.clone(),
             readiness: readiness.clone(),
+            progress,
         };
         freshet_processor::start(config.processor, deps, &mut supervisor)
             .await
@@ -119,7 +136,7 @@ pub async fn start_services(
             bus: bus.clone(),
             clock,
             registry,
-            readiness,
+            readiness: readiness.clone(),
             listener: bind_listener(&config.listeners.webhooks, "freshet.webhooks.listen").await?,
         };
         let handle = freshet_ingestor::start(config.ingestor, deps, &mut supervisor)
@@ -127,14 +144,13 @@ pub async fn start_services(
         webhooks = Some(handle.webhook_address);
     }
 
-    // Last, so that `/readyz` cannot answer before every service has registered what it waits for.
-    let admin_listener = bind_listener(&config.listeners.admin, "freshet.admin.listen").await?;
+    // Last, so that `/readyz` says yes only after every service has named what it waits for.
+    readiness.set(STARTED, ReadyState::Ready);
     let addresses = Addresses {
         api: store.as_ref().map(|handle| handle.api_address),
         webhooks,
-        admin: admin_listener.local_addr()?,
+        admin: admin_address,
     };
-    supervisor.spawn("admin", admin.serve(admin_listener, supervisor.shutdown()));
     Ok(Running {
         supervisor,
         addresses,

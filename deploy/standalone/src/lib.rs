@@ -4,6 +4,7 @@
 pub mod app_config;
 pub mod cli;
 pub mod compose;
+mod terminal;
 pub mod validate;
 
 use std::io::{IsTerminal as _, Write as _};
@@ -12,8 +13,10 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
+use freshet_runtime::clock::Clock;
 use freshet_runtime::config::{self, Mistake};
 use freshet_runtime::error_chain::Chain;
+use freshet_runtime::progress::ProgressBoard;
 use freshet_runtime::telemetry;
 use tokio_util::sync::CancellationToken;
 
@@ -21,6 +24,7 @@ use crate::app_config::{AppConfig, BusConfig};
 use crate::cli::{
     CliCommand, CommandLine, RestoreArguments, ServeArguments, ServiceRole, ValidateArguments,
 };
+use crate::terminal::Terminal;
 use crate::validate::{Colours, Strictness, ValidateRequest};
 
 /// Chosen by measurement: bringing 100,000 entities in leaves 1.2 times the memory that a restart needs (3.1 times
@@ -122,13 +126,16 @@ fn check_files(arguments: ValidateArguments) -> anyhow::Result<ExitCode> {
 
 fn serve_catalog(arguments: &ServeArguments) -> anyhow::Result<()> {
     let app_config = read_config(&arguments.config)?;
+    let terminal = Terminal::of_process(app_config::read_variable);
     // Held to the end: dropping it flushes the spans that are still queued.
-    let _telemetry = telemetry::init(&app_config.telemetry)?;
+    let _telemetry = telemetry::init(&app_config.telemetry, terminal.log_output())?;
     log_warnings(&app_config.warnings);
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()?;
-    let outcome = runtime.block_on(serve_until_stopped(app_config, arguments.role));
+    let outcome = runtime.block_on(serve_until_stopped(app_config, arguments.role, &terminal));
+    // Also after a failure at the start: what is said of it must not stand behind a bar.
+    terminal.show(&[]);
     // Dropping the runtime would wait for its blocking threads without a bound.
     runtime.shutdown_timeout(THREADS_TIMEOUT);
     outcome
@@ -147,18 +154,34 @@ fn log_warnings(warnings: &[Mistake]) {
     }
 }
 
-async fn serve_until_stopped(app_config: AppConfig, role: ServiceRole) -> anyhow::Result<()> {
+async fn serve_until_stopped(
+    app_config: AppConfig,
+    role: ServiceRole,
+    terminal: &Terminal,
+) -> anyhow::Result<()> {
     let shutdown = CancellationToken::new();
     #[expect(
         clippy::disallowed_methods,
         reason = "it hears a second signal even where the supervisor has ended or not begun"
     )]
     let on_signal = tokio::spawn(freshet_runtime::shutdown::on_signal(shutdown.clone()));
-    let running = compose::start_services(app_config, role, shutdown).await?;
-    print_addresses(&running.addresses);
+    let progress = open_board(terminal);
+    let running = compose::start_services(app_config, role, shutdown, progress).await?;
+    terminal.suspended(|| print_addresses(&running.addresses));
     let outcome = running.run().await;
     on_signal.abort();
     outcome.map_err(anyhow::Error::from)
+}
+
+/// Where long work is told of, and shown where somebody watches.
+fn open_board(terminal: &Terminal) -> ProgressBoard {
+    let clock = Clock::system();
+    if terminal.has_bars() {
+        let terminal = terminal.clone();
+        ProgressBoard::with_screen(clock, move |progresses| terminal.show(progresses))
+    } else {
+        ProgressBoard::new(clock)
+    }
 }
 
 /// Reads the configuration files, later ones over earlier ones, with this process's environment.

@@ -15,6 +15,7 @@ use std::time::Duration;
 
 use freshet_proto::message::Lane;
 use freshet_runtime::clock::Clock;
+use freshet_runtime::progress::ProgressBoard;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
 use self::bucket::Buckets;
@@ -52,6 +53,21 @@ async fn acquire_slot(places: &Arc<Semaphore>) -> OwnedSemaphorePermit {
         .expect("the semaphore is never closed")
 }
 
+/// Whom to tell that a budget is closed, and whose it is.
+#[derive(Clone)]
+pub struct ClosingNotice {
+    /// What people call the credential: the name of its host.
+    pub host: String,
+    /// Where whoever waits finds it.
+    pub board: ProgressBoard,
+}
+
+impl ClosingNotice {
+    fn tell(&self, until: i64) {
+        self.board.note_holdup(&self.host, until);
+    }
+}
+
 /// The budget of one credential.
 pub struct RateBudget {
     clock: Clock,
@@ -62,12 +78,18 @@ pub struct RateBudget {
     sweeps: Arc<Semaphore>,
     /// Counts closings, so that a worker waiting for jobs notices one.
     closings: watch::Sender<u64>,
+    notice: ClosingNotice,
 }
 
 impl RateBudget {
     /// A budget for the API at `api_host`, with at most `concurrent_calls_max` calls in flight.
     #[must_use]
-    pub fn new(api_host: &str, concurrent_calls_max: usize, clock: Clock) -> Self {
+    pub fn new(
+        api_host: &str,
+        concurrent_calls_max: usize,
+        clock: Clock,
+        notice: ClosingNotice,
+    ) -> Self {
         Self {
             clock,
             windows: Mutex::default(),
@@ -75,6 +97,7 @@ impl RateBudget {
             calls: Arc::new(Semaphore::new(concurrent_calls_max)),
             sweeps: Arc::new(Semaphore::new(sweeps_max(concurrent_calls_max))),
             closings: watch::Sender::new(0),
+            notice,
         }
     }
 
@@ -150,16 +173,17 @@ impl RateBudget {
 
     /// Learns from an answer that was not limited.
     pub fn learn_headers(&self, resource: Resource, headers: &RateHeaders) {
-        let spent = {
+        let admission = {
             let mut windows = self.lock_windows();
             windows.learn_headers(resource, headers);
             // An answer that was not limited shows that the unexplained refusals before it are
             // over.
             windows.note_unlimited();
-            windows.check_call(Lane::Lo, resource, self.clock.now_micros()) != Admission::Granted
+            windows.check_call(Lane::Lo, resource, self.clock.now_micros())
         };
         // Whoever waits for jobs would otherwise go on taking some, only to give them back.
-        if spent {
+        if let Admission::Closed { until } = admission {
+            self.notice.tell(until);
             self.closings.send_modify(|count| *count += 1);
         }
     }
@@ -176,6 +200,7 @@ impl RateBudget {
             windows.learn_headers(resource, headers);
             windows.close_after(resource, limit, self.clock.now_micros())
         };
+        self.notice.tell(until);
         self.closings.send_modify(|count| *count += 1);
         BudgetClosed { until }
     }
@@ -214,10 +239,16 @@ mod tests {
 
     fn budget(concurrent_calls_max: usize) -> (RateBudget, ManualClock) {
         let (clock, hand) = Clock::manual(NOW);
-        (
-            RateBudget::new("ghe.acme.example", concurrent_calls_max, clock),
-            hand,
-        )
+        let budget = budget_of("ghe.acme.example", concurrent_calls_max, clock);
+        (budget, hand)
+    }
+
+    fn budget_of(host: &str, concurrent_calls_max: usize, clock: Clock) -> RateBudget {
+        let notice = ClosingNotice {
+            host: host.to_owned(),
+            board: ProgressBoard::new(clock.clone()),
+        };
+        RateBudget::new(host, concurrent_calls_max, clock, notice)
     }
 
     #[tokio::test]
@@ -254,7 +285,7 @@ mod tests {
     #[tokio::test]
     async fn a_call_that_waits_for_its_pace_holds_no_place() {
         let (clock, _hand) = Clock::manual(NOW);
-        let budget = RateBudget::new("github.com", 1, clock);
+        let budget = budget_of("github.com", 1, clock);
         let sweeping = async {
             loop {
                 drop(budget.admit_call(Lane::Lo, Resource::Core).await);
@@ -278,8 +309,12 @@ mod tests {
                 Some(closed)
             );
         }
+        let told = budget.notice.board.holdup().expect("whoever waits is told");
+        assert_eq!(told.reason, "the rate limit of ghe.acme.example");
+        assert_eq!(told.until, Some(closed.until));
         hand.advance(MINUTE);
         assert!(budget.admit_call(Lane::Hi, Resource::Graphql).await.is_ok());
+        assert_eq!(budget.notice.board.holdup(), None);
     }
 
     #[tokio::test(start_paused = true)]

@@ -14,6 +14,7 @@ use freshet_proto::subject::Subjects;
 use freshet_runtime::admin::Readiness;
 use freshet_runtime::clock::Clock;
 use freshet_runtime::metrics::Registry;
+use freshet_runtime::progress::ProgressBoard;
 use freshet_runtime::supervisor::Supervisor;
 use freshet_wait::{PATIENCE, in_time};
 use prost::Message;
@@ -83,6 +84,7 @@ impl World {
             clock: Clock::system(),
             registry: registry.clone(),
             readiness: Readiness::default(),
+            progress: ProgressBoard::unread(),
         };
         start(config, deps, &mut supervisor)
             .await

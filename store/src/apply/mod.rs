@@ -49,4 +49,4 @@ mod write;
 pub use applier::{Applier, ApplyConfig};
 pub use error::ApplyError;
 pub(crate) use roots::PROVIDER as PROVIDER_ROOTS;
-pub(crate) use source_state::BACK_OFF_LASTING_MAX;
+pub(crate) use source_state::{BACK_OFF_LASTING_MAX, BACK_OFF_PASSING_MAX};

@@ -22,7 +22,7 @@ use crate::repo::{Covering, Lane, Outcome, SourceKind, SourceRow};
 const BACK_OFF_FIRST: Duration = Duration::from_secs(2);
 /// Longest wait for what goes away by itself: the sources of an outage are proved again within a
 /// minute of its end.
-const BACK_OFF_PASSING_MAX: Duration = Duration::from_secs(30);
+pub(crate) const BACK_OFF_PASSING_MAX: Duration = Duration::from_secs(30);
 /// Longest wait for what somebody has to remove.
 pub(crate) const BACK_OFF_LASTING_MAX: Duration = Duration::from_secs(15 * 60);
 const DOUBLINGS_MAX: u32 = 16;

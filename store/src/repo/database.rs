@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use freshet_runtime::progress::ProgressBoard;
+
 use super::access::AccessMode;
 use super::database_file::DatabaseFileLost;
 use super::error::{OpenError, RepoError};
@@ -31,13 +33,25 @@ impl Repo {
     ///
     /// If the database cannot be reached, a migration fails, or nothing can be written.
     pub async fn open(config: &DatabaseConfig) -> Result<Self, OpenError> {
+        Self::open_on(config, &ProgressBoard::unread()).await
+    }
+
+    /// The same, with the board on which changes of the schema are told of.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::open`].
+    pub async fn open_on(
+        config: &DatabaseConfig,
+        board: &ProgressBoard,
+    ) -> Result<Self, OpenError> {
         let database = match config {
             // An enum and no trait object: there are two, and a statement is written for both in
             // one place.
-            DatabaseConfig::Sqlite { path } => Database::Sqlite(sqlite::open(path).await?),
-            DatabaseConfig::Temporary => Database::Sqlite(sqlite::open_temporary().await?),
+            DatabaseConfig::Sqlite { path } => Database::Sqlite(sqlite::open(path, board).await?),
+            DatabaseConfig::Temporary => Database::Sqlite(sqlite::open_temporary(board).await?),
             DatabaseConfig::Postgres { url, tls, pool_max } => {
-                Database::Postgres(postgres::open(url, tls, *pool_max).await?)
+                Database::Postgres(postgres::open(url, tls, *pool_max, board).await?)
             }
         };
         let repo = Self { database };

@@ -1,3 +1,5 @@
+use freshet_runtime::progress::ProgressBoard;
+
 use super::super::access::AccessMode;
 use super::super::sqlite::{Sqlite, open};
 use super::*;
@@ -18,7 +20,9 @@ async fn fill(sqlite: &Sqlite, bytes: u64) {
 async fn a_log_that_was_long_is_short_once_nobody_reads_it() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let path = folder.path().join("catalog.sqlite");
-    let sqlite = open(&path).await.expect("the database opens");
+    let sqlite = open(&path, &ProgressBoard::unread())
+        .await
+        .expect("the database opens");
     let log = LogFile::of_database(&path);
     let mut tx = sqlite.begin(AccessMode::Write).await.expect("the writer");
     sqlx::query("create table filler (content blob)")

@@ -4,6 +4,7 @@ use std::ops::{Deref, DerefMut};
 use std::str::FromStr;
 use std::time::Duration;
 
+use freshet_runtime::progress::ProgressBoard;
 use secrecy::{ExposeSecret, SecretString};
 use sqlx::Connection as _;
 use sqlx::pool::PoolConnection;
@@ -11,6 +12,7 @@ use sqlx::postgres::{PgConnectOptions, PgConnection, PgPool, PgPoolOptions};
 
 use super::access::AccessMode;
 use super::error::OpenError;
+use super::migrate::migrate;
 use crate::config::PostgresTls;
 
 const NAME: &str = "PostgreSQL";
@@ -117,6 +119,7 @@ pub(super) async fn open(
     url: &SecretString,
     tls: &PostgresTls,
     pool_max: u32,
+    board: &ProgressBoard,
 ) -> Result<Postgres, OpenError> {
     let options = PgConnectOptions::from_str(url.expose_secret())
         .map_err(|source| OpenError::Address {
@@ -155,8 +158,7 @@ pub(super) async fn open(
             database: NAME,
             source,
         })?;
-    MIGRATOR
-        .run(&pool)
+    migrate(&MIGRATOR, &pool, board)
         .await
         .map_err(|source| OpenError::Migrate {
             database: NAME,

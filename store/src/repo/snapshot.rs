@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use freshet_model::{LocationId, Revision, SourceId};
+use freshet_runtime::progress::{Total, Work};
 use futures::{Stream, TryStreamExt as _};
 
 use super::change_run::{LoggedDocument, read_uid, unpack_documents};
@@ -120,6 +121,15 @@ impl Repo {
     ///
     /// If the database does not answer, or holds what this version cannot read.
     pub async fn snapshot(&self) -> Result<Snapshot, RepoError> {
+        self.snapshot_counted(&Work::untold()).await
+    }
+
+    /// The same, counting the entities that are read.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::snapshot`].
+    pub async fn snapshot_counted(&self, work: &Work) -> Result<Snapshot, RepoError> {
         const PROBLEMS: &str = "select p.id, p.location_id, p.source_id, s.provider, \
                 case when s.owner = '' then s.name else s.owner || '/' || s.name end as repository, \
                 l.path, p.rule, p.message, p.hint, \
@@ -133,7 +143,7 @@ impl Repo {
         // that follows would skip or repeat changes.
         let mut tx = self.read_all().await?;
         let meta = tx.meta().await?;
-        let entities = tx.living_entities().await?;
+        let entities = tx.living_entities(work).await?;
         let problems = fetch_all!(
             &mut tx, PlacedProblem, "read all problems",
             sqlite: PROBLEMS,
@@ -151,7 +161,7 @@ impl Repo {
 
 impl Tx {
     /// All entities with their documents, in the order of the log, so that it is read from front to back.
-    async fn living_entities(&mut self) -> Result<Vec<EntityRecord>, RepoError> {
+    async fn living_entities(&mut self, work: &Work) -> Result<Vec<EntityRecord>, RepoError> {
         const ENTITIES: &str = "select ref, uid, version, revision, document_revision, digest, \
                 location_id, source_id, changed_at \
             from entity \
@@ -171,14 +181,17 @@ impl Tx {
             sqlite: ENTITIES,
             postgres: ENTITIES,
         )?;
+        work.set_total(Total::Exactly(
+            u64::try_from(records.len()).unwrap_or(u64::MAX),
+        ));
         let wanted = records.into_iter().map(|it| (it.document_revision, it));
         let wanted: BTreeMap<i64, StoredRecord> = wanted.collect();
         match self {
             Self::Sqlite(tx) => {
-                add_documents(sqlx::query_as(DOCUMENTS).fetch(&mut **tx), wanted).await
+                add_documents(sqlx::query_as(DOCUMENTS).fetch(&mut **tx), wanted, work).await
             }
             Self::Postgres(tx) => {
-                add_documents(sqlx::query_as(DOCUMENTS).fetch(&mut **tx), wanted).await
+                add_documents(sqlx::query_as(DOCUMENTS).fetch(&mut **tx), wanted, work).await
             }
         }
     }
@@ -188,6 +201,7 @@ impl Tx {
 async fn add_documents(
     mut rows: impl Stream<Item = Result<StoredDocuments, sqlx::Error>> + Unpin,
     mut wanted: BTreeMap<i64, StoredRecord>,
+    work: &Work,
 ) -> Result<Vec<EntityRecord>, RepoError> {
     let mut records = Vec::with_capacity(wanted.len());
     // As a stream: all the rows at once would be the log a second time in memory.
@@ -195,6 +209,7 @@ async fn add_documents(
         for document in row.unpack()? {
             if let Some(record) = wanted.remove(&document.revision) {
                 records.push(record.read(document)?);
+                work.add_done(1);
             }
         }
     }

@@ -6,6 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use freshet_runtime::progress::ProgressBoard;
 use sqlx::Connection as _;
 use sqlx::sqlite::{
     SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqlitePool, SqlitePoolOptions,
@@ -18,6 +19,7 @@ use super::access::AccessMode;
 use super::database_file::{DatabaseFile, DatabaseFileLost};
 use super::error::OpenError;
 use super::log_file::{BUSY_TIMEOUT, LogFile};
+use super::migrate::migrate;
 use super::writer_turn::{WriterTurn, WriterTurns};
 
 const NAME: &str = "SQLite";
@@ -159,10 +161,10 @@ fn lost_file_error(lost: DatabaseFileLost) -> sqlx::Error {
     sqlx::Error::Io(std::io::Error::other(lost))
 }
 
-pub(super) async fn open(path: &Path) -> Result<Sqlite, OpenError> {
+pub(super) async fn open(path: &Path, board: &ProgressBoard) -> Result<Sqlite, OpenError> {
     create_folder(path).await?;
     let options = connect_options(path).create_if_missing(true);
-    open_with(path, options).await
+    open_with(path, options, board).await
 }
 
 fn connect_options(path: &Path) -> SqliteConnectOptions {
@@ -180,7 +182,11 @@ fn connect_options(path: &Path) -> SqliteConnectOptions {
         .pragma("journal_size_limit", LOG_KEPT_BYTES)
 }
 
-async fn open_with(path: &Path, options: SqliteConnectOptions) -> Result<Sqlite, OpenError> {
+async fn open_with(
+    path: &Path,
+    options: SqliteConnectOptions,
+    board: &ProgressBoard,
+) -> Result<Sqlite, OpenError> {
     let writer = SqlitePoolOptions::new()
         // SQLite has one writer anyway. Those who queue for a connection are served in order; those
         // who queue for the file's lock are not, and one may wait for ever.
@@ -196,8 +202,7 @@ async fn open_with(path: &Path, options: SqliteConnectOptions) -> Result<Sqlite,
             path: path.to_owned(),
             source: find_reason(path).map_or(source, sqlx::Error::Io),
         })?;
-    MIGRATOR
-        .run(&writer)
+    migrate(&MIGRATOR, &writer, board)
         .await
         .map_err(|source| OpenError::Migrate {
             database: NAME,
@@ -235,12 +240,12 @@ fn find_reason(path: &Path) -> Option<std::io::Error> {
 /// A database that is forgotten at the end.
 // A file and not SQLite's own database in memory: that one belongs to a single connection, so readers would
 // wait for the writer, and it would be lost whenever a connection has to be opened anew.
-pub(super) async fn open_temporary() -> Result<Sqlite, OpenError> {
+pub(super) async fn open_temporary(board: &ProgressBoard) -> Result<Sqlite, OpenError> {
     let folder = TempDir::with_prefix(TEMPORARY_PREFIX).map_err(|source| OpenError::Folder {
         folder: std::env::temp_dir(),
         source,
     })?;
-    let sqlite = open(&folder.path().join(TEMPORARY_FILE)).await?;
+    let sqlite = open(&folder.path().join(TEMPORARY_FILE), board).await?;
     Ok(Sqlite {
         _temporary_folder: Some(Arc::new(folder)),
         ..sqlite

@@ -6,14 +6,18 @@ use super::*;
 async fn the_folder_of_a_new_database_is_made() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let path = folder.path().join("not/there/yet.sqlite");
-    let sqlite = open(&path).await.expect("the database opens");
+    let sqlite = open(&path, &ProgressBoard::unread())
+        .await
+        .expect("the database opens");
     sqlite.close().await;
     assert!(path.exists());
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_temporary_database_is_gone_with_its_last_handle() {
-    let sqlite = open_temporary().await.expect("the database opens");
+    let sqlite = open_temporary(&ProgressBoard::unread())
+        .await
+        .expect("the database opens");
     let other = sqlite.clone();
     let folder = sqlite._temporary_folder.as_ref();
     let folder = folder.expect("a folder").path().to_owned();
@@ -31,9 +35,12 @@ where
     Ending: Future<Output = ()>,
 {
     let folder = tempfile::tempdir().expect("a temporary folder");
-    let sqlite = open(&folder.path().join("catalog.sqlite"))
-        .await
-        .expect("the database opens");
+    let sqlite = open(
+        &folder.path().join("catalog.sqlite"),
+        &ProgressBoard::unread(),
+    )
+    .await
+    .expect("the database opens");
     let mut full = sqlite.begin(AccessMode::Write).await.expect("the writer");
     for statement in [
         "create table filler (content blob)",
@@ -78,7 +85,9 @@ async fn a_roll_back_on_a_full_disk_leaves_the_next_writer_alone() {
 async fn a_commit_into_a_file_that_nobody_will_find_fails() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let path = folder.path().join("catalog.sqlite");
-    let sqlite = open(&path).await.expect("the database opens");
+    let sqlite = open(&path, &ProgressBoard::unread())
+        .await
+        .expect("the database opens");
     let mut lost = sqlite.begin(AccessMode::Write).await.expect("the writer");
     sqlx::query("create table lost (number integer)")
         .execute(&mut *lost)

@@ -63,6 +63,7 @@ async fn start_at(address: &str, directory: &std::path::Path) -> Running {
         clock: Clock::system(),
         registry: registry.clone(),
         readiness: readiness.clone(),
+        progress: ProgressBoard::unread(),
         listener: TcpListener::bind(address).await.expect("a port"),
     };
     let handle = start(config, deps, &mut supervisor).await.expect("a store");

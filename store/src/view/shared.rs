@@ -4,6 +4,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use freshet_model::Revision;
+use freshet_runtime::progress::Work;
 use tokio::sync::watch;
 
 use super::state::CatalogState;
@@ -20,7 +21,13 @@ impl View {
     /// The view of a snapshot.
     #[must_use]
     pub fn load(snapshot: Snapshot) -> Arc<Self> {
-        let state = CatalogState::load(snapshot);
+        Self::load_counted(snapshot, &Work::untold())
+    }
+
+    /// The same, counting the entities that are in.
+    #[must_use]
+    pub fn load_counted(snapshot: Snapshot, work: &Work) -> Arc<Self> {
+        let state = CatalogState::load(snapshot, work);
         // A watch keeps the newest only: who waits for a revision does not care about those in
         // between.
         let (revisions, _) = watch::channel(state.revision());

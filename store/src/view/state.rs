@@ -5,6 +5,7 @@ use std::ops::Bound;
 use std::sync::Arc;
 
 use freshet_model::{EntityRef, LocationId, RelationDeclaration, Revision, SourceId};
+use freshet_runtime::progress::{Total, Work};
 use uuid::Uuid;
 
 use super::counts::{CatalogCounts, ProblemCounts};
@@ -39,7 +40,9 @@ impl Declares for ViewEntity {
 }
 
 impl CatalogState {
-    pub(super) fn load(snapshot: Snapshot) -> Self {
+    pub(super) fn load(snapshot: Snapshot, work: &Work) -> Self {
+        let entities = snapshot.entities.len();
+        work.set_total(Total::Exactly(u64::try_from(entities).unwrap_or(u64::MAX)));
         let mut state = Self {
             epoch: snapshot.epoch,
             revision: snapshot.revision,
@@ -47,6 +50,7 @@ impl CatalogState {
         };
         for record in snapshot.entities {
             state.put_record(record);
+            work.add_done(1);
         }
         for problem in snapshot.problems {
             state.open_problem(problem);

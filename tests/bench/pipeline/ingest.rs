@@ -16,6 +16,7 @@ use freshet_proto::subject::Subjects;
 use freshet_runtime::admin::Readiness;
 use freshet_runtime::clock::Clock;
 use freshet_runtime::metrics::Registry;
+use freshet_runtime::progress::ProgressBoard;
 use freshet_runtime::supervisor::Supervisor;
 use freshet_tests::backends::{Backends, Profile};
 use freshet_tests::setup::{ORGANIZATION, Setup, app_config};
@@ -366,6 +367,7 @@ impl Stage {
             clock: Clock::system(),
             registry: Registry::new("catalog"),
             readiness: Readiness::default(),
+            progress: ProgressBoard::unread(),
             listener: tokio::net::TcpListener::bind("127.0.0.1:0")
                 .await
                 .expect("bound"),
@@ -381,6 +383,7 @@ impl Stage {
             clock: Clock::system(),
             registry: Registry::new("catalog"),
             readiness: Readiness::default(),
+            progress: ProgressBoard::unread(),
         };
         freshet_processor::start(self.config.processor.clone(), deps, supervisor)
             .await

@@ -64,7 +64,13 @@ impl ProgressBoard {
         Self::of(clock, None)
     }
 
-    /// The same, shown on a screen whenever the reporter looks.
+    /// A board that nobody looks at.
+    #[must_use]
+    pub fn unread() -> Self {
+        Self::new(Clock::system())
+    }
+
+    /// A board that is shown on a screen whenever the reporter looks.
     #[must_use]
     pub fn with_screen(clock: Clock, show: impl Fn(&[Progress]) + Send + Sync + 'static) -> Self {
         Self::of(clock, Some(Box::new(show)))
@@ -157,7 +163,7 @@ impl ProgressBoard {
 impl Work {
     /// Work that nobody is told of.
     pub fn untold() -> Self {
-        ProgressBoard::new(Clock::system()).begin(WorkName {
+        ProgressBoard::unread().begin(WorkName {
             label: "",
             title: "",
         })

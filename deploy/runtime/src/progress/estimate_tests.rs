@@ -43,7 +43,10 @@ fn the_line_says_how_far_it_is_and_how_long_it_still_takes() {
 fn there_is_no_estimate_before_a_pace_shows() {
     let total = Total::Exactly(100);
     check(&progress(&[]), "reading sources: for 0.0 s");
-    check(&progress(&[(0, 0, total)]), "reading sources: 0 of 100 (0 %)");
+    check(
+        &progress(&[(0, 0, total)]),
+        "reading sources: 0 of 100 (0 %)",
+    );
     check(&steady(2, 10, total), "reading sources: 20 of 100 (20 %)");
     check(
         &steady(3, 10, total),
@@ -81,21 +84,36 @@ fn work_that_cannot_be_counted_says_how_long_it_takes() {
 
 #[test]
 fn nothing_is_divided_by_nothing() {
-    check(&progress(&[(0, 0, Total::Exactly(0))]), "reading sources: 0 of 0");
+    check(
+        &progress(&[(0, 0, Total::Exactly(0))]),
+        "reading sources: 0 of 0",
+    );
     check(
         &progress(&[(0, 5, Total::Exactly(0)), (0, 9, Total::Exactly(0))]),
         "reading sources: 9 of 0",
     );
     let standing: Vec<_> = (1..=40).map(|it| (it, 7, Total::Exactly(9))).collect();
-    check(&progress(&standing), "reading sources: 7 of 9 (77 %), 0/min");
+    check(
+        &progress(&standing),
+        "reading sources: 7 of 9 (77 %), 0/min",
+    );
     let full = progress(&[(1, u64::MAX, Total::Exactly(u64::MAX))]);
-    assert_eq!((full.percent(), full.left()), (Some(100), Some(Duration::ZERO)));
+    assert_eq!(
+        (full.percent(), full.left()),
+        (Some(100), Some(Duration::ZERO))
+    );
 }
 
 #[test]
 fn an_estimate_of_weeks_is_not_given() {
     let looks: Vec<_> = (1..=30_i64)
-        .map(|second| (second, second.unsigned_abs() / 10, Total::Exactly(1_000_000)))
+        .map(|second| {
+            (
+                second,
+                second.unsigned_abs() / 10,
+                Total::Exactly(1_000_000),
+            )
+        })
         .collect();
     check(
         &progress(&looks),

@@ -15,3 +15,4 @@ mod text;
 pub use board::{ProgressBoard, Work, WorkName};
 pub use estimate::{Progress, Total, Wait};
 pub use reporter::{PROGRESS_LOGGED_EVERY, ProgressReporter};
+pub use text::{spell_count, spell_time_of_day};

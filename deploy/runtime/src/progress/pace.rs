@@ -59,7 +59,9 @@ impl Pace {
         match steps.count() {
             0 => Some(0.0),
             steps if steps < STEPS_MEANINGFUL => None,
-            _ => Some(as_float(newest.count - oldest.count) * MICROS_PER_SECOND / micros_as_float(micros)),
+            _ => Some(
+                as_float(newest.count - oldest.count) * MICROS_PER_SECOND / micros_as_float(micros),
+            ),
         }
     }
 }

@@ -9,8 +9,9 @@ const SECONDS_PER_DAY: u64 = 24 * SECONDS_PER_HOUR;
 /// Up to here the seconds of a time in minutes are worth saying.
 const SECONDS_SAID_UP_TO: u64 = 10 * SECONDS_PER_MINUTE;
 
-/// `12,345`.
-pub(super) fn spell_count(count: u64) -> String {
+/// A count in groups of three digits: `12,345`.
+#[must_use]
+pub fn spell_count(count: u64) -> String {
     let digits = count.to_string();
     let mut text = String::with_capacity(digits.len() + digits.len() / 3);
     for (index, digit) in digits.chars().enumerate() {
@@ -54,11 +55,18 @@ pub(super) fn spell_duration(duration: Duration) -> String {
     }
 }
 
-/// `15:04:05 UTC` of a time in microseconds since the epoch.
-pub(super) fn spell_time_of_day(micros: i64) -> String {
+/// The time of day of a time in microseconds since the epoch: `15:04:05 UTC`.
+#[must_use]
+pub fn spell_time_of_day(micros: i64) -> String {
     let seconds = u64::try_from(micros / 1_000_000).unwrap_or(0) % SECONDS_PER_DAY;
-    let (hours, minutes) = (seconds / SECONDS_PER_HOUR, seconds / SECONDS_PER_MINUTE % 60);
-    format!("{hours:02}:{minutes:02}:{:02} UTC", seconds % SECONDS_PER_MINUTE)
+    let (hours, minutes) = (
+        seconds / SECONDS_PER_HOUR,
+        seconds / SECONDS_PER_MINUTE % 60,
+    );
+    format!(
+        "{hours:02}:{minutes:02}:{:02} UTC",
+        seconds % SECONDS_PER_MINUTE
+    )
 }
 
 #[expect(

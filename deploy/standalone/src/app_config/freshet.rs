@@ -8,6 +8,7 @@ use freshet_proto::stream::{MEBIBYTE, StreamSizes};
 use freshet_proto::subject::DEFAULT_PREFIX;
 use freshet_runtime::config::Reader;
 use freshet_runtime::listen::ListenAddress;
+use freshet_runtime::progress::PROGRESS_LOGGED_EVERY;
 use freshet_runtime::telemetry::{LogFormat, TelemetryConfig, check_log_filter};
 use freshet_store::{Recheck, RemovalLimits};
 use secrecy::SecretString;
@@ -20,6 +21,8 @@ const ADMIN_PORT: u16 = 7009;
 const STOP_DEADLINE: Duration = Duration::from_secs(20);
 /// octocrab logs every failed call as an error; the processor says what became of it.
 const LOG_FILTER: &str = "info,octocrab=off";
+/// Log lines about long work are not written more often, whatever is configured.
+const PROGRESS_LOGGED_EVERY_MIN: Duration = Duration::from_millis(100);
 const NATS_SCHEMES: [&str; 4] = ["nats", "tls", "ws", "wss"];
 const SERVICE_NAME: &str = "freshet";
 
@@ -296,7 +299,19 @@ fn read_telemetry(block: Option<&Reader<'_>>) -> TelemetryConfig {
             .unwrap_or_else(|| LOG_FILTER.to_owned()),
         otlp_endpoint: block.and_then(read_otlp_endpoint),
         service_name: SERVICE_NAME.to_owned(),
+        progress_every: block
+            .and_then(read_progress_every)
+            .unwrap_or(PROGRESS_LOGGED_EVERY),
     }
+}
+
+fn read_progress_every(block: &Reader<'_>) -> Option<Duration> {
+    let every = block.duration("progressEvery")?;
+    // A line for each look would bury what somebody has to read.
+    if every < PROGRESS_LOGGED_EVERY_MIN {
+        block.mistake("progressEvery", "must be at least 100 milliseconds");
+    }
+    Some(every)
 }
 
 fn read_log_format(block: &Reader<'_>) -> LogFormat {

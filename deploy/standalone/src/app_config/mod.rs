@@ -124,6 +124,11 @@ impl AppConfig {
             base_url: backend.base_url,
             ..freshet_store::StoreConfig::new(backend.database)
         };
+        // Who wants to hear of it more often wants newer figures as well.
+        let store = freshet_store::StoreConfig {
+            progress_every: store.progress_every.min(freshet.telemetry.progress_every),
+            ..store
+        };
         Self {
             bus: freshet.bus,
             listeners: Listeners {

@@ -23,6 +23,7 @@ pub(super) use source_table;
 
 mod find;
 mod lane;
+mod outstanding;
 mod row;
 mod status;
 mod trigger;
@@ -30,6 +31,7 @@ mod write;
 
 pub(crate) use find::EnqueueTimes;
 pub use lane::Lane;
+pub(crate) use outstanding::OutstandingReads;
 pub use row::SourceKind;
 pub(crate) use row::{
     GITHUB, PushRange, RecheckInterval, SourceGeneration, SourceKey, SourceNames, SourceRow,
