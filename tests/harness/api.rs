@@ -160,6 +160,19 @@ impl Api {
         }
     }
 
+    /// How far work with this title is, if it is under way: the figures of `/readyz`.
+    ///
+    /// # Errors
+    ///
+    /// In words, if the admin listener does not answer.
+    pub async fn work(&self, title: &str) -> Result<Option<Value>, String> {
+        let answer = self.http.get(&format!("{}/readyz", self.admin)).await?;
+        let body = answer.json();
+        let items = body.as_array().ok_or("not a list")?;
+        let found = items.iter().find(|item| item["name"] == title);
+        Ok(found.map(|item| item["progress"].clone()))
+    }
+
     /// Waits until the process says that it is ready.
     pub async fn is_ready(&self) {
         eventually("the process is ready", || async {

@@ -1,8 +1,9 @@
 //! An organisation is read for the first time, and Freshet is told to stop in the middle of it.
 
+use std::sync::Mutex;
 use std::time::Duration;
 
-use freshet_github_emulator::GithubEmulator;
+use freshet_github_emulator::{Fault, GithubEmulator};
 use freshet_tests::api::Api;
 use freshet_tests::backends::{Backends, Profile};
 use freshet_tests::catalog::start_github;
@@ -10,6 +11,7 @@ use freshet_tests::process::{FreshetProcess, Service, free_address};
 use freshet_tests::services::freshet_binary;
 use freshet_tests::setup::{ORGANIZATION, Setup, app_config, hook};
 use freshet_wait::{PATIENCE_FOR_MANY, within};
+use serde_json::{Value, json};
 
 use crate::pay::{FILE, PAY, component};
 
@@ -17,6 +19,8 @@ const REPOSITORIES: usize = 300;
 const ENTITIES: usize = 60;
 /// Each file has a generated Location beside its entities, and there is a repository that is pushed to.
 const VISIBLE: usize = REPOSITORIES * (ENTITIES + 1) + 2;
+/// What the reading of sources is called.
+const READING: &str = "reading sources";
 const STOPS: usize = 2;
 /// How long a stop may take.
 const STOP_MAX: Duration = Duration::from_secs(20);
@@ -31,6 +35,16 @@ struct ColdStart {
 
 impl ColdStart {
     async fn begin(profile: Profile, services: &[Service]) -> Self {
+        Self::begin_with(profile, services, json!({}), |_| {}).await
+    }
+
+    /// The same with changes to the configuration, and to GitHub before Freshet sees it.
+    async fn begin_with(
+        profile: Profile,
+        services: &[Service],
+        overlay: Value,
+        prepare: impl FnOnce(&GithubEmulator),
+    ) -> Self {
         let github = start_github(&[("pay", &[(FILE, &component("first"))])]).await;
         let names = (0..REPOSITORIES).map(|number| format!("service-{number}"));
         github
@@ -38,7 +52,11 @@ impl ColdStart {
             .expect("an organisation is made");
         let backends = Backends::start(profile).await;
         let database = backends.database().await;
-        let common = Setup::at_free_addresses();
+        let common = Setup {
+            overlay,
+            ..Setup::at_free_addresses()
+        };
+        prepare(&github);
         hook(&github, common.webhooks);
         let processes = services.iter().map(|service| {
             // Where the catalog is served, its metrics are looked at.
@@ -146,6 +164,86 @@ async fn an_undisturbed_cold_start_reads_each_repository_once() {
     cold_start.api.settles().await;
     let readings = cold_start.github.count_readings(ORGANIZATION);
     assert_eq!(readings, vec![1; REPOSITORIES + 1]);
+}
+
+/// Tells the log of work much more often than anybody would want.
+fn told_often() -> Value {
+    json!({"freshet": {"telemetry": {"progressEvery": "100ms"}}})
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_cold_start_says_how_far_it_is() {
+    let services = [Service::All];
+    let cold_start =
+        ColdStart::begin_with(Profile::Embedded, &services, told_often(), |_| {}).await;
+    let seen = Mutex::new(Vec::new());
+    within(PATIENCE_FOR_MANY, "the sources are read", || async {
+        let work = cold_start.api.work(READING).await?;
+        if let Some(work) = &work {
+            let figure = |name: &str| work[name].as_u64().expect("a number");
+            let mut seen = seen.lock().expect("no panic");
+            seen.push((figure("done"), figure("total")));
+        }
+        let visible = cold_start.count_visible().await?;
+        let is_over = work.is_none() && visible >= as_metric(VISIBLE);
+        is_over.then_some(()).ok_or_else(|| format!("{work:?}"))
+    })
+    .await;
+    let mut seen = seen.into_inner().expect("no panic");
+    assert!(seen.is_sorted_by_key(|(done, _)| *done), "{seen:?}");
+    let all = u64::try_from(REPOSITORIES).expect("some hundreds");
+    let most = seen.iter().map(|(_, total)| *total).max();
+    assert!(most.is_some_and(|total| total > all), "{seen:?}");
+    seen.retain(|(done, _)| (1..all).contains(done));
+    seen.dedup();
+    assert!(seen.len() >= 2, "the numbers grow: {seen:?}");
+
+    for gauge in ["done", "total", "left_seconds"] {
+        let name = format!("catalog_work_{gauge}");
+        let work = [r#"work="reading_sources""#];
+        let value = cold_start.api.metric(&name, &work).await;
+        assert_eq!(value, Ok(0.0), "{name}");
+    }
+    let log = cold_start.processes[0].log();
+    let lines: Vec<&str> = log.lines().filter(|line| line.contains(READING)).collect();
+    let (last, others) = lines.split_last().expect("the log was told");
+    let has_share = |line: &&&str| line.contains(" of ") && line.contains(" %)");
+    assert!(others.iter().any(|line| has_share(&line)), "{log}");
+    assert!(last.contains("reading sources: done, 30"), "{last}");
+    assert!(last.contains("18,302 entities"), "{last}");
+    // It is a file, on which nobody draws.
+    assert!(!log.contains("[###"), "{log}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_cold_start_that_must_wait_says_for_what() {
+    let services = [Service::All];
+    let cold_start = ColdStart::begin_with(Profile::Embedded, &services, told_often(), |github| {
+        github.fail_next(
+            1,
+            Fault::RetryAfter {
+                status: 403,
+                seconds: 3,
+            },
+        );
+    })
+    .await;
+    let waits_for = within(
+        PATIENCE_FOR_MANY,
+        "it is told what is waited for",
+        || async {
+            let work = cold_start.api.work(READING).await?;
+            let reason = work.as_ref().and_then(|work| work["waitsFor"].as_str());
+            reason.map(str::to_owned).ok_or_else(|| format!("{work:?}"))
+        },
+    )
+    .await;
+    let host = cold_start.github.address();
+    assert_eq!(waits_for, format!("the rate limit of {host}"));
+    cold_start.until_visible(VISIBLE).await;
+    let log = cold_start.processes[0].log();
+    let line = format!("reading sources: 0 of 1 so far, it waits: the rate limit of {host} until");
+    assert!(log.contains(&line), "{line} is not in {log}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -24,7 +24,7 @@ struct Abilities {
 
 /// The terminal of the process; clones share it.
 #[derive(Clone)]
-pub struct Terminal(Arc<Screen>);
+pub(crate) struct Terminal(Arc<Screen>);
 
 struct Screen {
     lines: MultiProgress,
@@ -38,7 +38,7 @@ struct LineWriter(Terminal);
 impl Terminal {
     /// The terminal of this process, by its standard error and `read_variable` for `TERM` and `NO_COLOR`.
     #[must_use]
-    pub fn of_process(read_variable: impl Fn(&str) -> Option<String>) -> Self {
+    pub(crate) fn of_process(read_variable: impl Fn(&str) -> Option<String>) -> Self {
         let abilities = Abilities::of(
             io::stderr().is_terminal(),
             read_variable("TERM").as_deref(),
@@ -58,7 +58,7 @@ impl Terminal {
 
     /// Where the log goes.
     #[must_use]
-    pub fn log_output(&self) -> LogOutput {
+    pub(crate) fn log_output(&self) -> LogOutput {
         let Abilities {
             has_bars,
             has_colours,
@@ -77,12 +77,12 @@ impl Terminal {
 
     /// Whether it shows how far long work is.
     #[must_use]
-    pub fn has_bars(&self) -> bool {
+    pub(crate) fn has_bars(&self) -> bool {
         self.0.abilities.has_bars
     }
 
     /// Shows how far long work is, a line for each; nothing takes the lines away.
-    pub fn show(&self, progresses: &[Progress]) {
+    pub(crate) fn show(&self, progresses: &[Progress]) {
         let mut bars = self.0.bars.lock().unwrap_or_else(PoisonError::into_inner);
         let kept = progresses.len().min(bars.len());
         for ended in bars.drain(kept..) {
@@ -98,7 +98,7 @@ impl Terminal {
     }
 
     /// Lets something else write to the terminal meanwhile.
-    pub fn suspended<T>(&self, write: impl FnOnce() -> T) -> T {
+    pub(crate) fn suspended<T>(&self, write: impl FnOnce() -> T) -> T {
         self.0.lines.suspend(write)
     }
 }

@@ -8,9 +8,10 @@ use freshet_model::{ErrorClass, LocationId, RepositoryName, TextPosition};
 use super::open;
 use super::verbs::{location, put_sources, source, source_id, write};
 use crate::config::DatabaseConfig;
+use crate::repo::parts::PartRow;
 use crate::repo::{
     DependencyRow, EmittedKind, Location, LocationEntity, LocationLink, LocationState, Naming,
-    RemovalRow, Repo, SourceRow, git_ref_if_any,
+    OutstandingReads, RemovalRow, Repo, SourceKind, SourceRow, git_ref_if_any,
 };
 
 pub(super) async fn run<F, Fut>(fresh: &F)
@@ -34,6 +35,8 @@ where
     dependencies_are_found_from_both_ends(&repo).await;
     let repo = open(&fresh().await).await;
     removals_wait_for_a_confirmation(&repo).await;
+    let repo = open(&fresh().await).await;
+    what_is_still_to_be_read_is_counted(&repo).await;
 }
 
 fn ids<const COUNT: usize>(numbers: [i64; COUNT]) -> [LocationId; COUNT] {
@@ -353,4 +356,40 @@ fn kinds_of_sources_are_stored_as_they_are_shown() {
         let read = SourceKind::try_from(kind.as_str().to_owned());
         assert_eq!(read.expect("it is known"), kind);
     }
+}
+
+async fn what_is_still_to_be_read_is_counted(repo: &Repo) {
+    let before = repo.outstanding_reads(50, 80).await.expect("counts");
+    let mut rows: Vec<SourceRow> = (1..=7).map(|id| source(id, &id.to_string())).collect();
+    for row in &mut rows {
+        (row.wanted, row.done) = (2, 1);
+    }
+    rows[0].done = 2;
+    rows[1].kind = SourceKind::Listing;
+    rows[2].next_due_at = 50;
+    rows[3].next_due_at = 51;
+    rows[4].next_due_at = 80;
+    rows[5].next_due_at = 81;
+    put_sources(repo, &rows).await;
+    let mut tx = write(repo).await;
+    for (part, listing) in [(0, rows[1].id), (1, rows[1].id), (0, rows[2].id)] {
+        let row = PartRow {
+            part,
+            is_last: false,
+            fetched_at: 1,
+            payload: vec![1],
+        };
+        tx.put_part(listing, 2, row).await.expect("kept");
+    }
+    tx.commit().await.expect("a commit");
+    let counted = repo.outstanding_reads(50, 80).await.expect("counts");
+    let expected = OutstandingReads {
+        due: before.due + 3,
+        soon: before.soon + 2,
+        late: before.late + 1,
+        next_due_at: 51,
+        listings: before.listings + 1,
+        pages: before.pages + 2,
+    };
+    assert_eq!(counted, expected);
 }
