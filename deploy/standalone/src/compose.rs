@@ -7,7 +7,7 @@ use anyhow::{Context as _, bail};
 use freshet_bus::Bus;
 use freshet_proto::stream::{StreamSizes, topology_of_sizes};
 use freshet_proto::subject::Subjects;
-use freshet_runtime::admin::{Admin, Readiness, ReadyState};
+use freshet_runtime::admin::{Admin, Readiness, ReadyState, ScrapeHooks};
 use freshet_runtime::clock::Clock;
 use freshet_runtime::listen::ListenAddress;
 use freshet_runtime::metrics::Registry;
@@ -87,15 +87,8 @@ pub async fn start_services(
     let readiness = Readiness::default();
     let mut supervisor = Supervisor::new(shutdown, config.stop_deadline);
     // Before all that may take long: a bus that is far away, a database that is migrated, a large catalog.
-    readiness.set(STARTED, ReadyState::NotReady(STARTING.to_owned()));
-    let reporter =
-        ProgressReporter::new(progress.clone(), &registry, config.telemetry.progress_every);
-    supervisor.spawn("progress", reporter.run(supervisor.shutdown()));
-    let admin = Admin::new(registry.clone(), readiness.clone(), progress.clone());
-    let scrape_hooks = admin.hooks();
-    let admin_listener = bind_listener(&config.listeners.admin, "freshet.admin.listen").await?;
-    let admin_address = admin_listener.local_addr()?;
-    supervisor.spawn("admin", admin.serve(admin_listener, supervisor.shutdown()));
+    let (scrape_hooks, admin_address) =
+        serve_admin(&config, &registry, &readiness, &progress, &mut supervisor).await?;
     let bus = connect_bus(&config.bus, &config.store.subject_prefix, role).await?;
 
     // The store first: on the memory bus a signal is accepted only once the ledger has committed it, so whoever
@@ -157,6 +150,26 @@ pub async fn start_services(
         store,
         bus,
     })
+}
+
+/// Opens what a process is watched by, which says that the services are being started.
+async fn serve_admin(
+    config: &AppConfig,
+    registry: &Registry,
+    readiness: &Readiness,
+    progress: &ProgressBoard,
+    supervisor: &mut Supervisor,
+) -> anyhow::Result<(ScrapeHooks, SocketAddr)> {
+    readiness.set(STARTED, ReadyState::NotReady(STARTING.to_owned()));
+    let logged_every = config.telemetry.progress_every;
+    let reporter = ProgressReporter::new(progress.clone(), registry, logged_every);
+    supervisor.spawn("progress", reporter.run(supervisor.shutdown()));
+    let listener = bind_listener(&config.listeners.admin, "freshet.admin.listen").await?;
+    let address = listener.local_addr()?;
+    let admin = Admin::new(registry.clone(), readiness.clone(), progress.clone());
+    let scrape_hooks = admin.hooks();
+    supervisor.spawn("admin", admin.serve(listener, supervisor.shutdown()));
+    Ok((scrape_hooks, address))
 }
 
 async fn connect_bus(config: &BusConfig, prefix: &str, role: ServiceRole) -> anyhow::Result<Bus> {

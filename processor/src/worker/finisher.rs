@@ -10,6 +10,7 @@ use tokio::sync::Semaphore;
 use super::disposition::JobDisposition;
 use super::handler::{Attempt, JobHandler, panic_message};
 use super::job::ReceivedJob;
+use super::pause::log_limit;
 use crate::catalog_file::FileRequest;
 use crate::fetch::fetched_file::FetchedFiles;
 use crate::fetch::fetcher::FileAsker;
@@ -110,7 +111,10 @@ impl JobFinisher<'_> {
                     .map(|(it, fetched)| (it.job, JobStep::GoOn(it.files, fetched)))
                     .collect();
             }
-            Attempt::Done(Err(closed)) => self.client.budget().remaining_wait(closed),
+            Attempt::Done(Err(closed)) => {
+                log_limit(closed);
+                self.client.budget().remaining_wait(closed)
+            }
             Attempt::Panicked(panic) => {
                 freshet_runtime::summed_up!(
                     error,
@@ -194,9 +198,11 @@ impl JobFinisher<'_> {
                 StepOutcome::Ended(self.publish_files(job, &header, files).await)
             }
             Ok(files) => StepOutcome::Waits(Box::new(files)),
-            Err(closed) => StepOutcome::Ended(JobDisposition::GiveBack(
-                self.client.budget().remaining_wait(closed),
-            )),
+            Err(closed) => {
+                log_limit(closed);
+                let wait = self.client.budget().remaining_wait(closed);
+                StepOutcome::Ended(JobDisposition::GiveBack(wait))
+            }
         }
     }
 

@@ -10,7 +10,7 @@ use freshet_proto::message::{ListingObserved, ListingTarget};
 use super::disposition::JobDisposition;
 use super::handler::JobHandler;
 use super::job::ReceivedJob;
-use super::pause::{PauseEnd, pause_for};
+use super::pause::{PauseEnd, log_limit, pause_for};
 use crate::budget::BudgetClosed;
 use crate::failure::Failure;
 use crate::metrics::JobOutcome;
@@ -81,6 +81,7 @@ async fn wait_out(
     waited: &mut Duration,
 ) -> Result<(), Duration> {
     let wait = client.budget().remaining_wait(closed);
+    log_limit(closed);
     // Summed up over all pages: a limit met on each of them would hold the job for hours, page by page.
     *waited += wait;
     if *waited > handler.context.config.hold_max {

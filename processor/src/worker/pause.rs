@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
+use freshet_runtime::progress::spell_time_of_day;
 use tokio_util::sync::CancellationToken;
+
+use crate::budget::BudgetClosed;
 
 /// How a pause ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -17,4 +20,13 @@ pub(super) async fn pause_for(shutdown: &CancellationToken, duration: Duration) 
         () = shutdown.cancelled() => PauseEnd::Stopped,
         () = tokio::time::sleep(duration) => PauseEnd::Over,
     }
+}
+
+/// Tells the log that jobs wait for a limit, and until when. A store in another process cannot know it.
+pub(super) fn log_limit(closed: BudgetClosed) {
+    freshet_runtime::summed_up!(
+        info,
+        "Reading waits until {}, as a rate limit of GitHub asks",
+        spell_time_of_day(closed.until)
+    );
 }

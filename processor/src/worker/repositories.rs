@@ -9,7 +9,7 @@ use freshet_proto::message::RepositoryTarget;
 use super::finisher::JobFinisher;
 use super::handler::{Attempt, JobHandler, panic_message};
 use super::job::ReceivedJob;
-use super::pause::{PauseEnd, pause_for};
+use super::pause::{PauseEnd, log_limit, pause_for};
 use crate::budget::BudgetClosed;
 use crate::source::github::client::GithubClient;
 use crate::source::github::error::NotRead;
@@ -108,6 +108,7 @@ impl RepositoryWorker {
     /// Holds jobs while GitHub's limits forbid calls, or gives them back if that takes too long.
     async fn hold_jobs(&self, limited: Vec<ReceivedJob>, closed: BudgetClosed, wait: WaitState) {
         let delay = self.client.budget().remaining_wait(closed);
+        log_limit(closed);
         let waited = wait.waited + delay;
         if waited <= self.handler.context.config.hold_max {
             // Held and not given back: a short limit would otherwise cost every job a delivery.

@@ -15,7 +15,7 @@ use super::reading::{ReadingFigures, ReadingLook, ReadingTracker, to_count};
 use crate::apply::BACK_OFF_PASSING_MAX;
 use crate::micros::micros;
 use crate::repo::{OutstandingReads, Repo};
-use crate::view::View;
+use crate::view::{CatalogState, View};
 
 /// A look takes as long as what is outstanding is large. It is not to take more than this part of the time.
 const LOOK_SHARE: u32 = 20;
@@ -90,7 +90,7 @@ impl ReadingWatch {
     fn show(&self, work: &Work, figures: ReadingFigures, seen: &OutstandingReads) {
         work.set_total(figures.total);
         work.set_done(figures.done);
-        let entities = self.view.read(|state| state.len());
+        let entities = self.view.read(CatalogState::len);
         work.set_beside("entities", u64::try_from(entities).unwrap_or(u64::MAX));
         if seen.listings > 0 {
             work.set_beside("pages of listings", to_count(seen.pages));

@@ -54,3 +54,28 @@ async fn list_missing<C: Migrate>(
         .filter(|version| applied.iter().all(|applied| applied.version != *version))
         .collect())
 }
+
+#[cfg(test)]
+mod tests {
+    use sqlx::Connection as _;
+    use sqlx::sqlite::SqliteConnection;
+
+    use super::super::sqlite::MIGRATOR;
+    use super::*;
+
+    #[tokio::test]
+    async fn what_is_missing_is_what_was_not_applied() {
+        let opened = SqliteConnection::connect("sqlite::memory:").await;
+        let mut connection = opened.expect("a database");
+        let all: Vec<i64> = MIGRATOR.iter().map(|it| it.version).collect();
+        let missing = list_missing(&MIGRATOR, &mut connection).await;
+        assert_eq!(missing.expect("listed"), all);
+        let to_third = MIGRATOR.run_to(all[2], &mut connection).await;
+        to_third.expect("applied");
+        let missing = list_missing(&MIGRATOR, &mut connection).await;
+        assert_eq!(missing.expect("listed"), all[3..]);
+        MIGRATOR.run(&mut connection).await.expect("applied");
+        let missing = list_missing(&MIGRATOR, &mut connection).await;
+        assert!(missing.expect("listed").is_empty());
+    }
+}

@@ -35,7 +35,7 @@ const CHECKPOINT_PAGES: &str = "4000";
 /// What a log that was folded in keeps of its file, in bytes: four times what it usually has.
 const LOG_KEPT_BYTES: &str = "67108864";
 
-static MIGRATOR: sqlx::migrate::Migrator = sqlx::migrate!("migrations/sqlite");
+pub(super) static MIGRATOR: sqlx::migrate::Migrator = sqlx::migrate!("migrations/sqlite");
 
 /// The connections to one database file.
 #[derive(Clone, Debug)]

@@ -22,6 +22,7 @@ use freshet_proto::message::{
     observation, signal,
 };
 use freshet_runtime::clock::{Clock, ManualClock};
+use freshet_runtime::progress::{Total, Work};
 
 use super::open;
 use crate::apply::{Applier, ApplyConfig};
@@ -292,9 +293,18 @@ impl World {
 
     /// The view that was folded is the one a restart would load.
     pub(super) async fn agrees(&self) {
-        let snapshot = self.repo.snapshot().await.expect("a snapshot");
+        let (reading, loading) = (Work::untold(), Work::untold());
+        let snapshot = self.repo.snapshot_counted(&reading).await;
+        let snapshot = snapshot.expect("a snapshot");
         assert_eq!(snapshot.revision, self.view.revision());
-        let loaded = View::load(snapshot);
+        let entities = u64::try_from(snapshot.entities.len()).expect("a few");
+        let loaded = View::load_counted(snapshot, &loading);
+        // Whoever waits for a start is told of every entity.
+        for work in [reading, loading] {
+            let progress = work.progress();
+            assert_eq!(progress.done(), entities);
+            assert_eq!(progress.total(), Total::Exactly(entities));
+        }
         assert_eq!(contents(&self.view), contents(&loaded));
     }
 }

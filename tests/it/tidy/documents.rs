@@ -93,25 +93,33 @@ fn declared_metrics(source: &str) -> BTreeSet<String> {
 
 #[track_caller]
 fn check_metric_table(package: &str) {
-    let sources = read_sources(&[&format!("{package}/src")]);
+    check_metrics_of(&format!("{package}/src"), &format!("{package}/README.md"));
+}
+
+/// The metrics declared below a folder are those that a document names.
+#[track_caller]
+fn check_metrics_of(folder: &str, document: &str) {
+    let sources = read_sources(&[folder]);
     let declared: BTreeSet<String> = sources
         .iter()
         .flat_map(|(_, source)| declared_metrics(source))
         .collect();
-    assert!(!declared.is_empty(), "{package} declares metrics");
-    let rows = rows_of_tables(&format!("{package}/README.md"), &["metric"]);
+    assert!(!declared.is_empty(), "{folder} declares metrics");
+    let rows = rows_of_tables(document, &["metric"]);
     let named: BTreeSet<String> = rows
         .iter()
         .flat_map(|row| quoted(&row[0]))
         .map(str::to_owned)
         .collect();
-    assert_eq!(named, declared, "the metrics of {package}/README.md");
+    assert_eq!(named, declared, "the metrics of {document}");
 }
 
 #[test]
 fn the_metric_tables_name_the_metrics_there_are() {
     check_metric_table("processor");
     check_metric_table("store");
+    // What every process measures of itself.
+    check_metrics_of("deploy/runtime/src/progress", "README.md");
 }
 
 /// A cell `` `path/to/file.rs` `function` `` names where something happens.

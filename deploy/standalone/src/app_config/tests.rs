@@ -472,11 +472,12 @@ fn a_provider_told_to_read_something_else_is_swept_again() {
 #[test]
 fn addresses_and_filters_are_read_before_anything_starts() {
     check_mistakes(
-        "integrations: {github: [{host: github.com, apiBaseUrl: api.github.com}]}\nfreshet: {bus: {nats: {url: 'nats://'}}, telemetry: {logFilter: 'freshet=loud', otlpEndpoint: collector}}\n",
+        "integrations: {github: [{host: github.com, apiBaseUrl: api.github.com}]}\nfreshet: {bus: {nats: {url: 'nats://'}}, telemetry: {logFilter: 'freshet=loud', otlpEndpoint: collector, progressEvery: 1ms}}\n",
         &[
             "freshet.bus.nats.url",
             "freshet.telemetry.logFilter",
             "freshet.telemetry.otlpEndpoint",
+            "freshet.telemetry.progressEvery",
             "integrations.github[0].apiBaseUrl",
         ],
     );
