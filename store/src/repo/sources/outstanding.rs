@@ -21,6 +21,27 @@ pub(crate) struct OutstandingReads {
     pub(crate) pages: i64,
 }
 
+/// The statement, with how the parts of unfinished listings are found.
+// Everything else is in the index of what is outstanding, which is empty most of the time; no time is below 0, and the
+// condition is what names the index. There are as many listings as organisations.
+macro_rules! count_outstanding {
+    ($of_listings:literal) => {
+        concat!(
+            "select count(case when next_due_at <= $1 then 1 end) as due, \
+                count(case when next_due_at > $1 and next_due_at <= $2 then 1 end) as soon, \
+                count(case when next_due_at > $2 then 1 end) as late, \
+                coalesce(min(case when next_due_at > $1 then next_due_at end), 0) as next_due_at, \
+                (select count(1) from source \
+                    where kind = 'listing' and wanted > done and next_due_at <= $1) as listings, \
+                (select count(1) from observation_part where source_id ",
+            $of_listings,
+            ") as pages \
+            from source \
+            where wanted > done and next_due_at >= 0"
+        )
+    };
+}
+
 impl Repo {
     /// What is still to be read `now`; what failed and is tried again until `soon_max` counts as soon.
     ///
@@ -32,24 +53,15 @@ impl Repo {
         now: i64,
         soon_max: i64,
     ) -> Result<OutstandingReads, RepoError> {
-        // Everything is in the index of what is outstanding, which is empty most of the time; no time is below 0, and
-        // the condition is what names the index. There are as many listings as organisations.
-        const SQL: &str = "select count(case when next_due_at <= $1 then 1 end) as due, \
-                count(case when next_due_at > $1 and next_due_at <= $2 then 1 end) as soon, \
-                count(case when next_due_at > $2 then 1 end) as late, \
-                coalesce(min(case when next_due_at > $1 then next_due_at end), 0) as next_due_at, \
-                (select count(1) from source \
-                    where kind = 'listing' and wanted > done and next_due_at <= $1) as listings, \
-                (select count(1) from observation_part \
-                    where source_id in (select id from source \
-                        where kind = 'listing' and wanted > done)) as pages \
-            from source \
-            where wanted > done and next_due_at >= 0";
         let mut tx = self.read_once().await?;
         let outstanding = fetch_one!(
             &mut tx, OutstandingReads, "count what is still to be read",
-            sqlite: SQL,
-            postgres: SQL,
+            sqlite: count_outstanding!(
+                "in (select id from source where kind = 'listing' and wanted > done)"
+            ),
+            postgres: count_outstanding!(
+                "= any(array(select id from source where kind = 'listing' and wanted > done))"
+            ),
             now,
             soon_max,
         )?;
