@@ -157,7 +157,7 @@ mod tests {
         assert_eq!(world.reach(103, 103), "");
         assert_eq!(
             world.stick(None, 50),
-            "publishing changes: for 0.0 s, it waits: the bus is not connected"
+            "publishing changes: for 0 s, it waits: the bus is not connected"
         );
         assert_eq!(world.reach(10, 50), "publishing changes: 0 of 40 (0 %)");
     }

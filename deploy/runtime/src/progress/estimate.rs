@@ -246,8 +246,9 @@ impl Progress {
             outlook.push_str(&format!(", {}", spell_pace(rate)));
         }
         if let Some(left) = self.left().filter(|left| !left.is_zero()) {
-            // Below a second it reads like a fraction that somebody measured.
-            let left = left.max(Duration::from_secs(1));
+            // Whole seconds: a fraction would read as if somebody had measured it.
+            let left = Duration::from_millis(999).saturating_add(left);
+            let left = Duration::from_secs(left.as_secs());
             outlook.push_str(&format!(", about {} left", spell_duration(left)));
         }
         outlook

@@ -31,7 +31,7 @@ fn the_line_says_how_far_it_is_and_how_long_it_still_takes() {
     let total = Total::Exactly(10_000);
     check(
         &steady(22, 142, total),
-        "reading sources: 3,124 of 10,000 (31 %), 142/s, about 48 s left",
+        "reading sources: 3,124 of 10,000 (31 %), 142/s, about 49 s left",
     );
     check(
         &steady(20, 1, total),
@@ -42,7 +42,7 @@ fn the_line_says_how_far_it_is_and_how_long_it_still_takes() {
 #[test]
 fn there_is_no_estimate_before_a_pace_shows() {
     let total = Total::Exactly(100);
-    check(&progress(&[]), "reading sources: for 0.0 s");
+    check(&progress(&[]), "reading sources: for 0 s");
     check(
         &progress(&[(0, 0, total)]),
         "reading sources: 0 of 100 (0 %)",
@@ -180,6 +180,6 @@ fn the_last_line_has_the_amounts_and_the_duration() {
     // In no time at all.
     assert_eq!(
         last(&progress(&[(0, 3, Total::Exactly(3))]), None),
-        "reading sources: done, 3 in 0.0 s"
+        "reading sources: done, 3 in 0 s"
     );
 }

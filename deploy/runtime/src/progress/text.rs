@@ -6,6 +6,8 @@ pub(super) const MICROS_PER_SECOND: f64 = 1_000_000.0;
 const SECONDS_PER_MINUTE: u64 = 60;
 const SECONDS_PER_HOUR: u64 = 60 * SECONDS_PER_MINUTE;
 const SECONDS_PER_DAY: u64 = 24 * SECONDS_PER_HOUR;
+/// Up to here the tenths of a second are worth saying.
+const TENTHS_SAID_UP_TO: u64 = 10;
 /// Up to here the seconds of a time in minutes are worth saying.
 const SECONDS_SAID_UP_TO: u64 = 10 * SECONDS_PER_MINUTE;
 
@@ -35,7 +37,7 @@ pub(super) fn spell_pace(per_second: f64) -> String {
     }
 }
 
-/// `49 s`, `3 min 20 s`, `34 min`, `1 h 20 min`, `2 d 3 h`.
+/// `1.6 s`, `49 s`, `3 min 20 s`, `34 min`, `1 h 20 min`, `2 d 3 h`.
 pub(super) fn spell_duration(duration: Duration) -> String {
     let seconds = duration.as_secs();
     let (minutes, hours) = (seconds / SECONDS_PER_MINUTE, seconds / SECONDS_PER_HOUR);
@@ -44,7 +46,7 @@ pub(super) fn spell_duration(duration: Duration) -> String {
         rest => format!("{large} {rest} {unit}"),
     };
     match seconds {
-        0 => format!("{:.1} s", duration.as_secs_f64()),
+        _ if seconds < TENTHS_SAID_UP_TO => spell_tenths(duration),
         _ if seconds < SECONDS_PER_MINUTE => format!("{seconds} s"),
         _ if seconds < SECONDS_SAID_UP_TO => {
             pair(format!("{minutes} min"), seconds % SECONDS_PER_MINUTE, "s")
@@ -52,6 +54,15 @@ pub(super) fn spell_duration(duration: Duration) -> String {
         _ if seconds < SECONDS_PER_HOUR => format!("{minutes} min"),
         _ if seconds < SECONDS_PER_DAY => pair(format!("{hours} h"), minutes % 60, "min"),
         _ => pair(format!("{} d", hours / 24), hours % 24, "h"),
+    }
+}
+
+fn spell_tenths(duration: Duration) -> String {
+    // Rounded as a whole number, so that 9.97 does not become `9.10`.
+    let tenths = (duration.as_millis() + 50) / 100;
+    match tenths % 10 {
+        0 => format!("{} s", tenths / 10),
+        tenth => format!("{}.{tenth} s", tenths / 10),
     }
 }
 
@@ -114,8 +125,12 @@ mod tests {
     #[test]
     fn a_duration_has_two_units_at_most() {
         for (seconds, expected) in [
-            (0.25, "0.2 s"),
-            (1.9, "1 s"),
+            (0.0, "0 s"),
+            (0.26, "0.3 s"),
+            (1.58, "1.6 s"),
+            (7.0, "7 s"),
+            (9.97, "10 s"),
+            (10.9, "10 s"),
             (59.0, "59 s"),
             (60.0, "1 min"),
             (200.0, "3 min 20 s"),
