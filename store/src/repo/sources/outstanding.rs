@@ -57,10 +57,12 @@ impl Repo {
         let outstanding = fetch_one!(
             &mut tx, OutstandingReads, "count what is still to be read",
             sqlite: count_outstanding!(
-                "in (select id from source where kind = 'listing' and wanted > done)"
+                "in (select id from source where kind = 'listing' and wanted > done \
+                    and next_due_at >= 0)"
             ),
             postgres: count_outstanding!(
-                "= any(array(select id from source where kind = 'listing' and wanted > done))"
+                "= any(array(select id from source where kind = 'listing' and wanted > done \
+                    and next_due_at >= 0))"
             ),
             now,
             soon_max,
