@@ -234,6 +234,7 @@ impl StoreParts {
             clock: self.deps.clock.clone(),
             readiness: self.deps.readiness.clone(),
             board: self.deps.progress.clone(),
+            metrics: Arc::clone(&self.metrics),
             conditions: &[READINESS_DATABASE, READINESS_BUS],
             every: self.config.progress_every,
         }

@@ -73,6 +73,17 @@ impl StoreMetrics {
             .inc();
     }
 
+    /// Complete observations that this process has applied so far, whether or not they changed anything.
+    pub(crate) fn count_complete(&self) -> u64 {
+        [ObservationOutcome::Applied, ObservationOutcome::Unchanged]
+            .into_iter()
+            .map(|outcome| {
+                let labels = ObservationLabels { outcome };
+                self.observations.get_or_create(&labels).get()
+            })
+            .sum()
+    }
+
     /// A delivery received at `received_at` is visible at `visible_at` (microseconds UTC).
     ///
     /// Clocks of two machines may disagree; a negative time counts as none.

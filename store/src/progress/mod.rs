@@ -1,4 +1,4 @@
-//! The long work of a store, as whoever waits for it is told; refuses to keep counts that the database does not.
+//! The long work of a store, as whoever waits for it is told; refuses to keep a total that the database does not.
 
 mod publishing;
 mod reading;

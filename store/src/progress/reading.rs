@@ -1,8 +1,9 @@
 //! How far the reading of sources is, from what is outstanding at each look. Pure.
 //!
 //! A push is read within milliseconds and is no work that somebody waits for. So the reading begins when many sources
-//! are outstanding, or a listing is, which may bring many. What was read since is what is not outstanding any more: nothing
-//! is counted that the database does not know, so it is the same in every process and cannot drift.
+//! are outstanding, or a listing is, which may bring many. What was read since is what is not outstanding any more, or
+//! what this process has applied if that is more: between two looks some are read while others are found. Both begin anew
+//! with each look, so nothing drifts from what the database says.
 
 use freshet_runtime::progress::Total;
 
@@ -26,6 +27,8 @@ struct ReadingRun {
     outstanding: i64,
     /// What had failed for longer before, and is no part of this.
     failing_before: i64,
+    /// What this process had applied at the look before.
+    applied: u64,
     small_looks: u32,
 }
 
@@ -50,8 +53,8 @@ pub(super) enum ReadingLook {
 }
 
 impl ReadingTracker {
-    /// Takes in what is outstanding now.
-    pub(super) fn look(&mut self, seen: &OutstandingReads) -> ReadingLook {
+    /// Takes in what is outstanding now, and how much this process has ever applied.
+    pub(super) fn look(&mut self, seen: &OutstandingReads, applied: u64) -> ReadingLook {
         let unread = seen.due + seen.soon;
         let outstanding = unread + seen.late;
         let is_small = unread < READS_MIN && seen.listings == 0;
@@ -63,13 +66,16 @@ impl ReadingTracker {
                 done: 0,
                 outstanding,
                 failing_before: seen.late,
+                applied,
                 small_looks: 0,
             };
             self.run = Some(run);
             return ReadingLook::Reading(run.figures(seen));
         };
-        run.done += (run.outstanding - outstanding).max(0);
-        run.outstanding = outstanding;
+        let applied_since = applied.saturating_sub(run.applied);
+        let applied_since = i64::try_from(applied_since).unwrap_or(i64::MAX);
+        run.done += (run.outstanding - outstanding).max(applied_since);
+        (run.outstanding, run.applied) = (outstanding, applied);
         run.failing_before = run.failing_before.min(seen.late);
         run.small_looks = if is_small { run.small_looks + 1 } else { 0 };
         let figures = run.figures(seen);
@@ -109,7 +115,7 @@ pub(super) fn to_count(rows: i64) -> u64 {
 mod tests {
     use super::*;
 
-    /// What each look at `due soon late listings` comes to: `-` for nothing, `done/total`, `+` behind a total that
+    /// What each look at `due soon late listings` (and what was applied by now) comes to: `-` for nothing, `done/total`, `+` behind a total that
     /// grows, `!` and the failed behind one that has ended.
     #[track_caller]
     fn check(looks: &[(&str, &str)]) {
@@ -126,7 +132,8 @@ mod tests {
                 listings: numbers[3],
                 ..OutstandingReads::default()
             };
-            let text = match tracker.look(&seen) {
+            let applied = numbers.get(4).map_or(0, |applied| applied.unsigned_abs());
+            let text = match tracker.look(&seen, applied) {
                 ReadingLook::Idle => "-".to_owned(),
                 ReadingLook::Reading(figures) => spell(figures),
                 ReadingLook::Ended(figures) => format!("{}!{}", spell(figures), figures.failed),
@@ -167,6 +174,18 @@ mod tests {
             ("140 0 0 0", "10/150"),
             ("40 0 0 1", "110/150+"),
             ("0 0 0 0", "150/150!0"),
+        ]);
+    }
+
+    #[test]
+    fn what_is_read_while_others_are_found_is_not_missed() {
+        check(&[
+            ("1 0 0 1 500", "0/1+"),
+            // The listing, and ten of the three hundred that it found.
+            ("290 0 0 0 511", "11/301"),
+            // Others have applied more than this process.
+            ("200 0 0 0 512", "101/301"),
+            ("0 0 0 0 512", "301/301!0"),
         ]);
     }
 

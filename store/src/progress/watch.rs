@@ -13,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 use super::READING_SOURCES;
 use super::reading::{ReadingFigures, ReadingLook, ReadingTracker, to_count};
 use crate::apply::BACK_OFF_PASSING_MAX;
+use crate::metrics::StoreMetrics;
 use crate::micros::micros;
 use crate::repo::{OutstandingReads, Repo};
 use crate::view::{CatalogState, View};
@@ -29,6 +30,7 @@ pub(crate) struct ReadingWatch {
     pub(crate) clock: Clock,
     pub(crate) readiness: Readiness,
     pub(crate) board: ProgressBoard,
+    pub(crate) metrics: Arc<StoreMetrics>,
     /// Conditions of readiness without which nothing is read.
     pub(crate) conditions: &'static [&'static str],
     /// How often it looks.
@@ -71,7 +73,7 @@ impl ReadingWatch {
                 return;
             }
         };
-        match tracker.look(&seen) {
+        match tracker.look(&seen, self.metrics.count_complete()) {
             ReadingLook::Idle => {}
             ReadingLook::Reading(figures) => {
                 let work = work.get_or_insert_with(|| self.board.begin(READING_SOURCES));
