@@ -60,7 +60,7 @@ async fn a_start_on_a_disk_that_takes_no_writes_ends_with_the_reason() {
         },
     });
     let folder = tempfile::tempdir().expect("a folder");
-    let ends_with = async |process: &FreshetProcess, told: &str| {
+    let ends_with = async |process: &FreshetProcess, reasons: &[&str]| {
         let status = eventually("the process ends by itself", || async {
             process.ended().ok_or_else(|| process.log())
         })
@@ -68,16 +68,16 @@ async fn a_start_on_a_disk_that_takes_no_writes_ends_with_the_reason() {
         let log = process.log();
         let last = log.lines().last().unwrap_or_default();
         assert!(!status.success(), "{log}");
-        // What to look at, and what is wrong with it.
-        for told in [told, &disk.path().display().to_string()] {
-            assert!(last.contains(told), "no {told} in {last}");
-        }
+        // What is wrong, and where to look.
+        assert!(reasons.iter().any(|it| last.contains(it)), "{last}");
+        let path = disk.path().display().to_string();
+        assert!(last.contains(&path), "no {path} in {last}");
     };
     // There is no database yet, and none can be made.
     disk.set_read_only(true).expect("nobody writes to it");
     let process = FreshetProcess::start(Service::All, &freshet_binary(), folder.path(), &config);
     let process = process.expect("it can be run");
-    ends_with(&process, "Read-only file system").await;
+    ends_with(&process, &["Read-only file system"]).await;
 
     disk.set_read_only(false).expect("everybody may write");
     process.restart().expect("it can be run");
@@ -85,9 +85,10 @@ async fn a_start_on_a_disk_that_takes_no_writes_ends_with_the_reason() {
     let stopped = process.stop().await;
     assert!(stopped.status.success(), "{}", process.log());
 
-    // There is one, which cannot be written to.
+    // There is one, which cannot be written to. Whether SQLite can open it then depends on the files that the last
+    // process left beside it.
     disk.set_read_only(true).expect("nobody writes to it");
     process.restart().expect("it can be run");
-    ends_with(&process, "Read-only file system").await;
+    ends_with(&process, &["Read-only file system", "readonly database"]).await;
     disk.set_read_only(false).expect("everybody may write");
 }
