@@ -523,6 +523,7 @@ const OF_NOBODY: &[(&str, &[&str])] = &[
         &["RECHECKS_MAX", "SOURCES_MAX"],
     ),
     ("store/src/query/search.rs", &["UNITS_MAX"]),
+    ("store/src/progress/reading.rs", &["SMALL_LOOKS_MAX"]),
     ("store/src/relay.rs", &["BATCH_BYTES_MAX"]),
     ("store/src/repo/change_run.rs", &["RUN_BYTES_MAX"]),
     ("store/src/repo/changes.rs", &["PAGE_BYTES_MAX"]),
