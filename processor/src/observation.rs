@@ -108,33 +108,114 @@ pub fn message_id(observation: &Observation) -> String {
     format!("observation:{source_id}:{generation}:{fetched_at}:{part}")
 }
 
-/// An observation as the messages that carry it: itself, or numbered pieces of it if it is too large.
-#[must_use]
-pub fn split_observation(observation: Observation) -> Vec<Observation> {
-    if observation.encoded_len() <= PAYLOAD_BYTES_MAX {
-        return vec![observation];
-    }
-    // Pieces of the encoding and not of the locations: one file alone can be larger than a
-    // message.
-    let encoded = observation.encode_to_vec();
-    // Every piece repeats what it belongs to: pieces of several readings may mix on their way.
-    let head = Observation {
-        body: None,
-        ..observation
+/// An observation as the messages that carry it: itself, or numbered pieces of it if it is too large. They are made
+/// one by one, and what is in them is let go: of a large observation there is never a second copy.
+pub fn split_observation(observation: Observation) -> impl Iterator<Item = Observation> {
+    let is_whole = observation.encoded_len() <= PAYLOAD_BYTES_MAX;
+    let (whole, pieces) = if is_whole {
+        (Some(observation), None)
+    } else {
+        (None, Some(Pieces::of(observation)))
     };
-    let pieces = encoded.chunks(CHUNK_BYTES_MAX);
-    let last = pieces.len() - 1;
-    pieces
-        .enumerate()
-        .map(|(index, piece)| Observation {
-            part: u32::try_from(index).expect("an observation is bounded by its files"),
-            last: index == last,
-            body: Some(observation::Body::Chunk(Chunk {
-                data: piece.to_vec(),
-            })),
-            ..head.clone()
+    whole.into_iter().chain(pieces.into_iter().flatten())
+}
+
+/// The pieces of the encoding of an observation that are still to be made.
+// Pieces of the encoding and not of the locations: one file alone can be larger than a message.
+struct Pieces {
+    /// What every piece repeats, so that it is known what it belongs to: those of several readings may mix on
+    /// their way.
+    head: Observation,
+    /// What follows of the body: fields of one message that come one after the other are one message.
+    rest: std::vec::IntoIter<observation::Body>,
+    encoded: Vec<u8>,
+    next: u32,
+    has_ended: bool,
+}
+
+impl Pieces {
+    fn of(mut observation: Observation) -> Self {
+        let rest = take_locations(&mut observation);
+        let encoded = observation.encode_to_vec();
+        Self {
+            head: Observation {
+                body: None,
+                ..observation
+            },
+            rest: rest.into_iter(),
+            encoded,
+            next: 0,
+            has_ended: false,
+        }
+    }
+}
+
+impl Iterator for Pieces {
+    type Item = Observation;
+
+    fn next(&mut self) -> Option<Observation> {
+        if self.has_ended {
+            return None;
+        }
+        // One byte more than a piece tells that there is another one.
+        while self.encoded.len() <= CHUNK_BYTES_MAX {
+            let Some(body) = self.rest.next() else {
+                break;
+            };
+            let field = Observation {
+                body: Some(body),
+                ..Observation::default()
+            };
+            field
+                .encode(&mut self.encoded)
+                .expect("a buffer of this kind grows");
+        }
+        let size = self.encoded.len().min(CHUNK_BYTES_MAX);
+        let data: Vec<u8> = self.encoded.drain(..size).collect();
+        self.has_ended = self.encoded.is_empty();
+        let part = self.next;
+        self.next = part
+            .checked_add(1)
+            .expect("an observation is bounded by its files");
+        Some(Observation {
+            part,
+            last: self.has_ended,
+            body: Some(observation::Body::Chunk(Chunk { data })),
+            ..self.head.clone()
         })
-        .collect()
+    }
+}
+
+/// Takes the locations out of an observation, each as a body of its own.
+fn take_locations(observation: &mut Observation) -> Vec<observation::Body> {
+    match &mut observation.body {
+        Some(observation::Body::Repository(observed)) => {
+            let locations = std::mem::take(&mut observed.locations).into_iter();
+            let alone = |location| RepositoryObserved {
+                locations: vec![location],
+                ..RepositoryObserved::default()
+            };
+            locations
+                .map(|it| observation::Body::Repository(alone(it)))
+                .collect()
+        }
+        Some(observation::Body::Files(observed)) => {
+            let locations = std::mem::take(&mut observed.locations).into_iter();
+            let alone = |location| FilesObserved {
+                locations: vec![location],
+            };
+            locations
+                .map(|it| observation::Body::Files(alone(it)))
+                .collect()
+        }
+        Some(
+            observation::Body::Listing(_)
+            | observation::Body::Failed(_)
+            | observation::Body::Behind(_)
+            | observation::Body::Chunk(_),
+        )
+        | None => Vec::new(),
+    }
 }
 
 #[cfg(test)]
@@ -166,15 +247,43 @@ mod tests {
     }
 
     #[test]
+    fn many_files_are_cut_into_full_pieces() {
+        let mut observation = observed(0);
+        let Some(observation::Body::Repository(body)) = &mut observation.body else {
+            panic!("no repository")
+        };
+        let paths = (0..30_000).map(|number| format!("services/{number}/catalog-info.yaml"));
+        body.locations = paths
+            .map(|path| LocationObserved {
+                path,
+                outcome: Some(location_observed::Outcome::Content(Content::default())),
+            })
+            .collect();
+        let mut whole = Vec::new();
+        let parts: Vec<_> = split_observation(observation.clone()).collect();
+        for part in &parts {
+            let Some(observation::Body::Chunk(Chunk { data })) = &part.body else {
+                panic!("no piece")
+            };
+            assert!(part.last || data.len() == CHUNK_BYTES_MAX);
+            whole.extend_from_slice(data);
+        }
+        assert!(parts.len() > 1);
+        let decoded = Observation::decode(&*whole).expect("an observation");
+        assert_eq!(decoded, observation);
+    }
+
+    #[test]
     fn what_fits_a_message_is_one() {
         let observation = observed(PAYLOAD_BYTES_MAX / 2);
-        assert_eq!(split_observation(observation.clone()), [observation]);
+        let parts: Vec<_> = split_observation(observation.clone()).collect();
+        assert_eq!(parts, [observation]);
     }
 
     #[test]
     fn what_does_not_is_numbered_pieces_of_which_the_last_is_marked() {
         let observation = observed(2 * PAYLOAD_BYTES_MAX);
-        let parts = split_observation(observation.clone());
+        let parts: Vec<_> = split_observation(observation.clone()).collect();
         let marks: Vec<_> = parts.iter().map(|part| (part.part, part.last)).collect();
         assert_eq!(marks, [(0, false), (1, false), (2, true)]);
         let mut whole = Vec::new();

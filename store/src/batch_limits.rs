@@ -2,6 +2,8 @@
 
 use crate::config::StoreConfig;
 
+/// What is this many times as large as a batch is applied in several.
+const WHOLE_BATCHES_MAX: usize = 2;
 /// One message is this part of how large the next one is taken to be.
 const SIZE_FROM_MESSAGES: usize = 8;
 
@@ -25,6 +27,11 @@ impl From<&StoreConfig> for BatchLimits {
 }
 
 impl BatchLimits {
+    /// Most bytes of one observation that is applied in one transaction; a larger one is applied in slices.
+    pub(crate) fn whole_bytes_max(&self) -> usize {
+        self.bytes_max.saturating_mul(WHOLE_BATCHES_MAX)
+    }
+
     /// How many messages of about this size are handled together.
     pub(crate) fn usual_messages(&self, message_bytes: usize) -> usize {
         let fitting = self.bytes_max / message_bytes.max(1);

@@ -403,7 +403,7 @@ async fn give_back(deliveries: Vec<Delivery>) {
 }
 
 /// Waits [`RETRY_AFTER`], or until the process stops.
-async fn pause(shutdown: &CancellationToken) {
+pub(crate) async fn pause(shutdown: &CancellationToken) {
     tokio::select! {
         () = shutdown.cancelled() => {}
         () = tokio::time::sleep(RETRY_AFTER) => {}

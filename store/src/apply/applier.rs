@@ -20,6 +20,7 @@ use tokio_util::task::TaskTracker;
 use super::entities::annotate::Forges;
 use super::error::ApplyError;
 use super::removals::limits::RecentRemovals;
+use super::slices::SlicedRuns;
 use crate::batch_limits::BatchLimits;
 use crate::config::{Fingerprint, OrphanStrategy, Recheck, RemovalLimits, Root, Rule, StoreConfig};
 use crate::consumer::{BatchConsumer, BatchHandler, BatchRemedy, decode_one};
@@ -100,6 +101,8 @@ pub struct Applier {
     pub(crate) removals_wait: AtomicBool,
     /// Whether something the configuration takes away waits.
     pub(crate) configuration_waits: AtomicBool,
+    /// Observations that are too large for one transaction.
+    pub(crate) runs: SlicedRuns,
 }
 
 impl Applier {
@@ -129,6 +132,7 @@ impl Applier {
             // Until the first look: the process before this one may have left some.
             removals_wait: AtomicBool::new(true),
             configuration_waits: AtomicBool::new(false),
+            runs: SlicedRuns::default(),
         }
     }
 
@@ -159,8 +163,14 @@ impl Applier {
         let mut second_looks =
             tokio::time::interval(self.config.removals.wait.max(SECOND_LOOK_MIN));
         second_looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        if let Err(error) = self.resume_runs().await {
+            // Those sources are outstanding, so they are read again.
+            tracing::info!(error = %Chain(&error), "observations of which a part was applied are not gone on with");
+        }
         loop {
             tokio::select! {
+                // Whatever waits goes first, a push before a sweep, and then one slice.
+                biased;
                 // In the loop and not beside it: one transaction at a time writes the catalog.
                 () = self.confirmed.notified() => self.configure_again().await,
                 _ = second_looks.tick(), if self.configuration_waits.load(Ordering::Relaxed) => {
@@ -170,7 +180,9 @@ impl Applier {
                     Some(batch) => consumer.handle_batch(batch, shutdown).await?,
                     None => return Ok(()),
                 },
+                () = std::future::ready(()), if !self.runs.is_empty() => {}
             }
+            self.continue_run(shutdown).await?;
         }
     }
 
@@ -221,7 +233,8 @@ impl BatchHandler for Applier {
         observation: &Observation,
         error: &ApplyError,
     ) -> Result<(), ApplyError> {
-        self.set_back_source(observation, error).await
+        self.set_back_source(observation.source_id.into(), error)
+            .await
     }
 
     async fn record_dead(&self, _delivery: &Delivery) -> Result<(), ApplyError> {

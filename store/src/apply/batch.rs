@@ -7,8 +7,7 @@ use freshet_model::{LocationId, SourceId};
 use freshet_proto::message::{Observation, RepositoryObserved, observation};
 
 use super::applier::Applier;
-use super::changes::event::ChangeTrigger;
-use super::decision::{Decision, Observed, RefreshCause, RefreshCauses};
+use super::decision::{Decision, Observed};
 use super::error::ApplyError;
 use super::locations::evaluation::EvaluationInputs;
 use super::locations::graph::LocationGraph;
@@ -20,11 +19,11 @@ use super::observed::evidence::{
 use super::observed::failure::ReadFailure;
 use super::observed::identity::resolve_identities;
 use super::observed::newest::{Reading, choose_newest};
-use super::observed::reassemble::reassemble;
+use super::observed::reassemble::{Reassembled, reassemble};
 use super::removals::pending::{Removals, Withheld};
 use super::roots::discovered::update_roots;
 use super::transaction::ApplyTransaction;
-use crate::repo::{Lane, Location, SourceRow};
+use crate::repo::{Location, SourceRow};
 
 impl Applier {
     /// Applies a batch: all of it or nothing. A listing has a transaction of its own, for it decides
@@ -49,7 +48,20 @@ impl Applier {
 
     async fn apply_together(&self, batch: &[&Observation]) -> Result<(), ApplyError> {
         let mut work = self.begin().await?;
-        let observations = reassemble(&mut work, batch).await?;
+        let bytes_max = self.config.batch.whole_bytes_max();
+        let Reassembled { whole, large } = reassemble(&mut work, batch, bytes_max).await?;
+        self.apply_observations(work, whole).await?;
+        // After the commit: of what was rolled back a part is missing.
+        self.add_runs(large);
+        Ok(())
+    }
+
+    /// Applies observations and commits.
+    pub(crate) async fn apply_observations(
+        &self,
+        mut work: ApplyTransaction,
+        observations: Vec<Observation>,
+    ) -> Result<(), ApplyError> {
         let mut sources = lock_sources(&mut work, &observations).await?;
         let newest = choose_newest(observations, &sources);
         work.outcomes.extend(newest.outcomes);
@@ -116,11 +128,7 @@ impl Applier {
         readings: &mut [Reading<RepositoryObserved>],
         failures: &[ReadFailure],
     ) -> Result<Observed, ApplyError> {
-        let mut observed = Observed {
-            triggers: triggers_of(readings, work.now),
-            causes: causes_of(readings, sources),
-            ..Observed::default()
-        };
+        let mut observed = Observed::of(readings, sources, work.now);
         let failed = failures.iter().filter(|failure| failure.class.is_some());
         let failed = failed.map(|failure| failure.source_id);
         let read = readings.iter().map(|reading| reading.source_id);
@@ -133,6 +141,21 @@ impl Applier {
         for location in work.tx.locations_of(&ids).await? {
             graph.locations.insert(location.id, location);
         }
+        self.observe_loaded(work, &mut observed, readings, failures)
+            .await?;
+        Ok(observed)
+    }
+
+    /// The same, once the sources and those of their locations that readings and failures are about are in the
+    /// graph.
+    pub(crate) async fn observe_loaded(
+        &self,
+        work: &mut ApplyTransaction,
+        observed: &mut Observed,
+        readings: &mut [Reading<RepositoryObserved>],
+        failures: &[ReadFailure],
+    ) -> Result<(), ApplyError> {
+        let graph = &mut observed.graph;
         add_unknown_matches(work, graph, readings).await?;
         observed.evidence = collect_evidence(graph, readings, failures);
         // Nothing waits nearly always, and then what is unchanged is not asked for.
@@ -140,13 +163,13 @@ impl Applier {
             observed.evidence.unchanged = find_unchanged(graph, readings);
         }
         let evidence = &mut observed.evidence.locations;
-        let request = concerned_by(evidence);
+        let mut request = concerned_by(evidence);
+        observed.reviews.add_to(&mut request);
         load(&mut work.tx, graph, request, &self.config.recheck).await?;
         let providers = &self.config.providers;
         let hosts = &self.config.forges.hosts;
         let tx = &mut work.tx;
-        update_roots(tx, graph, evidence, readings, providers, hosts).await?;
-        Ok(observed)
+        update_roots(tx, graph, evidence, readings, providers, hosts).await
     }
 
     /// Decides what the batch changes. What would take too much away is withheld, and the rest decided
@@ -156,11 +179,6 @@ impl Applier {
         work: &mut ApplyTransaction,
         observed: &mut Observed,
     ) -> Result<Decision, ApplyError> {
-        let inputs = EvaluationInputs {
-            rules: &self.config.rules,
-            forges: &self.config.forges,
-            now: work.now,
-        };
         // Empty at each batch, whatever waits from earlier ones: what was confirmed, or has waited long enough,
         // must be able to go.
         let mut withheld = Withheld::default();
@@ -168,6 +186,12 @@ impl Applier {
             // Decided anew from what is left, and not by cutting rows out of a plan: a claim that
             // is withheld decides who holds a ref.
             let evidence = withheld.leave_out(&observed.evidence.locations, &observed.graph);
+            let inputs = EvaluationInputs {
+                rules: &self.config.rules,
+                forges: &self.config.forges,
+                reviews: &observed.reviews,
+                now: work.now,
+            };
             let graph = &mut observed.graph;
             let recheck = &self.config.recheck;
             let locations = decide(&mut work.tx, graph, &evidence, inputs, recheck).await?;
@@ -228,35 +252,4 @@ fn read_contents(
 ) -> BTreeSet<LocationId> {
     let contents = observed.evidence.contents.keys().copied();
     contents.filter(|id| evidence.contains_key(id)).collect()
-}
-
-fn triggers_of(
-    readings: &[Reading<RepositoryObserved>],
-    now: i64,
-) -> HashMap<SourceId, ChangeTrigger> {
-    readings
-        .iter()
-        .map(|reading| {
-            let commit = &reading.observed.head;
-            let trigger = ChangeTrigger::new(&reading.cause, commit, reading.fetched_at, now);
-            (reading.source_id, trigger)
-        })
-        .collect()
-}
-
-fn causes_of(
-    readings: &[Reading<RepositoryObserved>],
-    sources: &HashMap<SourceId, SourceRow>,
-) -> RefreshCauses {
-    readings
-        .iter()
-        .map(|reading| {
-            let source = sources.get(&reading.source_id);
-            let cause = RefreshCause {
-                cause: reading.cause.clone(),
-                lane: source.map_or(Lane::Lo, |it| it.lane),
-            };
-            (reading.source_id, cause)
-        })
-        .collect()
 }

@@ -3,15 +3,17 @@
 use std::collections::{BTreeSet, HashMap};
 
 use freshet_model::{LocationId, SourceId};
-use freshet_proto::message::Cause;
+use freshet_proto::message::{Cause, RepositoryObserved};
 
 use super::changes::event::ChangeTrigger;
 use super::changes::plan::ChangePlan;
 use super::locations::diff::LocationDiff;
+use super::locations::evaluation::ParentReviews;
 use super::locations::graph::LocationGraph;
 use super::observed::evidence::Evidence;
+use super::observed::newest::Reading;
 use super::removals::pending::Withheld;
-use crate::repo::Lane;
+use crate::repo::{Lane, SourceRow};
 
 /// What a batch saw, and the part of the graph it concerns.
 #[derive(Debug, Default)]
@@ -22,6 +24,23 @@ pub(crate) struct Observed {
     pub(crate) triggers: HashMap<SourceId, ChangeTrigger>,
     /// Why each source was read, as the sources hear it that must be read because of that.
     pub(crate) causes: RefreshCauses,
+    /// Which Location entities hear what became of their targets.
+    pub(crate) reviews: ParentReviews,
+}
+
+impl Observed {
+    /// What these readings say of why they were made, at `now` in microseconds UTC, and nothing else yet.
+    pub(crate) fn of(
+        readings: &[Reading<RepositoryObserved>],
+        sources: &HashMap<SourceId, SourceRow>,
+        now: i64,
+    ) -> Self {
+        Self {
+            triggers: triggers_of(readings, now),
+            causes: causes_of(readings, sources),
+            ..Self::default()
+        }
+    }
 }
 
 /// Why a source of this batch was read, and how urgently.
@@ -51,4 +70,35 @@ impl Default for RefreshCause {
             lane: Lane::Lo,
         }
     }
+}
+
+fn triggers_of(
+    readings: &[Reading<RepositoryObserved>],
+    now: i64,
+) -> HashMap<SourceId, ChangeTrigger> {
+    readings
+        .iter()
+        .map(|reading| {
+            let commit = &reading.observed.head;
+            let trigger = ChangeTrigger::new(&reading.cause, commit, reading.fetched_at, now);
+            (reading.source_id, trigger)
+        })
+        .collect()
+}
+
+fn causes_of(
+    readings: &[Reading<RepositoryObserved>],
+    sources: &HashMap<SourceId, SourceRow>,
+) -> RefreshCauses {
+    readings
+        .iter()
+        .map(|reading| {
+            let source = sources.get(&reading.source_id);
+            let cause = RefreshCause {
+                cause: reading.cause.clone(),
+                lane: source.map_or(Lane::Lo, |it| it.lane),
+            };
+            (reading.source_id, cause)
+        })
+        .collect()
 }

@@ -10,6 +10,8 @@
 //! 5. [`changes`]: the rows of the change log, with relations and problems.
 //! 6. [`removals`]: whether so much may be removed without asking.
 //!
+//! An observation that is too large for one transaction passes them in many ([`slices`]).
+//!
 //! Then everything is written ([`write`], [`source_state`]), committed and made visible
 //! ([`transaction`]). A kill anywhere leaves all of it or nothing, and an observation that comes again
 //! is stale.
@@ -42,6 +44,7 @@ mod locations;
 mod observed;
 pub(crate) mod removals;
 mod roots;
+mod slices;
 mod source_state;
 mod transaction;
 mod write;

@@ -4,7 +4,7 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 use std::time::Duration;
 
 use freshet_model::SourceId;
-use freshet_proto::message::{ListingObserved, Observation, RepositoryObserved, location_observed};
+use freshet_proto::message::{ListingObserved, RepositoryObserved, location_observed};
 
 use super::applier::Applier;
 use super::error::ApplyError;
@@ -141,12 +141,12 @@ impl Applier {
     /// The message of a source cannot be handled: the source is tried again later.
     pub(crate) async fn set_back_source(
         &self,
-        observation: &Observation,
+        source_id: SourceId,
         error: &ApplyError,
     ) -> Result<(), ApplyError> {
         // A transaction of its own: what the failed one had noted of the source went with it.
         let mut tx = self.repo.write().await?;
-        let mut sources = tx.lock_sources(&[observation.source_id.into()]).await?;
+        let mut sources = tx.lock_sources(&[source_id]).await?;
         let now = self.clock.now_micros();
         for source in &mut sources {
             let failure = ReadFailure {

@@ -31,6 +31,8 @@ pub(crate) struct ApplyTransaction {
     pub(crate) covering: Vec<Covering>,
     /// Entities that go.
     pub(crate) removed: Vec<RemovedEntities>,
+    /// What these files take away was counted before, with all that belongs to it, and may go.
+    pub(crate) allowed_removals: Arc<BTreeSet<LocationId>>,
     pub(crate) rows: Vec<ChangeRow>,
     /// How many of those are written.
     rows_written: usize,
@@ -119,6 +121,7 @@ impl Applier {
             job_sources: BTreeSet::new(),
             covering: Vec::new(),
             removed: Vec::new(),
+            allowed_removals: Arc::default(),
             rows: Vec::new(),
             rows_written: 0,
             unwritten: UnwrittenRows::default(),

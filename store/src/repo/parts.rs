@@ -3,11 +3,13 @@
 //! A job may be tried twice, by two processors even. Pages of two attempts are no listing, so only
 //! the parts of the newest attempt are kept.
 
+use std::ops::RangeInclusive;
+
 use freshet_model::SourceId;
 
 use super::deliveries::Covering;
 use super::error::RepoError;
-use super::statement::{Tx, execute, fetch_all, from_row, json};
+use super::statement::{Tx, execute, fetch_all, fetch_one, from_row, json};
 
 /// One part as stored.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -17,6 +19,15 @@ pub(crate) struct PartRow {
     /// Tells attempts apart: later ones are newer.
     pub(crate) fetched_at: i64,
     pub(crate) payload: Vec<u8>,
+}
+
+/// All parts of an observation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct HeldParts {
+    /// Number of the last one.
+    pub(crate) last: i64,
+    /// Bytes of all of them.
+    pub(crate) bytes: i64,
 }
 
 from_row!(PartRow, row => Self {
@@ -55,26 +66,21 @@ impl Tx {
         generation: i64,
         row: PartRow,
     ) -> Result<(), RepoError> {
-        const FORGET: &str = "delete from observation_part \
-            where source_id = $1 and generation = $2 and fetched_at < $3";
         const SQL: &str = "insert into observation_part \
                 (source_id, generation, part, is_last, fetched_at, payload) \
-            select $1, $2, $3, $4, $5, $6 \
-            where not exists (select 1 from observation_part \
-                where source_id = $1 and generation = $2 and fetched_at > $5) \
+            values ($1, $2, $3, $4, $5, $6) \
             on conflict (source_id, generation, part) do update set \
                 is_last = excluded.is_last, \
                 payload = excluded.payload";
-        // A processor that was killed is followed by another that starts over. Its pages may be cut
-        // elsewhere, so parts of the two must never be put together.
-        execute!(
-            self, "forget parts of an older attempt",
-            sqlite: FORGET,
-            postgres: FORGET,
-            source_id.get(),
-            generation,
-            row.fetched_at,
-        )?;
+        match self.part_attempt(source_id, generation).await? {
+            Some(held) if held > row.fetched_at => return Ok(()),
+            // A processor that was killed is followed by another that starts over. Its pages may be cut
+            // elsewhere, so parts of the two must never be put together.
+            Some(held) if held < row.fetched_at => {
+                self.remove_attempt(source_id, generation).await?;
+            }
+            Some(_) | None => {}
+        }
         execute!(
             self, "keep a part",
             sqlite: SQL,
@@ -89,40 +95,141 @@ impl Tx {
         .map(drop)
     }
 
-    /// The parts of one observation in order, if none is missing.
+    /// Which attempt the parts of an observation are of, if there are any.
+    pub(crate) async fn part_attempt(
+        &mut self,
+        source_id: SourceId,
+        generation: i64,
+    ) -> Result<Option<i64>, RepoError> {
+        // Of one row, for all are of one attempt: on SQLite this column stands behind the payload, and to
+        // ask it of all of them is to read them.
+        const SQL: &str = "select fetched_at from observation_part \
+            where source_id = $1 and generation = $2 \
+            order by part \
+            limit 1";
+        let held = fetch_all!(
+            self, (i64,), "read when parts were made",
+            sqlite: SQL,
+            postgres: SQL,
+            source_id.get(),
+            generation,
+        )?;
+        Ok(held.first().map(|(fetched_at,)| *fetched_at))
+    }
+
+    async fn remove_attempt(
+        &mut self,
+        source_id: SourceId,
+        generation: i64,
+    ) -> Result<(), RepoError> {
+        const SQL: &str = "delete from observation_part where source_id = $1 and generation = $2";
+        execute!(
+            self, "forget parts of an older attempt",
+            sqlite: SQL,
+            postgres: SQL,
+            source_id.get(),
+            generation,
+        )
+        .map(drop)
+    }
+
+    /// How much there is of an observation of which the parts from `first` on have just come; `None` if one
+    /// is missing.
     pub(crate) async fn complete_parts(
         &mut self,
         source_id: SourceId,
         generation: i64,
-    ) -> Result<Option<Vec<PartRow>>, RepoError> {
-        const COUNT: &str = "select part, is_last from observation_part \
+        first: i64,
+    ) -> Result<Option<HeldParts>, RepoError> {
+        const LAST: &str = "select count(*) from observation_part \
+            where source_id = $1 and generation = $2 and part >= $3 and is_last = 1";
+        const COUNT: &str = "select part, is_last, cast(length(payload) as bigint) \
+            from observation_part \
             where source_id = $1 and generation = $2 \
             order by part";
-        const SQL: &str = "select part, is_last, fetched_at, payload from observation_part \
-            where source_id = $1 and generation = $2 and part <= $3 \
-            order by part";
-        // Asked whenever parts arrive. Reading all payloads each time would make a long listing
-        // cost the square of its pages.
+        // Asked whenever parts arrive, mostly in order: to count all of them each time would make a long
+        // observation cost the square of its parts. One that comes late stands before the last.
+        let ends = fetch_one!(
+            self, (i64,), "look for the last part",
+            sqlite: LAST,
+            postgres: LAST,
+            source_id.get(),
+            generation,
+            first,
+        )?;
+        if ends.0 == 0 {
+            return Ok(None);
+        }
         let held = fetch_all!(
-            self, (i64, i64), "count parts",
+            self, (i64, i64, i64), "count parts",
             sqlite: COUNT,
             postgres: COUNT,
             source_id.get(),
             generation,
         )?;
-        let held = held.into_iter().map(|(part, is_last)| (part, is_last != 0));
-        let Some(last) = last_part(held) else {
-            return Ok(None);
-        };
-        let parts = fetch_all!(
+        let numbers = held.iter().map(|(part, is_last, _)| (*part, *is_last != 0));
+        Ok(last_part(numbers).map(|last| HeldParts {
+            last,
+            bytes: held.iter().map(|(_, _, bytes)| bytes).sum(),
+        }))
+    }
+
+    /// Some parts of an observation, in order.
+    pub(crate) async fn parts(
+        &mut self,
+        source_id: SourceId,
+        generation: i64,
+        numbers: RangeInclusive<i64>,
+    ) -> Result<Vec<PartRow>, RepoError> {
+        const SQL: &str = "select part, is_last, fetched_at, payload from observation_part \
+            where source_id = $1 and generation = $2 and part between $3 and $4 \
+            order by part";
+        fetch_all!(
             self, PartRow, "read parts",
             sqlite: SQL,
             postgres: SQL,
             source_id.get(),
             generation,
-            last,
+            *numbers.start(),
+            *numbers.end(),
+        )
+    }
+
+    /// The observations of which the last part is held: source and generation.
+    pub(crate) async fn ended_parts(&mut self) -> Result<Vec<(SourceId, i64)>, RepoError> {
+        const SQL: &str = "select source_id, generation from observation_part \
+            where is_last = 1 \
+            order by source_id, generation";
+        let found = fetch_all!(
+            self, (i64, i64), "look for observations in parts",
+            sqlite: SQL,
+            postgres: SQL,
         )?;
-        Ok(Some(parts))
+        let found = found.into_iter();
+        Ok(found
+            .map(|(source_id, generation)| (SourceId::new(source_id), generation))
+            .collect())
+    }
+
+    /// Forgets the parts of one observation from `first` to `last`.
+    pub(crate) async fn remove_some_parts(
+        &mut self,
+        source_id: SourceId,
+        generation: i64,
+        numbers: RangeInclusive<i64>,
+    ) -> Result<(), RepoError> {
+        const SQL: &str = "delete from observation_part \
+            where source_id = $1 and generation = $2 and part between $3 and $4";
+        execute!(
+            self, "forget some parts",
+            sqlite: SQL,
+            postgres: SQL,
+            source_id.get(),
+            generation,
+            *numbers.start(),
+            *numbers.end(),
+        )
+        .map(drop)
     }
 
     /// Forgets the parts of this generation and older ones.

@@ -7,6 +7,8 @@
 
 mod catalog;
 mod migration;
+mod slices;
+mod slices_world;
 mod stories;
 mod tree;
 mod verbs;
@@ -32,6 +34,7 @@ where
     catalog::run(&fresh).await;
     tree::run(&fresh).await;
     stories::run(&fresh).await;
+    slices::run(&fresh).await;
 }
 
 /// Runs the cases that do not mind what else is in the database, on one that `filled` makes for each of them.

@@ -177,6 +177,15 @@ async fn a_delivery_is_recorded_once_and_ends_once(repo: &Repo) {
     );
 }
 
+/// All parts of the observation, if none is missing.
+async fn whole(tx: &mut Tx) -> Option<Vec<PartRow>> {
+    let held = tx.complete_parts(SOURCE, 3, 0).await.expect("a count")?;
+    let parts = tx.parts(SOURCE, 3, 0..=held.last).await.expect("rows");
+    let bytes: usize = parts.iter().map(|part| part.payload.len()).sum();
+    assert_eq!(i64::try_from(bytes), Ok(held.bytes));
+    Some(parts)
+}
+
 async fn parts_wait_for_each_other(repo: &Repo) {
     let part = |part, is_last, payload: &[u8]| PartRow {
         part,
@@ -188,20 +197,29 @@ async fn parts_wait_for_each_other(repo: &Repo) {
     tx.put_part(SOURCE, 3, part(1, true, b"\0b"))
         .await
         .expect("kept");
-    assert!(tx.complete_parts(SOURCE, 3).await.expect("rows").is_none());
+    assert!(whole(&mut tx).await.is_none());
     tx.put_part(SOURCE, 3, part(0, false, b"x"))
         .await
         .expect("kept");
     tx.put_part(SOURCE, 3, part(0, false, b"a"))
         .await
         .expect("kept");
-    let parts = tx.complete_parts(SOURCE, 3).await.expect("rows");
+    let parts = whole(&mut tx).await;
     assert_eq!(
         parts,
         Some(vec![part(0, false, b"a"), part(1, true, b"\0b")])
     );
+    assert_eq!(tx.ended_parts().await.expect("rows"), [(SOURCE, 3)]);
+    let late = tx.complete_parts(SOURCE, 3, 2).await.expect("a count");
+    assert!(late.is_none(), "the last part is not among these");
+    tx.remove_some_parts(SOURCE, 3, 0..=0)
+        .await
+        .expect("forgotten");
+    assert!(whole(&mut tx).await.is_none());
+    assert_eq!(tx.part_attempt(SOURCE, 3).await.expect("a row"), Some(50));
     tx.remove_parts(SOURCE, 3).await.expect("forgotten");
-    assert!(tx.complete_parts(SOURCE, 3).await.expect("rows").is_none());
+    assert_eq!(tx.part_attempt(SOURCE, 3).await.expect("no row"), None);
+    assert!(whole(&mut tx).await.is_none());
     tx.commit().await.expect("a commit");
 }
 
@@ -225,11 +243,11 @@ async fn parts_of_two_attempts_do_not_mix(repo: &Repo) {
     tx.put_part(SOURCE, 3, part(1, false, 50))
         .await
         .expect("dropped");
-    assert!(tx.complete_parts(SOURCE, 3).await.expect("rows").is_none());
+    assert!(whole(&mut tx).await.is_none());
     tx.put_part(SOURCE, 3, part(1, true, 60))
         .await
         .expect("kept");
-    let parts = tx.complete_parts(SOURCE, 3).await.expect("rows");
+    let parts = whole(&mut tx).await;
     assert_eq!(parts, Some(vec![part(0, false, 60), part(1, true, 60)]));
     let covering = |generation| Covering {
         source_id: SOURCE,
@@ -237,9 +255,9 @@ async fn parts_of_two_attempts_do_not_mix(repo: &Repo) {
         outcome: Outcome::Unchanged,
     };
     tx.remove_covered_parts(&[covering(2)]).await.expect("none");
-    assert!(tx.complete_parts(SOURCE, 3).await.expect("rows").is_some());
+    assert!(whole(&mut tx).await.is_some());
     tx.remove_covered_parts(&[covering(3)]).await.expect("all");
-    assert!(tx.complete_parts(SOURCE, 3).await.expect("rows").is_none());
+    assert!(whole(&mut tx).await.is_none());
     tx.commit().await.expect("a commit");
 }
 

@@ -34,7 +34,7 @@ use crate::repo::{Repo, SourceRow};
 use crate::view::View;
 
 const HOST: &str = "github.com";
-const FILE: &str = "catalog-info.yaml";
+pub(super) const FILE: &str = "catalog-info.yaml";
 const FINGERPRINT: &str = "f1";
 const START: i64 = 1_795_252_443_000_000;
 
@@ -42,8 +42,11 @@ pub(super) struct World {
     pub(super) repo: Repo,
     pub(super) view: Arc<View>,
     ledger: Ledger,
-    applier: Applier,
-    clock: ManualClock,
+    pub(super) applier: Applier,
+    pub(super) config: StoreConfig,
+    pub(super) bus: Bus,
+    pub(super) now: Clock,
+    pub(super) clock: ManualClock,
     /// Pushes so far, which number heads and deliveries.
     pub(super) pushes: u64,
     /// Heads by repository.
@@ -62,21 +65,11 @@ impl World {
         branch: Option<&str>,
         filters: ProviderFilters,
     ) -> Self {
-        let repo = open(&database).await;
-        let config = StoreConfig {
-            providers: vec![GithubProvider {
-                id: "acme".to_owned(),
-                host: HOST.to_owned(),
-                organization: "acme".to_owned(),
-                catalog_path: FILE.to_owned(),
-                frequency: Duration::from_secs(60),
-                branch: branch.map(str::to_owned),
-                filters,
-            }],
-            rules: vec![Rule::everywhere(&["Component", "Group"])],
-            fingerprint: FINGERPRINT.to_owned(),
-            ..StoreConfig::new(database)
-        };
+        Self::start_as(configure(database, branch, filters)).await
+    }
+
+    pub(super) async fn start_as(config: StoreConfig) -> Self {
+        let repo = open(&config.database).await;
         let (clock, hands) = Clock::manual(START);
         let view = View::load(repo.snapshot().await.expect("a snapshot"));
         let metrics = Arc::new(StoreMetrics::unregistered());
@@ -90,9 +83,9 @@ impl World {
         );
         let applier = Applier::new(
             repo.clone(),
-            bus,
+            bus.clone(),
             Arc::clone(&view),
-            clock,
+            clock.clone(),
             ApplyConfig::from(&config),
             metrics,
         );
@@ -101,6 +94,9 @@ impl World {
             view,
             ledger,
             applier,
+            config,
+            bus,
+            now: clock,
             clock: hands,
             pushes: 0,
             heads: BTreeMap::new(),
@@ -309,6 +305,27 @@ impl World {
     }
 }
 
+pub(super) fn configure(
+    database: DatabaseConfig,
+    branch: Option<&str>,
+    filters: ProviderFilters,
+) -> StoreConfig {
+    StoreConfig {
+        providers: vec![GithubProvider {
+            id: "acme".to_owned(),
+            host: HOST.to_owned(),
+            organization: "acme".to_owned(),
+            catalog_path: FILE.to_owned(),
+            frequency: Duration::from_secs(60),
+            branch: branch.map(str::to_owned),
+            filters,
+        }],
+        rules: vec![Rule::everywhere(&["Component", "Group"])],
+        fingerprint: FINGERPRINT.to_owned(),
+        ..StoreConfig::new(database)
+    }
+}
+
 /// Whether a change is that of the Location entity that stands for a repository's file: it comes and
 /// goes with what is in it.
 fn is_of_a_root(row: &ChangeRow) -> bool {
@@ -317,7 +334,7 @@ fn is_of_a_root(row: &ChangeRow) -> bool {
         .is_some_and(|it| it.kind() == "location" && it.name().starts_with("generated-"))
 }
 
-fn whole(source: &SourceRow, generation: u64, body: observation::Body) -> Observation {
+pub(super) fn whole(source: &SourceRow, generation: u64, body: observation::Body) -> Observation {
     Observation {
         source_id: source.id.get(),
         generation,
@@ -332,7 +349,7 @@ fn whole(source: &SourceRow, generation: u64, body: observation::Body) -> Observ
     }
 }
 
-fn named(repository: u64, branch: &str) -> Repository {
+pub(super) fn named(repository: u64, branch: &str) -> Repository {
     Repository {
         id: repository,
         node_id: format!("R_{repository}"),
@@ -445,7 +462,7 @@ fn spell(row: &ChangeRow) -> String {
     }
 }
 
-fn contents(view: &View) -> (Vec<EntityRecord>, Vec<ProblemRow>) {
+pub(super) fn contents(view: &View) -> (Vec<EntityRecord>, Vec<ProblemRow>) {
     view.read(|state| {
         let mut records: Vec<EntityRecord> = state.entities().cloned().collect();
         records.sort_by(|left, right| left.entity_ref.cmp(&right.entity_ref));

@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 use freshet_model::{LocationId, SourceId};
 
 use super::diff::LocationDiff;
-use super::evaluation::{Evaluation, EvaluationInputs};
+use super::evaluation::{Evaluation, EvaluationInputs, ParentReviews};
 use super::graph::{GraphRequest, LocationGraph};
 use crate::apply::observed::evidence::{LocationEvidence, is_as_in_catalog};
 use crate::repo::{Location, LocationState};
@@ -33,6 +33,9 @@ pub(crate) fn evaluate(
     inputs: EvaluationInputs<'_>,
 ) -> Evaluated {
     let mut evaluation = Evaluation::new(graph, evidence, inputs);
+    if let ParentReviews::Of(reviews) = inputs.reviews {
+        evaluation.retargeted.clone_from(reviews);
+    }
     evaluation.take_over_evidence();
     evaluation.work_off();
     let diff = evaluation.compare_with_stored();
@@ -76,7 +79,8 @@ impl<'a> Evaluation<'a> {
         // Whether it may enter depends on who points at it, which this very batch may change; so it
         // is tried when all targets are known, and again whenever it gains a link.
         self.activatable.insert(id, source_id);
-        if is_pattern || !reads_alike {
+        let is_heard = *self.inputs.reviews != ParentReviews::Later;
+        if is_heard && (is_pattern || !reads_alike) {
             for parent_ref in self.parents_of(id) {
                 // The links of a parent follow from what its patterns match, and those it does not list
                 // any more go once nothing it lists is unread.

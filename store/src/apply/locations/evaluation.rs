@@ -17,7 +17,31 @@ pub(crate) struct EvaluationInputs<'a> {
     pub(crate) rules: &'a [Rule],
     /// What is known about the forges.
     pub(crate) forges: &'a Forges,
+    pub(crate) reviews: &'a ParentReviews,
     pub(crate) now: i64,
+}
+
+/// Which Location entities hear what became of their targets.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) enum ParentReviews {
+    /// Those that point at a location of which something new is seen.
+    #[default]
+    AtOnce,
+    /// None: a part of what their source says is seen, and they hear of all of it afterwards. One with ten
+    /// thousand targets would else be looked at with every few of them.
+    Later,
+    /// These as well, each because of a source.
+    Of(BTreeMap<String, SourceId>),
+}
+
+impl ParentReviews {
+    /// Asks for the Location entities with all of their targets.
+    pub(crate) fn add_to(&self, request: &mut GraphRequest) {
+        if let Self::Of(refs) = self {
+            request.children.extend(refs.keys().cloned());
+            request.entities.extend(refs.keys().cloned());
+        }
+    }
 }
 
 /// The graph while it is evaluated. A number beside a location or Location entity is the source whose

@@ -7,8 +7,8 @@ use std::collections::{BTreeMap, HashMap};
 
 use freshet_model::{ErrorClass, SourceId};
 use freshet_proto::message::{
-    Cause, FailureKind, ListingObserved, Observation, RepositoryObserved, location_observed,
-    observation,
+    Cause, FailureKind, ListingObserved, LocationObserved, Observation, RepositoryObserved,
+    location_observed, observation,
 };
 
 use super::failure::{ReadFailure, Retryability, class_of, describe_failure};
@@ -65,8 +65,12 @@ pub(crate) fn choose_newest(
 
 /// Not proved yet, and asked for by this database rather than by one that was replaced by a backup.
 fn is_expected(observation: &Observation, source: Option<&SourceRow>) -> bool {
-    let generation = generation_of(observation);
-    source.is_some_and(|source| generation > source.done && generation <= source.wanted)
+    source.is_some_and(|source| awaits(source, generation_of(observation)))
+}
+
+/// Whether a source was asked for this generation and has not proved it.
+pub(crate) fn awaits(source: &SourceRow, generation: i64) -> bool {
+    generation > source.done && generation <= source.wanted
 }
 
 fn generation_of(observation: &Observation) -> i64 {
@@ -170,34 +174,38 @@ fn find_failure(observation: &Observation) -> Option<(ObservationOutcome, ReadFa
     Some((outcome, failure))
 }
 
-/// The first file that could not be read. What is refused is known: that lasts until the file or the
-/// configuration is another one, so there is nothing to try again.
+/// The first file that could not be read.
 fn find_unread_part(source_id: SourceId, observed: &RepositoryObserved) -> Option<ReadFailure> {
-    observed.locations.iter().find_map(|location| {
-        let (retryability, what) = match &location.outcome {
-            Some(location_observed::Outcome::Failed(failed))
-                if failed.kind() == FailureKind::Refused =>
-            {
-                return None;
-            }
-            Some(location_observed::Outcome::Failed(failed)) => {
-                let kind = failed.kind();
-                (kind.into(), describe_failure(kind, &failed.message))
-            }
-            Some(
-                location_observed::Outcome::Unchanged(_)
-                | location_observed::Outcome::Content(_)
-                | location_observed::Outcome::Gone(_)
-                | location_observed::Outcome::Matched(_),
-            ) => return None,
-            None => (Retryability::Lasting, "no outcome".to_owned()),
-        };
-        Some(ReadFailure {
-            source_id,
-            retryability,
-            message: format!("{}: {what}", location.path),
-            class: None,
-        })
+    let mut locations = observed.locations.iter();
+    locations.find_map(|location| find_unread(source_id, location))
+}
+
+/// Why a file could not be read. What is refused is known: that lasts until the file or the
+/// configuration is another one, so there is nothing to try again.
+pub(crate) fn find_unread(source_id: SourceId, location: &LocationObserved) -> Option<ReadFailure> {
+    let (retryability, what) = match &location.outcome {
+        Some(location_observed::Outcome::Failed(failed))
+            if failed.kind() == FailureKind::Refused =>
+        {
+            return None;
+        }
+        Some(location_observed::Outcome::Failed(failed)) => {
+            let kind = failed.kind();
+            (kind.into(), describe_failure(kind, &failed.message))
+        }
+        Some(
+            location_observed::Outcome::Unchanged(_)
+            | location_observed::Outcome::Content(_)
+            | location_observed::Outcome::Gone(_)
+            | location_observed::Outcome::Matched(_),
+        ) => return None,
+        None => (Retryability::Lasting, "no outcome".to_owned()),
+    };
+    Some(ReadFailure {
+        source_id,
+        retryability,
+        message: format!("{}: {what}", location.path),
+        class: None,
     })
 }
 

@@ -1,6 +1,6 @@
 //! Observations in parts: kept until all are there, then one observation.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
 use freshet_model::SourceId;
 use freshet_proto::message::{Observation, observation};
@@ -16,17 +16,39 @@ fn is_whole(observation: &Observation) -> bool {
     observation.part == 0 && observation.last
 }
 
-/// Keeps the parts of a batch and takes out the observations they complete.
+/// What a batch of messages comes to.
+#[derive(Debug, Default)]
+pub(crate) struct Reassembled {
+    /// Observations that are applied in this transaction.
+    pub(crate) whole: Vec<Observation>,
+    /// Observations that are all there and too large for one transaction.
+    pub(crate) large: Vec<StagedObservation>,
+}
+
+/// An observation whose parts are all kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct StagedObservation {
+    pub(crate) source_id: SourceId,
+    pub(crate) generation: i64,
+    /// Tells attempts apart: later ones are newer.
+    pub(crate) fetched_at: i64,
+    /// Number of the last part.
+    pub(crate) last_part: i64,
+}
+
+/// Keeps the parts of a batch and takes out the observations they complete, but for those of more than
+/// `bytes_max` bytes.
 pub(crate) async fn reassemble(
     work: &mut ApplyTransaction,
     batch: &[&Observation],
-) -> Result<Vec<Observation>, ApplyError> {
-    let mut whole = Vec::with_capacity(batch.len());
-    let mut touched = BTreeSet::new();
+    bytes_max: usize,
+) -> Result<Reassembled, ApplyError> {
+    let mut reassembled = Reassembled::default();
+    let mut touched: BTreeMap<(SourceId, i64), FirstPart> = BTreeMap::new();
     for observation in batch {
         // Most are whole: they never touch the table of parts.
         if is_whole(observation) || is_failure(observation) {
-            whole.push((*observation).clone());
+            reassembled.whole.push((*observation).clone());
             continue;
         }
         let source_id = SourceId::new(observation.source_id);
@@ -37,19 +59,63 @@ pub(crate) async fn reassemble(
             fetched_at: observation.fetched_at,
             payload: observation.encode_to_vec(),
         };
+        let first = touched.entry((source_id, generation)).or_insert(FirstPart {
+            number: row.part,
+            is_piece: false,
+        });
+        first.number = first.number.min(row.part);
+        first.is_piece |= matches!(observation.body, Some(observation::Body::Chunk(_)));
         // Kept even if the whole is overtaken by now: that is decided once, when all of it is there.
         work.tx.put_part(source_id, generation, row).await?;
-        touched.insert((source_id, generation));
         work.outcomes.push(ObservationOutcome::Staged);
     }
-    for (source_id, generation) in touched {
-        if let Some(parts) = work.tx.complete_parts(source_id, generation).await? {
-            // In this transaction: if it rolls back the parts are still there.
-            work.tx.remove_parts(source_id, generation).await?;
-            whole.extend(join_pieces(&parts)?);
+    for ((source_id, generation), first) in touched {
+        let held = work
+            .tx
+            .complete_parts(source_id, generation, first.number)
+            .await?;
+        let Some(held) = held else {
+            continue;
+        };
+        let is_large = usize::try_from(held.bytes).is_ok_and(|bytes| bytes > bytes_max);
+        let fetched_at = work.tx.part_attempt(source_id, generation).await?;
+        let staged = StagedObservation {
+            source_id,
+            generation,
+            fetched_at: fetched_at.unwrap_or_default(),
+            last_part: held.last,
+        };
+        if is_large && first.is_piece {
+            reassembled.large.push(staged);
+        } else {
+            reassembled.whole.extend(take_whole(work, &staged).await?);
         }
     }
-    Ok(whole)
+    Ok(reassembled)
+}
+
+/// What has come of an observation in parts.
+struct FirstPart {
+    number: i64,
+    /// Whether the parts are pieces of one that was too large for a message.
+    is_piece: bool,
+}
+
+/// Takes an observation out of the parts that are kept.
+pub(crate) async fn take_whole(
+    work: &mut ApplyTransaction,
+    staged: &StagedObservation,
+) -> Result<Option<Observation>, ApplyError> {
+    let StagedObservation {
+        source_id,
+        generation,
+        last_part,
+        ..
+    } = *staged;
+    let parts = work.tx.parts(source_id, generation, 0..=last_part).await?;
+    // In this transaction: if it rolls back the parts are still there.
+    work.tx.remove_parts(source_id, generation).await?;
+    join_pieces(&parts)
 }
 
 // A reading that fails half way says so in a part of its own, which nothing needs to wait for.

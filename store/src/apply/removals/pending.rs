@@ -51,6 +51,15 @@ pub(crate) struct Withheld {
     live: HashMap<String, i64>,
 }
 
+/// Removals that have to wait.
+#[derive(Debug, Default)]
+pub(crate) struct WaitingRemovals {
+    /// By the source that asks for them.
+    pub(crate) by_source: BTreeMap<SourceId, Vec<RemovalRow>>,
+    /// How many entities the installations have.
+    pub(crate) live: HashMap<String, i64>,
+}
+
 impl Withheld {
     pub(crate) fn is_empty(&self) -> bool {
         self.pending.is_empty()
@@ -59,7 +68,7 @@ impl Withheld {
     /// Leaves out what takes entities away: first what was seen of the files that lose them, and if that
     /// is not it, because something else points at those files no more, all of the source. Returns
     /// whether more is left out than before.
-    pub(super) fn extend(&mut self, by_source: BTreeMap<SourceId, Vec<RemovalRow>>) -> bool {
+    pub(crate) fn extend(&mut self, by_source: BTreeMap<SourceId, Vec<RemovalRow>>) -> bool {
         let size = self.locations.len() + self.sources.len();
         for (source_id, rows) in by_source {
             // A file first, and all of its source only if that was not it: one that empties itself
@@ -87,8 +96,13 @@ impl Withheld {
     }
 
     /// Notes how many entities installations have.
-    pub(super) fn note_live(&mut self, live: HashMap<String, i64>) {
+    pub(crate) fn note_live(&mut self, live: HashMap<String, i64>) {
         self.live.extend(live);
+    }
+
+    /// Whether what was seen of a location is left out.
+    pub(crate) fn leaves_out(&self, location_id: LocationId) -> bool {
+        self.locations.contains(&location_id)
     }
 
     /// The sources whose readings ask for what waits.
@@ -173,30 +187,23 @@ impl Applier {
             return Ok(Removals::Allowed);
         }
         let pending = work.tx.removals().await?;
-        // Counted over a window: a hundred small removals within a minute are one large one.
-        let limits = &self.config.removals;
-        let recent = self.count_recent(work.now - micros(limits.window));
-        // The count of all entities is a query over the table, which a push that removes one entity
-        // must not pay for.
-        if !is_small(&removals, &recent, limits) {
-            let live = count_live(&mut work.tx, &removals).await?;
-            let context = RemovalContext {
-                live: &live,
-                recent: &recent,
-                held: &pending,
+        let is_allowed =
+            |removal: &LocationRemoval| work.allowed_removals.contains(&removal.location_id);
+        let (allowed, asked): (Vec<_>, Vec<_>) = removals.into_iter().partition(is_allowed);
+        let waiting = self
+            .find_waiting(&mut work.tx, &asked, &pending, work.now)
+            .await?;
+        if !waiting.by_source.is_empty() {
+            withheld.note_live(waiting.live);
+            // Each turn leaves more out, and a batch is finite; without this a bug would be a turn
+            // that never ends, under the lock of the log.
+            return if withheld.extend(waiting.by_source) {
+                Ok(Removals::Withheld)
+            } else {
+                Err(ApplyError::unreadable("a removal", NobodysRemovalError))
             };
-            let waiting = check_limits(&removals, &context, limits, work.now);
-            if !waiting.is_empty() {
-                withheld.note_live(live);
-                // Each turn leaves more out, and a batch is finite; without this a bug would be a turn
-                // that never ends, under the lock of the log.
-                return if withheld.extend(waiting) {
-                    Ok(Removals::Withheld)
-                } else {
-                    Err(ApplyError::unreadable("a removal", NobodysRemovalError))
-                };
-            }
         }
+        let removals: Vec<LocationRemoval> = asked.into_iter().chain(allowed).collect();
         let made: Vec<LocationId> = removals.iter().map(|it| it.location_id).collect();
         // What was confirmed is made now and waits no more.
         work.tx.remove_removals(&made).await?;
@@ -213,6 +220,35 @@ impl Applier {
         });
         work.removed.extend(removed);
         Ok(Removals::Allowed)
+    }
+
+    /// Which of these removals have to wait, where `held` do already.
+    pub(crate) async fn find_waiting(
+        &self,
+        tx: &mut Tx,
+        removals: &[LocationRemoval],
+        held: &[RemovalRow],
+        now: i64,
+    ) -> Result<WaitingRemovals, ApplyError> {
+        if removals.is_empty() {
+            return Ok(WaitingRemovals::default());
+        }
+        // Counted over a window: a hundred small removals within a minute are one large one.
+        let limits = &self.config.removals;
+        let recent = self.count_recent(now - micros(limits.window));
+        // The count of all entities is a query over the table, which a push that removes one entity
+        // must not pay for.
+        if is_small(removals, &recent, limits) {
+            return Ok(WaitingRemovals::default());
+        }
+        let live = count_live(tx, removals).await?;
+        let context = RemovalContext {
+            live: &live,
+            recent: &recent,
+            held,
+        };
+        let by_source = check_limits(removals, &context, limits, now);
+        Ok(WaitingRemovals { by_source, live })
     }
 
     /// Stores what waits and forgets what was taken back, of the sources that were looked at completely

@@ -11,7 +11,7 @@ use crate::apply::entities::annotate::Forges;
 use crate::apply::entities::declarations::Undeclared;
 use crate::apply::locations::diff::LocationDiff;
 use crate::apply::locations::evaluate::{Evaluated, evaluate};
-use crate::apply::locations::evaluation::EvaluationInputs;
+use crate::apply::locations::evaluation::{EvaluationInputs, ParentReviews};
 use crate::apply::locations::graph::{GraphRequest, LocationGraph, TargetKey};
 use crate::apply::locations::naming::generated_ref;
 use crate::apply::observed::evidence::{ContentEvidence, DeclaredLocation, LocationEvidence};
@@ -229,6 +229,7 @@ impl World {
         let evidence = evidence.into_iter().collect();
         for _ in 0..ROUNDS_MAX {
             let inputs = EvaluationInputs {
+                reviews: &ParentReviews::AtOnce,
                 rules: &self.rules,
                 forges: &self.forges,
                 now: self.now,
