@@ -1,5 +1,5 @@
 //! The pipeline's numbers: push to visible, a burst of pushes, cold ingest, a large definition, a large group, in both
-//! profiles; a cold discovery of any size; and what parsing and `freshet validate` cost alone, and how that
+//! profiles; a cold discovery and one large source of any size; and what parsing and `freshet validate` cost alone, and how that
 //! grows.
 //!
 //! `cargo bench -p freshet-tests --bench pipeline -- --json` prints one JSON line per result. Commits are made before
@@ -14,6 +14,7 @@ mod embed;
 mod group;
 mod growth;
 mod ingest;
+mod large;
 mod machine;
 mod memory;
 mod parse;
@@ -35,7 +36,7 @@ struct Arguments {
     #[arg(long)]
     bench: bool,
     /// Only this bench.
-    #[arg(long, value_parser = ["push", "burst", "ingest", "embed", "group", "parse", "validate", "growth", "memory", "cold"])]
+    #[arg(long, value_parser = ["push", "burst", "ingest", "embed", "group", "parse", "validate", "growth", "memory", "cold", "large"])]
     only: Option<String>,
     /// Only this profile.
     #[arg(long, value_parser = ["embedded", "nats"])]
@@ -52,7 +53,7 @@ struct Arguments {
     /// Repositories of the cold discovery.
     #[arg(long, default_value_t = 1_000)]
     repositories: usize,
-    /// Entities in each of them.
+    /// Entities in each of them, and of the one large source.
     #[arg(long, default_value_t = 100)]
     entities: usize,
     /// How often the cold discovery is stopped and started again before it is through.
@@ -106,6 +107,9 @@ fn main() {
         }
         if wants("memory") {
             run(memory::measure(profile, label));
+        }
+        if wants("large") {
+            run(large::measure(profile, label, arguments.entities));
         }
         if wants("cold") {
             let plan = cold::Plan {
