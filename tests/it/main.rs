@@ -13,6 +13,7 @@ mod filters;
 mod fuzz;
 mod history_rebuild;
 mod kill_run;
+mod large_source;
 mod outage;
 mod pay;
 mod processes;
