@@ -57,6 +57,7 @@ const DOCUMENTED: &[DocumentedLimit] = &[
         "what one file declares, with what its placeholders read",
         &[(READ, &["OBSERVED_BYTES_MAX"])],
     ),
+    ("files and entities of one source", &[]),
     ("problems of a file", &[(READ, &["PROBLEMS_MAX"])]),
     (
         "what a placeholder reads",
@@ -515,7 +516,16 @@ const OF_NOBODY: &[(&str, &[&str])] = &[
     ),
     ("proto/src/subject.rs", &["TOKEN_BYTES_MAX"]),
     ("store/src/apply/locations/load.rs", &["ROUNDS_MAX"]),
+    ("store/src/apply/slices/count.rs", &["COUNTED_MAX"]),
+    ("store/src/apply/slices/deferred.rs", &["REMOVED_MAX"]),
+    ("store/src/apply/slices/reader.rs", &["VARINT_BYTES_MAX"]),
+    (
+        "store/src/apply/slices/review.rs",
+        &["CHILDREN_MAX", "MATCHES_MAX", "TARGETS_MAX"],
+    ),
+    ("store/src/apply/slices/run.rs", &["SLICE_FILES_MAX"]),
     ("store/src/apply/source_state.rs", &["DOUBLINGS_MAX"]),
+    ("store/src/batch_limits.rs", &["WHOLE_BATCHES_MAX"]),
     ("store/src/config.rs", &["BATCH_BYTES_MAX"]),
     ("store/src/ledger/publish.rs", &["IN_FLIGHT_MAX"]),
     (
