@@ -14,6 +14,7 @@ use super::entities::orphans::keep_orphans;
 use super::error::ApplyError;
 use super::locations::diff::LocationDiff;
 use super::observed::evidence::LocationEvidence;
+use super::removals::pending::Withheld;
 use super::transaction::ApplyTransaction;
 use crate::config::OrphanStrategy;
 use crate::ledger::request_refresh;
@@ -102,6 +103,25 @@ impl Applier {
         unwritten.entities.append(&mut plan.entities);
         work.rows.append(&mut plan.rows);
         Ok(())
+    }
+
+    /// Plans and writes what is wrong with locations now, where no content was read.
+    pub(crate) async fn write_reviews(
+        &self,
+        work: &mut ApplyTransaction,
+        observed: &Observed,
+        locations: LocationDiff,
+    ) -> Result<(), ApplyError> {
+        let plan = self
+            .plan_batch(work, observed, &BTreeMap::new(), &locations)
+            .await?;
+        let mut decision = Decision {
+            locations,
+            plan,
+            read: BTreeSet::new(),
+            withheld: Withheld::default(),
+        };
+        self.write_decision(work, observed, &mut decision).await
     }
 
     /// Removes the locations that no root reaches. Where orphans are kept, those are still of a file.

@@ -10,14 +10,13 @@ use freshet_model::{ErrorClass, Problem, RuleId, SourceId};
 
 use crate::apply::applier::Applier;
 use crate::apply::changes::event::ChangeTrigger;
-use crate::apply::decision::{Decision, Observed};
+use crate::apply::decision::Observed;
 use crate::apply::entities::declarations::FoundProblem;
 use crate::apply::error::ApplyError;
 use crate::apply::locations::diff::LocationDiff;
 use crate::apply::locations::graph::LocationGraph;
 use crate::apply::locations::problems::{ProblemReview, ReviewScope};
 use crate::apply::observed::failure::ReadFailure;
-use crate::apply::removals::pending::Withheld;
 use crate::apply::roots::{find_roots_sources, organization_entry, provider_key};
 use crate::apply::transaction::ApplyTransaction;
 use crate::ledger::Provider;
@@ -105,16 +104,7 @@ impl Applier {
         };
         let trigger = ChangeTrigger::new(&source.trigger, "", 0, work.now);
         observed.triggers.insert(source.id, trigger);
-        let plan = self
-            .plan_batch(work, &observed, &BTreeMap::new(), &locations)
-            .await?;
-        let mut decision = Decision {
-            locations,
-            plan,
-            read: BTreeSet::new(),
-            withheld: Withheld::default(),
-        };
-        self.write_decision(work, &observed, &mut decision).await
+        self.write_reviews(work, &observed, locations).await
     }
 }
 

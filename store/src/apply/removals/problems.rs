@@ -10,7 +10,7 @@ use freshet_proto::timestamp::rfc3339;
 
 use super::pending::Withheld;
 use crate::apply::applier::Applier;
-use crate::apply::decision::{Decision, Observed};
+use crate::apply::decision::Observed;
 use crate::apply::entities::declarations::FoundProblem;
 use crate::apply::error::ApplyError;
 use crate::apply::locations::diff::LocationDiff;
@@ -64,7 +64,12 @@ impl Applier {
             reviews: reviews.collect(),
             ..LocationDiff::default()
         };
-        self.write_reviews(work, graph, observed, locations).await
+        let reviewed = Observed {
+            graph,
+            triggers: observed.triggers.clone(),
+            ..Observed::default()
+        };
+        self.write_reviews(work, &reviewed, locations).await
     }
 
     async fn load_concerned(
@@ -84,30 +89,6 @@ impl Applier {
         };
         load(&mut work.tx, &mut graph, request, &self.config.recheck).await?;
         Ok(graph)
-    }
-
-    async fn write_reviews(
-        &self,
-        work: &mut ApplyTransaction,
-        graph: LocationGraph,
-        observed: &Observed,
-        locations: LocationDiff,
-    ) -> Result<(), ApplyError> {
-        let reviewed = Observed {
-            graph,
-            triggers: observed.triggers.clone(),
-            ..Observed::default()
-        };
-        let plan = self
-            .plan_batch(work, &reviewed, &BTreeMap::new(), &locations)
-            .await?;
-        let mut decision = Decision {
-            locations,
-            plan,
-            read: BTreeSet::new(),
-            withheld: Withheld::default(),
-        };
-        self.write_decision(work, &reviewed, &mut decision).await
     }
 }
 
