@@ -9,13 +9,13 @@ use std::time::Duration;
 
 use freshet_model::EntityRef;
 use freshet_proto::message::{
-    Chunk, Content, EntityObserved, Gone, LocationObserved, Matched, Observation, ProblemObserved,
-    RelationObserved, RepositoryObserved, location_observed::Outcome, observation,
+    Chunk, Content, EntityObserved, Gone, LocationObserved, Matched, Observation, RelationObserved,
+    RepositoryObserved, location_observed::Outcome, observation,
 };
 use prost::Message;
 use tokio_util::sync::CancellationToken;
 
-use super::world::{FILE, World, configure, named, whole};
+use super::world::{FILE, World, configure, named, problem, whole};
 use crate::apply::{Applier, ApplyConfig};
 use crate::config::{DatabaseConfig, ProviderFilters, Rule, StoreConfig};
 use crate::metrics::StoreMetrics;
@@ -196,18 +196,6 @@ fn read_file(path: &str, text: &str) -> Content {
         }
     }
     content
-}
-
-fn problem(name: &str, line: u32) -> ProblemObserved {
-    let entity_ref = EntityRef::parse(name).map_or_else(|_| String::new(), |it| it.to_string());
-    ProblemObserved {
-        rule: "yaml.syntax".to_owned(),
-        message: "broken".to_owned(),
-        line,
-        column: 1,
-        entity_ref,
-        ..ProblemObserved::default()
-    }
 }
 
 fn entity(word: &str, line: u32) -> EntityObserved {

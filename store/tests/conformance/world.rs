@@ -402,7 +402,7 @@ fn content(reading: &str, head: &str) -> Content {
     content
 }
 
-fn problem(name: &str, line: u32) -> ProblemObserved {
+pub(super) fn problem(name: &str, line: u32) -> ProblemObserved {
     let entity_ref = EntityRef::parse(name).map_or_else(|_| String::new(), |it| it.to_string());
     ProblemObserved {
         rule: "yaml.syntax".to_owned(),
