@@ -28,8 +28,8 @@ use crate::terminal::Terminal;
 use crate::validate::{Colours, Strictness, ValidateRequest};
 
 /// Chosen by measurement: bringing 100,000 entities in leaves 1.2 times the memory that a restart needs (3.1 times
-/// with that of the C library, which hands little back once threads have mixed their blocks), and takes a
-/// sixth less time.
+/// with that of the C library, which hands little back once threads have mixed their blocks), and in
+/// two runs beside it 10,000 came in 11 and 22 % faster.
 #[global_allocator]
 static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
