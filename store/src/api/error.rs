@@ -27,6 +27,10 @@ pub(super) enum ApiProblem {
     Unauthenticated(String),
     /// Whoever asks may not.
     NotAllowed(String),
+    /// Something else is in its place.
+    Conflict(String),
+    /// Nobody can do that yet.
+    NotImplemented(String),
     /// Not now.
     Unavailable(String),
     /// Our fault. What it was is in the log, not in the answer.
@@ -98,6 +102,8 @@ impl ApiProblem {
             Self::Gone(_) => ("GoneError", StatusCode::GONE),
             Self::Unauthenticated(_) => ("AuthenticationError", StatusCode::UNAUTHORIZED),
             Self::NotAllowed(_) => ("NotAllowedError", StatusCode::FORBIDDEN),
+            Self::Conflict(_) => ("ConflictError", StatusCode::CONFLICT),
+            Self::NotImplemented(_) => ("NotImplementedError", StatusCode::NOT_IMPLEMENTED),
             Self::Unavailable(_) => ("ServiceUnavailableError", StatusCode::SERVICE_UNAVAILABLE),
             Self::Internal => ("Error", StatusCode::INTERNAL_SERVER_ERROR),
         }
@@ -112,6 +118,8 @@ impl fmt::Display for ApiProblem {
             | Self::Gone(message)
             | Self::Unauthenticated(message)
             | Self::NotAllowed(message)
+            | Self::Conflict(message)
+            | Self::NotImplemented(message)
             | Self::Unavailable(message) => formatter.write_str(message),
             Self::Internal => formatter.write_str("An internal error occurred"),
         }

@@ -11,6 +11,7 @@
 //! Backstage's configuration; those of its users and plugins are not known yet, and so they are refused.
 
 mod access;
+mod body;
 mod changes;
 mod dangling;
 mod entities;

@@ -2,15 +2,14 @@
 
 use std::collections::BTreeSet;
 
-use axum::body::to_bytes;
 use axum::extract::{Request, State};
-use axum::http::header;
 use axum::response::Response;
 use freshet_model::{LocationId, SourceId};
 use freshet_proto::message::Cause;
 use freshet_proto::timestamp::rfc3339;
 use serde::{Deserialize, Serialize};
 
+use super::body::read_body;
 use super::error::{ApiError, ApiProblem, RequestLine};
 use super::parameters::Parameters;
 use super::{Api, answer_json};
@@ -19,11 +18,8 @@ use crate::ledger::request_refresh;
 use crate::repo::sources::SourceKey;
 use crate::repo::{Lane, RemovalRow, RepoError, SourceKind, SourceRow};
 
-/// Most bytes of a confirmation.
-const BODY_BYTES_MAX: usize = 64 * 1024;
 /// How a confirmed removal says why its source is looked at.
 const MECHANISM: &str = "confirmation";
-const JSON: &str = "application/json";
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -95,28 +91,7 @@ pub(super) async fn confirm_removals(
 ) -> Result<Response, ApiError> {
     let asked = RequestLine::of_request(&request);
     let failed = |problem| asked.fail_with(problem);
-    // A page in somebody's browser can send anything but this without being asked first.
-    let is_json = request
-        .headers()
-        .get(header::CONTENT_TYPE)
-        .and_then(|it| it.to_str().ok())
-        .is_some_and(|it| it.split(';').next().unwrap_or_default().trim() == JSON);
-    if !is_json {
-        return Err(failed(ApiProblem::Input(format!(
-            "The body must be {JSON}"
-        ))));
-    }
-    let body = to_bytes(request.into_body(), BODY_BYTES_MAX).await;
-    let body = body.map_err(|_| {
-        failed(ApiProblem::Input(format!(
-            "The body has more than {BODY_BYTES_MAX} bytes, or was cut off"
-        )))
-    })?;
-    let confirmation: Confirmation = serde_json::from_slice(&body).map_err(|error| {
-        failed(ApiProblem::Input(format!(
-            "The body is no confirmation: {error}"
-        )))
-    })?;
+    let confirmation: Confirmation = read_body(request).await.map_err(failed)?;
     let confirmed = confirm_matching(&api, &confirmation).await;
     let confirmed = confirmed.map_err(|error| asked.fail_with(error))?;
     if confirmed.is_empty() {

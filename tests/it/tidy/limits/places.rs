@@ -178,8 +178,8 @@ pub(super) const DOCUMENTED: &[DocumentedLimit] = &[
         ],
     ),
     (
-        "what confirms removals",
-        &[("store/src/api/removals.rs", &["BODY_BYTES_MAX"])],
+        "the body of a request",
+        &[("store/src/api/body.rs", &["BODY_BYTES_MAX"])],
     ),
     (
         "lists made at once",
