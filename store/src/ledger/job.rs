@@ -1,8 +1,7 @@
 //! From a source and what we hold of it to its job. Pure.
 
 use freshet_proto::message::{
-    Dependency, FileTarget, Job, ListingTarget, Repository, RepositoryTarget, UrlTarget,
-    WantedPath, job,
+    Dependency, FileTarget, Job, ListingTarget, RepositoryTarget, UrlTarget, WantedPath, job,
 };
 
 use super::providers::Providers;
@@ -55,17 +54,7 @@ fn listing_target(source: &SourceRow, providers: &Providers) -> Option<ListingTa
 
 fn repository_target(source: &SourceRow, wanted: Vec<WantedPath>) -> RepositoryTarget {
     RepositoryTarget {
-        repository: Some(Repository {
-            id: source.repository_id(),
-            node_id: source.names.node_id.clone(),
-            owner: source.names.owner.clone(),
-            name: source.names.name.clone(),
-            html_url: source.names.url.clone(),
-            default_branch: source.names.default_branch.clone(),
-            archived: source.names.archived,
-            // Not stored: what a repository is filtered by is asked of it with every look.
-            traits: None,
-        }),
+        repository: Some(source.repository()),
         r#ref: source.git_ref_text().to_owned(),
         held_head: source.head.clone().unwrap_or_default(),
         before: source.push.before.clone(),

@@ -29,7 +29,8 @@ pub enum RecordError {
     Panicked,
 }
 
-/// Records signals until it is told to stop.
+/// Records signals until it is told to stop. Copies share what they stand on.
+#[derive(Clone)]
 pub struct Ledger {
     pub(super) repo: Repo,
     pub(super) bus: Bus,

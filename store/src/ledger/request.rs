@@ -52,6 +52,22 @@ impl SourceRow {
                 || self.names.default_branch != repository.default_branch)
     }
 
+    /// The repository by its names today. What a provider filters it by besides is not kept.
+    pub(crate) fn repository(&self) -> Repository {
+        let names = &self.names;
+        Repository {
+            id: self.repository_id(),
+            node_id: names.node_id.clone(),
+            owner: names.owner.clone(),
+            name: names.name.clone(),
+            html_url: names.url.clone(),
+            default_branch: names.default_branch.clone(),
+            archived: names.archived,
+            // Not stored: what a repository is filtered by is asked of it with every look.
+            traits: None,
+        }
+    }
+
     /// Takes over how the provider names the repository now. After a rename everything in it must
     /// be read again, for the entities carry its address.
     pub(crate) fn adopt(&mut self, repository: &Repository) {
