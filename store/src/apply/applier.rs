@@ -142,7 +142,7 @@ impl Applier {
     ///
     /// If the database is not the one the view was loaded from: it must be loaded again, which is what
     /// a start does. An outage of the bus or the database is waited out.
-    pub async fn run(self, shutdown: CancellationToken) -> Result<(), ApplyError> {
+    pub async fn run(self: Arc<Self>, shutdown: CancellationToken) -> Result<(), ApplyError> {
         let ended = self.apply_until(&shutdown).await;
         self.publishing.close();
         // Those of a large listing may take longer where the bus is slow. What is not out by then, the
@@ -171,7 +171,7 @@ impl Applier {
             tokio::select! {
                 // Whatever waits goes first, a push before a sweep, and then one slice.
                 biased;
-                // In the loop and not beside it: one transaction at a time writes the catalog.
+                // In the loop and not beside it, where it would only wait for the lock of the log.
                 () = self.confirmed.notified() => self.configure_again().await,
                 _ = second_looks.tick(), if self.configuration_waits.load(Ordering::Relaxed) => {
                     self.configure_again().await;

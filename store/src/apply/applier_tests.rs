@@ -43,7 +43,7 @@ async fn a_view_that_is_ahead_of_its_database_ends_the_applier() {
         .publish(Outbound::new(subject, observation.encode_to_vec()))
         .await
         .expect("it is published");
-    let running = applier.run(CancellationToken::new());
+    let running = Arc::new(applier).run(CancellationToken::new());
     let ended = in_time("it to end by itself", running).await;
     let error = ended.expect_err("and not well");
     assert!(

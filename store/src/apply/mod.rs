@@ -37,6 +37,7 @@ mod applier;
 mod batch;
 pub(crate) mod changes;
 mod decision;
+mod deletion;
 pub(crate) mod entities;
 mod error;
 mod listing;
@@ -50,6 +51,8 @@ mod transaction;
 mod write;
 
 pub use applier::{Applier, ApplyConfig};
+pub(crate) use deletion::{Deletion, RegistrationFate};
 pub use error::ApplyError;
 pub(crate) use roots::PROVIDER as PROVIDER_ROOTS;
+pub(crate) use roots::registered::{Registered, Registration, Retargeted, Unregistered};
 pub(crate) use source_state::{BACK_OFF_LASTING_MAX, BACK_OFF_PASSING_MAX};

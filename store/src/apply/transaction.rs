@@ -33,6 +33,7 @@ pub(crate) struct ApplyTransaction {
     pub(crate) removed: Vec<RemovedEntities>,
     /// What these files take away was counted before, with all that belongs to it, and may go.
     pub(crate) allowed_removals: Arc<BTreeSet<LocationId>>,
+    pub(crate) asked_by: Asker,
     pub(crate) rows: Vec<ChangeRow>,
     /// How many of those are written.
     rows_written: usize,
@@ -50,6 +51,15 @@ pub(crate) struct UnwrittenRows {
     pub(crate) dependents: Vec<LocationId>,
     pub(crate) dependencies: Vec<DependencyRow>,
     pub(crate) sources: Vec<SourceRow>,
+}
+
+/// Who wants what a transaction does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Asker {
+    /// Files and the configuration say so, which may be a mistake.
+    Sources,
+    /// Somebody asked for just this.
+    Person,
 }
 
 /// Entities of one installation that go with a transaction.
@@ -122,6 +132,7 @@ impl Applier {
             covering: Vec::new(),
             removed: Vec::new(),
             allowed_removals: Arc::default(),
+            asked_by: Asker::Sources,
             rows: Vec::new(),
             rows_written: 0,
             unwritten: UnwrittenRows::default(),

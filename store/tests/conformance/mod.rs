@@ -7,6 +7,7 @@
 
 mod catalog;
 mod migration;
+mod registered;
 mod slices;
 mod slices_world;
 mod stories;
@@ -35,6 +36,7 @@ where
     tree::run(&fresh).await;
     stories::run(&fresh).await;
     slices::run(&fresh).await;
+    registered::run(&fresh).await;
 }
 
 /// Runs the cases that do not mind what else is in the database, on one that `filled` makes for each of them.

@@ -41,7 +41,7 @@ const START: i64 = 1_795_252_443_000_000;
 pub(super) struct World {
     pub(super) repo: Repo,
     pub(super) view: Arc<View>,
-    ledger: Ledger,
+    pub(super) ledger: Ledger,
     pub(super) applier: Applier,
     pub(super) config: StoreConfig,
     pub(super) bus: Bus,
@@ -369,7 +369,7 @@ fn failed() -> Failed {
     }
 }
 
-fn outcome(reading: &str, head: &str) -> location_observed::Outcome {
+pub(super) fn outcome(reading: &str, head: &str) -> location_observed::Outcome {
     match reading {
         "gone" => location_observed::Outcome::Gone(Gone {
             evidence: "absent".to_owned(),

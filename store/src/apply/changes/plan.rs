@@ -1,6 +1,6 @@
 //! From what is stored and what was read to everything that is written. Pure.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::mem;
 
 use freshet_model::{EntityRef, LocationId, Revision, SourceId};
@@ -60,7 +60,11 @@ pub(crate) struct PlanInputs<'a> {
 
 /// Plans one transaction.
 pub(crate) fn plan_changes(inputs: &PlanInputs<'_>) -> Result<ChangePlan, ApplyError> {
-    let mut resolved = resolve_claims(inputs.files, inputs.stored, inputs.now)?;
+    let resolved = resolve_claims(inputs.files, inputs.stored, inputs.now)?;
+    Ok(plan_resolved(inputs, resolved))
+}
+
+fn plan_resolved(inputs: &PlanInputs<'_>, mut resolved: ResolvedClaims) -> ChangePlan {
     // The view is folded after the commit only, so until then it is the catalog as it was before.
     let mut deltas = relation_deltas(&resolved.changes, inputs.state);
     let mut planner = ChangePlanner {
@@ -80,7 +84,25 @@ pub(crate) fn plan_changes(inputs: &PlanInputs<'_>) -> Result<ChangePlan, ApplyE
     for transition in compare_problems(inputs.files, inputs.reviews, &resolved, inputs.stored) {
         planner.plan_problem(transition);
     }
-    Ok(planner.finish(resolved))
+    planner.finish(resolved)
+}
+
+/// Plans that an entity leaves although its file declares it, because of a source. Whoever claims it enters with the
+/// next reading.
+pub(crate) fn plan_deletion(
+    inputs: &PlanInputs<'_>,
+    entity_ref: &EntityRef,
+    triggered_by: SourceId,
+) -> ChangePlan {
+    let deletion = ResolvedChange {
+        change: EntityChange::Delete,
+        triggered_by,
+    };
+    let resolved = ResolvedClaims {
+        changes: BTreeMap::from([(entity_ref.clone(), deletion)]),
+        ..ResolvedClaims::default()
+    };
+    plan_resolved(inputs, resolved)
 }
 
 /// A plan while it is put together. Each row takes the next revision, so the order of the calls is

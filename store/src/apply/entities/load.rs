@@ -58,6 +58,15 @@ impl<'a> StoredEntities<'a> {
         self.load_claims(tx, &read, &declared).await
     }
 
+    /// Adds who holds these refs, or held them.
+    pub(crate) async fn load_entities(
+        &mut self,
+        tx: &mut Tx,
+        refs: &[&str],
+    ) -> Result<(), ApplyError> {
+        self.add_entities(tx.entities_of(&[], refs).await?)
+    }
+
     /// Adds the problems of the files, and of everything else whose problems are compared, as the view has them.
     pub(crate) fn copy_problems(&mut self, files: &[FileDeclarations], state: &CatalogState) {
         // The view is at the revision at which the transaction began, and every problem is a row of the log: it

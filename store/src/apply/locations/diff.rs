@@ -8,6 +8,7 @@ use super::evaluation::Evaluation;
 use super::naming::is_generated;
 use super::problems::{ProblemReview, ReviewScope, find_refusals, find_target_problems};
 use super::target::read_targets;
+use crate::apply::roots::is_of_registered;
 use crate::repo::{LinkKey, Location, LocationEntity, LocationLink, LocationState, Naming};
 
 /// How the graph differs from what is stored. Numbers are the sources whose reading caused it.
@@ -115,7 +116,7 @@ impl Evaluation<'_> {
             return entity.is_published;
         }
         let targets = read_targets(entity, &self.inputs.forges.hosts);
-        if targets.is_required || !is_generated(entity) {
+        if targets.is_required || !is_generated(entity) || self.is_registered(entity) {
             return true;
         }
         let states = links
@@ -128,6 +129,13 @@ impl Evaluation<'_> {
             LocationState::Unread | LocationState::Failed { .. } => is_there || entity.is_published,
             LocationState::Absent { .. } | LocationState::Matched { .. } => is_there,
         })
+    }
+
+    /// Whether somebody asked for just this Location entity, and so expects to see it.
+    fn is_registered(&self, entity: &LocationEntity) -> bool {
+        let location = self.location(entity.declared_by);
+        let source = location.and_then(|it| self.graph.sources.get(&it.source_id));
+        source.is_some_and(is_of_registered)
     }
 
     /// Compares the graph with what is stored, once each file is named and each Location entity shown or

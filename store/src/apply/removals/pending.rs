@@ -8,6 +8,7 @@ use std::sync::atomic::Ordering;
 use freshet_model::{EntityRef, LocationId, SourceId};
 use freshet_proto::message::RepositoryObserved;
 
+use super::by_person::is_let_go_by_person;
 use super::limits::{LocationRemoval, RemovalContext, check_limits, is_small};
 use crate::apply::applier::Applier;
 use crate::apply::changes::plan::ChangePlan;
@@ -17,7 +18,7 @@ use crate::apply::locations::graph::LocationGraph;
 use crate::apply::observed::evidence::{Evidence, LocationEvidence};
 use crate::apply::observed::newest::Reading;
 use crate::apply::source_state::delay_source;
-use crate::apply::transaction::{ApplyTransaction, RemovedEntities};
+use crate::apply::transaction::{ApplyTransaction, Asker, RemovedEntities};
 use crate::change::Op;
 use crate::micros::micros;
 use crate::repo::{RemovalRow, SourceKind, SourceRow, Tx};
@@ -187,6 +188,12 @@ impl Applier {
             return Ok(Removals::Allowed);
         }
         let pending = work.tx.removals().await?;
+        // What a person asked for is no accident: it is not withheld, and brings nobody else's removal closer to
+        // the limit.
+        let is_wanted = |removal: &LocationRemoval| {
+            work.asked_by == Asker::Person || is_let_go_by_person(removal.location_id, graph)
+        };
+        let (wanted, removals): (Vec<_>, Vec<_>) = removals.into_iter().partition(is_wanted);
         let is_allowed =
             |removal: &LocationRemoval| work.allowed_removals.contains(&removal.location_id);
         let (allowed, asked): (Vec<_>, Vec<_>) = removals.into_iter().partition(is_allowed);
@@ -203,8 +210,9 @@ impl Applier {
                 Err(ApplyError::unreadable("a removal", NobodysRemovalError))
             };
         }
-        let removals: Vec<LocationRemoval> = asked.into_iter().chain(allowed).collect();
-        let made: Vec<LocationId> = removals.iter().map(|it| it.location_id).collect();
+        let counted: Vec<LocationRemoval> = asked.into_iter().chain(allowed).collect();
+        let made = counted.iter().chain(&wanted).map(|it| it.location_id);
+        let made: Vec<LocationId> = made.collect();
         // What was confirmed is made now and waits no more.
         work.tx.remove_removals(&made).await?;
         let waited = pending.iter().filter(|row| made.contains(&row.location_id));
@@ -214,7 +222,7 @@ impl Applier {
         for location_id in &made {
             withheld.pending.remove(location_id);
         }
-        let removed = removals.into_iter().map(|it| RemovedEntities {
+        let removed = counted.into_iter().map(|it| RemovedEntities {
             installation: it.installation,
             refs: it.refs,
         });

@@ -6,16 +6,18 @@ use std::sync::atomic::Ordering;
 use freshet_model::SourceId;
 use freshet_proto::message::Cause;
 
+use super::heirs::add_registered_heirs;
 use super::{CONFIG, PROVIDER, WantedRoot, add_roots, provider_key, roots_key};
 use crate::apply::applier::Applier;
 use crate::apply::decision::Observed;
 use crate::apply::decision::RefreshCause;
 use crate::apply::error::ApplyError;
+use crate::apply::locations::naming::generated_ref;
 use crate::apply::observed::evidence::LocationEvidence;
 use crate::apply::transaction::ApplyTransaction;
-use crate::consumer::CONFLICT_ATTEMPTS;
+use crate::conflicts::retry_conflicts;
 use crate::repo::sources::SourceKey;
-use crate::repo::{Lane, SourceRow, Trouble};
+use crate::repo::{Lane, SourceRow};
 
 /// How a reading says that the configuration asks for it.
 const MECHANISM: &str = "configuration";
@@ -29,17 +31,7 @@ impl Applier {
     pub async fn configure(&self) -> Result<(), ApplyError> {
         // It runs beside other writers at a rolling restart, and there is no message that would
         // come again.
-        let mut attempt = 1;
-        loop {
-            match self.apply_configuration().await {
-                Err(error)
-                    if error.trouble() == Trouble::Conflict && attempt < CONFLICT_ATTEMPTS =>
-                {
-                    attempt += 1;
-                }
-                ended => return ended,
-            }
-        }
+        retry_conflicts(ApplyError::trouble, || self.apply_configuration()).await
     }
 
     async fn apply_configuration(&self) -> Result<(), ApplyError> {
@@ -85,12 +77,14 @@ impl Applier {
         let mut observed = Observed::default();
         let graph = &mut observed.graph;
         let evidence = &mut observed.evidence.locations;
+        let mut left = Vec::new();
         for source in decided {
             let is_config = source.key() == config;
             for location in work.tx.locations_of(&[source.id]).await? {
                 // A provider that is no longer configured names nothing.
                 if !(is_config && names.contains(&location.path)) {
                     evidence.insert(location.id, LocationEvidence::Absent { reason: None });
+                    left.push(generated_ref(&location.path));
                 }
                 graph.locations.insert(location.id, location);
             }
@@ -98,6 +92,7 @@ impl Applier {
         }
         let hosts = &self.config.forges.hosts;
         add_roots(&mut work.tx, graph, evidence, &wanted, hosts).await?;
+        add_registered_heirs(&mut work.tx, graph, evidence, &left).await?;
         Ok(observed)
     }
 

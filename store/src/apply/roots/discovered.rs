@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
+use freshet_model::location::URL;
 use freshet_model::{LocationId, RepositoryName, SourceId};
 use freshet_proto::message::{Repository, RepositoryObserved};
 
@@ -45,22 +46,22 @@ pub(crate) async fn update_roots(
 
 impl WantedRoot {
     /// The catalog file of a repository that a provider wants. `None` while its branch has no name.
-    fn discovered(provider: &Provider, repository: &Repository, file: LocationId) -> Option<Self> {
+    pub(super) fn discovered(
+        provider: &Provider,
+        repository: &Repository,
+        file: LocationId,
+    ) -> Option<Self> {
         let branch = provider.branch(repository);
         if branch.is_empty() || repository.html_url.is_empty() {
             return None;
         }
+        let path = provider.path_in_repository();
+        let target = format!("{}/blob/{branch}/{path}", repository.html_url);
         Some(Self {
-            key: provider_key(provider),
-            location_type: "url".to_owned(),
-            target: format!(
-                "{}/blob/{branch}/{}",
-                repository.html_url,
-                provider.path_in_repository()
-            ),
             // As in Backstage: most repositories of an organisation have no such file, and need none.
             is_required: false,
             file: Some(file),
+            ..Self::new(provider_key(provider), URL, &target)
         })
     }
 }
@@ -81,7 +82,7 @@ pub(crate) fn compare_roots(
         let wanted = candidate.provider.and_then(|provider| {
             WantedRoot::discovered(provider, candidate.repository, candidate.file)
         });
-        let wanted_ref = wanted.as_ref().map(WantedRoot::entity_ref);
+        let wanted_ref = wanted.as_ref().map(|it| it.entity_ref.clone());
         let held = parents.get(&candidate.file).map_or(&[][..], Vec::as_slice);
         let is_held = wanted_ref
             .as_deref()

@@ -1,10 +1,12 @@
-//! The roots of the catalog: what the configuration names, and what the providers discover.
+//! The roots of the catalog: what the configuration names, what people register, and what the providers discover.
 //!
 //! A root is a location of a `roots` source that declares one generated Location entity. It comes
 //! and goes like the content of a file, so everything below it follows by the same rules.
 
 pub(crate) mod configured;
 pub(crate) mod discovered;
+pub(crate) mod heirs;
+pub(crate) mod registered;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -12,6 +14,7 @@ use freshet_model::location::{LocationSpec, TargetPlaces, generated_location};
 use freshet_model::{EntityRef, LocationId, SourceId, canonical_json};
 use sha2::{Digest, Sha256};
 
+use self::heirs::add_registered_heirs;
 use super::entities::declarations::Undeclared;
 use super::locations::graph::{GraphRequest, LocationGraph, TargetKey};
 use super::locations::load::load;
@@ -22,10 +25,12 @@ use crate::apply::error::ApplyError;
 use crate::config::{Recheck, Root};
 use crate::ledger::Provider;
 use crate::repo::sources::SourceKey;
-use crate::repo::{Naming, SourceKind, SourceRow, Tx};
+use crate::repo::{Naming, RegisteredLocation, SourceKind, SourceRow, Tx};
 
 /// The roots source of the configuration.
 pub(crate) const CONFIG: &str = "config";
+/// The roots source of what people register.
+const REGISTERED: &str = "registered";
 /// What the roots sources of providers begin with.
 pub(crate) const PROVIDER: &str = "github:";
 
@@ -36,6 +41,8 @@ pub(crate) struct WantedRoot {
     pub(crate) key: SourceKey,
     pub(crate) location_type: String,
     pub(crate) target: String,
+    /// The Location entity that stands for it.
+    pub(crate) entity_ref: String,
     pub(crate) is_required: bool,
     /// The file it names, if that is known already.
     pub(crate) file: Option<LocationId>,
@@ -44,10 +51,31 @@ pub(crate) struct WantedRoot {
 impl WantedRoot {
     /// A location of the configuration.
     pub(crate) fn configured(root: &Root) -> Self {
+        Self::new(roots_key("", CONFIG), &root.location_type, &root.target)
+    }
+
+    /// A location that somebody registered.
+    pub(crate) fn registered(location: &RegisteredLocation) -> Self {
+        let RegisteredLocation {
+            location_type,
+            target,
+            ..
+        } = location;
         Self {
-            key: roots_key("", CONFIG),
-            location_type: root.location_type.clone(),
-            target: root.target.clone(),
+            // It has kept the one it had when it was registered, whatever its target is by now.
+            entity_ref: location.entity_ref.clone(),
+            is_required: location.is_required,
+            ..Self::new(registered_key(), location_type, target)
+        }
+    }
+
+    /// A root that must be there and is called after its location.
+    fn new(key: SourceKey, location_type: &str, target: &str) -> Self {
+        Self {
+            key,
+            entity_ref: generated_ref(&format!("{location_type}:{target}")),
+            location_type: location_type.to_owned(),
+            target: target.to_owned(),
             is_required: true,
             file: None,
         }
@@ -58,17 +86,13 @@ impl WantedRoot {
         format!("{}:{}", self.location_type, self.target)
     }
 
-    pub(crate) fn entity_ref(&self) -> String {
-        generated_ref(&self.location())
-    }
-
     /// What the root declares, as if it were a file.
     fn evidence(&self) -> LocationEvidence {
         let presence = presence_of(self.is_required);
         let document = generated_location(&self.location_type, &self.target, presence);
         let document = canonical_json(&document);
         let digest = hex::encode(Sha256::digest(document.as_bytes()));
-        let entity_ref = EntityRef::parse(&self.entity_ref()).expect("a generated name is valid");
+        let entity_ref = EntityRef::parse(&self.entity_ref).expect("a generated name is valid");
         LocationEvidence::Content(ContentEvidence {
             blob: digest.clone(),
             is_invalid: false,
@@ -89,6 +113,16 @@ impl WantedRoot {
 /// The roots source of a provider.
 pub(crate) fn provider_key(provider: &Provider) -> SourceKey {
     roots_key(&provider.host, &format!("{PROVIDER}{}", provider.id))
+}
+
+/// The roots source of what people register.
+pub(crate) fn registered_key() -> SourceKey {
+    roots_key("", REGISTERED)
+}
+
+/// Whether its roots are those that people registered.
+pub(crate) fn is_of_registered(source: &SourceRow) -> bool {
+    source.kind == SourceKind::Roots && source.external_id == REGISTERED
 }
 
 /// A roots source.
@@ -190,7 +224,11 @@ pub(crate) async fn remove_roots(
         // It has just been listed.
         Some(_) => BTreeSet::new(),
     };
-    for id in doubtful.iter().filter_map(|it| discovered_root(graph, it)) {
+    let mut left = Vec::new();
+    for entity_ref in doubtful {
+        let Some(id) = discovered_root(graph, &entity_ref) else {
+            continue;
+        };
         let source = graph.locations.get(&id).and_then(|location| {
             let source = graph.sources.get(&location.source_id)?;
             Some((source.id, source.key()))
@@ -206,9 +244,10 @@ pub(crate) async fn remove_roots(
             evidence
                 .entry(id)
                 .or_insert(LocationEvidence::Absent { reason: None });
+            left.push(entity_ref);
         }
     }
-    Ok(())
+    add_registered_heirs(tx, graph, evidence, &left).await
 }
 
 fn is_of_provider(key: &SourceKey) -> bool {
