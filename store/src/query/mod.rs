@@ -10,6 +10,8 @@ mod fields;
 mod filter;
 mod list;
 mod list_text;
+mod location_page;
+mod location_predicate;
 mod order;
 mod search;
 
@@ -18,6 +20,7 @@ pub(crate) use fields::FieldSelection;
 pub(crate) use filter::EntityFilter;
 pub(crate) use list::{ListQuery, select_page};
 pub(crate) use list_text::ListText;
+pub(crate) use location_page::{LocationPage, LocationQuery};
 pub(crate) use order::EntityOrder;
 
 /// A query that is not one.
