@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use freshet_model::location::URL;
 pub use freshet_model::rules::Rule;
 use freshet_proto::subject::DEFAULT_PREFIX;
 use secrecy::SecretString;
@@ -34,6 +35,8 @@ pub struct StoreConfig {
     pub removals: RemovalLimits,
     /// How often what no listing sweeps is looked at.
     pub recheck: Recheck,
+    /// What people may register through the API.
+    pub registration: RegistrationConfig,
     /// Kinds that are annotated with the name of their repository.
     pub scm_slug_kinds: Vec<String>,
     /// Hosts of the GitHub integrations.
@@ -77,6 +80,7 @@ impl StoreConfig {
             orphan_strategy: OrphanStrategy::default(),
             removals: RemovalLimits::default(),
             recheck: Recheck::default(),
+            registration: RegistrationConfig::default(),
             scm_slug_kinds: Vec::new(),
             github_hosts: vec!["github.com".to_owned()],
             fingerprint: String::new(),
@@ -245,6 +249,46 @@ pub struct Root {
     pub location_type: String,
     /// The URL, or an absolute path or pattern.
     pub target: String,
+}
+
+/// What people may register through the API.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RegistrationConfig {
+    /// Whether anything may be registered, changed and unregistered.
+    pub writes: LocationWrites,
+    /// What is done about a location that is registered already, if the request does not say.
+    pub on_conflict: LocationConflict,
+    /// Types of locations that may be registered.
+    pub types: Vec<String>,
+}
+
+impl Default for RegistrationConfig {
+    fn default() -> Self {
+        Self {
+            writes: LocationWrites::Allowed,
+            on_conflict: LocationConflict::Reject,
+            // As in Backstage: whoever may call the API must not be able to read the disk of the server.
+            types: vec![URL.to_owned()],
+        }
+    }
+}
+
+/// Whether registered locations may be changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LocationWrites {
+    /// They may.
+    Allowed,
+    /// They stay as they are.
+    Refused,
+}
+
+/// What is done about a location that is registered already.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LocationConflict {
+    /// It is refused.
+    Reject,
+    /// It is read again.
+    Refresh,
 }
 
 /// What becomes of entities nothing points at any more.

@@ -28,7 +28,8 @@ pub mod view;
 
 pub use api::{AccessScope, ExternalAccess};
 pub use config::{
-    CorsConfig, DatabaseConfig, FeedLimits, GithubProvider, OrphanStrategy, PostgresTls,
-    ProviderFilters, Recheck, RemovalLimits, Root, Rule, StoreConfig, TopicFilter,
+    CorsConfig, DatabaseConfig, FeedLimits, GithubProvider, LocationConflict, LocationWrites,
+    OrphanStrategy, PostgresTls, ProviderFilters, Recheck, RegistrationConfig, RemovalLimits, Root,
+    Rule, StoreConfig, TopicFilter,
 };
 pub use service::{StoreDeps, StoreHandle, StoreStartError, start};

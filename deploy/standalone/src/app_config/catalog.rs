@@ -2,27 +2,28 @@
 
 use freshet_ingestor::Schedule;
 use freshet_runtime::config::Reader;
-use freshet_store::{GithubProvider, OrphanStrategy, Root, Rule};
+use freshet_store::{
+    GithubProvider, LocationConflict, LocationWrites, OrphanStrategy, RegistrationConfig, Root,
+    Rule,
+};
 
 use super::github_providers::{PROVIDER, list_github_providers, read_provider};
 use super::integrations::Integrations;
 use super::rules;
 
 /// Keys of Backstage's `catalog` block that steer what Freshet does not do, or does by itself.
-const KEYS_WITHOUT_MEANING: [&str; 9] = [
+const KEYS_WITHOUT_MEANING: [&str; 8] = [
     "actions",
     "experimentalPagination",
     "import",
     "orphanProviderStrategy",
     "processingInterval",
-    "readonly",
     "scmEvents",
     "stitchingStrategy",
     "useUrlReadersSearch",
 ];
 /// Keys of the same block whose effect somebody would miss.
-const KEYS_NOT_HONOURED: [&str; 4] = [
-    "defaultLocationConflictStrategy",
+const KEYS_NOT_HONOURED: [&str; 3] = [
     "disableDefaultProcessors",
     "processorOptions",
     "providerOptions",
@@ -36,6 +37,7 @@ pub(super) struct CatalogBlock {
     pub(super) rules: Vec<Rule>,
     pub(super) roots: Vec<Root>,
     pub(super) orphan_strategy: OrphanStrategy,
+    pub(super) registration: RegistrationConfig,
     /// Kinds that are annotated with the name of their repository.
     pub(super) scm_slug_kinds: Vec<String>,
 }
@@ -48,6 +50,7 @@ pub(super) fn read_catalog(root: &Reader<'_>, integrations: &mut Integrations<'_
         rules: Rule::defaults(),
         roots: Vec::new(),
         orphan_strategy: OrphanStrategy::default(),
+        registration: RegistrationConfig::default(),
         scm_slug_kinds: Vec::new(),
     };
     let Some(block) = root.block("catalog") else {
@@ -61,6 +64,7 @@ pub(super) fn read_catalog(root: &Reader<'_>, integrations: &mut Integrations<'_
         catalog.rules = block.list("rules").iter().map(rules::read_rule).collect();
     }
     catalog.orphan_strategy = read_orphan_strategy(&block);
+    catalog.registration = read_registration(&block);
     catalog.scm_slug_kinds = read_scm_slug_kinds(&block);
     // A relative path means what it means where the process was started, as in Backstage.
     let folder = std::env::current_dir().unwrap_or_default();
@@ -103,6 +107,29 @@ fn read_orphan_strategy(block: &Reader<'_>) -> OrphanStrategy {
         Some(_) => {
             block.mistake("orphanStrategy", "must be `delete` or `keep`");
             OrphanStrategy::Delete
+        }
+    }
+}
+
+fn read_registration(block: &Reader<'_>) -> RegistrationConfig {
+    RegistrationConfig {
+        writes: match block.bool("readonly") {
+            Some(true) => LocationWrites::Refused,
+            Some(false) | None => LocationWrites::Allowed,
+        },
+        on_conflict: read_location_conflict(block),
+        ..RegistrationConfig::default()
+    }
+}
+
+fn read_location_conflict(block: &Reader<'_>) -> LocationConflict {
+    const KEY: &str = "defaultLocationConflictStrategy";
+    match block.string(KEY).as_deref() {
+        None | Some("reject") => LocationConflict::Reject,
+        Some("refresh") => LocationConflict::Refresh,
+        Some(_) => {
+            block.mistake(KEY, "must be `reject` or `refresh`");
+            LocationConflict::Reject
         }
     }
 }

@@ -108,6 +108,7 @@ impl AppConfig {
             rules: catalog.rules,
             roots: catalog.roots,
             orphan_strategy: catalog.orphan_strategy,
+            registration: catalog.registration,
             removals: freshet.removals,
             recheck: freshet.recheck,
             scm_slug_kinds: catalog.scm_slug_kinds,

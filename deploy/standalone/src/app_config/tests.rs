@@ -3,7 +3,9 @@ use std::time::Duration;
 use freshet_model::location::LocationRef;
 use freshet_model::rules::allows;
 use freshet_runtime::config::from_str;
-use freshet_store::{DatabaseConfig, OrphanStrategy};
+use freshet_store::{
+    DatabaseConfig, LocationConflict, LocationWrites, OrphanStrategy, RegistrationConfig,
+};
 use secrecy::ExposeSecret as _;
 
 use super::*;
@@ -164,7 +166,7 @@ fn check_catalog_mistake(catalog: &str, expected: &str) {
 #[test]
 fn locations_and_the_rules_for_them_are_read() {
     let config = read(
-        "catalog: {orphanStrategy: keep, processors: {annotateScmSlug: {}}, locations: [{type: url, target: 'https://github.com/a/b/blob/main/c.yaml', rules: [{allow: [User]}]}, {type: file, target: '/srv/*.yaml'}]}",
+        "catalog: {orphanStrategy: keep, readonly: true, defaultLocationConflictStrategy: refresh, processors: {annotateScmSlug: {}}, locations: [{type: url, target: 'https://github.com/a/b/blob/main/c.yaml', rules: [{allow: [User]}]}, {type: file, target: '/srv/*.yaml'}]}",
     );
     let config = config.unwrap_or_else(|mistakes| panic!("{mistakes}"));
     let targets: Vec<&str> = config
@@ -178,6 +180,12 @@ fn locations_and_the_rules_for_them_are_read() {
         ["https://github.com/a/b/blob/main/c.yaml", "/srv/*.yaml"]
     );
     assert_eq!(config.store.orphan_strategy, OrphanStrategy::Keep);
+    let registration = RegistrationConfig {
+        writes: LocationWrites::Refused,
+        on_conflict: LocationConflict::Refresh,
+        ..RegistrationConfig::default()
+    };
+    assert_eq!(config.store.registration, registration);
     assert_eq!(config.store.scm_slug_kinds, ["Component"]);
     assert!(config.processor.file_locations);
     let origin = |target| LocationRef::new("url", target).expect("a location");
@@ -208,6 +216,10 @@ fn a_rule_a_kind_or_a_host_that_means_nothing_is_a_mistake() {
     check_catalog_mistake("rules: [{allow: [5]}]", "catalog.rules[0].allow[0]");
     check_catalog_mistake("rules: [{locations: []}]", "catalog.rules[0].allow");
     check_catalog_mistake("orphanStrategy: maybe", "catalog.orphanStrategy");
+    check_catalog_mistake(
+        "defaultLocationConflictStrategy: merge",
+        "catalog.defaultLocationConflictStrategy",
+    );
     check_mistakes(
         "freshet: {kinds: [{kind: 'no kind'}], placeholders: {repositories: [acme]}, recheck: {files: {seconds: 0}}}\n",
         &[
