@@ -128,8 +128,12 @@ pub async fn start(
         .configure()
         .await
         .map_err(StoreStartError::Configure)?;
-    let confirmed = applier.confirmed();
-    parts.spawn_pipeline(applier, supervisor);
+    let writers = ApiWriters {
+        confirmed: applier.confirmed(),
+        applier: Arc::new(applier),
+        ledger: parts.build_ledger(),
+    };
+    parts.spawn_pipeline(&writers, supervisor);
     parts.spawn_followers(supervisor);
     let handle = StoreHandle {
         view: Arc::clone(&parts.view),
@@ -137,7 +141,7 @@ pub async fn start(
         api_address,
         service_metrics: parts.service_metrics(),
     };
-    parts.spawn_api(access, confirmed, supervisor);
+    parts.spawn_api(access, writers, supervisor);
     Ok(handle)
 }
 
@@ -158,6 +162,13 @@ fn decide_access(api_address: SocketAddr, config: &StoreConfig) -> ApiAccess {
     } else {
         ApiAccess::Guarded(config.external_access.clone())
     }
+}
+
+/// What the API writes with, beside the tasks that write by themselves.
+struct ApiWriters {
+    applier: Arc<Applier>,
+    ledger: Ledger,
+    confirmed: Arc<Notify>,
 }
 
 /// What the tasks share.
@@ -185,26 +196,30 @@ impl StoreParts {
         )
     }
 
-    /// From signals to changes, and to the stream of changes.
-    fn spawn_pipeline(&self, applier: Applier, supervisor: &mut Supervisor) {
-        let (repo, bus, clock) = (&self.repo, &self.deps.bus, &self.deps.clock);
-        let ledger_config = LedgerConfig::from(&self.config);
-        let ledger = Ledger::new(
-            repo.clone(),
-            bus.clone(),
-            clock.clone(),
-            ledger_config.clone(),
+    fn build_ledger(&self) -> Ledger {
+        Ledger::new(
+            self.repo.clone(),
+            self.deps.bus.clone(),
+            self.deps.clock.clone(),
+            LedgerConfig::from(&self.config),
             Arc::clone(&self.metrics),
-        );
+        )
+    }
+
+    /// From signals to changes, and to the stream of changes.
+    fn spawn_pipeline(&self, writers: &ApiWriters, supervisor: &mut Supervisor) {
+        let (repo, bus, clock) = (&self.repo, &self.deps.bus, &self.deps.clock);
+        let ledger = writers.ledger.clone();
         supervisor.spawn("ledger", ledger.run(supervisor.shutdown()));
         let reconciler = Reconciler::new(
             repo.clone(),
             bus.clone(),
             clock.clone(),
-            ledger_config,
+            LedgerConfig::from(&self.config),
             Arc::clone(&self.metrics),
         );
         supervisor.spawn("reconciler", reconciler.run(supervisor.shutdown()));
+        let applier = Arc::clone(&writers.applier);
         supervisor.spawn("applier", applier.run(supervisor.shutdown()));
         // On the memory bus nobody outside could read the stream; the log serves the feed there.
         if bus.is_durable() {
@@ -281,7 +296,7 @@ impl StoreParts {
         }
     }
 
-    fn spawn_api(self, access: ApiAccess, confirmed: Arc<Notify>, supervisor: &mut Supervisor) {
+    fn spawn_api(self, access: ApiAccess, writers: ApiWriters, supervisor: &mut Supervisor) {
         let feed = ChangeFeed::new(FeedDeps {
             repo: self.repo.clone(),
             view: Arc::clone(&self.view),
@@ -299,8 +314,11 @@ impl StoreParts {
             bounds: self.bounds,
             clock: self.deps.clock,
             metrics: self.metrics,
-            confirmed,
+            confirmed: writers.confirmed,
             access,
+            applier: writers.applier,
+            ledger: writers.ledger,
+            registration: self.config.registration,
         });
         let serving = api.serve(self.config.cors, self.deps.listener, supervisor.shutdown());
         supervisor.spawn("catalog API", serving);

@@ -80,13 +80,21 @@ mod tests {
     #[test]
     fn json_of_the_right_shape_is_read() {
         check(Some(JSON), r#"{"limit":3}"#, Ok(3));
-        check(Some("Application/JSON; charset=utf-8"), r#"{"limit":3}"#, Ok(3));
+        check(
+            Some("Application/JSON; charset=utf-8"),
+            r#"{"limit":3}"#,
+            Ok(3),
+        );
     }
 
     #[test]
     fn nothing_else_is() {
         check(None, r#"{"limit":3}"#, Err("must be application/json"));
-        check(Some("text/plain"), r#"{"limit":3}"#, Err("must be application/json"));
+        check(
+            Some("text/plain"),
+            r#"{"limit":3}"#,
+            Err("must be application/json"),
+        );
         check(Some(JSON), "", Err("EOF"));
         check(Some(JSON), r#"{"limit""#, Err("EOF"));
         check(Some(JSON), r#"{"limit":"3"}"#, Err("invalid type"));
@@ -98,6 +106,10 @@ mod tests {
     fn a_body_over_the_limit_is_too_large_whatever_it_says() {
         let body = |spaces: usize| format!("{}{}", r#"{"limit":3}"#, " ".repeat(spaces));
         check(Some(JSON), body(BODY_BYTES_MAX - 11), Ok(3));
-        check(Some(JSON), body(BODY_BYTES_MAX - 10), Err("request entity too large"));
+        check(
+            Some(JSON),
+            body(BODY_BYTES_MAX - 10),
+            Err("request entity too large"),
+        );
     }
 }

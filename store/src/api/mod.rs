@@ -1,8 +1,8 @@
 //! The catalog API: Backstage's routes below `/api/catalog`, Freshet's own below `/api/v1`.
 //!
-//! The only place that knows HTTP. Handlers read parameters, ask the view, the ledger or the feed, and
-//! answer; what queries mean is decided in `query`. Reads never touch the database, but for the ledger's
-//! own (`/api/v1/sources`, `/api/v1/removals`), the feed, and links to files with problems.
+//! The only place that knows HTTP. Handlers read parameters and bodies, ask the view, the ledger, apply or the feed,
+//! and answer; what queries mean is decided in `query`. Reads of entities never touch the database. What only it
+//! knows is read there: sources, removals, refreshes, registered locations, what leads to an entity, the feed.
 //!
 //! Every answer to whoever may ask carries `Catalog-Revision`: what is served contains at least that revision. Every route
 //! takes `minRevision` and waits for it.
@@ -11,18 +11,25 @@
 //! Backstage's configuration; those of its users and plugins are not known yet, and so they are refused.
 
 mod access;
+mod ancestry;
+mod audit;
 mod body;
 mod changes;
 mod dangling;
+mod deletion;
 mod entities;
 mod error;
 mod guard;
 mod list_body;
+mod locations;
 mod parameters;
 mod problems;
+mod refresh;
+mod refresh_report;
 mod removals;
 mod revision;
 mod sources;
+mod writes;
 
 use std::sync::Arc;
 
@@ -38,6 +45,7 @@ use serde::Serialize;
 use tokio::net::TcpListener;
 use tokio::sync::{Notify, Semaphore};
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 use tower::Layer as _;
 use tower::util::MapRequestLayer;
 use tower_http::cors::{AllowOrigin, CorsLayer};
@@ -45,9 +53,11 @@ use tower_http::cors::{AllowOrigin, CorsLayer};
 pub use access::{AccessScope, ApiAccess, ExternalAccess};
 pub use entities::is_valid as is_valid_query;
 
-use crate::config::CorsConfig;
+use crate::apply::Applier;
+use crate::config::{CorsConfig, RegistrationConfig};
 use crate::feed::ChangeFeed;
 use crate::freshness::{AgeBounds, Freshness};
+use crate::ledger::Ledger;
 use crate::metrics::StoreMetrics;
 use crate::repo::Repo;
 use crate::view::View;
@@ -83,11 +93,19 @@ pub struct ApiDeps {
     pub confirmed: Arc<Notify>,
     /// Who may call.
     pub access: ApiAccess,
+    /// What people ask for goes through it.
+    pub applier: Arc<Applier>,
+    /// Where refreshes are recorded.
+    pub ledger: Ledger,
+    /// What may be registered.
+    pub registration: RegistrationConfig,
 }
 
 struct ApiState {
     deps: ApiDeps,
     lists: Arc<Semaphore>,
+    /// Writes that were begun.
+    writes: TaskTracker,
 }
 
 impl std::ops::Deref for Api {
@@ -105,6 +123,7 @@ impl Api {
         Self(Arc::new(ApiState {
             deps,
             lists: Arc::new(Semaphore::new(LISTS_AT_ONCE_MAX)),
+            writes: TaskTracker::new(),
         }))
     }
 
@@ -116,11 +135,21 @@ impl Api {
                 "/entities/by-name/{kind}/{namespace}/{name}",
                 get(entities::get_by_name),
             )
-            .route("/entities/by-uid/{uid}", get(entities::get_by_uid));
+            .route(
+                "/entities/by-name/{kind}/{namespace}/{name}/ancestry",
+                get(ancestry::get_ancestry),
+            )
+            .route(
+                "/entities/by-uid/{uid}",
+                get(entities::get_by_uid).delete(deletion::delete_by_uid),
+            )
+            .route("/refresh", post(refresh::refresh_entity))
+            .merge(locations::location_routes());
         let own = Router::new()
             .route("/changes", get(changes::subscribe_to_changes))
             .route("/dangling", get(dangling::list_dangling))
             .route("/problems", get(problems::list_problems))
+            .route("/refreshes/{id}", get(refresh::get_refresh))
             .route("/removals", get(removals::list_removals))
             .route("/removals/confirm", post(removals::confirm_removals))
             .route("/sources", get(sources::list_sources));
@@ -154,7 +183,7 @@ impl Api {
         listener: TcpListener,
         shutdown: CancellationToken,
     ) -> std::io::Result<()> {
-        let feed = self.feed.clone();
+        let (feed, writes) = (self.feed.clone(), self.0.writes.clone());
         // Before routing, so that it decides which route is taken.
         let service = MapRequestLayer::new(normalise_uri).layer(self.router(cors.as_ref()));
         let service = tower::make::Shared::new(service);
@@ -167,6 +196,9 @@ impl Api {
             .await?;
         // The tasks that read the log for subscribers are not the server's.
         feed.wait_until_closed().await;
+        // Nor are writes whose clients have left.
+        writes.close();
+        writes.wait().await;
         Ok(())
     }
 }
@@ -220,10 +252,19 @@ fn route_label(matched: Option<&MatchedPath>) -> &'static str {
     match matched.map(MatchedPath::as_str) {
         Some("/api/catalog/entities") => "entities",
         Some("/api/catalog/entities/by-name/{kind}/{namespace}/{name}") => "entity_by_name",
+        Some("/api/catalog/entities/by-name/{kind}/{namespace}/{name}/ancestry") => {
+            "entity_ancestry"
+        }
         Some("/api/catalog/entities/by-uid/{uid}") => "entity_by_uid",
+        Some("/api/catalog/locations") => "locations",
+        Some("/api/catalog/locations/by-entity/{kind}/{namespace}/{name}") => "location_by_entity",
+        Some("/api/catalog/locations/by-query") => "locations_by_query",
+        Some("/api/catalog/locations/{id}") => "location",
+        Some("/api/catalog/refresh") => "refresh",
         Some("/api/v1/changes") => "changes",
         Some("/api/v1/dangling") => "dangling",
         Some("/api/v1/problems") => "problems",
+        Some("/api/v1/refreshes/{id}") => "refreshes",
         Some("/api/v1/removals") => "removals",
         Some("/api/v1/removals/confirm") => "removals_confirm",
         Some("/api/v1/sources") => "sources",
@@ -247,7 +288,13 @@ fn cors_layer(cors: &CorsConfig) -> CorsLayer {
         .filter_map(|method| method.parse().ok())
         .collect();
     let methods = if named.is_empty() {
-        vec![Method::GET, Method::HEAD]
+        vec![
+            Method::GET,
+            Method::HEAD,
+            Method::POST,
+            Method::PUT,
+            Method::DELETE,
+        ]
     } else {
         named
     };

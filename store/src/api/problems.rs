@@ -1,7 +1,7 @@
 //! `GET /api/v1/problems`: what owners of files must fix.
 
 use std::cmp::Ordering;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use axum::extract::{Request, State};
 use axum::response::Response;
@@ -33,7 +33,7 @@ const KNOWN: [&str; 8] = [
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct ProblemItem {
+pub(super) struct ProblemItem {
     id: i64,
     repository: String,
     path: String,
@@ -116,6 +116,20 @@ pub(super) async fn list_problems(
     Ok(answer_json(&answer))
 }
 
+/// The errors that the status of one of these entities shows, by place.
+pub(super) fn problems_shown_by(api: &Api, entity_refs: &[EntityRef]) -> Vec<ProblemItem> {
+    let mut problems: Vec<OwnedProblem> = api.view.read(|state| {
+        let shown = entity_refs
+            .iter()
+            .flat_map(|it| state.problems_shown_by(it));
+        let rows: BTreeMap<i64, &ProblemRow> = shown.map(|row| (row.id, row)).collect();
+        own_problems(rows.into_values().collect(), state).collect()
+    });
+    problems.sort_unstable_by(|a, b| compare_places(&a.row, &b.row));
+    problems.truncate(LIMIT_MAX);
+    problems.into_iter().map(ProblemItem::from).collect()
+}
+
 fn find_problems(api: &Api, parameters: &Parameters) -> Result<ProblemList, ApiProblem> {
     let limit = parameters
         .integer_value("limit", 1_usize)?
@@ -124,20 +138,7 @@ fn find_problems(api: &Api, parameters: &Parameters) -> Result<ProblemList, ApiP
         .integer_value("offset", 0_usize)?
         .unwrap_or_default();
     let mut problems: Vec<OwnedProblem> = api.view.read(|state| {
-        let rows: Vec<&ProblemRow> = state.problems().collect();
-        let shown_by = state.shown_by(&rows);
-        rows.into_iter()
-            .zip(shown_by)
-            .map(|(row, shown_by)| {
-                let named = row.problem.entity_ref.as_ref();
-                let named = named.filter(|_| !state.is_error_of_rival(row));
-                OwnedProblem {
-                    owners: owners_of(row, named, &shown_by, state),
-                    shown_by: shown_by.into_iter().cloned().collect(),
-                    named: named.cloned(),
-                    row: row.clone(),
-                }
-            })
+        own_problems(state.problems().collect(), state)
             .filter(|problem| is_wanted(problem, parameters))
             .collect()
     });
@@ -148,6 +149,24 @@ fn find_problems(api: &Api, parameters: &Parameters) -> Result<ProblemList, ApiP
     Ok(ProblemList {
         items: page.map(ProblemItem::from).collect(),
         total_items,
+    })
+}
+
+/// Each problem with who shows it and whose it is.
+fn own_problems<'a>(
+    rows: Vec<&'a ProblemRow>,
+    state: &'a CatalogState,
+) -> impl Iterator<Item = OwnedProblem> + 'a {
+    let shown_by = state.shown_by(&rows);
+    rows.into_iter().zip(shown_by).map(|(row, shown_by)| {
+        let named = row.problem.entity_ref.as_ref();
+        let named = named.filter(|_| !state.is_error_of_rival(row));
+        OwnedProblem {
+            owners: owners_of(row, named, &shown_by, state),
+            shown_by: shown_by.into_iter().cloned().collect(),
+            named: named.cloned(),
+            row: row.clone(),
+        }
     })
 }
 

@@ -9,6 +9,7 @@ use freshet_proto::message::Cause;
 use freshet_proto::timestamp::rfc3339;
 use serde::{Deserialize, Serialize};
 
+use super::audit::{AuditEntry, AuditedAct, caller_of};
 use super::body::read_body;
 use super::error::{ApiError, ApiProblem, RequestLine};
 use super::parameters::Parameters;
@@ -65,6 +66,12 @@ struct Confirmation {
 }
 
 impl Confirmation {
+    fn spell(&self) -> String {
+        let locations = self.locations.iter().map(|id| format!("location {id}"));
+        let installation = self.installation.iter().map(|it| format!("all of {it}"));
+        locations.chain(installation).collect::<Vec<_>>().join(", ")
+    }
+
     fn names_removal(&self, row: &RemovalRow) -> bool {
         self.locations.contains(&row.location_id)
             || self.installation.as_ref() == Some(&row.installation)
@@ -91,18 +98,29 @@ pub(super) async fn confirm_removals(
 ) -> Result<Response, ApiError> {
     let asked = RequestLine::of_request(&request);
     let failed = |problem| asked.fail_with(problem);
+    let caller = caller_of(&request);
     let confirmation: Confirmation = read_body(request).await.map_err(failed)?;
-    let confirmed = confirm_matching(&api, &confirmation).await;
-    let confirmed = confirmed.map_err(|error| asked.fail_with(error))?;
-    if confirmed.is_empty() {
-        return Err(failed(ApiProblem::NotFound(
-            "None of these removals waits for a confirmation".to_owned(),
-        )));
-    }
+    let act = AuditedAct::ConfirmRemovals;
+    let entry = AuditEntry::new(act, confirmation.spell(), caller.as_deref());
+    let confirmed = confirm_any(&api, &confirmation).await;
+    let confirmed = entry.tell(confirmed).map_err(failed)?;
     // What the configuration takes away has no source that could be looked at; the applier makes
     // that removal itself.
     api.confirmed.notify_one();
     Ok(answer_with(confirmed))
+}
+
+async fn confirm_any(
+    api: &Api,
+    confirmation: &Confirmation,
+) -> Result<Vec<RemovalRow>, ApiProblem> {
+    let confirmed = confirm_matching(api, confirmation).await?;
+    if confirmed.is_empty() {
+        return Err(ApiProblem::NotFound(
+            "None of these removals waits for a confirmation".to_owned(),
+        ));
+    }
+    Ok(confirmed)
 }
 
 fn answer_with(rows: Vec<RemovalRow>) -> Response {

@@ -1,4 +1,6 @@
 //! `Catalog-Revision` on every answer, `minRevision` on every request; and counting both.
+//!
+//! What was written is in the revision that its answer names.
 
 use std::num::ParseIntError;
 use std::time::{Duration, Instant};
@@ -15,7 +17,7 @@ use super::{Api, route_label};
 
 const CATALOG_REVISION: HeaderName = HeaderName::from_static("catalog-revision");
 /// A request waits this long for the revision it asks for.
-const MIN_REVISION_TIMEOUT: Duration = Duration::from_secs(2);
+pub(super) const MIN_REVISION_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Waits for the revision asked for, answers, and says which revision the answer contains at least.
 pub(super) async fn stamp_revision(
@@ -28,21 +30,28 @@ pub(super) async fn stamp_revision(
     let wanted = min_revision(request.uri().query().unwrap_or_default());
     let waited = wait_for_revision(&api, wanted).await;
     // Taken before the answer is made, so that the answer has everything up to it.
-    let revision = api.view.revision();
+    let before = api.view.revision();
     let mut response = match waited {
         Ok(()) => next.run(request).await,
         Err(problem) => RequestLine::of_request(&request)
             .fail_with(problem)
             .into_response(),
     };
-    response
-        .headers_mut()
-        .insert(CATALOG_REVISION, HeaderValue::from(revision.get()));
+    let said = response.headers_mut().entry(CATALOG_REVISION);
+    said.or_insert(HeaderValue::from(before.get()));
     api.metrics.observe_answer(
         route,
         response.status().as_u16(),
         started.elapsed().as_secs_f64(),
     );
+    response
+}
+
+/// The answer to a write: whoever reads from the revision that it names on sees what was written.
+pub(super) fn answer_written(api: &Api, answer: impl IntoResponse) -> Response {
+    let mut response = answer.into_response();
+    let revision = HeaderValue::from(api.view.revision().get());
+    response.headers_mut().insert(CATALOG_REVISION, revision);
     response
 }
 

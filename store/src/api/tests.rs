@@ -1,7 +1,9 @@
 //! The API over a loopback listener, on a hand-made catalog and a real (empty) database.
 
 mod lists;
+mod locations;
 mod world;
+mod writes;
 
 use uuid::Uuid;
 

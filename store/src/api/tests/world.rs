@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use freshet_bus::Bus;
 use freshet_model::{
     EntityRef, ErrorClass, LocationId, Problem, RelationDeclaration, Revision, RuleId, SourceId,
 };
@@ -20,7 +21,7 @@ use uuid::Uuid;
 use crate::api::*;
 use crate::change::sample::change_row;
 use crate::change::{ChangeRow, EntityRecord, ProblemRow, Snapshot};
-use crate::config::{DatabaseConfig, FeedLimits};
+use crate::config::{DatabaseConfig, FeedLimits, StoreConfig};
 use crate::feed::FeedDeps;
 
 const SOURCE: SourceId = SourceId::new(1);
@@ -79,23 +80,30 @@ impl World {
             ..CorsConfig::default()
         };
         let access = ApiAccess::Guarded(callers);
-        Self::start_accessible(Some(cors), FeedLimits::default(), access).await
+        let registration = RegistrationConfig::default();
+        Self::start_as(Some(cors), FeedLimits::default(), access, registration).await
+    }
+
+    /// A catalog in which this may be registered.
+    pub(super) async fn start_registering(registration: RegistrationConfig) -> Self {
+        Self::start_as(None, FeedLimits::default(), ApiAccess::Open, registration).await
     }
 
     pub(super) async fn start_with(cors: Option<CorsConfig>, limits: FeedLimits) -> Self {
-        Self::start_accessible(cors, limits, ApiAccess::Open).await
+        let registration = RegistrationConfig::default();
+        Self::start_as(cors, limits, ApiAccess::Open, registration).await
     }
 
-    async fn start_accessible(
+    async fn start_as(
         cors: Option<CorsConfig>,
         limits: FeedLimits,
         access: ApiAccess,
+        registration: RegistrationConfig,
     ) -> Self {
         let directory = tempfile::tempdir().expect("a directory");
         let path = directory.path().join("catalog.sqlite");
-        let repo = Repo::open(&DatabaseConfig::Sqlite { path: path.clone() })
-            .await
-            .expect("a database");
+        let config = StoreConfig::new(DatabaseConfig::Sqlite { path: path.clone() });
+        let repo = Repo::open(&config.database).await.expect("a database");
         let log = SqlitePool::connect_with(SqliteConnectOptions::new().filename(&path))
             .await
             .expect("a database");
@@ -117,6 +125,7 @@ impl World {
             metrics: Arc::clone(&metrics),
             shutdown: shutdown.clone(),
         });
+        let (applier, ledger) = build_writers(&config, &repo, &view, &clock, &metrics);
         let api = Api::new(ApiDeps {
             view: Arc::clone(&view),
             repo,
@@ -127,6 +136,9 @@ impl World {
             metrics,
             confirmed: Arc::default(),
             access,
+            applier,
+            ledger,
+            registration,
         });
         let lists = Arc::clone(&api.0.lists);
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
@@ -154,10 +166,31 @@ impl World {
     }
 
     pub(super) async fn post(&self, target: &str, content_type: &str, body: &str) -> Answer {
+        self.send_body("POST", target, content_type, body).await
+    }
+
+    /// Sends JSON.
+    pub(super) async fn send_json(&self, method: &str, target: &str, body: &Value) -> Answer {
+        let body = body.to_string();
+        self.send_body(method, target, "application/json", &body)
+            .await
+    }
+
+    pub(super) async fn delete(&self, target: &str) -> Answer {
+        self.request("DELETE", target, "").await
+    }
+
+    async fn send_body(
+        &self,
+        method: &str,
+        target: &str,
+        content_type: &str,
+        body: &str,
+    ) -> Answer {
         let length = body.len();
         // The body follows the empty line that ends the headers.
         let headers = format!("content-type: {content_type}\r\ncontent-length: {length}\r\n");
-        self.exchange("POST", target, &headers, body).await
+        self.exchange(method, target, &headers, body).await
     }
 
     pub(super) async fn request(&self, method: &str, target: &str, headers: &str) -> Answer {
@@ -248,6 +281,33 @@ impl World {
             .expect("no panic")
             .expect("a graceful end");
     }
+}
+
+/// What people's requests go through.
+fn build_writers(
+    config: &StoreConfig,
+    repo: &Repo,
+    view: &Arc<View>,
+    clock: &Clock,
+    metrics: &Arc<StoreMetrics>,
+) -> (Arc<Applier>, Ledger) {
+    let bus = Bus::memory();
+    let ledger = Ledger::new(
+        repo.clone(),
+        bus.clone(),
+        clock.clone(),
+        config.into(),
+        Arc::clone(metrics),
+    );
+    let applier = Applier::new(
+        repo.clone(),
+        bus,
+        Arc::clone(view),
+        clock.clone(),
+        config.into(),
+        Arc::clone(metrics),
+    );
+    (Arc::new(applier), ledger)
 }
 
 pub(super) struct Feedback(BufReader<TcpStream>);

@@ -1,0 +1,81 @@
+//! `GET /locations` and `POST /locations/by-query`.
+
+use axum::extract::{Request, State};
+use axum::response::Response;
+use serde::Serialize;
+
+use super::LocationItem;
+use crate::api::body::read_body;
+use crate::api::error::{ApiError, ApiProblem, RequestLine};
+use crate::api::parameters::Parameters;
+use crate::api::{Api, answer_json};
+use crate::query::{LocationPage, LocationQuery};
+use crate::repo::{RegisteredLocation, RepoError};
+
+/// An item of the unpaged list, which has a wrapper in Backstage.
+#[derive(Serialize)]
+struct WrappedItem {
+    data: LocationItem,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct PageAnswer {
+    items: Vec<LocationItem>,
+    total_items: usize,
+    page_info: PageInfo,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct PageInfo {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next_cursor: Option<String>,
+}
+
+/// Every registered location.
+pub(super) async fn list_locations(
+    State(api): State<Api>,
+    request: Request,
+) -> Result<Response, ApiError> {
+    let asked = RequestLine::of_request(&request);
+    Parameters::read_known(&request, &[]).map_err(|problem| asked.fail_with(problem))?;
+    let locations = load_locations(&api).await;
+    let locations = locations.map_err(|error| asked.fail_with(error))?;
+    let wrapped = locations.into_iter().map(|location| WrappedItem {
+        data: location.into(),
+    });
+    Ok(answer_json(&wrapped.collect::<Vec<_>>()))
+}
+
+/// A page of the registered locations that match.
+pub(super) async fn query_locations(
+    State(api): State<Api>,
+    request: Request,
+) -> Result<Response, ApiError> {
+    let asked = RequestLine::of_request(&request);
+    Parameters::read_known(&request, &[]).map_err(|problem| asked.fail_with(problem))?;
+    let query = read_body(request).await;
+    let query: LocationQuery = query.map_err(|problem| asked.fail_with(problem))?;
+    let page = find_page(&api, query).await;
+    let page = page.map_err(|problem| asked.fail_with(problem))?;
+    Ok(answer_json(&PageAnswer {
+        items: page.items.into_iter().map(LocationItem::from).collect(),
+        total_items: page.total,
+        page_info: PageInfo {
+            next_cursor: page.next,
+        },
+    }))
+}
+
+async fn find_page(api: &Api, query: LocationQuery) -> Result<LocationPage, ApiProblem> {
+    Ok(query.select_page(load_locations(api).await?)?)
+}
+
+async fn load_locations(api: &Api) -> Result<Vec<RegisteredLocation>, RepoError> {
+    // All of them, whatever is asked for: people register thousands at most.
+    let mut tx = api.repo.read_once().await?;
+    let locations = tx.registered_locations().await?;
+    tx.commit().await?;
+    Ok(locations)
+}
