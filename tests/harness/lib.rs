@@ -13,6 +13,7 @@ pub mod freeze;
 pub mod history;
 pub mod http;
 pub mod nats;
+pub mod people;
 pub mod process;
 pub mod repository;
 pub mod services;

@@ -18,6 +18,7 @@ mod outage;
 mod pay;
 mod processes;
 mod push;
+mod registered;
 mod repo;
 mod rule_ids;
 mod sample;
