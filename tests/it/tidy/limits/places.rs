@@ -182,6 +182,24 @@ pub(super) const DOCUMENTED: &[DocumentedLimit] = &[
         &[("store/src/api/body.rs", &["BODY_BYTES_MAX"])],
     ),
     (
+        "the target of a registered location",
+        &[("store/src/api/locations/register.rs", &["TARGET_BYTES_MAX"])],
+    ),
+    (
+        "registered locations of a page",
+        &[(
+            "store/src/query/location_page.rs",
+            &["LIMIT_MAX", "LIMIT_DEFAULT"],
+        )],
+    ),
+    (
+        "what a refresh asks for",
+        &[
+            ("store/src/ledger/refresh.rs", &["SOURCES_MAX"]),
+            ("store/src/lineage.rs", &["LEVELS_MAX"]),
+        ],
+    ),
+    (
         "lists made at once",
         &[("store/src/api/mod.rs", &["LISTS_AT_ONCE_MAX"])],
     ),
