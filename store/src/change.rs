@@ -135,6 +135,32 @@ pub(crate) mod sample {
 
     use super::*;
 
+    /// An entity with this name and document, which declares these relations.
+    pub(crate) fn entity(name: &str, document: &str, relations: &[(&str, &str)]) -> EntityRecord {
+        let parse = |text: &str| EntityRef::parse(text).expect("a valid ref");
+        let relations = relations
+            .iter()
+            .map(|(forward, target)| RelationDeclaration {
+                forward: (*forward).to_owned(),
+                reverse: Some(format!("{forward}-by")),
+                target: parse(target),
+            });
+        EntityRecord {
+            entity_ref: parse(name),
+            uid: Uuid::from_u128(name.bytes().fold(0, |sum, byte| {
+                u128::wrapping_add(u128::wrapping_mul(sum, 257), u128::from(byte))
+            })),
+            version: 1,
+            revision: Revision::new(1),
+            digest: String::new(),
+            document: Arc::from(document),
+            relations: relations.collect(),
+            location_id: LocationId::new(1),
+            source_id: SourceId::new(1),
+            changed_at: 0,
+        }
+    }
+
     /// An update of `component:default/pay` that says nothing of its document.
     pub(crate) fn change_row(revision: i64) -> ChangeRow {
         let data = format!(

@@ -29,7 +29,7 @@ use crate::metrics::{PublishedRevision, ServiceGauges, ServiceMetrics, StoreMetr
 use crate::progress::{LOADING_VIEW, READING_CATALOG, ReadingWatch};
 use crate::relay::ChangeRelay;
 use crate::repo::{DatabaseFileLost, NotWritable, OpenError, Repo, RepoError, WriteProof};
-use crate::view::{View, ViewFollower};
+use crate::view::{View, ViewFollower, ViewIndexer};
 
 const READINESS_DATABASE: &str = "store.database";
 const READINESS_BUS: &str = "store.bus";
@@ -263,6 +263,8 @@ impl StoreParts {
             self.config.follow_every,
         );
         supervisor.spawn("view follower", follower.run(supervisor.shutdown()));
+        let indexer = ViewIndexer::new(Arc::clone(&self.view));
+        supervisor.spawn("view indexer", indexer.run(supervisor.shutdown()));
         let poller = FreshnessPoller::new(
             self.repo.clone(),
             self.freshness.clone(),

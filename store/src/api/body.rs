@@ -56,7 +56,7 @@ mod tests {
 
     #[derive(Debug, PartialEq, Deserialize)]
     #[serde(deny_unknown_fields)]
-    struct Asked {
+    struct Wanted {
         limit: u32,
     }
 
@@ -67,7 +67,7 @@ mod tests {
             let value = content_type.parse().expect("a header");
             request.headers_mut().insert(header::CONTENT_TYPE, value);
         }
-        let read = futures::executor::block_on(read_body::<Asked>(request));
+        let read = futures::executor::block_on(read_body::<Wanted>(request));
         match (read, expected) {
             (Ok(asked), expected) => assert_eq!(Ok(asked.limit), expected),
             (Err(ApiProblem::Input(message)), Err(part)) => {

@@ -14,11 +14,15 @@ mod access;
 mod ancestry;
 mod audit;
 mod body;
+mod by_query;
+mod by_refs;
 mod changes;
 mod dangling;
 mod deletion;
 mod entities;
 mod error;
+mod etag;
+mod facets;
 mod guard;
 mod list_body;
 mod locations;
@@ -34,6 +38,7 @@ mod writes;
 use std::sync::Arc;
 
 use axum::Router;
+use axum::body::Body;
 use axum::extract::{MatchedPath, Request};
 use axum::http::{HeaderValue, Method, StatusCode, Uri, header};
 use axum::middleware::from_fn_with_state;
@@ -143,6 +148,15 @@ impl Api {
                 "/entities/by-uid/{uid}",
                 get(entities::get_by_uid).delete(deletion::delete_by_uid),
             )
+            .route(
+                "/entities/by-query",
+                get(by_query::get_page).post(by_query::post_page),
+            )
+            .route("/entities/by-refs", post(by_refs::post_refs))
+            .route(
+                "/entity-facets",
+                get(facets::get_facets).post(facets::post_facets),
+            )
             .route("/refresh", post(refresh::refresh_entity))
             .merge(locations::location_routes());
         let own = Router::new()
@@ -243,8 +257,8 @@ fn answer_json(answer: &impl Serialize) -> Response {
 
 const JSON: HeaderValue = HeaderValue::from_static("application/json; charset=utf-8");
 
-fn ok_json(json: String) -> Response {
-    ([(header::CONTENT_TYPE, JSON)], json).into_response()
+fn ok_json(json: impl Into<Body>) -> Response {
+    ([(header::CONTENT_TYPE, JSON)], json.into()).into_response()
 }
 
 /// The route of a request as a label: a pattern of ours, never what the client wrote.
@@ -261,6 +275,9 @@ fn route_label(matched: Option<&MatchedPath>) -> &'static str {
         Some("/api/catalog/locations/by-query") => "locations_by_query",
         Some("/api/catalog/locations/{id}") => "location",
         Some("/api/catalog/refresh") => "refresh",
+        Some("/api/catalog/entities/by-query") => "entities_by_query",
+        Some("/api/catalog/entities/by-refs") => "entities_by_refs",
+        Some("/api/catalog/entity-facets") => "entity_facets",
         Some("/api/v1/changes") => "changes",
         Some("/api/v1/dangling") => "dangling",
         Some("/api/v1/problems") => "problems",

@@ -58,6 +58,27 @@ impl<E: Declares> RelationGraph<E> {
         self.graph[node].entity.as_ref()
     }
 
+    /// The number of an entity's ref; it keeps it for as long as anything is known of it.
+    pub(crate) fn slot_of(&self, entity_ref: &EntityRef) -> Option<u32> {
+        let node = self.nodes.get(entity_ref)?;
+        u32::try_from(node.index()).ok()
+    }
+
+    /// The entity with this number.
+    pub(crate) fn at(&self, slot: u32) -> Option<&E> {
+        self.graph
+            .node_weight(NodeIndex::from(slot))?
+            .entity
+            .as_ref()
+    }
+
+    /// Numbers of all entities, ascending.
+    pub(crate) fn slots(&self) -> impl Iterator<Item = u32> {
+        let nodes = self.graph.node_indices();
+        let entities = nodes.filter(|node| self.graph[*node].entity.is_some());
+        entities.filter_map(|node| u32::try_from(node.index()).ok())
+    }
+
     /// The entity with this ref, to change anything but its relations.
     pub(crate) fn get_mut(&mut self, entity_ref: &EntityRef) -> Option<&mut E> {
         let node = *self.nodes.get(entity_ref)?;
@@ -142,6 +163,55 @@ impl<E: Declares> RelationGraph<E> {
         // Two declarations may say the same, one from each end.
         shown.dedup();
         shown
+    }
+
+    /// Whether an entity shows a relation: it declares it, or the other one its reverse.
+    pub(crate) fn shows(&self, entity_ref: &EntityRef, relation: &str, target: &EntityRef) -> bool {
+        let node = |it| self.nodes.get(it).copied();
+        let (Some(from), Some(to)) = (node(entity_ref), node(target)) else {
+            return false;
+        };
+        self.declares(from, to, |own| own.forward == relation)
+            || self.declares(to, from, |other| other.reverse.as_deref() == Some(relation))
+    }
+
+    /// Whether an entity shows any relation of this type.
+    pub(crate) fn shows_type(&self, entity_ref: &EntityRef, relation: &str) -> bool {
+        let own = self.get(entity_ref).map_or(&[][..], Declares::relations);
+        own.iter().any(|own| own.forward == relation)
+            || self
+                .incoming(entity_ref)
+                .any(|(_, other)| other.reverse.as_deref() == Some(relation))
+    }
+
+    /// Whether one node declares about another what `is_meant`. Looks from both ends in turn: one of them may be a hub with
+    /// thousands of edges, and then the other seldom is.
+    fn declares(
+        &self,
+        from: NodeIndex,
+        to: NodeIndex,
+        is_meant: impl Fn(&RelationDeclaration) -> bool,
+    ) -> bool {
+        let relation_of = |weight: u32| {
+            let entity = self.graph[from].entity.as_ref()?;
+            entity.relations().get(usize::try_from(weight).ok()?)
+        };
+        let mut outgoing = self.graph.edges_directed(from, Direction::Outgoing);
+        let mut incoming = self.graph.edges_directed(to, Direction::Incoming);
+        loop {
+            let (Some(out), Some(into)) = (outgoing.next(), incoming.next()) else {
+                return false;
+            };
+            let between = [out, into]
+                .into_iter()
+                .filter(|edge| edge.source() == from && edge.target() == to);
+            if between
+                .filter_map(|edge| relation_of(*edge.weight()))
+                .any(&is_meant)
+            {
+                return true;
+            }
+        }
     }
 
     fn ensure_node(&mut self, entity_ref: &EntityRef) -> NodeIndex {

@@ -3,8 +3,7 @@
 use freshet_runtime::metrics::PROPAGATION_BUCKETS;
 
 use super::label::{
-    FeedEnd, JobTrigger, LaneLabel, ListStage, Mechanism, ObservationOutcome, RefusedRead,
-    SignalOutcome,
+    FeedEnd, JobTrigger, LaneLabel, Mechanism, ObservationOutcome, RefusedRead, SignalOutcome,
 };
 use crate::change::Op;
 
@@ -50,7 +49,7 @@ freshet_runtime::metrics! {
         /// API requests by route and status.
         "api_requests" => requests: Counter by RequestLabels { route: &'static str, status: u16 };
         /// Lists of which the client did not wait for the end.
-        "api_lists_abandoned" => lists_abandoned: Counter by ListLabels { stage: ListStage };
+        "api_lists_abandoned" => lists_abandoned: Counter;
         /// 1 if the newest attempt to write to the database succeeded or only waits for a batch of this process, 0 if not.
         "database_writable" => database_writable: Gauge;
         /// Time to answer an API request, feeds aside.
@@ -149,10 +148,8 @@ impl StoreMetrics {
             .inc();
     }
 
-    pub(crate) fn count_abandoned_list(&self, stage: ListStage) {
-        self.lists_abandoned
-            .get_or_create(&ListLabels { stage })
-            .inc();
+    pub(crate) fn count_abandoned_list(&self) {
+        self.lists_abandoned.inc();
     }
 
     pub(crate) fn observe_answer(&self, route: &'static str, status: u16, seconds: f64) {

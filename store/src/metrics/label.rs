@@ -129,13 +129,3 @@ freshet_runtime::label_enum! {
         Oldest = "max",
     }
 }
-
-freshet_runtime::label_enum! {
-    /// Where a list was when its client went away.
-    pub enum ListStage {
-        /// Its entities were being chosen.
-        Choosing = "choosing",
-        /// Its text was being sent.
-        Sending = "sending",
-    }
-}

@@ -7,7 +7,6 @@ mod service;
 pub use instance::StoreMetrics;
 pub(crate) use instance::seconds_between;
 pub use label::{
-    FeedEnd, JobTrigger, LaneLabel, ListStage, Mechanism, ObservationOutcome, RefusedRead,
-    SignalOutcome,
+    FeedEnd, JobTrigger, LaneLabel, Mechanism, ObservationOutcome, RefusedRead, SignalOutcome,
 };
 pub(crate) use service::{PublishedRevision, ServiceGauges, ServiceMetrics};

@@ -22,11 +22,22 @@ impl FieldSelection {
     pub(crate) fn parse<'a>(
         parameters: impl IntoIterator<Item = &'a str>,
     ) -> Result<Option<Self>, InvalidQuery> {
-        let mut paths: Vec<String> = Vec::new();
-        for path in parameters
+        let paths = parameters
             .into_iter()
-            .flat_map(|parameter| parameter.split(','))
-        {
+            .flat_map(|parameter| parameter.split(','));
+        Self::parse_each(paths)
+    }
+
+    /// Reads paths that are separate already, and may have a comma in them.
+    ///
+    /// # Errors
+    ///
+    /// If a path asks for an item of a list by `[`.
+    pub(crate) fn parse_each<'a>(
+        given: impl IntoIterator<Item = &'a str>,
+    ) -> Result<Option<Self>, InvalidQuery> {
+        let mut paths: Vec<String> = Vec::new();
+        for path in given {
             let path = path.trim();
             // Backstage cannot pick an item of a list either, and refuses it in the same words.
             if path.contains('[') {

@@ -1,27 +1,24 @@
-//! Running a list: filter, sort, page. What is left is names; [`ListText`](super::ListText) makes the text.
+//! Running `GET /entities`: filter, sort, page. What is left is names; [`ListText`](super::ListText) makes the text.
 
-use std::sync::Arc;
+use std::ops::Bound;
 
 use freshet_model::EntityRef;
-use tokio_util::sync::CancellationToken;
-use uuid::Uuid;
+use roaring::RoaringBitmap;
 
-use super::order::SortKey;
-use super::search::SearchCandidate;
-use super::{EntityFilter, EntityOrder, FieldSelection, PageRequest};
-use crate::change::EntityRecord;
-use crate::view::{CatalogState, View};
-
-/// Entities looked at under one lock: a fold never waits for a whole list.
-const SCANNED_AT_ONCE: usize = 256;
+use super::order::SortField;
+use super::predicate::EntityPredicate;
+use super::select::select_entities;
+use super::sort::{Catalog, Part, Row, pick_by_value, sort_by_fields};
+use super::{FieldSelection, PageRequest};
+use crate::view::View;
 
 /// A list that is wanted.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct ListQuery {
     /// Which entities.
-    pub(crate) filter: EntityFilter,
+    pub(crate) predicate: EntityPredicate,
     /// In which order.
-    pub(crate) order: EntityOrder,
+    pub(crate) order: Vec<SortField>,
     /// Which part of them.
     pub(crate) page: PageRequest,
     /// Which parts of each; `None` is everything.
@@ -29,128 +26,74 @@ pub(crate) struct ListQuery {
 }
 
 /// The entities of a list, chosen and in order.
-pub(crate) struct EntityPage {
+pub(crate) struct EntityList {
     /// Names and not entities: a client that reads slowly would keep old ones in memory.
     pub(crate) refs: Vec<EntityRef>,
     /// Token of the page after it.
     pub(crate) next: Option<String>,
 }
 
-/// Nobody waits for the list any more.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) struct ListAbandoned;
-
 /// Chooses the entities of a list from the view.
-///
-/// An entity that changes meanwhile may show either way; the caller's revision, taken before, is a
-/// position from which the feed repeats everything that might be missing here.
-///
-/// # Errors
-///
-/// If it is abandoned before all entities were looked at.
-pub(crate) fn select_page(
-    view: &View,
-    query: &ListQuery,
-    abandoned: &CancellationToken,
-) -> Result<EntityPage, ListAbandoned> {
-    let sorted = sort_matches(select_matching(view, query, abandoned)?, query);
-    let next = query.page.next_token(sorted.len());
-    let refs = query.page.take_from(sorted);
-    Ok(EntityPage { refs, next })
+pub(crate) fn select_list(view: &View, query: &ListQuery) -> EntityList {
+    view.search(|state, index| {
+        let catalog = Catalog { state, index };
+        let found = select_entities(index, &query.predicate);
+        if query.page.is_given() {
+            sort_page(catalog, &found, query)
+        } else {
+            sort_all(catalog, &found, query)
+        }
+    })
 }
 
-/// What matches, by identity.
-fn select_matching(
-    view: &View,
-    query: &ListQuery,
-    abandoned: &CancellationToken,
-) -> Result<Vec<SortKey>, ListAbandoned> {
-    let order = effective_order(query);
-    let with_relations = query.filter.asks_for_relations() || order.asks_for_relations();
-    let mut keys = Vec::new();
-    let mut last = None;
-    loop {
-        // The work runs on a thread of its own, which nothing stops from outside.
-        if abandoned.is_cancelled() {
-            return Err(ListAbandoned);
-        }
-        let candidates = view.read(|state| load_candidates(state, last, with_relations));
-        let Some((newest, _)) = candidates.last() else {
-            return Ok(keys);
-        };
-        last = Some(newest.uid);
-        for (record, relations) in candidates {
-            let mut row = SearchCandidate::new(&record, &relations);
-            if query.filter.matches_candidate(&mut row) {
-                keys.push(order.sort_key_of(&mut row));
-            }
-        }
+fn sort_page(catalog: Catalog<'_>, found: &RoaringBitmap, query: &ListQuery) -> EntityList {
+    let total = usize::try_from(found.len()).unwrap_or(usize::MAX);
+    let next = query.page.next_token(total);
+    let refs = if query.order.is_empty() {
+        let mut refs: Vec<EntityRef> = refs_of(catalog, found).collect();
+        refs.sort_unstable();
+        refs
+    } else {
+        sort_by_fields(catalog, found, &query.order)
+    };
+    EntityList {
+        refs: query.page.take_from(refs),
+        next,
     }
 }
 
-type Candidate = (Arc<EntityRecord>, Vec<(String, EntityRef)>);
+/// Without a page only the first key counts, and entities without it vanish: Backstage's query joins its index by that key.
+fn sort_all(catalog: Catalog<'_>, found: &RoaringBitmap, query: &ListQuery) -> EntityList {
+    let refs = match query.order.first().map(SortField::folded) {
+        None => refs_by_uid(catalog, found),
+        Some(order) => {
+            let all = Part {
+                direction: order.direction,
+                behind: None,
+                offset: 0,
+                limit: usize::MAX,
+            };
+            let rows = pick_by_value(catalog, found, &order, &all);
+            rows.into_iter()
+                .map(|Row { entity_ref, .. }| entity_ref)
+                .collect()
+        }
+    };
+    EntityList { refs, next: None }
+}
 
-/// The next few entities. Reading relations off the graph is the larger part of the work, and seldom asked for.
-fn load_candidates(
-    state: &CatalogState,
-    after: Option<Uuid>,
-    with_relations: bool,
-) -> Vec<Candidate> {
-    let records = state.records_after(after).take(SCANNED_AT_ONCE);
-    records
-        .map(|record| {
-            if !with_relations {
-                return (Arc::clone(record), Vec::new());
-            }
-            let shown = state.relations(&record.entity_ref).into_iter();
-            let relations = shown.map(|(relation, target)| (relation.to_owned(), target.clone()));
-            (Arc::clone(record), relations.collect())
-        })
+fn refs_by_uid(catalog: Catalog<'_>, found: &RoaringBitmap) -> Vec<EntityRef> {
+    let slots = catalog
+        .state
+        .slots_by_uid((Bound::Unbounded, Bound::Unbounded));
+    slots
+        .filter(|(_, slot)| found.contains(*slot))
+        .filter_map(|(_, slot)| Some(catalog.state.record_at(slot)?.entity_ref.clone()))
         .collect()
 }
 
-fn effective_order(query: &ListQuery) -> EntityOrder {
-    if query.page.is_given() {
-        query.order.clone()
-    } else {
-        query.order.for_unpaged_list()
-    }
-}
-
-/// Unpaged lists drop entities without the sort key, as Backstage does; paged ones keep them last.
-fn sort_matches(mut keys: Vec<SortKey>, query: &ListQuery) -> Vec<EntityRef> {
-    let order = effective_order(query);
-    match (query.page.is_given(), order.is_given()) {
-        (true, false) => keys.sort_by(|a, b| a.entity_ref.cmp(&b.entity_ref)),
-        // They were looked at in that order.
-        (false, false) => {}
-        (true, true) => keys.sort_by(|a, b| order.compare_keys(a, b)),
-        (false, true) => {
-            // Its unpaged query joins the index by that key.
-            keys.retain(|key| key.values.iter().all(Option::is_some));
-            keys.sort_by(|a, b| order.compare_keys(a, b));
-        }
-    }
-    keys.into_iter().map(|key| key.entity_ref).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::change::Snapshot;
-    use crate::query::order::tests::entity;
-
-    #[test]
-    fn a_list_that_nobody_waits_for_is_not_computed_to_its_end() {
-        let view = View::load(Snapshot {
-            entities: vec![entity("component:default/a", "{}", &[]).0],
-            ..Snapshot::default()
-        });
-        let abandoned = CancellationToken::new();
-        let page = select_page(&view, &ListQuery::default(), &abandoned).expect("it is wanted");
-        assert_eq!(page.refs.len(), 1);
-        abandoned.cancel();
-        let page = select_page(&view, &ListQuery::default(), &abandoned);
-        assert_eq!(page.err(), Some(ListAbandoned));
-    }
+fn refs_of(catalog: Catalog<'_>, found: &RoaringBitmap) -> impl Iterator<Item = EntityRef> {
+    found
+        .iter()
+        .filter_map(move |slot| Some(catalog.state.record_at(slot)?.entity_ref.clone()))
 }

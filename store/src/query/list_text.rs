@@ -20,10 +20,23 @@ const RENDERED_AT_ONCE: usize = 32;
 /// A JSON array of entities that is not written yet.
 pub(crate) struct ListText {
     view: Arc<View>,
-    refs: vec::IntoIter<EntityRef>,
+    refs: vec::IntoIter<Option<EntityRef>>,
+    /// What stands for an entity that is not there.
+    absent: Absent,
     /// Which parts of each; `None` is everything.
     fields: Option<FieldSelection>,
+    /// What stands before the array and behind it.
+    around: (String, String),
     progress: Progress,
+}
+
+/// What stands in a list for an entity that is not there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Absent {
+    /// Nothing.
+    LeftOut,
+    /// `null`, as somebody asked for it by name.
+    Null,
 }
 
 /// How far the text is.
@@ -46,12 +59,31 @@ impl ListText {
         refs: Vec<EntityRef>,
         fields: Option<FieldSelection>,
     ) -> Self {
+        let refs = refs.into_iter().map(Some).collect();
+        Self::with_gaps(view, refs, fields, Absent::LeftOut)
+    }
+
+    /// The text of these entities, in this order, where some may be missing.
+    pub(crate) fn with_gaps(
+        view: Arc<View>,
+        refs: Vec<Option<EntityRef>>,
+        fields: Option<FieldSelection>,
+        absent: Absent,
+    ) -> Self {
         Self {
             view,
             refs: refs.into_iter(),
+            absent,
             fields,
+            around: (String::new(), String::new()),
             progress: Progress::Nothing,
         }
+    }
+
+    /// With a text before the array and one behind it.
+    pub(crate) fn within(mut self, before: &str, behind: &str) -> Self {
+        self.around = (before.to_owned(), behind.to_owned());
+        self
     }
 
     /// Whether all of it was made.
@@ -63,6 +95,7 @@ impl ListText {
     pub(crate) fn make_piece(&mut self) -> String {
         let mut piece = String::new();
         if self.progress == Progress::Nothing {
+            piece.push_str(&self.around.0);
             piece.push('[');
             self.progress = Progress::Opened;
         }
@@ -75,23 +108,28 @@ impl ListText {
     /// The next few entities, or the end.
     fn push_entities(&mut self, piece: &mut String) {
         let refs = self.refs.by_ref().take(RENDERED_AT_ONCE);
-        let served: Vec<String> = self.view.read(|state| {
+        let served: Vec<Option<Arc<str>>> = self.view.read(|state| {
             // It may have been removed since it was chosen. A list that is one shorter costs less than
             // a lock over all of it.
-            refs.filter_map(|one| state.served_json(&one)).collect()
+            refs.map(|one| state.served_json(&one?)).collect()
         });
         for entity in served {
+            if entity.is_none() && self.absent == Absent::LeftOut {
+                continue;
+            }
             if self.progress == Progress::Filled {
                 piece.push(',');
             }
             self.progress = Progress::Filled;
-            match &self.fields {
-                None => piece.push_str(&entity),
-                Some(fields) => piece.push_str(&project_json(fields, &entity)),
+            match (&entity, &self.fields) {
+                (None, _) => piece.push_str("null"),
+                (Some(entity), None) => piece.push_str(entity),
+                (Some(entity), Some(fields)) => piece.push_str(&project_json(fields, entity)),
             }
         }
         if self.refs.as_slice().is_empty() {
             piece.push(']');
+            piece.push_str(&self.around.1);
             self.progress = Progress::Complete;
         }
     }
@@ -106,13 +144,13 @@ fn project_json(fields: &FieldSelection, entity: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::change::sample::entity;
     use crate::change::{EntityRecord, Snapshot};
-    use crate::query::order::tests::entity;
 
     fn entities(count: usize) -> Vec<EntityRecord> {
         let document = r#"{"kind":"Component","metadata":{"name":"a"},"spec":{}}"#;
         let names = (0..count).map(|number| format!("component:default/e{number:05}"));
-        names.map(|name| entity(&name, document, &[]).0).collect()
+        names.map(|name| entity(&name, document, &[])).collect()
     }
 
     #[track_caller]

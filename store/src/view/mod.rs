@@ -9,12 +9,19 @@
 
 mod counts;
 mod follow;
+mod index;
+mod indexer;
 mod served;
+mod served_texts;
 mod shared;
 mod state;
 
 pub use counts::ProblemCounts;
 pub use follow::ViewFollower;
+pub(crate) use index::{
+    Direction, KeyIndex, SearchIndex, Slot, ValueCount, collect_terms, fold_case, relation_key,
+};
+pub use indexer::ViewIndexer;
 pub use shared::View;
 pub use state::CatalogState;
 

@@ -42,6 +42,13 @@ impl StatusJson {
     }
 }
 
+impl StatusJson {
+    /// Whether there is nothing to say.
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
 fn status_item(row: &ProblemRow) -> Value {
     let problem = &row.problem;
     json!({

@@ -7,13 +7,19 @@ use freshet_model::Revision;
 use freshet_runtime::progress::Work;
 use tokio::sync::watch;
 
+use super::index::{SearchIndex, build_index};
 use super::state::CatalogState;
 use crate::change::{ChangeRow, Snapshot};
+
+/// Entities that the search index takes in under one lock of the state, for which a fold waits.
+const TAKEN_IN_AT_ONCE: usize = 32;
 
 /// The catalog in memory. Shared by everything that reads it.
 #[derive(Debug)]
 pub struct View {
     state: RwLock<CatalogState>,
+    /// Follows the state; locked after it.
+    index: RwLock<SearchIndex>,
     revisions: watch::Sender<Revision>,
 }
 
@@ -28,11 +34,13 @@ impl View {
     #[must_use]
     pub fn load_counted(snapshot: Snapshot, work: &Work) -> Arc<Self> {
         let state = CatalogState::load(snapshot, work);
+        let index = build_index(&state);
         // A watch keeps the newest only: who waits for a revision does not care about those in
         // between.
         let (revisions, _) = watch::channel(state.revision());
         Arc::new(Self {
             state: RwLock::new(state),
+            index: RwLock::new(index),
             revisions,
         })
     }
@@ -74,6 +82,35 @@ impl View {
     /// Looks at the state. The closure must be short: a fold waits for it.
     pub fn read<R>(&self, look: impl FnOnce(&CatalogState) -> R) -> R {
         look(&self.state.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Looks at the state and at the index of exactly that state. Whoever asks brings the index up to date, a few entities at a
+    /// time, so that folds go between. The closure must be short.
+    pub(crate) fn search<R>(&self, look: impl FnOnce(&CatalogState, &SearchIndex) -> R) -> R {
+        loop {
+            let state = self.state.read().unwrap_or_else(PoisonError::into_inner);
+            let left = self.take_in_terms(&state);
+            if left == 0 {
+                // Nothing is noted while the state is locked, so the index stays the state's.
+                let index = self.index.read().unwrap_or_else(PoisonError::into_inner);
+                return look(&state, &index);
+            }
+        }
+    }
+
+    /// Brings the index up to date in a few entities; answers how many are left.
+    pub(super) fn index_some(&self) -> usize {
+        let state = self.state.read().unwrap_or_else(PoisonError::into_inner);
+        self.take_in_terms(&state)
+    }
+
+    fn take_in_terms(&self, state: &CatalogState) -> usize {
+        let mut pending = state.pending_terms();
+        if pending.len() > 0 {
+            let mut index = self.index.write().unwrap_or_else(PoisonError::into_inner);
+            pending.take_in(state, &mut index, TAKEN_IN_AT_ONCE);
+        }
+        pending.len()
     }
 
     /// Every revision the view reaches, the newest only. Subscribe before looking at the state.

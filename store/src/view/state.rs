@@ -2,14 +2,16 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::ops::Bound;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use freshet_model::{EntityRef, LocationId, RelationDeclaration, Revision, SourceId};
 use freshet_runtime::progress::{Total, Work};
 use uuid::Uuid;
 
 use super::counts::{CatalogCounts, ProblemCounts};
+use super::index::{PendingTerms, Slot};
 use super::served::{SplicePoint, StatusJson};
+use super::served_texts::ServedTexts;
 use crate::change::{ChangeRow, EntityRecord, Op, ProblemRow, Snapshot};
 use crate::graph::{Declares, RelationGraph};
 
@@ -19,11 +21,14 @@ pub struct CatalogState {
     epoch: String,
     revision: Revision,
     entities: RelationGraph<ViewEntity>,
-    by_uid: BTreeMap<Uuid, EntityRef>,
+    by_uid: BTreeMap<Uuid, Slot>,
     counts: CatalogCounts,
     problems: HashMap<LocationId, BTreeMap<i64, ProblemRow>>,
     /// Problems that the status of an entity shows: their ids, with their locations.
     shown_by: HashMap<EntityRef, BTreeMap<i64, LocationId>>,
+    /// What the search index has yet to take in. It is taken out while the state is only read.
+    pending_terms: Mutex<PendingTerms>,
+    served_texts: ServedTexts,
 }
 
 /// An entity and where its document is spliced when it is served.
@@ -52,6 +57,8 @@ impl CatalogState {
             state.put_record(record);
             work.add_done(1);
         }
+        // The index of a whole catalog is not made of notes.
+        state.pending_terms = Mutex::default();
         for problem in snapshot.problems {
             state.open_problem(problem);
         }
@@ -91,7 +98,59 @@ impl CatalogState {
     /// The entity with this identity.
     #[must_use]
     pub fn entity_by_uid(&self, uid: &Uuid) -> Option<&EntityRecord> {
-        self.entity(self.by_uid.get(uid)?)
+        self.record_at(*self.by_uid.get(uid)?)
+    }
+
+    /// The number of an entity, by which the search index knows it.
+    pub(crate) fn slot_of(&self, entity_ref: &EntityRef) -> Option<Slot> {
+        self.entities.slot_of(entity_ref)
+    }
+
+    /// The entity with this number.
+    pub(crate) fn record_at(&self, slot: Slot) -> Option<&EntityRecord> {
+        self.entities.at(slot).map(|held| &*held.record)
+    }
+
+    /// The numbers of all entities, ascending.
+    pub(crate) fn slots(&self) -> impl Iterator<Item = Slot> {
+        self.entities.slots()
+    }
+
+    /// The numbers of entities by identity, which is the order of an unsorted list, from behind this one on.
+    pub(crate) fn slots_by_uid(
+        &self,
+        bounds: (Bound<Uuid>, Bound<Uuid>),
+    ) -> impl DoubleEndedIterator<Item = (&Uuid, Slot)> {
+        self.by_uid.range(bounds).map(|(uid, slot)| (uid, *slot))
+    }
+
+    /// Relations of the entity with this number, as [`Self::relations`].
+    pub(crate) fn relations_at(&self, slot: Slot) -> Vec<(&str, &EntityRef)> {
+        // What does not exist shows nothing, whatever is declared about it.
+        let record = self.record_at(slot);
+        record.map_or_else(Vec::new, |it| {
+            self.entities.served_relations(&it.entity_ref)
+        })
+    }
+
+    /// Whether the entity with this number shows a relation.
+    pub(super) fn shows_relation(&self, slot: Slot, relation: &str, target: &EntityRef) -> bool {
+        let record = self.record_at(slot);
+        record.is_some_and(|it| self.entities.shows(&it.entity_ref, relation, target))
+    }
+
+    /// Whether the entity with this number shows any relation of this type.
+    pub(super) fn shows_relation_of_type(&self, slot: Slot, relation: &str) -> bool {
+        let record = self.record_at(slot);
+        record.is_some_and(|it| self.entities.shows_type(&it.entity_ref, relation))
+    }
+
+    /// What the search index has yet to take in.
+    pub(super) fn pending_terms(&self) -> MutexGuard<'_, PendingTerms> {
+        // Notes that a panic left only say where to look, which does no harm.
+        self.pending_terms
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
     /// All entities, in no particular order.
@@ -203,26 +262,24 @@ impl CatalogState {
         self.counts.problems()
     }
 
-    /// Entities by identity, which is the order of an unsorted list, from behind this one on. A list reads them
-    /// few by few, and each time under a lock of its own.
-    pub(crate) fn records_after(
-        &self,
-        uid: Option<Uuid>,
-    ) -> impl Iterator<Item = &Arc<EntityRecord>> {
-        let start = uid.map_or(Bound::Unbounded, Bound::Excluded);
-        self.by_uid
-            .range((start, Bound::Unbounded))
-            .filter_map(|(_, entity_ref)| self.entities.get(entity_ref))
-            .map(|held| &held.record)
-    }
-
     /// The entity as the catalog API serves it, as JSON text.
     #[must_use]
-    pub fn served_json(&self, entity_ref: &EntityRef) -> Option<String> {
+    pub fn served_json(&self, entity_ref: &EntityRef) -> Option<Arc<str>> {
         let held = self.entities.get(entity_ref)?;
-        let relations = self.entities.served_relations(entity_ref);
         let status = StatusJson::of_problems(self.problems_shown_by(entity_ref));
-        Some(held.splice.render_entity(&held.record, &relations, &status))
+        // What a problem says changes without the entity, and few have one.
+        if !status.is_empty() {
+            return Some(Arc::from(self.render(held, &status)));
+        }
+        let text = self
+            .served_texts
+            .get_or_render(&held.record, || self.render(held, &status));
+        Some(text)
+    }
+
+    fn render(&self, held: &ViewEntity, status: &StatusJson) -> String {
+        let relations = self.entities.served_relations(&held.record.entity_ref);
+        held.splice.render_entity(&held.record, &relations, status)
     }
 
     /// Takes in one row; `false` if rows before it are missing. A row that is already in is skipped.
@@ -268,30 +325,80 @@ impl CatalogState {
 
     fn put_record(&mut self, record: EntityRecord) {
         let entity_ref = record.entity_ref.clone();
-        let uid = record.uid;
-        let splice = SplicePoint::find(&record.document);
+        let record = Arc::new(record);
         self.counts.add_entity(&record);
         let held = ViewEntity {
-            record: Arc::new(record),
-            splice,
+            record: Arc::clone(&record),
+            splice: SplicePoint::find(&record.document),
         };
-        if let Some(before) = self.entities.insert(&entity_ref, held) {
+        let before = self.entities.insert(&entity_ref, held).map(|it| it.record);
+        let slot = self.entities.slot_of(&entity_ref).expect("it was put in");
+        if let Some(before) = &before {
             // By what it was: a ref may have gone over to another source.
-            self.counts.remove_entity(&before.record);
+            self.counts.remove_entity(before);
             // Should a ref ever get a new identity without a deletion, the old one must not lead to it.
-            if before.record.uid != uid {
-                self.by_uid.remove(&before.record.uid);
+            if before.uid != record.uid {
+                self.by_uid.remove(&before.uid);
             }
         }
-        self.by_uid.insert(uid, entity_ref);
+        self.by_uid.insert(record.uid, slot);
+        self.note_put(slot, before, &record);
+    }
+
+    /// Notes what the search index has to look at, now that a record has come in place of another.
+    fn note_put(&mut self, slot: Slot, before: Option<Arc<EntityRecord>>, now: &EntityRecord) {
+        let pending = self
+            .pending_terms
+            .get_mut()
+            .unwrap_or_else(PoisonError::into_inner);
+        match before {
+            // All it shows is new, also what others have always declared about it.
+            None => {
+                for (relation, target) in self.entities.served_relations(&now.entity_ref) {
+                    pending.note_relation(slot, relation, target);
+                }
+                note_declared(
+                    pending,
+                    &self.entities,
+                    &now.entity_ref,
+                    now.relations.iter(),
+                );
+                pending.note_record(slot, None);
+            }
+            Some(before) => {
+                if before.relations != now.relations {
+                    let declared = before.relations.iter().chain(now.relations.iter());
+                    for own in declared.clone() {
+                        pending.note_relation(slot, &own.forward, &own.target);
+                    }
+                    note_declared(pending, &self.entities, &now.entity_ref, declared);
+                }
+                if before.document != now.document || before.uid != now.uid {
+                    pending.note_record(slot, Some(before));
+                }
+            }
+        }
     }
 
     fn remove_record(&mut self, entity_ref: &EntityRef) {
+        let Some(slot) = self.entities.slot_of(entity_ref) else {
+            return;
+        };
+        let pending = self
+            .pending_terms
+            .get_mut()
+            .unwrap_or_else(PoisonError::into_inner);
+        for (relation, target) in self.entities.served_relations(entity_ref) {
+            pending.note_relation(slot, relation, target);
+        }
         let Some(before) = self.entities.remove(entity_ref) else {
             return;
         };
-        self.by_uid.remove(&before.record.uid);
-        self.counts.remove_entity(&before.record);
+        let record = before.record;
+        note_declared(pending, &self.entities, entity_ref, record.relations.iter());
+        self.by_uid.remove(&record.uid);
+        self.counts.remove_entity(&record);
+        pending.note_record(slot, Some(record));
     }
 
     /// A derived change: the entity's relations are read off the graph, but its version and its
@@ -348,6 +455,21 @@ impl CatalogState {
                     self.shown_by.remove(entity_ref);
                 }
             }
+        }
+    }
+}
+
+/// Notes what the targets of relations show of whoever declares them.
+fn note_declared<'a>(
+    pending: &mut PendingTerms,
+    entities: &RelationGraph<ViewEntity>,
+    declaring: &EntityRef,
+    relations: impl IntoIterator<Item = &'a RelationDeclaration>,
+) {
+    for declared in relations {
+        let target = entities.slot_of(&declared.target);
+        if let (Some(reverse), Some(target)) = (&declared.reverse, target) {
+            pending.note_relation(target, reverse, declaring);
         }
     }
 }

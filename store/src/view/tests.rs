@@ -240,7 +240,7 @@ impl Model {
 
 /// What is counted with every change is what there is.
 fn check_counts(state: &CatalogState) {
-    assert_eq!(state.records_after(None).count(), state.len());
+    assert_eq!(state.slots().count(), state.len());
     let (mut kinds, mut sources) = (BTreeMap::new(), BTreeMap::new());
     for record in state.entities() {
         *kinds.entry(record.entity_ref.kind()).or_insert(0) += 1;

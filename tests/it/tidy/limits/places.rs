@@ -167,6 +167,17 @@ pub(super) const DOCUMENTED: &[DocumentedLimit] = &[
         )],
     ),
     (
+        "entities of a page of `by-query`",
+        &[("store/src/api/by_query.rs", &["PAGE_SIZE_MAX", "PAGE_SIZE"])],
+    ),
+    (
+        "facets in one answer, fields that a text is looked for in",
+        &[
+            ("store/src/api/facets.rs", &["FACETS_MAX"]),
+            ("store/src/query/full_text.rs", &["FULL_TEXT_FIELDS_MAX"]),
+        ],
+    ),
+    (
         "problems of an answer",
         &[("store/src/api/problems.rs", &["LIMIT_MAX"])],
     ),
@@ -413,7 +424,11 @@ pub(super) const OF_NOBODY: &[(&str, &[&str])] = &[
         "store/src/ledger/reconciler.rs",
         &["RECHECKS_MAX", "SOURCES_MAX"],
     ),
-    ("store/src/query/search.rs", &["UNITS_MAX"]),
+    // No request line is longer.
+    ("store/src/query/cursor.rs", &["CURSOR_BYTES_MAX"]),
+    ("store/src/view/index/terms.rs", &["UNITS_MAX"]),
+    ("store/src/view/index/pending.rs", &["LOOKED_UP_MAX"]),
+    ("store/src/view/index/build.rs", &["READERS_MAX"]),
     ("store/src/progress/reading.rs", &["SMALL_LOOKS_MAX"]),
     ("store/src/relay.rs", &["BATCH_BYTES_MAX"]),
     ("store/src/repo/change_run.rs", &["RUN_BYTES_MAX"]),

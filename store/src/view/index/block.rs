@@ -1,0 +1,185 @@
+//! Some dozens of texts in order, each stored as what it does not share with the one before it.
+
+use std::cmp::Ordering;
+
+use super::entity_set::EntitySet;
+use super::value_table::compare_folded;
+
+#[derive(Clone, Debug, Default)]
+pub(super) struct Block {
+    /// The ends of all texts, one behind the other.
+    ends: String,
+    entries: Vec<Entry>,
+}
+
+#[derive(Clone, Debug)]
+struct Entry {
+    /// Bytes that it has in common with the text before it.
+    shared: u16,
+    /// Bytes of its own behind them.
+    own: u16,
+    entities: EntitySet,
+}
+
+/// Where a text is, or would be.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Place {
+    /// There.
+    At { index: usize, spelled: String },
+    /// It is not in; this is the index it would have.
+    Before { index: usize },
+}
+
+/// The texts of a block, written out one after the other.
+pub(super) struct Texts<'a> {
+    block: &'a Block,
+    index: usize,
+    offset: usize,
+    text: String,
+}
+
+impl Texts<'_> {
+    /// The next text and its index. The text lives until the one after it is asked for.
+    pub(super) fn next(&mut self) -> Option<(usize, &str)> {
+        let entry = self.block.entries.get(self.index)?;
+        let end = self.offset + usize::from(entry.own);
+        self.text.truncate(usize::from(entry.shared));
+        self.text.push_str(&self.block.ends[self.offset..end]);
+        self.offset = end;
+        self.index += 1;
+        Some((self.index - 1, &self.text))
+    }
+}
+
+impl Block {
+    pub(super) fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    pub(super) fn entities(&self, index: usize) -> &EntitySet {
+        &self.entries[index].entities
+    }
+
+    pub(super) fn entities_mut(&mut self, index: usize) -> &mut EntitySet {
+        &mut self.entries[index].entities
+    }
+
+    pub(super) fn texts(&self) -> Texts<'_> {
+        Texts {
+            block: self,
+            index: 0,
+            offset: 0,
+            text: String::new(),
+        }
+    }
+
+    pub(super) fn find(&self, folded: &str) -> Place {
+        let mut texts = self.texts();
+        while let Some((index, text)) = texts.next() {
+            match compare_folded(text, folded) {
+                Ordering::Less => {}
+                Ordering::Equal => {
+                    let spelled = text.to_owned();
+                    return Place::At { index, spelled };
+                }
+                Ordering::Greater => return Place::Before { index },
+            }
+        }
+        Place::Before { index: self.len() }
+    }
+
+    /// Puts a text behind all others.
+    pub(super) fn push(&mut self, text: &str, entities: EntitySet) {
+        self.insert(self.len(), text, entities);
+    }
+
+    /// Puts a text before the one with this index.
+    pub(super) fn insert(&mut self, index: usize, text: &str, entities: EntitySet) {
+        let Around { before, at, after } = self.look_around(index);
+        let entry = encode(&before, text, entities);
+        self.ends.insert_str(at, &text[usize::from(entry.shared)..]);
+        let behind = at + usize::from(entry.own);
+        self.entries.insert(index, entry);
+        if let Some(after) = after {
+            self.recode(index + 1, behind, text, &after);
+        }
+    }
+
+    /// Takes a text out.
+    pub(super) fn remove(&mut self, index: usize) {
+        let Around { before, at, .. } = self.look_around(index);
+        let after = self.look_around(index + 1).after;
+        let entry = self.entries.remove(index);
+        self.ends.replace_range(at..at + usize::from(entry.own), "");
+        if let Some(after) = after {
+            self.recode(index, at, &before, &after);
+        }
+    }
+
+    /// Cuts the block in two; answers with the larger texts and the first of them.
+    pub(super) fn split_in_half(&mut self) -> (String, Self) {
+        let middle = self.len() / 2;
+        let Around { at, after, .. } = self.look_around(middle);
+        let start = after.unwrap_or_default();
+        let mut upper = Self {
+            ends: self.ends.split_off(at),
+            entries: self.entries.split_off(middle),
+        };
+        upper.recode(0, 0, "", &start);
+        (start, upper)
+    }
+
+    /// Writes a text again that stands behind another one now.
+    fn recode(&mut self, index: usize, at: usize, before: &str, text: &str) {
+        let shared = shared_length(before, text);
+        let entry = &mut self.entries[index];
+        let old = usize::from(entry.own);
+        entry.shared = shared;
+        entry.own = length(text) - shared;
+        self.ends
+            .replace_range(at..at + old, &text[usize::from(shared)..]);
+    }
+
+    /// The text before an index, where that of the index begins, and that.
+    fn look_around(&self, index: usize) -> Around {
+        let mut texts = self.texts();
+        let mut before = String::new();
+        for _ in 0..index {
+            if let Some((_, text)) = texts.next() {
+                text.clone_into(&mut before);
+            }
+        }
+        let at = texts.offset;
+        let after = texts.next().map(|(_, text)| text.to_owned());
+        Around { before, at, after }
+    }
+}
+
+struct Around {
+    before: String,
+    at: usize,
+    after: Option<String>,
+}
+
+fn encode(before: &str, text: &str, entities: EntitySet) -> Entry {
+    let shared = shared_length(before, text);
+    Entry {
+        shared,
+        own: length(text) - shared,
+        entities,
+    }
+}
+
+fn length(text: &str) -> u16 {
+    u16::try_from(text.len()).expect("what is indexed has few hundred characters at most")
+}
+
+/// Bytes that two texts begin with alike, up to the end of a character.
+fn shared_length(before: &str, text: &str) -> u16 {
+    let alike = before.bytes().zip(text.bytes());
+    let mut shared = alike.take_while(|(a, b)| a == b).count();
+    while !text.is_char_boundary(shared) || !before.is_char_boundary(shared) {
+        shared -= 1;
+    }
+    u16::try_from(shared).expect("what is indexed has few hundred characters at most")
+}

@@ -1,0 +1,174 @@
+//! Everything that is known of one key: which entities have it, and with which values.
+
+use std::collections::{BTreeMap, HashMap};
+use std::ops::ControlFlow;
+
+use roaring::RoaringBitmap;
+
+use super::entity_set::{EntitySet, Slot};
+use super::value_table::{Direction, Inserted, ValueTable, fold_case};
+
+/// One key of the search index.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct KeyIndex {
+    table: ValueTable,
+    /// Entities with at least one value.
+    valued: RoaringBitmap,
+    /// Entities that have the key without a value that could be compared.
+    valueless: RoaringBitmap,
+    /// Pairs of an entity and a value.
+    pairs: u64,
+    /// Who spells a value otherwise than the table does, by the value in lower case. Hardly anybody.
+    other_spellings: HashMap<Box<str>, BTreeMap<Box<str>, RoaringBitmap>>,
+}
+
+/// How a value is spelled, and by whom, ascending.
+pub(super) type Spellings = Vec<(Box<str>, Vec<Slot>)>;
+
+/// A value as it is spelled, and how many entities have it.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct ValueCount {
+    pub(crate) value: String,
+    pub(crate) count: u64,
+}
+
+impl KeyIndex {
+    /// The values of a key that many entities have; each value in lower case once, with what entities spell it otherwise.
+    pub(super) fn from_values(values: BTreeMap<Box<str>, Spellings>) -> Self {
+        let mut index = Self::default();
+        let mut ordered = Vec::with_capacity(values.len());
+        for (folded, mut spellings) in values {
+            // The first spelling is that of the first entity, as it would be had they come one by one.
+            spellings.sort_by_key(|(_, slots)| slots.first().copied());
+            let mut all: Vec<Slot> = spellings
+                .iter()
+                .flat_map(|(_, slots)| slots)
+                .copied()
+                .collect();
+            all.sort_unstable();
+            all.dedup();
+            index.pairs += u64::try_from(all.len()).unwrap_or(u64::MAX);
+            index.valued.extend(all.iter().copied());
+            let mut spellings = spellings.into_iter();
+            let Some((first, _)) = spellings.next() else {
+                continue;
+            };
+            for (other, slots) in spellings {
+                let others = index.other_spellings.entry(folded.clone()).or_default();
+                others.insert(other, slots.into_iter().collect());
+            }
+            ordered.push((first, EntitySet::from_ascending(&all)));
+        }
+        index.table = ValueTable::from_ascending(ordered.into_iter());
+        index
+    }
+
+    /// Values in order, each with the entities that have it.
+    pub(crate) fn table(&self) -> &ValueTable {
+        &self.table
+    }
+
+    /// Entities that have the key with a value.
+    pub(crate) fn valued(&self) -> &RoaringBitmap {
+        &self.valued
+    }
+
+    /// Entities that have the key.
+    pub(crate) fn present(&self) -> RoaringBitmap {
+        &self.valued | &self.valueless
+    }
+
+    /// Whether an entity has more than one value.
+    pub(crate) fn is_multi_valued(&self) -> bool {
+        self.pairs > self.valued.len()
+    }
+
+    /// Values and how many of `entities` have them, by value as it is spelled.
+    pub(crate) fn count_values(&self, entities: Option<&RoaringBitmap>) -> Vec<ValueCount> {
+        let mut counts = Vec::new();
+        let mut push = |value: &str, count: u64| {
+            if count > 0 {
+                let value = value.to_owned();
+                counts.push(ValueCount { value, count });
+            }
+        };
+        self.table.walk(Direction::Ascending, None, |text, slots| {
+            let mut count = count_in(entities, slots);
+            if !self.other_spellings.is_empty()
+                && let Some(others) = self.other_spellings.get(&*fold_case(text))
+            {
+                for (other, slots) in others {
+                    let own = entities.map_or(slots.len(), |all| slots.intersection_len(all));
+                    count -= own;
+                    push(other, own);
+                }
+            }
+            push(text, count);
+            ControlFlow::Continue(())
+        });
+        counts.sort();
+        counts
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.valued.is_empty() && self.valueless.is_empty()
+    }
+
+    pub(super) fn insert_value(&mut self, spelled: &str, slot: Slot) {
+        let Inserted {
+            spelled: kept,
+            is_news,
+        } = self.table.insert(spelled, slot);
+        self.pairs += u64::from(is_news);
+        if kept != spelled {
+            let folded = Box::from(&*fold_case(spelled));
+            let others = self.other_spellings.entry(folded).or_default();
+            others.entry(Box::from(spelled)).or_default().insert(slot);
+        }
+    }
+
+    pub(super) fn remove_value(&mut self, folded: &str, slot: Slot) {
+        self.pairs -= u64::from(self.table.remove(folded, slot));
+        if let Some(others) = self.other_spellings.get_mut(folded) {
+            others.retain(|_, slots| {
+                slots.remove(slot);
+                !slots.is_empty()
+            });
+            if others.is_empty() {
+                self.other_spellings.remove(folded);
+            }
+        }
+    }
+
+    /// Says of entities that they have the key without a value.
+    pub(super) fn add_valueless(&mut self, slots: &[Slot]) {
+        self.valueless.extend(slots.iter().copied());
+    }
+
+    /// Says how an entity has the key.
+    pub(super) fn mark(&mut self, slot: Slot, presence: Presence) {
+        set(&mut self.valued, slot, presence.has_value);
+        set(&mut self.valueless, slot, presence.has_null);
+    }
+}
+
+/// How an entity has a key.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Presence {
+    /// With a value.
+    pub(super) has_value: bool,
+    /// With something that is no value.
+    pub(super) has_null: bool,
+}
+
+fn set(slots: &mut RoaringBitmap, slot: Slot, is_in: bool) {
+    if is_in {
+        slots.insert(slot);
+    } else {
+        slots.remove(slot);
+    }
+}
+
+fn count_in(entities: Option<&RoaringBitmap>, slots: &EntitySet) -> u64 {
+    entities.map_or_else(|| slots.len(), |entities| slots.count_in(entities))
+}
