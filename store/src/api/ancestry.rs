@@ -83,7 +83,8 @@ fn collect_items(
             }
         }
         items.push(AncestryItem {
-            entity: RawValue::from_string(entity).expect("an entity is served as JSON"),
+            entity: RawValue::from_string(String::from(&*entity))
+                .expect("an entity is served as JSON"),
             parent_entity_refs,
         });
     }
