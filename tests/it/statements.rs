@@ -24,8 +24,8 @@ const BEGINS_A_PUSH: &str = "insert into delivery";
 
 const FILL: &str = include_str!("statements.sql");
 
-/// Tables with a row for each source, file, entity, change or signal.
-const GROWING: [&str; 11] = [
+/// Tables with a row for each source, file, entity, change, signal or registration.
+const GROWING: [&str; 12] = [
     "source",
     "location",
     "entity",
@@ -37,10 +37,11 @@ const GROWING: [&str; 11] = [
     "location_entity",
     "link",
     "dependency",
+    "registered_location",
 ];
 
 /// Statements that read all of a table, each by its own part, and why they may.
-const READS_ALL: [(&str, &str); 5] = [
+const READS_ALL: [(&str, &str); 6] = [
     ("document_revision > 0", "the view is loaded at the start"),
     ("from problem p join", "the view is loaded at the start"),
     (
@@ -50,6 +51,10 @@ const READS_ALL: [(&str, &str); 5] = [
     (
         "count(*)",
         "sums for gauges, and for removals that are too large",
+    ),
+    (
+        "from registered_location order by id",
+        "people who list what is registered want all of it",
     ),
     (
         "where recheck_every > 0",

@@ -43,3 +43,7 @@ from generate_series(1, 10000) as n;
 insert into dependency (location_id, host, owner, name, git_ref, path, blob_oid, url)
 select 1000000 + n, 'filled.example', 'filled', 'r' || n, 'HEAD', 'api.yaml', 'b', ''
 from generate_series(1, 10000) as n;
+
+insert into registered_location (id, location_type, target, entity_ref, is_required, registered_at, changed_at)
+select gen_random_uuid()::text, 'filled', 'https://filled.example/' || n, 'location:filled/r' || n, 1, 1, 1
+from generate_series(1, 10000) as n;

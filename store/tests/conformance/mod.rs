@@ -51,6 +51,7 @@ where
 {
     tree::run(&filled).await;
     stories::run(&filled).await;
+    registered::run(&filled).await;
 }
 
 async fn open(config: &DatabaseConfig) -> Repo {
