@@ -266,6 +266,8 @@ async fn hide_location_entity(
     let mut hidden = work.tx.location_entities_of(&[], &refs).await?;
     for entity in &mut hidden {
         entity.is_published = false;
+        // If the process ends before it is shown again, whoever names the root next has another version to show.
+        entity.line = 1;
     }
     Ok(work.tx.put_location_entities(&hidden).await?)
 }
