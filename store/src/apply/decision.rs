@@ -13,7 +13,7 @@ use super::locations::graph::LocationGraph;
 use super::observed::evidence::Evidence;
 use super::observed::newest::Reading;
 use super::removals::pending::Withheld;
-use crate::repo::{Lane, SourceRow};
+use crate::repo::{GITHUB, Lane, SourceRow};
 
 /// What a batch saw, and the part of the graph it concerns.
 #[derive(Debug, Default)]
@@ -39,6 +39,25 @@ impl Observed {
             triggers: triggers_of(readings, now),
             causes: causes_of(readings, sources),
             ..Self::default()
+        }
+    }
+
+    /// Notes that a person caused what is seen, for the changes and readings that follow.
+    pub(crate) fn explain_by_person(&mut self, mechanism: &str, actor: &str, now: i64) {
+        let cause = Cause {
+            provider: GITHUB.to_owned(),
+            mechanism: mechanism.to_owned(),
+            actor: actor.to_owned(),
+            received_at: now,
+            ..Cause::default()
+        };
+        let ids: Vec<SourceId> = self.graph.sources.keys().copied().collect();
+        for id in ids {
+            let trigger = ChangeTrigger::new(&cause, "", 0, now);
+            self.triggers.insert(id, trigger);
+            let cause = cause.clone();
+            let lane = Lane::Hi;
+            self.causes.insert(id, RefreshCause { cause, lane });
         }
     }
 }

@@ -3,6 +3,7 @@
 //! A root is a location of a `roots` source that declares one generated Location entity. It comes
 //! and goes like the content of a file, so everything below it follows by the same rules.
 
+mod change;
 pub(crate) mod configured;
 pub(crate) mod discovered;
 pub(crate) mod heirs;
@@ -14,7 +15,6 @@ use freshet_model::location::{LocationSpec, TargetPlaces, generated_location};
 use freshet_model::{EntityRef, LocationId, SourceId, canonical_json};
 use sha2::{Digest, Sha256};
 
-use self::heirs::add_registered_heirs;
 use super::entities::declarations::Undeclared;
 use super::locations::graph::{GraphRequest, LocationGraph, TargetKey};
 use super::locations::load::load;
@@ -224,11 +224,7 @@ pub(crate) async fn remove_roots(
         // It has just been listed.
         Some(_) => BTreeSet::new(),
     };
-    let mut left = Vec::new();
-    for entity_ref in doubtful {
-        let Some(id) = discovered_root(graph, &entity_ref) else {
-            continue;
-        };
+    for id in doubtful.iter().filter_map(|it| discovered_root(graph, it)) {
         let source = graph.locations.get(&id).and_then(|location| {
             let source = graph.sources.get(&location.source_id)?;
             Some((source.id, source.key()))
@@ -244,10 +240,9 @@ pub(crate) async fn remove_roots(
             evidence
                 .entry(id)
                 .or_insert(LocationEvidence::Absent { reason: None });
-            left.push(entity_ref);
         }
     }
-    add_registered_heirs(tx, graph, evidence, &left).await
+    Ok(())
 }
 
 fn is_of_provider(key: &SourceKey) -> bool {
