@@ -8,10 +8,11 @@ use freshet_model::{EntityRef, LocationId};
 use serde::Serialize;
 use serde_json::value::RawValue;
 
+use super::Api;
 use super::error::{ApiError, ApiProblem, RequestLine};
+use super::etag::answer_data_tagged;
 use super::parameters::Parameters;
 use super::refresh::load_lineage_of;
-use super::{Api, answer_json};
 use crate::lineage::Lineage;
 use crate::view::CatalogState;
 
@@ -49,10 +50,11 @@ pub(super) async fn get_ancestry(
     let items = api
         .view
         .read(|state| collect_items(state, &lineage, &entity_ref, location_id));
-    Ok(answer_json(&Ancestry {
+    let ancestry = Ancestry {
         root_entity_ref: entity_ref,
         items,
-    }))
+    };
+    Ok(answer_data_tagged(request.headers(), &ancestry))
 }
 
 /// Depth first, as Backstage does.

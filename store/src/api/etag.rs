@@ -4,6 +4,7 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
+use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 
 use super::ok_json;
@@ -20,6 +21,12 @@ pub(super) fn answer_tagged(request: &HeaderMap, json: String) -> Response {
     let mut response = ok_json(json);
     response.headers_mut().insert(header::ETAG, tag);
     response
+}
+
+/// The same for plain data: texts, numbers and lists of them.
+pub(super) fn answer_data_tagged(request: &HeaderMap, data: &impl Serialize) -> Response {
+    let json = serde_json::to_string(data).expect("an answer is plain data");
+    answer_tagged(request, json)
 }
 
 fn weak_tag(json: &str) -> HeaderValue {

@@ -3,10 +3,10 @@
 //! They look like those over entities and mean other things: there are four columns and nothing else, an empty
 //! `$all` matches nothing, and no column contains anything.
 
-use freshet_model::javascript_text;
 use serde_json::{Map, Value};
 
 use super::InvalidQuery;
+use super::predicate::read::{invalid, scalar};
 use crate::repo::RegisteredLocation;
 
 const ALL: &str = "$all";
@@ -187,18 +187,9 @@ fn parse_comparison(operator: &str, operand: &Value) -> Option<ColumnCondition> 
     }
 }
 
-/// A value that is compared, as JavaScript writes it, in lower case.
+/// A value that is compared, in lower case.
 fn read_scalar(value: &Value) -> Option<String> {
-    match value {
-        Value::String(text) => Some(text.to_lowercase()),
-        Value::Bool(is_true) => Some(is_true.to_string()),
-        Value::Number(number) => number.as_f64().map(javascript_text),
-        Value::Null | Value::Array(_) | Value::Object(_) => None,
-    }
-}
-
-fn invalid(reason: &str) -> InvalidQuery {
-    InvalidQuery(format!("Invalid query: {reason}"))
+    scalar(value).map(|value| value.to_lowercase())
 }
 
 #[cfg(test)]

@@ -5,10 +5,11 @@ use axum::response::Response;
 use serde::Serialize;
 
 use super::LocationItem;
+use crate::api::Api;
 use crate::api::body::read_body;
 use crate::api::error::{ApiError, ApiProblem, RequestLine};
+use crate::api::etag::answer_data_tagged;
 use crate::api::parameters::Parameters;
-use crate::api::{Api, answer_json};
 use crate::query::{LocationPage, LocationQuery};
 use crate::repo::{RegisteredLocation, RepoError};
 
@@ -45,7 +46,8 @@ pub(super) async fn list_locations(
     let wrapped = locations.into_iter().map(|location| WrappedItem {
         data: location.into(),
     });
-    Ok(answer_json(&wrapped.collect::<Vec<_>>()))
+    let wrapped: Vec<WrappedItem> = wrapped.collect();
+    Ok(answer_data_tagged(request.headers(), &wrapped))
 }
 
 /// A page of the registered locations that match.
@@ -55,17 +57,19 @@ pub(super) async fn query_locations(
 ) -> Result<Response, ApiError> {
     let asked = RequestLine::of_request(&request);
     Parameters::read_known(&request, &[]).map_err(|problem| asked.fail_with(problem))?;
+    let headers = request.headers().clone();
     let query = read_body(request).await;
     let query: LocationQuery = query.map_err(|problem| asked.fail_with(problem))?;
     let page = find_page(&api, query).await;
     let page = page.map_err(|problem| asked.fail_with(problem))?;
-    Ok(answer_json(&PageAnswer {
+    let page = PageAnswer {
         items: page.items.into_iter().map(LocationItem::from).collect(),
         total_items: page.total,
         page_info: PageInfo {
             next_cursor: page.next,
         },
-    }))
+    };
+    Ok(answer_data_tagged(&headers, &page))
 }
 
 async fn find_page(api: &Api, query: LocationQuery) -> Result<LocationPage, ApiProblem> {

@@ -9,9 +9,11 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use super::{LocationItem, no_location};
+use crate::api::Api;
 use crate::api::error::{ApiError, ApiProblem, RequestLine};
+use crate::api::etag::answer_data_tagged;
 use crate::api::parameters::Parameters;
-use crate::api::{Api, answer_json};
+
 use crate::repo::{RegisteredLocation, RepoError};
 
 /// One registered location.
@@ -25,7 +27,8 @@ pub(super) async fn get_location(
     let found = find_by_id(&api, &id).await;
     let found = found.map_err(|error| asked.fail_with(error))?;
     let found = found.ok_or_else(|| asked.fail_with(no_location(&id)))?;
-    Ok(answer_json(&LocationItem::from(found)))
+    let found = LocationItem::from(found);
+    Ok(answer_data_tagged(request.headers(), &found))
 }
 
 /// The registered location from which an entity was found. Of what the configuration or a provider named, there is none.
@@ -44,7 +47,8 @@ pub(super) async fn get_by_entity(
             "Found no registered location of entity {kind}:{namespace}/{name}"
         )))
     })?;
-    Ok(answer_json(&LocationItem::from(found)))
+    let found = LocationItem::from(found);
+    Ok(answer_data_tagged(request.headers(), &found))
 }
 
 async fn find_by_id(api: &Api, id: &str) -> Result<Option<RegisteredLocation>, RepoError> {

@@ -53,6 +53,10 @@ async fn a_location_is_registered_and_found_by_every_way() {
     assert_eq!(world.get(&path.to_uppercase()).await.json(), location);
     let by_entity = format!("{LOCATIONS}/by-entity/location/default/{name}");
     assert_eq!(world.get(&by_entity).await.json(), location);
+    let answer = world.get(&path).await;
+    let tag = answer.header("etag").expect("a tag");
+    let held = format!("if-none-match: {tag}\r\n");
+    assert_eq!(world.request("GET", &path, &held).await.status, 304);
     let query = format!("{LOCATIONS}/by-query");
     let asked = json!({"query": {"target": {"$hasPrefix": "HTTPS://github.com/ACME"}}});
     let page = world.send_json("POST", &query, &asked).await.json();

@@ -4,7 +4,7 @@
 //! Everything is compared in lower case, as the index is. What a predicate means is decided in
 //! [`select`](super::select); how it is written, in [`read`] and [`filter`](super::filter).
 
-mod read;
+pub(super) mod read;
 mod write;
 
 use serde_json::Value;

@@ -156,7 +156,7 @@ fn read_relation(relation: &Map<String, Value>) -> Result<EntityPredicate, Inval
 }
 
 /// A value that can be compared, as JavaScript writes it.
-fn scalar(value: &Value) -> Option<String> {
+pub(in crate::query) fn scalar(value: &Value) -> Option<String> {
     match value {
         Value::String(text) => Some(text.clone()),
         Value::Bool(is_true) => Some(is_true.to_string()),
@@ -165,7 +165,7 @@ fn scalar(value: &Value) -> Option<String> {
     }
 }
 
-fn invalid(reason: &str) -> InvalidQuery {
+pub(in crate::query) fn invalid(reason: &str) -> InvalidQuery {
     InvalidQuery(format!("Invalid query: {reason}"))
 }
 
