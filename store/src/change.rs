@@ -141,8 +141,8 @@ pub(crate) mod sample {
         let relations = relations
             .iter()
             .map(|(forward, target)| RelationDeclaration {
-                forward: (*forward).to_owned(),
-                reverse: Some(format!("{forward}-by")),
+                forward: (*forward).into(),
+                reverse: Some(format!("{forward}-by").into()),
                 target: parse(target),
             });
         EntityRecord {

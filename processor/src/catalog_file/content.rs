@@ -115,8 +115,11 @@ fn message_of_place(at: TextPosition) -> Place {
 
 fn message_of_relation(declared: RelationDeclaration) -> RelationObserved {
     RelationObserved {
-        forward: declared.forward,
-        reverse: declared.reverse.unwrap_or_default(),
+        forward: declared.forward.to_string(),
+        reverse: declared
+            .reverse
+            .map(|it| it.to_string())
+            .unwrap_or_default(),
         target: declared.target.to_string(),
     }
 }

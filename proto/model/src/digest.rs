@@ -194,8 +194,8 @@ mod tests {
     #[test]
     fn the_digest_tells_documents_and_relations_apart() {
         let relation = |forward: &str, name: &str| RelationDeclaration {
-            forward: forward.to_owned(),
-            reverse: Some("ownerOf".to_owned()),
+            forward: forward.into(),
+            reverse: Some("ownerOf".into()),
             target: EntityRef::new("group", "default", name).expect("well formed"),
         };
         let one = digest("{}", &[relation("ownedBy", "a")]);

@@ -38,7 +38,7 @@ pub use kind::{KindError, KindSpec, Kinds, RelationField};
 pub use level::Level;
 pub use number::javascript_text;
 pub use problem::Problem;
-pub use relation::RelationDeclaration;
+pub use relation::{RelationDeclaration, RelationType};
 pub use repository_name::RepositoryName;
 pub use rule_id::RuleId;
 pub use text_position::TextPosition;

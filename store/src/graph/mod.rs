@@ -72,6 +72,11 @@ impl<E: Declares> RelationGraph<E> {
             .as_ref()
     }
 
+    /// A ref as it is kept here, if it is known.
+    pub(crate) fn known_ref(&self, entity_ref: &EntityRef) -> Option<&EntityRef> {
+        self.nodes.get_key_value(entity_ref).map(|(known, _)| known)
+    }
+
     /// Numbers of all entities, ascending.
     pub(crate) fn slots(&self) -> impl Iterator<Item = u32> {
         let nodes = self.graph.node_indices();
@@ -171,14 +176,14 @@ impl<E: Declares> RelationGraph<E> {
         let (Some(from), Some(to)) = (node(entity_ref), node(target)) else {
             return false;
         };
-        self.declares(from, to, |own| own.forward == relation)
+        self.declares(from, to, |own| own.forward.as_str() == relation)
             || self.declares(to, from, |other| other.reverse.as_deref() == Some(relation))
     }
 
     /// Whether an entity shows any relation of this type.
     pub(crate) fn shows_type(&self, entity_ref: &EntityRef, relation: &str) -> bool {
         let own = self.get(entity_ref).map_or(&[][..], Declares::relations);
-        own.iter().any(|own| own.forward == relation)
+        own.iter().any(|own| own.forward.as_str() == relation)
             || self
                 .incoming(entity_ref)
                 .any(|(_, other)| other.reverse.as_deref() == Some(relation))

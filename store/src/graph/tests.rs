@@ -15,8 +15,8 @@ fn name(text: &str) -> EntityRef {
 
 fn owned_by(target: &str) -> RelationDeclaration {
     RelationDeclaration {
-        forward: "ownedBy".to_owned(),
-        reverse: Some("ownerOf".to_owned()),
+        forward: "ownedBy".into(),
+        reverse: Some("ownerOf".into()),
         target: name(target),
     }
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use freshet_model::{EntityRef, RelationDeclaration};
+use freshet_model::{EntityRef, RelationDeclaration, RelationType};
 
 use super::error::RepoError;
 use super::statement::json;
@@ -27,7 +27,7 @@ pub(crate) fn relations_to_text(relations: &[RelationDeclaration]) -> String {
 
 /// Reads what [`relations_to_text`] wrote.
 pub(crate) fn relations_from_text(text: &str) -> Result<Arc<[RelationDeclaration]>, RepoError> {
-    let compact: Vec<CompactRelation<String>> = serde_json::from_str(text)
+    let compact: Vec<CompactRelation<RelationType>> = serde_json::from_str(text)
         .map_err(|error| RepoError::unreadable("read relations", error))?;
     Ok(compact
         .into_iter()

@@ -1,10 +1,10 @@
 //! What the view holds, and how one row of the log changes it.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::ops::Bound;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use freshet_model::{EntityRef, LocationId, RelationDeclaration, Revision, SourceId};
+use freshet_model::{EntityRef, LocationId, RelationDeclaration, RelationType, Revision, SourceId};
 use freshet_runtime::progress::{Total, Work};
 use uuid::Uuid;
 
@@ -29,6 +29,7 @@ pub struct CatalogState {
     /// What the search index has yet to take in. It is taken out while the state is only read.
     pending_terms: Mutex<PendingTerms>,
     served_texts: ServedTexts,
+    relation_types: HashSet<RelationType>,
 }
 
 /// An entity and where its document is spliced when it is served.
@@ -323,8 +324,9 @@ impl CatalogState {
         }
     }
 
-    fn put_record(&mut self, record: EntityRecord) {
+    fn put_record(&mut self, mut record: EntityRecord) {
         let entity_ref = record.entity_ref.clone();
+        record.relations = self.share_texts(&record.relations);
         let record = Arc::new(record);
         self.counts.add_entity(&record);
         let held = ViewEntity {
@@ -343,6 +345,20 @@ impl CatalogState {
         }
         self.by_uid.insert(record.uid, slot);
         self.note_put(slot, before, &record);
+    }
+
+    /// The same relations, with the texts that others hold already: one by one they would be a third of what the view takes.
+    fn share_texts(&mut self, relations: &[RelationDeclaration]) -> Arc<[RelationDeclaration]> {
+        let types = &mut self.relation_types;
+        let shared = relations.iter().map(|relation| {
+            let target = self.entities.known_ref(&relation.target);
+            RelationDeclaration {
+                forward: share_type(types, &relation.forward),
+                reverse: relation.reverse.as_ref().map(|it| share_type(types, it)),
+                target: target.unwrap_or(&relation.target).clone(),
+            }
+        });
+        shared.collect()
     }
 
     /// Notes what the search index has to look at, now that a record has come in place of another.
@@ -457,6 +473,14 @@ impl CatalogState {
             }
         }
     }
+}
+
+fn share_type(known: &mut HashSet<RelationType>, name: &RelationType) -> RelationType {
+    if let Some(known) = known.get(name) {
+        return known.clone();
+    }
+    known.insert(name.clone());
+    name.clone()
 }
 
 /// Notes what the targets of relations show of whoever declares them.

@@ -102,8 +102,8 @@ impl Model {
         let relations: Arc<[RelationDeclaration]> = to
             .iter()
             .map(|target| RelationDeclaration {
-                forward: "dependsOn".to_owned(),
-                reverse: target.is_multiple_of(2).then(|| "dependencyOf".to_owned()),
+                forward: "dependsOn".into(),
+                reverse: target.is_multiple_of(2).then(|| "dependencyOf".into()),
                 target: name(*target),
             })
             .collect();

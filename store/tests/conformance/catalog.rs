@@ -47,12 +47,12 @@ pub(super) fn change(revision: i64, op: Op, name: &str) -> ChangeRow {
     let has_document = matches!(op, Op::Created | Op::Updated);
     let relations: Arc<[RelationDeclaration]> = Arc::from([
         RelationDeclaration {
-            forward: "ownedBy".to_owned(),
-            reverse: Some("ownerOf".to_owned()),
+            forward: "ownedBy".into(),
+            reverse: Some("ownerOf".into()),
             target: entity_ref("owner"),
         },
         RelationDeclaration {
-            forward: "seenBy".to_owned(),
+            forward: "seenBy".into(),
             reverse: None,
             target: entity_ref("other"),
         },

@@ -19,6 +19,7 @@ mod machine;
 mod memory;
 mod parse;
 mod push;
+mod reads;
 mod validate;
 mod world;
 
@@ -36,7 +37,7 @@ struct Arguments {
     #[arg(long)]
     bench: bool,
     /// Only this bench.
-    #[arg(long, value_parser = ["push", "burst", "ingest", "embed", "group", "parse", "validate", "growth", "memory", "cold", "large"])]
+    #[arg(long, value_parser = ["push", "burst", "ingest", "embed", "group", "parse", "validate", "growth", "memory", "cold", "large", "reads"])]
     only: Option<String>,
     /// Only this profile.
     #[arg(long, value_parser = ["embedded", "nats"])]
@@ -50,7 +51,7 @@ struct Arguments {
     /// Changes of those entities before the push bench begins to count.
     #[arg(long, default_value_t = 0)]
     changes: usize,
-    /// Repositories of the cold discovery.
+    /// Repositories of the cold discovery and of the reads.
     #[arg(long, default_value_t = 1_000)]
     repositories: usize,
     /// Entities in each of them, and of the one large source.
@@ -111,6 +112,11 @@ fn main() {
         if wants("large") {
             run(large::measure(profile, label, arguments.entities));
         }
+        if wants("reads") {
+            let (repositories, entities) = (arguments.repositories, arguments.entities);
+            let lines = reads::measure(profile, label, repositories, entities);
+            run(async { join_lines(&lines.await) });
+        }
         if wants("cold") {
             let plan = cold::Plan {
                 repositories: arguments.repositories,
@@ -123,10 +129,16 @@ fn main() {
 }
 
 /// Each measurement has a runtime of its own, so that nothing of the one before is still running.
-fn run(measurement: impl Future<Output = Value>) {
+fn run(measurement: impl Future<Output = impl std::fmt::Display>) {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
         .expect("a runtime");
     println!("{}", runtime.block_on(measurement));
+}
+
+/// Several lines of one measurement.
+fn join_lines(lines: &[Value]) -> String {
+    let lines: Vec<String> = lines.iter().map(Value::to_string).collect();
+    lines.join("\n")
 }

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::name;
+use crate::{RelationType, name};
 
 /// One kind: what its documents look like and which fields point at other entities.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -34,10 +34,10 @@ pub struct RelationField {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub default_kind: Option<String>,
     /// Name of the relation to the target.
-    pub forward: String,
+    pub forward: RelationType,
     /// Name of the relation back from the target.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub reverse: Option<String>,
+    pub reverse: Option<RelationType>,
 }
 
 /// Why a kind cannot be added.

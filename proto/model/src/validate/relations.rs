@@ -86,7 +86,7 @@ fn read_field(
         match read_target(item, field, namespace) {
             Ok(target) => {
                 // An event names one owner; where there are several, the first one wins.
-                if declared.owner.is_none() && field.forward == OWNED_BY {
+                if declared.owner.is_none() && &*field.forward == OWNED_BY {
                     declared.owner = Some(target.clone());
                 }
                 declared.relations.push(RelationDeclaration {

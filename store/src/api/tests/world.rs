@@ -371,8 +371,8 @@ fn change(revision: i64) -> ChangeRow {
 
 fn record(number: u8, name: &str, kind: &str, spec: &str, owner: Option<&str>) -> EntityRecord {
     let relations = owner.map(|owner| RelationDeclaration {
-        forward: "ownedBy".to_owned(),
-        reverse: Some("ownerOf".to_owned()),
+        forward: "ownedBy".into(),
+        reverse: Some("ownerOf".into()),
         target: parse(owner),
     });
     EntityRecord {

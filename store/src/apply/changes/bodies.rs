@@ -221,7 +221,7 @@ impl<'de> Visitor<'de> for KindSearch<'_> {
 fn owner_of(relations: &[RelationDeclaration]) -> Option<&EntityRef> {
     relations
         .iter()
-        .find(|relation| relation.forward == OWNED_BY)
+        .find(|relation| &*relation.forward == OWNED_BY)
         .map(|relation| &relation.target)
 }
 

@@ -284,8 +284,8 @@ fn declare_entity(
 
 fn read_relation(observed: &RelationObserved) -> Result<RelationDeclaration, ApplyError> {
     Ok(RelationDeclaration {
-        forward: observed.forward.clone(),
-        reverse: (!observed.reverse.is_empty()).then(|| observed.reverse.clone()),
+        forward: observed.forward.as_str().into(),
+        reverse: (!observed.reverse.is_empty()).then(|| observed.reverse.as_str().into()),
         target: EntityRef::parse(&observed.target)
             .map_err(|error| ApplyError::unreadable("a relation", error))?,
     })
