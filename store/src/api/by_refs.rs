@@ -13,7 +13,7 @@ use super::body::read_body;
 use super::error::{ApiError, RequestLine};
 use super::list_body::answer_refs;
 use super::parameters::Parameters;
-use crate::query::{EntityPredicate, FieldSelection, parse_filters, select_entities};
+use crate::query::{EntityPredicate, FieldSelection, expand_owners, parse_filters, select_entities};
 use crate::view::View;
 
 #[derive(Deserialize)]
@@ -64,7 +64,8 @@ fn find_refs(
     }
     let refs: Vec<Option<EntityRef>> = refs.collect();
     view.search(|state, index| {
-        let meant = select_entities(index, predicate);
+        let predicate = expand_owners(state, predicate);
+        let meant = select_entities(index, &predicate);
         let is_meant = |it: &EntityRef| state.slot_of(it).is_some_and(|slot| meant.contains(slot));
         refs.into_iter().map(|it| it.filter(is_meant)).collect()
     })

@@ -17,6 +17,7 @@ mod body;
 mod by_query;
 mod by_refs;
 mod changes;
+mod cycles;
 mod dangling;
 mod deletion;
 mod entities;
@@ -24,8 +25,10 @@ mod error;
 mod etag;
 mod facets;
 mod guard;
+mod impact;
 mod list_body;
 mod locations;
+mod owned;
 mod parameters;
 mod problems;
 mod refresh;
@@ -161,6 +164,10 @@ impl Api {
             .merge(locations::location_routes());
         let own = Router::new()
             .route("/changes", get(changes::subscribe_to_changes))
+            .route("/cycles", get(cycles::list_cycles))
+            .route("/impact", get(impact::get_impact))
+            .route("/owned", get(owned::list_owned))
+            .route("/paths", get(impact::get_paths))
             .route("/dangling", get(dangling::list_dangling))
             .route("/problems", get(problems::list_problems))
             .route("/refreshes/{id}", get(refresh::get_refresh))
@@ -279,6 +286,10 @@ fn route_label(matched: Option<&MatchedPath>) -> &'static str {
         Some("/api/catalog/entities/by-refs") => "entities_by_refs",
         Some("/api/catalog/entity-facets") => "entity_facets",
         Some("/api/v1/changes") => "changes",
+        Some("/api/v1/cycles") => "cycles",
+        Some("/api/v1/impact") => "impact",
+        Some("/api/v1/owned") => "owned",
+        Some("/api/v1/paths") => "paths",
         Some("/api/v1/dangling") => "dangling",
         Some("/api/v1/problems") => "problems",
         Some("/api/v1/refreshes/{id}") => "refreshes",

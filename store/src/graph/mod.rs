@@ -5,12 +5,18 @@
 //! replaced with it, so taking an entity in or out costs its own declarations and nobody else's.
 //! Reverse relations are not stored: they are read off the incoming edges.
 
+mod cycles;
+mod ownership;
+mod walk;
+
 use std::collections::HashMap;
 
 use freshet_model::{EntityRef, RelationDeclaration};
 use petgraph::Direction;
 use petgraph::stable_graph::{NodeIndex, StableDiGraph};
 use petgraph::visit::EdgeRef as _;
+
+pub(crate) use walk::{Along, Met, WalkLimits, Walked};
 
 /// A relation as the catalog API shows it: its type and its target.
 pub(crate) type ServedRelation<'a> = (&'a str, &'a EntityRef);
@@ -138,8 +144,7 @@ impl<E: Declares> RelationGraph<E> {
             .flat_map(|node| self.graph.edges_directed(node, Direction::Incoming))
             .filter_map(|edge| {
                 let declaring = &self.graph[edge.source()];
-                let index = usize::try_from(*edge.weight()).ok()?;
-                let relation = declaring.entity.as_ref()?.relations().get(index)?;
+                let relation = self.relation_of(edge.source(), *edge.weight())?;
                 Some((&declaring.entity_ref, relation))
             })
     }
@@ -197,10 +202,6 @@ impl<E: Declares> RelationGraph<E> {
         to: NodeIndex,
         is_meant: impl Fn(&RelationDeclaration) -> bool,
     ) -> bool {
-        let relation_of = |weight: u32| {
-            let entity = self.graph[from].entity.as_ref()?;
-            entity.relations().get(usize::try_from(weight).ok()?)
-        };
         let mut outgoing = self.graph.edges_directed(from, Direction::Outgoing);
         let mut incoming = self.graph.edges_directed(to, Direction::Incoming);
         loop {
@@ -211,12 +212,18 @@ impl<E: Declares> RelationGraph<E> {
                 .into_iter()
                 .filter(|edge| edge.source() == from && edge.target() == to);
             if between
-                .filter_map(|edge| relation_of(*edge.weight()))
+                .filter_map(|edge| self.relation_of(from, *edge.weight()))
                 .any(&is_meant)
             {
                 return true;
             }
         }
+    }
+
+    /// The declaration that an edge from a node stands for.
+    fn relation_of(&self, from: NodeIndex, weight: u32) -> Option<&RelationDeclaration> {
+        let entity = self.graph[from].entity.as_ref()?;
+        entity.relations().get(usize::try_from(weight).ok()?)
     }
 
     fn ensure_node(&mut self, entity_ref: &EntityRef) -> NodeIndex {
@@ -265,3 +272,5 @@ impl<E: Declares> RelationGraph<E> {
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod walk_tests;

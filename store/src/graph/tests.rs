@@ -1,7 +1,7 @@
 use super::*;
 
 /// An entity that is nothing but its declarations.
-struct Declaring(Vec<RelationDeclaration>);
+pub(super) struct Declaring(pub(super) Vec<RelationDeclaration>);
 
 impl Declares for Declaring {
     fn relations(&self) -> &[RelationDeclaration] {

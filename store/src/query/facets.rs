@@ -1,5 +1,6 @@
 //! How many entities have which value of a key.
 
+use super::owned::expand_owners;
 use super::predicate::EntityPredicate;
 use super::select::select_entities;
 use crate::view::{ValueCount, View, fold_case};
@@ -15,8 +16,9 @@ pub(crate) struct FacetQuery {
 
 /// The values of each key, by value, in the order of the query.
 pub(crate) fn count_facets(view: &View, query: &FacetQuery) -> Vec<Vec<ValueCount>> {
-    view.search(|_, index| {
-        let found = select_entities(index, &query.predicate);
+    view.search(|state, index| {
+        let wanted = expand_owners(state, &query.predicate);
+        let found = select_entities(index, &wanted);
         // Counting all of them is counting what is kept anyway.
         let found = (found.len() < index.all().len()).then_some(&*found);
         let facets = query.keys.iter().map(|key| {

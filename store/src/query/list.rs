@@ -6,6 +6,7 @@ use freshet_model::EntityRef;
 use roaring::RoaringBitmap;
 
 use super::order::SortField;
+use super::owned::expand_owners;
 use super::predicate::EntityPredicate;
 use super::select::select_entities;
 use super::sort::{Catalog, Part, Row, pick_by_value, sort_by_fields};
@@ -37,7 +38,8 @@ pub(crate) struct EntityList {
 pub(crate) fn select_list(view: &View, query: &ListQuery) -> EntityList {
     view.search(|state, index| {
         let catalog = Catalog { state, index };
-        let found = select_entities(index, &query.predicate);
+        let wanted = expand_owners(state, &query.predicate);
+        let found = select_entities(index, &wanted);
         if query.page.is_given() {
             sort_page(catalog, &found, query)
         } else {

@@ -4,6 +4,7 @@ use freshet_model::EntityRef;
 
 use super::FieldSelection;
 use super::cursor::PageCursor;
+use super::owned::expand_owners;
 use super::predicate::EntityPredicate;
 use super::select::{retain_with_text, select_entities};
 use super::sort::{Catalog, Part, Row, SortMark, pick_by_uid, pick_by_value};
@@ -74,6 +75,7 @@ pub(crate) fn select_page(view: &View, query: &PageQuery) -> EntityPage {
         let catalog = Catalog { state, index };
         let cursor = &query.cursor;
         let wanted = cursor.predicate.clone().and(query.visible.clone());
+        let wanted = expand_owners(state, &wanted);
         let mut found = select_entities(index, &wanted);
         let field = cursor.order.as_ref().map(|order| order.field.as_str());
         retain_with_text(index, &mut found, &cursor.text, field);

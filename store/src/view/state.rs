@@ -112,6 +112,11 @@ impl CatalogState {
         self.entities.at(slot).map(|held| &*held.record)
     }
 
+    /// The relations among all entities, to walk over.
+    pub(crate) fn graph(&self) -> &RelationGraph<impl Declares> {
+        &self.entities
+    }
+
     /// The numbers of all entities, ascending.
     pub(crate) fn slots(&self) -> impl Iterator<Item = Slot> {
         self.entities.slots()

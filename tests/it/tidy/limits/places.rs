@@ -178,6 +178,24 @@ pub(super) const DOCUMENTED: &[DocumentedLimit] = &[
         ],
     ),
     (
+        "what is met from one ref, steps to it",
+        &[("store/src/api/impact.rs", &["REFS_MET_MAX", "DEPTH_MAX"])],
+    ),
+    (
+        "refs of `impact` and `owned` in an answer",
+        &[
+            ("store/src/api/impact.rs", &["LIMIT_MAX", "LIMIT"]),
+            ("store/src/api/owned.rs", &["LIMIT_MAX", "LIMIT"]),
+        ],
+    ),
+    (
+        "shortest paths, cycles, refs of a cycle",
+        &[
+            ("store/src/api/impact.rs", &["PATHS_MAX"]),
+            ("store/src/api/cycles.rs", &["CYCLES_MAX", "REFS_MAX"]),
+        ],
+    ),
+    (
         "problems of an answer",
         &[("store/src/api/problems.rs", &["LIMIT_MAX"])],
     ),
@@ -419,6 +437,8 @@ pub(super) const OF_NOBODY: &[(&str, &[&str])] = &[
     ("store/src/apply/source_state.rs", &["DOUBLINGS_MAX"]),
     ("store/src/batch_limits.rs", &["WHOLE_BATCHES_MAX"]),
     ("store/src/config.rs", &["BATCH_BYTES_MAX"]),
+    // No tree of groups is as large.
+    ("store/src/graph/ownership.rs", &["OWNERS_MAX", "DEPTH_MAX"]),
     ("store/src/ledger/publish.rs", &["IN_FLIGHT_MAX"]),
     (
         "store/src/ledger/reconciler.rs",
