@@ -13,7 +13,9 @@ use super::body::read_body;
 use super::error::{ApiError, RequestLine};
 use super::list_body::answer_refs;
 use super::parameters::Parameters;
-use crate::query::{EntityPredicate, FieldSelection, expand_owners, parse_filters, select_entities};
+use crate::query::{
+    EntityPredicate, FieldSelection, expand_owners, parse_filters, select_entities,
+};
 use crate::view::View;
 
 #[derive(Deserialize)]

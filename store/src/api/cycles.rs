@@ -48,7 +48,11 @@ pub(super) async fn list_cycles(
         let total_items = cycles.len();
         let items = cycles.into_iter().take(CYCLES_MAX).map(|refs| Cycle {
             total_refs: refs.len(),
-            entity_refs: refs.iter().take(REFS_MAX).map(ToString::to_string).collect(),
+            entity_refs: refs
+                .iter()
+                .take(REFS_MAX)
+                .map(ToString::to_string)
+                .collect(),
         });
         let items = items.collect();
         Cycles {

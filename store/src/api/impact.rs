@@ -124,7 +124,8 @@ fn read_impact(request: &Request) -> Result<ImpactQuestion, ApiProblem> {
     let limit = parameters.integer_value("limit", 1_usize)?;
     Ok(ImpactQuestion {
         start: read_ref(&parameters, "ref")?,
-        relations: read_relations(&parameters).unwrap_or_else(|| default.map(str::to_owned).to_vec()),
+        relations: read_relations(&parameters)
+            .unwrap_or_else(|| default.map(str::to_owned).to_vec()),
         limits: read_limits(&parameters)?,
         offset: parameters.integer_value("offset", 0_usize)?.unwrap_or(0),
         limit: limit.unwrap_or(LIMIT).min(LIMIT_MAX),
@@ -203,7 +204,9 @@ pub(super) fn read_ref(parameters: &Parameters, name: &str) -> Result<EntityRef,
 }
 
 pub(super) fn read_relations(parameters: &Parameters) -> Option<Vec<String>> {
-    let values = parameters.values_of("relation").flat_map(|it| it.split(','));
+    let values = parameters
+        .values_of("relation")
+        .flat_map(|it| it.split(','));
     let types: Vec<String> = values.map(|it| it.trim().to_owned()).collect();
     (!types.is_empty()).then_some(types)
 }

@@ -19,13 +19,10 @@ impl<E: Declares> RelationGraph<E> {
             .into_iter()
             .filter(|nodes| {
                 nodes.len() > 1
-                    || self
-                        .graph
-                        .edges_connecting(nodes[0], nodes[0])
-                        .any(|edge| {
-                            self.relation_of(edge.source(), *edge.weight())
-                                .is_some_and(|relation| along.takes(&relation.forward))
-                        })
+                    || self.graph.edges_connecting(nodes[0], nodes[0]).any(|edge| {
+                        self.relation_of(edge.source(), *edge.weight())
+                            .is_some_and(|relation| along.takes(&relation.forward))
+                    })
             })
             .map(|nodes| {
                 let refs = nodes.into_iter().map(|node| &self.graph[node].entity_ref);

@@ -47,7 +47,7 @@ impl Along {
         Self(types.into_iter().map(str::to_lowercase).collect())
     }
 
-    fn takes(&self, relation: &str) -> bool {
+    pub(super) fn takes(&self, relation: &str) -> bool {
         self.0.iter().any(|own| *own == relation.to_lowercase())
     }
 }

@@ -48,7 +48,9 @@ fn check_walk(start: &str, types: &[&str], limits: WalkLimits, expected: &str) {
     let along = Along::types(types.iter().copied());
     let walked = chain().walk_from(&entity_ref(start), &along, limits);
     let met = walked.met.iter();
-    let mut met: Vec<String> = met.map(|it| format!("{}{}", it.distance, it.entity_ref.name())).collect();
+    let mut met: Vec<String> = met
+        .map(|it| format!("{}{}", it.distance, it.entity_ref.name()))
+        .collect();
     if walked.is_cut {
         met.push("...".to_owned());
     }
@@ -67,7 +69,12 @@ fn what_depends_on_something_is_met_nearest_first() {
 fn a_walk_ends_at_its_limits_and_says_so() {
     let near = WalkLimits { depth: 1, ..ALL };
     check_walk("component:d/c", &["dependencyOf"], near, "1b 1x ...");
-    check_walk("component:d/a", &["dependsOn", "ownedBy"], WalkLimits { depth: 2, ..ALL }, "1b 1g 2c");
+    check_walk(
+        "component:d/a",
+        &["dependsOn", "ownedBy"],
+        WalkLimits { depth: 2, ..ALL },
+        "1b 1g 2c",
+    );
     let few = WalkLimits { refs: 2, ..ALL };
     check_walk("component:d/c", &["dependencyOf"], few, "1b 1x ...");
 }
@@ -134,7 +141,11 @@ fn a_person_owns_what_his_groups_own_and_a_group_what_is_below_it() {
     ]);
     let owners = |of: &str| {
         let owners = graph.roll_up_owners(&entity_ref(of));
-        owners.iter().map(|it| it.name().to_owned()).collect::<Vec<_>>().join(" ")
+        owners
+            .iter()
+            .map(|it| it.name().to_owned())
+            .collect::<Vec<_>>()
+            .join(" ")
     };
     assert_eq!(owners("user:d/jane"), "jane team department");
     assert_eq!(owners("group:d/department"), "department other team jane");

@@ -224,11 +224,11 @@ impl Model {
         for (from, record) in &self.entities {
             for relation in record.relations.iter() {
                 if from == of {
-                    relations.push((relation.forward.clone(), relation.target.clone()));
+                    relations.push((relation.forward.to_string(), relation.target.clone()));
                 }
                 if let Some(reverse) = relation.reverse.as_ref().filter(|_| relation.target == *of)
                 {
-                    relations.push((reverse.clone(), from.clone()));
+                    relations.push((reverse.to_string(), from.clone()));
                 }
             }
         }
