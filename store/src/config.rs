@@ -10,11 +10,14 @@ use freshet_proto::subject::DEFAULT_PREFIX;
 use secrecy::SecretString;
 use sha2::{Digest, Sha256};
 
-use crate::api::ExternalAccess;
+use crate::api::{ApiCertificate, AuthConfig};
 
 /// About 250 entities of a sweep: a push may have to wait for one such transaction. What larger ones would save
 /// in a cold start was not measured.
 const BATCH_BYTES_MAX: usize = 512 * 1024;
+
+/// Where the API is, unless it is said otherwise.
+const BASE_URL: &str = "http://localhost:7007";
 
 /// Everything the store is told.
 #[derive(Clone, Debug)]
@@ -59,8 +62,10 @@ pub struct StoreConfig {
     pub progress_every: Duration,
     /// Which browsers may call the API; `None` sends no CORS headers.
     pub cors: Option<CorsConfig>,
-    /// Who may call the API where it listens beyond loopback.
-    pub external_access: Vec<ExternalAccess>,
+    /// Who may call the API.
+    pub auth: AuthConfig,
+    /// What the API shows to clients that speak TLS; without it, it speaks plain HTTP.
+    pub certificate: Option<ApiCertificate>,
     /// Where this API is reached from outside, without a slash at the end.
     pub base_url: String,
     /// Limits of the change feed.
@@ -92,8 +97,9 @@ impl StoreConfig {
             freshness_every: Duration::from_secs(5),
             progress_every: Duration::from_secs(1),
             cors: None,
-            external_access: Vec::new(),
-            base_url: "http://localhost:7007".to_owned(),
+            auth: AuthConfig::new(BASE_URL),
+            certificate: None,
+            base_url: BASE_URL.to_owned(),
             feed: FeedLimits::default(),
         }
     }
@@ -349,12 +355,18 @@ impl Default for Recheck {
 /// Which browsers may call the API.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct CorsConfig {
-    /// Origins, exact; `*` is any.
+    /// Origins or patterns of them; `*` is any.
     pub origins: Vec<String>,
-    /// Methods; empty is those the API has.
+    /// Methods; empty is those of Backstage.
     pub methods: Vec<String>,
     /// Whether cookies may be sent along.
     pub credentials: bool,
+    /// Headers that may be sent; `None` is whatever is asked for.
+    pub allowed_headers: Option<Vec<String>>,
+    /// Headers of answers that a page may see.
+    pub exposed_headers: Vec<String>,
+    /// How long a browser may remember all of that.
+    pub max_age_seconds: Option<u64>,
 }
 
 /// Limits of the change feed.

@@ -26,7 +26,10 @@ pub mod repo;
 mod service;
 pub mod view;
 
-pub use api::{AccessScope, ExternalAccess};
+pub use api::{
+    AccessRestrictions, ApiCertificate, AuthConfig, DefaultPolicy, ExternalAccess, ForeignIssuer,
+    PermissionAction, PermissionPolicy, PluginEndpoints, PluginRestrictions,
+};
 pub use config::{
     CorsConfig, DatabaseConfig, FeedLimits, GithubProvider, LocationConflict, LocationWrites,
     OrphanStrategy, PostgresTls, ProviderFilters, Recheck, RegistrationConfig, RemovalLimits, Root,

@@ -19,7 +19,7 @@ use tokio::sync::Notify;
 use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 
-use crate::api::{Api, ApiAccess, ApiDeps};
+use crate::api::{Api, ApiAuth, ApiDeps, Reach};
 use crate::apply::{Applier, ApplyError};
 use crate::config::StoreConfig;
 use crate::feed::{ChangeFeed, FeedDeps};
@@ -89,6 +89,9 @@ pub enum StoreStartError {
     /// The API's listener has no address.
     #[error("cannot read the address of the API's listener")]
     Address(#[source] std::io::Error),
+    /// Nobody could be called over TLS.
+    #[error("cannot load the certificates of the system")]
+    Certificates(#[source] std::io::Error),
 }
 
 /// Opens the database, loads the view and starts the store's tasks in `supervisor`.
@@ -105,7 +108,7 @@ pub async fn start(
         .listener
         .local_addr()
         .map_err(StoreStartError::Address)?;
-    let access = decide_access(api_address, &config);
+    let auth = build_auth(api_address, &config, &deps.clock)?;
     let repo = Repo::open_on(&config.database, &deps.progress).await?;
     // Before the pipeline: apply plans against the view, which must not be behind the log when it
     // begins.
@@ -141,7 +144,7 @@ pub async fn start(
         api_address,
         service_metrics: parts.service_metrics(),
     };
-    parts.spawn_api(access, writers, supervisor);
+    parts.spawn_api(auth, writers, supervisor);
     Ok(handle)
 }
 
@@ -155,13 +158,21 @@ async fn load_view(repo: &Repo, board: &ProgressBoard) -> Result<Arc<View>, Stor
     Ok(view)
 }
 
-/// Who may call the API. Asked of the listener and not of the configuration: a name may lead anywhere.
-fn decide_access(api_address: SocketAddr, config: &StoreConfig) -> ApiAccess {
-    if api_address.ip().is_loopback() {
-        ApiAccess::Open
+/// Who may call the API. From where it is reached is asked of the listener and not of the configuration: a name may lead
+/// anywhere.
+fn build_auth(
+    api_address: SocketAddr,
+    config: &StoreConfig,
+    clock: &Clock,
+) -> Result<ApiAuth, StoreStartError> {
+    let reach = if api_address.ip().is_loopback() {
+        Reach::Loopback
     } else {
-        ApiAccess::Guarded(config.external_access.clone())
-    }
+        Reach::Network
+    };
+    let (auth, cors) = (config.auth.clone(), config.cors.as_ref());
+    ApiAuth::new(auth, reach, &config.base_url, cors, clock.clone())
+        .map_err(StoreStartError::Certificates)
 }
 
 /// What the API writes with, beside the tasks that write by themselves.
@@ -298,7 +309,7 @@ impl StoreParts {
         }
     }
 
-    fn spawn_api(self, access: ApiAccess, writers: ApiWriters, supervisor: &mut Supervisor) {
+    fn spawn_api(self, auth: ApiAuth, writers: ApiWriters, supervisor: &mut Supervisor) {
         let feed = ChangeFeed::new(FeedDeps {
             repo: self.repo.clone(),
             view: Arc::clone(&self.view),
@@ -317,12 +328,17 @@ impl StoreParts {
             clock: self.deps.clock,
             metrics: self.metrics,
             confirmed: writers.confirmed,
-            access,
+            auth,
             applier: writers.applier,
             ledger: writers.ledger,
             registration: self.config.registration,
         });
-        let serving = api.serve(self.config.cors, self.deps.listener, supervisor.shutdown());
+        let serving = api.serve(
+            self.config.cors,
+            self.config.certificate,
+            self.deps.listener,
+            supervisor.shutdown(),
+        );
         supervisor.spawn("catalog API", serving);
     }
 }

@@ -31,6 +31,8 @@ pub(super) enum ApiProblem {
     Conflict(String),
     /// Nobody can do that yet.
     NotImplemented(String),
+    /// Whoever asks has asked too often.
+    TooManyRequests(String),
     /// Not now.
     Unavailable(String),
     /// Our fault. What it was is in the log, not in the answer.
@@ -104,6 +106,8 @@ impl ApiProblem {
             Self::NotAllowed(_) => ("NotAllowedError", StatusCode::FORBIDDEN),
             Self::Conflict(_) => ("ConflictError", StatusCode::CONFLICT),
             Self::NotImplemented(_) => ("NotImplementedError", StatusCode::NOT_IMPLEMENTED),
+            // Backstage has no name of its own for it.
+            Self::TooManyRequests(_) => ("Error", StatusCode::TOO_MANY_REQUESTS),
             Self::Unavailable(_) => ("ServiceUnavailableError", StatusCode::SERVICE_UNAVAILABLE),
             Self::Internal => ("Error", StatusCode::INTERNAL_SERVER_ERROR),
         }
@@ -120,6 +124,7 @@ impl fmt::Display for ApiProblem {
             | Self::NotAllowed(message)
             | Self::Conflict(message)
             | Self::NotImplemented(message)
+            | Self::TooManyRequests(message)
             | Self::Unavailable(message) => formatter.write_str(message),
             Self::Internal => formatter.write_str("An internal error occurred"),
         }

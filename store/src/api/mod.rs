@@ -7,16 +7,16 @@
 //! Every answer to whoever may ask carries `Catalog-Revision`: what is served contains at least that revision. Every route
 //! takes `minRevision` and waits for it.
 //!
-//! A listener on loopback is open. On any other, a request needs the credentials of an external caller of
-//! Backstage's configuration; those of its users and plugins are not known yet, and so they are refused.
+//! Who may call is decided in [`auth`], before anything else; what for, in `permissions`.
 
-mod access;
 mod ancestry;
 mod audit;
+mod auth;
 mod body;
 mod by_query;
 mod by_refs;
 mod changes;
+mod cors;
 mod cycles;
 mod dangling;
 mod deletion;
@@ -24,43 +24,51 @@ mod entities;
 mod error;
 mod etag;
 mod facets;
-mod guard;
 mod impact;
 mod list_body;
 mod locations;
+mod outbound;
 mod owned;
 mod parameters;
+mod permissions;
 mod problems;
 mod refresh;
 mod refresh_report;
 mod removals;
 mod revision;
 mod sources;
+mod tls;
 mod writes;
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 
-use axum::Router;
 use axum::body::Body;
-use axum::extract::{MatchedPath, Request};
-use axum::http::{HeaderValue, Method, StatusCode, Uri, header};
+use axum::extract::{MatchedPath, Request, State};
+use axum::http::{HeaderValue, StatusCode, Uri, header};
 use axum::middleware::from_fn_with_state;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
-use axum::serve::ListenerExt as _;
+use axum::serve::{Listener, ListenerExt as _, TapIo};
+use axum::{Router, ServiceExt as _};
 use freshet_runtime::clock::Clock;
 use serde::Serialize;
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Notify, Semaphore};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tower::Layer as _;
 use tower::util::MapRequestLayer;
-use tower_http::cors::{AllowOrigin, CorsLayer};
 
-pub use access::{AccessScope, ApiAccess, ExternalAccess};
+pub use auth::{
+    AccessRestrictions, ApiAuth, AuthConfig, DefaultPolicy, ExternalAccess, ForeignIssuer,
+    PermissionPolicy, PluginEndpoints, PluginRestrictions, Reach,
+};
 pub use entities::is_valid as is_valid_query;
+pub use permissions::PermissionAction;
+pub use tls::{ApiCertificate, CertificateError};
 
+use self::tls::TlsListener;
 use crate::apply::Applier;
 use crate::config::{CorsConfig, RegistrationConfig};
 use crate::feed::ChangeFeed;
@@ -100,7 +108,7 @@ pub struct ApiDeps {
     /// Told when a removal was confirmed.
     pub confirmed: Arc<Notify>,
     /// Who may call.
-    pub access: ApiAccess,
+    pub auth: ApiAuth,
     /// What people ask for goes through it.
     pub applier: Arc<Applier>,
     /// Where refreshes are recorded.
@@ -161,7 +169,8 @@ impl Api {
                 get(facets::get_facets).post(facets::post_facets),
             )
             .route("/refresh", post(refresh::refresh_entity))
-            .merge(locations::location_routes());
+            .merge(locations::location_routes())
+            .merge(plugin_routes());
         let own = Router::new()
             .route("/changes", get(changes::subscribe_to_changes))
             .route("/cycles", get(cycles::list_cycles))
@@ -173,7 +182,11 @@ impl Api {
             .route("/refreshes/{id}", get(refresh::get_refresh))
             .route("/removals", get(removals::list_removals))
             .route("/removals/confirm", post(removals::confirm_removals))
-            .route("/sources", get(sources::list_sources));
+            .route("/sources", get(sources::list_sources))
+            .route_layer(from_fn_with_state(
+                self.clone(),
+                permissions::guard_own_route,
+            ));
         let router = Router::new()
             .nest("/api/catalog", catalog)
             .nest("/api/v1", own)
@@ -183,12 +196,11 @@ impl Api {
             .method_not_allowed_fallback(answer_not_found)
             .layer(from_fn_with_state(self.clone(), revision::stamp_revision))
             // Before it, as who has no credentials is not waited with for a revision.
-            .layer(from_fn_with_state(self.clone(), guard::check_credentials))
+            .layer(from_fn_with_state(self.clone(), auth::guard_request))
             .with_state(self);
         match cors {
-            // Outermost, so that errors carry the headers too; a browser hides the reason
-            // otherwise.
-            Some(cors) => router.layer(cors_layer(cors)),
+            // Outermost, so that errors carry the headers too.
+            Some(cors) => cors::add_cors(router, cors),
             None => router,
         }
     }
@@ -197,21 +209,47 @@ impl Api {
     ///
     /// # Errors
     ///
-    /// If the listener fails.
+    /// If the listener fails, or the certificate cannot be shown.
     pub async fn serve(
         self,
         cors: Option<CorsConfig>,
+        certificate: Option<ApiCertificate>,
         listener: TcpListener,
         shutdown: CancellationToken,
-    ) -> std::io::Result<()> {
+    ) -> Result<(), ServeError> {
+        let cors = cors.as_ref();
+        // An event is small and should leave at once. Where that cannot be had, it leaves later.
+        let send_at_once = |connection: &TcpStream| {
+            let _best_effort = connection.set_nodelay(true);
+        };
+        let served = match certificate {
+            Some(certificate) => {
+                let listener = TlsListener::new(listener, &certificate)?
+                    .tap_io(move |connection| send_at_once(connection.get_ref().0));
+                self.serve_on(listener, cors, shutdown).await
+            }
+            None => {
+                let listener = listener.tap_io(move |connection| send_at_once(connection));
+                self.serve_on(listener, cors, shutdown).await
+            }
+        };
+        Ok(served?)
+    }
+
+    async fn serve_on<L, F>(
+        self,
+        listener: TapIo<L, F>,
+        cors: Option<&CorsConfig>,
+        shutdown: CancellationToken,
+    ) -> std::io::Result<()>
+    where
+        L: Listener<Addr = SocketAddr>,
+        F: FnMut(&mut L::Io) + Send + 'static,
+    {
         let (feed, writes) = (self.feed.clone(), self.0.writes.clone());
         // Before routing, so that it decides which route is taken.
-        let service = MapRequestLayer::new(normalise_uri).layer(self.router(cors.as_ref()));
-        let service = tower::make::Shared::new(service);
-        // An event is small and should leave at once. Where that cannot be had, it leaves later.
-        let listener = listener.tap_io(|connection| {
-            let _best_effort = connection.set_nodelay(true);
-        });
+        let service = MapRequestLayer::new(normalise_uri).layer(self.router(cors));
+        let service = service.into_make_service_with_connect_info::<SocketAddr>();
         axum::serve(listener, service)
             .with_graceful_shutdown(shutdown.cancelled_owned())
             .await?;
@@ -222,6 +260,32 @@ impl Api {
         writes.wait().await;
         Ok(())
     }
+}
+
+/// Why the API is not served.
+#[derive(Debug, thiserror::Error)]
+pub enum ServeError {
+    /// The listener failed.
+    #[error("the listener of the catalog API failed")]
+    Listener(#[from] std::io::Error),
+    /// There is nothing to show to clients.
+    #[error("the certificate of backend.https cannot be used")]
+    Certificate(#[from] CertificateError),
+}
+
+/// What plugins of Backstage ask each other.
+fn plugin_routes() -> Router<Api> {
+    Router::new()
+        .route("/.backstage/auth/v1/jwks.json", get(get_own_keys))
+        .route(
+            "/.well-known/backstage/permissions/metadata",
+            get(permissions::get_metadata),
+        )
+}
+
+/// The keys with which what this catalog says to other plugins can be checked.
+async fn get_own_keys(State(api): State<Api>) -> Response {
+    answer_json(&api.auth.published_keys())
 }
 
 /// The address as the client wrote it.
@@ -285,6 +349,9 @@ fn route_label(matched: Option<&MatchedPath>) -> &'static str {
         Some("/api/catalog/entities/by-query") => "entities_by_query",
         Some("/api/catalog/entities/by-refs") => "entities_by_refs",
         Some("/api/catalog/entity-facets") => "entity_facets",
+        Some(auth::OWN_KEYS) => "own_keys",
+        Some(auth::PERMISSION_CONDITIONS) => "permission_conditions",
+        Some("/api/catalog/.well-known/backstage/permissions/metadata") => "permission_metadata",
         Some("/api/v1/changes") => "changes",
         Some("/api/v1/cycles") => "cycles",
         Some("/api/v1/impact") => "impact",
@@ -301,36 +368,6 @@ fn route_label(matched: Option<&MatchedPath>) -> &'static str {
         Some(_) => "health",
         None => "none",
     }
-}
-
-fn cors_layer(cors: &CorsConfig) -> CorsLayer {
-    let origins = if cors.origins.iter().any(|origin| origin == "*") && !cors.credentials {
-        // Browsers refuse `*` together with credentials, so then it names no origin.
-        AllowOrigin::any()
-    } else {
-        AllowOrigin::list(cors.origins.iter().filter_map(|origin| origin.parse().ok()))
-    };
-    let named: Vec<Method> = cors
-        .methods
-        .iter()
-        .filter_map(|method| method.parse().ok())
-        .collect();
-    let methods = if named.is_empty() {
-        vec![
-            Method::GET,
-            Method::HEAD,
-            Method::POST,
-            Method::PUT,
-            Method::DELETE,
-        ]
-    } else {
-        named
-    };
-    CorsLayer::new()
-        .allow_origin(origins)
-        .allow_methods(methods)
-        .allow_headers([header::AUTHORIZATION, header::CONTENT_TYPE])
-        .allow_credentials(cors.credentials)
 }
 
 #[cfg(test)]

@@ -1,16 +1,20 @@
 //! The API over a loopback listener, on a hand-made catalog and a real (empty) database.
 
+mod audit;
+mod callers;
+mod keys;
 mod lists;
 mod locations;
+mod origins;
+mod stub;
+mod tls;
+mod users;
 mod world;
 mod writes;
 
 use uuid::Uuid;
 
-use secrecy::SecretString;
-
-use self::world::World;
-use super::{AccessScope, ExternalAccess};
+use self::world::{Settings, World};
 use crate::config::{CorsConfig, FeedLimits};
 
 #[tokio::test]
@@ -215,11 +219,15 @@ async fn the_feed_resumes_where_the_reader_was() {
 
 #[tokio::test]
 async fn no_more_readers_than_there_may_be() {
-    let limits = FeedLimits {
+    let feed = FeedLimits {
         subscribers_max: 1,
         ..FeedLimits::default()
     };
-    let world = World::start_with(None, limits).await;
+    let world = World::start_with(Settings {
+        feed,
+        ..Settings::default()
+    })
+    .await;
     let _first = world.subscribe("/api/v1/changes", "").await;
     assert_eq!(world.get("/api/v1/changes").await.status, 503);
     world.stop().await;
@@ -231,7 +239,11 @@ async fn browsers_of_configured_origins_may_call() {
         origins: vec!["http://localhost:3000".to_owned()],
         ..CorsConfig::default()
     };
-    let world = World::start_with(Some(cors), FeedLimits::default()).await;
+    let world = World::start_with(Settings {
+        cors: Some(cors),
+        ..Settings::default()
+    })
+    .await;
     let answer = world
         .request(
             "GET",
@@ -314,79 +326,5 @@ async fn nothing_that_does_not_wait_can_be_confirmed() {
         let answer = world.post(path, content_type, body).await;
         assert_eq!(answer.status, status, "{content_type} {body}");
     }
-    world.stop().await;
-}
-
-#[tokio::test]
-async fn beyond_loopback_nobody_is_answered_without_credentials() {
-    let world = World::start_guarded(Vec::new()).await;
-    let expected = serde_json::json!({
-        "error": {"name": "AuthenticationError", "message": "Missing credentials"},
-        "request": {"method": "GET", "url": "/entities?limit=1"},
-        "response": {"statusCode": 401},
-    });
-    let answer = world.get("/api/catalog/entities?limit=1").await;
-    assert_eq!((answer.status, answer.json()), (401, expected));
-    for target in [
-        "/",
-        "/API/Catalog/entities",
-        "/api/catalog/entities/by-name/component/default/pay",
-        "/api/catalog/entities?minRevision=7",
-        "/api/v1/changes",
-        "/api/v1/sources",
-        "/nothing",
-    ] {
-        let answer = world.get(target).await;
-        assert_eq!(answer.status, 401, "{target}");
-        assert_eq!(answer.header("catalog-revision"), None, "{target}");
-        let illegal = "authorization: Bearer somebody-else\r\n";
-        let answer = world.request("GET", target, illegal).await;
-        assert_eq!(answer.json()["error"]["message"], "Illegal token");
-    }
-    let confirm = world
-        .post("/api/v1/removals/confirm", "application/json", "{}")
-        .await;
-    assert_eq!(confirm.status, 401);
-    let health = world.get("/.backstage/health/v1/liveness").await;
-    assert_eq!(health.status, 200);
-    world.stop().await;
-}
-
-#[tokio::test]
-async fn callers_with_credentials_may_do_what_these_are_good_for() {
-    let caller =
-        |token, scope| ExternalAccess::with_token(&SecretString::from(token), "a-tool", scope);
-    let world = World::start_guarded(vec![
-        caller("all-of-it", AccessScope::Everything),
-        caller("only-reads", AccessScope::Reads),
-    ])
-    .await;
-    for (method, target, token, status) in [
-        ("GET", "/api/catalog/entities", "all-of-it", 200),
-        ("GET", "/api/catalog/entities", "only-reads", 200),
-        ("POST", "/api/v1/removals/confirm", "only-reads", 403),
-        ("POST", "/api/v1/removals/confirm", "all-of-it", 400),
-    ] {
-        let headers = format!("authorization: Bearer {token}\r\ncontent-length: 0\r\n");
-        let answer = world.request(method, target, &headers).await;
-        assert_eq!(answer.status, status, "{token} {target}");
-    }
-    world.stop().await;
-}
-
-#[tokio::test]
-async fn a_browser_may_ask_what_it_may_send_before_it_has_credentials() {
-    let world = World::start_guarded(Vec::new()).await;
-    let headers = "origin: http://localhost:3000\r\naccess-control-request-method: GET\r\naccess-control-request-headers: authorization\r\n";
-    let preflight = world
-        .request("OPTIONS", "/api/catalog/entities", headers)
-        .await;
-    assert_eq!(preflight.status, 200);
-    let answer = world.request("GET", "/api/catalog/entities", headers).await;
-    assert_eq!(answer.status, 401);
-    assert_eq!(
-        answer.header("access-control-allow-origin"),
-        Some("http://localhost:3000")
-    );
     world.stop().await;
 }

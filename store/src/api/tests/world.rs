@@ -7,7 +7,7 @@ use freshet_bus::Bus;
 use freshet_model::{
     EntityRef, ErrorClass, LocationId, Problem, RelationDeclaration, Revision, RuleId, SourceId,
 };
-use freshet_runtime::clock::Clock;
+use freshet_runtime::clock::{Clock, ManualClock};
 use freshet_runtime::metrics::Registry;
 use freshet_wait::in_time;
 use serde_json::Value;
@@ -25,9 +25,58 @@ use crate::config::{DatabaseConfig, FeedLimits, StoreConfig};
 use crate::feed::FeedDeps;
 
 const SOURCE: SourceId = SourceId::new(1);
+/// When a world begins, in seconds since the epoch.
+pub(super) const BEGIN: i64 = 1_795_252_443;
+/// Where Backstage is, if a test does not bring its own: nothing listens there.
+const NO_BACKSTAGE: &str = "http://127.0.0.1:9";
+
+/// What the operator of a world says.
+pub(super) struct Settings {
+    pub(super) cors: Option<CorsConfig>,
+    pub(super) feed: FeedLimits,
+    pub(super) auth: AuthConfig,
+    pub(super) reach: Reach,
+    pub(super) certificate: Option<ApiCertificate>,
+    pub(super) registration: RegistrationConfig,
+}
+
+impl Default for Settings {
+    /// On loopback, where nobody needs credentials.
+    fn default() -> Self {
+        Self {
+            cors: None,
+            feed: FeedLimits::default(),
+            auth: AuthConfig::new(NO_BACKSTAGE),
+            reach: Reach::Loopback,
+            certificate: None,
+            registration: RegistrationConfig::default(),
+        }
+    }
+}
+
+impl Settings {
+    /// Beyond loopback.
+    pub(super) fn guarded(auth: AuthConfig) -> Self {
+        Self {
+            auth,
+            reach: Reach::Network,
+            ..Self::default()
+        }
+    }
+
+    /// Beyond loopback, with these callers.
+    pub(super) fn guarded_for(external: Vec<ExternalAccess>) -> Self {
+        Self::guarded(AuthConfig {
+            external,
+            ..AuthConfig::new(NO_BACKSTAGE)
+        })
+    }
+}
 
 pub(super) struct World {
-    address: SocketAddr,
+    pub(super) address: SocketAddr,
+    /// Moves its clock.
+    pub(super) hand: ManualClock,
     pub(super) view: Arc<View>,
     pub(super) registry: Registry,
     /// What lists wait for.
@@ -35,7 +84,7 @@ pub(super) struct World {
     log: SqlitePool,
     pub(super) epoch: String,
     shutdown: CancellationToken,
-    serving: JoinHandle<std::io::Result<()>>,
+    serving: JoinHandle<Result<(), ServeError>>,
     _directory: tempfile::TempDir,
 }
 
@@ -70,36 +119,20 @@ impl Answer {
 
 impl World {
     pub(super) async fn start() -> Self {
-        Self::start_with(None, FeedLimits::default()).await
-    }
-
-    /// A catalog that answers nobody but these callers.
-    pub(super) async fn start_guarded(callers: Vec<ExternalAccess>) -> Self {
-        let cors = CorsConfig {
-            origins: vec!["http://localhost:3000".to_owned()],
-            ..CorsConfig::default()
-        };
-        let access = ApiAccess::Guarded(callers);
-        let registration = RegistrationConfig::default();
-        Self::start_as(Some(cors), FeedLimits::default(), access, registration).await
+        Self::start_with(Settings::default()).await
     }
 
     /// A catalog in which this may be registered.
     pub(super) async fn start_registering(registration: RegistrationConfig) -> Self {
-        Self::start_as(None, FeedLimits::default(), ApiAccess::Open, registration).await
+        Self::start_with(Settings {
+            registration,
+            ..Settings::default()
+        })
+        .await
     }
 
-    pub(super) async fn start_with(cors: Option<CorsConfig>, limits: FeedLimits) -> Self {
-        let registration = RegistrationConfig::default();
-        Self::start_as(cors, limits, ApiAccess::Open, registration).await
-    }
-
-    async fn start_as(
-        cors: Option<CorsConfig>,
-        limits: FeedLimits,
-        access: ApiAccess,
-        registration: RegistrationConfig,
-    ) -> Self {
+    /// A catalog as its operator wants it.
+    pub(super) async fn start_with(settings: Settings) -> Self {
         let directory = tempfile::tempdir().expect("a directory");
         let path = directory.path().join("catalog.sqlite");
         let config = StoreConfig::new(DatabaseConfig::Sqlite { path: path.clone() });
@@ -114,18 +147,28 @@ impl World {
         });
         let registry = Registry::new("catalog");
         let metrics = Arc::new(StoreMetrics::register(&registry));
-        let (clock, _) = Clock::manual(1_795_252_443_000_000);
+        let (clock, hand) = Clock::manual(BEGIN * 1_000_000);
         let shutdown = CancellationToken::new();
         let feed = ChangeFeed::new(FeedDeps {
             repo: repo.clone(),
             view: Arc::clone(&view),
             clock: clock.clone(),
             base_url: "http://localhost:7007".to_owned(),
-            limits,
+            limits: settings.feed,
             metrics: Arc::clone(&metrics),
             shutdown: shutdown.clone(),
         });
         let (applier, ledger) = build_writers(&config, &repo, &view, &clock, &metrics);
+        let cors = settings.cors;
+        let base_url = "http://localhost:7007";
+        let auth = ApiAuth::new(
+            settings.auth,
+            settings.reach,
+            base_url,
+            cors.as_ref(),
+            clock.clone(),
+        )
+        .expect("certificates");
         let api = Api::new(ApiDeps {
             view: Arc::clone(&view),
             repo,
@@ -135,10 +178,10 @@ impl World {
             clock,
             metrics,
             confirmed: Arc::default(),
-            access,
+            auth,
             applier,
             ledger,
-            registration,
+            registration: settings.registration,
         });
         let lists = Arc::clone(&api.0.lists);
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
@@ -147,9 +190,11 @@ impl World {
             clippy::disallowed_methods,
             reason = "a test's task ends with its runtime"
         )]
-        let serving = tokio::spawn(api.serve(cors, listener, shutdown.clone()));
+        let serving =
+            tokio::spawn(api.serve(cors, settings.certificate, listener, shutdown.clone()));
         Self {
             address,
+            hand,
             view,
             registry,
             lists,
@@ -193,6 +238,22 @@ impl World {
         self.exchange(method, target, &headers, body).await
     }
 
+    /// Sends JSON with these headers beside those that belong to it.
+    pub(super) async fn post_with(&self, target: &str, headers: &str, body: &str) -> Answer {
+        let length = body.len();
+        let headers =
+            format!("content-type: application/json\r\ncontent-length: {length}\r\n{headers}");
+        self.exchange("POST", target, &headers, body).await
+    }
+
+    /// Sends a request as it is written.
+    pub(super) async fn exchange_raw(&self, request: &str) -> Answer {
+        let mut stream = self.connect().await;
+        let sent = stream.write_all(request.as_bytes()).await;
+        sent.expect("a request");
+        read_answer(stream).await
+    }
+
     pub(super) async fn request(&self, method: &str, target: &str, headers: &str) -> Answer {
         self.exchange(method, target, headers, "").await
     }
@@ -205,35 +266,18 @@ impl World {
             .write_all(body.as_bytes())
             .await
             .expect("a body sent");
-        let mut text = String::new();
-        let read = stream.read_to_string(&mut text);
-        in_time("an answer", read).await.expect("an answer");
-        let (head, body) = text.split_once("\r\n\r\n").expect("a head");
-        let status = head
-            .split(' ')
-            .nth(1)
-            .and_then(|status| status.parse().ok())
-            .expect("a status");
-        let headers = head.replace('\r', "");
-        let is_chunked = headers
-            .to_lowercase()
-            .contains("transfer-encoding: chunked");
-        Answer {
-            status,
-            headers,
-            body: if is_chunked {
-                join_chunks(body)
-            } else {
-                body.to_owned()
-            },
-        }
+        read_answer(stream).await
+    }
+
+    async fn connect(&self) -> TcpStream {
+        TcpStream::connect(self.address)
+            .await
+            .expect("a connection")
     }
 
     pub(super) async fn send(&self, method: &str, target: &str, headers: &str) -> TcpStream {
-        let mut stream = TcpStream::connect(self.address)
-            .await
-            .expect("a connection");
-        let request = format!("{method} {target} HTTP/1.1\r\nhost: x\r\n{headers}\r\n");
+        let mut stream = self.connect().await;
+        let request = format!("{method} {target} HTTP/1.1\r\nhost: localhost\r\n{headers}\r\n");
         stream
             .write_all(request.as_bytes())
             .await
@@ -334,6 +378,31 @@ impl Feedback {
                 _ => {}
             }
         }
+    }
+}
+
+async fn read_answer(mut stream: TcpStream) -> Answer {
+    let mut text = String::new();
+    let read = stream.read_to_string(&mut text);
+    in_time("an answer", read).await.expect("an answer");
+    let (head, body) = text.split_once("\r\n\r\n").expect("a head");
+    let status = head
+        .split(' ')
+        .nth(1)
+        .and_then(|status| status.parse().ok())
+        .expect("a status");
+    let headers = head.replace('\r', "");
+    let is_chunked = headers
+        .to_lowercase()
+        .contains("transfer-encoding: chunked");
+    Answer {
+        status,
+        headers,
+        body: if is_chunked {
+            join_chunks(body)
+        } else {
+            body.to_owned()
+        },
     }
 }
 
