@@ -45,6 +45,12 @@ impl ListenAddress {
         }
     }
 
+    /// The port; 0 if the system chooses one.
+    #[must_use]
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
     /// Opens the listener.
     ///
     /// # Errors

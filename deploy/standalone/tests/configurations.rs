@@ -11,7 +11,9 @@ use std::path::{Path, PathBuf};
 
 use freshet::app_config::AppConfig;
 use freshet_runtime::config::{self, Mistake, Mistakes};
-use freshet_store::{DatabaseConfig, GithubProvider, ProviderFilters, TopicFilter};
+use freshet_store::{
+    DatabaseConfig, DefaultPolicy, GithubProvider, PermissionPolicy, ProviderFilters, TopicFilter,
+};
 
 /// In the order in which later ones win.
 const FILES: [&str; 3] = [
@@ -80,7 +82,8 @@ fn find_fact(config: &AppConfig, name: &str) -> String {
     let store = &config.store;
     match name {
         "api" => config.listeners.api.to_string(),
-        "callers" => store.external_access.len().to_string(),
+        "auth-at" => store.auth.endpoints.base_url("auth"),
+        "callers" => store.auth.external.len().to_string(),
         "database" => match store.database {
             DatabaseConfig::Sqlite { .. } => "sqlite",
             DatabaseConfig::Temporary => "temporary",
@@ -91,11 +94,23 @@ fn find_fact(config: &AppConfig, name: &str) -> String {
             let filters = store.providers.iter().map(describe_filters);
             filters.collect::<Vec<_>>().join("; ")
         }
+        "hosts" => store.auth.hosts.join(" "),
         "hooks" => config.ingestor.webhooks.len().to_string(),
+        "permissions" => match store.auth.permissions {
+            PermissionPolicy::Ask => "ask",
+            PermissionPolicy::Everything => "everything",
+        }
+        .to_owned(),
+        "policy" => match store.auth.default_policy {
+            DefaultPolicy::Required => "required",
+            DefaultPolicy::Disabled => "disabled",
+        }
+        .to_owned(),
         "providers" => {
             let ids = store.providers.iter().map(|provider| provider.id.as_str());
             ids.collect::<Vec<_>>().join(" ")
         }
+        "search-at" => store.auth.endpoints.base_url("search"),
         "slugs" => store.scm_slug_kinds.join(","),
         other => panic!("`{other}` is no word of an expectation"),
     }

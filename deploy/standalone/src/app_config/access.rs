@@ -1,52 +1,72 @@
-//! `backend.auth`: who may call an API that is not on loopback.
+//! `backend.auth`: who outside of Backstage may call the API.
+
+use std::collections::BTreeSet;
 
 use freshet_runtime::config::Reader;
-use freshet_store::{AccessScope, ExternalAccess};
+use freshet_store::{
+    AccessRestrictions, DefaultPolicy, ExternalAccess, ForeignIssuer, PermissionAction,
+    PluginRestrictions,
+};
 use secrecy::{ExposeSecret as _, SecretString};
+
+use super::addresses::is_url;
 
 /// As Backstage wants it: a shorter token is soon guessed.
 const TOKEN_CHARACTERS_MIN: usize = 8;
-/// What Backstage's restrictions call this plugin, and the right to read entities.
-const PLUGIN: &str = "catalog";
-const READ_PERMISSION: &str = "catalog.entity.read";
-const READ_ACTION: &str = "read";
+/// Whom Backstage takes for the sender of a token that is signed with one of `backend.auth.keys`.
+const OLD_KEY_SUBJECT: &str = "external:backstage-plugin";
 
-/// Reads `backend.auth.externalAccess`. The rest of the block is for other plugins, or cannot be honoured.
-pub(super) fn read_external_access(backend: &Reader<'_>) -> Vec<ExternalAccess> {
-    let Some(auth) = backend.open_block("auth") else {
-        return Vec::new();
-    };
-    if auth.bool("dangerouslyDisableDefaultAuthPolicy") == Some(true) {
-        auth.warn(
-            "dangerouslyDisableDefaultAuthPolicy",
-            "is not honoured: beyond loopback the API never answers without credentials",
-        );
-    }
-    if !auth.is_off("keys") {
-        auth.warn(
-            "keys",
-            "is not honoured; name the secret in backend.auth.externalAccess, with `type: legacy`",
-        );
-    }
-    // Strictly: a restriction whose key is misspelt would be no restriction.
-    let entries = auth.strict_list("externalAccess");
-    entries.iter().filter_map(read_entry).collect()
+/// What the block says.
+#[derive(Default)]
+pub(super) struct AccessBlock {
+    pub(super) external: Vec<ExternalAccess>,
+    pub(super) default_policy: DefaultPolicy,
 }
 
-fn read_entry(entry: &Reader<'_>) -> Option<ExternalAccess> {
+/// Reads the block. The rest of it is for other plugins.
+pub(super) fn read_access(backend: &Reader<'_>) -> AccessBlock {
+    let Some(auth) = backend.open_block("auth") else {
+        return AccessBlock::default();
+    };
+    let default_policy = match auth.bool("dangerouslyDisableDefaultAuthPolicy") {
+        Some(true) => DefaultPolicy::Disabled,
+        Some(false) | None => DefaultPolicy::Required,
+    };
+    // Strictly: a restriction whose key is misspelt would be no restriction.
+    let entries = auth.strict_list("externalAccess");
+    let keys = auth.strict_list("keys");
+    let external = entries.iter().flat_map(read_entry);
+    AccessBlock {
+        external: external
+            .chain(keys.iter().filter_map(read_old_key))
+            .collect(),
+        default_policy,
+    }
+}
+
+fn read_entry(entry: &Reader<'_>) -> Vec<ExternalAccess> {
     let access_type = entry.required_string("type");
-    let scope = read_scope(entry);
+    let restrictions = read_restrictions(entry);
     match access_type.as_str() {
-        "static" => read_static(&read_options(entry)?, scope),
-        "legacy" => read_legacy(&read_options(entry)?, scope),
-        "" => None,
+        "static" => {
+            let read = read_options(entry).and_then(|options| read_static(&options, restrictions));
+            read.into_iter().collect()
+        }
+        "legacy" => {
+            let read = read_options(entry).and_then(|options| read_legacy(&options, restrictions));
+            read.into_iter().collect()
+        }
+        "jwks" => read_options(entry)
+            .map(|options| read_issuers(&options, &restrictions))
+            .unwrap_or_default(),
+        "" => Vec::new(),
         _ => {
             entry.ignore("options");
             entry.warn(
                 "type",
-                "is neither `static` nor `legacy`, and others are not supported yet: its tokens are refused",
+                "is none of `static`, `legacy` and `jwks`, and Freshet has no others: its tokens are refused",
             );
-            None
+            Vec::new()
         }
     }
 }
@@ -58,7 +78,7 @@ fn read_options<'a>(entry: &Reader<'a>) -> Option<Reader<'a>> {
     entry.block("options")
 }
 
-fn read_static(options: &Reader<'_>, scope: AccessScope) -> Option<ExternalAccess> {
+fn read_static(options: &Reader<'_>, restrictions: PluginRestrictions) -> Option<ExternalAccess> {
     let (token, subject) = (read_word(options, "token"), read_word(options, "subject"));
     let (token, subject) = (token?, subject?);
     if token.expose_secret().chars().count() < TOKEN_CHARACTERS_MIN {
@@ -69,18 +89,62 @@ fn read_static(options: &Reader<'_>, scope: AccessScope) -> Option<ExternalAcces
     Some(ExternalAccess::with_token(
         &token,
         subject.expose_secret(),
-        scope,
+        restrictions,
     ))
 }
 
-fn read_legacy(options: &Reader<'_>, scope: AccessScope) -> Option<ExternalAccess> {
+fn read_legacy(options: &Reader<'_>, restrictions: PluginRestrictions) -> Option<ExternalAccess> {
     let (secret, subject) = (read_word(options, "secret"), read_word(options, "subject"));
     let (secret, subject) = (secret?, subject?);
-    let access = ExternalAccess::with_legacy_secret(&secret, subject.expose_secret(), scope);
+    read_secret(options, &secret, subject.expose_secret(), restrictions)
+}
+
+/// An entry of `backend.auth.keys`, which is a legacy one without a subject.
+fn read_old_key(entry: &Reader<'_>) -> Option<ExternalAccess> {
+    let restrictions = read_restrictions(entry);
+    let secret = read_word(entry, "secret")?;
+    read_secret(entry, &secret, OLD_KEY_SUBJECT, restrictions)
+}
+
+fn read_secret(
+    reader: &Reader<'_>,
+    secret: &SecretString,
+    subject: &str,
+    restrictions: PluginRestrictions,
+) -> Option<ExternalAccess> {
+    let access = ExternalAccess::with_legacy_secret(secret, subject, restrictions);
     if access.is_none() {
-        options.mistake("secret", "must be base64");
+        reader.mistake("secret", "must be base64");
     }
     access
+}
+
+/// One for each address: whoever publishes keys in several places may use any of them.
+fn read_issuers(options: &Reader<'_>, restrictions: &PluginRestrictions) -> Vec<ExternalAccess> {
+    if !options.has("url") {
+        options.mistake("url", "is required");
+    }
+    let words = |key| read_words(options, key).unwrap_or_default();
+    let (algorithms, issuers, audiences) = (words("algorithm"), words("issuer"), words("audience"));
+    let subject_prefix = options.string("subjectPrefix");
+    let urls = options.strings("url").unwrap_or_default();
+    if !urls.iter().all(|url| is_url(url, &["http", "https"])) {
+        options.mistake(
+            "url",
+            "must be a URL such as https://example.com/.well-known/jwks.json",
+        );
+    }
+    let issuer = |url| ForeignIssuer {
+        url,
+        algorithms: algorithms.clone(),
+        issuers: issuers.clone(),
+        audiences: audiences.clone(),
+        subject_prefix: subject_prefix.clone(),
+    };
+    let issuers = urls.into_iter().map(issuer);
+    issuers
+        .map(|issuer| ExternalAccess::with_issuer(issuer, restrictions.clone()))
+        .collect()
 }
 
 /// A text without white space, as Backstage wants it. One that is not set is a caller who is not there.
@@ -96,37 +160,46 @@ fn read_word(options: &Reader<'_>, key: &str) -> Option<SecretString> {
     Some(word)
 }
 
-/// What the restrictions of an entry leave of its rights here; without any, everything.
-fn read_scope(entry: &Reader<'_>) -> AccessScope {
-    let restrictions = entry.list("accessRestrictions");
-    if restrictions.is_empty() {
-        return AccessScope::Everything;
+/// What the restrictions of an entry leave of its rights; without any, everything.
+fn read_restrictions(entry: &Reader<'_>) -> PluginRestrictions {
+    let mut restrictions = PluginRestrictions::default();
+    for restriction in &entry.list("accessRestrictions") {
+        let plugin = restriction.required_string("plugin");
+        let is_repeated = restrictions.insert(&plugin, read_restriction(restriction));
+        // Backstage does not start with it either: nobody could say which of them counts.
+        if is_repeated && !plugin.is_empty() {
+            restriction.mistake("plugin", "is restricted twice");
+        }
     }
-    let scopes = restrictions.iter().map(read_restriction);
-    // One of another plugin is no right here, and there is at most one of ours.
-    scopes.max().unwrap_or(AccessScope::Nothing)
+    restrictions
 }
 
-fn read_restriction(restriction: &Reader<'_>) -> AccessScope {
-    let plugin = restriction.required_string("plugin");
+fn read_restriction(restriction: &Reader<'_>) -> AccessRestrictions {
     let permissions = read_words(restriction, "permission");
     let attributes = restriction.block("permissionAttribute");
-    let actions = attributes.and_then(|attributes| read_words(&attributes, "action"));
-    if plugin != PLUGIN {
-        return AccessScope::Nothing;
+    let actions = attributes.and_then(|attributes| read_actions(&attributes));
+    AccessRestrictions {
+        permissions: permissions.map(|names| names.into_iter().collect()),
+        actions,
     }
-    if permissions.is_none() && actions.is_none() {
-        return AccessScope::Everything;
+}
+
+fn read_actions(attributes: &Reader<'_>) -> Option<BTreeSet<PermissionAction>> {
+    let words = read_words(attributes, "action")?;
+    let mut actions = BTreeSet::new();
+    for word in words {
+        match PermissionAction::parse(&word) {
+            Some(action) => {
+                actions.insert(action);
+            }
+            // Left out, it would leave all of them.
+            None => attributes.mistake(
+                "action",
+                format!("must be one of {}", PermissionAction::WORDS.join(", ")),
+            ),
+        }
     }
-    let allows = |words: Option<Vec<String>>, wanted: &str| {
-        words.is_none_or(|words| words.iter().any(|word| word == wanted))
-    };
-    // Both must let it pass. What else they name is not told apart here, and so it is no right.
-    if allows(permissions, READ_PERMISSION) && allows(actions, READ_ACTION) {
-        AccessScope::Reads
-    } else {
-        AccessScope::Nothing
-    }
+    Some(actions)
 }
 
 /// Words in a list, or in one text between commas and spaces; none are as if the key were absent.

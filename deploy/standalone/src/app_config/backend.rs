@@ -1,12 +1,16 @@
 //! `backend`: where the API listens, who may call it from a browser, where the catalog is stored.
 
+use std::net::IpAddr;
+
 use freshet_processor::ReadingAllow;
 use freshet_runtime::config::Reader;
 use freshet_runtime::listen::ListenAddress;
-use freshet_store::{CorsConfig, DatabaseConfig, ExternalAccess};
+use freshet_store::{ApiCertificate, CorsConfig, DatabaseConfig, DefaultPolicy};
+use url::Url;
 
+use super::access::{self, AccessBlock};
 use super::addresses::{is_url, read_listen};
-use super::{access, database};
+use super::{database, https};
 
 const API_PORT: u16 = 7007;
 
@@ -16,8 +20,10 @@ pub(super) struct BackendBlock {
     /// Where the API is reached from outside, without a slash at the end.
     pub(super) base_url: String,
     pub(super) cors: Option<CorsConfig>,
-    /// Who may call an API that others can reach.
-    pub(super) external_access: Vec<ExternalAccess>,
+    /// Who outside of Backstage may call the API.
+    pub(super) access: AccessBlock,
+    /// What the API shows to clients that speak TLS.
+    pub(super) certificate: Option<ApiCertificate>,
     pub(super) database: DatabaseConfig,
     /// Plain URLs that may be read.
     pub(super) reading_allow: Vec<ReadingAllow>,
@@ -28,37 +34,61 @@ pub(super) fn read_backend(root: &Reader<'_>) -> BackendBlock {
     let Some(block) = root.open_block("backend") else {
         let listen = ListenAddress::loopback(API_PORT);
         return BackendBlock {
-            base_url: to_url(&listen),
+            base_url: to_url("http", &listen),
             listen,
             cors: None,
-            external_access: Vec::new(),
+            access: AccessBlock::default(),
+            certificate: None,
             database: database::embedded_default(),
             reading_allow: Vec::new(),
         };
     };
     let listen = read_listen(&block, "listen", API_PORT);
-    let external_access = access::read_external_access(&block);
-    // Every file made by Backstage's own tool listens everywhere. The API is not open there: see the store.
-    if !listen.is_loopback() && external_access.is_empty() {
-        block.warn(
-            "listen",
-            "leaves loopback, and backend.auth.externalAccess names nobody who could be let in: every request to the API is answered 401",
-        );
-    }
-    if !block.is_off("https") {
-        block.warn(
-            "https",
-            "is not honoured: Freshet speaks plain HTTP; put something in front of it that speaks TLS",
-        );
-    }
+    let certificate = https::read_certificate(&block);
+    let scheme = if certificate.is_some() {
+        "https"
+    } else {
+        "http"
+    };
     BackendBlock {
-        base_url: read_base_url(&block, &listen),
+        base_url: read_base_url(&block, &to_url(scheme, &listen)),
+        access: access::read_access(&block),
         listen,
+        certificate,
         cors: read_cors(&block),
-        external_access,
         database: database::read_database(&block),
         reading_allow: read_reading_allow(&block),
     }
+}
+
+/// Says so if the API can be reached by others and nobody of them could ever be let in. Every file made by Backstage's
+/// own tool listens everywhere.
+pub(super) fn warn_of_closed_api(root: &Reader<'_>, backend: &BackendBlock, auth_url: &str) {
+    let is_open = backend.access.default_policy == DefaultPolicy::Disabled;
+    let has_callers = is_open || !backend.access.external.is_empty();
+    if backend.listen.is_loopback() || has_callers || !leads_to(auth_url, &backend.listen) {
+        return;
+    }
+    let Some(block) = root.open_block("backend") else {
+        return;
+    };
+    block.warn(
+        "listen",
+        "leaves loopback, and nobody could be let in: backend.auth.externalAccess names nobody, and backend.baseUrl leads to Freshet itself, where there are no keys of users and plugins of Backstage; every request to the API is answered 401",
+    );
+}
+
+/// Whether a URL leads to a listener of this machine.
+fn leads_to(url: &str, listen: &ListenAddress) -> bool {
+    let Ok(url) = Url::parse(url) else {
+        return false;
+    };
+    let (Some(host), Some(port)) = (url.host_str(), url.port_or_known_default()) else {
+        return false;
+    };
+    let address = host.trim_matches(['[', ']']).parse::<IpAddr>();
+    let is_here = host == "localhost" || address.is_ok_and(|it| it.is_loopback());
+    (is_here && port == listen.port()) || format!("{host}:{port}") == listen.to_string()
 }
 
 fn read_reading_allow(block: &Reader<'_>) -> Vec<ReadingAllow> {
@@ -84,14 +114,14 @@ fn read_reading_allow(block: &Reader<'_>) -> Vec<ReadingAllow> {
     entries.collect()
 }
 
-fn to_url(address: &ListenAddress) -> String {
-    format!("http://{address}")
+fn to_url(scheme: &str, address: &ListenAddress) -> String {
+    format!("{scheme}://{address}")
 }
 
-/// Links in change events start with it.
-fn read_base_url(block: &Reader<'_>, api: &ListenAddress) -> String {
+/// Links in change events start with it, and the plugins of Backstage are below it.
+fn read_base_url(block: &Reader<'_>, default: &str) -> String {
     let Some(base_url) = block.string("baseUrl") else {
-        return to_url(api);
+        return default.to_owned();
     };
     if !is_url(&base_url, &["http", "https"]) {
         block.mistake(
@@ -104,20 +134,17 @@ fn read_base_url(block: &Reader<'_>, api: &ListenAddress) -> String {
 
 fn read_cors(block: &Reader<'_>) -> Option<CorsConfig> {
     let cors = block.block("cors")?;
-    for key in [
-        "allowedHeaders",
-        "exposedHeaders",
-        "maxAge",
-        "preflightContinue",
-        "optionsSuccessStatus",
-    ] {
-        cors.ignore(key);
-    }
+    // How a preflight is answered is nothing that a browser could notice.
+    cors.ignore("preflightContinue");
+    cors.ignore("optionsSuccessStatus");
     let credentials = cors.bool("credentials").unwrap_or(false);
     Some(CorsConfig {
         origins: read_cors_names(&cors, "origin", credentials),
         methods: read_cors_names(&cors, "methods", credentials),
         credentials,
+        allowed_headers: cors.strings("allowedHeaders"),
+        exposed_headers: cors.strings("exposedHeaders").unwrap_or_default(),
+        max_age_seconds: cors.integer("maxAge"),
     })
 }
 
@@ -130,12 +157,6 @@ fn read_cors_names(cors: &Reader<'_>, key: &str, credentials: bool) -> Vec<Strin
             "has `*`, which counts for nothing together with `credentials: true`; name each",
         );
         names.retain(|name| name != "*");
-    }
-    if names
-        .iter()
-        .any(|name| name.len() > 1 && name.contains('*'))
-    {
-        cors.warn(key, "has a pattern, which matches nothing here; name each");
     }
     names
 }

@@ -1,5 +1,6 @@
 //! `freshet`: what Backstage's configuration has no key for.
 
+use std::num::NonZeroU32;
 use std::time::Duration;
 
 use freshet_model::{KindSpec, Kinds};
@@ -49,6 +50,7 @@ pub(super) struct FreshetBlock {
     pub(super) bus: BusConfig,
     pub(super) webhooks: WebhooksBlock,
     pub(super) admin_listen: ListenAddress,
+    pub(super) api: ApiBlock,
     pub(super) subject_prefix: String,
     pub(super) stop_deadline: Duration,
     pub(super) telemetry: TelemetryConfig,
@@ -59,6 +61,15 @@ pub(super) struct FreshetBlock {
     pub(super) limits: ReadLimits,
     pub(super) removals: RemovalLimits,
     pub(super) recheck: Recheck,
+}
+
+/// What is said of the catalog API beyond what Backstage has keys for.
+#[derive(Default)]
+pub(super) struct ApiBlock {
+    /// Requests of one caller in a second.
+    pub(super) requests_per_second: Option<NonZeroU32>,
+    /// Names by which it is called.
+    pub(super) hosts: Vec<String>,
 }
 
 /// Reads the block; everything in it has a default.
@@ -72,6 +83,10 @@ pub(super) fn read_freshet(root: &Reader<'_>, integrations: &Integrations<'_>) -
         admin_listen: admin.map_or(ListenAddress::loopback(ADMIN_PORT), |admin| {
             read_listen(&admin, "listen", ADMIN_PORT)
         }),
+        api: block
+            .and_then(|block| block.block("api"))
+            .map(|block| read_api(&block))
+            .unwrap_or_default(),
         subject_prefix: block
             .and_then(|block| block.string("subjectPrefix"))
             .unwrap_or_else(|| DEFAULT_PREFIX.to_owned()),
@@ -99,6 +114,21 @@ pub(super) fn read_freshet(root: &Reader<'_>, integrations: &Integrations<'_>) -
             .and_then(|block| block.block("recheck"))
             .map(|block| read_recheck(&block))
             .unwrap_or_default(),
+    }
+}
+
+fn read_api(block: &Reader<'_>) -> ApiBlock {
+    let requests_per_second = block.integer("requestsPerSecond").and_then(|number| {
+        // More than fits is as good as no limit.
+        let number = NonZeroU32::new(u32::try_from(number).unwrap_or(u32::MAX));
+        if number.is_none() {
+            block.mistake("requestsPerSecond", "must be at least 1");
+        }
+        number
+    });
+    ApiBlock {
+        requests_per_second,
+        hosts: block.strings("hosts").unwrap_or_default(),
     }
 }
 

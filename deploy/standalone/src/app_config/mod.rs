@@ -9,17 +9,20 @@ mod addresses;
 mod backend;
 mod catalog;
 mod database;
+mod discovery;
 mod freshet;
 mod github_providers;
+mod https;
 mod integrations;
 mod rules;
 mod webhooks;
 
 use std::time::Duration;
 
-use freshet_runtime::config::{Document, Mistake, Mistakes};
+use freshet_runtime::config::{Document, Mistake, Mistakes, Reader};
 use freshet_runtime::listen::ListenAddress;
 use freshet_runtime::telemetry::TelemetryConfig;
+use freshet_store::PermissionPolicy;
 
 pub use freshet::BusConfig;
 pub(crate) use github_providers::CATALOG_PATH;
@@ -65,12 +68,24 @@ impl AppConfig {
     pub fn read(document: &Document) -> Result<Self, Mistakes> {
         let root = document.reader();
         let backend = backend::read_backend(&root);
+        let discovery = discovery::read_discovery(&root, &backend.base_url);
+        backend::warn_of_closed_api(&root, &backend, &discovery.endpoints.base_url("auth"));
+        let permissions = read_permissions(&root);
         let mut integrations = integrations::read_integrations(&root);
         let catalog = catalog::read_catalog(&root, &mut integrations);
         let freshet = freshet::read_freshet(&root, &integrations);
         // Last of all: only now is it known which keys nobody has read.
         let warnings = root.finish()?;
+        let auth = freshet_store::AuthConfig {
+            external: backend.access.external.clone(),
+            default_policy: backend.access.default_policy,
+            endpoints: discovery.endpoints,
+            permissions,
+            hosts: [discovery.own_hosts, freshet.api.hosts.clone()].concat(),
+            requests_per_second: freshet.api.requests_per_second,
+        };
         let mut config = Self::assemble(backend, integrations.into_configs(), catalog, freshet);
+        config.store.auth = auth;
         config.warnings = warnings;
         Ok(config)
     }
@@ -121,7 +136,7 @@ impl AppConfig {
             // What is read under one configuration is read again under another; only the processor knows what matters.
             fingerprint: freshet_processor::fingerprint(&processor),
             cors: backend.cors,
-            external_access: backend.external_access,
+            certificate: backend.certificate,
             base_url: backend.base_url,
             ..freshet_store::StoreConfig::new(backend.database)
         };
@@ -144,6 +159,15 @@ impl AppConfig {
             store,
             warnings: Vec::new(),
         }
+    }
+}
+
+/// `permission.enabled`. The rest of the block is for the plugin that decides.
+fn read_permissions(root: &Reader<'_>) -> PermissionPolicy {
+    let block = root.open_block("permission");
+    match block.and_then(|block| block.bool("enabled")) {
+        Some(true) => PermissionPolicy::Ask,
+        Some(false) | None => PermissionPolicy::Everything,
     }
 }
 

@@ -229,6 +229,50 @@ pub(super) const DOCUMENTED: &[DocumentedLimit] = &[
         ],
     ),
     (
+        "a token",
+        &[("store/src/api/auth/bearer.rs", &["TOKEN_BYTES_MAX"])],
+    ),
+    (
+        "an answer with the keys of a plugin or issuer",
+        &[
+            (
+                "store/src/api/outbound.rs",
+                &["ANSWER_BYTES_MAX", "CONNECT_TIMEOUT", "CALL_TIMEOUT"],
+            ),
+            ("store/src/api/auth/key_set.rs", &["KEYS_MAX"]),
+        ],
+    ),
+    (
+        "key sets that are kept",
+        &[("store/src/api/auth/key_source.rs", &["KEY_SETS_MAX"])],
+    ),
+    (
+        "fetches of the keys of plugins that only a token names",
+        &[("store/src/api/auth/key_source.rs", &["FIRST_FETCHES_MAX"])],
+    ),
+    (
+        "fetches of a key set as a token names a key that is not in it",
+        &[("store/src/api/auth/key_state.rs", &["FORCED_RELOADS_MAX"])],
+    ),
+    (
+        "requests of a caller",
+        &[(
+            "store/src/api/auth/rates.rs",
+            &["REQUESTS_PER_SECOND", "RESERVE_SECONDS"],
+        )],
+    ),
+    (
+        "callers that are told apart for that",
+        &[("store/src/api/auth/rates.rs", &["CALLERS_MAX"])],
+    ),
+    (
+        "TLS handshakes at once",
+        &[(
+            "store/src/api/tls.rs",
+            &["HANDSHAKES_MAX", "HANDSHAKE_TIMEOUT"],
+        )],
+    ),
+    (
         "lists made at once",
         &[("store/src/api/mod.rs", &["LISTS_AT_ONCE_MAX"])],
     ),
@@ -425,6 +469,10 @@ pub(super) const OF_NOBODY: &[(&str, &[&str])] = &[
         &["QUOTE_CHARACTERS_MAX"],
     ),
     ("proto/src/subject.rs", &["TOKEN_BYTES_MAX"]),
+    (
+        "store/src/api/auth/authenticate.rs",
+        &["PLUGIN_ID_BYTES_MAX"],
+    ),
     ("store/src/apply/locations/load.rs", &["ROUNDS_MAX"]),
     ("store/src/apply/slices/count.rs", &["COUNTED_MAX"]),
     ("store/src/apply/slices/deferred.rs", &["REMOVED_MAX"]),
