@@ -19,7 +19,7 @@ use tokio::sync::Notify;
 use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 
-use crate::api::{Api, ApiAuth, ApiDeps, Reach};
+use crate::api::{Api, ApiAuth, ApiAuthDeps, ApiDeps, Reach};
 use crate::apply::{Applier, ApplyError};
 use crate::config::StoreConfig;
 use crate::feed::{ChangeFeed, FeedDeps};
@@ -108,8 +108,8 @@ pub async fn start(
         .listener
         .local_addr()
         .map_err(StoreStartError::Address)?;
-    let auth = build_auth(api_address, &config, &deps.clock)?;
     let repo = Repo::open_on(&config.database, &deps.progress).await?;
+    let auth = build_auth(api_address, &config, &repo, &deps.clock)?;
     // Before the pipeline: apply plans against the view, which must not be behind the log when it
     // begins.
     let view = load_view(&repo, &deps.progress).await?;
@@ -163,6 +163,7 @@ async fn load_view(repo: &Repo, board: &ProgressBoard) -> Result<Arc<View>, Stor
 fn build_auth(
     api_address: SocketAddr,
     config: &StoreConfig,
+    repo: &Repo,
     clock: &Clock,
 ) -> Result<ApiAuth, StoreStartError> {
     let reach = if api_address.ip().is_loopback() {
@@ -170,9 +171,15 @@ fn build_auth(
     } else {
         Reach::Network
     };
-    let (auth, cors) = (config.auth.clone(), config.cors.as_ref());
-    ApiAuth::new(auth, reach, &config.base_url, cors, clock.clone())
-        .map_err(StoreStartError::Certificates)
+    ApiAuth::new(ApiAuthDeps {
+        config: config.auth.clone(),
+        reach,
+        base_url: &config.base_url,
+        cors: config.cors.as_ref(),
+        repo: repo.clone(),
+        clock: clock.clone(),
+    })
+    .map_err(StoreStartError::Certificates)
 }
 
 /// What the API writes with, beside the tasks that write by themselves.

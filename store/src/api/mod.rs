@@ -61,13 +61,14 @@ use tower::Layer as _;
 use tower::util::MapRequestLayer;
 
 pub use auth::{
-    AccessRestrictions, ApiAuth, AuthConfig, DefaultPolicy, ExternalAccess, ForeignIssuer,
-    PermissionPolicy, PluginEndpoints, PluginRestrictions, Reach,
+    AccessRestrictions, ApiAuth, ApiAuthDeps, AuthConfig, DefaultPolicy, ExternalAccess,
+    ForeignIssuer, PermissionPolicy, PluginEndpoints, PluginRestrictions, Reach,
 };
 pub use entities::is_valid as is_valid_query;
 pub use permissions::PermissionAction;
 pub use tls::{ApiCertificate, CertificateError};
 
+use self::error::{ApiError, RequestLine};
 use self::tls::TlsListener;
 use crate::apply::Applier;
 use crate::config::{CorsConfig, RegistrationConfig};
@@ -217,6 +218,7 @@ impl Api {
         listener: TcpListener,
         shutdown: CancellationToken,
     ) -> Result<(), ServeError> {
+        self.auth.make_own_key().await;
         let cors = cors.as_ref();
         // An event is small and should leave at once. Where that cannot be had, it leaves later.
         let send_at_once = |connection: &TcpStream| {
@@ -284,8 +286,11 @@ fn plugin_routes() -> Router<Api> {
 }
 
 /// The keys with which what this catalog says to other plugins can be checked.
-async fn get_own_keys(State(api): State<Api>) -> Response {
-    answer_json(&api.auth.published_keys())
+async fn get_own_keys(State(api): State<Api>, request: Request) -> Result<Response, ApiError> {
+    let asked = RequestLine::of_request(&request);
+    let keys = api.auth.published_keys().await;
+    keys.map(|keys| answer_json(&keys))
+        .map_err(|error| asked.fail_with(error))
 }
 
 /// The address as the client wrote it.

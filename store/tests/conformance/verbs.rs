@@ -11,8 +11,8 @@ use crate::config::DatabaseConfig;
 use crate::repo::parts::PartRow;
 use crate::repo::sources::EnqueueTimes;
 use crate::repo::{
-    Covering, DeliveryRow, Location, Outcome, RemovalRow, Repo, SourceGeneration, SourceKind,
-    SourceRow, Tx,
+    Covering, DeliveryRow, Location, Outcome, PublishedKey, RemovalRow, Repo, SourceGeneration,
+    SourceKind, SourceRow, Tx,
 };
 
 /// The source of what has only one.
@@ -37,6 +37,7 @@ where
     nobody_waits_for_a_clock_that_was_put_back(&repo).await;
     let repo = open(&fresh().await).await;
     what_nobody_wants_any_more_ends(&repo).await;
+    keys_are_published_until_they_expire(&repo).await;
 }
 
 pub(super) async fn write(repo: &Repo) -> Tx {
@@ -351,4 +352,24 @@ async fn what_nobody_wants_any_more_ends(repo: &Repo) {
     tx.commit().await.expect("a commit");
     let totals = repo.ledger_totals().await.expect("totals");
     assert_eq!((totals.uncovered, totals.behind_sources), (0, 0));
+}
+
+async fn keys_are_published_until_they_expire(repo: &Repo) {
+    let key = |id: &str, expires_at| PublishedKey {
+        id: id.to_owned(),
+        public_key: format!(r#"{{"kid":"{id}"}}"#),
+        expires_at,
+    };
+    let mut tx = write(repo).await;
+    for key in [key("late", 30), key("soon", 10)] {
+        tx.publish_key(&key).await.expect("written");
+    }
+    let published = tx.published_keys(9).await.expect("rows");
+    assert_eq!(published, [key("soon", 10), key("late", 30)]);
+    let published = tx.published_keys(10).await.expect("rows");
+    assert_eq!(published, [key("late", 30)]);
+    tx.remove_expired_keys(10).await.expect("removed");
+    let left = tx.published_keys(0).await.expect("rows");
+    assert_eq!(left, [key("late", 30)]);
+    tx.commit().await.expect("a commit");
 }

@@ -7,7 +7,6 @@ use std::sync::Arc;
 
 use freshet_runtime::clock::Clock;
 use jsonwebtoken::Header;
-use secrecy::SecretString;
 
 use super::bearer::{TokenKind, USER_AUDIENCE, UserTokenForm, classify, read_header};
 use super::claims::{ClaimRules, Claims};
@@ -16,9 +15,9 @@ use super::endpoints::PluginEndpoints;
 use super::external::{ExternalAccess, ForeignIssuer, Recognition};
 use super::key_set::is_asymmetric;
 use super::key_source::{KeySource, NamedBy};
-use super::own_keys::SigningKeys;
 use super::principal::{Principal, UserIdentity};
 use super::restrictions::OtherPlugins;
+use super::seconds_of;
 use crate::api::outbound::OutboundClient;
 
 /// Where a plugin publishes its keys, below its address.
@@ -30,14 +29,12 @@ const AUTH_PLUGIN: &str = "auth";
 const OWN_AUDIENCE: &str = "catalog";
 /// More than any plugin is called by.
 const PLUGIN_ID_BYTES_MAX: usize = 100;
-const MICROS_PER_SECOND: i64 = 1_000_000;
 
 /// Finds out who sends a request.
 pub(super) struct Authenticator {
     callers: Vec<ExternalAccess>,
     endpoints: PluginEndpoints,
     keys: KeySource,
-    own_keys: SigningKeys,
     clock: Clock,
 }
 
@@ -85,7 +82,6 @@ impl Authenticator {
             callers,
             endpoints,
             keys: KeySource::new(client),
-            own_keys: SigningKeys::begin(seconds(&clock)),
             clock,
         }
     }
@@ -111,26 +107,6 @@ impl Authenticator {
             }
             TokenKind::Other => self.identify_external(token, Some(&header)).await,
         }
-    }
-
-    /// The keys with which the tokens of this catalog can be checked.
-    pub(super) fn published_keys(&self) -> serde_json::Value {
-        self.own_keys.published(seconds(&self.clock))
-    }
-
-    /// A token with which this catalog calls another plugin, for a user if there is one.
-    pub(super) fn token_for(
-        &self,
-        target: &str,
-        user: Option<&UserIdentity>,
-    ) -> Option<SecretString> {
-        let proof = match user {
-            // Without a proof we would ask for ourselves, who may do more.
-            Some(user) => Some(user.proof.as_ref()?),
-            None => None,
-        };
-        let now = seconds(&self.clock);
-        Some(self.own_keys.token_for(target, proof, now))
     }
 
     async fn identify_plugin(
@@ -204,7 +180,7 @@ impl Authenticator {
         token: &str,
         header: Option<&Header>,
     ) -> Result<Principal, TokenRefusal> {
-        let now = seconds(&self.clock);
+        let now = seconds_of(&self.clock);
         for caller in &self.callers {
             let subject = match caller.recognise(token, header, now) {
                 Recognition::Other => continue,
@@ -248,7 +224,7 @@ impl Authenticator {
         if !is_asymmetric(header.alg) {
             return None;
         }
-        let now = seconds(&self.clock);
+        let now = seconds_of(&self.clock);
         let keys = self.keys.keys_for(url, header, named_by, now).await?;
         let claims = keys.verify(token, header, &[]);
         let claims = claims.inspect_err(|fault| log_refused(fault)).ok()?;
@@ -267,10 +243,6 @@ fn log_refused(fault: &dyn std::error::Error) {
 fn is_plugin_id(id: &str) -> bool {
     let is_allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
     (1..=PLUGIN_ID_BYTES_MAX).contains(&id.len()) && id.bytes().all(is_allowed)
-}
-
-fn seconds(clock: &Clock) -> i64 {
-    clock.now_micros() / MICROS_PER_SECOND
 }
 
 #[cfg(test)]

@@ -30,7 +30,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use freshet_runtime::clock::Clock;
+use freshet_runtime::error_chain::Chain;
 use secrecy::SecretString;
+use serde_json::Value;
 
 pub use endpoints::PluginEndpoints;
 pub use external::{ExternalAccess, ForeignIssuer};
@@ -43,10 +45,13 @@ pub use settings::{AuthConfig, DefaultPolicy, PermissionPolicy};
 
 use self::authenticate::{Authenticator, TokenRefusal};
 use self::origin::TrustedOrigins;
+use self::own_keys::OwnKeys;
 use self::rates::{CallerRates, default_limit};
 use super::cors::CorsOrigins;
+use super::error::ApiProblem;
 use super::outbound::OutboundClient;
 use crate::config::CorsConfig;
+use crate::repo::{Repo, RepoError};
 
 /// Where the public keys of this catalog are.
 pub(super) const OWN_KEYS: &str = "/api/catalog/.backstage/auth/v1/jwks.json";
@@ -55,6 +60,7 @@ pub(super) const PERMISSION_CONDITIONS: &str =
     "/api/catalog/.well-known/backstage/permissions/apply-conditions";
 /// This plugin, as `discovery` names it.
 const OWN_ID: &str = "catalog";
+const MICROS_PER_SECOND: i64 = 1_000_000;
 
 /// From where a listener can be reached.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -76,6 +82,7 @@ enum CredentialPolicy {
 pub struct ApiAuth {
     credentials: CredentialPolicy,
     authenticator: Authenticator,
+    own_keys: OwnKeys,
     trusted: TrustedOrigins,
     cors: CorsOrigins,
     rates: Option<Mutex<CallerRates>>,
@@ -85,19 +92,37 @@ pub struct ApiAuth {
     clock: Clock,
 }
 
+/// What [`ApiAuth`] is made of.
+pub struct ApiAuthDeps<'a> {
+    /// What the operator says.
+    pub config: AuthConfig,
+    /// From where the listener is reached.
+    pub reach: Reach,
+    /// Where the API is reached from outside.
+    pub base_url: &'a str,
+    /// From which pages it may be called.
+    pub cors: Option<&'a CorsConfig>,
+    /// Where its keys are published.
+    pub repo: Repo,
+    /// What time it is.
+    pub clock: Clock,
+}
+
 impl ApiAuth {
-    /// What `config` says, for a listener that is reached from there.
+    /// Who may call an API like this.
     ///
     /// # Errors
     ///
     /// If the certificates of the system cannot be loaded.
-    pub fn new(
-        config: AuthConfig,
-        reach: Reach,
-        base_url: &str,
-        cors: Option<&CorsConfig>,
-        clock: Clock,
-    ) -> std::io::Result<Self> {
+    pub fn new(deps: ApiAuthDeps<'_>) -> std::io::Result<Self> {
+        let ApiAuthDeps {
+            config,
+            reach,
+            base_url,
+            cors,
+            repo,
+            clock,
+        } = deps;
         let client = Arc::new(OutboundClient::new()?);
         let own_urls = [base_url.to_owned(), config.endpoints.base_url(OWN_ID)];
         Ok(Self {
@@ -117,27 +142,43 @@ impl ApiAuth {
                 Arc::clone(&client),
                 clock.clone(),
             ),
+            own_keys: OwnKeys::new(repo),
             client,
             clock,
         })
     }
 
     /// Who sends a token that is not in the header of a request.
-    pub(super) async fn identify(
-        &self,
-        token: &str,
-    ) -> Result<Principal, super::error::ApiProblem> {
+    pub(super) async fn identify(&self, token: &str) -> Result<Principal, ApiProblem> {
         Ok(self.authenticator.identify(token).await?)
     }
 
+    /// Makes the key that signs now, so that it is published before anybody needs it.
+    pub(super) async fn make_own_key(&self) {
+        // Whoever signs next tries again.
+        if let Err(error) = self.own_keys.key_of_now(seconds_of(&self.clock)).await {
+            tracing::warn!(error = %Chain(&error), "The key of this catalog could not be published");
+        }
+    }
+
     /// The public keys of this catalog.
-    pub(super) fn published_keys(&self) -> serde_json::Value {
-        self.authenticator.published_keys()
+    pub(super) async fn published_keys(&self) -> Result<Value, RepoError> {
+        self.own_keys.published(seconds_of(&self.clock)).await
     }
 
     /// A token with which this catalog calls another plugin for a user; `None` if he cannot be proved to it.
-    pub(super) fn token_for(&self, target: &str, user: &UserIdentity) -> Option<SecretString> {
-        self.authenticator.token_for(target, Some(user))
+    pub(super) async fn token_for(
+        &self,
+        target: &str,
+        user: &UserIdentity,
+    ) -> Result<Option<SecretString>, RepoError> {
+        // Without a proof we would ask for ourselves, who may do more.
+        let Some(proof) = &user.proof else {
+            return Ok(None);
+        };
+        let now = seconds_of(&self.clock);
+        let token = self.own_keys.token_for(target, Some(proof), now);
+        token.await.map(Some)
     }
 
     /// Counts a request of a caller, or says how long he is to wait.
@@ -157,4 +198,8 @@ fn limit_of(configured: Option<NonZeroU32>, reach: Reach) -> Option<NonZeroU32> 
         Reach::Loopback => configured,
         Reach::Network => Some(configured.unwrap_or_else(default_limit)),
     }
+}
+
+fn seconds_of(clock: &Clock) -> i64 {
+    clock.now_micros() / MICROS_PER_SECOND
 }

@@ -1,10 +1,11 @@
 //! The keys with which this catalog signs its own tokens, and what of them it publishes.
 //!
 //! A plugin that is called by the catalog looks for its public keys where `discovery` says the catalog is, as it
-//! does for any other plugin. A key signs for an hour and is published for three, so that every token it signed can
-//! be checked until the token ends. A private key never leaves the process and is not stored.
+//! does for any other plugin. Whichever process answers there publishes the keys of all, so the public ones are in the
+//! database. A private key never leaves its process. A key signs for an hour and is published for three, so that every
+//! token it signed can be checked until the token ends.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::Arc;
 
 use jsonwebtoken::jwk::Jwk;
 use jsonwebtoken::{Algorithm, EncodingKey, Header, encode};
@@ -12,10 +13,13 @@ use ring::rand::SystemRandom;
 use ring::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::{Value, json};
+use tokio::sync::Mutex;
 use uuid::Uuid;
 
+use super::MICROS_PER_SECOND;
 use super::bearer::PLUGIN_TOKEN;
 use super::principal::UserProof;
+use crate::repo::{PublishedKey, Repo, RepoError};
 
 /// How long a key signs, and how long a token of it holds.
 const SIGNS_FOR_SECONDS: i64 = 60 * 60;
@@ -24,21 +28,23 @@ const PUBLISHED_FOR_SECONDS: i64 = 3 * SIGNS_FOR_SECONDS;
 /// Who we are to other plugins.
 const OWN_ID: &str = "catalog";
 
-/// The keys of this catalog.
-pub(super) struct SigningKeys(Mutex<KeyRing>);
+/// The keys of this catalog. Times are seconds since the epoch.
+pub(super) struct OwnKeys {
+    repo: Repo,
+    /// Locked while a new one is made, as nobody could sign meanwhile anyway.
+    current: Mutex<Option<CurrentKey>>,
+}
+
+struct CurrentKey {
+    key: Arc<SigningKey>,
+    made_at: i64,
+}
 
 /// A key pair.
 pub(in crate::api) struct SigningKey {
     id: String,
     private: EncodingKey,
     public: Value,
-}
-
-struct KeyRing {
-    current: SigningKey,
-    made_at: i64,
-    /// Public keys, each with the end of its publication.
-    published: Vec<(Value, i64)>,
 }
 
 impl SigningKey {
@@ -69,67 +75,75 @@ impl SigningKey {
     }
 }
 
-impl KeyRing {
-    fn begin(now: i64) -> Self {
-        let current = SigningKey::generate();
-        let published = vec![(current.public.clone(), now + PUBLISHED_FOR_SECONDS)];
+impl OwnKeys {
+    pub(super) fn new(repo: Repo) -> Self {
         Self {
-            current,
-            made_at: now,
-            published,
+            repo,
+            current: Mutex::new(None),
         }
-    }
-
-    fn rotate(&mut self, now: i64) {
-        self.published.retain(|(_, until)| *until > now);
-        if now >= self.made_at + SIGNS_FOR_SECONDS {
-            self.current = SigningKey::generate();
-            self.made_at = now;
-            self.published
-                .push((self.current.public.clone(), now + PUBLISHED_FOR_SECONDS));
-        }
-    }
-}
-
-impl SigningKeys {
-    /// Makes the first key. Times are seconds since the epoch.
-    pub(super) fn begin(now: i64) -> Self {
-        Self(Mutex::new(KeyRing::begin(now)))
     }
 
     /// What is published now.
-    pub(super) fn published(&self, now: i64) -> Value {
-        let keys = self.with_ring(now, |ring| {
-            let keys = ring.published.iter().map(|(key, _)| key.clone());
-            keys.collect::<Vec<_>>()
+    pub(super) async fn published(&self, now: i64) -> Result<Value, RepoError> {
+        let mut tx = self.repo.read_once().await?;
+        let rows = tx.published_keys(now * MICROS_PER_SECOND).await?;
+        tx.commit().await?;
+        let keys = rows.iter().map(|row| -> Value {
+            serde_json::from_str(&row.public_key).expect("it was written as JSON")
         });
-        json!({ "keys": keys })
+        Ok(json!({ "keys": keys.collect::<Vec<_>>() }))
     }
 
     /// A token for one plugin, for ourselves or on behalf of a user.
-    pub(super) fn token_for(
+    pub(super) async fn token_for(
         &self,
         target: &str,
         user: Option<&UserProof>,
         now: i64,
-    ) -> SecretString {
-        let mut claims =
-            json!({ "sub": OWN_ID, "aud": target, "iat": now, "exp": now + SIGNS_FOR_SECONDS });
-        if let Some(user) = user {
-            // What we say for somebody holds no longer than what he says himself.
-            claims["exp"] = user.expires_at.min(now + SIGNS_FOR_SECONDS).into();
-            claims["obo"] = user.token.expose_secret().into();
-        }
-        self.with_ring(now, |ring| ring.current.sign(&claims))
-            .into()
+    ) -> Result<SecretString, RepoError> {
+        let key = self.key_of_now(now).await?;
+        Ok(key.sign(&claims_for(target, user, now)).into())
     }
 
-    fn with_ring<T>(&self, now: i64, then: impl FnOnce(&KeyRing) -> T) -> T {
-        // A ring is whole at every moment, so that of a thread that panicked is as good.
-        let mut ring = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        ring.rotate(now);
-        then(&ring)
+    /// The key that signs now, which is published before it does.
+    pub(super) async fn key_of_now(&self, now: i64) -> Result<Arc<SigningKey>, RepoError> {
+        let mut current = self.current.lock().await;
+        if let Some(current) = &*current
+            && now < current.made_at + SIGNS_FOR_SECONDS
+        {
+            return Ok(Arc::clone(&current.key));
+        }
+        let key = Arc::new(SigningKey::generate());
+        self.publish(&key, now).await?;
+        *current = Some(CurrentKey {
+            key: Arc::clone(&key),
+            made_at: now,
+        });
+        Ok(key)
     }
+
+    async fn publish(&self, key: &SigningKey, now: i64) -> Result<(), RepoError> {
+        let mut tx = self.repo.write().await?;
+        tx.remove_expired_keys(now * MICROS_PER_SECOND).await?;
+        tx.publish_key(&PublishedKey {
+            id: key.id.clone(),
+            public_key: key.public.to_string(),
+            expires_at: (now + PUBLISHED_FOR_SECONDS) * MICROS_PER_SECOND,
+        })
+        .await?;
+        tx.commit().await
+    }
+}
+
+fn claims_for(target: &str, user: Option<&UserProof>, now: i64) -> Value {
+    let end = now + SIGNS_FOR_SECONDS;
+    let mut claims = json!({ "sub": OWN_ID, "aud": target, "iat": now, "exp": end });
+    if let Some(user) = user {
+        // What we say for somebody holds no longer than what he says himself.
+        claims["exp"] = user.expires_at.min(end).into();
+        claims["obo"] = user.token.expose_secret().into();
+    }
+    claims
 }
 
 #[cfg(test)]
@@ -156,46 +170,71 @@ mod tests {
         }
     }
 
-    fn published(keys: &SigningKeys, now: i64) -> KeySet {
-        KeySet::parse(keys.published(now).to_string().as_bytes()).expect("a key set")
+    async fn empty_database() -> Repo {
+        let config = crate::config::DatabaseConfig::Temporary;
+        Repo::open(&config).await.expect("a database")
     }
 
-    #[track_caller]
-    fn check_verifies(keys: &SigningKeys, token: &SecretString, at: i64, is_known: bool) {
+    /// What another process of the same catalog publishes.
+    async fn published(repo: &Repo, now: i64) -> KeySet {
+        let keys = OwnKeys::new(repo.clone()).published(now).await;
+        KeySet::parse(keys.expect("rows").to_string().as_bytes()).expect("a key set")
+    }
+
+    async fn is_known(repo: &Repo, token: &SecretString, at: i64) -> bool {
         let header = decode_header(token.expose_secret()).expect("a header");
-        let claims = published(keys, at).verify(token.expose_secret(), &header, &[]);
-        assert_eq!(claims.is_ok(), is_known, "at {at}");
+        let keys = published(repo, at).await;
+        keys.verify(token.expose_secret(), &header, &[]).is_ok()
     }
 
-    #[test]
-    fn a_key_signs_for_an_hour_and_is_published_for_three() {
-        let keys = SigningKeys::begin(NOW);
-        let first = keys.token_for("permission", None, NOW);
-        let last = keys.token_for("permission", None, NOW + SIGNS_FOR_SECONDS - 1);
-        let next = keys.token_for("permission", None, NOW + SIGNS_FOR_SECONDS);
+    #[tokio::test]
+    async fn a_key_signs_for_an_hour_and_is_published_for_three() {
+        let repo = empty_database().await;
+        let keys = OwnKeys::new(repo.clone());
+        let sign = async |at| {
+            let token = keys.token_for("permission", None, at).await;
+            token.expect("a token")
+        };
+        let first = sign(NOW).await;
+        let last = sign(NOW + SIGNS_FOR_SECONDS - 1).await;
+        let next = sign(NOW + SIGNS_FOR_SECONDS).await;
         let key_of =
             |token: &SecretString| decode_header(token.expose_secret()).expect("a header").kid;
         assert_eq!(key_of(&first), key_of(&last));
         assert_ne!(key_of(&first), key_of(&next));
         let end = NOW + PUBLISHED_FOR_SECONDS;
-        check_verifies(&keys, &first, end - 1, true);
-        check_verifies(&keys, &first, end, false);
-        check_verifies(&keys, &next, end, true);
+        assert!(is_known(&repo, &first, end - 1).await);
+        assert!(!is_known(&repo, &first, end).await);
+        assert!(is_known(&repo, &next, end).await);
     }
 
-    #[test]
-    fn a_token_says_who_calls_whom_and_for_whom() {
-        let keys = SigningKeys::begin(NOW);
+    #[tokio::test]
+    async fn processes_publish_the_keys_of_each_other() {
+        let repo = empty_database().await;
+        let (one, other) = (OwnKeys::new(repo.clone()), OwnKeys::new(repo.clone()));
+        for keys in [&one, &other] {
+            let token = keys.token_for("permission", None, NOW).await;
+            assert!(is_known(&repo, &token.expect("a token"), NOW).await);
+        }
+        let published = one.published(NOW).await.expect("rows");
+        assert_eq!(published["keys"].as_array().map(Vec::len), Some(2));
+    }
+
+    #[tokio::test]
+    async fn a_token_says_who_calls_whom_and_for_whom() {
+        let repo = empty_database().await;
         let user = UserProof {
             token: SecretString::from("limited"),
             expires_at: NOW + 60,
         };
-        let token = keys.token_for("permission", Some(&user), NOW);
+        let keys = OwnKeys::new(repo.clone());
+        let token = keys.token_for("permission", Some(&user), NOW).await;
+        let token = token.expect("a token");
         let header = decode_header(token.expose_secret()).expect("a header");
         assert_eq!(header.typ.as_deref(), Some(PLUGIN_TOKEN));
-        let claims = published(&keys, NOW)
-            .verify(token.expose_secret(), &header, &[])
-            .expect("it is ours");
+        let claims = published(&repo, NOW).await;
+        let claims = claims.verify(token.expose_secret(), &header, &[]);
+        let claims = claims.expect("it is ours");
         let audience = ["permission".to_owned()];
         let rules = ClaimRules {
             required: &["iat", "exp", "sub", "aud"],
@@ -212,9 +251,8 @@ mod tests {
 
     #[test]
     fn nothing_private_is_published() {
-        let keys = SigningKeys::begin(NOW);
-        let key = &keys.published(NOW)["keys"][0];
-        let mut names: Vec<&String> = key.as_object().expect("an object").keys().collect();
+        let key = SigningKey::generate();
+        let mut names: Vec<&String> = key.public.as_object().expect("an object").keys().collect();
         names.sort();
         assert_eq!(names, ["alg", "crv", "kid", "kty", "x", "y"]);
     }

@@ -36,7 +36,7 @@ impl Api {
         }
         let token = match principal.user() {
             Some(user) => {
-                let token = self.auth.token_for(PERMISSION_PLUGIN, user);
+                let token = self.auth.token_for(PERMISSION_PLUGIN, user).await?;
                 Some(token.ok_or_else(no_proof)?)
             }
             None => None,

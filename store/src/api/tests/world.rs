@@ -160,14 +160,14 @@ impl World {
         });
         let (applier, ledger) = build_writers(&config, &repo, &view, &clock, &metrics);
         let cors = settings.cors;
-        let base_url = "http://localhost:7007";
-        let auth = ApiAuth::new(
-            settings.auth,
-            settings.reach,
-            base_url,
-            cors.as_ref(),
-            clock.clone(),
-        )
+        let auth = ApiAuth::new(ApiAuthDeps {
+            config: settings.auth,
+            reach: settings.reach,
+            base_url: "http://localhost:7007",
+            cors: cors.as_ref(),
+            repo: repo.clone(),
+            clock: clock.clone(),
+        })
         .expect("certificates");
         let api = Api::new(ApiDeps {
             view: Arc::clone(&view),
