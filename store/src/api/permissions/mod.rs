@@ -5,6 +5,7 @@
 //! mean what they do in Backstage. What is not decided is not allowed.
 
 mod ask;
+mod conditions;
 mod criteria;
 mod decision;
 mod metadata;
