@@ -7,6 +7,7 @@ use std::fmt;
 
 use axum::extract::Request;
 
+use super::auth::{Principal, principal_of};
 use super::error::ApiProblem;
 
 /// What is written through the API.
@@ -75,6 +76,7 @@ fn outcome_of(problem: &ApiProblem) -> &'static str {
         | ApiProblem::Gone(_)
         | ApiProblem::Unauthenticated(_)
         | ApiProblem::NotAllowed(_)
+        | ApiProblem::TooManyRequests(_)
         | ApiProblem::Conflict(_) => "refused",
         ApiProblem::NotImplemented(_) | ApiProblem::Unavailable(_) | ApiProblem::Internal => {
             "failed"
@@ -82,10 +84,20 @@ fn outcome_of(problem: &ApiProblem) -> &'static str {
     }
 }
 
-/// Who asks, as far as that is known.
-// Nobody is known by name yet; whoever authenticates callers says so here.
-pub(super) fn caller_of(_request: &Request) -> Option<String> {
-    None
+/// Who asks, if that is known.
+pub(super) fn caller_of(request: &Request) -> Option<String> {
+    principal_of(request).ok().and_then(|it| name_of(&it))
+}
+
+/// What a principal is called in the log and in the cause of a change; `None` is nobody in particular.
+pub(super) fn name_of(principal: &Principal) -> Option<String> {
+    match principal {
+        Principal::Anonymous => None,
+        Principal::External { .. }
+        | Principal::Plugin { .. }
+        | Principal::OnBehalfOf { .. }
+        | Principal::User(_) => Some(principal.to_string()),
+    }
 }
 
 #[cfg(test)]

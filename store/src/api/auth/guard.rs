@@ -49,7 +49,7 @@ pub(in crate::api) async fn guard_request(
     }
     let started = Instant::now();
     let asked = RequestLine::of_request(&request);
-    let audited = AuditedRequest::new(request.method(), request.uri().path(), route.as_ref());
+    let audited = AuditedRequest::new(request.method(), request.uri().path());
     // In two, as the body of a request cannot be looked at by two threads, and this waits for others.
     let (mut parts, body) = request.into_parts();
     match admit(&api.auth, &parts).await {

@@ -33,10 +33,24 @@ impl Log {
         let text = self.text();
         let events = text.lines().map(|line| {
             let event: Value = serde_json::from_str(line).expect("JSON");
-            let fields = &event["fields"];
-            let words = ["caller", "request.method", "request.path", "message"];
-            let words = words.map(|name| fields[name].as_str().expect("a text"));
-            format!("{} {}", words.join(" "), fields["response.status"])
+            let names = [
+                "caller",
+                "act",
+                "subject",
+                "outcome",
+                "request.method",
+                "request.path",
+            ];
+            let words = names
+                .iter()
+                .filter_map(|name| event["fields"][name].as_str());
+            let words: Vec<&str> = words.collect();
+            let status = event["fields"].get("response.status");
+            format!(
+                "{}{}",
+                words.join(" "),
+                status.map_or_else(String::new, |it| format!(" {it}"))
+            )
         });
         events.collect()
     }
@@ -78,9 +92,9 @@ async fn every_write_and_every_refusal_is_kept_without_a_token() {
     assert_eq!(
         log.events(),
         [
-            "unknown GET /api/catalog/entities a request is refused 401",
-            "unknown GET /api/catalog/entities a request is refused 401",
-            "a-tool POST /api/v1/removals/confirm a write has failed 404",
+            "unknown GET /api/catalog/entities 401",
+            "unknown GET /api/catalog/entities 401",
+            "a-tool removals-confirm location 1 refused",
         ]
     );
     assert!(!log.text().contains("-token") && !log.text().contains("secret"));
