@@ -9,11 +9,14 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 
 use super::Api;
+use super::auth::principal_of;
 use super::error::{ApiError, ApiProblem, RequestLine};
 use super::etag::answer_data_tagged;
 use super::parameters::Parameters;
+use super::permissions::{Permission, not_allowed};
 use super::refresh::load_lineage_of;
 use crate::lineage::Lineage;
+use crate::query::select_entities;
 use crate::view::CatalogState;
 
 #[derive(Serialize)]
@@ -37,19 +40,29 @@ pub(super) async fn get_ancestry(
     request: Request,
 ) -> Result<Response, ApiError> {
     let asked = RequestLine::of_request(&request);
-    Parameters::read_known(&request, &[]).map_err(|problem| asked.fail_with(problem))?;
+    let failed = |problem| asked.fail_with(problem);
+    Parameters::read_known(&request, &[]).map_err(failed)?;
+    let principal = principal_of(&request).map_err(failed)?;
+    let visible = api.visible_to(&principal).await.map_err(failed)?;
     let missing = || {
         asked.fail_with(ApiProblem::NotFound(format!(
             "No such entity {kind}:{namespace}/{name}"
         )))
     };
     let entity_ref = EntityRef::new(&kind, &namespace, &name).map_err(|_| missing())?;
+    // As in Backstage: elsewhere it would be as if there were no such entity.
+    if !api.is_among(&entity_ref, &visible) {
+        return Err(failed(not_allowed(Permission::EntityRead)));
+    }
     let lineage = load_lineage_of(&api, &entity_ref).await;
     let lineage = lineage.map_err(|error| asked.fail_with(error))?;
     let (lineage, location_id) = lineage.ok_or_else(missing)?;
-    let items = api
-        .view
-        .read(|state| collect_items(state, &lineage, &entity_ref, location_id));
+    let items = api.view.search(|state, index| {
+        let meant = select_entities(index, &visible);
+        let is_visible =
+            |it: &EntityRef| state.slot_of(it).is_some_and(|slot| meant.contains(slot));
+        collect_items(state, &lineage, (&entity_ref, location_id), is_visible)
+    });
     let ancestry = Ancestry {
         root_entity_ref: entity_ref,
         items,
@@ -57,12 +70,12 @@ pub(super) async fn get_ancestry(
     Ok(answer_data_tagged(request.headers(), &ancestry))
 }
 
-/// Depth first, as Backstage does.
+/// Depth first, as Backstage does; beyond what must not be seen nobody looks.
 fn collect_items(
     state: &CatalogState,
     lineage: &Lineage,
-    entity_ref: &EntityRef,
-    location_id: LocationId,
+    (entity_ref, location_id): (&EntityRef, LocationId),
+    is_visible: impl Fn(&EntityRef) -> bool,
 ) -> Vec<AncestryItem> {
     let mut items = Vec::new();
     let mut known = HashSet::from([entity_ref.clone()]);
@@ -75,7 +88,7 @@ fn collect_items(
         let parents = lineage.parents_of(location_id);
         let parents = parents.filter_map(|it| EntityRef::parse(it).ok());
         // One that stands for something optional is not shown while nothing is there.
-        let parents = parents.filter(|it| state.entity(it).is_some());
+        let parents = parents.filter(|it| state.entity(it).is_some() && is_visible(it));
         let parent_entity_refs: Vec<EntityRef> = parents.collect();
         for parent in &parent_entity_refs {
             if let Some(declaring) = lineage.declaring(parent.as_str())

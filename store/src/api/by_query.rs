@@ -7,6 +7,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::Api;
+use super::auth::{Principal, principal_of};
 use super::body::read_body;
 use super::error::{ApiError, ApiProblem, RequestLine};
 use super::list_body::answer_page;
@@ -68,7 +69,8 @@ pub(super) async fn get_page(
     let parameters =
         Parameters::read_known(&request, &KNOWN).map_err(|problem| asked.fail_with(problem))?;
     let query = read_parameters(&parameters).map_err(|problem| asked.fail_with(problem))?;
-    answer_page(&api, query)
+    let principal = principal_of(&request).map_err(|problem| asked.fail_with(problem))?;
+    answer_visible(&api, query, &principal)
         .await
         .map_err(|problem| asked.fail_with(problem))
 }
@@ -81,15 +83,26 @@ pub(super) async fn post_page(
     let asked = RequestLine::of_request(&request);
     let answer = async {
         Parameters::read_known(&request, &[])?;
+        let principal = principal_of(&request)?;
         // Whoever asks for nothing in particular gets the first page of everything, as in Backstage.
         let body = if request.body().size_hint().exact() == Some(0) {
             PageBody::default()
         } else {
             read_body(request).await?
         };
-        answer_page(&api, read_page_body(&body)?).await
+        answer_visible(&api, read_page_body(&body)?, &principal).await
     };
     answer.await.map_err(|problem| asked.fail_with(problem))
+}
+
+/// Nothing of what somebody may not see goes into a cursor, which others may be given.
+async fn answer_visible(
+    api: &Api,
+    mut query: PageQuery,
+    principal: &Principal,
+) -> Result<Response, ApiProblem> {
+    query.visible = api.visible_to(principal).await?;
+    answer_page(api, query).await
 }
 
 fn read_parameters(parameters: &Parameters) -> Result<PageQuery, ApiProblem> {

@@ -9,6 +9,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::Api;
+use super::auth::principal_of;
 use super::body::read_body;
 use super::error::{ApiError, RequestLine};
 use super::list_body::answer_refs;
@@ -35,13 +36,15 @@ pub(super) async fn post_refs(
     let answer = async {
         let parameters = Parameters::read_known(&request, &["filter"])?;
         let filter = parse_filters(parameters.values_of("filter"))?;
+        let principal = principal_of(&request)?;
         let body: RefsBody = read_body(request).await?;
         let query = body
             .query
             .as_ref()
             .map(EntityPredicate::parse)
             .transpose()?;
-        let predicate = filter.and(query.unwrap_or_default());
+        let visible = api.visible_to(&principal).await?;
+        let predicate = filter.and(query.unwrap_or_default()).and(visible);
         let fields = body.fields.unwrap_or_default();
         let fields = FieldSelection::parse_each(fields.iter().map(String::as_str))?;
         let refs = find_refs(&api.view, &body.entity_refs, &predicate);

@@ -9,6 +9,7 @@ use axum::response::Response;
 use freshet_model::{EntityRef, SourceId};
 use uuid::Uuid;
 
+use super::auth::principal_of;
 use super::error::{ApiError, ApiProblem, RequestLine};
 use super::list_body::{AnsweredList, answer_list};
 use super::parameters::Parameters;
@@ -32,7 +33,10 @@ pub(super) async fn list_entities(
     let asked = RequestLine::of_request(&request);
     let failed = |problem| asked.fail_with(problem);
     let parameters = Parameters::read_known(&request, &KNOWN).map_err(failed)?;
-    let query = parse_list_query(&parameters).map_err(failed)?;
+    let mut query = parse_list_query(&parameters).map_err(failed)?;
+    let principal = principal_of(&request).map_err(failed)?;
+    let visible = api.visible_to(&principal).await.map_err(failed)?;
+    query.predicate = query.predicate.and(visible);
 
     let AnsweredList { mut response, next } = answer_list(&api, query).await.map_err(failed)?;
     if let Some(after) = next
@@ -74,7 +78,10 @@ pub(super) async fn get_by_name(
     request: Request,
 ) -> Result<Response, ApiError> {
     let asked = RequestLine::of_request(&request);
-    Parameters::read_known(&request, &[]).map_err(|problem| asked.fail_with(problem))?;
+    let failed = |problem| asked.fail_with(problem);
+    Parameters::read_known(&request, &[]).map_err(failed)?;
+    let principal = principal_of(&request).map_err(failed)?;
+    let visible = api.visible_to(&principal).await.map_err(failed)?;
     let found = EntityRef::new(&kind, &namespace, &name)
         .ok()
         .and_then(|entity_ref| {
@@ -83,10 +90,12 @@ pub(super) async fn get_by_name(
                 Some(ServedEntity {
                     json: state.served_json(entity_ref)?,
                     source_id: state.entity(entity_ref)?.source_id,
+                    entity_ref: entity_ref.clone(),
                 })
             })
         });
     found
+        .filter(|found| api.is_among(&found.entity_ref, &visible))
         .map(|found| respond_with_entity(&api, found))
         .ok_or_else(|| {
             asked.fail_with(ApiProblem::NotFound(format!(
@@ -102,17 +111,22 @@ pub(super) async fn get_by_uid(
     request: Request,
 ) -> Result<Response, ApiError> {
     let asked = RequestLine::of_request(&request);
-    Parameters::read_known(&request, &[]).map_err(|problem| asked.fail_with(problem))?;
+    let failed = |problem| asked.fail_with(problem);
+    Parameters::read_known(&request, &[]).map_err(failed)?;
+    let principal = principal_of(&request).map_err(failed)?;
+    let visible = api.visible_to(&principal).await.map_err(failed)?;
     let found = Uuid::parse_str(&uid).ok().and_then(|uid| {
         api.view.read(|state| {
             let record = state.entity_by_uid(&uid)?;
             Some(ServedEntity {
                 json: state.served_json(&record.entity_ref)?,
                 source_id: record.source_id,
+                entity_ref: record.entity_ref.clone(),
             })
         })
     });
     found
+        .filter(|found| api.is_among(&found.entity_ref, &visible))
         .map(|found| respond_with_entity(&api, found))
         .ok_or_else(|| {
             asked.fail_with(ApiProblem::NotFound(format!(
@@ -123,6 +137,7 @@ pub(super) async fn get_by_uid(
 
 /// One entity as it is served.
 struct ServedEntity {
+    entity_ref: EntityRef,
     json: Arc<str>,
     source_id: SourceId,
 }

@@ -8,6 +8,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use super::Api;
+use super::auth::{Principal, principal_of};
 use super::body::read_body;
 use super::error::{ApiError, ApiProblem, RequestLine};
 use super::etag::answer_tagged;
@@ -32,7 +33,8 @@ pub(super) async fn get_facets(
     let asked = RequestLine::of_request(&request);
     let headers = request.headers().clone();
     let query = read_parameters(&request).map_err(|problem| asked.fail_with(problem))?;
-    let facets = answer_facets(&api, query).await;
+    let principal = principal_of(&request).map_err(|problem| asked.fail_with(problem))?;
+    let facets = answer_facets(&api, query, &principal).await;
     let facets = facets.map_err(|problem| asked.fail_with(problem))?;
     Ok(answer_tagged(&headers, facets.to_string()))
 }
@@ -54,6 +56,7 @@ pub(super) async fn post_facets(
     let headers = request.headers().clone();
     let answer = async {
         Parameters::read_known(&request, &[])?;
+        let principal = principal_of(&request)?;
         let body: FacetsBody = read_body(request).await?;
         let predicate = body
             .query
@@ -64,13 +67,17 @@ pub(super) async fn post_facets(
             keys: body.facets,
             predicate: predicate.unwrap_or_default(),
         };
-        answer_facets(&api, query).await
+        answer_facets(&api, query, &principal).await
     };
     let facets = answer.await.map_err(|problem| asked.fail_with(problem))?;
     Ok(answer_tagged(&headers, facets.to_string()))
 }
 
-async fn answer_facets(api: &Api, query: FacetQuery) -> Result<Value, ApiProblem> {
+async fn answer_facets(
+    api: &Api,
+    mut query: FacetQuery,
+    principal: &Principal,
+) -> Result<Value, ApiProblem> {
     if query.keys.is_empty() {
         return Err(ApiProblem::Input("Missing facet parameter".to_owned()));
     }
@@ -80,6 +87,7 @@ async fn answer_facets(api: &Api, query: FacetQuery) -> Result<Value, ApiProblem
             query.keys.len()
         )));
     }
+    query.predicate = query.predicate.and(api.visible_to(principal).await?);
     let permit = permit_list_work(api).await;
     let view = Arc::clone(&api.view);
     // A key may have as many values as there are entities.

@@ -183,11 +183,7 @@ impl Api {
             .route("/refreshes/{id}", get(refresh::get_refresh))
             .route("/removals", get(removals::list_removals))
             .route("/removals/confirm", post(removals::confirm_removals))
-            .route("/sources", get(sources::list_sources))
-            .route_layer(from_fn_with_state(
-                self.clone(),
-                permissions::guard_own_route,
-            ));
+            .route("/sources", get(sources::list_sources));
         let router = Router::new()
             .nest("/api/catalog", catalog)
             .nest("/api/v1", own)
@@ -195,6 +191,7 @@ impl Api {
             .route("/.backstage/health/v1/liveness", get(report_healthy))
             .fallback(answer_not_found)
             .method_not_allowed_fallback(answer_not_found)
+            .layer(from_fn_with_state(self.clone(), permissions::guard_route))
             .layer(from_fn_with_state(self.clone(), revision::stamp_revision))
             // Before it, as who has no credentials is not waited with for a revision.
             .layer(from_fn_with_state(self.clone(), auth::guard_request))
@@ -282,6 +279,10 @@ fn plugin_routes() -> Router<Api> {
         .route(
             "/.well-known/backstage/permissions/metadata",
             get(permissions::get_metadata),
+        )
+        .route(
+            "/.well-known/backstage/permissions/apply-conditions",
+            post(permissions::apply_conditions),
         )
 }
 

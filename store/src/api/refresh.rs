@@ -9,10 +9,12 @@ use freshet_model::{EntityRef, LocationId, SourceId};
 use serde::Deserialize;
 use uuid::Uuid;
 
-use super::audit::{AuditEntry, AuditedAct, caller_of};
+use super::audit::{AuditEntry, AuditedAct, name_of};
+use super::auth::principal_of;
 use super::body::read_body;
 use super::error::{ApiError, ApiProblem, RequestLine};
 use super::parameters::Parameters;
+use super::permissions::Permission;
 use super::problems::problems_shown_by;
 use super::refresh_report::{RefreshReport, RefreshedSource};
 use super::revision::MIN_REVISION_TIMEOUT;
@@ -21,6 +23,7 @@ use super::{Api, answer_json};
 use crate::ledger::{RefreshRequest, refresh_identities, refreshed_entity};
 use crate::lineage::{Lineage, load_lineage};
 use crate::repo::{RefreshDelivery, RepoError, SourceKind, SourceRow};
+use crate::view::CatalogState;
 
 /// Names the refresh that an answer is about.
 pub(super) const REFRESH: HeaderName = HeaderName::from_static("freshet-refresh");
@@ -29,12 +32,8 @@ pub(super) const REFRESH: HeaderName = HeaderName::from_static("freshet-refresh"
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct RefreshBody {
     entity_ref: String,
-    /// Older clients send their token here too.
+    /// Older clients send the token here of whom they ask for; it counts instead of that of the request.
     #[serde(default)]
-    #[expect(
-        dead_code,
-        reason = "whoever authenticates callers reads it before the body is parsed"
-    )]
     authorization_token: Option<String>,
 }
 
@@ -46,8 +45,16 @@ pub(super) async fn refresh_entity(
     let asked = RequestLine::of_request(&request);
     let failed = |problem| asked.fail_with(problem);
     Parameters::read_known(&request, &[]).map_err(failed)?;
-    let caller = caller_of(&request);
+    let principal = principal_of(&request).map_err(failed)?;
     let body: RefreshBody = read_body(request).await.map_err(failed)?;
+    let principal = match &body.authorization_token {
+        Some(token) => api.auth.identify(token).await.map_err(failed)?,
+        None => principal,
+    };
+    let find = |_: &CatalogState| parse_whole_ref(&body.entity_ref);
+    let allowed = api.require_for(&principal, Permission::EntityRefresh, find);
+    allowed.await.map_err(failed)?;
+    let caller = name_of(&principal);
     let act = AuditedAct::RefreshEntity;
     let entry = AuditEntry::new(act, &body.entity_ref, caller.as_deref());
     let refreshed = refresh_named(&api, &body.entity_ref, caller).await;

@@ -6,6 +6,8 @@ mod keys;
 mod lists;
 mod locations;
 mod origins;
+mod rights;
+mod settings;
 mod stub;
 mod tls;
 mod users;
@@ -14,7 +16,8 @@ mod writes;
 
 use uuid::Uuid;
 
-use self::world::{Settings, World};
+use self::settings::Settings;
+use self::world::World;
 use crate::config::{CorsConfig, FeedLimits};
 
 #[tokio::test]

@@ -6,10 +6,12 @@ use serde::Serialize;
 
 use super::LocationItem;
 use crate::api::Api;
+use crate::api::auth::{Principal, principal_of};
 use crate::api::body::read_body;
 use crate::api::error::{ApiError, ApiProblem, RequestLine};
 use crate::api::etag::answer_data_tagged;
 use crate::api::parameters::Parameters;
+use crate::api::permissions::{Decision, Permission};
 use crate::query::{LocationPage, LocationQuery};
 use crate::repo::{RegisteredLocation, RepoError};
 
@@ -41,7 +43,8 @@ pub(super) async fn list_locations(
 ) -> Result<Response, ApiError> {
     let asked = RequestLine::of_request(&request);
     Parameters::read_known(&request, &[]).map_err(|problem| asked.fail_with(problem))?;
-    let locations = load_locations(&api).await;
+    let principal = principal_of(&request).map_err(|problem| asked.fail_with(problem))?;
+    let locations = load_visible(&api, &principal).await;
     let locations = locations.map_err(|error| asked.fail_with(error))?;
     let wrapped = locations.into_iter().map(|location| WrappedItem {
         data: location.into(),
@@ -58,9 +61,10 @@ pub(super) async fn query_locations(
     let asked = RequestLine::of_request(&request);
     Parameters::read_known(&request, &[]).map_err(|problem| asked.fail_with(problem))?;
     let headers = request.headers().clone();
+    let principal = principal_of(&request).map_err(|problem| asked.fail_with(problem))?;
     let query = read_body(request).await;
     let query: LocationQuery = query.map_err(|problem| asked.fail_with(problem))?;
-    let page = find_page(&api, query).await;
+    let page = find_page(&api, query, &principal).await;
     let page = page.map_err(|problem| asked.fail_with(problem))?;
     let page = PageAnswer {
         items: page.items.into_iter().map(LocationItem::from).collect(),
@@ -72,8 +76,23 @@ pub(super) async fn query_locations(
     Ok(answer_data_tagged(&headers, &page))
 }
 
-async fn find_page(api: &Api, query: LocationQuery) -> Result<LocationPage, ApiProblem> {
-    Ok(query.select_page(load_locations(api).await?)?)
+async fn find_page(
+    api: &Api,
+    query: LocationQuery,
+    principal: &Principal,
+) -> Result<LocationPage, ApiProblem> {
+    Ok(query.select_page(load_visible(api, principal).await?)?)
+}
+
+/// Whoever may not see what is registered sees that nothing is.
+async fn load_visible(
+    api: &Api,
+    principal: &Principal,
+) -> Result<Vec<RegisteredLocation>, ApiProblem> {
+    match api.decide(principal, Permission::LocationRead).await? {
+        Decision::Everything => Ok(load_locations(api).await?),
+        Decision::Nothing | Decision::Matching(_) => Ok(Vec::new()),
+    }
 }
 
 async fn load_locations(api: &Api) -> Result<Vec<RegisteredLocation>, RepoError> {

@@ -10,10 +10,11 @@ use uuid::Uuid;
 
 use super::{LocationItem, no_location};
 use crate::api::Api;
+use crate::api::auth::{Principal, principal_of};
 use crate::api::error::{ApiError, ApiProblem, RequestLine};
 use crate::api::etag::answer_data_tagged;
 use crate::api::parameters::Parameters;
-
+use crate::api::permissions::{Decision, Permission};
 use crate::repo::{RegisteredLocation, RepoError};
 
 /// One registered location.
@@ -24,8 +25,11 @@ pub(super) async fn get_location(
 ) -> Result<Response, ApiError> {
     let asked = RequestLine::of_request(&request);
     Parameters::read_known(&request, &[]).map_err(|problem| asked.fail_with(problem))?;
+    let principal = principal_of(&request).map_err(|problem| asked.fail_with(problem))?;
     let found = find_by_id(&api, &id).await;
     let found = found.map_err(|error| asked.fail_with(error))?;
+    let found = show(&api, &principal, found).await;
+    let found = found.map_err(|problem| asked.fail_with(problem))?;
     let found = found.ok_or_else(|| asked.fail_with(no_location(&id)))?;
     let found = LocationItem::from(found);
     Ok(answer_data_tagged(request.headers(), &found))
@@ -39,9 +43,12 @@ pub(super) async fn get_by_entity(
 ) -> Result<Response, ApiError> {
     let asked = RequestLine::of_request(&request);
     Parameters::read_known(&request, &[]).map_err(|problem| asked.fail_with(problem))?;
+    let principal = principal_of(&request).map_err(|problem| asked.fail_with(problem))?;
     let origin = find_origin(&api, &kind, &namespace, &name);
     let found = find_by_origin(&api, origin).await;
     let found = found.map_err(|error| asked.fail_with(error))?;
+    let found = show(&api, &principal, found).await;
+    let found = found.map_err(|problem| asked.fail_with(problem))?;
     let found = found.ok_or_else(|| {
         asked.fail_with(ApiProblem::NotFound(format!(
             "Found no registered location of entity {kind}:{namespace}/{name}"
@@ -49,6 +56,18 @@ pub(super) async fn get_by_entity(
     })?;
     let found = LocationItem::from(found);
     Ok(answer_data_tagged(request.headers(), &found))
+}
+
+/// To whoever may not see what is registered, nothing is.
+async fn show(
+    api: &Api,
+    principal: &Principal,
+    found: Option<RegisteredLocation>,
+) -> Result<Option<RegisteredLocation>, ApiProblem> {
+    match api.decide(principal, Permission::LocationRead).await? {
+        Decision::Everything => Ok(found),
+        Decision::Nothing | Decision::Matching(_) => Ok(None),
+    }
 }
 
 async fn find_by_id(api: &Api, id: &str) -> Result<Option<RegisteredLocation>, RepoError> {

@@ -132,9 +132,9 @@ mod tests {
     use crate::api::auth::{AccessRestrictions, UserIdentity};
 
     #[track_caller]
-    fn check(principal: &Principal, policy: PermissionPolicy, expected: Option<Decision>) {
+    fn check(principal: &Principal, policy: PermissionPolicy, expected: Option<&Decision>) {
         let decision = decide_by_name(principal, Permission::EntityRead, policy);
-        assert_eq!(decision, expected, "{principal}");
+        assert_eq!(decision.as_ref(), expected, "{principal}");
     }
 
     #[test]
@@ -153,21 +153,21 @@ mod tests {
         };
         let user = Principal::User(UserIdentity::named("user:default/ana"));
         for policy in [Ask, Everything] {
-            check(&plugin, policy, Some(Decision::Everything));
-            check(&external(None), policy, Some(Decision::Everything));
+            check(&plugin, policy, Some(&Decision::Everything));
+            check(&external(None), policy, Some(&Decision::Everything));
             check(
                 &external(Some(only("catalog.entity.read"))),
                 policy,
-                Some(Decision::Everything),
+                Some(&Decision::Everything),
             );
             check(
                 &external(Some(only("catalog.location.read"))),
                 policy,
-                Some(Decision::Nothing),
+                Some(&Decision::Nothing),
             );
         }
         for principal in [user, Principal::Anonymous] {
-            check(&principal, Everything, Some(Decision::Everything));
+            check(&principal, Everything, Some(&Decision::Everything));
             check(&principal, Ask, None);
         }
     }

@@ -116,18 +116,21 @@ fn read_item(written: &Value) -> Option<ConditionItem> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::query::EntityPredicate;
 
     /// Pay is there and is a component, and nothing else is.
     #[track_caller]
-    fn check(items: Value, expected: Result<Value, &str>) {
+    fn check(items: &Value, expected: Result<Value, &str>) {
         let body = ConditionsBody {
             items: items.as_array().expect("a list").clone(),
         };
-        let test = |_: &str, criteria: &Criteria<EntityTest>| match criteria.to_predicate()
-            == json!({"kind": {"$in": ["Component"]}})
-        {
-            true => TestOutcome::Holds,
-            false => TestOutcome::Fails,
+        let is_component = EntityPredicate::is_in("kind", ["Component"]);
+        let test = |_: &str, criteria: &Criteria<EntityTest>| {
+            if criteria.to_predicate() == is_component {
+                TestOutcome::Holds
+            } else {
+                TestOutcome::Fails
+            }
         };
         let answer = answer_conditions(&body, |written| written == "component:default/pay", test);
         let expected = expected.map(|items| json!({ "items": items }));
@@ -142,23 +145,23 @@ mod tests {
         json!({"rule": "IS_ENTITY_KIND", "resourceType": "catalog-entity", "params": {"kinds": [kind]}})
     }
 
-    fn item(resource: Value, conditions: Value) -> Value {
+    fn item(resource: &Value, conditions: &Value) -> Value {
         json!({"id": "1", "resourceRef": resource, "resourceType": "catalog-entity", "conditions": conditions})
     }
 
     #[test]
     fn each_entity_is_answered_in_its_place() {
         let (pay, none) = ("component:default/pay", "component:default/none");
-        check(json!([]), Ok(json!([])));
+        check(&json!([]), Ok(json!([])));
         let allowed = json!({"id": "1", "result": "ALLOW"});
         check(
-            json!([item(json!(pay), kind("Component"))]),
+            &json!([item(&json!(pay), &kind("Component"))]),
             Ok(json!([allowed])),
         );
         check(
-            json!([
-                item(json!([pay, none, pay]), kind("Component")),
-                item(json!(pay), kind("API"))
+            &json!([
+                item(&json!([pay, none, pay]), &kind("Component")),
+                item(&json!(pay), &kind("API"))
             ]),
             Ok(json!([
                 {"id": "1", "result": ["ALLOW", "DENY", "ALLOW"]},
@@ -168,7 +171,7 @@ mod tests {
         // Even of what is denied by a rule that there is not.
         let unknown = json!({"not": {"rule": "IS_OLD", "resourceType": "catalog-entity"}});
         check(
-            json!([item(json!(none), unknown)]),
+            &json!([item(&json!(none), &unknown)]),
             Ok(json!([{"id": "1", "result": "DENY"}])),
         );
     }
@@ -178,13 +181,13 @@ mod tests {
         let pay = json!("component:default/pay");
         let unknown = json!({"rule": "IS_OLD", "resourceType": "catalog-entity"});
         check(
-            json!([item(pay.clone(), unknown)]),
+            &json!([item(&pay, &unknown)]),
             Err("Permission rule 'IS_OLD' does not exist for resource type 'catalog-entity'"),
         );
-        let mut other = item(pay.clone(), kind("API"));
+        let mut other = item(&pay, &kind("API"));
         other["resourceType"] = json!("scaffolder-template");
         check(
-            json!([other, other]),
+            &json!([other, other]),
             Err("Unexpected resource types: scaffolder-template, scaffolder-template."),
         );
         let malformed = "Item 0 is no condition on entities: it needs an id, a resourceRef, a resourceType and conditions";
@@ -195,9 +198,9 @@ mod tests {
             ("resourceType", json!(null)),
             ("conditions", json!({})),
         ] {
-            let mut item = item(pay.clone(), kind("API"));
+            let mut item = item(&pay, &kind("API"));
             item[name] = value;
-            check(json!([item]), Err(malformed));
+            check(&json!([item]), Err(malformed));
         }
     }
 }

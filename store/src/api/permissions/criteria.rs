@@ -1,8 +1,9 @@
 //! The conditions of a decision: rules, joined by "all of", "any of" and "not". Pure.
 
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
 use super::rules::{EntityTest, RuleFault, RuleUse};
+use crate::query::EntityPredicate;
 
 /// Rules that are joined; `R` is a rule as it is written, or what it tests.
 #[derive(Clone, Debug, PartialEq)]
@@ -77,16 +78,16 @@ fn read_rule(object: &Map<String, Value>) -> Option<RuleUse> {
 }
 
 impl Criteria<EntityTest> {
-    /// As a predicate over entities, in the form in which clients write one.
-    pub(in crate::api) fn to_predicate(&self) -> Value {
-        let all = |parts: &[Self]| parts.iter().map(Self::to_predicate).collect::<Vec<_>>();
+    /// As a predicate over entities.
+    pub(in crate::api) fn to_predicate(&self) -> EntityPredicate {
+        let all = |parts: &[Self]| parts.iter().map(Self::to_predicate).collect();
         match self {
-            Self::AllOf(parts) => json!({ "$all": all(parts) }),
-            Self::AnyOf(parts) => json!({ "$any": all(parts) }),
-            Self::Not(part) => json!({ "$not": part.to_predicate() }),
+            Self::AllOf(parts) => EntityPredicate::All(all(parts)),
+            Self::AnyOf(parts) => EntityPredicate::Any(all(parts)),
+            Self::Not(part) => EntityPredicate::Not(Box::new(part.to_predicate())),
             Self::Rule(EntityTest { key, values }) => match values {
-                None => json!({ key: { "$exists": true } }),
-                Some(values) => json!({ key: { "$in": values } }),
+                None => EntityPredicate::exists(key),
+                Some(values) => EntityPredicate::is_in(key, values.iter().map(String::as_str)),
             },
         }
     }
@@ -94,9 +95,11 @@ impl Criteria<EntityTest> {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
-    fn rule(name: &str, params: Value) -> Value {
+    fn rule(name: &str, params: &Value) -> Value {
         json!({"rule": name, "resourceType": "catalog-entity", "params": params})
     }
 
@@ -104,17 +107,18 @@ mod tests {
     fn check(written: &Value, predicate: &Value) {
         let criteria = Criteria::read(written).expect("conditions");
         let tests = criteria.to_tests().expect("rules that there are");
-        assert_eq!(&tests.to_predicate(), predicate, "{written}");
+        let expected = EntityPredicate::parse(predicate).expect("a predicate");
+        assert_eq!(tests.to_predicate(), expected, "{written}");
     }
 
     #[test]
     fn conditions_become_a_predicate() {
         let owner = rule(
             "IS_ENTITY_OWNER",
-            json!({"claims": ["user:default/ana", "group:default/a"]}),
+            &json!({"claims": ["user:default/ana", "group:default/a"]}),
         );
-        let kind = rule("IS_ENTITY_KIND", json!({"kinds": ["Template"]}));
-        let annotation = rule("HAS_ANNOTATION", json!({"annotation": "a.b/c"}));
+        let kind = rule("IS_ENTITY_KIND", &json!({"kinds": ["Template"]}));
+        let annotation = rule("HAS_ANNOTATION", &json!({"annotation": "a.b/c"}));
         let owned = json!({"relations.ownedBy": {"$in": ["user:default/ana", "group:default/a"]}});
         let template = json!({"kind": {"$in": ["Template"]}});
         check(&owner, &owned);
@@ -150,7 +154,7 @@ mod tests {
     #[test]
     fn one_rule_that_is_not_there_spoils_the_whole() {
         let written =
-            json!({"anyOf": [rule("HAS_SPEC", json!({"key": "a"})), rule("IS_OLD", json!({}))]});
+            json!({"anyOf": [rule("HAS_SPEC", &json!({"key": "a"})), rule("IS_OLD", &json!({}))]});
         let criteria = Criteria::read(&written).expect("conditions");
         assert!(matches!(
             criteria.to_tests(),

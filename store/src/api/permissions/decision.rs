@@ -77,18 +77,21 @@ mod tests {
     }
 
     #[track_caller]
-    fn check(item: &Value, expected: Result<Decision, UndecidedAnswer>) {
+    fn check(item: &Value, expected: &Result<Decision, UndecidedAnswer>) {
         let body = json!({ "items": [item] }).to_string();
-        assert_eq!(read_decision(body.as_bytes()), expected, "{item}");
+        assert_eq!(&read_decision(body.as_bytes()), expected, "{item}");
     }
 
     #[test]
     fn an_answer_gives_a_right_for_all_for_some_or_for_none() {
         check(
             &json!({"id": "0", "result": "ALLOW"}),
-            Ok(Decision::Everything),
+            &Ok(Decision::Everything),
         );
-        check(&json!({"id": "0", "result": "DENY"}), Ok(Decision::Nothing));
+        check(
+            &json!({"id": "0", "result": "DENY"}),
+            &Ok(Decision::Nothing),
+        );
         let conditional = |resource: &str, rule: &str| {
             json!({"id": "0", "result": "CONDITIONAL", "pluginId": "catalog", "resourceType": resource,
                 "conditions": {"rule": rule, "resourceType": "catalog-entity", "params": {"kinds": ["API"]}}})
@@ -99,11 +102,11 @@ mod tests {
         };
         check(
             &conditional("catalog-entity", "IS_ENTITY_KIND"),
-            Ok(Decision::Matching(Criteria::Rule(test))),
+            &Ok(Decision::Matching(Criteria::Rule(test))),
         );
         check(
             &conditional("scaffolder-template", "IS_ENTITY_KIND"),
-            Err(UndecidedAnswer::Malformed),
+            &Err(UndecidedAnswer::Malformed),
         );
         assert!(matches!(
             read_decision(
@@ -117,18 +120,18 @@ mod tests {
 
     #[test]
     fn what_does_not_decide_gives_no_right() {
-        check(&json!({"id": "0"}), Err(UndecidedAnswer::Malformed));
+        check(&json!({"id": "0"}), &Err(UndecidedAnswer::Malformed));
         check(
             &json!({"id": "1", "result": "ALLOW"}),
-            Err(UndecidedAnswer::Malformed),
+            &Err(UndecidedAnswer::Malformed),
         );
         check(
             &json!({"id": "0", "result": "allow"}),
-            Err(UndecidedAnswer::Malformed),
+            &Err(UndecidedAnswer::Malformed),
         );
         check(
             &json!({"id": "0", "result": "CONDITIONAL"}),
-            Err(UndecidedAnswer::Malformed),
+            &Err(UndecidedAnswer::Malformed),
         );
         for body in [
             "",

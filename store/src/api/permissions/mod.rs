@@ -4,18 +4,21 @@
 //! gives them, where it is asked at all; it may give a right for some entities, by rules that are called and
 //! mean what they do in Backstage. What is not decided is not allowed.
 
+mod apply;
 mod ask;
 mod conditions;
 mod criteria;
 mod decision;
 mod metadata;
-mod own_routes;
 mod permission;
+mod route_rights;
 mod rules;
+mod scope;
 
-pub(super) use criteria::Criteria;
+pub(super) use apply::apply_conditions;
+pub(super) use ask::not_allowed;
 pub(super) use decision::Decision;
 pub(super) use metadata::get_metadata;
-pub(super) use own_routes::guard_own_route;
 pub(super) use permission::Permission;
 pub use permission::PermissionAction;
+pub(super) use route_rights::guard_route;

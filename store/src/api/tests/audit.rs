@@ -6,8 +6,9 @@ use std::sync::{Arc, Mutex};
 use secrecy::SecretString;
 use serde_json::Value;
 
+use super::settings::Settings;
 use super::stub::bearer;
-use super::world::{Settings, World};
+use super::world::World;
 use crate::api::{ExternalAccess, PluginRestrictions};
 
 #[derive(Clone, Default)]

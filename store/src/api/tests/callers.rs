@@ -7,8 +7,9 @@ use std::time::Duration;
 use secrecy::SecretString;
 use serde_json::json;
 
+use super::settings::Settings;
 use super::stub::{Signer, StubBackstage, bearer, key_set};
-use super::world::{BEGIN, Settings, World};
+use super::world::{BEGIN, World};
 use crate::api::{
     AccessRestrictions, AuthConfig, DefaultPolicy, ExternalAccess, ForeignIssuer,
     PluginRestrictions,

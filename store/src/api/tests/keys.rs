@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use serde_json::json;
 
+use super::settings::Settings;
 use super::stub::{Signer, StubBackstage, bearer};
-use super::world::{Settings, World};
+use super::world::World;
 
 const KEYS: &str = "/api/search/.backstage/auth/v1/jwks.json";
 const ENTITIES: &str = "/api/catalog/entities";

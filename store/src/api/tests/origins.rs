@@ -1,7 +1,8 @@
 //! What browsers may send to an API that asks for no credentials.
 
+use super::settings::Settings;
 use super::stub::bearer;
-use super::world::{Settings, World};
+use super::world::World;
 use crate::config::CorsConfig;
 
 const CONFIRM: &str = "/api/v1/removals/confirm";

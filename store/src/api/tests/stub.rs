@@ -30,12 +30,12 @@ pub(super) struct StubBackstage {
 #[derive(Default)]
 struct Shared {
     answers: HashMap<String, (u16, String)>,
-    asked: Vec<Asked>,
+    asked: Vec<StubCall>,
 }
 
 /// One request that it got.
 #[derive(Clone, Debug)]
-pub(super) struct Asked {
+pub(super) struct StubCall {
     pub(super) path: String,
     pub(super) token: Option<String>,
     pub(super) body: Value,
@@ -106,7 +106,7 @@ impl StubBackstage {
             .count()
     }
 
-    pub(super) fn asked(&self) -> Vec<Asked> {
+    pub(super) fn asked(&self) -> Vec<StubCall> {
         self.shared.lock().expect("no panic").asked.clone()
     }
 }
@@ -121,7 +121,7 @@ async fn answer(State(shared): State<Arc<Mutex<Shared>>>, request: Request) -> R
         .await
         .expect("a body");
     let mut shared = shared.lock().expect("no panic");
-    shared.asked.push(Asked {
+    shared.asked.push(StubCall {
         path: path.clone(),
         token,
         body: serde_json::from_slice(&body).unwrap_or_default(),

@@ -10,7 +10,8 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 
-use super::world::{Settings, World};
+use super::settings::Settings;
+use super::world::World;
 use crate::api::ApiCertificate;
 
 const CERTIFICATE: &str = include_str!("tls/certificate.pem");

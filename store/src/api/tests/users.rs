@@ -3,23 +3,24 @@
 use jsonwebtoken::{Algorithm, EncodingKey, Header, encode};
 use serde_json::{Value, json};
 
+use super::settings::Settings;
 use super::stub::{Signer, StubBackstage, bearer};
-use super::world::{BEGIN, Settings, World};
+use super::world::{BEGIN, World};
 use crate::api::{AuthConfig, PermissionPolicy};
 
 const ENTITIES: &str = "/api/catalog/entities";
-const ANA: &str = "user:default/ana";
+pub(super) const ANA: &str = "user:default/ana";
 
 /// A Backstage with a plugin and users, and a catalog that belongs to it.
-struct Installation {
-    backstage: StubBackstage,
-    search: Signer,
-    users: Signer,
-    world: World,
+pub(super) struct Installation {
+    pub(super) backstage: StubBackstage,
+    pub(super) search: Signer,
+    pub(super) users: Signer,
+    pub(super) world: World,
 }
 
 impl Installation {
-    async fn start(permissions: PermissionPolicy) -> Self {
+    pub(super) async fn start(permissions: PermissionPolicy) -> Self {
         let (search, users) = (Signer::new(), Signer::new());
         let backstage = StubBackstage::start().await;
         backstage.publish("search", &[&search]);

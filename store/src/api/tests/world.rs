@@ -18,60 +18,17 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
+use super::settings::Settings;
 use crate::api::*;
 use crate::change::sample::change_row;
 use crate::change::{ChangeRow, EntityRecord, ProblemRow, Snapshot};
-use crate::config::{DatabaseConfig, FeedLimits, StoreConfig};
+use crate::config::{DatabaseConfig, StoreConfig};
 use crate::feed::FeedDeps;
 
 const SOURCE: SourceId = SourceId::new(1);
 /// When a world begins, in seconds since the epoch.
 pub(super) const BEGIN: i64 = 1_795_252_443;
-/// Where Backstage is, if a test does not bring its own: nothing listens there.
-const NO_BACKSTAGE: &str = "http://127.0.0.1:9";
-
-/// What the operator of a world says.
-pub(super) struct Settings {
-    pub(super) cors: Option<CorsConfig>,
-    pub(super) feed: FeedLimits,
-    pub(super) auth: AuthConfig,
-    pub(super) reach: Reach,
-    pub(super) certificate: Option<ApiCertificate>,
-    pub(super) registration: RegistrationConfig,
-}
-
-impl Default for Settings {
-    /// On loopback, where nobody needs credentials.
-    fn default() -> Self {
-        Self {
-            cors: None,
-            feed: FeedLimits::default(),
-            auth: AuthConfig::new(NO_BACKSTAGE),
-            reach: Reach::Loopback,
-            certificate: None,
-            registration: RegistrationConfig::default(),
-        }
-    }
-}
-
-impl Settings {
-    /// Beyond loopback.
-    pub(super) fn guarded(auth: AuthConfig) -> Self {
-        Self {
-            auth,
-            reach: Reach::Network,
-            ..Self::default()
-        }
-    }
-
-    /// Beyond loopback, with these callers.
-    pub(super) fn guarded_for(external: Vec<ExternalAccess>) -> Self {
-        Self::guarded(AuthConfig {
-            external,
-            ..AuthConfig::new(NO_BACKSTAGE)
-        })
-    }
-}
+pub(super) const BASE_URL: &str = "http://localhost:7007";
 
 pub(super) struct World {
     pub(super) address: SocketAddr,
@@ -153,22 +110,13 @@ impl World {
             repo: repo.clone(),
             view: Arc::clone(&view),
             clock: clock.clone(),
-            base_url: "http://localhost:7007".to_owned(),
+            base_url: BASE_URL.to_owned(),
             limits: settings.feed,
             metrics: Arc::clone(&metrics),
             shutdown: shutdown.clone(),
         });
         let (applier, ledger) = build_writers(&config, &repo, &view, &clock, &metrics);
-        let cors = settings.cors;
-        let auth = ApiAuth::new(ApiAuthDeps {
-            config: settings.auth,
-            reach: settings.reach,
-            base_url: "http://localhost:7007",
-            cors: cors.as_ref(),
-            repo: repo.clone(),
-            clock: clock.clone(),
-        })
-        .expect("certificates");
+        let auth = settings.build_auth(&repo, &clock);
         let api = Api::new(ApiDeps {
             view: Arc::clone(&view),
             repo,
@@ -190,8 +138,12 @@ impl World {
             clippy::disallowed_methods,
             reason = "a test's task ends with its runtime"
         )]
-        let serving =
-            tokio::spawn(api.serve(cors, settings.certificate, listener, shutdown.clone()));
+        let serving = tokio::spawn(api.serve(
+            settings.cors,
+            settings.certificate,
+            listener,
+            shutdown.clone(),
+        ));
         Self {
             address,
             hand,
@@ -258,7 +210,13 @@ impl World {
         self.exchange(method, target, headers, "").await
     }
 
-    async fn exchange(&self, method: &str, target: &str, headers: &str, body: &str) -> Answer {
+    pub(super) async fn exchange(
+        &self,
+        method: &str,
+        target: &str,
+        headers: &str,
+        body: &str,
+    ) -> Answer {
         let mut stream = self
             .send(method, target, &format!("{headers}connection: close\r\n"))
             .await;

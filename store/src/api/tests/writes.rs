@@ -65,8 +65,9 @@ async fn a_refresh_that_makes_no_sense_is_refused() {
         let answer = world.send_json("POST", REFRESH, &body).await;
         assert_eq!(answer.status, status, "{body}");
     }
-    let token = json!({"entityRef": "component:default/Pay", "authorizationToken": "t"});
-    assert_eq!(world.send_json("POST", REFRESH, &token).await.status, 200);
+    // It would be for somebody whom nobody knows.
+    let token = json!({"entityRef": "component:default/pay", "authorizationToken": "t"});
+    assert_eq!(world.send_json("POST", REFRESH, &token).await.status, 401);
     world.stop().await;
 }
 
