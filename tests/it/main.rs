@@ -3,6 +3,7 @@
 mod agreement;
 mod bucket;
 mod bus;
+mod callers;
 mod calls;
 mod cases;
 mod cold_start;
