@@ -10,6 +10,7 @@ use serde_json::Value;
 use std::time::Duration;
 
 use crate::http::{Answer, Http};
+use crate::setup::Setup;
 
 /// A client of the API and the admin listener.
 #[derive(Clone)]
@@ -27,6 +28,19 @@ impl Api {
             http: Http::default(),
             base: format!("http://{api}"),
             admin: format!("http://{admin}"),
+        }
+    }
+
+    /// A client of what is set up like this, with its credentials.
+    #[must_use]
+    pub fn of(setup: &Setup) -> Self {
+        let anybody = Self::new(setup.api, setup.admin);
+        match &setup.api_token {
+            Some(token) => Self {
+                http: Http::with_token(token),
+                ..anybody
+            },
+            None => anybody,
         }
     }
 

@@ -63,12 +63,13 @@ impl TestCatalog {
         let setup = Setup {
             host: stage.named_github.then(|| GITHUB.to_owned()),
             overlay: stage.overlay.clone(),
+            api_token: stage.api_token.map(str::to_owned),
             ..Setup::at_free_addresses()
         };
         let services =
             Services::start(&app_config(&setup, &github, &backends.bus(), &database)).await;
         hook(&github, setup.webhooks);
-        let api = Api::new(setup.api, setup.admin);
+        let api = Api::of(&setup);
         let changes = Changes::follow(&api);
         let world = Self {
             deliveries: Deliveries(Arc::clone(&github)),

@@ -3,6 +3,7 @@
 use bytes::Bytes;
 use freshet_wait::PATIENCE;
 use futures::Stream;
+use http::request::Builder;
 use http::{HeaderMap, Method, Request, StatusCode};
 use http_body_util::{BodyExt as _, Full};
 use hyper::body::Incoming;
@@ -15,6 +16,7 @@ use serde_json::Value;
 #[derive(Clone)]
 pub struct Http {
     client: Client<HttpConnector, Full<Bytes>>,
+    authorization: Option<String>,
 }
 
 /// A whole answer.
@@ -47,11 +49,29 @@ impl Default for Http {
         connector.set_nodelay(true);
         Self {
             client: Client::builder(TokioExecutor::new()).build(connector),
+            authorization: None,
         }
     }
 }
 
 impl Http {
+    /// A client that sends this token along.
+    #[must_use]
+    pub fn with_token(token: &str) -> Self {
+        Self {
+            authorization: Some(format!("Bearer {token}")),
+            ..Self::default()
+        }
+    }
+
+    fn begin(&self) -> Builder {
+        let request = Request::builder();
+        match &self.authorization {
+            Some(authorization) => request.header("authorization", authorization),
+            None => request,
+        }
+    }
+
     /// Sends one request and reads its whole answer.
     ///
     /// # Errors
@@ -64,7 +84,7 @@ impl Http {
         headers: &[(&str, &str)],
         body: Bytes,
     ) -> Result<Answer, String> {
-        let mut request = Request::builder().method(method).uri(url);
+        let mut request = self.begin().method(method).uri(url);
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
@@ -113,9 +133,7 @@ impl Http {
         url: &str,
         last_event_id: Option<&str>,
     ) -> Result<impl Stream<Item = SseEvent> + use<>, String> {
-        let mut request = Request::builder()
-            .uri(url)
-            .header("accept", "text/event-stream");
+        let mut request = self.begin().uri(url).header("accept", "text/event-stream");
         if let Some(id) = last_event_id {
             request = request.header("last-event-id", id);
         }

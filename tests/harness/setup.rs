@@ -1,6 +1,6 @@
 //! What the configuration of a story says.
 
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use freshet_github_emulator::GithubEmulator;
@@ -30,6 +30,8 @@ pub struct Setup {
     pub admin: SocketAddr,
     /// Name of the GitHub host, if it is not the emulator's address.
     pub host: Option<String>,
+    /// What a caller of the API has to send; without it, whoever reaches the loopback may call.
+    pub api_token: Option<String>,
     /// Changes to the rest, as a JSON merge patch: `null` removes a key.
     pub overlay: Value,
 }
@@ -43,6 +45,7 @@ impl Default for Setup {
             api: any,
             admin: any,
             host: None,
+            api_token: None,
             overlay: json!({}),
         }
     }
@@ -80,7 +83,7 @@ pub fn app_config(setup: &Setup, github: &GithubEmulator, bus: &Value, database:
         "Template",
     ];
     let mut config = json!({
-        "backend": {"listen": setup.api.to_string(), "database": database},
+        "backend": backend(setup, database),
         "integrations": {"github": [{"host": host, "apiBaseUrl": github.api_url(), "token": TOKEN}]},
         "catalog": {
             "rules": [{"allow": kinds}],
@@ -100,6 +103,19 @@ pub fn app_config(setup: &Setup, github: &GithubEmulator, bus: &Value, database:
     });
     merge(&mut config, &setup.overlay);
     config
+}
+
+fn backend(setup: &Setup, database: &Value) -> Value {
+    let Some(token) = &setup.api_token else {
+        return json!({"listen": setup.api.to_string(), "database": database});
+    };
+    let everywhere = SocketAddr::from((Ipv4Addr::UNSPECIFIED, setup.api.port()));
+    let caller = json!({"type": "static", "options": {"token": token, "subject": "story"}});
+    json!({
+        "listen": everywhere.to_string(),
+        "database": database,
+        "auth": {"externalAccess": [caller]},
+    })
 }
 
 /// RFC 7396: objects are merged, `null` removes, anything else replaces.

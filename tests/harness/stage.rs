@@ -23,6 +23,8 @@ pub struct Stage {
     pub overlay: Value,
     /// Whether the emulator says that it is `https://github.com`.
     pub named_github: bool,
+    /// What a caller of the API has to send, if not everybody may call.
+    pub api_token: Option<&'static str>,
 }
 
 impl Default for Stage {
@@ -32,6 +34,7 @@ impl Default for Stage {
             repositories: Vec::new(),
             overlay: json!({}),
             named_github: false,
+            api_token: None,
         }
     }
 }
