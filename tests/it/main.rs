@@ -6,6 +6,7 @@ mod bus;
 mod callers;
 mod calls;
 mod cases;
+mod client;
 mod cold_start;
 mod conformance;
 mod deviations;

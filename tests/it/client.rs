@@ -1,0 +1,114 @@
+//! What Backstage's own client gets from Freshet: every check of `tests/client`, in both profiles.
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+
+use freshet_tests::backends::Profile;
+use freshet_tests::catalog::TestCatalog;
+use freshet_tests::process::free_address;
+use freshet_tests::stage::Stage;
+use serde::Deserialize;
+use serde_json::json;
+use tokio::process::Command;
+
+use crate::story::url;
+
+/// What the client sends.
+const TOKEN: &str = "token-of-the-client-checks";
+const SEED: &str = include_str!("../client/seed.yaml");
+const SEED_FILE: &str = "catalog-info.yaml";
+/// How many checks there are: fewer, and some were lost.
+const CHECKS: usize = 112;
+
+/// Checks of what is not built yet. One that passes has to be taken off this list.
+#[rustfmt::skip]
+const NOT_YET: &[&str] = &[
+    "A01", "A02", "A03", "A04", "A05",
+    "C01", "C02", "C03", "C04", "C05", "C06", "C07", "C08", "C10", "C11", "C12", "C14", "C15", "C16",
+    "E07",
+    "F01", "F02", "F03", "F04", "F05", "F06",
+    "H02", "H03", "H04", "H05", "H06",
+    "P01", "P02", "P03", "P04", "P05", "P06", "P07", "P08", "P09", "P10", "P11", "P12", "P13", "P14",
+    "Q01", "Q02", "Q03", "Q04", "Q05", "Q06", "Q07", "Q08", "Q09", "Q10", "Q11", "Q12", "Q13", "Q14", "Q15", "Q16", "Q17", "Q18",
+    "R01", "R02", "R03", "R04", "R05", "R06", "R07", "R08",
+    "V01", "V02", "V03", "V04", "V05", "V06", "V07", "V08",
+];
+
+#[derive(Deserialize)]
+struct Outcome {
+    id: String,
+    says: String,
+    failure: Option<String>,
+}
+
+/// A catalog of the seed, which may read what is served at `served`.
+async fn catalog_of_seed(profile: Profile, served: &str) -> TestCatalog {
+    let registered = Stage::registered(
+        &[("seed", &[(SEED_FILE, SEED)])],
+        &[&url("seed", SEED_FILE)],
+    );
+    let mut overlay = registered.overlay.clone();
+    overlay["backend"] = json!({"reading": {"allow": [{"host": served}]}});
+    let world = TestCatalog::stage(Stage {
+        profile,
+        overlay,
+        api_token: Some(TOKEN),
+        ..registered
+    })
+    .await;
+    world.api.sees("component:default/page-7").await;
+    world.api.settles().await;
+    world
+}
+
+/// Runs the checks against a catalog; they serve their files themselves.
+async fn run_checks(world: &TestCatalog, served: &str) -> Vec<Outcome> {
+    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("client");
+    let mut checks = Command::new("node");
+    checks
+        .arg(folder.join("check"))
+        .args(["--base", &format!("{}/api/catalog", world.api.url())])
+        .args(["--serve", served, "--json"])
+        .env("CATALOG_TOKEN", TOKEN)
+        .kill_on_drop(true);
+    let ran = checks.output().await.expect("node is on this machine");
+    serde_json::from_slice(&ran.stdout).unwrap_or_else(|error| {
+        let log = String::from_utf8_lossy(&ran.stderr);
+        panic!("{error}; is tests/client installed, as tests/tools does it?\n{log}")
+    })
+}
+
+fn check_outcomes(outcomes: &[Outcome]) {
+    assert_eq!(outcomes.len(), CHECKS, "checks");
+    let not_yet: BTreeSet<&str> = NOT_YET.iter().copied().collect();
+    let failed = outcomes.iter().filter_map(|it| {
+        let failure = it.failure.as_ref()?;
+        let line = format!("{} {}\n      {failure}", it.id, it.says);
+        (!not_yet.contains(it.id.as_str())).then_some(line)
+    });
+    let failed: Vec<String> = failed.collect();
+    assert!(failed.is_empty(), "failed:\n{}", failed.join("\n"));
+    let passed = outcomes.iter().filter(|it| it.failure.is_none());
+    let early: Vec<&str> = passed
+        .map(|it| it.id.as_str())
+        .filter(|id| not_yet.contains(id))
+        .collect();
+    assert!(early.is_empty(), "pass, so take them off: {early:?}");
+}
+
+async fn check_client(profile: Profile) {
+    let served = free_address().to_string();
+    let world = catalog_of_seed(profile, &served).await;
+    check_outcomes(&run_checks(&world, &served).await);
+    world.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn backstages_client_gets_what_it_expects() {
+    check_client(Profile::Embedded).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn backstages_client_gets_what_it_expects_over_nats_and_postgresql() {
+    check_client(Profile::Nats).await;
+}
