@@ -115,4 +115,4 @@ async function startCatalog(files, locations) {
   return { settle, read, stop: () => database.destroy() };
 }
 
-module.exports = { startCatalog };
+module.exports = { makeReader, startCatalog };
