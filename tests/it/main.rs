@@ -1,12 +1,12 @@
 //! Whole-system stories, conformance on real servers, and the rules of the tree.
 
 mod agreement;
+mod backstage;
 mod bucket;
 mod bus;
 mod callers;
 mod calls;
 mod cases;
-mod client;
 mod cold_start;
 mod conformance;
 mod deviations;

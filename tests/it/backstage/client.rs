@@ -1,21 +1,17 @@
 //! What Backstage's own client gets from Freshet: every check of `tests/client`, in both profiles.
 
-use std::collections::BTreeSet;
-use std::path::PathBuf;
-
 use freshet_tests::backends::Profile;
 use freshet_tests::catalog::TestCatalog;
 use freshet_tests::process::free_address;
 use freshet_tests::stage::Stage;
-use serde::Deserialize;
 use serde_json::json;
-use tokio::process::Command;
 
+use super::{check_outcomes, run_checks};
 use crate::story::url;
 
 /// What the client sends.
 const TOKEN: &str = "token-of-the-client-checks";
-const SEED: &str = include_str!("../client/seed.yaml");
+const SEED: &str = include_str!("../../client/seed.yaml");
 const SEED_FILE: &str = "catalog-info.yaml";
 /// How many checks there are: fewer, and some were lost.
 const CHECKS: usize = 112;
@@ -33,13 +29,6 @@ const NOT_YET: &[&str] = &[
     "R01", "R02", "R03", "R04", "R05", "R06", "R07", "R08",
     "V01", "V02", "V03", "V04", "V05", "V06", "V07", "V08",
 ];
-
-#[derive(Deserialize)]
-struct Outcome {
-    id: String,
-    says: String,
-    failure: Option<String>,
-}
 
 /// A catalog of the seed, which may read what is served at `served`.
 async fn catalog_of_seed(profile: Profile, served: &str) -> TestCatalog {
@@ -61,45 +50,13 @@ async fn catalog_of_seed(profile: Profile, served: &str) -> TestCatalog {
     world
 }
 
-/// Runs the checks against a catalog; they serve their files themselves.
-async fn run_checks(world: &TestCatalog, served: &str) -> Vec<Outcome> {
-    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("client");
-    let mut checks = Command::new("node");
-    checks
-        .arg(folder.join("check"))
-        .args(["--base", &format!("{}/api/catalog", world.api.url())])
-        .args(["--serve", served, "--json"])
-        .env("CATALOG_TOKEN", TOKEN)
-        .kill_on_drop(true);
-    let ran = checks.output().await.expect("node is on this machine");
-    serde_json::from_slice(&ran.stdout).unwrap_or_else(|error| {
-        let log = String::from_utf8_lossy(&ran.stderr);
-        panic!("{error}; is tests/client installed, as tests/tools does it?\n{log}")
-    })
-}
-
-fn check_outcomes(outcomes: &[Outcome]) {
-    assert_eq!(outcomes.len(), CHECKS, "checks");
-    let not_yet: BTreeSet<&str> = NOT_YET.iter().copied().collect();
-    let failed = outcomes.iter().filter_map(|it| {
-        let failure = it.failure.as_ref()?;
-        let line = format!("{} {}\n      {failure}", it.id, it.says);
-        (!not_yet.contains(it.id.as_str())).then_some(line)
-    });
-    let failed: Vec<String> = failed.collect();
-    assert!(failed.is_empty(), "failed:\n{}", failed.join("\n"));
-    let passed = outcomes.iter().filter(|it| it.failure.is_none());
-    let early: Vec<&str> = passed
-        .map(|it| it.id.as_str())
-        .filter(|id| not_yet.contains(id))
-        .collect();
-    assert!(early.is_empty(), "pass, so take them off: {early:?}");
-}
-
 async fn check_client(profile: Profile) {
     let served = free_address().to_string();
     let world = catalog_of_seed(profile, &served).await;
-    check_outcomes(&run_checks(&world, &served).await);
+    let catalog = format!("{}/api/catalog", world.api.url());
+    let options = ["--base", &catalog, "--serve", &served];
+    let outcomes = run_checks("client", &options, &[("CATALOG_TOKEN", TOKEN)]).await;
+    check_outcomes(&outcomes, CHECKS, NOT_YET);
     world.finish().await;
 }
 
