@@ -54,20 +54,28 @@ impl FieldSelection {
 
     /// The wanted parts of an entity, nested as they were.
     pub(crate) fn project_entity(&self, entity: &Value) -> Value {
-        let mut projected = Map::new();
+        let mut projected = Value::Object(Map::new());
         for path in &self.paths {
-            if let Some((keys, value)) = resolve_path(entity, path) {
-                insert_at(&mut projected, &keys, value.clone());
+            if let Some((steps, value)) = resolve_path(entity, path) {
+                insert_at(&mut projected, &steps, value.clone());
             }
         }
-        Value::Object(projected)
+        projected
     }
 }
 
-/// The keys that lead to a path's value, and the value.
-fn resolve_path<'a>(entity: &'a Value, path: &'a str) -> Option<(Vec<&'a str>, &'a Value)> {
+/// From a value to one inside it.
+#[derive(Clone, Copy)]
+enum Step<'a> {
+    Member(&'a str),
+    /// Of a list. There is such an item, so that nobody can ask for a list longer than the one there is.
+    Item(usize),
+}
+
+/// The steps that lead to a path's value, and the value.
+fn resolve_path<'a>(entity: &'a Value, path: &'a str) -> Option<(Vec<Step<'a>>, &'a Value)> {
     let mut value = entity;
-    let mut keys = Vec::new();
+    let mut steps = Vec::new();
     let mut rest = path;
     while !rest.is_empty() {
         // The shortest key first: a field that exists by that name hides one whose name has a dot
@@ -76,39 +84,55 @@ fn resolve_path<'a>(entity: &'a Value, path: &'a str) -> Option<(Vec<&'a str>, &
             .match_indices('.')
             .map(|(at, _)| at)
             .chain([rest.len()]);
-        let (end, inner) = ends
+        let (end, (step, inner)) = ends
             .into_iter()
             .find_map(|end| Some((end, child_of(value, &rest[..end])?)))?;
-        keys.push(&rest[..end]);
+        steps.push(step);
         value = inner;
         rest = rest.get(end + 1..).unwrap_or_default();
     }
-    Some((keys, value))
+    Some((steps, value))
 }
 
-fn child_of<'a>(value: &'a Value, key: &str) -> Option<&'a Value> {
+fn child_of<'a>(value: &'a Value, key: &'a str) -> Option<(Step<'a>, &'a Value)> {
     match value {
-        Value::Object(fields) => fields.get(key),
-        Value::Array(items) => items.get(key.parse::<usize>().ok()?),
+        Value::Object(fields) => Some((Step::Member(key), fields.get(key)?)),
+        Value::Array(items) => {
+            let index = key.parse().ok()?;
+            Some((Step::Item(index), items.get(index)?))
+        }
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => None,
     }
 }
 
-fn insert_at(target: &mut Map<String, Value>, keys: &[&str], value: Value) {
-    let Some((first, rest)) = keys.split_first() else {
+/// Puts a value behind these steps; what is on the way there is made, and `null` stands for items that nobody asked for.
+fn insert_at(target: &mut Value, steps: &[Step<'_>], value: Value) {
+    let Some((first, rest)) = steps.split_first() else {
+        *target = value;
         return;
     };
-    if rest.is_empty() {
-        target.insert((*first).to_owned(), value);
-        return;
-    }
-    let inner = target
-        .entry(*first)
-        .or_insert_with(|| Value::Object(Map::new()));
-    // A path into a value that another path has taken whole adds nothing.
-    if let Value::Object(inner) = inner {
-        insert_at(inner, rest, value);
-    }
+    let inner = match (first, target) {
+        (Step::Member(key), target) => {
+            if target.is_null() {
+                *target = Value::Object(Map::new());
+            }
+            let fields = target.as_object_mut();
+            fields.map(|fields| fields.entry(*key).or_insert(Value::Null))
+        }
+        (Step::Item(index), target) => {
+            if target.is_null() {
+                *target = Value::Array(Vec::new());
+            }
+            target.as_array_mut().map(|items| {
+                let length = items.len().max(index + 1);
+                items.resize(length, Value::Null);
+                &mut items[*index]
+            })
+        }
+    };
+    // Two paths lead over the same steps of one entity, so what the first one made is what the second needs.
+    let inner = inner.expect("the same entity");
+    insert_at(inner, rest, value);
 }
 
 #[cfg(test)]
@@ -124,7 +148,7 @@ mod tests {
             "metadata": {
                 "name": "a",
                 "annotations": {"github.com/project-slug": "o/r", "x": null},
-                "links": [{"url": "u"}],
+                "links": [{"url": "u"}, {"url": "v", "title": "t"}],
             },
         });
         let fields = FieldSelection::parse([fields])
@@ -157,7 +181,19 @@ mod tests {
     fn what_is_missing_is_left_out() {
         check(
             "spec.type,kind.x,metadata.links.0.url",
-            &json!({"metadata": {"links": {"0": {"url": "u"}}}}),
+            &json!({"metadata": {"links": [{"url": "u"}]}}),
+        );
+    }
+
+    #[test]
+    fn an_item_of_a_list_stays_in_a_list() {
+        check(
+            "metadata.links.1.url,metadata.links.2.url,metadata.links.1.title",
+            &json!({"metadata": {"links": [null, {"url": "v", "title": "t"}]}}),
+        );
+        check(
+            "metadata.links,metadata.links.0.url",
+            &json!({"metadata": {"links": [{"url": "u"}, {"url": "v", "title": "t"}]}}),
         );
     }
 
