@@ -7,8 +7,9 @@ use super::InvalidQuery;
 use super::predicate::{EntityPredicate, KeyCondition};
 
 /// What must hold for one key.
-struct FilterCondition {
-    key: String,
+struct FilterCondition<'a> {
+    /// As it was written.
+    key: &'a str,
     /// Any of these; empty asks for presence.
     values: Vec<String>,
 }
@@ -38,7 +39,7 @@ pub(crate) fn parse_filters<'a>(
     })
 }
 
-fn all_of(conditions: Vec<FilterCondition>) -> EntityPredicate {
+fn all_of(conditions: Vec<FilterCondition<'_>>) -> EntityPredicate {
     let mut parts: Vec<EntityPredicate> = conditions
         .into_iter()
         .map(|FilterCondition { key, values }| {
@@ -47,6 +48,8 @@ fn all_of(conditions: Vec<FilterCondition>) -> EntityPredicate {
             } else {
                 KeyCondition::In(values)
             };
+            // Keys of the index are lower-case, as in Backstage.
+            let key = key.to_lowercase();
             EntityPredicate::Key { key, condition }
         })
         .collect();
@@ -56,8 +59,8 @@ fn all_of(conditions: Vec<FilterCondition>) -> EntityPredicate {
     EntityPredicate::All(parts)
 }
 
-fn parse_conditions(parameter: &str) -> Result<Vec<FilterCondition>, InvalidQuery> {
-    let mut conditions: Vec<FilterCondition> = Vec::new();
+fn parse_conditions(parameter: &str) -> Result<Vec<FilterCondition<'_>>, InvalidQuery> {
+    let mut conditions: Vec<FilterCondition<'_>> = Vec::new();
     for statement in parameter.split(',').map(str::trim) {
         if statement.is_empty() {
             continue;
@@ -71,8 +74,7 @@ fn parse_conditions(parameter: &str) -> Result<Vec<FilterCondition>, InvalidQuer
                 "Invalid filter, '{statement}' is not a valid statement (expected a string on the form a=b or a= or a)"
             )));
         }
-        // Keys of the index are lower-case, as in Backstage.
-        let key = key.to_lowercase();
+        // Two spellings of a key are two conditions, as in Backstage: only the index knows that they are one.
         match conditions.iter_mut().find(|condition| condition.key == key) {
             // `a=1,a=2` is either, although a comma means both everywhere else.
             Some(condition) => condition.values.extend(value),
@@ -124,6 +126,14 @@ mod tests {
         check(
             &["kind=api,kind=component"],
             &json!({"kind": {"$in": ["api", "component"]}}),
+        );
+    }
+
+    #[test]
+    fn two_spellings_of_a_key_must_both_hold() {
+        check(
+            &["Kind=api,kind=component"],
+            &json!({"$all": [{"kind": "api"}, {"kind": "component"}]}),
         );
     }
 
