@@ -230,7 +230,8 @@ fn direction_word(direction: Direction) -> &'static str {
     }
 }
 
-fn decode(text: &str) -> Option<Vec<u8>> {
+/// The bytes of a mark.
+pub(super) fn decode(text: &str) -> Option<Vec<u8>> {
     // Addresses lose the padding on their way now and then.
     let config = GeneralPurposeConfig::new()
         .with_decode_padding_mode(DecodePaddingMode::Indifferent)
