@@ -78,7 +78,7 @@ async fn answer_facets(
     mut query: FacetQuery,
     principal: &Principal,
 ) -> Result<Value, ApiProblem> {
-    if query.keys.is_empty() {
+    if query.keys.is_empty() || query.keys.iter().any(String::is_empty) {
         return Err(ApiProblem::Input("Missing facet parameter".to_owned()));
     }
     if query.keys.len() > FACETS_MAX {
