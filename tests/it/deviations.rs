@@ -322,6 +322,9 @@ mod tests {
     /// What stands in the place of a test when there is a reason for having none.
     const NO_TEST: &str = "none: ";
 
+    /// Folders that hold nothing of the tree.
+    const OF_OTHERS: [&str; 2] = ["target", "node_modules"];
+
     fn all() -> impl Iterator<Item = &'static Deviation> {
         DEVIATIONS.iter().chain(REPLAYED)
     }
@@ -340,7 +343,7 @@ mod tests {
         while let Some(folder) = folders.pop() {
             for entry in std::fs::read_dir(folder).expect("a folder") {
                 let path = entry.expect("an entry").path();
-                if path.is_dir() && path.file_name().is_some_and(|name| name != "target") {
+                if path.is_dir() && !OF_OTHERS.iter().any(|name| path.ends_with(name)) {
                     folders.push(path);
                 } else if path.extension().is_some_and(|extension| extension == "rs") {
                     let text = std::fs::read_to_string(&path).expect("readable");

@@ -7,5 +7,6 @@ mod answers;
 mod duplicates;
 mod globs;
 mod placeholders;
+mod requests;
 mod targets;
 mod yaml;

@@ -121,4 +121,46 @@ pub(super) const REPLAYED: &[Deviation] = &[
         "a_ref_that_several_declare_has_the_holder_it_has_in_backstage",
     )
     .accepted_as(&["Of two documents of a file the last counts; Backstage does not notice that they change places."]),
+    deviation(
+        "An entity with several values for the key that is ordered by comes once for each, and is counted once.",
+        "It comes once, at the first of them.",
+        "a_question_is_answered_as_by_backstage",
+    )
+    .accepted_as(&["An entity with several values for what is ordered by comes once, at the first of them."]),
+    deviation(
+        "In a text that is searched for, `%` and `_` stand for any text and any character.",
+        "They are themselves.",
+        "a_question_is_answered_as_by_backstage",
+    )
+    .accepted_as(&["`%` and `_` in a searched text are themselves; to Backstage they are wildcards, and a backslash hides them."]),
+    deviation(
+        "A page may be as large as anybody asks for.",
+        "One that is too large to be meant is refused.",
+        "a_question_is_answered_as_by_backstage",
+    )
+    .accepted_as(&["A page that is too large to be meant is refused."]),
+    deviation(
+        "A page with a negative limit or offset is an error of the server.",
+        "It is a mistake of the caller.",
+        "a_question_is_answered_as_by_backstage",
+    )
+    .accepted_as(&[
+        "A negative page is the caller's mistake; to Backstage it is its own.",
+        "A limit that is no whole number is refused; Backstage cuts it.",
+    ]),
+    deviation(
+        "An order without a direction is refused where it is posted, and makes pages whose cursors are refused where it is not; one without a key leaves nothing.",
+        "The first ascends, the second is refused.",
+        "a_question_is_answered_as_by_backstage",
+    )
+    .accepted_as(&[
+        "An order without a direction ascends, also where it is posted.",
+        "An order without a key is refused; to Backstage it leaves nothing.",
+    ]),
+    deviation(
+        "A member of a body that is `null` is refused.",
+        "It is as if it were left out.",
+        "a_question_is_answered_as_by_backstage",
+    )
+    .accepted_as(&["What is `null` in a body is left out; Backstage refuses it."]),
 ];
