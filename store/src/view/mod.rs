@@ -11,9 +11,11 @@ mod counts;
 mod follow;
 mod index;
 mod indexer;
+mod open_problems;
 mod served;
 mod served_texts;
 mod shared;
+mod shared_relations;
 mod state;
 
 pub use counts::ProblemCounts;

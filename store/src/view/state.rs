@@ -1,17 +1,19 @@
 //! What the view holds, and how one row of the log changes it.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::ops::Bound;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use freshet_model::{EntityRef, LocationId, RelationDeclaration, RelationType, Revision, SourceId};
+use freshet_model::{EntityRef, LocationId, RelationDeclaration, Revision, SourceId};
 use freshet_runtime::progress::{Total, Work};
 use uuid::Uuid;
 
 use super::counts::{CatalogCounts, ProblemCounts};
 use super::index::{PendingTerms, Slot};
+use super::open_problems::OpenProblems;
 use super::served::{SplicePoint, StatusJson};
 use super::served_texts::ServedTexts;
+use super::shared_relations::SharedRelationTypes;
 use crate::change::{ChangeRow, EntityRecord, Op, ProblemRow, Snapshot};
 use crate::graph::{Declares, RelationGraph};
 
@@ -23,13 +25,11 @@ pub struct CatalogState {
     entities: RelationGraph<ViewEntity>,
     by_uid: BTreeMap<Uuid, Slot>,
     counts: CatalogCounts,
-    problems: HashMap<LocationId, BTreeMap<i64, ProblemRow>>,
-    /// Problems that the status of an entity shows: their ids, with their locations.
-    shown_by: HashMap<EntityRef, BTreeMap<i64, LocationId>>,
+    problems: OpenProblems,
     /// What the search index has yet to take in. It is taken out while the state is only read.
     pending_terms: Mutex<PendingTerms>,
     served_texts: ServedTexts,
-    relation_types: HashSet<RelationType>,
+    relation_types: SharedRelationTypes,
 }
 
 /// An entity and where its document is spliced when it is served.
@@ -180,25 +180,21 @@ impl CatalogState {
 
     /// Open problems of one location, oldest first.
     pub fn problems_of(&self, location_id: LocationId) -> impl Iterator<Item = &ProblemRow> {
-        self.problems
-            .get(&location_id)
-            .into_iter()
-            .flat_map(BTreeMap::values)
+        self.problems.of_location(location_id)
     }
 
     /// All open problems, in no particular order.
     pub fn problems(&self) -> impl Iterator<Item = &ProblemRow> {
-        self.problems.values().flat_map(BTreeMap::values)
+        self.problems.all()
     }
 
     /// Problems that the status of this entity shows, in the order they were opened: its own, those of
     /// what it points at, and those that keep its whole file from being taken over.
     pub fn problems_shown_by(&self, entity_ref: &EntityRef) -> impl Iterator<Item = &ProblemRow> {
         let record = self.entity(entity_ref);
-        let named = self.shown_by.get(entity_ref).into_iter().flatten();
-        let named = named
-            .filter_map(|(id, location_id)| self.problems.get(location_id)?.get(id))
-            .filter(|problem| record.is_none_or(|record| !is_of_rival(problem, record)));
+        let named = self.problems.naming(entity_ref);
+        let named =
+            named.filter(|problem| record.is_none_or(|record| !is_of_rival(problem, record)));
         let of_file = record
             .into_iter()
             .flat_map(|record| self.problems_of(record.location_id))
@@ -331,7 +327,7 @@ impl CatalogState {
 
     fn put_record(&mut self, mut record: EntityRecord) {
         let entity_ref = record.entity_ref.clone();
-        record.relations = self.share_texts(&record.relations);
+        record.relations = self.relation_types.share(&record.relations, &self.entities);
         let record = Arc::new(record);
         self.counts.add_entity(&record);
         let held = ViewEntity {
@@ -349,56 +345,11 @@ impl CatalogState {
             }
         }
         self.by_uid.insert(record.uid, slot);
-        self.note_put(slot, before, &record);
-    }
-
-    /// The same relations, with the texts that others hold already: one by one they would be a third of what the view takes.
-    fn share_texts(&mut self, relations: &[RelationDeclaration]) -> Arc<[RelationDeclaration]> {
-        let types = &mut self.relation_types;
-        let shared = relations.iter().map(|relation| {
-            let target = self.entities.known_ref(&relation.target);
-            RelationDeclaration {
-                forward: share_type(types, &relation.forward),
-                reverse: relation.reverse.as_ref().map(|it| share_type(types, it)),
-                target: target.unwrap_or(&relation.target).clone(),
-            }
-        });
-        shared.collect()
-    }
-
-    /// Notes what the search index has to look at, now that a record has come in place of another.
-    fn note_put(&mut self, slot: Slot, before: Option<Arc<EntityRecord>>, now: &EntityRecord) {
         let pending = self
             .pending_terms
             .get_mut()
             .unwrap_or_else(PoisonError::into_inner);
-        match before {
-            // All it shows is new, also what others have always declared about it.
-            None => {
-                for (relation, target) in self.entities.served_relations(&now.entity_ref) {
-                    pending.note_relation(slot, relation, target);
-                }
-                note_declared(
-                    pending,
-                    &self.entities,
-                    &now.entity_ref,
-                    now.relations.iter(),
-                );
-                pending.note_record(slot, None);
-            }
-            Some(before) => {
-                if before.relations != now.relations {
-                    let declared = before.relations.iter().chain(now.relations.iter());
-                    for own in declared.clone() {
-                        pending.note_relation(slot, &own.forward, &own.target);
-                    }
-                    note_declared(pending, &self.entities, &now.entity_ref, declared);
-                }
-                if before.document != now.document || before.uid != now.uid {
-                    pending.note_record(slot, Some(before));
-                }
-            }
-        }
+        pending.note_put(&self.entities, (slot, &record), before);
     }
 
     fn remove_record(&mut self, entity_ref: &EntityRef) {
@@ -409,17 +360,14 @@ impl CatalogState {
             .pending_terms
             .get_mut()
             .unwrap_or_else(PoisonError::into_inner);
-        for (relation, target) in self.entities.served_relations(entity_ref) {
-            pending.note_relation(slot, relation, target);
-        }
+        pending.note_shown(&self.entities, slot, entity_ref);
         let Some(before) = self.entities.remove(entity_ref) else {
             return;
         };
         let record = before.record;
-        note_declared(pending, &self.entities, entity_ref, record.relations.iter());
         self.by_uid.remove(&record.uid);
         self.counts.remove_entity(&record);
-        pending.note_record(slot, Some(record));
+        pending.note_removed(&self.entities, slot, record);
     }
 
     /// A derived change: the entity's relations are read off the graph, but its version and its
@@ -439,66 +387,15 @@ impl CatalogState {
     }
 
     fn open_problem(&mut self, problem: ProblemRow) {
-        // It may have been open, and shown by others.
-        self.resolve_problem(&problem);
-        // Backstage has no status of an entity that is in order, so a warning shows in the list of
-        // problems only.
-        if problem.problem.is_error() {
-            for entity_ref in &problem.status_of {
-                self.shown_by
-                    .entry(entity_ref.clone())
-                    .or_default()
-                    .insert(problem.id, problem.location_id);
-            }
-        }
         self.counts.add_problem(&problem);
-        self.problems
-            .entry(problem.location_id)
-            .or_default()
-            .insert(problem.id, problem);
+        if let Some(before) = self.problems.open(problem) {
+            self.counts.remove_problem(&before);
+        }
     }
 
     fn resolve_problem(&mut self, problem: &ProblemRow) {
-        let Some(problems) = self.problems.get_mut(&problem.location_id) else {
-            return;
-        };
-        let before = problems.remove(&problem.id);
-        if problems.is_empty() {
-            self.problems.remove(&problem.location_id);
-        }
-        if let Some(before) = &before {
-            self.counts.remove_problem(before);
-        }
-        for entity_ref in before.iter().flat_map(|before| &before.status_of) {
-            if let Some(shown) = self.shown_by.get_mut(entity_ref) {
-                shown.remove(&problem.id);
-                if shown.is_empty() {
-                    self.shown_by.remove(entity_ref);
-                }
-            }
-        }
-    }
-}
-
-fn share_type(known: &mut HashSet<RelationType>, name: &RelationType) -> RelationType {
-    if let Some(known) = known.get(name) {
-        return known.clone();
-    }
-    known.insert(name.clone());
-    name.clone()
-}
-
-/// Notes what the targets of relations show of whoever declares them.
-fn note_declared<'a>(
-    pending: &mut PendingTerms,
-    entities: &RelationGraph<ViewEntity>,
-    declaring: &EntityRef,
-    relations: impl IntoIterator<Item = &'a RelationDeclaration>,
-) {
-    for declared in relations {
-        let target = entities.slot_of(&declared.target);
-        if let (Some(reverse), Some(target)) = (&declared.reverse, target) {
-            pending.note_relation(target, reverse, declaring);
+        if let Some(before) = self.problems.resolve(problem) {
+            self.counts.remove_problem(&before);
         }
     }
 }

@@ -8,6 +8,7 @@ mod block;
 mod build;
 mod entity_set;
 mod key_index;
+mod notes;
 mod pending;
 mod terms;
 mod value_table;

@@ -26,18 +26,13 @@ pub(in crate::view) struct PendingTerms {
 
 impl PendingTerms {
     /// A slot has another record than `before`.
-    pub(in crate::view) fn note_record(&mut self, slot: Slot, before: Option<Arc<EntityRecord>>) {
+    pub(super) fn note_record(&mut self, slot: Slot, before: Option<Arc<EntityRecord>>) {
         // The index knows the oldest of them.
         self.records.entry(slot).or_insert(before);
     }
 
     /// An entity may show a relation that it did not, or the other way round.
-    pub(in crate::view) fn note_relation(
-        &mut self,
-        slot: Slot,
-        relation: &str,
-        target: &EntityRef,
-    ) {
+    pub(super) fn note_relation(&mut self, slot: Slot, relation: &str, target: &EntityRef) {
         let noted = self.relations.entry(slot).or_default();
         noted.push((relation.to_owned(), target.clone()));
     }
