@@ -3,6 +3,10 @@
 //! A path is resolved greedily: a segment is taken if the object has it, otherwise it is joined to
 //! the next one by a dot. So `metadata.annotations.github.com/project-slug` finds the annotation.
 
+use std::fmt;
+
+use serde::Deserializer;
+use serde::de::{DeserializeSeed, IgnoredAny, MapAccess, Visitor};
 use serde_json::{Map, Value};
 
 use super::InvalidQuery;
@@ -52,8 +56,25 @@ impl FieldSelection {
         Ok((!paths.is_empty()).then_some(Self { paths }))
     }
 
+    /// The wanted parts of an entity, both as JSON text.
+    pub(crate) fn project_text(&self, entity: &str) -> String {
+        let mut text = serde_json::Deserializer::from_str(entity);
+        // Most of an entity is in parts that nobody asked for, and those are passed over.
+        let read = WantedParts(self).deserialize(&mut text);
+        self.project_entity(&read.unwrap_or_default()).to_string()
+    }
+
+    /// Whether a path leads into what the entity has under this key.
+    fn leads_into(&self, key: &str) -> bool {
+        let mut paths = self.paths.iter();
+        paths.any(|path| {
+            let rest = path.strip_prefix(key);
+            rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+        })
+    }
+
     /// The wanted parts of an entity, nested as they were.
-    pub(crate) fn project_entity(&self, entity: &Value) -> Value {
+    fn project_entity(&self, entity: &Value) -> Value {
         let mut projected = Value::Object(Map::new());
         for path in &self.paths {
             if let Some((steps, value)) = resolve_path(entity, path) {
@@ -61,6 +82,37 @@ impl FieldSelection {
             }
         }
         projected
+    }
+}
+
+/// Reads those parts of an entity that a path leads into.
+struct WantedParts<'a>(&'a FieldSelection);
+
+impl<'de> DeserializeSeed<'de> for WantedParts<'_> {
+    type Value = Value;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Value, D::Error> {
+        deserializer.deserialize_map(self)
+    }
+}
+
+impl<'de> Visitor<'de> for WantedParts<'_> {
+    type Value = Value;
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("an entity")
+    }
+
+    fn visit_map<M: MapAccess<'de>>(self, mut map: M) -> Result<Value, M::Error> {
+        let mut wanted = Map::new();
+        while let Some(key) = map.next_key::<String>()? {
+            if self.0.leads_into(&key) {
+                wanted.insert(key, map.next_value()?);
+            } else {
+                map.next_value::<IgnoredAny>()?;
+            }
+        }
+        Ok(Value::Object(wanted))
     }
 }
 
@@ -155,6 +207,9 @@ mod tests {
             .expect("valid")
             .expect("at least one path");
         assert_eq!(fields.project_entity(&entity), *expected);
+        let text: Value =
+            serde_json::from_str(&fields.project_text(&entity.to_string())).expect("JSON");
+        assert_eq!(text, *expected);
     }
 
     #[test]

@@ -7,7 +7,6 @@ use std::sync::Arc;
 use std::vec;
 
 use freshet_model::EntityRef;
-use serde_json::Value;
 
 use super::FieldSelection;
 use crate::view::View;
@@ -124,7 +123,7 @@ impl ListText {
             match (&entity, &self.fields) {
                 (None, _) => piece.push_str("null"),
                 (Some(entity), None) => piece.push_str(entity),
-                (Some(entity), Some(fields)) => piece.push_str(&project_json(fields, entity)),
+                (Some(entity), Some(fields)) => piece.push_str(&fields.project_text(entity)),
             }
         }
         if self.refs.as_slice().is_empty() {
@@ -135,14 +134,10 @@ impl ListText {
     }
 }
 
-/// An entity's JSON text with nothing but the wanted fields.
-fn project_json(fields: &FieldSelection, entity: &str) -> String {
-    let entity: Value = serde_json::from_str(entity).unwrap_or_default();
-    fields.project_entity(&entity).to_string()
-}
-
 #[cfg(test)]
 mod tests {
+    use serde_json::Value;
+
     use super::*;
     use crate::change::sample::entity;
     use crate::change::{EntityRecord, Snapshot};
