@@ -7,6 +7,7 @@ mod dry_run;
 mod list;
 mod lookup;
 mod register;
+mod registration;
 
 use axum::Router;
 use axum::routing::{get, post};

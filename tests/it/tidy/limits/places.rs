@@ -212,7 +212,7 @@ pub(super) const DOCUMENTED: &[DocumentedLimit] = &[
     ),
     (
         "the target of a registered location",
-        &[("store/src/api/locations/register.rs", &["TARGET_BYTES_MAX"])],
+        &[("store/src/api/locations/registration.rs", &["TARGET_BYTES_MAX"])],
     ),
     (
         "registered locations of a page",
