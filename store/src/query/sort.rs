@@ -4,7 +4,6 @@
 //! selected, which is short if much was; or look at everything selected and sort it, which is short if little was. Neither
 //! sorts a catalog to show a page of it.
 
-use std::borrow::Cow;
 use std::cmp::Ordering;
 use std::collections::HashMap;
 use std::ops::{Bound, ControlFlow};
@@ -313,7 +312,7 @@ fn read_value(
     let values = collect_terms(record)
         .into_iter()
         .filter(|term| term.key == field)
-        .filter_map(|term| term.folded().map(Cow::into_owned));
+        .filter_map(|term| term.folded().map(str::to_owned));
     let relations = state.relations_at(slot).into_iter();
     let targets = relations
         .filter(|(relation, _)| field.starts_with("relations.") && relation_key(relation) == field)

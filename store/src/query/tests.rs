@@ -1,6 +1,5 @@
 //! What is asked for, answered by the index and by looking at every entity, must be the same.
 
-use std::borrow::Cow;
 use std::cmp::Ordering;
 use std::sync::Arc;
 
@@ -83,7 +82,7 @@ fn orders() -> impl Strategy<Value = Option<SortField>> {
 fn values_of(record: &EntityRecord, key: &str) -> Vec<Option<String>> {
     let terms = collect_terms(record).into_iter();
     let own = terms.filter(|term| term.key == key);
-    own.map(|term| term.folded().map(Cow::into_owned)).collect()
+    own.map(|term| term.folded().map(str::to_owned)).collect()
 }
 
 fn holds(predicate: &EntityPredicate, record: &EntityRecord) -> bool {
@@ -227,7 +226,7 @@ proptest! {
             let mut counts = std::collections::BTreeMap::new();
             for record in records.iter().filter(|it| holds(&query.predicate, it)) {
                 let terms = collect_terms(record).into_iter().filter(|term| term.key == *key);
-                for text in terms.filter_map(|term| term.text().map(str::to_owned)) {
+                for text in terms.filter_map(|term| term.text) {
                     *counts.entry(text).or_insert(0) += 1;
                 }
             }

@@ -4,12 +4,17 @@ use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
+use freshet_model::Revision;
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use super::shared::View;
 
-/// What changes within this time is taken in together. Who asks earlier takes it in himself.
-const GATHERED_FOR: Duration = Duration::from_millis(20);
+/// Nothing is taken in before nothing has changed for this long: a transaction that is under way needs the processor more. Who asks
+/// earlier takes it in himself.
+const QUIET_FOR: Duration = Duration::from_millis(20);
+/// But not more than so many entities are left to who asks, which are some tenths of a second.
+const LEFT_TO_READERS_MAX: usize = 5_000;
 /// Rounds before it is looked whether the process is to end.
 const ROUNDS_AT_ONCE: usize = 64;
 
@@ -37,12 +42,28 @@ impl ViewIndexer {
                 () = shutdown.cancelled() => return Ok(()),
                 changed = revisions.changed() => if changed.is_err() { return Ok(()) },
             }
-            // A transaction folds many rows, and the next one comes soon.
-            tokio::select! {
-                () = shutdown.cancelled() => return Ok(()),
-                () = tokio::time::sleep(GATHERED_FOR) => {}
-            }
+            self.wait_until_quiet(&mut revisions, &shutdown).await;
             while !shutdown.is_cancelled() && self.index_rounds().await {}
+        }
+    }
+
+    async fn wait_until_quiet(
+        &self,
+        revisions: &mut watch::Receiver<Revision>,
+        shutdown: &CancellationToken,
+    ) {
+        loop {
+            revisions.mark_unchanged();
+            tokio::select! {
+                () = shutdown.cancelled() => return,
+                () = tokio::time::sleep(QUIET_FOR) => return,
+                changed = revisions.changed() => {
+                    let left = self.view.count_unindexed();
+                    if changed.is_err() || left > LEFT_TO_READERS_MAX {
+                        return;
+                    }
+                }
+            }
         }
     }
 

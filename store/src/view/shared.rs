@@ -104,6 +104,13 @@ impl View {
         self.take_in_terms(&state)
     }
 
+    /// How many entities the index has yet to take in.
+    pub(super) fn count_unindexed(&self) -> usize {
+        let state = self.state.read().unwrap_or_else(PoisonError::into_inner);
+        let pending = state.pending_terms();
+        pending.len()
+    }
+
     fn take_in_terms(&self, state: &CatalogState) -> usize {
         let mut pending = state.pending_terms();
         if pending.len() > 0 {

@@ -60,7 +60,10 @@ pub(super) fn read_options(api: &Api, request: &Request) -> Result<RegisterOptio
 }
 
 /// Reads the body, and checks that it may be registered.
-pub(super) async fn read_registration(api: &Api, request: Request) -> Result<Registration, ApiProblem> {
+pub(super) async fn read_registration(
+    api: &Api,
+    request: Request,
+) -> Result<Registration, ApiProblem> {
     let body: LocationBody = read_body(request).await?;
     let types = &api.registration.types;
     if !types.contains(&body.location_type) {

@@ -10,6 +10,8 @@ pub(super) struct Block {
     /// The ends of all texts, one behind the other.
     ends: String,
     entries: Vec<Entry>,
+    /// Whether a text is, or was, in other than ASCII's lower case; then what two texts share says little about their order.
+    has_case: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -74,6 +76,44 @@ impl Block {
     }
 
     pub(super) fn find(&self, folded: &str) -> Place {
+        if self.has_case {
+            self.find_by_text(folded)
+        } else {
+            self.find_by_ends(folded.as_bytes())
+        }
+    }
+
+    /// Looks at the ends alone: how much a text shares with the one before it and how much that shares with what is looked for
+    /// mostly tell which of them is greater.
+    fn find_by_ends(&self, wanted: &[u8]) -> Place {
+        let (mut alike, mut offset) = (0, 0);
+        for (index, entry) in self.entries.iter().enumerate() {
+            let (shared, own) = (usize::from(entry.shared), usize::from(entry.own));
+            let end = &self.ends.as_bytes()[offset..offset + own];
+            offset += own;
+            match shared.cmp(&alike) {
+                // It differs from what is wanted where the one before did, and in the same way.
+                Ordering::Greater => {}
+                Ordering::Less => return Place::Before { index },
+                Ordering::Equal => {
+                    let rest = &wanted[alike..];
+                    match end.cmp(rest) {
+                        Ordering::Less => alike += count_alike(end, rest),
+                        Ordering::Equal => return self.place_at(index),
+                        Ordering::Greater => return Place::Before { index },
+                    }
+                }
+            }
+        }
+        Place::Before { index: self.len() }
+    }
+
+    fn place_at(&self, index: usize) -> Place {
+        let spelled = self.look_around(index).after.unwrap_or_default();
+        Place::At { index, spelled }
+    }
+
+    fn find_by_text(&self, folded: &str) -> Place {
         let mut texts = self.texts();
         while let Some((index, text)) = texts.next() {
             match compare_folded(text, folded) {
@@ -95,6 +135,7 @@ impl Block {
 
     /// Puts a text before the one with this index.
     pub(super) fn insert(&mut self, index: usize, text: &str, entities: EntitySet) {
+        self.has_case = self.has_case || !is_plain(text);
         let Around { before, at, after } = self.look_around(index);
         let entry = encode(&before, text, entities);
         self.ends.insert_str(at, &text[usize::from(entry.shared)..]);
@@ -124,6 +165,7 @@ impl Block {
         let mut upper = Self {
             ends: self.ends.split_off(at),
             entries: self.entries.split_off(middle),
+            has_case: self.has_case,
         };
         upper.recode(0, 0, "", &start);
         (start, upper)
@@ -143,13 +185,10 @@ impl Block {
     /// The text before an index, where that of the index begins, and that.
     fn look_around(&self, index: usize) -> Around {
         let mut texts = self.texts();
-        let mut before = String::new();
         for _ in 0..index {
-            if let Some((_, text)) = texts.next() {
-                text.clone_into(&mut before);
-            }
+            texts.next();
         }
-        let at = texts.offset;
+        let (before, at) = (texts.text.clone(), texts.offset);
         let after = texts.next().map(|(_, text)| text.to_owned());
         Around { before, at, after }
     }
@@ -170,14 +209,23 @@ fn encode(before: &str, text: &str, entities: EntitySet) -> Entry {
     }
 }
 
+/// Whether its bytes are in the order that its lower case has.
+fn is_plain(text: &str) -> bool {
+    let is_plain = |byte: u8| byte.is_ascii() && !byte.is_ascii_uppercase();
+    text.bytes().all(is_plain)
+}
+
+fn count_alike(a: &[u8], b: &[u8]) -> usize {
+    a.iter().zip(b).take_while(|(a, b)| a == b).count()
+}
+
 fn length(text: &str) -> u16 {
     u16::try_from(text.len()).expect("what is indexed has few hundred characters at most")
 }
 
 /// Bytes that two texts begin with alike, up to the end of a character.
 fn shared_length(before: &str, text: &str) -> u16 {
-    let alike = before.bytes().zip(text.bytes());
-    let mut shared = alike.take_while(|(a, b)| a == b).count();
+    let mut shared = count_alike(before.as_bytes(), text.as_bytes());
     while !text.is_char_boundary(shared) || !before.is_char_boundary(shared) {
         shared -= 1;
     }

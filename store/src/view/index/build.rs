@@ -12,7 +12,7 @@ use roaring::RoaringBitmap;
 use super::SearchIndex;
 use super::entity_set::Slot;
 use super::key_index::{KeyIndex, Spellings};
-use super::terms::{Term, TermValue, collect_terms, relation_key};
+use super::terms::{Term, collect_terms, relation_key};
 use super::value_table::fold_case;
 use crate::view::CatalogState;
 
@@ -55,9 +55,8 @@ fn find_terms(state: &CatalogState, slots: &[Slot]) -> FoundTerms {
             }
         }
         for (relation, target) in state.relations_at(*slot) {
-            let value = TermValue::Text(target.as_str().to_owned());
-            let key = relation_key(relation);
-            found.add(Term { key, value }, *slot);
+            let term = Term::new(relation_key(relation), target.as_str().to_owned());
+            found.add(term, *slot);
         }
     }
     found
@@ -65,9 +64,9 @@ fn find_terms(state: &CatalogState, slots: &[Slot]) -> FoundTerms {
 
 impl FoundTerms {
     fn add(&mut self, term: Term, slot: Slot) {
-        match term.value {
-            TermValue::Null => self.valueless.entry(term.key).or_default().push(slot),
-            TermValue::Text(text) => {
+        match term.text {
+            None => self.valueless.entry(term.key).or_default().push(slot),
+            Some(text) => {
                 let slots = self.values.entry(term.key).or_default();
                 slots.entry(text).or_default().push(slot);
             }

@@ -25,7 +25,7 @@ pub(crate) use terms::{collect_terms, relation_key};
 pub(crate) use value_table::{Direction, fold_case};
 
 use key_index::Presence;
-use terms::{Term, TermValue};
+use terms::Term;
 
 /// What can be searched in all entities.
 #[derive(Clone, Debug, Default)]
@@ -68,16 +68,16 @@ impl SearchIndex {
         let index = ensure_key(&mut self.keys, key);
         for term in before.iter().filter(|term| !after.contains(term)) {
             if let Some(folded) = term.folded() {
-                index.remove_value(&folded, slot);
+                index.remove_value(folded, slot);
             }
         }
         for term in after.iter().filter(|term| !before.contains(term)) {
-            if let TermValue::Text(text) = &term.value {
+            if let Some(text) = &term.text {
                 index.insert_value(text, slot);
             }
         }
-        let has_null = after.iter().any(|term| term.value == TermValue::Null);
-        let has_value = after.iter().any(|term| term.value != TermValue::Null);
+        let has_null = after.iter().any(|term| term.text.is_none());
+        let has_value = after.iter().any(|term| term.text.is_some());
         index.mark(
             slot,
             Presence {

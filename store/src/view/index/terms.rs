@@ -35,36 +35,29 @@ const SKIPPED: [&str; 7] = [
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Term {
     pub(crate) key: String,
-    pub(crate) value: TermValue,
-}
-
-/// A value as it is spelled.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum TermValue {
-    /// There is none that could be compared: the key is present, and that is all.
-    Null,
-    /// This one.
-    Text(String),
+    /// As it is spelled; without one that could be compared, the key is present, and that is all.
+    pub(crate) text: Option<String>,
+    /// In lower case, if that is another. Terms are compared many times.
+    folded: Option<String>,
 }
 
 impl Term {
-    /// The value in lower case.
-    pub(crate) fn folded(&self) -> Option<Cow<'_, str>> {
-        match &self.value {
-            TermValue::Null => None,
-            TermValue::Text(text) => Some(fold_case(text)),
+    /// A key with one of its values.
+    pub(super) fn new(key: String, text: String) -> Self {
+        let folded = match fold_case(&text) {
+            Cow::Borrowed(_) => None,
+            Cow::Owned(folded) => Some(folded),
+        };
+        Self {
+            key,
+            text: Some(text),
+            folded,
         }
     }
-}
 
-#[cfg(test)]
-impl Term {
-    /// The value as it is spelled.
-    pub(crate) fn text(&self) -> Option<&str> {
-        match &self.value {
-            TermValue::Null => None,
-            TermValue::Text(text) => Some(text),
-        }
+    /// The value in lower case.
+    pub(crate) fn folded(&self) -> Option<&str> {
+        self.folded.as_deref().or(self.text.as_deref())
     }
 }
 
@@ -132,12 +125,15 @@ fn push_term(key: &str, value: Option<&str>, terms: &mut Vec<Term>) {
     if is_long(&key) {
         return;
     }
-    let value = match value {
-        Some(text) if !is_long(&fold_case(text)) => TermValue::Text(text.to_owned()),
-        Some(_) | None => TermValue::Null,
-    };
     let key = key.into_owned();
-    terms.push(Term { key, value });
+    terms.push(match value {
+        Some(text) if !is_long(&fold_case(text)) => Term::new(key, text.to_owned()),
+        Some(_) | None => Term {
+            key,
+            text: None,
+            folded: None,
+        },
+    });
 }
 
 fn is_long(text: &str) -> bool {
@@ -157,10 +153,7 @@ mod tests {
         walk(&mut String::new(), document, &mut terms);
         let mut shown: Vec<String> = terms
             .into_iter()
-            .map(|term| match term.value {
-                TermValue::Null => format!("{}=(null)", term.key),
-                TermValue::Text(text) => format!("{}={text}", term.key),
-            })
+            .map(|term| format!("{}={}", term.key, term.text.as_deref().unwrap_or("(null)")))
             .collect();
         shown.sort();
         assert_eq!(shown, expected, "{document}");

@@ -212,7 +212,10 @@ pub(super) const DOCUMENTED: &[DocumentedLimit] = &[
     ),
     (
         "the target of a registered location",
-        &[("store/src/api/locations/registration.rs", &["TARGET_BYTES_MAX"])],
+        &[(
+            "store/src/api/locations/registration.rs",
+            &["TARGET_BYTES_MAX"],
+        )],
     ),
     (
         "registered locations of a page",
@@ -497,6 +500,7 @@ pub(super) const OF_NOBODY: &[(&str, &[&str])] = &[
     ("store/src/view/index/terms.rs", &["UNITS_MAX"]),
     ("store/src/view/index/pending.rs", &["LOOKED_UP_MAX"]),
     ("store/src/view/index/build.rs", &["READERS_MAX"]),
+    ("store/src/view/indexer.rs", &["LEFT_TO_READERS_MAX"]),
     ("store/src/progress/reading.rs", &["SMALL_LOOKS_MAX"]),
     ("store/src/relay.rs", &["BATCH_BYTES_MAX"]),
     ("store/src/repo/change_run.rs", &["RUN_BYTES_MAX"]),
