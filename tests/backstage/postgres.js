@@ -50,8 +50,15 @@ async function startPostgres() {
     options,
   );
   const ended = new Promise(resolve => server.once('exit', resolve));
+  // Whoever started it may end by an error, and nobody would stop it then.
+  const abandon = () => {
+    execFileSync(path.join(BIN, 'pg_ctl'), ['-D', data, '-m', 'immediate', '-w', 'stop'], options);
+    fs.rmSync(folder, { recursive: true, force: true });
+  };
+  process.once('exit', abandon);
   await isReady(port, options);
   const stop = async () => {
+    process.off('exit', abandon);
     server.kill('SIGINT');
     await ended;
     fs.rmSync(folder, { recursive: true, force: true });
