@@ -256,3 +256,18 @@ fn another_host_is_read_as_a_url() {
         "url https://example.com/a/x.yaml?t=1",
     );
 }
+
+#[test]
+fn what_an_encoded_slash_parts_does_not_climb() {
+    for climbing in ["./..%2F..%2Fa.yaml", "x/%2E%2Fa.yaml", "x/%2e%2e%2fa.yaml"] {
+        let resolved = ResolvedTarget::resolve(&own(FILE_OF), URL, climbing, &hosts());
+        assert!(resolved.is_err(), "{climbing}: {resolved:?}");
+    }
+    let tree = "https://github.com/o/r/tree/main/sub/x%2Fa.yaml";
+    check(
+        FILE_OF,
+        URL,
+        "x%2Fa.yaml",
+        &format!("o/r main/sub/x/a.yaml {tree}"),
+    );
+}

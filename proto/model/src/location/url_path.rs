@@ -101,6 +101,10 @@ impl UrlPath {
         let slashes = path.matches('/').count();
         for (index, raw) in path.split('/').enumerate() {
             let step = UrlStep::read(raw)?;
+            // An encoded slash is one to GitHub, and what it parts must not climb behind our back.
+            if step.name.contains('/') && step.name.split('/').any(|it| matches!(it, "." | "..")) {
+                return None;
+            }
             self.is_folder = matches!(&*step.name, "" | "." | "..");
             match &*step.name {
                 "." => {}
