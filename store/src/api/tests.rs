@@ -2,6 +2,7 @@
 
 mod audit;
 mod callers;
+mod graph;
 mod keys;
 mod lists;
 mod locations;
