@@ -13,7 +13,7 @@ use super::shared::View;
 /// Nothing is taken in before nothing has changed for this long: a transaction that is under way needs the processor more. Who asks
 /// earlier takes it in himself.
 const QUIET_FOR: Duration = Duration::from_millis(20);
-/// But not more than so many entities are left to who asks, which are some tenths of a second.
+/// But not more than so many entities are left to who asks.
 const LEFT_TO_READERS_MAX: usize = 5_000;
 /// Rounds before it is looked whether the process is to end.
 const ROUNDS_AT_ONCE: usize = 64;

@@ -1,4 +1,4 @@
-//! Relations in memory, with the texts that others hold already: one by one they would be a third of what the view takes.
+//! Relations in memory, with the texts that others hold already: an entity has many of them, and they name the same few things.
 
 use std::collections::HashSet;
 use std::sync::Arc;

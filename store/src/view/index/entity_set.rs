@@ -6,7 +6,7 @@ use roaring::RoaringBitmap;
 pub(crate) type Slot = u32;
 
 /// Entities by slot, at least one. Most values of a catalog belong to one entity, and a compressed set of one would cost
-/// ten times as much.
+/// allocations of its own.
 #[derive(Clone, Debug)]
 pub(crate) enum EntitySet {
     One(Slot),

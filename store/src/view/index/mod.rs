@@ -1,7 +1,7 @@
 //! The search index: key → value → entities, so that filters, facets, counts, orders and pages are set operations.
 //!
 //! It follows the view and is brought up to date by whoever asks first, or by a task beside: what a transaction
-//! changes is only noted while it is folded, because reading a document takes as long as folding it thirty times. Keys and
+//! changes is only noted while it is folded, because reading a document takes far longer than folding it. Keys and
 //! values are those of Backstage's index; see [`terms`]. Entities are numbered by their place in the graph.
 
 mod block;
