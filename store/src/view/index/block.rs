@@ -1,5 +1,6 @@
 //! Some dozens of texts in order, each stored as what it does not share with the one before it.
 
+use std::borrow::Cow;
 use std::cmp::Ordering;
 
 use super::entity_set::EntitySet;
@@ -25,9 +26,9 @@ struct Entry {
 
 /// Where a text is, or would be.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Place {
+pub(super) enum Place<'a> {
     /// There.
-    At { index: usize, spelled: String },
+    At { index: usize, spelled: Cow<'a, str> },
     /// It is not in; this is the index it would have.
     Before { index: usize },
 }
@@ -75,17 +76,18 @@ impl Block {
         }
     }
 
-    pub(super) fn find(&self, folded: &str) -> Place {
+    pub(super) fn find<'a>(&self, folded: &'a str) -> Place<'a> {
         if self.has_case {
             self.find_by_text(folded)
         } else {
-            self.find_by_ends(folded.as_bytes())
+            self.find_by_ends(folded)
         }
     }
 
     /// Looks at the ends alone: how much a text shares with the one before it and how much that shares with what is looked for
     /// mostly tell which of them is greater.
-    fn find_by_ends(&self, wanted: &[u8]) -> Place {
+    fn find_by_ends<'a>(&self, folded: &'a str) -> Place<'a> {
+        let wanted = folded.as_bytes();
         let (mut alike, mut offset) = (0, 0);
         for (index, entry) in self.entries.iter().enumerate() {
             let (shared, own) = (usize::from(entry.shared), usize::from(entry.own));
@@ -99,7 +101,11 @@ impl Block {
                     let rest = &wanted[alike..];
                     match end.cmp(rest) {
                         Ordering::Less => alike += count_alike(end, rest),
-                        Ordering::Equal => return self.place_at(index),
+                        Ordering::Equal => {
+                            // Where nothing has another case, nothing is spelled otherwise.
+                            let spelled = Cow::Borrowed(folded);
+                            return Place::At { index, spelled };
+                        }
                         Ordering::Greater => return Place::Before { index },
                     }
                 }
@@ -108,18 +114,13 @@ impl Block {
         Place::Before { index: self.len() }
     }
 
-    fn place_at(&self, index: usize) -> Place {
-        let spelled = self.look_around(index).after.unwrap_or_default();
-        Place::At { index, spelled }
-    }
-
-    fn find_by_text(&self, folded: &str) -> Place {
+    fn find_by_text<'a>(&self, folded: &'a str) -> Place<'a> {
         let mut texts = self.texts();
         while let Some((index, text)) = texts.next() {
             match compare_folded(text, folded) {
                 Ordering::Less => {}
                 Ordering::Equal => {
-                    let spelled = text.to_owned();
+                    let spelled = Cow::Owned(text.to_owned());
                     return Place::At { index, spelled };
                 }
                 Ordering::Greater => return Place::Before { index },

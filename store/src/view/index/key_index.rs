@@ -116,11 +116,11 @@ impl KeyIndex {
 
     pub(super) fn insert_value(&mut self, spelled: &str, slot: Slot) {
         let Inserted {
-            spelled: kept,
+            is_other_spelling,
             is_news,
         } = self.table.insert(spelled, slot);
         self.pairs += u64::from(is_news);
-        if kept != spelled {
+        if is_other_spelling {
             let folded = Box::from(&*fold_case(spelled));
             let others = self.other_spellings.entry(folded).or_default();
             others.entry(Box::from(spelled)).or_default().insert(slot);
@@ -159,6 +159,16 @@ pub(super) struct Presence {
     pub(super) has_value: bool,
     /// With something that is no value.
     pub(super) has_null: bool,
+}
+
+impl Presence {
+    /// With a value or not at all.
+    pub(super) fn of_value(has_value: bool) -> Self {
+        Self {
+            has_value,
+            has_null: false,
+        }
+    }
 }
 
 fn set(slots: &mut RoaringBitmap, slot: Slot, is_in: bool) {

@@ -90,6 +90,15 @@ impl SearchIndex {
         }
     }
 
+    /// Says that an entity has these relations of one type, at least one.
+    fn add_relations<'a>(&mut self, slot: Slot, key: &str, targets: impl Iterator<Item = &'a str>) {
+        let index = ensure_key(&mut self.keys, key);
+        for target in targets {
+            index.insert_value(target, slot);
+        }
+        index.mark(slot, Presence::of_value(true));
+    }
+
     /// Says whether an entity has this relation, and whether it has any of that type.
     fn set_relation(&mut self, slot: Slot, key: &str, target: &str, shown: RelationShown) {
         let index = ensure_key(&mut self.keys, key);
@@ -99,12 +108,7 @@ impl SearchIndex {
                 index.remove_value(target, slot);
             }
         }
-        let has_value = shown != RelationShown::NoneOfType;
-        let presence = Presence {
-            has_value,
-            has_null: false,
-        };
-        index.mark(slot, presence);
+        index.mark(slot, Presence::of_value(shown != RelationShown::NoneOfType));
         if index.is_empty() {
             self.keys.remove(key);
         }

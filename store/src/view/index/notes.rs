@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use freshet_model::{EntityRef, RelationDeclaration};
+use freshet_model::{EntityRef, RelationDeclaration, RelationType};
 
 use super::entity_set::Slot;
 use super::pending::PendingTerms;
@@ -19,7 +19,7 @@ impl PendingTerms {
     ) {
         let Some(before) = before else {
             // All it shows is new, also what others have always declared about it.
-            self.note_shown(graph, slot, &now.entity_ref);
+            self.note_all_relations(slot);
             self.note_declared(graph, &now.entity_ref, now.relations.iter());
             self.note_record(slot, None);
             return;
@@ -36,7 +36,7 @@ impl PendingTerms {
         }
     }
 
-    /// Notes all that an entity shows, before it leaves or once it is there.
+    /// Notes all that an entity shows, before it leaves.
     pub(in crate::view) fn note_shown<E: Declares>(
         &mut self,
         graph: &RelationGraph<E>,
@@ -44,7 +44,7 @@ impl PendingTerms {
         entity_ref: &EntityRef,
     ) {
         for (relation, target) in graph.served_relations(entity_ref) {
-            self.note_relation(slot, relation, target);
+            self.note_relation(slot, &RelationType::from(relation), target);
         }
     }
 

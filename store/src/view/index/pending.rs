@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use freshet_model::EntityRef;
+use freshet_model::{EntityRef, RelationType};
 
 use super::entity_set::Slot;
 use super::terms::{collect_terms, relation_key};
@@ -21,7 +21,16 @@ pub(in crate::view) struct PendingTerms {
     /// The records that the index knows, of slots whose record is another now.
     records: HashMap<Slot, Option<Arc<EntityRecord>>>,
     /// Relations that may have come or gone, by the entity that shows them.
-    relations: HashMap<Slot, Vec<(String, EntityRef)>>,
+    relations: HashMap<Slot, NotedRelations>,
+}
+
+/// What of the relations of one entity is to be looked at.
+#[derive(Debug, Default)]
+struct NotedRelations {
+    /// All that it shows by then: it is new.
+    is_new: bool,
+    /// These, shown or not.
+    named: Vec<(RelationType, EntityRef)>,
 }
 
 impl PendingTerms {
@@ -32,9 +41,22 @@ impl PendingTerms {
     }
 
     /// An entity may show a relation that it did not, or the other way round.
-    pub(super) fn note_relation(&mut self, slot: Slot, relation: &str, target: &EntityRef) {
+    pub(super) fn note_relation(
+        &mut self,
+        slot: Slot,
+        relation: &RelationType,
+        target: &EntityRef,
+    ) {
         let noted = self.relations.entry(slot).or_default();
-        noted.push((relation.to_owned(), target.clone()));
+        // Whatever is shown of what is new is found without being named.
+        if !noted.is_new {
+            noted.named.push((relation.clone(), target.clone()));
+        }
+    }
+
+    /// An entity is new: all that it shows.
+    pub(super) fn note_all_relations(&mut self, slot: Slot) {
+        self.relations.entry(slot).or_default().is_new = true;
     }
 
     /// How many entities have something to be taken in.
@@ -84,15 +106,23 @@ fn take_in_relations(
     state: &CatalogState,
     index: &mut SearchIndex,
     slot: Slot,
-    noted: &[(String, EntityRef)],
+    noted: &NotedRelations,
 ) {
-    let many = (noted.len() > LOOKED_UP_MAX).then(|| state.relations_at(slot));
-    for (relation, target) in noted {
-        let shown = match &many {
+    let listed =
+        (noted.is_new || noted.named.len() > LOOKED_UP_MAX).then(|| state.relations_at(slot));
+    for (relation, target) in &noted.named {
+        let shown = match &listed {
             Some(relations) => find_shown(relations, relation, target),
             None => look_up_shown(state, slot, relation, target),
         };
         index.set_relation(slot, &relation_key(relation), target.as_str(), shown);
+    }
+    if noted.is_new {
+        let all = listed.unwrap_or_default();
+        for of_type in all.chunk_by(|(one, _), (other, _)| one == other) {
+            let targets = of_type.iter().map(|(_, target)| target.as_str());
+            index.add_relations(slot, &relation_key(of_type[0].0), targets);
+        }
     }
 }
 

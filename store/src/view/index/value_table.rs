@@ -91,12 +91,12 @@ impl ValueTable {
     pub(crate) fn get(&self, folded: &str) -> Option<(String, &EntitySet)> {
         let (_, block) = self.blocks.range::<str, _>(up_to(folded)).next_back()?;
         match block.find(folded) {
-            Place::At { index, spelled } => Some((spelled, block.entities(index))),
+            Place::At { index, spelled } => Some((spelled.into_owned(), block.entities(index))),
             Place::Before { .. } => None,
         }
     }
 
-    /// Says that an entity has this text; answers with the spelling that is kept, and whether that is news.
+    /// Says that an entity has this text; answers with whether that is news, and whether another spelling is kept.
     pub(super) fn insert(&mut self, spelled: &str, slot: Slot) -> Inserted {
         let folded = fold_case(spelled);
         if self.blocks.is_empty() {
@@ -108,16 +108,19 @@ impl ValueTable {
             .next_back()
             .expect("the first block takes whatever is small");
         match block.find(&folded) {
-            Place::At { index, spelled } => Inserted {
-                spelled,
+            Place::At {
+                index,
+                spelled: kept,
+            } => Inserted {
+                is_other_spelling: kept != spelled,
                 is_news: block.entities_mut(index).insert(slot),
             },
             Place::Before { index } => {
-                block.insert(index, spelled, EntitySet::One(slot));
+                block.insert(index, spelled, EntitySet::of(slot));
                 self.len += 1;
                 self.split_if_full(&folded);
                 Inserted {
-                    spelled: spelled.to_owned(),
+                    is_other_spelling: false,
                     is_news: true,
                 }
             }
@@ -221,8 +224,8 @@ impl ValueTable {
 
 /// What became of a text that was put into a table.
 pub(super) struct Inserted {
-    /// How the table spells it.
-    pub(super) spelled: String,
+    /// Whether the table spells it otherwise.
+    pub(super) is_other_spelling: bool,
     /// Whether the entity had it not.
     pub(super) is_news: bool,
 }

@@ -44,8 +44,8 @@ proptest! {
             let folded = text.to_lowercase();
             if is_put {
                 let inserted = table.insert(&text, slot);
-                let (spelled, slots) = texts.entry(folded).or_insert((text, BTreeSet::new()));
-                prop_assert_eq!(&inserted.spelled, spelled);
+                let (kept, slots) = texts.entry(folded).or_insert((text.clone(), BTreeSet::new()));
+                prop_assert_eq!(inserted.is_other_spelling, *kept != text);
                 prop_assert_eq!(inserted.is_news, slots.insert(slot));
             } else {
                 let was_in = texts.get_mut(&folded).is_some_and(|(_, slots)| slots.remove(&slot));
