@@ -129,9 +129,12 @@ impl Block {
         Place::Before { index: self.len() }
     }
 
-    /// Puts a text behind all others.
-    pub(super) fn push(&mut self, text: &str, entities: EntitySet) {
-        self.insert(self.len(), text, entities);
+    /// Puts a text behind all others, of which `last` is the last; nothing is before the first.
+    pub(super) fn push(&mut self, last: &str, text: &str, entities: EntitySet) {
+        self.has_case = self.has_case || !is_plain(text);
+        let entry = encode(last, text, entities);
+        self.ends.push_str(&text[usize::from(entry.shared)..]);
+        self.entries.push(entry);
     }
 
     /// Puts a text before the one with this index.

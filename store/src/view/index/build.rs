@@ -1,23 +1,23 @@
 //! The index of a whole catalog, made in one go when a process starts.
 //!
-//! Entities are read by several threads, each for a part of them, and put together key by key. One by one it would take
-//! several times as long: every value would be looked for among those before it.
+//! Entities are read by several threads, each for a part of them; then what they found is put in order by as many, each key by
+//! one of them. One by one it would take several times as long: every value would be looked for among those before it.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::num::NonZero;
+use std::sync::{Mutex, PoisonError};
 use std::thread;
 
 use roaring::RoaringBitmap;
 
 use super::SearchIndex;
 use super::entity_set::Slot;
-use super::key_index::{KeyIndex, Spellings};
+use super::key_index::{FoundValue, KeyIndex};
 use super::terms::{Term, collect_terms, relation_key};
-use super::value_table::fold_case;
 use crate::view::CatalogState;
 
-/// Threads that read entities at most: what they find must be put together by one.
-const READERS_MAX: usize = 8;
+/// Threads that read entities at most: each may find the same values, and they are merged.
+const THREADS_MAX: usize = 8;
 
 /// What one thread found: for each key who has which value, as it is spelled.
 #[derive(Default)]
@@ -29,21 +29,25 @@ struct FoundTerms {
 /// The index of everything in `state`.
 pub(in crate::view) fn build_index(state: &CatalogState) -> SearchIndex {
     let slots: Vec<Slot> = state.slots().collect();
-    let readers = thread::available_parallelism()
+    let threads = thread::available_parallelism()
         .map_or(1, NonZero::get)
-        .min(READERS_MAX);
-    let part = slots.len().div_ceil(readers).max(1);
+        .min(THREADS_MAX);
+    let part = slots.len().div_ceil(threads).max(1);
     let found = thread::scope(|scope| {
         let parts = slots.chunks(part);
         let reading: Vec<_> = parts
             .map(|part| scope.spawn(|| find_terms(state, part)))
             .collect();
-        let found = reading.into_iter().map(thread::ScopedJoinHandle::join);
-        found
-            .map(|part| part.expect("reading terms does not panic"))
-            .collect()
+        join_all(reading)
     });
-    put_together(found, slots.into_iter().collect())
+    put_together(found, slots.into_iter().collect(), threads)
+}
+
+fn join_all<T>(threads: Vec<thread::ScopedJoinHandle<'_, T>>) -> Vec<T> {
+    let ended = threads.into_iter().map(thread::ScopedJoinHandle::join);
+    ended
+        .map(|found| found.expect("making an index does not panic"))
+        .collect()
 }
 
 fn find_terms(state: &CatalogState, slots: &[Slot]) -> FoundTerms {
@@ -74,46 +78,50 @@ impl FoundTerms {
     }
 }
 
-fn put_together(mut parts: Vec<FoundTerms>, all: RoaringBitmap) -> SearchIndex {
-    let mut index = SearchIndex {
-        all,
-        ..SearchIndex::default()
-    };
-    let keys: Vec<String> = parts
-        .iter()
-        .flat_map(|part| part.values.keys())
-        .cloned()
-        .collect();
-    for key in keys {
-        // Two parts may have the key; it is made with the first of them.
-        let of_key = parts.iter_mut().filter_map(|part| part.values.remove(&key));
-        let values = merge_values(of_key);
-        if !values.is_empty() {
-            index
-                .keys
-                .insert(Box::from(key), KeyIndex::from_values(values));
-        }
-    }
+fn put_together(parts: Vec<FoundTerms>, all: RoaringBitmap, threads: usize) -> SearchIndex {
+    let mut values: HashMap<String, Vec<FoundValue>> = HashMap::new();
+    let mut valueless: Vec<(String, Vec<Slot>)> = Vec::new();
     for part in parts {
-        for (key, slots) in part.valueless {
-            let known = index.keys.entry(Box::from(key)).or_default();
-            known.add_valueless(&slots);
+        for (key, found) in part.values {
+            let found = found.into_iter().map(|(spelled, slots)| FoundValue {
+                spelled: Box::from(spelled),
+                slots,
+            });
+            values.entry(key).or_default().extend(found);
         }
+        valueless.extend(part.valueless);
+    }
+    let mut index = SearchIndex {
+        keys: order_values(values, threads),
+        all,
+    };
+    for (key, slots) in valueless {
+        let known = index.keys.entry(Box::from(key)).or_default();
+        known.add_valueless(&slots);
     }
     index
 }
 
-fn merge_values(
-    parts: impl Iterator<Item = HashMap<String, Vec<Slot>>>,
-) -> BTreeMap<Box<str>, Spellings> {
-    let mut merged: BTreeMap<Box<str>, Spellings> = BTreeMap::new();
-    for (spelled, slots) in parts.flatten() {
-        let folded = Box::from(&*fold_case(&spelled));
-        let spellings = merged.entry(folded).or_default();
-        match spellings.iter_mut().find(|(known, _)| **known == *spelled) {
-            Some((_, known)) => known.extend(slots),
-            None => spellings.push((Box::from(spelled), slots)),
+/// The index of each key.
+fn order_values(
+    values: HashMap<String, Vec<FoundValue>>,
+    threads: usize,
+) -> HashMap<Box<str>, KeyIndex> {
+    let mut left: Vec<(String, Vec<FoundValue>)> = values.into_iter().collect();
+    // Keys are taken from the end, the longest first: the last ones begun must not be those that take the longest.
+    left.sort_by_key(|(_, values)| values.len());
+    let left = Mutex::new(left);
+    let take = || left.lock().unwrap_or_else(PoisonError::into_inner).pop();
+    let order = || {
+        let mut ordered = Vec::new();
+        while let Some((key, values)) = take() {
+            ordered.push((Box::from(key), KeyIndex::from_values(values)));
         }
-    }
-    merged
+        ordered
+    };
+    let ordered = thread::scope(|scope| {
+        let ordering = (0..threads).map(|_| scope.spawn(order)).collect();
+        join_all(ordering)
+    });
+    ordered.into_iter().flatten().collect()
 }

@@ -22,8 +22,12 @@ pub(crate) struct KeyIndex {
     other_spellings: HashMap<Box<str>, BTreeMap<Box<str>, RoaringBitmap>>,
 }
 
-/// How a value is spelled, and by whom, ascending.
-pub(super) type Spellings = Vec<(Box<str>, Vec<Slot>)>;
+/// A value as it is spelled, and entities that have it, ascending.
+#[derive(Debug)]
+pub(super) struct FoundValue {
+    pub(super) spelled: Box<str>,
+    pub(super) slots: Vec<Slot>,
+}
 
 /// A value as it is spelled, and how many entities have it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -33,34 +37,41 @@ pub(crate) struct ValueCount {
 }
 
 impl KeyIndex {
-    /// The values of a key that many entities have; each value in lower case once, with what entities spell it otherwise.
-    pub(super) fn from_values(values: BTreeMap<Box<str>, Spellings>) -> Self {
+    /// A key with these values, in any order. A value may be given several times, for other entities or spelled otherwise.
+    pub(super) fn from_values(mut values: Vec<FoundValue>) -> Self {
+        values.sort_by_cached_key(|value| fold_case(&value.spelled).into_owned());
         let mut index = Self::default();
         let mut ordered = Vec::with_capacity(values.len());
-        for (folded, mut spellings) in values {
+        let is_same =
+            |a: &FoundValue, b: &FoundValue| fold_case(&a.spelled) == fold_case(&b.spelled);
+        for spellings in values.chunk_by_mut(is_same) {
             // The first spelling is that of the first entity, as it would be had they come one by one.
-            spellings.sort_by_key(|(_, slots)| slots.first().copied());
-            let mut all: Vec<Slot> = spellings
-                .iter()
-                .flat_map(|(_, slots)| slots)
-                .copied()
-                .collect();
-            all.sort_unstable();
-            all.dedup();
-            index.pairs += u64::try_from(all.len()).unwrap_or(u64::MAX);
-            index.valued.extend(all.iter().copied());
-            let mut spellings = spellings.into_iter();
-            let Some((first, _)) = spellings.next() else {
-                continue;
-            };
-            for (other, slots) in spellings {
-                let others = index.other_spellings.entry(folded.clone()).or_default();
-                others.insert(other, slots.into_iter().collect());
-            }
-            ordered.push((first, EntitySet::from_ascending(&all)));
+            spellings.sort_by_key(|value| value.slots.first().copied());
+            ordered.push(index.add_spellings(spellings));
         }
         index.table = ValueTable::from_ascending(ordered.into_iter());
         index
+    }
+
+    /// Takes in everything of one value but its place in the table, with which it answers.
+    fn add_spellings(&mut self, spellings: &mut [FoundValue]) -> (Box<str>, EntitySet) {
+        let slots = spellings.iter().flat_map(|value| &value.slots);
+        let mut all: Vec<Slot> = slots.copied().collect();
+        all.sort_unstable();
+        all.dedup();
+        self.pairs += u64::try_from(all.len()).unwrap_or(u64::MAX);
+        self.valued.extend(all.iter().copied());
+        let (first, others) = spellings.split_first_mut().expect("a chunk has an item");
+        for other in others.iter().filter(|it| it.spelled != first.spelled) {
+            let folded = Box::from(&*fold_case(&other.spelled));
+            let known = self.other_spellings.entry(folded).or_default();
+            let slots = known.entry(other.spelled.clone()).or_default();
+            slots.extend(other.slots.iter().copied());
+        }
+        (
+            std::mem::take(&mut first.spelled),
+            EntitySet::from_ascending(&all),
+        )
     }
 
     /// Values in order, each with the entities that have it.

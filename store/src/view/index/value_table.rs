@@ -65,16 +65,18 @@ impl ValueTable {
         let mut table = Self::default();
         let mut block = Block::default();
         let mut start: Box<str> = Box::from("");
+        let mut last: Box<str> = Box::from("");
         for (text, entities) in texts {
             if block.len() == TEXTS_PER_BLOCK {
                 let next = Box::from(&*fold_case(&text));
                 let full = std::mem::take(&mut block);
-                table
-                    .blocks
-                    .insert(std::mem::replace(&mut start, next), full);
+                let start = std::mem::replace(&mut start, next);
+                table.blocks.insert(start, full);
+                last = Box::from("");
             }
-            block.push(&text, entities);
+            block.push(&last, &text, entities);
             table.len += 1;
+            last = text;
         }
         if block.len() > 0 {
             table.blocks.insert(start, block);
