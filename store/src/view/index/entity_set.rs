@@ -102,9 +102,10 @@ impl EntitySet {
                     return Removed::Nothing;
                 }
                 // Sets that were large once and are small now should not stay expensive.
-                if slots.len() == 1 {
-                    let left: Vec<Slot> = slots.iter().collect();
-                    *self = Self::from_ascending(&left);
+                if slots.len() == 1
+                    && let Some(only) = slots.min()
+                {
+                    *self = Self::of(only);
                 }
                 Removed::One
             }

@@ -29,7 +29,7 @@ pub(in crate::view) struct PendingTerms {
 struct NotedRelations {
     /// All that it shows by then: it is new.
     is_new: bool,
-    /// These, shown or not.
+    /// These, shown or not. What is new may have some too: those of an entity that had its slot before.
     named: Vec<(RelationType, EntityRef)>,
 }
 
